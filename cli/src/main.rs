@@ -1,0 +1,2 @@
+//! cafewire on the command line.
+fn main() {}

@@ -1,0 +1,61 @@
+//! Connect (0x01): sign in under a name. Client to server.
+//!
+//! ```text
+//!  4        5
+//! ┌────────┬──────────────┐
+//! │ len:u8 │  username…   │
+//! └────────┴──────────────┘
+//! ```
+
+use super::MessagePayload;
+use super::field::{self, MAX_USERNAME_SIZE, NAME_PREFIX_SIZE, Reader};
+use crate::error::{Field, ParseResult};
+use crate::writer::Writer;
+
+/// An empty name passes the header: the answer to it is InvalidUsername, not a close.
+pub(super) const LENGTH_RANGE: (u16, u16) = (NAME_PREFIX_SIZE as u16, (NAME_PREFIX_SIZE + MAX_USERNAME_SIZE) as u16);
+
+#[inline]
+pub(super) fn parse(body: &[u8]) -> ParseResult<MessagePayload<'_>> {
+    let mut reader = Reader::new(body);
+    let username = reader.name(Field::Username)?;
+    reader.finish()?;
+    Ok(MessagePayload::Connect { username })
+}
+
+#[inline]
+pub(super) fn write(writer: &mut Writer<'_>, username: &str) {
+    field::write_name(writer, username);
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::chat::MessageType;
+    use crate::chat::testing::{assert_both_ways, assert_refused};
+    use crate::error::{FieldError, ParseError};
+
+    #[test]
+    fn deconstruct_and_construct() {
+        assert_both_ways(
+            MessagePayload::Connect { username: "ada" },
+            &[0x01, 0x01, 0x00, 0x04, 0x03, b'a', b'd', b'a', 0x9A, 0xFB, 0x83, 0x17],
+        );
+    }
+
+    #[test]
+    fn impossible_lengths() {
+        let field = Field::Username;
+        assert_refused(
+            MessageType::Connect,
+            b"\x00",
+            ParseError::InvalidField { offset: 4, error: FieldError::Length { field, actual: 0, min: 1, max: 32 } },
+        );
+        assert_refused(
+            MessageType::Connect,
+            b"\x04ada",
+            ParseError::FieldOverrun { offset: 4, field, needed: 5, available: 4 },
+        );
+        assert_refused(MessageType::Connect, b"\x02ada", ParseError::TrailingBytes { offset: 7, extra: 1 });
+    }
+}

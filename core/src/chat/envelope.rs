@@ -1,0 +1,297 @@
+//! The envelope that every chat frame wears, in every version. Knows types and lengths, not bodies.
+//!
+//! ```text
+//!  0        1        2        3        4                 4 + length
+//! ┌────────┬────────┬────────┬────────┬─────────────────┬────────┬────────┬────────┬────────┐
+//! │version │  type  │      length     │      body…      │              checksum             │
+//! └────────┴────────┴────────┴────────┴─────────────────┴────────┴────────┴────────┴────────┘
+//! ```
+
+use zerocopy::byteorder::big_endian::{U16, U32};
+use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout, Unaligned};
+
+use super::{MessagePayload, MessageType};
+use crate::error::{ParseError, ParseResult, ProtocolError};
+use crate::framing::{Direction, Frame, Framing};
+use crate::writer::Writer;
+
+/// The version byte of the frames in this module.
+pub const PROTOCOL_VERSION: u8 = 1;
+
+/// Bytes before the body.
+pub const HEADER_SIZE: usize = size_of::<Header>();
+
+/// Bytes after the body.
+pub const CHECKSUM_SIZE: usize = size_of::<U32>();
+
+/// The largest frame that the envelope can express, in bytes. No frame of version 1 comes near it:
+/// [`MAX_FRAME_SIZE`].
+pub const MAX_MESSAGE_SIZE: usize = HEADER_SIZE + u16::MAX as usize + CHECKSUM_SIZE;
+
+/// The largest frame of version 1, in bytes. A buffer of this size holds any of them.
+pub const MAX_FRAME_SIZE: usize = largest_frame(Direction::Either);
+
+/// The largest frame of version 1 that a client may send, in bytes: all that a server need hold for one.
+pub const MAX_CLIENT_FRAME_SIZE: usize = largest_frame(Direction::ToServer);
+
+const TYPE_OFFSET: usize = 1;
+const LENGTH_OFFSET: usize = 2;
+
+#[derive(FromBytes, IntoBytes, Immutable, KnownLayout, Unaligned)]
+#[repr(C)]
+struct Header {
+    version: u8,
+    message_type: u8,
+    length: U16,
+}
+
+/// A borrowed view of one chat frame. Its envelope is good; its payload has not been looked into.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ZeroCopyMessage<'a> {
+    /// The version byte: [`PROTOCOL_VERSION`].
+    pub version: u8,
+    /// What kind of message this is.
+    pub message_type: MessageType,
+    /// The frame's body, in the caller's buffer.
+    pub payload: &'a [u8],
+}
+
+impl<'a> ZeroCopyMessage<'a> {
+    /// Reads exactly one frame, with nothing after it, and checks its envelope and checksum. For a stream of frames
+    /// use [`Framing::of`] or [`FrameReader`](crate::FrameReader).
+    ///
+    /// # Errors
+    /// [`ParseError::Truncated`], [`ParseError::UnsupportedVersion`], [`ParseError::UnknownType`],
+    /// [`ParseError::LengthOutOfRange`], [`ParseError::ChecksumMismatch`], [`ParseError::TrailingBytes`].
+    ///
+    /// ```
+    /// use cafewire_core::{MessageType, ZeroCopyMessage};
+    /// let view = ZeroCopyMessage::parse_from_bytes(&[0x01, 0x02, 0x00, 0x00, 0x9A, 0x7C, 0x6C, 0x17])?;
+    /// assert_eq!(view.message_type, MessageType::Disconnect);
+    /// assert_eq!(view.payload, b"");
+    /// # Ok::<(), cafewire_core::ParseError>(())
+    /// ```
+    pub fn parse_from_bytes(bytes: &'a [u8]) -> ParseResult<Self> {
+        match next_frame(bytes, Direction::Either) {
+            Framing::Frame { frame: Frame::Chat(view), consumed } if consumed == bytes.len() => Ok(view),
+            Framing::Frame { consumed, .. } => {
+                Err(ParseError::TrailingBytes { offset: consumed, extra: bytes.len() - consumed })
+            }
+            Framing::NeedMore { at_least } => {
+                Err(ParseError::Truncated { needed: bytes.len() + at_least, available: bytes.len() })
+            }
+            Framing::Corrupt { error } => Err(error),
+        }
+    }
+
+    /// The typed view of the payload: every field read and held to its rules.
+    ///
+    /// # Errors
+    /// [`ParseError::FieldOverrun`], [`ParseError::InvalidUtf8`], [`ParseError::InvalidField`],
+    /// [`ParseError::TrailingBytes`]. The frame's boundaries are good all the same: a receiver may go on with the next
+    /// frame where [`ParseError::code`] does not close.
+    #[inline]
+    pub fn parse_payload(&self) -> ParseResult<MessagePayload<'a>> {
+        MessagePayload::parse(self.message_type, self.payload)
+    }
+
+    /// Bytes that the whole frame takes.
+    #[must_use]
+    #[inline]
+    pub const fn serialized_size(&self) -> usize {
+        HEADER_SIZE + self.payload.len() + CHECKSUM_SIZE
+    }
+
+    /// Writes the frame to the start of `buffer`, with its checksum, and returns what was written. The payload is
+    /// taken as it is.
+    ///
+    /// # Errors
+    /// [`ProtocolError::PayloadTooLong`] if the type does not allow so long a body,
+    /// [`ProtocolError::BufferTooSmall`]; the buffer is untouched then.
+    pub fn encode_into<'b>(&self, buffer: &'b mut [u8]) -> Result<&'b [u8], ProtocolError> {
+        let actual = self.payload.len();
+        let max = usize::from(self.message_type.length_range().1);
+        if actual > max {
+            return Err(ProtocolError::PayloadTooLong { actual, max });
+        }
+        let mut writer = begin(buffer, self.version, self.message_type, actual)?;
+        writer.put(self.payload);
+        Ok(seal(writer))
+    }
+}
+
+/// The frame at the start of `bytes`. Each header byte is judged as soon as it is there, the checksum once the whole
+/// frame is.
+#[inline]
+pub(crate) fn next_frame(bytes: &[u8], direction: Direction) -> Framing<'_> {
+    let Ok((header, rest)) = Header::ref_from_prefix(bytes) else {
+        return cut_header(bytes, direction);
+    };
+    if header.version != PROTOCOL_VERSION {
+        return cut_header(bytes, direction);
+    }
+    let message_type = match MessageType::from_wire(header.message_type) {
+        Some(known) if known.travels(direction) => known,
+        _ => return cut_header(bytes, direction),
+    };
+    let length = header.length.get();
+    let (min, max) = message_type.length_range();
+    if length < min || length > max {
+        let error = ParseError::LengthOutOfRange { offset: LENGTH_OFFSET, message_type, actual: length, min, max };
+        return Framing::Corrupt { error };
+    }
+    let length = usize::from(length);
+    let Some((payload, after)) = rest.split_at_checked(length) else {
+        return Framing::NeedMore { at_least: length + CHECKSUM_SIZE - rest.len() };
+    };
+    let Ok((checksum, _)) = U32::ref_from_prefix(after) else {
+        return Framing::NeedMore { at_least: CHECKSUM_SIZE - after.len() };
+    };
+    let expected = crc32fast::hash(bytes.get(..HEADER_SIZE + length).unwrap_or_default());
+    let actual = checksum.get();
+    if expected != actual {
+        let offset = HEADER_SIZE + length;
+        return Framing::Corrupt { error: ParseError::ChecksumMismatch { offset, expected, actual } };
+    }
+    Framing::Frame {
+        frame: Frame::Chat(ZeroCopyMessage { version: PROTOCOL_VERSION, message_type, payload }),
+        consumed: HEADER_SIZE + length + CHECKSUM_SIZE,
+    }
+}
+
+/// The slow way through a header that is incomplete or wrong: byte by byte, to name the first one that is wrong.
+#[cold]
+fn cut_header(bytes: &[u8], direction: Direction) -> Framing<'_> {
+    if let Some(&actual) = bytes.first()
+        && actual != PROTOCOL_VERSION
+    {
+        return Framing::Corrupt { error: ParseError::UnsupportedVersion { offset: 0, actual } };
+    }
+    if let Some(&actual) = bytes.get(TYPE_OFFSET) {
+        let error = match MessageType::from_wire(actual) {
+            None => Some(ParseError::UnknownType { offset: TYPE_OFFSET, actual }),
+            Some(message_type) if !message_type.travels(direction) => {
+                Some(ParseError::WrongDirection { offset: TYPE_OFFSET, message_type })
+            }
+            Some(_) => None,
+        };
+        if let Some(error) = error {
+            return Framing::Corrupt { error };
+        }
+    }
+    Framing::NeedMore { at_least: HEADER_SIZE.saturating_sub(bytes.len()).max(1) }
+}
+
+/// Starts a frame whose body will be `length` bytes: reserves the whole of it and writes the header.
+#[inline]
+pub(super) fn begin(
+    buffer: &mut [u8],
+    version: u8,
+    message_type: MessageType,
+    length: usize,
+) -> Result<Writer<'_>, ProtocolError> {
+    let on_wire = u16::try_from(length)
+        .map_err(|_| ProtocolError::PayloadTooLong { actual: length, max: usize::from(u16::MAX) })?;
+    let mut writer = Writer::reserve(buffer, HEADER_SIZE + length + CHECKSUM_SIZE)?;
+    let header = Header { version, message_type: message_type as u8, length: U16::new(on_wire) };
+    writer.put(header.as_bytes());
+    Ok(writer)
+}
+
+/// Ends a frame: the checksum of all that was written.
+#[inline]
+pub(super) fn seal(mut writer: Writer<'_>) -> &[u8] {
+    let checksum = U32::new(crc32fast::hash(writer.so_far()));
+    writer.put(checksum.as_bytes());
+    writer.finish()
+}
+
+const fn largest_frame(direction: Direction) -> usize {
+    let mut largest = 0;
+    let mut index = 0;
+    while index < MessageType::ALL.len() {
+        let message_type = MessageType::ALL[index];
+        let max = message_type.length_range().1 as usize;
+        if message_type.travels(direction) && max > largest {
+            largest = max;
+        }
+        index += 1;
+    }
+    HEADER_SIZE + largest + CHECKSUM_SIZE
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    static DISCONNECT: [u8; 8] = [0x01, 0x02, 0x00, 0x00, 0x9A, 0x7C, 0x6C, 0x17];
+
+    #[test]
+    fn the_sizes_that_the_specification_names() {
+        assert_eq!(MAX_MESSAGE_SIZE, 65_543);
+        assert_eq!(MAX_CLIENT_FRAME_SIZE, 585);
+        assert_eq!(MAX_FRAME_SIZE, 630);
+    }
+
+    #[test]
+    fn deconstruct() {
+        let view = ZeroCopyMessage::parse_from_bytes(&DISCONNECT).unwrap();
+        assert_eq!(view, ZeroCopyMessage { version: 1, message_type: MessageType::Disconnect, payload: &[] });
+    }
+
+    #[test]
+    fn construct_touches_only_its_own_bytes() {
+        let mut buffer = [0xA5; 10];
+        let view = ZeroCopyMessage { version: 1, message_type: MessageType::Disconnect, payload: &[] };
+        assert_eq!(view.encode_into(&mut buffer).unwrap(), DISCONNECT);
+        assert_eq!(buffer[8..], [0xA5, 0xA5]);
+    }
+
+    #[test]
+    fn what_cannot_be_encoded_leaves_the_buffer_alone() {
+        let mut buffer = [0xA5; 8];
+        let view = ZeroCopyMessage { version: 1, message_type: MessageType::Disconnect, payload: b"x" };
+        let error = view.encode_into(&mut buffer).unwrap_err();
+        assert_eq!(error, ProtocolError::PayloadTooLong { actual: 1, max: 0 });
+        let view = ZeroCopyMessage { version: 1, message_type: MessageType::Connect, payload: b"\x01x" };
+        let error = view.encode_into(&mut buffer).unwrap_err();
+        assert_eq!(error, ProtocolError::BufferTooSmall { needed: 10, available: 8 });
+        assert_eq!(buffer, [0xA5; 8]);
+    }
+
+    #[test]
+    fn impossible_lengths() {
+        for cut in 0..DISCONNECT.len() {
+            let error = ZeroCopyMessage::parse_from_bytes(&DISCONNECT[..cut]).unwrap_err();
+            let needed = if cut < HEADER_SIZE { HEADER_SIZE } else { DISCONNECT.len() };
+            assert_eq!(error, ParseError::Truncated { needed, available: cut });
+        }
+        for message_type in MessageType::ALL {
+            let (min, max) = message_type.length_range();
+            for length in 0..=u16::MAX {
+                let [high, low] = length.to_be_bytes();
+                let header = [0x01, message_type as u8, high, low];
+                let framing = next_frame(&header, Direction::Either);
+                if (min..=max).contains(&length) {
+                    let at_least = usize::from(length) + CHECKSUM_SIZE;
+                    assert_eq!(framing, Framing::NeedMore { at_least });
+                } else {
+                    let error = ParseError::LengthOutOfRange { offset: 2, message_type, actual: length, min, max };
+                    assert_eq!(framing, Framing::Corrupt { error });
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn each_header_byte_is_judged_as_soon_as_it_is_there() {
+        let wrong = |bytes: &[u8]| match next_frame(bytes, Direction::ToServer) {
+            Framing::Corrupt { error } => error,
+            other => panic!("{other:?}"),
+        };
+        assert_eq!(wrong(&[0x02]), ParseError::UnsupportedVersion { offset: 0, actual: 0x02 });
+        assert_eq!(wrong(&[0x01, 0x7F]), ParseError::UnknownType { offset: 1, actual: 0x7F });
+        let message_type = MessageType::ConnectAck;
+        assert_eq!(wrong(&[0x01, 0x81]), ParseError::WrongDirection { offset: 1, message_type });
+    }
+}

@@ -1,0 +1,112 @@
+//! The codes of Error frames. Codes are never reused.
+
+use core::fmt;
+
+macro_rules! error_codes {
+    ($($code:literal $name:ident $closes:literal $doc:literal,)*) => {
+        /// What an Error frame says went wrong. `PROTOCOL.md` has the table with what a client should do.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+        #[non_exhaustive]
+        pub enum ErrorCode {
+            $(#[doc = $doc] $name,)*
+            /// A code that this build does not know. Never holds a number that has a name here.
+            Unknown(u16),
+        }
+
+        impl ErrorCode {
+            /// Every code with a name, in the order of their numbers.
+            pub const ALL: &'static [Self] = &[$(Self::$name,)*];
+
+            /// The code with this number.
+            #[must_use]
+            pub const fn from_wire(number: u16) -> Self {
+                match number {
+                    $($code => Self::$name,)*
+                    other => Self::Unknown(other),
+                }
+            }
+
+            /// The number on the wire.
+            #[must_use]
+            pub const fn to_wire(self) -> u16 {
+                match self {
+                    $(Self::$name => $code,)*
+                    Self::Unknown(number) => number,
+                }
+            }
+
+            /// The code's name, as the specification spells it.
+            #[must_use]
+            pub const fn name(self) -> &'static str {
+                match self {
+                    $(Self::$name => stringify!($name),)*
+                    Self::Unknown(_) => "Unknown",
+                }
+            }
+
+            /// Whether the sender of such an Error frame closes the connection after it. RateLimited closes only
+            /// when it persists, and says `false` here. A code without a name is taken to close.
+            #[must_use]
+            pub const fn closes(self) -> bool {
+                match self {
+                    $(Self::$name => $closes,)*
+                    Self::Unknown(_) => true,
+                }
+            }
+        }
+    };
+}
+
+error_codes! {
+    1 MalformedFrame true "A length, a field or the family is not what the frame's type allows.",
+    2 UnsupportedVersion true "The first byte is no version that the server speaks.",
+    3 UnknownType true "The type byte is none of the version's.",
+    4 ChecksumMismatch true "The bytes were damaged on the way, or wrongly summed.",
+    5 InvalidUsername false "Empty, not UTF-8, or with control characters.",
+    6 InvalidRoomName false "Empty, too long, not UTF-8, or with control characters.",
+    7 InvalidContent false "Empty, too long or not UTF-8.",
+    8 NotConnected true "Something other than Connect before being signed in.",
+    9 AlreadyConnected false "Connect by somebody who is signed in.",
+    10 UsernameTaken false "Somebody is signed in under this name.",
+    11 NotInRoom false "SendMessage or LeaveRoom for a room that one is not in.",
+    12 AlreadyInRoom false "JoinRoom for a room that one is in.",
+    13 LimitReached false "Too many rooms, or too many members in one.",
+    14 ServerFull true "The server holds as many connections as it may.",
+    15 RateLimited false "More frames or bytes per second than are allowed.",
+    16 SlowConsumer true "The peer reads more slowly than its rooms speak.",
+    17 ShuttingDown true "The server is going down.",
+    18 IdleTimeout true "Nothing was heard for too long, or no sign-in came in time.",
+    19 UnexpectedMessage true "A type that only servers send.",
+    20 AuthenticationFailed true "The signature does not fit the user's key.",
+    21 UnsupportedFlags true "A flag bit that has no meaning.",
+    22 Replay true "A counter that did not grow.",
+    23 NoSuchUser false "A direct message to somebody who is not signed in.",
+}
+
+impl fmt::Display for ErrorCode {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} ({})", self.name(), self.to_wire())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn numbers_and_codes_are_each_others_inverse() {
+        for number in 0..=u16::MAX {
+            assert_eq!(ErrorCode::from_wire(number).to_wire(), number);
+        }
+        assert_eq!(ErrorCode::ALL.len(), 23);
+        assert_eq!(ErrorCode::from_wire(24), ErrorCode::Unknown(24));
+    }
+
+    #[test]
+    fn only_what_leaves_the_stream_trustworthy_leaves_it_open() {
+        let open: std::vec::Vec<u16> =
+            ErrorCode::ALL.iter().filter(|code| !code.closes()).map(|code| code.to_wire()).collect();
+        assert_eq!(open, [5, 6, 7, 9, 10, 11, 12, 13, 15, 23]);
+        assert!(ErrorCode::Unknown(99).closes());
+    }
+}

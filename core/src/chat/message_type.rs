@@ -1,0 +1,150 @@
+//! The type byte of a chat frame, and what its value alone settles: who may send it, and how long its body can be.
+
+use core::fmt;
+
+use super::{broadcast, connect, connect_ack, disconnect, error, presence, room_request, send_message};
+use crate::framing::Direction;
+
+/// The type byte of a chat frame, version 1.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[repr(u8)]
+#[non_exhaustive]
+pub enum MessageType {
+    /// Client: sign in under a name.
+    Connect = 0x01,
+    /// Client: goodbye.
+    Disconnect = 0x02,
+    /// Client: say something in a room.
+    SendMessage = 0x03,
+    /// Client: enter a room.
+    JoinRoom = 0x04,
+    /// Client: leave a room.
+    LeaveRoom = 0x05,
+    /// Server: you are signed in.
+    ConnectAck = 0x81,
+    /// Server: somebody said something.
+    MessageBroadcast = 0x82,
+    /// Server: somebody entered a room.
+    UserJoined = 0x83,
+    /// Server: somebody left a room.
+    UserLeft = 0x84,
+    /// Server: what was wrong.
+    Error = 0xFF,
+}
+
+impl MessageType {
+    /// Every type, in the order of their codes.
+    pub const ALL: [Self; 10] = [
+        Self::Connect,
+        Self::Disconnect,
+        Self::SendMessage,
+        Self::JoinRoom,
+        Self::LeaveRoom,
+        Self::ConnectAck,
+        Self::MessageBroadcast,
+        Self::UserJoined,
+        Self::UserLeft,
+        Self::Error,
+    ];
+
+    /// The type with this code, if there is one.
+    #[must_use]
+    #[inline]
+    pub const fn from_wire(code: u8) -> Option<Self> {
+        match code {
+            0x01 => Some(Self::Connect),
+            0x02 => Some(Self::Disconnect),
+            0x03 => Some(Self::SendMessage),
+            0x04 => Some(Self::JoinRoom),
+            0x05 => Some(Self::LeaveRoom),
+            0x81 => Some(Self::ConnectAck),
+            0x82 => Some(Self::MessageBroadcast),
+            0x83 => Some(Self::UserJoined),
+            0x84 => Some(Self::UserLeft),
+            0xFF => Some(Self::Error),
+            _ => None,
+        }
+    }
+
+    /// Whether this type travels that way. The high bit of the code tells: set, the server sends it.
+    #[must_use]
+    #[inline]
+    pub const fn travels(self, direction: Direction) -> bool {
+        match direction {
+            Direction::Either => true,
+            Direction::ToServer => (self as u8) & 0x80 == 0,
+            Direction::ToClient => (self as u8) & 0x80 != 0,
+        }
+    }
+
+    /// The lengths that a body of this type can have, in bytes, both included. A frame outside them is refused from
+    /// its header, before its body is waited for.
+    ///
+    /// ```
+    /// use cafewire_core::MessageType;
+    /// assert_eq!(MessageType::Disconnect.length_range(), (0, 0));
+    /// assert_eq!(MessageType::SendMessage.length_range(), (1, 577));
+    /// ```
+    #[must_use]
+    #[inline]
+    pub const fn length_range(self) -> (u16, u16) {
+        match self {
+            Self::Connect => connect::LENGTH_RANGE,
+            Self::Disconnect => disconnect::LENGTH_RANGE,
+            Self::SendMessage => send_message::LENGTH_RANGE,
+            Self::JoinRoom | Self::LeaveRoom => room_request::LENGTH_RANGE,
+            Self::ConnectAck => connect_ack::LENGTH_RANGE,
+            Self::MessageBroadcast => broadcast::LENGTH_RANGE,
+            Self::UserJoined | Self::UserLeft => presence::LENGTH_RANGE,
+            Self::Error => error::LENGTH_RANGE,
+        }
+    }
+
+    /// The type's name, as the specification spells it.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Connect => "Connect",
+            Self::Disconnect => "Disconnect",
+            Self::SendMessage => "SendMessage",
+            Self::JoinRoom => "JoinRoom",
+            Self::LeaveRoom => "LeaveRoom",
+            Self::ConnectAck => "ConnectAck",
+            Self::MessageBroadcast => "MessageBroadcast",
+            Self::UserJoined => "UserJoined",
+            Self::UserLeft => "UserLeft",
+            Self::Error => "Error",
+        }
+    }
+}
+
+impl fmt::Display for MessageType {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_type_has_its_code_and_no_other_code_a_type() {
+        for code in 0..=u8::MAX {
+            match MessageType::from_wire(code) {
+                Some(message_type) => assert_eq!(message_type as u8, code),
+                None => assert!(MessageType::ALL.iter().all(|&known| known as u8 != code)),
+            }
+        }
+    }
+
+    #[test]
+    fn each_type_travels_one_way() {
+        for message_type in MessageType::ALL {
+            let to_server = message_type.travels(Direction::ToServer);
+            assert_ne!(to_server, message_type.travels(Direction::ToClient));
+            assert_eq!(to_server, (message_type as u8) < 0x80);
+            assert!(message_type.travels(Direction::Either));
+        }
+    }
+}

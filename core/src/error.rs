@@ -1,0 +1,354 @@
+//! What can be wrong with bytes ([`ParseError`]) and with a message about to become bytes ([`ProtocolError`]).
+//!
+//! Every error is `Copy`, holds numbers and no text, and formats itself only when somebody asks: a parser that
+//! refuses a million frames a second formats none of them.
+
+use core::fmt;
+
+use crate::chat::{ErrorCode, MessageType};
+use crate::family::Family;
+
+/// The answer of everything that reads bytes.
+pub type ParseResult<T> = Result<T, ParseError>;
+
+/// Why bytes were refused. Offsets count from the first byte of the frame.
+///
+/// What a receiver does about each is its [`ErrorCode`]: [`ParseError::code`] names the code to answer with, and
+/// [`ErrorCode::closes`] says whether the connection can go on.
+///
+/// ```
+/// use cafewire_core::{ParseError, ZeroCopyMessage};
+/// // A Disconnect frame whose last checksum byte was damaged on the way.
+/// let damaged = [0x01, 0x02, 0x00, 0x00, 0x9A, 0x7C, 0x6C, 0x00];
+/// let error = ZeroCopyMessage::parse_from_bytes(&damaged).unwrap_err();
+/// assert!(matches!(error, ParseError::ChecksumMismatch { offset: 4, .. }));
+/// ```
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum ParseError {
+    /// The input ends before the frame does. Only the one-shot parsers say so; for a stream it is not an error
+    /// ([`Framing::NeedMore`](crate::Framing::NeedMore)).
+    Truncated {
+        /// Bytes the frame needs in all, as far as the bytes at hand can tell.
+        needed: usize,
+        /// Bytes that were there.
+        available: usize,
+    },
+    /// An echo frame must start with `CA FE`, and this byte is something else.
+    BadMagic {
+        /// 0 or 1: which byte of the magic is wrong.
+        offset: usize,
+        /// What the byte should be.
+        expected: u8,
+        /// What it is.
+        actual: u8,
+    },
+    /// The first byte is neither the echo magic nor a chat version that this build speaks.
+    UnsupportedVersion {
+        /// Always 0: the version is the first byte.
+        offset: usize,
+        /// The byte found.
+        actual: u8,
+    },
+    /// A connection keeps the family of its first frame, and this frame is of another one.
+    FamilyChanged {
+        /// Always 0: the first byte tells the family.
+        offset: usize,
+        /// The family of the frames before.
+        established: Family,
+        /// The byte found.
+        actual: u8,
+    },
+    /// The type byte is none that the family knows.
+    UnknownType {
+        /// Where the type byte is.
+        offset: usize,
+        /// The byte found.
+        actual: u8,
+    },
+    /// The type is known, but only the other side may send it.
+    WrongDirection {
+        /// Where the type byte is.
+        offset: usize,
+        /// The type found.
+        message_type: MessageType,
+    },
+    /// The header's length is outside what its type allows; told from the header alone.
+    LengthOutOfRange {
+        /// Where the length is.
+        offset: usize,
+        /// The type that sets the bounds.
+        message_type: MessageType,
+        /// The length found, in bytes.
+        actual: u16,
+        /// The smallest length the type allows, in bytes.
+        min: u16,
+        /// The largest length the type allows, in bytes.
+        max: u16,
+    },
+    /// The checksum at the end of the frame is not that of the frame.
+    ChecksumMismatch {
+        /// Where the checksum is.
+        offset: usize,
+        /// The checksum of the bytes that arrived.
+        expected: u32,
+        /// The checksum that the frame carries.
+        actual: u32,
+    },
+    /// A field claims more bytes than the body has left.
+    FieldOverrun {
+        /// Where the field starts (a name: its length byte).
+        offset: usize,
+        /// The field.
+        field: Field,
+        /// Bytes the field needs.
+        needed: usize,
+        /// Bytes the body has left.
+        available: usize,
+    },
+    /// A field is not UTF-8.
+    InvalidUtf8 {
+        /// The first byte that does not belong.
+        offset: usize,
+        /// The field.
+        field: Field,
+    },
+    /// A field arrived whole but breaks a rule of its kind.
+    InvalidField {
+        /// Where the field starts (a name: its length byte).
+        offset: usize,
+        /// The rule.
+        error: FieldError,
+    },
+    /// Bytes are left over after the last field, or after the only frame.
+    TrailingBytes {
+        /// The first byte that is too many.
+        offset: usize,
+        /// How many there are.
+        extra: usize,
+    },
+}
+
+impl ParseError {
+    /// Where the error is, in bytes from the start of the frame. Truncation is at the end of the input.
+    #[must_use]
+    pub const fn offset(&self) -> usize {
+        match *self {
+            Self::Truncated { available, .. } => available,
+            Self::BadMagic { offset, .. }
+            | Self::UnsupportedVersion { offset, .. }
+            | Self::FamilyChanged { offset, .. }
+            | Self::UnknownType { offset, .. }
+            | Self::WrongDirection { offset, .. }
+            | Self::LengthOutOfRange { offset, .. }
+            | Self::ChecksumMismatch { offset, .. }
+            | Self::FieldOverrun { offset, .. }
+            | Self::InvalidUtf8 { offset, .. }
+            | Self::InvalidField { offset, .. }
+            | Self::TrailingBytes { offset, .. } => offset,
+        }
+    }
+
+    /// The code of the Error frame that a chat peer answers this with.
+    #[must_use]
+    pub const fn code(&self) -> ErrorCode {
+        match *self {
+            Self::Truncated { .. }
+            | Self::BadMagic { .. }
+            | Self::FamilyChanged { .. }
+            | Self::LengthOutOfRange { .. }
+            | Self::FieldOverrun { .. }
+            | Self::TrailingBytes { .. } => ErrorCode::MalformedFrame,
+            Self::UnsupportedVersion { .. } => ErrorCode::UnsupportedVersion,
+            Self::UnknownType { .. } => ErrorCode::UnknownType,
+            Self::WrongDirection { .. } => ErrorCode::UnexpectedMessage,
+            Self::ChecksumMismatch { .. } => ErrorCode::ChecksumMismatch,
+            Self::InvalidUtf8 { field, .. } => field.code(),
+            Self::InvalidField { error, .. } => error.field().code(),
+        }
+    }
+}
+
+impl fmt::Display for ParseError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match *self {
+            Self::Truncated { needed, available } => {
+                write!(f, "frame cut short: {needed} bytes needed, {available} there")
+            }
+            Self::BadMagic { offset, expected, actual } => {
+                write!(f, "bad magic at byte {offset}: {actual:#04x} where {expected:#04x} belongs")
+            }
+            Self::UnsupportedVersion { offset, actual } => {
+                write!(f, "byte {offset} is {actual:#04x}: neither the echo magic 0xca nor chat version 0x01")
+            }
+            Self::FamilyChanged { offset, established, actual } => {
+                write!(f, "byte {offset} is {actual:#04x}: this connection began as {established} and stays so")
+            }
+            Self::UnknownType { offset, actual } => write!(f, "unknown message type {actual:#04x} at byte {offset}"),
+            Self::WrongDirection { offset, message_type } => {
+                write!(f, "{message_type} at byte {offset} travels only the other way")
+            }
+            Self::LengthOutOfRange { offset, message_type, actual, min, max } => {
+                write!(f, "length {actual} at byte {offset}: {message_type} takes {min} to {max} bytes")
+            }
+            Self::ChecksumMismatch { offset, expected, actual } => {
+                write!(f, "checksum at byte {offset} is {actual:#010x}, the frame's own is {expected:#010x}")
+            }
+            Self::FieldOverrun { offset, field, needed, available } => {
+                write!(f, "{field} at byte {offset} needs {needed} bytes, the body has {available} left")
+            }
+            Self::InvalidUtf8 { offset, field } => write!(f, "{field} is not UTF-8 at byte {offset}"),
+            Self::InvalidField { offset, error } => write!(f, "{error} (field at byte {offset})"),
+            Self::TrailingBytes { offset, extra } => write!(f, "{extra} bytes too many from byte {offset} on"),
+        }
+    }
+}
+
+impl core::error::Error for ParseError {}
+
+/// Why a message cannot become bytes. Nothing has been written when this is returned.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum ProtocolError {
+    /// The caller's buffer is smaller than the frame.
+    BufferTooSmall {
+        /// Bytes the frame needs.
+        needed: usize,
+        /// Bytes the buffer has.
+        available: usize,
+    },
+    /// A field breaks a rule of its kind.
+    InvalidField(FieldError),
+    /// The payload is longer than the frame's length can say or its type allows.
+    PayloadTooLong {
+        /// Bytes the payload has.
+        actual: usize,
+        /// Bytes it may have.
+        max: usize,
+    },
+}
+
+impl fmt::Display for ProtocolError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match *self {
+            Self::BufferTooSmall { needed, available } => {
+                write!(f, "the frame needs {needed} bytes, the buffer has {available}")
+            }
+            Self::InvalidField(error) => error.fmt(f),
+            Self::PayloadTooLong { actual, max } => {
+                write!(f, "the payload has {actual} bytes, this frame takes at most {max}")
+            }
+        }
+    }
+}
+
+impl core::error::Error for ProtocolError {}
+
+impl From<FieldError> for ProtocolError {
+    fn from(error: FieldError) -> Self {
+        Self::InvalidField(error)
+    }
+}
+
+/// A rule that a field breaks.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum FieldError {
+    /// Too short or too long.
+    Length {
+        /// The field.
+        field: Field,
+        /// Its length in bytes.
+        actual: usize,
+        /// The smallest length allowed, in bytes.
+        min: usize,
+        /// The largest length allowed, in bytes.
+        max: usize,
+    },
+    /// A name holds a control character (U+0000..=U+001F, U+007F..=U+009F).
+    ControlCharacter {
+        /// The field.
+        field: Field,
+        /// Where the character is, in bytes from the start of the name.
+        position: usize,
+    },
+}
+
+impl FieldError {
+    /// The field at fault.
+    #[must_use]
+    pub const fn field(&self) -> Field {
+        match *self {
+            Self::Length { field, .. } | Self::ControlCharacter { field, .. } => field,
+        }
+    }
+}
+
+impl fmt::Display for FieldError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match *self {
+            Self::Length { field, actual, min, max } => {
+                write!(f, "{field} is {actual} bytes long, {min} to {max} are allowed")
+            }
+            Self::ControlCharacter { field, position } => {
+                write!(f, "{field} holds a control character at its byte {position}")
+            }
+        }
+    }
+}
+
+impl core::error::Error for FieldError {}
+
+/// The variable fields of chat messages.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Field {
+    /// A user's name.
+    Username,
+    /// A room's name.
+    RoomName,
+    /// What a user says.
+    Content,
+    /// What a server says of itself in ConnectAck.
+    ServerInfo,
+    /// The sentence of an Error frame.
+    ErrorMessage,
+    /// The integers before the variable fields.
+    FixedPart,
+}
+
+impl Field {
+    /// The lengths that the field may have, in bytes, both included.
+    #[must_use]
+    pub const fn length_range(self) -> (usize, usize) {
+        match self {
+            Self::Username => (1, crate::chat::MAX_USERNAME_SIZE),
+            Self::RoomName => (1, crate::chat::MAX_ROOM_NAME_SIZE),
+            Self::Content => (1, crate::chat::MAX_CONTENT_SIZE),
+            Self::ServerInfo | Self::ErrorMessage => (0, crate::chat::MAX_TEXT_SIZE),
+            Self::FixedPart => (0, 12),
+        }
+    }
+
+    const fn code(self) -> ErrorCode {
+        match self {
+            Self::Username => ErrorCode::InvalidUsername,
+            Self::RoomName => ErrorCode::InvalidRoomName,
+            Self::Content => ErrorCode::InvalidContent,
+            Self::ServerInfo | Self::ErrorMessage | Self::FixedPart => ErrorCode::MalformedFrame,
+        }
+    }
+}
+
+impl fmt::Display for Field {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Username => "username",
+            Self::RoomName => "room name",
+            Self::Content => "content",
+            Self::ServerInfo => "server info",
+            Self::ErrorMessage => "error message",
+            Self::FixedPart => "fixed part",
+        })
+    }
+}

@@ -1,0 +1,43 @@
+//! Which protocol family a connection speaks: told by its first byte, kept until it closes.
+
+use core::fmt;
+
+use crate::{chat, echo};
+
+/// A protocol family, with its version where it has one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum Family {
+    /// Frames that start with `CA FE`: [`echo`].
+    Echo,
+    /// Frames that start with `01`: [`chat`], version 1.
+    ChatV1,
+}
+
+impl Family {
+    /// The family of a frame that starts with this byte, or `None` if no family that this build speaks does.
+    ///
+    /// ```
+    /// use cafewire_core::Family;
+    /// assert_eq!(Family::of_first_byte(0xCA), Some(Family::Echo));
+    /// assert_eq!(Family::of_first_byte(0x01), Some(Family::ChatV1));
+    /// assert_eq!(Family::of_first_byte(b'G'), None); // an HTTP request, say
+    /// ```
+    #[must_use]
+    pub const fn of_first_byte(byte: u8) -> Option<Self> {
+        match byte {
+            b if b == echo::MAGIC_BYTES[0] => Some(Self::Echo),
+            chat::PROTOCOL_VERSION => Some(Self::ChatV1),
+            _ => None,
+        }
+    }
+}
+
+impl fmt::Display for Family {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Echo => "echo",
+            Self::ChatV1 => "chat version 1",
+        })
+    }
+}

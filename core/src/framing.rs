@@ -1,0 +1,201 @@
+//! Framing: where a frame ends in a stream of bytes. Does no I/O and keeps no bytes.
+//!
+//! Incomplete is not an error: [`Framing`] answers *frame*, *need at least n more bytes*, or *corrupt*. Until a frame
+//! is whole only its header is looked at, and its checksum is computed once, so that a stream costs O(bytes) in all,
+//! whatever the chunks it comes in: a caller that was told `at_least` need not ask again before they are there.
+
+use crate::error::ParseError;
+use crate::family::Family;
+use crate::{chat, echo};
+
+/// What stands at the start of a stream.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[must_use]
+pub enum Framing<'a> {
+    /// A whole frame, its checksum good.
+    Frame {
+        /// The view, borrowed from the input.
+        frame: Frame<'a>,
+        /// Bytes that it took; the next frame starts there.
+        consumed: usize,
+    },
+    /// All is well so far, and the frame goes on. Nothing was consumed.
+    NeedMore {
+        /// No answer is possible before this many more bytes (1 or more) have come. Exact once the header is there.
+        at_least: usize,
+    },
+    /// No frame can start here. Nothing was consumed.
+    Corrupt {
+        /// What is wrong, and where.
+        error: ParseError,
+    },
+}
+
+impl<'a> Framing<'a> {
+    /// Looks at the start of `bytes`, for a frame of either family.
+    ///
+    /// ```
+    /// use cafewire_core::Framing;
+    /// let stream = [0xCA, 0xFE, 0x01, 0x00, 0x00, 0xCA, 0xFE, 0x03, 0x00];
+    /// let Framing::Frame { consumed, .. } = Framing::of(&stream) else { panic!() };
+    /// assert_eq!(consumed, 5);
+    /// assert_eq!(Framing::of(&stream[consumed..]), Framing::NeedMore { at_least: 1 });
+    /// ```
+    #[inline]
+    pub fn of(bytes: &'a [u8]) -> Self {
+        match bytes.first() {
+            None => Self::NeedMore { at_least: 1 },
+            Some(&first) if first == echo::MAGIC_BYTES[0] => echo::next_frame(bytes),
+            Some(_) => chat::next_frame(bytes, Direction::Either),
+        }
+    }
+
+    /// Bytes consumed: the frame's, or none.
+    #[must_use]
+    pub const fn consumed(&self) -> usize {
+        match *self {
+            Self::Frame { consumed, .. } => consumed,
+            Self::NeedMore { .. } | Self::Corrupt { .. } => 0,
+        }
+    }
+}
+
+/// A frame of either family.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Frame<'a> {
+    /// `CA FE …`
+    Echo(echo::ZeroCopyMessage<'a>),
+    /// `01 …`
+    Chat(chat::ZeroCopyMessage<'a>),
+}
+
+/// Which way frames travel on the stream that is read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Direction {
+    /// Client to server: a server reads this.
+    ToServer,
+    /// Server to client: a client reads this.
+    ToClient,
+    /// Not known: a capture, a test.
+    Either,
+}
+
+/// The rules that span the frames of one connection: its family is that of its first frame, its types are those that
+/// travel its way, and an error's place is counted from the connection's first byte.
+///
+/// It keeps no bytes: the caller passes the same unconsumed bytes again, with more behind them.
+///
+/// ```
+/// use cafewire_core::{Direction, FrameReader, Framing, ParseError};
+/// let mut reader = FrameReader::new(Direction::ToServer);
+/// let stream = [0xCA, 0xFE, 0x01, 0x00, 0x00, 0x01, 0x02, 0x00, 0x00, 0x9A, 0x7C, 0x6C, 0x17];
+/// assert_eq!(reader.next_frame(&stream).consumed(), 5);
+/// let Framing::Corrupt { error } = reader.next_frame(&stream[5..]) else { panic!() };
+/// assert!(matches!(error, ParseError::FamilyChanged { .. }));
+/// assert_eq!(reader.stream_offset_of(&error), 5);
+/// ```
+#[derive(Clone, Copy, Debug)]
+pub struct FrameReader {
+    direction: Direction,
+    family: Option<Family>,
+    consumed: u64,
+}
+
+impl FrameReader {
+    /// A reader at the first byte of a connection.
+    #[must_use]
+    pub const fn new(direction: Direction) -> Self {
+        Self { direction, family: None, consumed: 0 }
+    }
+
+    /// The family that the first byte told, once there was one.
+    #[must_use]
+    pub const fn family(&self) -> Option<Family> {
+        self.family
+    }
+
+    /// Bytes of whole frames so far: where in the connection the bytes passed next begin.
+    #[must_use]
+    pub const fn stream_offset(&self) -> u64 {
+        self.consumed
+    }
+
+    /// Where an error that [`next_frame`](Self::next_frame) just gave is, in bytes from the connection's first.
+    #[must_use]
+    pub const fn stream_offset_of(&self, error: &ParseError) -> u64 {
+        self.consumed + error.offset() as u64
+    }
+
+    /// Looks at the start of `bytes`, the bytes after those consumed so far.
+    #[inline]
+    pub fn next_frame<'a>(&mut self, bytes: &'a [u8]) -> Framing<'a> {
+        let Some(&first) = bytes.first() else {
+            return Framing::NeedMore { at_least: 1 };
+        };
+        let here = Family::of_first_byte(first);
+        let family = match (self.family, here) {
+            (Some(established), Some(other)) if established != other => {
+                return Framing::Corrupt { error: ParseError::FamilyChanged { offset: 0, established, actual: first } };
+            }
+            (Some(established), _) => established,
+            (None, Some(new)) => new,
+            (None, None) => {
+                return Framing::Corrupt { error: ParseError::UnsupportedVersion { offset: 0, actual: first } };
+            }
+        };
+        self.family = Some(family);
+        let framing = match family {
+            Family::Echo => echo::next_frame(bytes),
+            Family::ChatV1 => chat::next_frame(bytes, self.direction),
+        };
+        self.consumed += framing.consumed() as u64;
+        framing
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    static PING: [u8; 5] = [0xCA, 0xFE, 0x01, 0x00, 0x00];
+    static DISCONNECT: [u8; 8] = [0x01, 0x02, 0x00, 0x00, 0x9A, 0x7C, 0x6C, 0x17];
+
+    #[test]
+    fn nothing_is_not_an_error() {
+        assert_eq!(Framing::of(&[]), Framing::NeedMore { at_least: 1 });
+        assert_eq!(FrameReader::new(Direction::Either).next_frame(&[]), Framing::NeedMore { at_least: 1 });
+    }
+
+    #[test]
+    fn the_first_byte_decides_the_family_for_good() {
+        for (first, second, family) in
+            [(&PING[..], &DISCONNECT[..], Family::Echo), (&DISCONNECT[..], &PING[..], Family::ChatV1)]
+        {
+            let mut reader = FrameReader::new(Direction::ToServer);
+            assert_eq!(reader.next_frame(&first[..1]).consumed(), 0);
+            assert_eq!(reader.family(), Some(family));
+            assert_eq!(reader.next_frame(first).consumed(), first.len());
+            assert_eq!(reader.stream_offset(), first.len() as u64);
+            let error = ParseError::FamilyChanged { offset: 0, established: family, actual: second[0] };
+            assert_eq!(reader.next_frame(second), Framing::Corrupt { error });
+        }
+    }
+
+    #[test]
+    fn a_foreign_first_byte_is_neither_family() {
+        for actual in [0x00, 0x02, b'G', 0x16, 0xFF] {
+            let error = ParseError::UnsupportedVersion { offset: 0, actual };
+            assert_eq!(FrameReader::new(Direction::ToServer).next_frame(&[actual]), Framing::Corrupt { error });
+            assert_eq!(Framing::of(&[actual]), Framing::Corrupt { error });
+        }
+    }
+
+    #[test]
+    fn a_family_is_kept_even_against_bytes_of_none() {
+        let mut reader = FrameReader::new(Direction::ToServer);
+        assert_eq!(reader.next_frame(&PING).consumed(), 5);
+        let error = ParseError::BadMagic { offset: 0, expected: 0xCA, actual: b'G' };
+        assert_eq!(reader.next_frame(b"GET"), Framing::Corrupt { error });
+        assert_eq!(reader.stream_offset_of(&error), 5);
+    }
+}

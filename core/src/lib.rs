@@ -1,0 +1,59 @@
+//! The cafewire binary protocol: bytes to borrowed, checked views, and messages to bytes in your buffer.
+//!
+//! `#![no_std]`; no allocation, no I/O, no clock, no `unsafe`. The same code runs on a Cortex-M, in a server and in
+//! a fuzzer. The bytes themselves are specified in `PROTOCOL.md` beside this crate.
+//!
+//! Two families share one port, told apart by the first byte of a connection:
+//!
+//! | module | frame | for |
+//! |---|---|---|
+//! | [`echo`] | `CA FE type length payload` | ping, pong, echo, data, error: no sign-in, no checksum |
+//! | [`chat`] | `version type length body crc32` | users, rooms, broadcasts |
+//!
+//! Both work in the same three steps: *framing* finds where a frame ends and checks its envelope ([`Framing`],
+//! [`FrameReader`]); the frame view borrows its payload ([`ZeroCopyMessage`], [`echo::ZeroCopyMessage`]); the typed
+//! view gives the payload's fields ([`MessagePayload`], [`Message`]).
+//!
+//! ```
+//! use cafewire_core::{Frame, Framing, MessagePayload};
+//!
+//! // Encode into a buffer of your own …
+//! let mut buffer = [0; 64];
+//! let hello = MessagePayload::SendMessage { room: "lobby", content: "hello" };
+//! let sent = hello.encode_into(&mut buffer)?;
+//!
+//! // … and read it back without copying a byte.
+//! match Framing::of(sent) {
+//!     Framing::Frame { frame: Frame::Chat(view), consumed } => {
+//!         assert_eq!(consumed, sent.len());
+//!         assert_eq!(view.parse_payload()?, hello);
+//!     }
+//!     Framing::Frame { .. } => unreachable!("this was a chat frame"),
+//!     Framing::NeedMore { at_least } => println!("wait for {at_least} more bytes"),
+//!     Framing::Corrupt { error } => println!("refused: {error}"),
+//! }
+//! # Ok::<(), Box<dyn core::error::Error>>(())
+//! ```
+//!
+//! # What it never does
+//! Panic on input, allocate, copy a payload, keep a reference past its lifetime, or let a number from the wire size
+//! anything.
+
+#![no_std]
+#![forbid(unsafe_code)]
+
+#[cfg(test)]
+extern crate std;
+
+pub mod chat;
+pub mod echo;
+mod error;
+mod family;
+mod framing;
+mod writer;
+
+pub use chat::{ErrorCode, MAX_MESSAGE_SIZE, MessagePayload, MessageType, PROTOCOL_VERSION, ZeroCopyMessage};
+pub use echo::{HEADER_SIZE, MAGIC_BYTES, MAX_PAYLOAD_SIZE, Message};
+pub use error::{Field, FieldError, ParseError, ParseResult, ProtocolError};
+pub use family::Family;
+pub use framing::{Direction, Frame, FrameReader, Framing};
