@@ -2,5 +2,8 @@
 
 pub mod address;
 pub mod client;
+pub mod pool;
 
 pub use address::Address;
+pub use client::{ChatClient, Client, ClientConfig, ClientError, Event};
+pub use pool::ConnectionPool;

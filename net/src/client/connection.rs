@@ -1,0 +1,302 @@
+//! One socket and the bytes received on it that are not yet consumed: whole frames out, whole frames in. Knows where
+//! frames end, not what they mean.
+//!
+//! The receive buffer has one size from the start, and that is enough for any frame of the families it takes:
+//!
+//! ```text
+//! 0          start              end             inbound.len()
+//! │ consumed │ not yet consumed │ free              │
+//! ```
+//!
+//! `start ≤ end ≤ inbound.len()` always. Bytes are moved to the front only when a frame would not fit behind `start`.
+
+use std::fmt;
+use std::io::{self, ErrorKind, IoSlice, Read, Write};
+use std::net::{Shutdown, SocketAddr, TcpStream};
+use std::ops::Range;
+use std::time::{Duration, Instant};
+
+use cafewire_core::{Direction, Family, Frame, FrameReader, Framing, ParseError, chat, echo};
+
+use super::deadline::Deadline;
+use super::{ClientConfig, ClientError};
+use crate::address::Address;
+
+/// More than the 630 bytes that the largest chat frame needs: a burst of small ones takes one read.
+const CHAT_BUFFER_SIZE: usize = 16 * 1024;
+
+/// The largest echo frame.
+const ECHO_BUFFER_SIZE: usize = echo::HEADER_SIZE + echo::MAX_PAYLOAD_SIZE;
+
+const _: () = assert!(CHAT_BUFFER_SIZE >= chat::MAX_FRAME_SIZE && ECHO_BUFFER_SIZE >= chat::MAX_FRAME_SIZE);
+
+/// A frame, borrowed from the receive buffer until the next one is asked for.
+pub(super) struct Received<'a> {
+    pub(super) frame: Frame<'a>,
+    /// Where it begins, in bytes from the first that the server sent.
+    pub(super) stream_offset: u64,
+}
+
+pub(super) struct Connection {
+    socket: TcpStream,
+    family: Family,
+    frames: FrameReader,
+    inbound: Box<[u8]>,
+    start: usize,
+    end: usize,
+    /// What the socket is set to, so that it is set only when that changes.
+    socket_read_timeout: Option<Duration>,
+    config: ClientConfig,
+}
+
+impl Connection {
+    /// Connects to the first of the name's addresses that answers.
+    pub(super) fn open(address: &Address, config: &ClientConfig, family: Family) -> Result<Self, ClientError> {
+        let refused = |source| ClientError::Connect { address: address.clone(), source };
+        let socket = connect_socket(&address.resolve().map_err(refused)?, config.connect_timeout).map_err(refused)?;
+        socket.set_nodelay(true).map_err(refused)?;
+        restore_write_timeout(&socket, config.write_timeout).map_err(refused)?;
+        let size = if family == Family::Echo { ECHO_BUFFER_SIZE } else { CHAT_BUFFER_SIZE };
+        Ok(Self {
+            socket,
+            family,
+            frames: FrameReader::new(Direction::ToClient),
+            inbound: vec![0; size].into_boxed_slice(),
+            start: 0,
+            end: 0,
+            socket_read_timeout: None,
+            config: config.clone(),
+        })
+    }
+
+    pub(super) fn socket(&self) -> &TcpStream {
+        &self.socket
+    }
+
+    pub(super) fn peer_address(&self) -> io::Result<SocketAddr> {
+        self.socket.peer_addr()
+    }
+
+    pub(super) fn local_address(&self) -> io::Result<SocketAddr> {
+        self.socket.local_addr()
+    }
+
+    /// A deadline for one answer, from now.
+    pub(super) fn read_deadline(&self) -> Deadline {
+        Deadline::after(self.config.read_timeout)
+    }
+
+    /// Sends one frame, given in parts that lie wherever they lie.
+    pub(super) fn send(&self, parts: &mut [IoSlice<'_>]) -> Result<(), ClientError> {
+        write_frame(&self.socket, parts, self.config.write_timeout)
+    }
+
+    /// The next frame. On a time-out what has come of it is kept for the next call.
+    pub(super) fn receive(&mut self, deadline: &mut Deadline) -> Result<Received<'_>, ClientError> {
+        let found = loop {
+            match self.next_frame()? {
+                Ok(found) => break found,
+                Err(at_least) => self.read_at_least(at_least, deadline)?,
+            }
+        };
+        let payload = &self.inbound[found.payload];
+        let frame = match found.kind {
+            FrameKind::Echo(message_type) => Frame::Echo(echo::ZeroCopyMessage { message_type, payload }),
+            FrameKind::Chat { version, message_type } => {
+                Frame::Chat(chat::ZeroCopyMessage { version, message_type, payload })
+            }
+        };
+        Ok(Received { frame, stream_offset: found.stream_offset })
+    }
+
+    /// Reads and drops everything up to the end of the stream.
+    pub(super) fn drain(&mut self, deadline: &mut Deadline) -> Result<(), ClientError> {
+        loop {
+            (self.start, self.end) = (0, 0);
+            if self.read_some(deadline)? == 0 {
+                return Ok(());
+            }
+        }
+    }
+
+    /// Whether there is nothing to read: no byte here, none in the socket, and no end of the stream.
+    pub(super) fn is_quiet(&self) -> bool {
+        if self.start != self.end || self.socket.set_nonblocking(true).is_err() {
+            return false;
+        }
+        let peeked = self.socket.peek(&mut [0]);
+        let blocking_again = self.socket.set_nonblocking(false).is_ok();
+        blocking_again && matches!(peeked, Err(error) if error.kind() == ErrorKind::WouldBlock)
+    }
+
+    /// Consumes the frame at `start` if it is whole; else says how many more bytes it needs at least.
+    fn next_frame(&mut self) -> Result<Result<FoundFrame, usize>, ClientError> {
+        let bytes = &self.inbound[self.start..self.end];
+        let stream_offset = self.frames.stream_offset();
+        // A chat client has no room for echo frames, and no use for them. An echo client takes chat frames: a server
+        // that refuses a connection before its first byte cannot know the family, and answers in chat.
+        if let Some(&actual) = bytes.first()
+            && self.family != Family::Echo
+            && Family::of_first_byte(actual) == Some(Family::Echo)
+        {
+            let error = ParseError::FamilyChanged { offset: 0, established: self.family, actual };
+            return Err(ClientError::Corrupt { error, stream_offset });
+        }
+        match self.frames.next_frame(bytes) {
+            Framing::Frame { frame, consumed } => {
+                let (kind, header_size, length) = match frame {
+                    Frame::Echo(view) => (FrameKind::Echo(view.message_type), echo::HEADER_SIZE, view.payload.len()),
+                    Frame::Chat(view) => {
+                        let kind = FrameKind::Chat { version: view.version, message_type: view.message_type };
+                        (kind, chat::HEADER_SIZE, view.payload.len())
+                    }
+                };
+                let payload = self.start + header_size..self.start + header_size + length;
+                self.start += consumed;
+                Ok(Ok(FoundFrame { kind, payload, stream_offset }))
+            }
+            Framing::NeedMore { at_least } => Ok(Err(at_least)),
+            Framing::Corrupt { error } => {
+                Err(ClientError::Corrupt { error, stream_offset: self.frames.stream_offset_of(&error) })
+            }
+        }
+    }
+
+    /// Reads until `missing` more bytes of the frame at `start` are here. Looks at none of them.
+    fn read_at_least(&mut self, missing: usize, deadline: &mut Deadline) -> Result<(), ClientError> {
+        if self.end + missing > self.inbound.len() || self.start == self.end {
+            self.inbound.copy_within(self.start..self.end, 0);
+            self.end -= self.start;
+            self.start = 0;
+        }
+        let enough = self.end + missing;
+        while self.end < enough {
+            if self.read_some(deadline)? == 0 {
+                return Err(self.end_of_stream(enough));
+            }
+        }
+        Ok(())
+    }
+
+    /// One successful read into the free part, which is not empty. 0 is the end of the stream.
+    fn read_some(&mut self, deadline: &mut Deadline) -> Result<usize, ClientError> {
+        debug_assert!(self.end < self.inbound.len(), "no frame is larger than the buffer");
+        loop {
+            let wait = deadline.next_wait().ok_or(ClientError::TimedOut)?;
+            if wait != self.socket_read_timeout {
+                self.socket.set_read_timeout(wait).map_err(ClientError::Io)?;
+                self.socket_read_timeout = wait;
+            }
+            match self.socket.read(&mut self.inbound[self.end..]) {
+                Ok(count) => {
+                    self.end += count;
+                    return Ok(count);
+                }
+                // The deadline, not the socket, says whether the time is up.
+                Err(error) if is_transient(&error) => {}
+                Err(error) => return Err(ClientError::Io(error)),
+            }
+        }
+    }
+
+    /// The stream ended where the buffer should have been filled up to `enough`.
+    fn end_of_stream(&self, enough: usize) -> ClientError {
+        let available = self.end - self.start;
+        if available == 0 {
+            return ClientError::Closed;
+        }
+        let error = ParseError::Truncated { needed: enough - self.start, available };
+        ClientError::Corrupt { error, stream_offset: self.frames.stream_offset_of(&error) }
+    }
+}
+
+impl fmt::Debug for Connection {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Connection")
+            .field("socket", &self.socket)
+            .field("family", &self.family)
+            .field("received_bytes", &self.frames.stream_offset())
+            .field("unread_bytes", &(self.end - self.start))
+            .finish_non_exhaustive()
+    }
+}
+
+/// A frame just consumed, as places in the buffer, so that nothing is borrowed while more may have to be read.
+struct FoundFrame {
+    kind: FrameKind,
+    payload: Range<usize>,
+    stream_offset: u64,
+}
+
+enum FrameKind {
+    Echo(echo::MessageType),
+    Chat { version: u8, message_type: chat::MessageType },
+}
+
+/// Writes all of a frame. Time is counted over the frame, not over each write. After a failure the rest of the frame
+/// is missing, so the sending side is shut: a later frame would be taken for the rest of this one.
+pub(super) fn write_frame(
+    socket: &TcpStream,
+    parts: &mut [IoSlice<'_>],
+    timeout: Option<Duration>,
+) -> Result<(), ClientError> {
+    let written = write_all_within(socket, parts, timeout);
+    if written.is_err() {
+        // That this fails too, on a connection already gone, changes nothing.
+        let _ = socket.shutdown(Shutdown::Write);
+    }
+    written.map_err(ClientError::Io)
+}
+
+fn write_all_within(
+    mut socket: &TcpStream,
+    mut parts: &mut [IoSlice<'_>],
+    timeout: Option<Duration>,
+) -> io::Result<()> {
+    let mut deadline = Deadline::after(timeout);
+    let mut shortened = false;
+    // The socket has the whole time-out set, which is what the first wait is.
+    deadline.next_wait();
+    IoSlice::advance_slices(&mut parts, 0);
+    while !parts.is_empty() {
+        match socket.write_vectored(parts) {
+            Ok(0) => return Err(ErrorKind::WriteZero.into()),
+            Ok(count) => IoSlice::advance_slices(&mut parts, count),
+            Err(error) if is_transient(&error) => {}
+            Err(error) => return Err(error),
+        }
+        if !parts.is_empty() {
+            let wait = deadline.next_wait().ok_or_else(|| {
+                io::Error::new(ErrorKind::TimedOut, "the server did not read within the write time-out")
+            })?;
+            socket.set_write_timeout(wait)?;
+            shortened = true;
+        }
+    }
+    if shortened { restore_write_timeout(socket, timeout) } else { Ok(()) }
+}
+
+fn restore_write_timeout(socket: &TcpStream, timeout: Option<Duration>) -> io::Result<()> {
+    socket.set_write_timeout(Deadline::after(timeout).next_wait().flatten())
+}
+
+fn connect_socket(candidates: &[SocketAddr], timeout: Duration) -> io::Result<TcpStream> {
+    let started = Instant::now();
+    let mut failure = io::Error::from(ErrorKind::TimedOut);
+    for candidate in candidates {
+        let remaining = timeout.saturating_sub(started.elapsed());
+        if remaining.is_zero() {
+            break;
+        }
+        match TcpStream::connect_timeout(candidate, remaining) {
+            Ok(socket) => return Ok(socket),
+            Err(error) => failure = error,
+        }
+    }
+    Err(failure)
+}
+
+/// Not a failure: the wait ended early, by a signal or by the socket's time-out.
+fn is_transient(error: &io::Error) -> bool {
+    matches!(error.kind(), ErrorKind::Interrupted | ErrorKind::WouldBlock | ErrorKind::TimedOut)
+}

@@ -1,0 +1,74 @@
+//! The end of one call's waiting, however many blocking reads or writes the call makes. Touches no socket.
+
+use std::time::{Duration, Instant};
+
+/// The shortest time-out that sockets take: to them, zero means for ever.
+const SHORTEST_WAIT: Duration = Duration::from_micros(1);
+
+/// A bound on the sum of a call's waits.
+pub(super) struct Deadline {
+    timeout: Option<Duration>,
+    expires: Option<Instant>,
+    waited: bool,
+}
+
+impl Deadline {
+    /// `None` never expires.
+    pub(super) fn after(timeout: Option<Duration>) -> Self {
+        // A time-out past the end of the clock is none.
+        let expires = timeout.and_then(|timeout| Instant::now().checked_add(timeout));
+        Self { timeout: timeout.filter(|_| expires.is_some()), expires, waited: false }
+    }
+
+    /// Expires at once: the one wait that it still grants takes only what is already there.
+    pub(super) fn now() -> Self {
+        Self::after(Some(Duration::ZERO))
+    }
+
+    /// How long the next blocking call may take, to the inner `None` for ever; the outer `None` says that the time
+    /// is up.
+    ///
+    /// The first wait is granted the time-out as it was given, even if it was zero: so what has already arrived is
+    /// always found, and a socket that has this time-out set from the call before needs no system call to set it.
+    pub(super) fn next_wait(&mut self) -> Option<Option<Duration>> {
+        let Some(expires) = self.expires else {
+            return Some(None);
+        };
+        if !self.waited {
+            self.waited = true;
+            return Some(self.timeout.map(|timeout| timeout.max(SHORTEST_WAIT)));
+        }
+        let remaining = expires.saturating_duration_since(Instant::now());
+        if remaining.is_zero() { None } else { Some(Some(remaining.max(SHORTEST_WAIT))) }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn even_no_time_at_all_grants_one_wait() {
+        let mut deadline = Deadline::now();
+        assert_eq!(deadline.next_wait(), Some(Some(SHORTEST_WAIT)));
+        assert_eq!(deadline.next_wait(), None);
+    }
+
+    #[test]
+    fn the_first_wait_is_the_whole_and_later_ones_are_what_remains() {
+        let whole = Duration::from_secs(3600);
+        let mut deadline = Deadline::after(Some(whole));
+        assert_eq!(deadline.next_wait(), Some(Some(whole)));
+        let remaining = deadline.next_wait().unwrap().unwrap();
+        assert!(remaining <= whole);
+    }
+
+    #[test]
+    fn for_ever() {
+        for timeout in [None, Some(Duration::MAX)] {
+            let mut deadline = Deadline::after(timeout);
+            assert_eq!(deadline.next_wait(), Some(None));
+            assert_eq!(deadline.next_wait(), Some(None));
+        }
+    }
+}

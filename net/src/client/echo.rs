@@ -1,0 +1,216 @@
+//! The blocking client of the echo family. Speaks frames through `connection`, knows what answers what.
+
+use std::io::{self, IoSlice};
+use std::net::SocketAddr;
+use std::time::{Duration, Instant};
+
+use cafewire_core::{Family, Frame, Message, MessagePayload};
+
+use super::connection::Connection;
+use super::deadline::Deadline;
+use super::{ClientConfig, ClientError};
+use crate::address::Address;
+
+/// A connection that speaks the echo family.
+///
+/// Payloads are sent from where they lie and received into one buffer of 65,540 bytes; no call allocates, but to
+/// report an error.
+///
+/// [`ping`](Self::ping) and [`echo`](Self::echo) ask one question and wait for its answer.
+/// [`send_message`](Self::send_message) and [`receive_message`](Self::receive_message) are for keeping several
+/// questions in flight: receive all their answers before asking with `ping` or `echo` again. After an error other than
+/// [`ClientError::Encode`] an answer may still be on its way, so a connection had better be dropped.
+///
+/// ```no_run
+/// use cafewire_net::{Address, Client};
+/// let mut client = Client::connect(&Address::default())?;
+/// println!("{:?} there and back", client.ping()?);
+/// assert_eq!(client.echo(b"hello")?, b"hello");
+/// # Ok::<(), cafewire_net::ClientError>(())
+/// ```
+#[derive(Debug)]
+pub struct Client {
+    connection: Connection,
+    /// Makes the payload of each ping on this connection another.
+    pings_sent: u64,
+    /// Questions sent whose answer was not received yet.
+    answers_owed: u64,
+    failed: bool,
+}
+
+impl Client {
+    /// Connects with the default time-outs.
+    ///
+    /// # Errors
+    /// [`ClientError::Connect`].
+    pub fn connect(address: &Address) -> Result<Self, ClientError> {
+        Self::connect_with(address, &ClientConfig::default())
+    }
+
+    /// Connects.
+    ///
+    /// # Errors
+    /// [`ClientError::Connect`].
+    pub fn connect_with(address: &Address, config: &ClientConfig) -> Result<Self, ClientError> {
+        let connection = Connection::open(address, config, Family::Echo)?;
+        Ok(Self { connection, pings_sent: 0, answers_owed: 0, failed: false })
+    }
+
+    /// How long a Ping takes there and back. Its payload, 8 bytes, is another each time.
+    ///
+    /// # Errors
+    /// As [`ping_with`](Self::ping_with).
+    pub fn ping(&mut self) -> Result<Duration, ClientError> {
+        self.pings_sent += 1;
+        let payload = self.pings_sent.to_be_bytes();
+        self.ping_with(&payload)
+    }
+
+    /// How long a Ping with this payload takes there and back, 0 to 65,535 bytes.
+    ///
+    /// # Errors
+    /// [`ClientError::Encode`] if the payload is too long; [`ClientError::Unexpected`] if something else than a Pong
+    /// with the same payload comes back; what [`receive_message`](Self::receive_message) gives.
+    pub fn ping_with(&mut self, payload: &[u8]) -> Result<Duration, ClientError> {
+        let started = Instant::now();
+        self.ask(&Message::Ping(payload), "a Pong with the Ping's payload")?;
+        Ok(started.elapsed())
+    }
+
+    /// Sends a payload, 0 to 65,535 bytes, and gives back what the server returned: the same.
+    ///
+    /// # Errors
+    /// [`ClientError::Encode`] if the payload is too long; [`ClientError::Unexpected`] if something else than an Echo
+    /// with the same payload comes back; what [`receive_message`](Self::receive_message) gives.
+    pub fn echo(&mut self, payload: &[u8]) -> Result<&[u8], ClientError> {
+        self.ask(&Message::Echo(payload), "an Echo with the same payload")
+    }
+
+    /// Sends a message and waits for nothing.
+    ///
+    /// Who sends on and on and never receives will be stopped: a server that cannot get rid of its answers stops
+    /// reading.
+    ///
+    /// # Errors
+    /// [`ClientError::Encode`] if the payload is too long; [`ClientError::Io`], also if the server does not read
+    /// within the write time-out.
+    pub fn send_message(&mut self, message: &Message<'_>) -> Result<(), ClientError> {
+        let frame = message.frame();
+        let header = frame.header()?;
+        if let Err(error) = self.connection.send(&mut [IoSlice::new(&header), IoSlice::new(frame.payload)]) {
+            self.failed = true;
+            return Err(error);
+        }
+        if matches!(message, Message::Ping(_) | Message::Echo(_)) {
+            self.answers_owed += 1;
+        }
+        Ok(())
+    }
+
+    /// The next message, of whatever type. An echo Error frame is a message here like any other.
+    ///
+    /// # Errors
+    /// [`ClientError::TimedOut`], after which one may ask again; [`ClientError::Closed`], [`ClientError::Io`],
+    /// [`ClientError::Corrupt`]; [`ClientError::Refused`] from a server that turns connections away before it knows
+    /// what they will speak.
+    pub fn receive_message(&mut self) -> Result<Message<'_>, ClientError> {
+        let mut deadline = self.connection.read_deadline();
+        match receive(&mut self.connection, &mut deadline) {
+            Ok(message) => {
+                if matches!(message, Message::Pong(_) | Message::Echo(_)) {
+                    self.answers_owed = self.answers_owed.saturating_sub(1);
+                }
+                Ok(message)
+            }
+            Err(error) => {
+                self.failed = true;
+                Err(error)
+            }
+        }
+    }
+
+    /// The server's end of the connection.
+    ///
+    /// # Errors
+    /// The system's.
+    pub fn peer_address(&self) -> io::Result<SocketAddr> {
+        self.connection.peer_address()
+    }
+
+    /// This end of the connection.
+    ///
+    /// # Errors
+    /// The system's.
+    pub fn local_address(&self) -> io::Result<SocketAddr> {
+        self.connection.local_address()
+    }
+
+    /// Whether somebody else can go on with this connection as if it were new: nothing went wrong on it, no answer
+    /// is on its way, nothing lies unread, and the server has not closed it.
+    pub(crate) fn is_reusable(&self) -> bool {
+        !self.failed && self.answers_owed == 0 && self.connection.is_quiet()
+    }
+
+    /// Asks and waits for the answer, whose payload must be the question's.
+    fn ask(&mut self, question: &Message<'_>, awaited: &'static str) -> Result<&[u8], ClientError> {
+        if let Err(not_sent) = self.send_message(question) {
+            return Err(self.reason_in_stead_of(not_sent));
+        }
+        let mut deadline = self.connection.read_deadline();
+        let error = match (receive(&mut self.connection, &mut deadline), *question) {
+            (Ok(Message::Pong(answer)), Message::Ping(payload))
+            | (Ok(Message::Echo(answer)), Message::Echo(payload))
+                if answer == payload =>
+            {
+                self.answers_owed = self.answers_owed.saturating_sub(1);
+                return Ok(answer);
+            }
+            (Ok(Message::Error(text)), _) => ClientError::ServerError(String::from_utf8_lossy(text).into_owned()),
+            (Ok(other), _) => ClientError::Unexpected { awaited, received: describe(&other) },
+            (Err(error), _) => error,
+        };
+        self.failed = true;
+        Err(error)
+    }
+
+    /// A server that closed may have said why before. If it did, that says more than the failed write.
+    fn reason_in_stead_of(&mut self, not_sent: ClientError) -> ClientError {
+        if !matches!(not_sent, ClientError::Io(_)) {
+            return not_sent;
+        }
+        match receive(&mut self.connection, &mut Deadline::now()) {
+            Ok(Message::Error(text)) => ClientError::ServerError(String::from_utf8_lossy(text).into_owned()),
+            Err(refused @ ClientError::Refused { .. }) => refused,
+            _ => not_sent,
+        }
+    }
+}
+
+fn receive<'c>(connection: &'c mut Connection, deadline: &mut Deadline) -> Result<Message<'c>, ClientError> {
+    let received = connection.receive(deadline)?;
+    let view = match received.frame {
+        Frame::Echo(view) => return Ok(view.message()),
+        Frame::Chat(view) => view,
+    };
+    match view.parse_payload() {
+        Ok(MessagePayload::Error { code, message }) => Err(ClientError::Refused { code, message: message.to_owned() }),
+        Ok(other) => {
+            let received = other.message_type().name();
+            Err(ClientError::Unexpected { awaited: "a frame of the echo family", received })
+        }
+        Err(error) => {
+            let stream_offset = received.stream_offset + error.offset() as u64;
+            Err(ClientError::Corrupt { error, stream_offset })
+        }
+    }
+}
+
+fn describe(message: &Message<'_>) -> &'static str {
+    match message {
+        Message::Ping(_) => "a Ping",
+        Message::Pong(_) => "a Pong with another payload",
+        Message::Echo(_) => "another Echo",
+        Message::Data(_) => "Data",
+        Message::Error(_) => "an Error",
+    }
+}

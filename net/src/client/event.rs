@@ -1,0 +1,106 @@
+//! What a chat server tells of its own accord, owned, and the iterator over it.
+
+use cafewire_core::{ErrorCode, MessagePayload};
+
+use super::{ChatClient, ClientError};
+
+/// What happened, as the server told it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Event {
+    /// Somebody said something. One's own is the receipt of what one sent.
+    Message {
+        /// The speaker's.
+        user_id: u32,
+        /// When the server took it, in milliseconds since 1970-01-01 UTC.
+        timestamp_ms: u64,
+        /// The speaker's.
+        username: String,
+        /// Where.
+        room: String,
+        /// What. May hold control characters: escape them before showing them on a terminal.
+        content: String,
+    },
+    /// Somebody entered a room.
+    Joined {
+        /// Who.
+        user_id: u32,
+        /// Under which name.
+        username: String,
+        /// Where.
+        room: String,
+    },
+    /// Somebody left a room, by will or by losing the connection.
+    Left {
+        /// Who.
+        user_id: u32,
+        /// Under which name.
+        username: String,
+        /// Where.
+        room: String,
+    },
+    /// What was wrong with something that this client sent, or why the server is about to close.
+    Error {
+        /// For programs. [`ErrorCode::closes`] says whether the connection goes on.
+        code: ErrorCode,
+        /// For people. May hold control characters: escape them before showing them on a terminal.
+        message: String,
+    },
+}
+
+impl Event {
+    /// `None` if the message is not one that a server sends of its own accord.
+    pub(super) fn from_payload(payload: &MessagePayload<'_>) -> Option<Self> {
+        match *payload {
+            MessagePayload::MessageBroadcast { user_id, timestamp, username, room, content } => Some(Self::Message {
+                user_id,
+                timestamp_ms: timestamp,
+                username: username.to_owned(),
+                room: room.to_owned(),
+                content: content.to_owned(),
+            }),
+            MessagePayload::UserJoined { user_id, username, room } => {
+                Some(Self::Joined { user_id, username: username.to_owned(), room: room.to_owned() })
+            }
+            MessagePayload::UserLeft { user_id, username, room } => {
+                Some(Self::Left { user_id, username: username.to_owned(), room: room.to_owned() })
+            }
+            MessagePayload::Error { code, message } => Some(Self::Error { code, message: message.to_owned() }),
+            _ => None,
+        }
+    }
+}
+
+/// The events of a [`ChatClient`], one after another: [`ChatClient::events`].
+///
+/// Ends when the server has closed the connection in good order, and after any error but
+/// [`ClientError::TimedOut`], which only says that it was quiet for the read time-out.
+#[derive(Debug)]
+pub struct Events<'c> {
+    client: &'c mut ChatClient,
+    ended: bool,
+}
+
+impl<'c> Events<'c> {
+    pub(super) fn new(client: &'c mut ChatClient) -> Self {
+        Self { client, ended: false }
+    }
+}
+
+impl Iterator for Events<'_> {
+    type Item = Result<Event, ClientError>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        if self.ended {
+            return None;
+        }
+        let next = self.client.next_event();
+        self.ended = matches!(&next, Err(error) if !matches!(error, ClientError::TimedOut));
+        match next {
+            Err(ClientError::Closed) => None,
+            other => Some(other),
+        }
+    }
+}
+
+impl std::iter::FusedIterator for Events<'_> {}

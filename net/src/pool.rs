@@ -1,0 +1,281 @@
+//! A pool of echo [`Client`]s: as many connections as allowed, lent out one at a time. Spawns no thread; what has
+//! idled for too long is closed when somebody next takes or returns a connection.
+
+use std::collections::VecDeque;
+use std::error::Error;
+use std::fmt;
+use std::ops::{Deref, DerefMut};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+
+use crate::address::Address;
+use crate::client::{Client, ClientConfig, ClientError};
+
+/// How many connections a [`ConnectionPool`] holds, and for how long.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PoolConfig {
+    /// Connections at the same time, lent out and idle together; 0 counts as 1. Default: 8.
+    pub max_connections: usize,
+    /// Idle connections kept; one that is returned beyond that is closed. Default: 8.
+    pub max_idle: usize,
+    /// How long [`ConnectionPool::get_connection`] waits while all are lent out. Default: 5 s.
+    pub wait_timeout: Duration,
+    /// A connection idle for longer is not lent out again. `None` keeps it until the server closes it. Default: 60 s,
+    /// well below the 300 s after which a server closes idle connections.
+    pub idle_timeout: Option<Duration>,
+    /// The time-outs of each connection.
+    pub client: ClientConfig,
+}
+
+impl Default for PoolConfig {
+    fn default() -> Self {
+        Self {
+            max_connections: 8,
+            max_idle: 8,
+            wait_timeout: Duration::from_secs(5),
+            idle_timeout: Some(Duration::from_secs(60)),
+            client: ClientConfig::default(),
+        }
+    }
+}
+
+/// Why there is no connection to be had.
+#[derive(Debug)]
+#[non_exhaustive]
+pub enum PoolError {
+    /// All connections stayed lent out for the whole of the wait time-out.
+    Exhausted {
+        /// How many there are.
+        max_connections: usize,
+        /// How long was waited.
+        wait_timeout: Duration,
+    },
+    /// A new connection was due and did not come about.
+    Connect(ClientError),
+}
+
+impl fmt::Display for PoolError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Exhausted { max_connections, wait_timeout } => write!(
+                f,
+                "all {max_connections} connections of the pool stayed in use for {wait_timeout:?}: \
+                 return them sooner, or allow more"
+            ),
+            Self::Connect(error) => error.fmt(f),
+        }
+    }
+}
+
+impl Error for PoolError {
+    fn source(&self) -> Option<&(dyn Error + 'static)> {
+        match self {
+            Self::Exhausted { .. } => None,
+            Self::Connect(error) => error.source(),
+        }
+    }
+}
+
+/// Connections to one server, shared by threads.
+///
+/// ```no_run
+/// use cafewire_net::{Address, ConnectionPool};
+/// use cafewire_net::pool::PoolConfig;
+/// let pool = ConnectionPool::new(Address::default(), PoolConfig::default());
+/// std::thread::scope(|scope| {
+///     for _ in 0..32 {
+///         scope.spawn(|| -> Result<(), Box<dyn std::error::Error + Send + Sync>> {
+///             let mut connection = pool.get_connection()?;
+///             connection.echo(b"hello")?;
+///             Ok(()) // returned by going out of scope
+///         });
+///     }
+/// });
+/// ```
+pub struct ConnectionPool {
+    address: Address,
+    config: PoolConfig,
+    state: Mutex<State>,
+}
+
+/// `in_use + idle.len() ≤ max_connections` whenever the lock is free.
+struct State {
+    /// Lent out, being opened or being looked over.
+    in_use: usize,
+    /// The one returned last at the end, and lent first.
+    idle: Vec<IdleConnection>,
+    /// Who waits, in the order they came; each sleeps on its own.
+    waiting: VecDeque<Arc<Condvar>>,
+}
+
+struct IdleConnection {
+    client: Client,
+    since: Instant,
+}
+
+impl ConnectionPool {
+    /// A pool that has no connection yet: they are made when needed.
+    #[must_use]
+    pub fn new(address: Address, mut config: PoolConfig) -> Self {
+        config.max_connections = config.max_connections.max(1);
+        let state = State { in_use: 0, idle: Vec::new(), waiting: VecDeque::new() };
+        Self { address, config, state: Mutex::new(state) }
+    }
+
+    /// An idle connection that is as good as new, or a new one; waits while all are lent out, first come, first
+    /// served.
+    ///
+    /// # Errors
+    /// [`PoolError::Exhausted`] if none came free in time, [`PoolError::Connect`].
+    pub fn get_connection(&self) -> Result<PooledConnection<'_>, PoolError> {
+        // From here on the loan is counted, and `connection` ends it however this goes on.
+        let mut connection = PooledConnection { pool: self, client: self.begin_loan()? };
+        // The server may have closed it, or said something, while it idled.
+        while connection.client.as_ref().is_some_and(|client| !client.is_reusable()) {
+            connection.client = self.lock().take_idle(self.config.idle_timeout);
+        }
+        if connection.client.is_none() {
+            let client = Client::connect_with(&self.address, &self.config.client).map_err(PoolError::Connect)?;
+            connection.client = Some(client);
+        }
+        Ok(connection)
+    }
+
+    /// Returns a connection, as dropping it does.
+    ///
+    /// It is kept if the next user can go on with it as if it were new: nothing went wrong on it, no answer is on its
+    /// way, nothing lies unread and the server has not closed it. Otherwise it is closed.
+    pub fn return_connection(&self, connection: PooledConnection<'_>) {
+        drop(connection);
+    }
+
+    /// Connections lent out.
+    #[must_use]
+    pub fn in_use(&self) -> usize {
+        self.lock().in_use
+    }
+
+    /// Connections that wait to be lent out.
+    #[must_use]
+    pub fn idle(&self) -> usize {
+        self.lock().idle.len()
+    }
+
+    /// Where the connections go.
+    #[must_use]
+    pub fn address(&self) -> &Address {
+        &self.address
+    }
+}
+
+impl ConnectionPool {
+    /// Counts one more in use, once that is allowed, and takes an idle connection for it if there is one.
+    fn begin_loan(&self) -> Result<Option<Client>, PoolError> {
+        let PoolConfig { max_connections, wait_timeout, idle_timeout, .. } = self.config;
+        let started = Instant::now();
+        let mut state = self.lock();
+        if state.waiting.is_empty() && state.in_use < max_connections {
+            state.in_use += 1;
+            return Ok(state.take_idle(idle_timeout));
+        }
+        let me = Arc::new(Condvar::new());
+        state.waiting.push_back(Arc::clone(&me));
+        loop {
+            let remaining = wait_timeout.saturating_sub(started.elapsed());
+            let is_first = state.waiting.front().is_some_and(|first| Arc::ptr_eq(first, &me));
+            let may_take = is_first && state.in_use < max_connections;
+            if may_take || remaining.is_zero() {
+                state.waiting.retain(|other| !Arc::ptr_eq(other, &me));
+                state.in_use += usize::from(may_take);
+                // Whoever comes next may have been waiting only for this one to be gone.
+                state.wake_first();
+                if may_take {
+                    return Ok(state.take_idle(idle_timeout));
+                }
+                return Err(PoolError::Exhausted { max_connections, wait_timeout });
+            }
+            (state, _) = me.wait_timeout(state, remaining).unwrap_or_else(PoisonError::into_inner);
+        }
+    }
+
+    fn end_loan(&self, client: Option<Client>) {
+        // Looked over outside of the lock: it takes system calls.
+        let client = client.filter(Client::is_reusable);
+        let mut state = self.lock();
+        state.in_use -= 1;
+        state.close_expired(self.config.idle_timeout);
+        if let Some(client) = client
+            && state.idle.len() < self.config.max_idle
+        {
+            state.idle.push(IdleConnection { client, since: Instant::now() });
+        }
+        state.wake_first();
+    }
+
+    fn lock(&self) -> MutexGuard<'_, State> {
+        // Nothing panics while it is held, so a poisoned lock's state is as good as any.
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl State {
+    /// The connection returned last.
+    fn take_idle(&mut self, idle_timeout: Option<Duration>) -> Option<Client> {
+        self.close_expired(idle_timeout);
+        self.idle.pop().map(|idle| idle.client)
+    }
+
+    fn close_expired(&mut self, idle_timeout: Option<Duration>) {
+        if let Some(idle_timeout) = idle_timeout {
+            // The oldest stand first.
+            let expired = self.idle.partition_point(|idle| idle.since.elapsed() > idle_timeout);
+            self.idle.drain(..expired);
+        }
+    }
+
+    fn wake_first(&self) {
+        if let Some(first) = self.waiting.front() {
+            first.notify_one();
+        }
+    }
+}
+
+impl fmt::Debug for ConnectionPool {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let state = self.lock();
+        f.debug_struct("ConnectionPool")
+            .field("address", &self.address)
+            .field("in_use", &state.in_use)
+            .field("idle", &state.idle.len())
+            .field("waiting", &state.waiting.len())
+            .finish_non_exhaustive()
+    }
+}
+
+/// A connection lent out by a [`ConnectionPool`]: a [`Client`] that goes back when dropped.
+#[derive(Debug)]
+pub struct PooledConnection<'p> {
+    pool: &'p ConnectionPool,
+    /// `None` only before it is lent out and while it goes back.
+    client: Option<Client>,
+}
+
+impl Deref for PooledConnection<'_> {
+    type Target = Client;
+
+    fn deref(&self) -> &Client {
+        self.client.as_ref().expect("there is a client for as long as it is lent out")
+    }
+}
+
+impl DerefMut for PooledConnection<'_> {
+    fn deref_mut(&mut self) -> &mut Client {
+        self.client.as_mut().expect("there is a client for as long as it is lent out")
+    }
+}
+
+impl Drop for PooledConnection<'_> {
+    fn drop(&mut self) {
+        self.pool.end_loan(self.client.take());
+    }
+}
