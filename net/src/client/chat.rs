@@ -3,12 +3,14 @@
 use std::collections::VecDeque;
 use std::io;
 use std::net::SocketAddr;
+use std::sync::Arc;
 use std::time::Duration;
 
 use cafewire_core::{ErrorCode, Family, Frame, MessagePayload};
 
 use super::connection::Connection;
 use super::deadline::Deadline;
+use super::sender::Turn;
 use super::{ChatSender, ClientConfig, ClientError, Event, Events};
 use crate::address::Address;
 
@@ -29,7 +31,7 @@ pub const MAX_KEPT_EVENTS: usize = 4096;
 #[derive(Debug)]
 pub struct ChatClient {
     connection: Connection,
-    sender: ChatSender,
+    turn: Arc<Turn>,
     username: String,
     user_id: u32,
     server_info: String,
@@ -56,8 +58,8 @@ impl ChatClient {
         let sign_in = MessagePayload::Connect { username };
         sign_in.validate().map_err(|error| ClientError::Encode(error.into()))?;
         let mut connection = Connection::open(address, config, Family::ChatV1)?;
-        let sender = ChatSender::new(connection.socket(), config.write_timeout).map_err(ClientError::Io)?;
-        let sent = sender.write(&sign_in);
+        let turn = Arc::new(Turn::new(config.write_timeout));
+        let sent = turn.write(connection.socket(), &sign_in);
         // A server that turned the connection away has said why before it closed: that says more than the failed write.
         let mut deadline = if sent.is_ok() { connection.read_deadline() } else { Deadline::now() };
         let answer = receive(&mut connection, &mut deadline, |payload| match *payload {
@@ -72,14 +74,7 @@ impl ChatClient {
                 answer?
             }
         };
-        Ok(Self {
-            connection,
-            sender,
-            username: username.to_owned(),
-            user_id,
-            server_info,
-            kept_events: VecDeque::new(),
-        })
+        Ok(Self { connection, turn, username: username.to_owned(), user_id, server_info, kept_events: VecDeque::new() })
     }
 
     /// The number that the server gave this user, until the connection ends.
@@ -125,7 +120,7 @@ impl ChatClient {
     /// # Errors
     /// [`ClientError::Encode`]; [`ClientError::Refused`], say with [`ErrorCode::AlreadyInRoom`];
     /// [`ClientError::TooManyEvents`]; what [`next_event`](Self::next_event) gives. After
-    /// [`ClientError::TimedOut`] the answer may still come, as an event.
+    /// [`ClientError::TimedOut`] and [`ClientError::TooManyEvents`] the answer may still come, as an event.
     pub fn join(&mut self, room: &str) -> Result<(), ClientError> {
         let user_id = self.user_id;
         self.ask(&MessagePayload::JoinRoom { room }, |event| match event {
@@ -153,7 +148,7 @@ impl ChatClient {
     /// [`ClientError::Encode`]; [`ClientError::Io`], also if the server does not read within the write time-out. What
     /// the server said before it closed can still be received.
     pub fn send(&mut self, room: &str, content: &str) -> Result<(), ClientError> {
-        self.sender.send(room, content)
+        self.write(&MessagePayload::SendMessage { room, content })
     }
 
     /// The next event, waited for up to the read time-out.
@@ -189,7 +184,7 @@ impl ChatClient {
     /// # Errors
     /// The system's, when it has no descriptor left.
     pub fn sender(&self) -> io::Result<ChatSender> {
-        self.sender.try_clone()
+        ChatSender::new(self.connection.socket(), &self.turn)
     }
 
     /// Says goodbye and waits, up to the read time-out, until the server has closed. Events that come meanwhile are
@@ -198,9 +193,13 @@ impl ChatClient {
     /// # Errors
     /// [`ClientError::Io`]; [`ClientError::TimedOut`] if the server does not close.
     pub fn disconnect(mut self) -> Result<(), ClientError> {
-        self.sender.disconnect()?;
+        self.write(&MessagePayload::Disconnect)?;
         let mut deadline = self.connection.read_deadline();
         self.connection.drain(&mut deadline)
+    }
+
+    fn write(&self, payload: &MessagePayload<'_>) -> Result<(), ClientError> {
+        self.turn.write(self.connection.socket(), payload)
     }
 
     fn kept_or_received(&mut self, deadline: &mut Deadline) -> Result<Event, ClientError> {
@@ -214,7 +213,7 @@ impl ChatClient {
     fn ask(&mut self, question: &MessagePayload<'_>, is_answer: impl Fn(&Event) -> bool) -> Result<(), ClientError> {
         self.check_room_for_events()?;
         let mut unsent = None;
-        let mut deadline = match self.sender.write(question) {
+        let mut deadline = match self.write(question) {
             Ok(()) => self.connection.read_deadline(),
             // A server that closed may have said why before. If it did, that says more than the failed write.
             Err(error @ ClientError::Io(_)) => {

@@ -23,7 +23,7 @@ use super::{ClientConfig, ClientError};
 use crate::address::Address;
 
 /// More than the 630 bytes that the largest chat frame needs: a burst of small ones takes one read.
-const CHAT_BUFFER_SIZE: usize = 16 * 1024;
+const CHAT_BUFFER_SIZE: usize = 8 * 1024;
 
 /// The largest echo frame.
 const ECHO_BUFFER_SIZE: usize = echo::HEADER_SIZE + echo::MAX_PAYLOAD_SIZE;
@@ -296,7 +296,12 @@ fn connect_socket(candidates: &[SocketAddr], timeout: Duration) -> io::Result<Tc
     Err(failure)
 }
 
-/// Not a failure: the wait ended early, by a signal or by the socket's time-out.
+/// Not a failure: the wait ended early, by a signal or by the socket's time-out, for which systems have two names.
 fn is_transient(error: &io::Error) -> bool {
-    matches!(error.kind(), ErrorKind::Interrupted | ErrorKind::WouldBlock | ErrorKind::TimedOut)
+    match error.kind() {
+        ErrorKind::Interrupted | ErrorKind::WouldBlock => true,
+        // Elsewhere this is the system giving the connection up.
+        ErrorKind::TimedOut => cfg!(windows),
+        _ => false,
+    }
 }

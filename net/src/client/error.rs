@@ -22,8 +22,8 @@ pub enum ClientError {
         /// The system's reason.
         source: io::Error,
     },
-    /// The connection failed while in use. From a write it may have taken a part of a frame along, so nothing more
-    /// is sent; what the server said before can still be received.
+    /// The connection failed while in use. After a failed write nothing more is sent, since a part of the frame may
+    /// be on its way; what the server said before can still be received.
     Io(io::Error),
     /// Nothing, or no whole frame, came within the time-out. What came is kept, and one may wait on.
     TimedOut,
@@ -55,8 +55,8 @@ pub enum ClientError {
         /// What came.
         received: &'static str,
     },
-    /// So many events wait to be taken that no question is asked whose answer would come behind more of them. Take
-    /// some with [`next_event`](super::ChatClient::next_event), then ask again.
+    /// So many events wait to be taken that no more are kept while an answer is waited for. Take them with
+    /// [`next_event`](super::ChatClient::next_event): if the question was sent, its answer is an event behind them.
     TooManyEvents {
         /// How many a client keeps.
         limit: usize,

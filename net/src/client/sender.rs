@@ -1,4 +1,4 @@
-//! The writing half of a chat connection, and the turn that keeps frames of several threads apart. Reads nothing.
+//! Writing on a chat connection from several threads, with each frame in one piece. Reads nothing.
 
 use std::io::{self, IoSlice};
 use std::net::TcpStream;
@@ -18,23 +18,12 @@ use super::connection::write_frame;
 #[derive(Debug)]
 pub struct ChatSender {
     socket: TcpStream,
-    write_timeout: Option<Duration>,
-    /// Held while a frame is written: a long frame can take several writes.
-    turn: Arc<Mutex<()>>,
+    turn: Arc<Turn>,
 }
 
 impl ChatSender {
-    pub(super) fn new(socket: &TcpStream, write_timeout: Option<Duration>) -> io::Result<Self> {
-        Ok(Self { socket: socket.try_clone()?, write_timeout, turn: Arc::default() })
-    }
-
-    /// Another handle on the same connection.
-    ///
-    /// # Errors
-    /// The system's, when it has no descriptor left.
-    pub fn try_clone(&self) -> io::Result<Self> {
-        let socket = self.socket.try_clone()?;
-        Ok(Self { socket, write_timeout: self.write_timeout, turn: Arc::clone(&self.turn) })
+    pub(super) fn new(socket: &TcpStream, turn: &Arc<Turn>) -> io::Result<Self> {
+        Ok(Self { socket: socket.try_clone()?, turn: Arc::clone(turn) })
     }
 
     /// Asks to enter a room: 1 to 64 bytes, no control characters. The answer is an
@@ -72,11 +61,29 @@ impl ChatSender {
         self.write(&MessagePayload::Disconnect)
     }
 
-    pub(super) fn write(&self, payload: &MessagePayload<'_>) -> Result<(), ClientError> {
+    fn write(&self, payload: &MessagePayload<'_>) -> Result<(), ClientError> {
+        self.turn.write(&self.socket, payload)
+    }
+}
+
+/// Whose turn it is to write on a connection that several threads write on: a frame can take several writes, and no
+/// other may come between them.
+#[derive(Debug)]
+pub(super) struct Turn {
+    write_timeout: Option<Duration>,
+    lock: Mutex<()>,
+}
+
+impl Turn {
+    pub(super) fn new(write_timeout: Option<Duration>) -> Self {
+        Self { write_timeout, lock: Mutex::new(()) }
+    }
+
+    pub(super) fn write(&self, socket: &TcpStream, payload: &MessagePayload<'_>) -> Result<(), ClientError> {
         let mut buffer = [0; MAX_CLIENT_FRAME_SIZE];
         let frame = payload.encode_into(&mut buffer)?;
-        // The turn guards the socket's order, not data: a thread that panicked left nothing half-done here.
-        let _turn = self.turn.lock().unwrap_or_else(PoisonError::into_inner);
-        write_frame(&self.socket, &mut [IoSlice::new(frame)], self.write_timeout)
+        // It guards the socket's order and no data, so what a panic elsewhere left behind is sound.
+        let _turn = self.lock.lock().unwrap_or_else(PoisonError::into_inner);
+        write_frame(socket, &mut [IoSlice::new(frame)], self.write_timeout)
     }
 }
