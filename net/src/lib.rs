@@ -1,9 +1,25 @@
 //! The cafewire server, a blocking client and its connection pool. The only crate here that owns sockets and clocks.
+//!
+//! [`Server`] is one thread around one poll; everything it decides is decided in [`exchange`], which owns neither and
+//! can be driven by a test or a simulation. `ARCHITECTURE.md` beside this crate tells how they fit.
 
 pub mod address;
+mod buffers;
 pub mod client;
+mod close_reason;
+mod config;
+mod event_loop;
+pub mod exchange;
+mod listener;
+mod metrics;
 pub mod pool;
+mod server;
+mod transport;
 
 pub use address::Address;
 pub use client::{ChatClient, Client, ClientConfig, ClientError, Event};
+pub use close_reason::CloseReason;
+pub use config::{Limits, ServerConfig};
+pub use metrics::{Counter, MetricsSnapshot, ServerMetrics};
 pub use pool::ConnectionPool;
+pub use server::{Server, ServerHandle};

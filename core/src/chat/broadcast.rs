@@ -15,14 +15,16 @@ use zerocopy::byteorder::big_endian::{U32, U64};
 use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout, Unaligned};
 
 use super::MessagePayload;
-use super::field::{self, MAX_CONTENT_SIZE, MAX_ROOM_NAME_SIZE, MAX_USERNAME_SIZE, NAME_PREFIX_SIZE, Reader};
+use super::field::{
+    self, MAX_CONTENT_SIZE, MAX_ROOM_NAME_SIZE, MAX_USERNAME_SIZE, NAME_PREFIX_SIZE, Reader, body_range,
+};
 use crate::error::{Field, ParseResult};
 use crate::writer::Writer;
 
 pub(super) const FIXED_SIZE: usize = size_of::<Fixed>();
-pub(super) const LENGTH_RANGE: (u16, u16) = (
-    (FIXED_SIZE + 2 * NAME_PREFIX_SIZE) as u16,
-    (FIXED_SIZE + 2 * NAME_PREFIX_SIZE + MAX_USERNAME_SIZE + MAX_ROOM_NAME_SIZE + MAX_CONTENT_SIZE) as u16,
+pub(super) const LENGTH_RANGE: (u16, u16) = body_range(
+    FIXED_SIZE + 2 * NAME_PREFIX_SIZE,
+    FIXED_SIZE + 2 * NAME_PREFIX_SIZE + MAX_USERNAME_SIZE + MAX_ROOM_NAME_SIZE + MAX_CONTENT_SIZE,
 );
 
 #[derive(FromBytes, IntoBytes, Immutable, KnownLayout, Unaligned)]

@@ -8,12 +8,12 @@
 //! ```
 
 use super::MessagePayload;
-use super::field::{self, MAX_USERNAME_SIZE, NAME_PREFIX_SIZE, Reader};
+use super::field::{self, MAX_USERNAME_SIZE, NAME_PREFIX_SIZE, Reader, body_range};
 use crate::error::{Field, ParseResult};
 use crate::writer::Writer;
 
 /// An empty name passes the header: the answer to it is InvalidUsername, not a close.
-pub(super) const LENGTH_RANGE: (u16, u16) = (NAME_PREFIX_SIZE as u16, (NAME_PREFIX_SIZE + MAX_USERNAME_SIZE) as u16);
+pub(super) const LENGTH_RANGE: (u16, u16) = body_range(NAME_PREFIX_SIZE, NAME_PREFIX_SIZE + MAX_USERNAME_SIZE);
 
 #[inline]
 pub(super) fn parse(body: &[u8]) -> ParseResult<MessagePayload<'_>> {

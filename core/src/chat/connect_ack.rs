@@ -11,12 +11,12 @@ use zerocopy::byteorder::big_endian::U32;
 use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout, Unaligned};
 
 use super::MessagePayload;
-use super::field::{MAX_TEXT_SIZE, Reader};
+use super::field::{MAX_TEXT_SIZE, Reader, body_range};
 use crate::error::{Field, ParseResult};
 use crate::writer::Writer;
 
 pub(super) const FIXED_SIZE: usize = size_of::<Fixed>();
-pub(super) const LENGTH_RANGE: (u16, u16) = (FIXED_SIZE as u16, (FIXED_SIZE + MAX_TEXT_SIZE) as u16);
+pub(super) const LENGTH_RANGE: (u16, u16) = body_range(FIXED_SIZE, FIXED_SIZE + MAX_TEXT_SIZE);
 
 #[derive(FromBytes, IntoBytes, Immutable, KnownLayout, Unaligned)]
 #[repr(C)]

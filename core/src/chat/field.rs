@@ -28,6 +28,13 @@ pub const MAX_TEXT_SIZE: usize = 512;
 /// Bytes before a name's own: its length.
 pub(super) const NAME_PREFIX_SIZE: usize = 1;
 
+/// The bounds of a body's length as its header says it, both included.
+#[allow(clippy::cast_possible_truncation)] // checked when the constants are computed
+pub(super) const fn body_range(min: usize, max: usize) -> (u16, u16) {
+    assert!(min <= max && max <= u16::MAX as usize);
+    (min as u16, max as u16)
+}
+
 /// A body being read, front to back. Offsets in its errors count from the start of the frame.
 pub(super) struct Reader<'a> {
     rest: &'a [u8],

@@ -7,11 +7,11 @@
 //! └────────┴───────────────┘
 //! ```
 
-use super::field::{self, MAX_ROOM_NAME_SIZE, NAME_PREFIX_SIZE, Reader};
+use super::field::{self, MAX_ROOM_NAME_SIZE, NAME_PREFIX_SIZE, Reader, body_range};
 use crate::error::{Field, ParseResult};
 use crate::writer::Writer;
 
-pub(super) const LENGTH_RANGE: (u16, u16) = (NAME_PREFIX_SIZE as u16, (NAME_PREFIX_SIZE + MAX_ROOM_NAME_SIZE) as u16);
+pub(super) const LENGTH_RANGE: (u16, u16) = body_range(NAME_PREFIX_SIZE, NAME_PREFIX_SIZE + MAX_ROOM_NAME_SIZE);
 
 #[inline]
 pub(super) fn parse(body: &[u8]) -> ParseResult<&str> {

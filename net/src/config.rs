@@ -1,0 +1,94 @@
+//! What a server may be told: where to listen and how much of everything it allows.
+
+use std::time::Duration;
+
+use cafewire_core::{HEADER_SIZE, MAX_PAYLOAD_SIZE, chat};
+
+use crate::address::Address;
+
+/// A server's configuration. The defaults are safe on a small machine.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct ServerConfig {
+    /// Where to listen; each gives one listener per address that its name resolves to first. Default
+    /// `tcp://127.0.0.1:8080`.
+    pub listen: Vec<Address>,
+    /// Whether SIGINT and SIGTERM end the server in order. Default `false`: a library leaves signals alone.
+    pub stop_on_signals: bool,
+    /// How long a server that goes down waits for its queues to be flushed. Default 10 s.
+    pub drain_timeout: Duration,
+    /// The bounds on everything that peers can make grow.
+    pub limits: Limits,
+}
+
+impl Default for ServerConfig {
+    fn default() -> Self {
+        Self {
+            listen: vec![Address::default()],
+            stop_on_signals: false,
+            drain_timeout: Duration::from_secs(10),
+            limits: Limits::default(),
+        }
+    }
+}
+
+/// The bounds on everything that peers can make grow.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Limits {
+    /// Connections at a time. One more gets Error(ServerFull). Default 65,536.
+    pub connections: usize,
+    /// Time to the first complete frame, and to a chat peer's sign-in, from the accept on. Default 10 s.
+    pub sign_in_timeout: Duration,
+    /// Time without a frame from the peer and without a byte taken by it. Default 300 s.
+    pub idle_timeout: Duration,
+    /// Time that a closed connection may take to fetch its last bytes. Default 2 s.
+    pub close_timeout: Duration,
+    /// Bytes queued for one connection. More makes it a slow consumer. Default 1 MiB.
+    pub outbox_bytes: usize,
+    /// Bytes queued for a chat connection that has not signed in. Default 4 KiB.
+    pub outbox_bytes_before_sign_in: usize,
+    /// While more bytes than this are queued for a connection, nothing is read from it: a peer that asks faster than
+    /// it takes the answers is slowed down, not cut off. Default 256 KiB.
+    pub read_pause_bytes: usize,
+    /// Bytes of one room's log. The oldest go; members that still needed them are slow consumers. Default 1 MiB.
+    pub room_log_bytes: usize,
+    /// Rooms one connection may be in. Default 64.
+    pub rooms_per_connection: usize,
+    /// Rooms in all. Default 65,536.
+    pub rooms: usize,
+    /// Members of one room. Default 65,536.
+    pub members_per_room: usize,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            connections: 65_536,
+            sign_in_timeout: Duration::from_secs(10),
+            idle_timeout: Duration::from_secs(300),
+            close_timeout: Duration::from_secs(2),
+            outbox_bytes: 1 << 20,
+            outbox_bytes_before_sign_in: 4 << 10,
+            read_pause_bytes: 256 << 10,
+            room_log_bytes: 1 << 20,
+            rooms_per_connection: 64,
+            rooms: 65_536,
+            members_per_room: 65_536,
+        }
+    }
+}
+
+impl Limits {
+    /// Raises what would keep the protocol from working: an outbox holds the largest answer, a room's log several
+    /// frames.
+    #[must_use]
+    pub(crate) fn made_workable(mut self) -> Self {
+        let largest_answer = HEADER_SIZE + MAX_PAYLOAD_SIZE;
+        self.outbox_bytes = self.outbox_bytes.max(largest_answer);
+        self.read_pause_bytes = self.read_pause_bytes.min(self.outbox_bytes - largest_answer);
+        self.outbox_bytes_before_sign_in = self.outbox_bytes_before_sign_in.max(chat::MAX_FRAME_SIZE);
+        self.room_log_bytes = self.room_log_bytes.max(16 * chat::MAX_FRAME_SIZE);
+        self
+    }
+}

@@ -1,0 +1,340 @@
+//! The thin outside: one thread, one poll, sockets and the clock around an [`Exchange`]. Decides nothing about the
+//! protocol.
+//!
+//! A turn: wait for readiness; accept and read, both bounded, the rest kept on a ready list; let the exchange do what
+//! is due; flush each connection that has something to say, once; drop the sockets of those that are gone. Sockets are
+//! dropped only at the end of the turn, and tokens carry the slot's generation, so a late event never reaches a
+//! connection that took over a slot.
+
+use std::io;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+
+use mio::{Events, Interest, Poll, Token};
+use signal_hook::consts::{SIGINT, SIGTERM};
+use signal_hook_mio::v1_0::Signals;
+use slotmap::{Key, KeyData, SecondaryMap};
+use tracing::{info, warn};
+
+use crate::exchange::{AfterFlush, ConnectionId, Exchange, Now};
+use crate::listener::Listener;
+use crate::metrics::ServerMetrics;
+use crate::transport::Transport;
+
+/// Bytes read from one connection per turn; the size of the one read buffer.
+const READ_BUDGET_BYTES: usize = 64 << 10;
+
+/// Connections accepted per listener and turn.
+const ACCEPT_BUDGET: usize = 64;
+
+const EVENTS_PER_POLL: usize = 1024;
+
+// A connection's token is its id, whose upper half, the generation, is never 0: small numbers are free for others.
+const WAKER: Token = Token(0);
+const SIGNALS: Token = Token(1);
+const FIRST_LISTENER: usize = 2;
+const _: () = assert!(usize::BITS >= 64, "a connection's id must fit a token");
+
+struct Connection {
+    transport: Transport,
+    /// The system may have bytes for us.
+    readable: bool,
+    /// It is on the ready list.
+    listed: bool,
+    /// The poll watches for room to write.
+    awaits_writable: bool,
+}
+
+pub(crate) struct EventLoop {
+    poll: Poll,
+    listeners: Vec<Listener>,
+    signals: Option<Signals>,
+    stop: Arc<AtomicBool>,
+    exchange: Exchange,
+    connections: SecondaryMap<ConnectionId, Connection>,
+    ready: Vec<ConnectionId>,
+    read_buffer: Box<[u8]>,
+    started: Instant,
+    drain_timeout: Duration,
+    drain_until_ms: Option<u64>,
+    metrics: Arc<ServerMetrics>,
+}
+
+impl EventLoop {
+    pub(crate) fn new(
+        listeners: Vec<Listener>,
+        exchange: Exchange,
+        stop_on_signals: bool,
+        drain_timeout: Duration,
+        metrics: Arc<ServerMetrics>,
+    ) -> io::Result<(Self, mio::Waker, Arc<AtomicBool>)> {
+        let poll = Poll::new()?;
+        let waker = mio::Waker::new(poll.registry(), WAKER)?;
+        let stop = Arc::new(AtomicBool::new(false));
+        let signals = if stop_on_signals {
+            let mut signals = Signals::new([SIGINT, SIGTERM])?;
+            poll.registry().register(&mut signals, SIGNALS, Interest::READABLE)?;
+            Some(signals)
+        } else {
+            None
+        };
+        let mut this = Self {
+            poll,
+            listeners,
+            signals,
+            stop: Arc::clone(&stop),
+            exchange,
+            connections: SecondaryMap::new(),
+            ready: Vec::new(),
+            read_buffer: vec![0; READ_BUDGET_BYTES].into_boxed_slice(),
+            started: Instant::now(),
+            drain_timeout,
+            drain_until_ms: None,
+            metrics,
+        };
+        for (index, listener) in this.listeners.iter_mut().enumerate() {
+            listener.register(this.poll.registry(), Token(FIRST_LISTENER + index))?;
+        }
+        Ok((this, waker, stop))
+    }
+
+    pub(crate) const fn exchange_mut(&mut self) -> &mut Exchange {
+        &mut self.exchange
+    }
+
+    pub(crate) fn listeners(&self) -> &[Listener] {
+        &self.listeners
+    }
+
+    /// Turns until told to stop and everybody is served, or the time for that is over.
+    pub(crate) fn run(mut self) -> io::Result<()> {
+        let mut events = Events::with_capacity(EVENTS_PER_POLL);
+        loop {
+            self.wait(&mut events)?;
+            let now = self.now();
+            self.metrics.turns.add(1);
+            let stop_asked = self.sort_events(&events);
+            if stop_asked > 0 && self.stop(stop_asked, now) {
+                return Ok(());
+            }
+            self.accept(now);
+            self.read(now);
+            self.exchange.expire(now);
+            self.exchange.settle(now);
+            self.flush(now);
+            self.drop_gone();
+            if let Some(until_ms) = self.drain_until_ms {
+                if self.exchange.is_empty() {
+                    info!("stopped: every queue was flushed");
+                    return Ok(());
+                }
+                if until_ms <= now.monotonic_ms {
+                    warn!(connections = self.exchange.len(), "stopped: the drain timeout is over");
+                    return Ok(());
+                }
+            }
+        }
+    }
+
+    fn now(&self) -> Now {
+        let millis = |duration: Duration| u64::try_from(duration.as_millis()).unwrap_or(u64::MAX);
+        Now {
+            monotonic_ms: millis(self.started.elapsed()),
+            // A clock before 1970 is a clock that nobody set.
+            unix_ms: SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, millis),
+        }
+    }
+
+    fn wait(&mut self, events: &mut Events) -> io::Result<()> {
+        let now_ms = self.now().monotonic_ms;
+        let busy = !self.ready.is_empty() || self.listeners.iter().any(|listener| listener.is_ready(now_ms));
+        let timeout = if busy {
+            Some(Duration::ZERO)
+        } else {
+            let resting = self.listeners.iter().filter_map(Listener::resting_until_ms).min();
+            [self.exchange.next_deadline_ms(), resting, self.drain_until_ms]
+                .into_iter()
+                .flatten()
+                .min()
+                .map(|at_ms| Duration::from_millis(at_ms.saturating_sub(now_ms)))
+        };
+        match self.poll.poll(events, timeout) {
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {
+                events.clear();
+                Ok(())
+            }
+            done => done,
+        }
+    }
+
+    /// Puts what happened where the rest of the turn looks for it. Returns how often a stop was asked for.
+    fn sort_events(&mut self, events: &Events) -> usize {
+        let mut stop_asked = 0;
+        for event in events {
+            match event.token() {
+                WAKER => stop_asked += usize::from(self.stop.swap(false, Ordering::AcqRel)),
+                SIGNALS => stop_asked += self.signals.as_mut().map_or(0, |signals| signals.pending().count()),
+                Token(index) if index - FIRST_LISTENER < self.listeners.len() => {
+                    self.listeners[index - FIRST_LISTENER].set_ready();
+                }
+                Token(id) => {
+                    let id = ConnectionId::from(KeyData::from_ffi(id as u64));
+                    let Some(connection) = self.connections.get_mut(id) else { continue };
+                    if event.is_readable() || event.is_read_closed() || event.is_error() {
+                        connection.readable = true;
+                        list(&mut self.ready, connection, id);
+                    }
+                    if event.is_writable() || event.is_write_closed() {
+                        self.exchange.mark_dirty(id);
+                    }
+                }
+            }
+        }
+        stop_asked
+    }
+
+    /// Begins to drain, or gives up draining: true when the loop is to end now.
+    fn stop(&mut self, times_asked: usize, now: Now) -> bool {
+        if self.drain_until_ms.is_some() || times_asked > 1 {
+            warn!(connections = self.exchange.len(), "stopped at once, as asked");
+            return true;
+        }
+        info!(connections = self.exchange.len(), "stopping: no more connections are accepted, queues are flushed");
+        for mut listener in self.listeners.drain(..) {
+            if let Err(error) = listener.deregister(self.poll.registry()) {
+                warn!(%error, "a listener could not be deregistered");
+            }
+        }
+        let timeout_ms = u64::try_from(self.drain_timeout.as_millis()).unwrap_or(u64::MAX / 4);
+        self.drain_until_ms = Some(now.monotonic_ms + timeout_ms);
+        self.exchange.shut_down(self.drain_timeout, now);
+        false
+    }
+
+    fn accept(&mut self, now: Now) {
+        for listener in &mut self.listeners {
+            for _ in 0..ACCEPT_BUDGET {
+                if !listener.is_ready(now.monotonic_ms) {
+                    break;
+                }
+                let Some((mut transport, address)) = listener.accept(now.monotonic_ms) else { break };
+                let Some(id) = self.exchange.admit(address, now) else { continue };
+                let registered = self.poll.registry().register(&mut transport, token(id), Interest::READABLE);
+                let connection = Connection { transport, readable: false, listed: false, awaits_writable: false };
+                self.connections.insert(id, connection);
+                if let Err(error) = registered {
+                    warn!(%error, peer = %address, "a connection cannot be watched");
+                    self.exchange.lost(id, now);
+                }
+            }
+        }
+    }
+
+    fn read(&mut self, now: Now) {
+        for index in 0..self.ready.len() {
+            let id = self.ready[index];
+            if let Some(connection) = self.connections.get_mut(id) {
+                connection.listed = false;
+                self.read_one(id, now);
+            }
+        }
+        // Only those that the budget cut short stay.
+        let connections = &mut self.connections;
+        let exchange = &self.exchange;
+        self.ready.retain(|&id| {
+            connections.get_mut(id).is_some_and(|connection| {
+                connection.listed = connection.readable && exchange.is_reading(id);
+                connection.listed
+            })
+        });
+    }
+
+    fn read_one(&mut self, id: ConnectionId, now: Now) {
+        if !self.exchange.is_reading(id) {
+            return;
+        }
+        let Some(connection) = self.connections.get_mut(id) else { return };
+        match connection.transport.read(&mut self.read_buffer) {
+            Ok(0) => {
+                connection.readable = false;
+                self.exchange.end_of_input(id, now);
+            }
+            Ok(count) => {
+                // A short read means drained, and the next byte makes a new edge (epoll(7), Q9).
+                connection.readable = count == self.read_buffer.len();
+                self.exchange.receive(id, &self.read_buffer[..count], now);
+            }
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => connection.readable = false,
+            Err(_) => {
+                connection.readable = false;
+                self.exchange.lost(id, now);
+            }
+        }
+    }
+
+    fn flush(&mut self, now: Now) {
+        while let Some(id) = self.exchange.next_dirty() {
+            self.flush_one(id, now);
+            if let Some(connection) = self.connections.get_mut(id)
+                && connection.readable
+                && self.exchange.is_reading(id)
+            {
+                list(&mut self.ready, connection, id);
+            }
+        }
+    }
+
+    fn flush_one(&mut self, id: ConnectionId, now: Now) {
+        let Some(connection) = self.connections.get_mut(id) else { return };
+        let left_over = loop {
+            let Some(chunk) = self.exchange.front(id) else { return self.exchange.lost(id, now) };
+            if chunk.is_empty() {
+                break false;
+            }
+            let offered = chunk.len();
+            match connection.transport.write(chunk) {
+                Ok(count) => {
+                    self.exchange.written(id, count, now);
+                    if count < offered {
+                        break true;
+                    }
+                }
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => break true,
+                Err(_) => return self.exchange.lost(id, now),
+            }
+        };
+        if left_over != connection.awaits_writable {
+            connection.awaits_writable = left_over;
+            let interest = if left_over { Interest::READABLE | Interest::WRITABLE } else { Interest::READABLE };
+            if self.poll.registry().reregister(&mut connection.transport, token(id), interest).is_err() {
+                return self.exchange.lost(id, now);
+            }
+        }
+        if !left_over && self.exchange.flushed(id, now) == AfterFlush::ShutDownSending {
+            // It fails only if the peer is gone already; then the next read says so.
+            let _ = connection.transport.shut_down_sending();
+        }
+    }
+
+    fn drop_gone(&mut self) {
+        while let Some(id) = self.exchange.next_gone() {
+            if let Some(mut connection) = self.connections.remove(id) {
+                // Closing the socket takes it off the poll as well; a failure here changes nothing.
+                let _ = self.poll.registry().deregister(&mut connection.transport);
+            }
+        }
+    }
+}
+
+fn list(ready: &mut Vec<ConnectionId>, connection: &mut Connection, id: ConnectionId) {
+    if !connection.listed {
+        connection.listed = true;
+        ready.push(id);
+    }
+}
+
+#[allow(clippy::cast_possible_truncation)] // usize holds 64 bits, asserted above
+fn token(id: ConnectionId) -> Token {
+    Token(id.data().as_ffi() as usize)
+}

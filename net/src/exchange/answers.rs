@@ -1,0 +1,88 @@
+//! What is done with a frame once it is whole: the echo family's answers, the chat family's way to the hub, and the
+//! Error frames of both.
+
+use cafewire_core::chat::MAX_FRAME_SIZE;
+use cafewire_core::{ErrorCode, Family, Message, MessagePayload, chat, echo};
+
+use super::ConnectionId;
+use super::error_text::ErrorText;
+use super::hub::{Hub, Refusal, Surroundings};
+use crate::close_reason::CloseReason;
+
+/// Why a connection ends, with the sentence that its Error frame carries.
+pub(super) struct Ending {
+    pub(super) reason: CloseReason,
+    pub(super) text: ErrorText,
+}
+
+pub(super) fn answer_echo(
+    id: ConnectionId,
+    view: echo::ZeroCopyMessage<'_>,
+    world: &mut Surroundings<'_>,
+    on_data: impl FnOnce(&[u8]),
+) {
+    let answer = match view.message() {
+        Message::Ping(payload) => Message::Pong(payload),
+        Message::Echo(payload) => Message::Echo(payload),
+        Message::Data(payload) => {
+            world.metrics.data_messages.add(1);
+            return on_data(payload);
+        }
+        Message::Error(_) => return world.metrics.error_messages.add(1),
+        Message::Pong(_) => return,
+    };
+    // An echo peer signs in with its first frame.
+    world.outboxes.set_limit(id, world.limits.outbox_bytes);
+    let answer = answer.frame();
+    if let Ok(header) = answer.header() {
+        world.outboxes.answer(id, &[&header, answer.payload], world.pool);
+    }
+}
+
+/// Does what a chat frame asks for. The answer, if any, ends the connection.
+pub(super) fn answer_chat(
+    id: ConnectionId,
+    view: chat::ZeroCopyMessage<'_>,
+    hub: &mut Hub,
+    unix_ms: u64,
+    world: &mut Surroundings<'_>,
+) -> Option<Ending> {
+    let (code, text) = match view.parse_payload() {
+        Ok(MessagePayload::Disconnect) if hub.is_signed_in(id) => {
+            return Some(Ending { reason: CloseReason::Disconnected, text: ErrorText::new("") });
+        }
+        Ok(request) => match hub.handle(id, &request, unix_ms, world) {
+            Ok(()) => return None,
+            Err(Refusal { code, message }) => (code, ErrorText::new(message)),
+        },
+        Err(error) => {
+            world.metrics.parse_errors.add(1);
+            (error.code(), ErrorText::new(error))
+        }
+    };
+    if code.closes() {
+        return Some(Ending { reason: CloseReason::of_code(code), text });
+    }
+    queue_error(id, Some(Family::ChatV1), code, text.as_str(), hub, world);
+    None
+}
+
+/// Queues an Error frame of the connection's family, or of chat version 1 if it has shown none.
+pub(super) fn queue_error(
+    id: ConnectionId,
+    family: Option<Family>,
+    code: ErrorCode,
+    text: &str,
+    hub: &mut Hub,
+    world: &mut Surroundings<'_>,
+) {
+    if family == Some(Family::Echo) {
+        let mut buffer = [0; MAX_FRAME_SIZE];
+        if let Ok(frame) = Message::error(text).encode_into(&mut buffer) {
+            world.outboxes.answer(id, &[frame], world.pool);
+        }
+    } else {
+        world.metrics.count_error_sent(code);
+        hub.answer(id, &MessagePayload::Error { code, message: text }, world);
+    }
+}

@@ -1,0 +1,392 @@
+//! Users, rooms, and who gets what. A pure state machine: requests and time in; answers, deliveries and refusals out.
+//!
+//! A broadcast is encoded once, into its room's log. Its delivery to the members is put off until something could tell
+//! the difference (another room speaks, somebody gets an answer, joins, leaves or closes, or the turn ends), so that a
+//! burst in one room costs one delivery per member, not one per message; the order that each connection sees is as if
+//! it had not been put off. [`Hub::settle`] does what was put off.
+//!
+//! Invariants, checked by [`Hub::invariants`]: membership is told the same by rooms and members; a name leads to its
+//! member and back; only one room has unsettled bytes, the one noted; a room without members and readers is gone.
+
+use std::collections::HashMap;
+
+use cafewire_core::chat::MAX_FRAME_SIZE;
+use cafewire_core::{ErrorCode, MessagePayload};
+use slotmap::{SecondaryMap, SlotMap};
+
+use super::outbox::Outboxes;
+use super::room_log::RoomLog;
+use super::{ConnectionId, RoomId};
+use crate::buffers::BufferPool;
+use crate::config::Limits;
+use crate::metrics::ServerMetrics;
+
+/// A burst longer than this is delivered before it goes on, so that what is put off stays small beside the limits.
+const UNSETTLED_BYTES_MAX: u64 = 64 << 10;
+
+const NOT_IN_ROOM: &str = "you are not in this room: join it first";
+
+/// Why a request was not done. Whether that ends the connection follows from the code.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Refusal {
+    pub(super) code: ErrorCode,
+    pub(super) message: &'static str,
+}
+
+const fn refuse<T>(code: ErrorCode, message: &'static str) -> Result<T, Refusal> {
+    Err(Refusal { code, message })
+}
+
+/// What the hub needs of the world around it while it works.
+pub(super) struct Surroundings<'a> {
+    pub(super) outboxes: &'a mut Outboxes,
+    pub(super) pool: &'a mut BufferPool,
+    pub(super) metrics: &'a ServerMetrics,
+    pub(super) limits: &'a Limits,
+}
+
+#[derive(Debug)]
+struct Member {
+    user_id: u32,
+    username: Box<str>,
+    rooms: Vec<Membership>,
+}
+
+#[derive(Clone, Copy, Debug)]
+struct Membership {
+    room: RoomId,
+    /// The member's place in the room's list.
+    place: usize,
+}
+
+#[derive(Debug, Default)]
+struct Room {
+    name: Box<str>,
+    members: Vec<ConnectionId>,
+    log: RoomLog,
+    /// Up to here the log's bytes were delivered to the members.
+    settled: u64,
+}
+
+#[derive(Debug, Default)]
+pub(super) struct Hub {
+    members: SecondaryMap<ConnectionId, Member>,
+    by_username: HashMap<Box<str>, ConnectionId>,
+    rooms: SlotMap<RoomId, Room>,
+    by_room_name: HashMap<Box<str>, RoomId>,
+    unsettled: Option<RoomId>,
+    last_user_id: u32,
+}
+
+impl Hub {
+    pub(super) fn is_signed_in(&self, id: ConnectionId) -> bool {
+        self.members.contains_key(id)
+    }
+
+    /// Does what a client asked for. `Disconnect` is not the hub's: it ends in [`depart`](Self::depart).
+    pub(super) fn handle(
+        &mut self,
+        from: ConnectionId,
+        request: &MessagePayload<'_>,
+        unix_ms: u64,
+        world: &mut Surroundings<'_>,
+    ) -> Result<(), Refusal> {
+        match *request {
+            MessagePayload::Connect { username } => self.sign_in(from, username, world),
+            _ if !self.is_signed_in(from) => {
+                refuse(ErrorCode::NotConnected, "sign in first: the first message must be Connect")
+            }
+            MessagePayload::SendMessage { room, content } => self.say(from, room, content, unix_ms, world),
+            MessagePayload::JoinRoom { room } => self.join(from, room, world),
+            MessagePayload::LeaveRoom { room } => self.leave(from, room, world),
+            _ => refuse(ErrorCode::UnexpectedMessage, "only servers send this"),
+        }
+    }
+
+    fn sign_in(&mut self, from: ConnectionId, username: &str, world: &mut Surroundings<'_>) -> Result<(), Refusal> {
+        if self.is_signed_in(from) {
+            return refuse(ErrorCode::AlreadyConnected, "this connection is signed in already");
+        }
+        if self.by_username.contains_key(username) {
+            return refuse(ErrorCode::UsernameTaken, "somebody is signed in under this name: choose another");
+        }
+        self.last_user_id = self.last_user_id.checked_add(1).unwrap_or(1);
+        let user_id = self.last_user_id;
+        self.by_username.insert(username.into(), from);
+        self.members.insert(from, Member { user_id, username: username.into(), rooms: Vec::new() });
+        world.outboxes.set_limit(from, world.limits.outbox_bytes);
+        world.metrics.users.set(self.members.len());
+        let server_info = concat!("cafewire/", env!("CARGO_PKG_VERSION"));
+        self.answer(from, &MessagePayload::ConnectAck { user_id, server_info }, world);
+        Ok(())
+    }
+
+    fn say(
+        &mut self,
+        from: ConnectionId,
+        room: &str,
+        content: &str,
+        unix_ms: u64,
+        world: &mut Surroundings<'_>,
+    ) -> Result<(), Refusal> {
+        let room_id = self.room_of(from, room)?;
+        self.make_way_for(room_id, world);
+        let (Some(member), Some(room)) = (self.members.get(from), self.rooms.get_mut(room_id)) else {
+            return refuse(ErrorCode::NotInRoom, NOT_IN_ROOM);
+        };
+        let broadcast = MessagePayload::MessageBroadcast {
+            user_id: member.user_id,
+            timestamp: unix_ms,
+            username: &member.username,
+            room: &room.name,
+            content,
+        };
+        append(&mut room.log, &broadcast, world.pool);
+        world.metrics.broadcasts.add(1);
+        self.note_unsettled(room_id, world);
+        Ok(())
+    }
+
+    fn join(&mut self, from: ConnectionId, name: &str, world: &mut Surroundings<'_>) -> Result<(), Refusal> {
+        self.settle(world);
+        let existing = self.by_room_name.get(name).copied();
+        let Some(member) = self.members.get(from) else {
+            return refuse(ErrorCode::NotConnected, "sign in first");
+        };
+        if existing.is_some_and(|room| member.rooms.iter().any(|membership| membership.room == room)) {
+            return refuse(ErrorCode::AlreadyInRoom, "you are in this room already");
+        }
+        if member.rooms.len() >= world.limits.rooms_per_connection {
+            return refuse(
+                ErrorCode::LimitReached,
+                "you are in as many rooms as one connection may be: leave one first",
+            );
+        }
+        let room_id = match existing {
+            Some(room) => room,
+            None if self.rooms.len() >= world.limits.rooms => {
+                return refuse(ErrorCode::LimitReached, "the server holds as many rooms as it may");
+            }
+            None => {
+                let id = self.rooms.insert(Room { name: name.into(), ..Room::default() });
+                self.by_room_name.insert(name.into(), id);
+                world.metrics.rooms.set(self.rooms.len());
+                id
+            }
+        };
+        self.make_way_for(room_id, world);
+        let (Some(room), Some(member)) = (self.rooms.get_mut(room_id), self.members.get_mut(from)) else {
+            return refuse(ErrorCode::NotConnected, "sign in first");
+        };
+        if room.members.len() >= world.limits.members_per_room {
+            return refuse(ErrorCode::LimitReached, "the room holds as many members as it may");
+        }
+        member.rooms.push(Membership { room: room_id, place: room.members.len() });
+        room.members.push(from);
+        let joined = MessagePayload::UserJoined { user_id: member.user_id, username: &member.username, room: name };
+        append(&mut room.log, &joined, world.pool);
+        self.note_unsettled(room_id, world);
+        Ok(())
+    }
+
+    fn leave(&mut self, from: ConnectionId, name: &str, world: &mut Surroundings<'_>) -> Result<(), Refusal> {
+        let room_id = self.room_of(from, name)?;
+        self.make_way_for(room_id, world);
+        self.announce_departure(from, room_id, world);
+        // The one who leaves gets its own copy, so it is taken off the list only after the delivery.
+        self.settle(world);
+        self.take_out(from, room_id);
+        self.free_if_done(room_id, world);
+        Ok(())
+    }
+
+    /// The connection is gone, or as good as gone: it leaves every room, the others are told, its name is free.
+    pub(super) fn depart(&mut self, id: ConnectionId, world: &mut Surroundings<'_>) {
+        self.settle(world);
+        while let Some(membership) = self.members.get(id).and_then(|member| member.rooms.last().copied()) {
+            let room_id = membership.room;
+            self.make_way_for(room_id, world);
+            self.take_out(id, room_id);
+            if self.rooms.get(room_id).is_some_and(|room| !room.members.is_empty()) {
+                self.announce_departure(id, room_id, world);
+            }
+            self.free_if_done(room_id, world);
+        }
+        if let Some(member) = self.members.remove(id) {
+            self.by_username.remove(&member.username);
+            world.metrics.users.set(self.members.len());
+        }
+    }
+
+    fn announce_departure(&mut self, id: ConnectionId, room_id: RoomId, world: &mut Surroundings<'_>) {
+        if let (Some(member), Some(room)) = (self.members.get(id), self.rooms.get_mut(room_id)) {
+            let Room { name, log, .. } = room;
+            let left = MessagePayload::UserLeft { user_id: member.user_id, username: &member.username, room: name };
+            append(log, &left, world.pool);
+            self.note_unsettled(room_id, world);
+        }
+    }
+
+    /// Takes a member off a room's list; the last one on the list takes its place.
+    fn take_out(&mut self, id: ConnectionId, room_id: RoomId) {
+        let Some(member) = self.members.get_mut(id) else { return };
+        let Some(index) = member.rooms.iter().position(|membership| membership.room == room_id) else { return };
+        let place = member.rooms.swap_remove(index).place;
+        let Some(room) = self.rooms.get_mut(room_id) else { return };
+        room.members.swap_remove(place);
+        if let Some(&moved) = room.members.get(place)
+            && let Some(moved) = self.members.get_mut(moved)
+            && let Some(membership) = moved.rooms.iter_mut().find(|membership| membership.room == room_id)
+        {
+            membership.place = place;
+        }
+    }
+
+    fn room_of(&self, from: ConnectionId, name: &str) -> Result<RoomId, Refusal> {
+        match (self.by_room_name.get(name), self.members.get(from)) {
+            (Some(&room), Some(member)) if member.rooms.iter().any(|membership| membership.room == room) => Ok(room),
+            _ => refuse(ErrorCode::NotInRoom, NOT_IN_ROOM),
+        }
+    }
+
+    /// Queues an answer to one connection, after everything that was said before it.
+    pub(super) fn answer(&mut self, to: ConnectionId, message: &MessagePayload<'_>, world: &mut Surroundings<'_>) {
+        self.settle(world);
+        let mut buffer = [0; MAX_FRAME_SIZE];
+        match message.encode_into(&mut buffer) {
+            Ok(frame) => world.outboxes.answer(to, &[frame], world.pool),
+            Err(error) => debug_assert!(false, "an answer that breaks the protocol: {error}"),
+        }
+    }
+
+    /// A room is about to speak: what was put off for a different one is done first, and its log is made to have room
+    /// for one more frame.
+    fn make_way_for(&mut self, room_id: RoomId, world: &mut Surroundings<'_>) {
+        if self.unsettled.is_some_and(|unsettled| unsettled != room_id) {
+            self.settle(world);
+        }
+        if self.rooms.get(room_id).is_some_and(|room| room.log.len() + MAX_FRAME_SIZE > world.limits.room_log_bytes) {
+            self.settle(world);
+            self.drop_oldest(room_id, world);
+        }
+    }
+
+    fn note_unsettled(&mut self, room_id: RoomId, world: &mut Surroundings<'_>) {
+        self.unsettled = Some(room_id);
+        if self.rooms.get(room_id).is_some_and(|room| room.log.head() - room.settled > UNSETTLED_BYTES_MAX) {
+            self.settle(world);
+        }
+    }
+
+    /// Drops the oldest quarter of a room's log, so that this is rare. Members that still need it are slow consumers: all
+    /// that is queued for them is given up. Somebody who left the room and still reads is found out when flushed.
+    fn drop_oldest(&mut self, room_id: RoomId, world: &mut Surroundings<'_>) {
+        let Some(room) = self.rooms.get(room_id) else { return };
+        let position = room.log.base() + (room.log.len() / 4) as u64;
+        let laggards: Vec<ConnectionId> = room
+            .members
+            .iter()
+            .copied()
+            .filter(|&member| world.outboxes.reads_before(member, room_id, position))
+            .collect();
+        for laggard in laggards {
+            self.give_up(laggard, world);
+            world.outboxes.note_overflow(laggard);
+        }
+        if let Some(room) = self.rooms.get_mut(room_id) {
+            room.log.drop_before(position, world.pool);
+        }
+    }
+
+    /// Gives up all that is queued for a connection but the rest of a half-sent frame. False if that rest cannot be
+    /// told, so that nothing sensible can follow.
+    pub(super) fn give_up(&mut self, id: ConnectionId, world: &mut Surroundings<'_>) -> bool {
+        let mut released = Vec::new();
+        let rooms = &self.rooms;
+        let bytes = |room: RoomId, start, end| rooms.get(room).and_then(|room| room.log.bytes(start..end));
+        let can_follow = world.outboxes.cut(id, world.pool, bytes, &mut released);
+        for room in released {
+            self.release_reader(room, world.pool, world.metrics);
+        }
+        can_follow
+    }
+
+    /// Delivers what was put off.
+    pub(super) fn settle(&mut self, world: &mut Surroundings<'_>) {
+        let Some(room_id) = self.unsettled.take() else { return };
+        let Some(room) = self.rooms.get_mut(room_id) else { return };
+        let (start, end) = (room.settled, room.log.head());
+        room.settled = end;
+        for &member in &room.members {
+            if world.outboxes.deliver(member, room_id, start, end) {
+                room.log.add_reader();
+            }
+        }
+        world.metrics.deliveries.add(room.members.len() as u64);
+        room.log.drop_unread(end, world.pool);
+    }
+
+    /// The bytes of a range that stands in an outbox, or `None` if the log no longer has them.
+    pub(super) fn bytes(&self, room: RoomId, start: u64, end: u64) -> Option<&[u8]> {
+        self.rooms.get(room)?.log.bytes(start..end)
+    }
+
+    /// Whether the log has moved on past this position, so that who reads there is lost.
+    pub(super) fn left_behind(&self, room: RoomId, position: u64) -> bool {
+        self.rooms.get(room).is_none_or(|room| position < room.log.base())
+    }
+
+    /// A range of this room's log left an outbox.
+    pub(super) fn release_reader(&mut self, room_id: RoomId, pool: &mut BufferPool, metrics: &ServerMetrics) {
+        if let Some(room) = self.rooms.get_mut(room_id) {
+            room.log.remove_reader(room.settled, pool);
+            self.free_room(room_id, pool, metrics);
+        }
+    }
+
+    fn free_if_done(&mut self, room_id: RoomId, world: &mut Surroundings<'_>) {
+        self.free_room(room_id, world.pool, world.metrics);
+    }
+
+    /// An empty room goes, once nobody has to read its last words any more.
+    fn free_room(&mut self, room_id: RoomId, pool: &mut BufferPool, metrics: &ServerMetrics) {
+        if self.rooms.get(room_id).is_some_and(|room| room.members.is_empty() && room.log.readers() == 0)
+            && let Some(mut room) = self.rooms.remove(room_id)
+        {
+            room.log.drop_before(u64::MAX, pool);
+            self.by_room_name.remove(&room.name);
+            metrics.rooms.set(self.rooms.len());
+            if self.unsettled == Some(room_id) {
+                self.unsettled = None;
+            }
+        }
+    }
+
+    /// Checks what the module's head promises; `readers` counts the ranges of a room that stand in outboxes.
+    pub(super) fn invariants(&self, readers: impl Fn(RoomId) -> usize) {
+        for (id, member) in &self.members {
+            assert_eq!(self.by_username.get(&member.username), Some(&id), "a name that leads elsewhere");
+            for membership in &member.rooms {
+                assert_eq!(self.rooms[membership.room].members[membership.place], id, "a place that is another's");
+            }
+        }
+        assert_eq!(self.members.len(), self.by_username.len());
+        assert_eq!(self.rooms.len(), self.by_room_name.len());
+        let places: usize = self.rooms.values().map(|room| room.members.len()).sum();
+        assert_eq!(places, self.members.values().map(|member| member.rooms.len()).sum::<usize>());
+        for (id, room) in &self.rooms {
+            room.log.invariants();
+            assert_eq!(self.by_room_name.get(&room.name), Some(&id));
+            assert_eq!(room.log.readers(), readers(id), "readers miscounted");
+            assert!(!room.members.is_empty() || room.log.readers() > 0, "an empty room stays");
+            assert!(room.settled == room.log.head() || self.unsettled == Some(id), "bytes that nobody delivers");
+        }
+    }
+}
+
+fn append(log: &mut RoomLog, message: &MessagePayload<'_>, pool: &mut BufferPool) {
+    log.append(message.serialized_size(), pool, |into| {
+        let written = message.encode_into(into);
+        debug_assert!(written.is_ok(), "a broadcast that breaks the protocol: {written:?}");
+    });
+}

@@ -1,0 +1,498 @@
+//! The whole server but its sockets and its clock: a pure state machine that an event loop, a test or a simulation
+//! drives. Bytes, ends and time go in; bytes to write and connections to close come out.
+//!
+//! ```text
+//! bytes ──▶ session: frames ──▶ echo answers ─────────────▶ outboxes ──▶ bytes
+//!                          └──▶ hub: users, rooms, logs ──▶    ▲
+//!                                 one close(reason) ───────────┘
+//! ```
+//!
+//! A driver's turn: [`receive`](Exchange::receive), [`end_of_input`](Exchange::end_of_input) and
+//! [`lost`](Exchange::lost) for what happened, [`expire`](Exchange::expire) for what did not, then
+//! [`settle`](Exchange::settle), then for each [`next_dirty`](Exchange::next_dirty) connection write
+//! [`front`](Exchange::front) and say how much was [`written`](Exchange::written), then drop the sockets of those that
+//! [`next_gone`](Exchange::next_gone) names.
+//!
+//! Every connection goes through these stages, in this order, some of them skipped:
+//!
+//! | stage | input | output |
+//! |---|---|---|
+//! | open | framed and done | queued, flushed every turn |
+//! | flushing | dropped | what was queued before, then an Error frame if the reason has one |
+//! | lingering | dropped, until its end or a time-out | our side is shut |
+//! | gone | none | none |
+//!
+//! Lingering is for the peer's sake: closing a socket with bytes unread resets it, and a reset destroys what the peer
+//! has not read yet, the Error frame included (RFC 9293, 3.10.4 and RFC 2525, 2.17).
+
+mod answers;
+mod error_text;
+mod hub;
+mod outbox;
+mod room_log;
+mod session;
+mod timers;
+
+use std::fmt;
+use std::net::SocketAddr;
+use std::ops::ControlFlow;
+use std::sync::Arc;
+use std::time::Duration;
+
+use cafewire_core::{Family, Frame};
+use slotmap::{SlotMap, new_key_type};
+use tracing::{debug, info};
+
+use self::answers::{Ending, answer_chat, answer_echo, queue_error};
+use self::error_text::ErrorText;
+use self::hub::{Hub, Surroundings};
+use self::outbox::{Outboxes, Span};
+use self::session::{Received, Session};
+use self::timers::Timers;
+use crate::buffers::{BufferPool, RingBuffer};
+use crate::close_reason::CloseReason;
+use crate::config::Limits;
+use crate::metrics::ServerMetrics;
+
+new_key_type! {
+    /// Names a connection for as long as it lives. A later connection in the same slot has another id.
+    pub struct ConnectionId;
+    struct RoomId;
+}
+
+/// The time, as the driver tells it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Now {
+    /// Milliseconds since some moment; never goes back. All time-outs count on this.
+    pub monotonic_ms: u64,
+    /// Milliseconds since 1970-01-01 UTC; goes where the system's clock goes. Broadcasts are stamped with this.
+    pub unix_ms: u64,
+}
+
+/// What a driver is to do with a socket whose outbox has run empty.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[must_use]
+pub enum AfterFlush {
+    /// Nothing: the connection goes on.
+    Keep,
+    /// Shut the sending side, and go on reading until the peer ends.
+    ShutDownSending,
+    /// Nothing: the connection is gone, and [`Exchange::next_gone`] will name it.
+    Gone,
+}
+
+/// Called with each Data frame of the echo family: who sent it, and its payload.
+pub type DataTap = Box<dyn FnMut(SocketAddr, &[u8]) + Send>;
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Stage {
+    Open,
+    Flushing { until_ms: u64, linger: bool },
+    Lingering { until_ms: u64 },
+    Gone,
+}
+
+struct Peer {
+    session: Session,
+    address: SocketAddr,
+    opened_ms: u64,
+    last_active_ms: u64,
+    stage: Stage,
+}
+
+/// See the [module](self).
+pub struct Exchange {
+    peers: SlotMap<ConnectionId, Peer>,
+    hub: Hub,
+    outboxes: Outboxes,
+    pool: BufferPool,
+    timers: Timers,
+    gone: Vec<ConnectionId>,
+    open: usize,
+    data_tap: Option<DataTap>,
+    limits: Limits,
+    metrics: Arc<ServerMetrics>,
+}
+
+/// Connections over the limit that are told so before they are closed, at a time. The rest is closed without a word.
+const REFUSALS_MAX: usize = 256;
+
+/// The fields that the hub works with, borrowed apart from the rest.
+macro_rules! world {
+    ($self:ident) => {
+        Surroundings {
+            outboxes: &mut $self.outboxes,
+            pool: &mut $self.pool,
+            metrics: &$self.metrics,
+            limits: &$self.limits,
+        }
+    };
+}
+
+impl Exchange {
+    /// An exchange without connections.
+    #[must_use]
+    pub fn new(limits: Limits, metrics: Arc<ServerMetrics>) -> Self {
+        Self {
+            peers: SlotMap::with_key(),
+            hub: Hub::default(),
+            outboxes: Outboxes::default(),
+            pool: BufferPool::default(),
+            timers: Timers::default(),
+            gone: Vec::new(),
+            open: 0,
+            data_tap: None,
+            limits: limits.made_workable(),
+            metrics,
+        }
+    }
+
+    /// Has every Data frame passed to `tap`.
+    pub fn tap_data(&mut self, tap: DataTap) {
+        self.data_tap = Some(tap);
+    }
+
+    /// Takes a new connection in. `None` if it is to be closed without a word. One that is refused with an Error frame
+    /// is taken in too, already on its way out.
+    pub fn admit(&mut self, address: SocketAddr, now: Now) -> Option<ConnectionId> {
+        self.metrics.connections_accepted.add(1);
+        let full = self.open >= self.limits.connections;
+        if full && self.peers.len() >= self.limits.connections + REFUSALS_MAX {
+            self.metrics.connections_refused.add(1);
+            return None;
+        }
+        let now_ms = now.monotonic_ms;
+        let id = self.peers.insert(Peer {
+            session: Session::new(RingBuffer::default()),
+            address,
+            opened_ms: now_ms,
+            last_active_ms: now_ms,
+            stage: Stage::Open,
+        });
+        self.outboxes.open(id, self.limits.outbox_bytes_before_sign_in);
+        self.open += 1;
+        self.metrics.clients_connected.set(self.open);
+        self.timers.set(now_ms + millis(self.limits.sign_in_timeout), id);
+        debug!(connection = ?id, peer = %address, "accepted");
+        if full {
+            self.metrics.connections_refused.add(1);
+            let text = ErrorText::new("the server holds as many connections as it may: try again later");
+            self.close(id, CloseReason::ServerFull, &text, now);
+        }
+        Some(id)
+    }
+
+    /// Bytes came from the peer.
+    pub fn receive(&mut self, id: ConnectionId, bytes: &[u8], now: Now) {
+        self.metrics.bytes_received.add(bytes.len() as u64);
+        let Self { peers, hub, outboxes, pool, limits, metrics, data_tap, .. } = self;
+        let Some(peer) = peers.get_mut(id) else { return };
+        if peer.stage != Stage::Open {
+            return;
+        }
+        let mut ending = None;
+        let address = peer.address;
+        let mut frames = 0;
+        let received = peer.session.receive(bytes, pool, |frame, pool| {
+            frames += 1;
+            let mut world = Surroundings { outboxes, pool, metrics, limits };
+            let outcome = match frame {
+                Frame::Echo(view) => {
+                    answer_echo(id, view, &mut world, |payload| {
+                        if let Some(tap) = data_tap {
+                            tap(address, payload);
+                        }
+                    });
+                    None
+                }
+                Frame::Chat(view) => answer_chat(id, view, hub, now.unix_ms, &mut world),
+            };
+            ending = outcome;
+            if ending.is_some() { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
+        });
+        metrics.messages_processed.add(frames);
+        if frames > 0 {
+            peer.last_active_ms = now.monotonic_ms;
+        }
+        if let Received::Corrupt { error, stream_offset } = received {
+            metrics.parse_errors.add(1);
+            let reason = CloseReason::of_code(error.code());
+            let text = ErrorText::new(format_args!("stream offset {stream_offset}: {error}"));
+            ending = Some(Ending { reason, text });
+        }
+        if let Some(Ending { reason, text }) = ending {
+            self.close(id, reason, &text, now);
+        }
+    }
+
+    /// The peer shut its sending side: nothing more will come from it. It still gets what is queued for it.
+    pub fn end_of_input(&mut self, id: ConnectionId, now: Now) {
+        let Some(peer) = self.peers.get_mut(id) else { return };
+        match peer.stage {
+            Stage::Open => {
+                let reason = if peer.session.is_within_frame() {
+                    self.metrics.parse_errors.add(1);
+                    CloseReason::CutFrame
+                } else {
+                    CloseReason::EndOfInput
+                };
+                let text = ErrorText::new("the stream ended within a frame");
+                self.close(id, reason, &text, now);
+                // With the peer's side shut there is nothing to linger for.
+                if let Some(Peer { stage: Stage::Flushing { linger, .. }, .. }) = self.peers.get_mut(id) {
+                    *linger = false;
+                }
+            }
+            Stage::Flushing { ref mut linger, .. } => *linger = false,
+            Stage::Lingering { .. } => self.set_gone(id),
+            Stage::Gone => {}
+        }
+    }
+
+    /// The transport failed: neither side can say anything any more.
+    pub fn lost(&mut self, id: ConnectionId, now: Now) {
+        self.close(id, CloseReason::ConnectionLost, &ErrorText::new(""), now);
+        self.set_gone(id);
+    }
+
+    /// Whether the peer's bytes are wanted now. A peer that does not take its answers is not read from until it does.
+    #[must_use]
+    pub fn is_reading(&self, id: ConnectionId) -> bool {
+        self.peers.get(id).is_some_and(|peer| match peer.stage {
+            Stage::Open => self.outboxes.queued_bytes(id) <= self.limits.read_pause_bytes,
+            Stage::Flushing { .. } | Stage::Lingering { .. } => true,
+            Stage::Gone => false,
+        })
+    }
+
+    /// Does what was put off within the turn, and closes those who fell too far behind. To be called before flushing.
+    pub fn settle(&mut self, now: Now) {
+        loop {
+            self.hub.settle(&mut world!(self));
+            let Some(id) = self.outboxes.next_overflowed() else { break };
+            let text = ErrorText::new("you read more slowly than your rooms speak");
+            self.close(id, CloseReason::SlowConsumer, &text, now);
+        }
+        self.metrics.buffer_bytes.set(self.pool.lent_bytes());
+    }
+
+    /// The next connection that has something to write, or has come to its end. Each comes once per turn.
+    pub fn next_dirty(&mut self) -> Option<ConnectionId> {
+        self.outboxes.next_dirty()
+    }
+
+    /// The bytes to write next. Empty: nothing is left, see [`flushed`](Self::flushed). `None`: what should be written
+    /// is gone, and so is the connection.
+    #[must_use]
+    pub fn front(&self, id: ConnectionId) -> Option<&[u8]> {
+        match self.outboxes.front(id) {
+            None => Some(&[]),
+            Some((Span::Own { len }, own)) => Some(&own[..len.min(own.len())]),
+            Some((Span::Room { room, start, end }, _)) => self.hub.bytes(room, start, end),
+        }
+    }
+
+    /// The first `count` bytes of [`front`](Self::front) were taken by the transport.
+    pub fn written(&mut self, id: ConnectionId, count: usize, now: Now) {
+        if count == 0 {
+            return;
+        }
+        self.metrics.bytes_sent.add(count as u64);
+        let frame_left = match (self.outboxes.frame_left(id), self.front(id)) {
+            (Some(before), Some(chunk)) => outbox::frame_left_after(before, chunk, count),
+            _ => None,
+        };
+        if let Some(room) = self.outboxes.advance(id, count, frame_left, &mut self.pool) {
+            self.hub.release_reader(room, &mut self.pool, &self.metrics);
+        }
+        if let Some(peer) = self.peers.get_mut(id) {
+            peer.last_active_ms = now.monotonic_ms;
+        }
+    }
+
+    /// Everything queued for the connection was written.
+    pub fn flushed(&mut self, id: ConnectionId, now: Now) -> AfterFlush {
+        let Some(peer) = self.peers.get_mut(id) else { return AfterFlush::Gone };
+        match peer.stage {
+            Stage::Open | Stage::Lingering { .. } => AfterFlush::Keep,
+            Stage::Flushing { linger: true, .. } => {
+                let until_ms = now.monotonic_ms + millis(self.limits.close_timeout);
+                peer.stage = Stage::Lingering { until_ms };
+                self.timers.set(until_ms, id);
+                AfterFlush::ShutDownSending
+            }
+            Stage::Flushing { linger: false, .. } | Stage::Gone => {
+                self.set_gone(id);
+                AfterFlush::Gone
+            }
+        }
+    }
+
+    /// The transport took fewer bytes than [`front`](Self::front) had; the rest goes when it takes bytes again.
+    pub fn mark_dirty(&mut self, id: ConnectionId) {
+        self.outboxes.mark_dirty(id);
+    }
+
+    /// Ends the connections whose time is up.
+    pub fn expire(&mut self, now: Now) {
+        while let Some(id) = self.timers.pop_due(now.monotonic_ms) {
+            let Some(peer) = self.peers.get(id) else { continue };
+            let deadline_ms = self.deadline_ms(id, peer);
+            if deadline_ms > now.monotonic_ms {
+                self.timers.set(deadline_ms, id);
+                continue;
+            }
+            match peer.stage {
+                Stage::Open => self.close_for_silence(id, now),
+                Stage::Flushing { .. } | Stage::Lingering { .. } => self.set_gone(id),
+                Stage::Gone => {}
+            }
+        }
+        let peers = &self.peers;
+        self.timers.tidy(peers.len(), |id| peers.contains_key(id));
+    }
+
+    fn deadline_ms(&self, id: ConnectionId, peer: &Peer) -> u64 {
+        match peer.stage {
+            Stage::Open if self.is_signing_in(id, peer) => peer.opened_ms + millis(self.limits.sign_in_timeout),
+            Stage::Open => peer.last_active_ms + millis(self.limits.idle_timeout),
+            Stage::Flushing { until_ms, .. } | Stage::Lingering { until_ms } => until_ms,
+            Stage::Gone => 0,
+        }
+    }
+
+    fn is_signing_in(&self, id: ConnectionId, peer: &Peer) -> bool {
+        match peer.session.family() {
+            Some(Family::Echo) => !peer.session.has_framed(),
+            _ => !self.hub.is_signed_in(id),
+        }
+    }
+
+    fn close_for_silence(&mut self, id: ConnectionId, now: Now) {
+        if self.peers.get(id).is_some_and(|peer| self.is_signing_in(id, peer)) {
+            let text = ErrorText::new("no complete frame, or no sign-in, came in time");
+            self.close(id, CloseReason::SignInTimeout, &text, now);
+        } else {
+            let text = ErrorText::new("nothing was heard from you for too long");
+            self.close(id, CloseReason::IdleTimeout, &text, now);
+        }
+    }
+
+    /// When [`expire`](Self::expire) wants to be called next, on the monotonic clock.
+    #[must_use]
+    pub fn next_deadline_ms(&self) -> Option<u64> {
+        self.timers.next_ms()
+    }
+
+    /// The server goes down: everybody is told, and closed once flushed or when `drain_timeout` is over.
+    pub fn shut_down(&mut self, drain_timeout: Duration, now: Now) {
+        let close_timeout = std::mem::replace(&mut self.limits.close_timeout, drain_timeout);
+        let text = ErrorText::new("the server is shutting down");
+        let all: Vec<ConnectionId> = self.peers.keys().collect();
+        for id in all {
+            self.close(id, CloseReason::ShuttingDown, &text, now);
+        }
+        self.limits.close_timeout = close_timeout;
+    }
+
+    /// The next connection whose socket is to be dropped. Its id names nothing any more.
+    pub fn next_gone(&mut self) -> Option<ConnectionId> {
+        let id = self.gone.pop()?;
+        if let Some(mut peer) = self.peers.remove(id) {
+            peer.session.release(&mut self.pool);
+        }
+        let (hub, metrics) = (&mut self.hub, &self.metrics);
+        let mut released = Vec::new();
+        self.outboxes.remove(id, &mut self.pool, |room| released.push(room));
+        for room in released {
+            hub.release_reader(room, &mut self.pool, metrics);
+        }
+        metrics.buffer_bytes.set(self.pool.lent_bytes());
+        Some(id)
+    }
+
+    /// Connections in any stage.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.peers.len()
+    }
+
+    /// Whether there are no connections.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.peers.is_empty()
+    }
+
+    /// The one door out. Leaves the rooms, tells the peer, counts and logs the reason. Later reasons change nothing.
+    fn close(&mut self, id: ConnectionId, reason: CloseReason, text: &ErrorText, now: Now) {
+        let Some(peer) = self.peers.get_mut(id).filter(|peer| peer.stage == Stage::Open) else { return };
+        let until_ms = now.monotonic_ms + millis(self.limits.close_timeout);
+        peer.stage = Stage::Flushing { until_ms, linger: true };
+        let (address, family) = (peer.address, peer.session.family());
+        peer.session.release(&mut self.pool);
+
+        let mut world = world!(self);
+        self.hub.depart(id, &mut world);
+        let can_follow = reason != CloseReason::SlowConsumer || self.hub.give_up(id, &mut world);
+        if let Some(code) = reason.error_code().filter(|_| can_follow) {
+            queue_error(id, family, code, text.as_str(), &mut self.hub, &mut world);
+        }
+        self.outboxes.seal(id);
+        self.outboxes.mark_dirty(id);
+        self.timers.set(until_ms, id);
+        self.open -= 1;
+        self.metrics.clients_connected.set(self.open);
+        self.metrics.count_close(reason);
+        if reason.error_code().is_some() {
+            info!(connection = ?id, peer = %address, %reason, detail = text.as_str(), "closed");
+        } else {
+            debug!(connection = ?id, peer = %address, %reason, "closed");
+        }
+    }
+
+    fn set_gone(&mut self, id: ConnectionId) {
+        if let Some(peer) = self.peers.get_mut(id)
+            && peer.stage != Stage::Gone
+        {
+            debug_assert_ne!(peer.stage, Stage::Open, "gone without a reason");
+            peer.stage = Stage::Gone;
+            self.gone.push(id);
+        }
+    }
+
+    /// Checks what this module and its parts promise, for tests and simulations to call after every step.
+    ///
+    /// # Panics
+    /// If a promise is broken.
+    pub fn invariants(&self) {
+        let mut readers = std::collections::HashMap::new();
+        self.outboxes.invariants(|id, room, start, end| {
+            assert!(self.peers.contains_key(id), "an outbox without its connection");
+            assert!(self.hub.bytes(room, start, end).is_some() || self.hub.left_behind(room, start), "a lost range");
+            *readers.entry(room).or_insert(0) += 1;
+        });
+        self.hub.invariants(|room| readers.get(&room).copied().unwrap_or(0));
+        let mut open = 0;
+        for (id, peer) in &self.peers {
+            peer.session.invariants();
+            open += usize::from(peer.stage == Stage::Open);
+            assert!(peer.stage == Stage::Open || !self.hub.is_signed_in(id), "a closed connection is still a user");
+            assert_eq!(peer.stage == Stage::Gone, self.gone.contains(&id));
+        }
+        assert_eq!(open, self.open);
+        assert!(self.timers.len() >= self.peers.len().saturating_sub(self.gone.len()), "a connection nobody looks at");
+        if self.peers.is_empty() {
+            assert_eq!(self.pool.lent_bytes(), 0, "buffers held for nobody");
+        }
+    }
+}
+
+fn millis(duration: Duration) -> u64 {
+    u64::try_from(duration.as_millis()).unwrap_or(u64::MAX / 4)
+}
+
+impl fmt::Debug for Exchange {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Exchange").field("connections", &self.peers.len()).field("open", &self.open).finish()
+    }
+}

@@ -1,0 +1,349 @@
+//! What waits to be written to each connection, in the order it was queued. Owns no socket; room bytes stay in the
+//! rooms' logs.
+//!
+//! An outbox is a queue of spans: *own* bytes (answers to this connection alone, in its own ring) and *ranges* of
+//! room logs. A range that continues the one before it merges with it, so that a whole turn's broadcasts leave in one
+//! write. A connection with nothing queued owns no outbox: they come from a pool and go back to it.
+//!
+//! Invariants, checked by [`Outboxes::invariants`]: the spans' sizes add up to `queued_bytes`; the own spans' add up to
+//! what the ring holds; no span is empty; nothing queued means no outbox.
+
+use std::collections::VecDeque;
+
+use cafewire_core::{chat, echo};
+use slotmap::SecondaryMap;
+
+use super::{ConnectionId, RoomId};
+use crate::buffers::{BufferPool, RingBuffer};
+
+/// Outboxes kept for reuse, and the spans one may have room for while it is kept.
+const KEPT_OUTBOXES_MAX: usize = 65_536;
+const KEPT_SPANS_MAX: usize = 16;
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Span {
+    Own { len: usize },
+    Room { room: RoomId, start: u64, end: u64 },
+}
+
+impl Span {
+    const fn len(self) -> usize {
+        match self {
+            Self::Own { len } => len,
+            #[allow(clippy::cast_possible_truncation)] // bounded by the room log's limit
+            Self::Room { start, end, .. } => (end - start) as usize,
+        }
+    }
+
+    const fn room(&self) -> Option<RoomId> {
+        match *self {
+            Self::Own { .. } => None,
+            Self::Room { room, .. } => Some(room),
+        }
+    }
+}
+
+#[derive(Debug, Default)]
+struct Outbox {
+    spans: VecDeque<Span>,
+    own: RingBuffer,
+    queued_bytes: usize,
+    /// Bytes still to go of the frame that a short write cut; `None` where that cannot be told any more.
+    frame_left: Option<usize>,
+}
+
+#[derive(Debug, Default)]
+struct Entry {
+    outbox: Option<Box<Outbox>>,
+    limit_bytes: usize,
+    dirty: bool,
+    /// A closing connection: what it may still get was queued when it was closed.
+    sealed: bool,
+}
+
+/// The outboxes of all connections.
+#[derive(Debug, Default)]
+pub(super) struct Outboxes {
+    entries: SecondaryMap<ConnectionId, Entry>,
+    // Boxes, so that taking one and putting it back moves a pointer.
+    #[allow(clippy::vec_box)]
+    spare: Vec<Box<Outbox>>,
+    dirty: Vec<ConnectionId>,
+    overflowed: Vec<ConnectionId>,
+}
+
+impl Outboxes {
+    pub(super) fn open(&mut self, id: ConnectionId, limit_bytes: usize) {
+        self.entries.insert(id, Entry { limit_bytes, ..Entry::default() });
+    }
+
+    pub(super) fn set_limit(&mut self, id: ConnectionId, limit_bytes: usize) {
+        if let Some(entry) = self.entries.get_mut(id) {
+            entry.limit_bytes = limit_bytes;
+        }
+    }
+
+    pub(super) fn queued_bytes(&self, id: ConnectionId) -> usize {
+        self.entries.get(id).and_then(|entry| entry.outbox.as_ref()).map_or(0, |outbox| outbox.queued_bytes)
+    }
+
+    /// Queues bytes for this connection alone: the pieces of one frame.
+    pub(super) fn answer(&mut self, id: ConnectionId, pieces: &[&[u8]], pool: &mut BufferPool) {
+        let Some(outbox) = self.touch(id) else { return };
+        let len = pieces.iter().map(|piece| piece.len()).sum();
+        for piece in pieces {
+            outbox.own.extend(piece, pool);
+        }
+        outbox.queued_bytes += len;
+        match outbox.spans.back_mut() {
+            Some(Span::Own { len: before }) => *before += len,
+            _ => outbox.spans.push_back(Span::Own { len }),
+        }
+        self.check_limit(id);
+    }
+
+    /// Queues a range of a room's log. True if that is a new reader of the log, false if the range merged with the one
+    /// before it or the connection takes nothing any more.
+    pub(super) fn deliver(&mut self, id: ConnectionId, room: RoomId, start: u64, end: u64) -> bool {
+        let Some(outbox) = self.touch(id) else { return false };
+        outbox.queued_bytes += Span::Room { room, start, end }.len();
+        let merged = match outbox.spans.back_mut() {
+            Some(Span::Room { room: same, end: before, .. }) if *same == room && *before == start => {
+                *before = end;
+                true
+            }
+            _ => {
+                outbox.spans.push_back(Span::Room { room, start, end });
+                false
+            }
+        };
+        self.check_limit(id);
+        !merged
+    }
+
+    /// The outbox to queue into, made if need be, and the connection marked for the flush of this turn.
+    fn touch(&mut self, id: ConnectionId) -> Option<&mut Outbox> {
+        let entry = self.entries.get_mut(id)?;
+        if entry.sealed {
+            return None;
+        }
+        if !entry.dirty {
+            entry.dirty = true;
+            self.dirty.push(id);
+        }
+        if entry.outbox.is_none() {
+            let fresh = || Box::new(Outbox { frame_left: Some(0), ..Outbox::default() });
+            entry.outbox = Some(self.spare.pop().unwrap_or_else(fresh));
+        }
+        entry.outbox.as_deref_mut()
+    }
+
+    fn check_limit(&mut self, id: ConnectionId) {
+        if let Some(entry) = self.entries.get(id)
+            && entry.outbox.as_ref().is_some_and(|outbox| outbox.queued_bytes > entry.limit_bytes)
+        {
+            self.overflowed.push(id);
+        }
+    }
+
+    /// Connections whose outbox went over its limit. One may come more than once.
+    pub(super) fn next_overflowed(&mut self) -> Option<ConnectionId> {
+        self.overflowed.pop()
+    }
+
+    /// Notes that a room's log left this reader behind.
+    pub(super) fn note_overflow(&mut self, id: ConnectionId) {
+        self.overflowed.push(id);
+    }
+
+    pub(super) fn mark_dirty(&mut self, id: ConnectionId) {
+        if let Some(entry) = self.entries.get_mut(id)
+            && !entry.dirty
+        {
+            entry.dirty = true;
+            self.dirty.push(id);
+        }
+    }
+
+    /// The next connection to flush. Each comes once per turn.
+    pub(super) fn next_dirty(&mut self) -> Option<ConnectionId> {
+        while let Some(id) = self.dirty.pop() {
+            if let Some(entry) = self.entries.get_mut(id) {
+                entry.dirty = false;
+                return Some(id);
+            }
+        }
+        None
+    }
+
+    /// The span to write next, and the own bytes at the front of the ring.
+    pub(super) fn front(&self, id: ConnectionId) -> Option<(Span, &[u8])> {
+        let outbox = self.entries.get(id)?.outbox.as_deref()?;
+        let span = *outbox.spans.front()?;
+        Some((span, outbox.own.front()))
+    }
+
+    /// Notes that `chunk` was offered and its first `count` bytes were taken. Gives the room whose range is done.
+    pub(super) fn advance(
+        &mut self,
+        id: ConnectionId,
+        count: usize,
+        frame_left: Option<usize>,
+        pool: &mut BufferPool,
+    ) -> Option<RoomId> {
+        let entry = self.entries.get_mut(id)?;
+        let outbox = entry.outbox.as_deref_mut()?;
+        let span = outbox.spans.front_mut()?;
+        assert!(count <= span.len(), "wrote {count} bytes of {}", span.len());
+        outbox.frame_left = frame_left;
+        outbox.queued_bytes -= count;
+        let room = match span {
+            Span::Own { len } => {
+                *len -= count;
+                outbox.own.consume(count, pool);
+                None
+            }
+            Span::Room { room, start, .. } => {
+                *start += count as u64;
+                Some(*room)
+            }
+        };
+        if span.len() > 0 {
+            return None;
+        }
+        outbox.frame_left = Some(0);
+        outbox.spans.pop_front();
+        if outbox.spans.is_empty() {
+            self.give_back(id);
+        }
+        room
+    }
+
+    pub(super) fn frame_left(&self, id: ConnectionId) -> Option<usize> {
+        self.entries.get(id).map_or(Some(0), |entry| entry.outbox.as_ref().map_or(Some(0), |outbox| outbox.frame_left))
+    }
+
+    /// Whether anything of a room's log before this position is still queued for the connection.
+    pub(super) fn reads_before(&self, id: ConnectionId, room: RoomId, position: u64) -> bool {
+        let outbox = self.entries.get(id).and_then(|entry| entry.outbox.as_deref());
+        outbox.is_some_and(|outbox| {
+            outbox.spans.iter().any(|span| match *span {
+                Span::Room { room: same, start, .. } => same == room && start < position,
+                Span::Own { .. } => false,
+            })
+        })
+    }
+
+    /// Gives up everything queued but the rest of a frame that is half sent, which is kept as own bytes, so that an Error
+    /// frame can still follow it. False if that rest is not to be had: nothing stays then, and nothing may follow. The
+    /// rooms whose ranges were given up are added to `released`.
+    pub(super) fn cut<'l>(
+        &mut self,
+        id: ConnectionId,
+        pool: &mut BufferPool,
+        bytes: impl FnOnce(RoomId, u64, u64) -> Option<&'l [u8]>,
+        released: &mut Vec<RoomId>,
+    ) -> bool {
+        let Some(entry) = self.entries.get_mut(id) else { return false };
+        let Some(outbox) = entry.outbox.as_deref_mut() else { return true };
+        released.extend(outbox.spans.iter().filter_map(|span| span.room()));
+        let kept = match (outbox.frame_left, outbox.spans.front()) {
+            (None, _) => None,
+            (Some(left), Some(Span::Own { .. })) => {
+                outbox.own.truncate(left, pool);
+                Some(left)
+            }
+            (Some(left), Some(&Span::Room { room, start, .. })) => {
+                outbox.own.clear(pool);
+                bytes(room, start, start + left as u64).map(|rest| {
+                    outbox.own.extend(rest, pool);
+                    left
+                })
+            }
+            (Some(_), None) => Some(0),
+        };
+        if kept.is_none() {
+            outbox.own.clear(pool);
+        }
+        outbox.spans.clear();
+        outbox.queued_bytes = kept.unwrap_or(0);
+        if outbox.queued_bytes > 0 {
+            outbox.spans.push_back(Span::Own { len: outbox.queued_bytes });
+        } else {
+            self.give_back(id);
+        }
+        kept.is_some()
+    }
+
+    /// From now on nothing more is queued for this connection.
+    pub(super) fn seal(&mut self, id: ConnectionId) {
+        if let Some(entry) = self.entries.get_mut(id) {
+            entry.sealed = true;
+        }
+    }
+
+    /// Forgets the connection and all that is queued for it.
+    pub(super) fn remove(&mut self, id: ConnectionId, pool: &mut BufferPool, mut released: impl FnMut(RoomId)) {
+        let Some(mut entry) = self.entries.remove(id) else { return };
+        if let Some(mut outbox) = entry.outbox.take() {
+            outbox.spans.drain(..).filter_map(|span| span.room()).for_each(&mut released);
+            outbox.own.clear(pool);
+            outbox.queued_bytes = 0;
+            self.keep(outbox);
+        }
+    }
+
+    fn give_back(&mut self, id: ConnectionId) {
+        if let Some(outbox) = self.entries.get_mut(id).and_then(|entry| entry.outbox.take()) {
+            self.keep(outbox);
+        }
+    }
+
+    fn keep(&mut self, mut outbox: Box<Outbox>) {
+        if self.spare.len() < KEPT_OUTBOXES_MAX && outbox.spans.capacity() <= KEPT_SPANS_MAX {
+            outbox.frame_left = Some(0);
+            self.spare.push(outbox);
+        }
+    }
+
+    /// Checks what the module's head promises; calls `range` for each range of a room's log that is queued.
+    pub(super) fn invariants(&self, mut range: impl FnMut(ConnectionId, RoomId, u64, u64)) {
+        for (id, entry) in &self.entries {
+            let Some(outbox) = &entry.outbox else { continue };
+            assert!(!outbox.spans.is_empty(), "an outbox with nothing in it");
+            let mut own_bytes = 0;
+            for span in &outbox.spans {
+                assert!(span.len() > 0, "an empty span");
+                match *span {
+                    Span::Own { len } => own_bytes += len,
+                    Span::Room { room, start, end } => range(id, room, start, end),
+                }
+            }
+            assert_eq!(own_bytes, outbox.own.len());
+            assert_eq!(outbox.queued_bytes, outbox.spans.iter().map(|span| span.len()).sum::<usize>());
+        }
+        for outbox in &self.spare {
+            assert!(outbox.spans.is_empty() && outbox.own.capacity() == 0, "a spare outbox holds something");
+        }
+    }
+}
+
+/// How many bytes of the frame that ends last among the first `count` of `chunk` are still to be written. `before` is
+/// that number before this write. `None` if a header lies across the end of the chunk.
+pub(super) fn frame_left_after(before: usize, chunk: &[u8], count: usize) -> Option<usize> {
+    let mut frame_end = before;
+    while frame_end < count {
+        frame_end += frame_size(chunk.get(frame_end..)?)?;
+    }
+    Some(frame_end - count)
+}
+
+/// The size of a frame that we encoded, from its header.
+fn frame_size(frame: &[u8]) -> Option<usize> {
+    let length = |at: usize| Some(usize::from(u16::from_be_bytes([*frame.get(at)?, *frame.get(at + 1)?])));
+    if *frame.first()? == echo::MAGIC_BYTES[0] {
+        Some(echo::HEADER_SIZE + length(3)?)
+    } else {
+        Some(chat::HEADER_SIZE + length(2)? + chat::CHECKSUM_SIZE)
+    }
+}

@@ -1,0 +1,184 @@
+//! One connection's bytes to frames. Knows the framing and nothing of what frames mean; owns no socket and no clock.
+//!
+//! Bytes are framed where they lie, in the reader's buffer. Only the start of a frame whose end has not come yet is
+//! kept, in a ring that exists as long as it is needed; a frame that was kept is completed there and framed once.
+
+use std::ops::ControlFlow;
+
+use cafewire_core::{Direction, Family, Frame, FrameReader, Framing, ParseError};
+
+use crate::buffers::{BufferPool, RingBuffer};
+
+/// How a batch of bytes ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Received {
+    /// All bytes are framed or kept.
+    All,
+    /// The handler said stop; the rest of the bytes was dropped.
+    Stopped,
+    /// No frame can start here. `stream_offset` counts from the connection's first byte.
+    Corrupt { error: ParseError, stream_offset: u64 },
+}
+
+#[derive(Debug)]
+pub(super) struct Session {
+    reader: FrameReader,
+    /// The start of a frame, never anything before it; so it lies in one piece.
+    partial: RingBuffer,
+    /// Bytes that must come before the partial frame is looked at again.
+    missing: usize,
+}
+
+impl Session {
+    pub(super) const fn new(partial: RingBuffer) -> Self {
+        Self { reader: FrameReader::new(Direction::ToServer), partial, missing: 0 }
+    }
+
+    pub(super) const fn family(&self) -> Option<Family> {
+        self.reader.family()
+    }
+
+    /// Whether a whole frame has come.
+    pub(super) const fn has_framed(&self) -> bool {
+        self.reader.stream_offset() > 0
+    }
+
+    /// Whether a frame has begun and not ended.
+    pub(super) const fn is_within_frame(&self) -> bool {
+        !self.partial.is_empty()
+    }
+
+    /// Frames `input`, calling `handle` for each frame, the family of the connection known by then.
+    pub(super) fn receive(
+        &mut self,
+        mut input: &[u8],
+        pool: &mut BufferPool,
+        mut handle: impl FnMut(Frame<'_>, &mut BufferPool) -> ControlFlow<()>,
+    ) -> Received {
+        while self.is_within_frame() {
+            let (wanted, rest) = input.split_at(self.missing.min(input.len()));
+            self.partial.extend(wanted, pool);
+            self.missing -= wanted.len();
+            input = rest;
+            if self.missing > 0 {
+                return Received::All;
+            }
+            match self.reader.next_frame(self.partial.front()) {
+                Framing::NeedMore { at_least } => self.missing = at_least,
+                Framing::Corrupt { error } => return self.corrupt(error),
+                Framing::Frame { frame, consumed } => {
+                    debug_assert_eq!(consumed, self.partial.len(), "asked for more than the frame");
+                    let flow = handle(frame, pool);
+                    self.partial.clear(pool);
+                    if flow.is_break() {
+                        return Received::Stopped;
+                    }
+                }
+            }
+        }
+        loop {
+            match self.reader.next_frame(input) {
+                Framing::Frame { frame, consumed } => {
+                    if handle(frame, pool).is_break() {
+                        return Received::Stopped;
+                    }
+                    input = &input[consumed..];
+                }
+                Framing::NeedMore { at_least } => {
+                    self.partial.extend(input, pool);
+                    self.missing = at_least;
+                    return Received::All;
+                }
+                Framing::Corrupt { error } => return self.corrupt(error),
+            }
+        }
+    }
+
+    const fn corrupt(&self, error: ParseError) -> Received {
+        Received::Corrupt { error, stream_offset: self.reader.stream_offset_of(&error) }
+    }
+
+    /// Gives the ring's storage back. A session is dropped only after this.
+    pub(super) fn release(&mut self, pool: &mut BufferPool) {
+        self.partial.clear(pool);
+    }
+
+    pub(super) fn invariants(&self) {
+        assert_eq!(self.partial.front().len(), self.partial.len(), "a partial frame lies in two pieces");
+        assert!(self.partial.is_empty() || self.missing > 0, "a whole frame is kept back");
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use cafewire_core::{Message, MessagePayload};
+
+    fn stream() -> Vec<u8> {
+        let mut stream = Vec::new();
+        let mut buffer = [0; 1024];
+        for payload in [&b""[..], b"x", &[7; 700]] {
+            stream.extend_from_slice(Message::Echo(payload).encode_into(&mut buffer).unwrap());
+        }
+        stream
+    }
+
+    fn frames_of(chunks: &mut dyn Iterator<Item = &[u8]>) -> Vec<usize> {
+        let mut pool = BufferPool::default();
+        let mut session = Session::new(RingBuffer::default());
+        let mut payload_sizes = Vec::new();
+        for chunk in chunks {
+            let received = session.receive(chunk, &mut pool, |frame, _| {
+                let Frame::Echo(echo) = frame else { panic!("{frame:?}") };
+                payload_sizes.push(echo.payload.len());
+                ControlFlow::Continue(())
+            });
+            assert_eq!(received, Received::All);
+            session.invariants();
+            assert_eq!(pool.lent_bytes() > 0, session.is_within_frame(), "a buffer exactly while a frame waits");
+        }
+        assert!(!session.is_within_frame());
+        payload_sizes
+    }
+
+    #[test]
+    fn chunks_of_every_size_give_the_same_frames() {
+        let stream = stream();
+        for size in 1..=stream.len() {
+            assert_eq!(frames_of(&mut stream.chunks(size)), [0, 1, 700], "{size}");
+        }
+    }
+
+    #[test]
+    fn a_stop_drops_the_rest() {
+        let mut pool = BufferPool::default();
+        let mut session = Session::new(RingBuffer::default());
+        let mut seen = 0;
+        let received = session.receive(&stream(), &mut pool, |_, _| {
+            seen += 1;
+            ControlFlow::Break(())
+        });
+        assert_eq!((received, seen), (Received::Stopped, 1));
+    }
+
+    #[test]
+    fn an_error_is_placed_in_the_stream_however_it_was_cut() {
+        let mut buffer = [0; 64];
+        let mut stream = MessagePayload::Connect { username: "ada" }.encode_into(&mut buffer).unwrap().to_vec();
+        let good = stream.len() as u64;
+        stream.extend_from_slice(&[0x01, 0x02, 0x00, 0x01]);
+        for size in 1..=stream.len() {
+            let mut pool = BufferPool::default();
+            let mut session = Session::new(RingBuffer::default());
+            let outcomes: Vec<_> = stream
+                .chunks(size)
+                .map(|chunk| session.receive(chunk, &mut pool, |_, _| ControlFlow::Continue(())))
+                .collect();
+            let Some(Received::Corrupt { stream_offset, error }) = outcomes.last() else { panic!("{outcomes:?}") };
+            assert!(matches!(error, ParseError::LengthOutOfRange { actual: 1, .. }));
+            assert_eq!(*stream_offset, good + 2);
+            session.release(&mut pool);
+            assert_eq!(pool.lent_bytes(), 0);
+        }
+    }
+}

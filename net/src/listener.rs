@@ -1,0 +1,109 @@
+//! A listening socket, and what to do when the system has no descriptor left for another connection.
+
+use std::io;
+use std::net::SocketAddr;
+
+use mio::net::TcpListener;
+use mio::{Interest, Registry, Token};
+use socket2::{Domain, Protocol, Socket, Type};
+
+use crate::address::Address;
+use crate::transport::Transport;
+
+/// Connections that the system may hold ready for us; it lowers this to its own bound (`net.core.somaxconn`).
+const BACKLOG: i32 = 4096;
+
+/// How long accepting rests after the system said that it has no descriptor (or no memory) left.
+const ACCEPT_REST_MS: u64 = 100;
+
+#[derive(Debug)]
+pub(crate) struct Listener {
+    socket: TcpListener,
+    local_address: SocketAddr,
+    /// The system may have connections for us.
+    ready: bool,
+    resting_until_ms: Option<u64>,
+}
+
+impl Listener {
+    /// Listens on the first of the address's resolutions that can be listened on.
+    pub(crate) fn bind(address: &Address) -> io::Result<Self> {
+        let named = |error: io::Error| io::Error::new(error.kind(), format!("cannot listen on {address}: {error}"));
+        let mut last_error = None;
+        for resolved in address.resolve().map_err(named)? {
+            match bind_to(resolved) {
+                Ok(listener) => return Ok(listener),
+                Err(error) => last_error = Some(error),
+            }
+        }
+        Err(named(last_error.unwrap_or_else(|| io::ErrorKind::NotFound.into())))
+    }
+
+    pub(crate) const fn local_address(&self) -> SocketAddr {
+        self.local_address
+    }
+
+    pub(crate) fn register(&mut self, registry: &Registry, token: Token) -> io::Result<()> {
+        registry.register(&mut self.socket, token, Interest::READABLE)
+    }
+
+    pub(crate) fn deregister(&mut self, registry: &Registry) -> io::Result<()> {
+        registry.deregister(&mut self.socket)
+    }
+
+    pub(crate) const fn set_ready(&mut self) {
+        self.ready = true;
+    }
+
+    /// Whether `accept` is worth calling now.
+    pub(crate) fn is_ready(&self, now_ms: u64) -> bool {
+        self.ready && self.resting_until_ms.is_none_or(|until_ms| until_ms <= now_ms)
+    }
+
+    /// When accepting goes on, if it rests.
+    pub(crate) const fn resting_until_ms(&self) -> Option<u64> {
+        self.resting_until_ms
+    }
+
+    /// The next connection, or `None` if there is none for now.
+    pub(crate) fn accept(&mut self, now_ms: u64) -> Option<(Transport, SocketAddr)> {
+        self.resting_until_ms = None;
+        loop {
+            match self.socket.accept() {
+                Ok((stream, address)) => {
+                    // Without this a small answer waits for the acknowledgement of the one before (RFC 896). A
+                    // connection that refuses the option works all the same.
+                    let _ = stream.set_nodelay(true);
+                    return Some((Transport::Tcp(stream), address));
+                }
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
+                    self.ready = false;
+                    return None;
+                }
+                // The peer went away while it waited in the backlog: the next one, please (accept(2)).
+                Err(error) if matches!(error.kind(), io::ErrorKind::ConnectionAborted | io::ErrorKind::Interrupted) => {
+                }
+                // Out of descriptors or memory. The edge is used up and the backlog still full: come back later
+                // rather than spin or wait for an edge that may not come.
+                Err(error) => {
+                    tracing::warn!(listener = %self.local_address, %error, "accepting rests");
+                    self.resting_until_ms = Some(now_ms + ACCEPT_REST_MS);
+                    return None;
+                }
+            }
+        }
+    }
+}
+
+fn bind_to(address: SocketAddr) -> io::Result<Listener> {
+    let socket = Socket::new(Domain::for_address(address), Type::STREAM, Some(Protocol::TCP))?;
+    // A server that restarts must not wait for the last one's connections to time out.
+    #[cfg(unix)]
+    socket.set_reuse_address(true)?;
+    socket.set_nonblocking(true)?;
+    socket.bind(&address.into())?;
+    socket.listen(BACKLOG)?;
+    let socket = TcpListener::from_std(socket.into());
+    let local_address = socket.local_addr()?;
+    Ok(Listener { socket, local_address, ready: true, resting_until_ms: None })
+}

@@ -1,0 +1,119 @@
+//! The server as its users see it: bind, look at it, run it, stop it.
+
+use std::fmt;
+use std::io;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use tracing::info;
+
+use crate::config::ServerConfig;
+use crate::event_loop::EventLoop;
+use crate::exchange::{DataTap, Exchange};
+use crate::listener::Listener;
+use crate::metrics::{MetricsSnapshot, ServerMetrics};
+
+/// A server that listens. It serves while [`run`](Self::run) runs, on the caller's thread.
+///
+/// ```
+/// use cafewire_net::{Address, Client, Server, ServerConfig};
+///
+/// let mut config = ServerConfig::default();
+/// config.listen = vec!["127.0.0.1:0".parse()?]; // any free port
+/// let server = Server::bind(config)?;
+/// let address = Address::from(server.local_addresses()[0]);
+/// let handle = server.handle();
+/// let thread = std::thread::spawn(|| server.run());
+///
+/// let mut client = Client::connect(&address)?;
+/// assert_eq!(client.echo(b"hello")?, b"hello");
+///
+/// handle.shut_down();
+/// thread.join().unwrap()?;
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+pub struct Server {
+    event_loop: EventLoop,
+    local_addresses: Vec<SocketAddr>,
+    handle: ServerHandle,
+}
+
+impl Server {
+    /// Opens the listeners. From here on the system takes connections for them, up to its backlog.
+    ///
+    /// # Errors
+    /// An address that cannot be resolved or listened on, with the address in the text; no poll to be had.
+    pub fn bind(config: ServerConfig) -> io::Result<Self> {
+        if config.listen.is_empty() {
+            return Err(io::Error::new(io::ErrorKind::InvalidInput, "there is no address to listen on"));
+        }
+        let listeners = config.listen.iter().map(Listener::bind).collect::<io::Result<Vec<_>>>()?;
+        let metrics = Arc::new(ServerMetrics::default());
+        let exchange = Exchange::new(config.limits, Arc::clone(&metrics));
+        let (event_loop, waker, stop) =
+            EventLoop::new(listeners, exchange, config.stop_on_signals, config.drain_timeout, Arc::clone(&metrics))?;
+        let local_addresses = event_loop.listeners().iter().map(Listener::local_address).collect();
+        let handle = ServerHandle { waker: Arc::new(waker), stop, metrics };
+        Ok(Self { event_loop, local_addresses, handle })
+    }
+
+    /// Where the listeners are, in the order of [`ServerConfig::listen`], with their real ports.
+    #[must_use]
+    pub fn local_addresses(&self) -> &[SocketAddr] {
+        &self.local_addresses
+    }
+
+    /// A handle for other threads.
+    #[must_use]
+    pub fn handle(&self) -> ServerHandle {
+        self.handle.clone()
+    }
+
+    /// Has every Data frame of the echo family passed to `tap`, on the server's thread: it must be quick.
+    pub fn on_data(&mut self, tap: DataTap) {
+        self.event_loop.exchange_mut().tap_data(tap);
+    }
+
+    /// Serves until it is stopped and every queue is flushed, or the drain timeout is over.
+    ///
+    /// # Errors
+    /// The poll failed. Nothing that a peer does makes it fail.
+    pub fn run(self) -> io::Result<()> {
+        for address in &self.local_addresses {
+            info!(%address, "listening");
+        }
+        self.event_loop.run()
+    }
+}
+
+impl fmt::Debug for Server {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Server").field("local_addresses", &self.local_addresses).finish_non_exhaustive()
+    }
+}
+
+/// Stops a server and reads its metrics, from any thread.
+#[derive(Clone, Debug)]
+pub struct ServerHandle {
+    waker: Arc<mio::Waker>,
+    stop: Arc<AtomicBool>,
+    metrics: Arc<ServerMetrics>,
+}
+
+impl ServerHandle {
+    /// Asks the server to drain and end: no more connections, everybody told and flushed. Asked again while it
+    /// drains, it ends at once. Does not wait; [`Server::run`] returns when it is done.
+    pub fn shut_down(&self) {
+        self.stop.store(true, Ordering::Release);
+        if let Err(error) = self.waker.wake() {
+            tracing::warn!(%error, "the server could not be woken");
+        }
+    }
+
+    /// What the server has counted so far.
+    #[must_use]
+    pub fn metrics(&self) -> MetricsSnapshot {
+        self.metrics.snapshot()
+    }
+}
