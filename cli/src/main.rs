@@ -1,2 +1,36 @@
-//! cafewire on the command line.
-fn main() {}
+//! cafewire on the command line: parses the arguments, runs the command, turns how it ended into an exit status.
+
+mod args;
+mod chat_line;
+mod commands;
+mod conversation;
+mod escape;
+mod failure;
+mod interrupt;
+mod lines;
+mod output;
+mod requests;
+mod show;
+mod stats;
+
+use std::process::ExitCode;
+
+use args::{Arguments, Command};
+use failure::Failure;
+
+fn main() -> ExitCode {
+    let arguments = Arguments::parse_or_exit();
+    let outcome = match &arguments.command {
+        Command::Ping(args) => commands::ping::run(args),
+        Command::Echo(args) => commands::echo::run(args),
+        Command::Chat(args) => commands::chat::run(args),
+        Command::Send(args) => commands::send::run(args),
+        Command::Listen(args) => commands::listen::run(args),
+    };
+    outcome.unwrap_or_else(|failure| {
+        if let Failure::Sentence(sentence) = &failure {
+            output::remark(format_args!("cafewire: {}", escape::text(sentence)));
+        }
+        failure.exit_code()
+    })
+}

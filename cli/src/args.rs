@@ -1,0 +1,369 @@
+//! The command line: what can be asked for, and what is refused before anything is done.
+
+use std::time::Duration;
+
+use cafewire_core::{FieldError, MessagePayload};
+use cafewire_net::Address;
+use clap::error::ErrorKind;
+use clap::{Args, CommandFactory as _, Parser, Subcommand, ValueEnum};
+
+/// Server and client of the cafewire binary protocol.
+#[derive(Debug, Parser)]
+#[command(name = "cafewire", version, arg_required_else_help = true, after_help = GENERAL_HELP)]
+pub(crate) struct Arguments {
+    #[command(subcommand)]
+    pub(crate) command: Command,
+}
+
+impl Arguments {
+    /// The arguments of this process. Help and version are printed and end it with 0; what cannot work is explained
+    /// and ends it with 2.
+    pub(crate) fn parse_or_exit() -> Self {
+        let arguments = Self::parse();
+        if let Command::Send(send) = &arguments.command
+            && let Err(sentence) = send.address_and_text()
+        {
+            Self::command().error(ErrorKind::ValueValidation, sentence).exit();
+        }
+        arguments
+    }
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Run the server.
+    #[cfg(any())]
+    #[command(after_help = SERVE_HELP)]
+    Serve(ServeArgs),
+    /// Measure round trips to a server.
+    #[command(after_help = PING_HELP)]
+    Ping(PingArgs),
+    /// Have a server send back what you type.
+    #[command(after_help = ECHO_HELP)]
+    Echo(EchoArgs),
+    /// Talk in rooms, line by line.
+    #[command(after_help = CHAT_HELP)]
+    Chat(ChatArgs),
+    /// Say one message, or each line of standard input, and see it delivered.
+    #[command(after_help = SEND_HELP, override_usage = "cafewire send [ADDR] --user <NAME> --room <ROOM> [TEXT]")]
+    Send(SendArgs),
+    /// Print what a room says.
+    #[command(after_help = LISTEN_HELP)]
+    Listen(ListenArgs),
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct ServeArgs {
+    /// Where to listen: tcp://HOST:PORT or HOST:PORT, port 0 for one that is free; may be repeated.
+    #[arg(long, value_name = "ADDR", default_values_t = [Address::default()])]
+    pub(crate) listen: Vec<Address>,
+    /// Print the payload of every Data frame of the echo family, escaped, one per line with its sender.
+    #[arg(long)]
+    pub(crate) print_data: bool,
+    /// How log lines on standard error are written. RUST_LOG says which (default: info).
+    #[arg(long, value_enum, default_value_t = LogFormat::Text)]
+    pub(crate) log_format: LogFormat,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum LogFormat {
+    /// A line for people.
+    Text,
+    /// A JSON object per line.
+    Json,
+}
+
+/// The server to talk to.
+#[derive(Debug, Args)]
+pub(crate) struct ServerAddress {
+    /// The server: tcp://HOST:PORT or HOST:PORT.
+    #[arg(value_name = "ADDR", default_value_t)]
+    pub(crate) address: Address,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct PingArgs {
+    #[command(flatten)]
+    pub(crate) server: ServerAddress,
+    /// Stop after this many pings; without it, at Ctrl-C.
+    #[arg(short, long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
+    pub(crate) count: Option<u64>,
+    /// Seconds between two pings, fractions allowed; 0 sends the next one as soon as the reply is there.
+    #[arg(short, long, value_name = "SECS", default_value = "1", value_parser = seconds)]
+    pub(crate) interval: Duration,
+    /// Print a JSON object per ping, and one for the summary.
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct EchoArgs {
+    #[command(flatten)]
+    pub(crate) server: ServerAddress,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct ChatArgs {
+    #[command(flatten)]
+    pub(crate) server: ServerAddress,
+    /// The name to sign in under: 1 to 32 bytes, no control characters.
+    #[arg(short, long, value_name = "NAME", value_parser = username)]
+    pub(crate) user: String,
+    /// A room to join first: 1 to 64 bytes, no control characters.
+    #[arg(short, long, value_name = "ROOM", value_parser = room)]
+    pub(crate) room: Option<String>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct SendArgs {
+    /// The server (tcp://HOST:PORT or HOST:PORT, default tcp://127.0.0.1:8080), then the text to say.
+    #[arg(value_name = "ADDR|TEXT", num_args = 0..=2)]
+    address_and_text: Vec<String>,
+    /// The name to sign in under: 1 to 32 bytes, no control characters.
+    #[arg(short, long, value_name = "NAME", value_parser = username)]
+    pub(crate) user: String,
+    /// The room to say it in: 1 to 64 bytes, no control characters.
+    #[arg(short, long, value_name = "ROOM", value_parser = room)]
+    pub(crate) room: String,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct ListenArgs {
+    #[command(flatten)]
+    pub(crate) server: ServerAddress,
+    /// The name to sign in under: 1 to 32 bytes, no control characters.
+    #[arg(short, long, value_name = "NAME", value_parser = username)]
+    pub(crate) user: String,
+    /// The room to listen to: 1 to 64 bytes, no control characters.
+    #[arg(short, long, value_name = "ROOM", value_parser = room)]
+    pub(crate) room: String,
+    /// Stop after this many messages.
+    #[arg(short = 'n', long, value_name = "COUNT", value_parser = clap::value_parser!(u64).range(1..))]
+    pub(crate) count: Option<u64>,
+    /// Stop after this many seconds in all, fractions allowed.
+    #[arg(short, long, value_name = "SECS", value_parser = seconds)]
+    pub(crate) timeout: Option<Duration>,
+    /// Print JSON objects instead of text.
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+impl SendArgs {
+    /// Tells the address and the text apart. A lone argument is the address if it reads as one.
+    ///
+    /// # Errors
+    /// The first of two is no address, or the text is none that a message can hold. A sentence for the user.
+    pub(crate) fn address_and_text(&self) -> Result<(Address, Option<&str>), String> {
+        let (address, text) = match self.address_and_text.as_slice() {
+            [] => (Address::default(), None),
+            [lone] => match lone.parse() {
+                Ok(address) if !lone.contains(char::is_whitespace) => (address, None),
+                _ => (Address::default(), Some(lone.as_str())),
+            },
+            [address, text, ..] => {
+                let parsed =
+                    address.parse().map_err(|error| format!("invalid value '{address}' for [ADDR]: {error}"))?;
+                (parsed, Some(text.as_str()))
+            }
+        };
+        if let Some(text) = text {
+            content(text, &self.room).map_err(|error| format!("invalid value for [TEXT]: {error}"))?;
+        }
+        Ok((address, text))
+    }
+}
+
+/// Whether `room` can be told `content`, by the core's own rules.
+pub(crate) fn content(content: &str, room: &str) -> Result<(), FieldError> {
+    MessagePayload::SendMessage { room, content }.validate()
+}
+
+/// A room's name, by the core's own rules.
+pub(crate) fn room(room: &str) -> Result<String, FieldError> {
+    MessagePayload::JoinRoom { room }.validate().map(|()| room.to_owned())
+}
+
+fn username(username: &str) -> Result<String, FieldError> {
+    MessagePayload::Connect { username }.validate().map(|()| username.to_owned())
+}
+
+fn seconds(text: &str) -> Result<Duration, String> {
+    let seconds: f64 = text.parse().map_err(|_| "a number of seconds is wanted, such as 0.2".to_owned())?;
+    Duration::try_from_secs_f64(seconds).map_err(|_| "a number of seconds from 0 up is wanted".to_owned())
+}
+
+const GENERAL_HELP: &str = "\
+Examples:
+  cafewire serve                                     a server on tcp://127.0.0.1:8080
+  cafewire ping -c 3                                 is it there, and how fast?
+  cafewire chat --user ada --room lobby              talk
+  uptime | cafewire send --user bot --room lobby     speak from a script
+  cafewire listen --user log --room lobby --json     listen from a script
+
+Exit status: 0 done; 1 it went wrong, and a sentence on standard error says how; 2 wrong arguments; 27 `listen -t` ran
+out of time.";
+
+const SERVE_HELP: &str = "\
+One line per listener, `listening on tcp://HOST:PORT` with the real port, is printed once connections are accepted.
+SIGINT or SIGTERM tells everybody, sends what is queued and ends with status 0.
+
+Examples:
+  cafewire serve
+  cafewire serve --listen 0.0.0.0:8080 --listen '[::1]:8080'
+  cafewire serve --listen tcp://127.0.0.1:0          a free port, printed on standard output
+  RUST_LOG=debug cafewire serve --log-format json
+  cafewire serve --print-data";
+
+const PING_HELP: &str = "\
+Ends with a summary: sent, received, lost, and the round trip's minimum, average, maximum and 99th percentile.
+A ping is lost when no reply comes within 5 seconds or the connection breaks; the next one connects anew.
+Exit status: 0 if every ping was answered, 1 if any was lost or nobody is listening.
+
+With --json each line is an object, told apart by `kind`; times are integers in nanoseconds:
+  reply    address, seq, time_ns
+  lost     address, seq, reason
+  summary  address, sent, received, lost, min_ns, avg_ns, max_ns, p99_ns (null if nothing was received)
+
+Examples:
+  cafewire ping
+  cafewire ping tcp://192.0.2.7:8080 -c 5 -i 0.2
+  cafewire ping -c 1000 -i 0 --json | tail -1";
+
+const ECHO_HELP: &str = "\
+A line is sent and what comes back is shown as `Server: …`, with control characters escaped. The line `ping` sends a
+Ping and shows `Pong!`; the line `quit` ends, and so does the end of the input. A line may have up to 65535 bytes.
+
+Examples:
+  cafewire echo
+  cafewire echo 192.0.2.7:8080
+  printf 'hello\\nping\\nquit\\n' | cafewire echo";
+
+const CHAT_HELP: &str = "\
+Text goes to the current room, at most 512 bytes at a time. Lines that begin with / are commands:
+  /join ROOM     join a room and make it the current one
+  /leave [ROOM]  leave a room, without a name the current one
+  /room ROOM     make another joined room the current one
+  /quit          wait for what was sent to be delivered, then leave; so does the end of the input
+  /help          this list
+A line that begins with // says a text that begins with /. Empty lines say nothing. Ctrl-C leaves at once.
+
+What the rooms say goes to standard output: `12:34:56 [room] <name> text`, joins and leaves with a * before the name,
+in local time. Your own messages appear when the server has passed them on. Control characters, invisible ones and
+those that reorder text are shown escaped, as in \\u{1b}. Complaints go to standard error.
+
+Examples:
+  cafewire chat --user ada --room lobby
+  cafewire chat 192.0.2.7:8080 --user ada
+  printf 'hello\\n/join tea\\nhello, tea\\n' | cafewire chat --user ada --room lobby";
+
+const SEND_HELP: &str = "\
+With TEXT one message is said; without, each line of standard input (empty lines say nothing). A lone argument that
+reads as HOST:PORT is the address: give both to say such a text.
+
+Exit status: 0 once every message has come back from the room, as it was and in order; 1 with a sentence if one was
+refused, did not come back within 10 seconds, or is a line longer than 512 bytes or not UTF-8 (the sentence names the
+line; those before it were said).
+
+Examples:
+  cafewire send --user bot --room lobby 'build 42 is green'
+  cafewire send 192.0.2.7:8080 --user bot --room lobby 'hello'
+  make 2>&1 | cafewire send --user bot --room builds";
+
+const LISTEN_HELP: &str = "\
+Each message is a line, `12:34:56 <name> text`, in local time, with control characters escaped. Once the room is
+joined, a line on standard error says so. Joins and leaves are shown only by --json; only messages count for -n.
+Exit status: 0 after COUNT messages, 27 when the time is over first.
+
+With --json each line is an object, told apart by `kind`:
+  message       user_id, timestamp_ms (since 1970-01-01 UTC), username, room, content
+  joined, left  user_id, username, room (the first `joined` is the listener itself)
+
+Examples:
+  cafewire listen --user log --room lobby
+  cafewire listen --user log --room lobby -n 1 -t 30   wait half a minute for one message
+  cafewire listen --user log --room lobby --json | jq -r .content";
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn parse(line: &str) -> Result<Command, ErrorKind> {
+        Arguments::try_parse_from(line.split(' ')).map(|arguments| arguments.command).map_err(|error| error.kind())
+    }
+
+    #[test]
+    fn the_definition_holds_together() {
+        Arguments::command().debug_assert();
+    }
+
+    #[test]
+    fn everything_has_a_default_but_who_and_where() {
+        let Ok(Command::Ping(ping)) = parse("cafewire ping") else { panic!() };
+        assert_eq!(
+            (ping.server.address, ping.count, ping.interval),
+            (Address::default(), None, Duration::from_secs(1))
+        );
+        assert_eq!(parse("cafewire chat").unwrap_err(), ErrorKind::MissingRequiredArgument);
+        assert_eq!(parse("cafewire listen --user a").unwrap_err(), ErrorKind::MissingRequiredArgument);
+    }
+
+    #[cfg(any())]
+    #[test]
+    fn serve_listens_on_the_default_or_on_all_that_are_given() {
+        let listen = |line| match parse(line) {
+            Ok(Command::Serve(serve)) => serve.listen.iter().map(Address::to_string).collect::<Vec<_>>(),
+            other => panic!("{other:?}"),
+        };
+        assert_eq!(listen("cafewire serve"), ["tcp://127.0.0.1:8080"]);
+        assert_eq!(listen("cafewire serve --listen h:1 --listen tcp://[::1]:2"), ["tcp://h:1", "tcp://[::1]:2"]);
+    }
+
+    #[test]
+    fn what_is_given_replaces_the_default() {
+        let Ok(Command::Ping(ping)) = parse("cafewire ping h:1 -c 3 -i 0.25 --json") else { panic!() };
+        assert_eq!((ping.count, ping.interval, ping.json), (Some(3), Duration::from_millis(250), true));
+    }
+
+    #[test]
+    fn what_cannot_work_is_refused() {
+        let long = format!("cafewire chat --user {}", "x".repeat(33));
+        for line in [
+            "cafewire ping nowhere",
+            "cafewire ping -c 0",
+            "cafewire ping -i=-1",
+            "cafewire ping -i NaN",
+            "cafewire ping -i inf",
+            "cafewire chat --user a\u{1b}b",
+            "cafewire chat --user=",
+            &long,
+            "cafewire listen --user a --room b -n 0",
+            // "cafewire serve --log-format xml",
+        ] {
+            let kind = parse(line).unwrap_err();
+            assert!(matches!(kind, ErrorKind::ValueValidation | ErrorKind::InvalidValue), "{line}: {kind:?}");
+        }
+    }
+
+    #[test]
+    fn send_tells_an_address_from_a_text() {
+        let split = |positional: &[&str]| {
+            let send = SendArgs {
+                address_and_text: positional.iter().map(|&text| text.to_owned()).collect(),
+                user: "a".to_owned(),
+                room: "b".to_owned(),
+            };
+            let (address, text) = send.address_and_text()?;
+            Ok((address.to_string(), text.map(str::to_owned)))
+        };
+        let here = || Address::default().to_string();
+        let ok = |address: String, text: Option<&str>| Ok::<_, String>((address, text.map(str::to_owned)));
+        assert_eq!(split(&[]), ok(here(), None));
+        assert_eq!(split(&["hello"]), ok(here(), Some("hello")));
+        assert_eq!(split(&["meet at tea:5"]), ok(here(), Some("meet at tea:5")));
+        assert_eq!(split(&["h:1"]), ok("tcp://h:1".to_owned(), None));
+        assert_eq!(split(&["h:1", "12:30"]), ok("tcp://h:1".to_owned(), Some("12:30")));
+        assert!(split(&["hello", "world"]).unwrap_err().contains("[ADDR]"));
+        assert!(split(&["h:1", ""]).unwrap_err().contains("content is 0 bytes long"));
+        assert!(split(&[&"x".repeat(513)]).unwrap_err().contains("513"));
+    }
+}

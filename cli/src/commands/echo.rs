@@ -1,0 +1,49 @@
+//! `cafewire echo`: a line goes to the server and comes back.
+
+use std::io::{self, IsTerminal as _};
+use std::process::ExitCode;
+
+use cafewire_core::MAX_PAYLOAD_SIZE;
+use cafewire_net::client::Client;
+
+use crate::args::EchoArgs;
+use crate::escape;
+use crate::failure::Failure;
+use crate::lines::LineReader;
+use crate::output;
+
+pub(crate) fn run(args: &EchoArgs) -> Result<ExitCode, Failure> {
+    let mut client = Client::connect(&args.server.address)?;
+    let stdin = io::stdin().lock();
+    let is_interactive = stdin.is_terminal();
+    let mut lines = LineReader::new(stdin, MAX_PAYLOAD_SIZE);
+    loop {
+        if is_interactive {
+            output::prompt("> ")?;
+        }
+        let Some(line) = lines.next_line().map_err(|error| Failure::input(&error))? else { break };
+        match line.content {
+            Ok(content) if content == b"quit" => return Ok(ExitCode::SUCCESS),
+            Ok(content) if content == b"ping" => {
+                client.ping()?;
+                output::line("Pong!")?;
+            }
+            Ok(content) => output::line(format_args!("Server: {}", shown(client.echo(&content)?)))?,
+            Err(error) if is_interactive => output::remark(format_args!("cafewire: line not sent: {error}")),
+            Err(error) => return Err(Failure::Sentence(format!("line {} not sent: {error}", line.number))),
+        }
+    }
+    if is_interactive {
+        // The cursor stands behind the prompt.
+        output::line("")?;
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+/// Text as text; what is no text byte by byte.
+fn shown(payload: &[u8]) -> String {
+    match str::from_utf8(payload) {
+        Ok(text) => escape::text(text).into_owned(),
+        Err(_) => escape::bytes(payload),
+    }
+}

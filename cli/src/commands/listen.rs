@@ -1,0 +1,103 @@
+//! `cafewire listen`: what a room says, on standard output.
+
+use std::process::ExitCode;
+use std::time::{Duration, Instant};
+
+use cafewire_net::client::{ChatClient, ClientConfig, ClientError, Event};
+
+use crate::args::ListenArgs;
+use crate::escape;
+use crate::failure::Failure;
+use crate::output;
+use crate::show::{self, EventJson};
+
+/// The exit status when `-t` ran out; a number that nothing else here ends with.
+const TIMED_OUT: u8 = 27;
+
+/// How long to wait for an event when nothing limits it. Then the wait begins again.
+const UNLIMITED_WAIT: Duration = Duration::from_secs(3600);
+
+/// How long the server may take to close the connection when we have said goodbye.
+const GOODBYE_WAIT: Duration = Duration::from_secs(2);
+
+pub(crate) fn run(args: &ListenArgs) -> Result<ExitCode, Failure> {
+    // A time too far away for the clock is no limit.
+    let deadline = args.timeout.and_then(|timeout| Instant::now().checked_add(timeout));
+    let mut client = match connect(args) {
+        Err(_) if is_over(deadline) => return Ok(ExitCode::from(TIMED_OUT)),
+        client => client?,
+    };
+    let exit_code = listen(args, &mut client, deadline)?;
+    say_goodbye(client);
+    Ok(exit_code)
+}
+
+fn listen(args: &ListenArgs, client: &mut ChatClient, deadline: Option<Instant>) -> Result<ExitCode, Failure> {
+    match client.join(&args.room) {
+        Err(ClientError::TimedOut) if is_over(deadline) => return Ok(ExitCode::from(TIMED_OUT)),
+        joined => joined?,
+    }
+    show_joined(args, client)?;
+    let mut messages_left = args.count;
+    while messages_left != Some(0) {
+        let wait = deadline.map_or(UNLIMITED_WAIT, |deadline| deadline.saturating_duration_since(Instant::now()));
+        let event = client.next_event_within(wait)?;
+        if let Some(event) = &event {
+            show(event, args)?;
+            if matches!(event, Event::Message { .. }) {
+                messages_left = messages_left.map(|left| left - 1);
+            }
+        }
+        if messages_left != Some(0) && is_over(deadline) {
+            return Ok(ExitCode::from(TIMED_OUT));
+        }
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+/// Leaves, and waits for the server to have noticed: from then on the name is free for the next command. That it does
+/// not is no failure of a command that has done its work.
+fn say_goodbye(mut client: ChatClient) {
+    let deadline = Instant::now() + GOODBYE_WAIT;
+    if client.sender().is_ok_and(|sender| sender.disconnect().is_ok()) {
+        while client.next_event_within(deadline.saturating_duration_since(Instant::now())).is_ok()
+            && !is_over(Some(deadline))
+        {}
+    }
+}
+
+/// Connecting and signing in may not outlast the time in all.
+fn connect(args: &ListenArgs) -> Result<ChatClient, ClientError> {
+    let mut config = ClientConfig::default();
+    if let Some(timeout) = args.timeout.map(|timeout| timeout.max(Duration::from_millis(1))) {
+        config.connect_timeout = config.connect_timeout.min(timeout);
+        config.read_timeout = Some(config.read_timeout.map_or(timeout, |default| default.min(timeout)));
+    }
+    ChatClient::connect_with(&args.server.address, &args.user, &config)
+}
+
+fn is_over(deadline: Option<Instant>) -> bool {
+    deadline.is_some_and(|deadline| deadline <= Instant::now())
+}
+
+/// Tells people, on standard error, and programs, as an object, that from here on nothing is missed. Joining took the
+/// event that says so.
+fn show_joined(args: &ListenArgs, client: &ChatClient) -> Result<(), Failure> {
+    let (room, username) = (args.room.as_str(), client.username());
+    output::remark(format_args!("listening to [{}] as <{}>", escape::room(room), escape::username(username)));
+    if args.json {
+        output::json(&EventJson::Joined { user_id: client.user_id(), username, room })?;
+    }
+    Ok(())
+}
+
+fn show(event: &Event, args: &ListenArgs) -> Result<(), Failure> {
+    match event {
+        Event::Error { code, message } => Err(Failure::refused("the server ended the connection", *code, message)),
+        event if args.json => EventJson::of(event).map_or(Ok(()), |event| output::json(&event)),
+        Event::Message { timestamp_ms, username, content, .. } => {
+            output::line(format_args!("{} {}", show::local_time(*timestamp_ms), show::said(username, content)))
+        }
+        _ => Ok(()),
+    }
+}

@@ -1,0 +1,192 @@
+//! `cafewire ping`: round trips, one after another, and what they come to.
+
+use std::process::ExitCode;
+use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use cafewire_net::Address;
+use cafewire_net::client::{Client, ClientConfig, ClientError};
+use serde::Serialize;
+
+use crate::args::PingArgs;
+use crate::escape;
+use crate::failure::Failure;
+use crate::interrupt;
+use crate::output;
+use crate::stats::{RoundTrips, duration_ns, milliseconds};
+
+/// How long a reply may take before its ping is lost.
+const REPLY_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// How long Ctrl-C leaves the ping that is under way, so that it is not lost by the hand that stopped it.
+const LAST_REPLY_WAIT: Duration = Duration::from_millis(500);
+
+enum Happening {
+    Sent,
+    Reply {
+        seq: u64,
+        round_trip: Duration,
+    },
+    Lost {
+        seq: u64,
+        reason: ClientError,
+    },
+    /// All that were asked for have been sent, and answered or lost.
+    Finished,
+    Interrupted,
+}
+
+/// A line of `--json`; `--help` documents the fields.
+#[derive(Serialize)]
+#[serde(tag = "kind", rename_all = "lowercase")]
+enum PingJson<'a> {
+    Reply {
+        address: &'a str,
+        seq: u64,
+        time_ns: u64,
+    },
+    Lost {
+        address: &'a str,
+        seq: u64,
+        reason: &'a str,
+    },
+    Summary {
+        address: &'a str,
+        sent: u64,
+        received: u64,
+        lost: u64,
+        min_ns: Option<u64>,
+        avg_ns: Option<u64>,
+        max_ns: Option<u64>,
+        p99_ns: Option<u64>,
+    },
+}
+
+pub(crate) fn run(args: &PingArgs) -> Result<ExitCode, Failure> {
+    let client = connect(&args.server.address)?;
+    // Short, so that pinging waits for whoever reads the output.
+    let (queue, happenings) = sync_channel(1);
+    let interrupts = queue.clone();
+    interrupt::watch(move || interrupts.send(Happening::Interrupted).is_ok())?;
+    let (address, count, interval) = (args.server.address.clone(), args.count, args.interval);
+    thread::spawn(move || ping_on(&address, client, count, interval, &queue));
+    let trips = report_each(args, &happenings)?;
+    report_summary(args, &trips)?;
+    Ok(if trips.lost() == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
+
+fn connect(address: &Address) -> Result<Client, ClientError> {
+    Client::connect_with(address, &ClientConfig { read_timeout: Some(REPLY_TIMEOUT), ..ClientConfig::default() })
+}
+
+/// Pings until the count is reached or nobody takes the results any more.
+fn ping_on(address: &Address, client: Client, count: Option<u64>, interval: Duration, queue: &SyncSender<Happening>) {
+    let mut connected = Some(client);
+    for seq in 0..count.unwrap_or(u64::MAX) {
+        let started = Instant::now();
+        if queue.send(Happening::Sent).is_err() {
+            return;
+        }
+        let happening = match ping_once(address, &mut connected) {
+            Ok(round_trip) => Happening::Reply { seq, round_trip },
+            Err(reason) => Happening::Lost { seq, reason },
+        };
+        if queue.send(happening).is_err() {
+            return;
+        }
+        if count != Some(seq + 1) {
+            thread::sleep(interval.saturating_sub(started.elapsed()));
+        }
+    }
+    // If this fails nobody is left who waits for it.
+    let _ = queue.send(Happening::Finished);
+}
+
+/// One round trip. A connection on which one failed may still bring its late reply, so it is not used again.
+fn ping_once(address: &Address, connected: &mut Option<Client>) -> Result<Duration, ClientError> {
+    let mut client = match connected.take() {
+        Some(client) => client,
+        None => connect(address)?,
+    };
+    let round_trip = client.ping()?;
+    *connected = Some(client);
+    Ok(round_trip)
+}
+
+/// Shows and counts every ping until the last, or until Ctrl-C.
+fn report_each(args: &PingArgs, happenings: &Receiver<Happening>) -> Result<RoundTrips, Failure> {
+    let mut trips = RoundTrips::new();
+    let mut is_one_under_way = false;
+    let mut was_interrupted = false;
+    loop {
+        let happening = if was_interrupted {
+            happenings.recv_timeout(LAST_REPLY_WAIT).unwrap_or(Happening::Finished)
+        } else {
+            happenings.recv().unwrap_or(Happening::Finished)
+        };
+        match happening {
+            Happening::Sent => {
+                trips.record_sent();
+                is_one_under_way = true;
+            }
+            Happening::Reply { seq, round_trip } => {
+                trips.record_reply(round_trip);
+                is_one_under_way = false;
+                report_reply(args, seq, duration_ns(round_trip))?;
+            }
+            Happening::Lost { seq, reason } => {
+                is_one_under_way = false;
+                report_lost(args, seq, &reason)?;
+            }
+            // The second Ctrl-C does not wait.
+            Happening::Interrupted if was_interrupted => return Ok(trips),
+            Happening::Interrupted => was_interrupted = true,
+            Happening::Finished => return Ok(trips),
+        }
+        if was_interrupted && !is_one_under_way {
+            return Ok(trips);
+        }
+    }
+}
+
+fn report_reply(args: &PingArgs, seq: u64, time_ns: u64) -> Result<(), Failure> {
+    let address = args.server.address.to_string();
+    if args.json {
+        output::json(&PingJson::Reply { address: &address, seq, time_ns })
+    } else {
+        output::line(format_args!("reply from {address}: seq={seq} time={} ms", milliseconds(time_ns)))
+    }
+}
+
+fn report_lost(args: &PingArgs, seq: u64, reason: &ClientError) -> Result<(), Failure> {
+    let (address, reason) = (args.server.address.to_string(), reason.to_string());
+    if args.json {
+        output::json(&PingJson::Lost { address: &address, seq, reason: &reason })
+    } else {
+        output::line(format_args!("no reply from {address}: seq={seq}: {}", escape::text(&reason)))
+    }
+}
+
+fn report_summary(args: &PingArgs, trips: &RoundTrips) -> Result<(), Failure> {
+    let address = args.server.address.to_string();
+    let (sent, received, lost) = (trips.sent(), trips.received(), trips.lost());
+    let figures = trips.figures();
+    if args.json {
+        return output::json(&PingJson::Summary {
+            address: &address,
+            sent,
+            received,
+            lost,
+            min_ns: figures.map(|figures| figures.min_ns),
+            avg_ns: figures.map(|figures| figures.avg_ns),
+            max_ns: figures.map(|figures| figures.max_ns),
+            p99_ns: figures.map(|figures| figures.p99_ns),
+        });
+    }
+    output::line(format_args!("--- {address} ---"))?;
+    output::line(format_args!("{sent} sent, {received} received, {lost} lost"))?;
+    let Some(figures) = figures else { return Ok(()) };
+    let [min, avg, max, p99] = [figures.min_ns, figures.avg_ns, figures.max_ns, figures.p99_ns].map(milliseconds);
+    output::line(format_args!("round trip min/avg/max/p99 = {min}/{avg}/{max}/{p99} ms"))
+}

@@ -1,0 +1,138 @@
+//! A chat connection and standard input side by side: threads that wait for one thing each, and one queue in which all
+//! that happens arrives in order. What it means is the commands' business.
+
+use std::io;
+use std::sync::mpsc::{Receiver, Sender, SyncSender, channel, sync_channel};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use cafewire_net::client::{ChatClient, ChatSender, ClientError, Event};
+
+use crate::failure::Failure;
+use crate::interrupt;
+use crate::lines::{Line, LineReader};
+
+/// How long the event thread waits before it looks again. It has nothing to look at but the socket, so any length does.
+const EVENT_WAIT: Duration = Duration::from_secs(3600);
+
+/// How long the server may leave a request unanswered while something depends on it.
+pub(crate) const ANSWER_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// How long the server may take to close the connection when we have said goodbye, or to say why it is gone.
+const LAST_WORDS_WAIT: Duration = Duration::from_secs(2);
+
+/// Events and lines that wait to be dealt with. More wait in the sockets, and in the end at the server.
+const QUEUE_LEN: usize = 1024;
+
+#[derive(Debug)]
+pub(crate) enum Happening {
+    /// The server said something.
+    Event(Event),
+    /// The connection is over.
+    Lost(ClientError),
+    /// A line that was asked for.
+    Line(Line),
+    /// There are no more lines.
+    InputEnded,
+    /// Standard input cannot be read.
+    InputFailed(io::Error),
+    /// Ctrl-C.
+    Interrupted,
+}
+
+pub(crate) struct Conversation {
+    happenings: Receiver<Happening>,
+    queue: SyncSender<Happening>,
+    wanted_lines: Option<Sender<()>>,
+}
+
+impl Conversation {
+    /// Listens to the server from now on, and to Ctrl-C.
+    pub(crate) fn start(client: ChatClient) -> Result<Self, Failure> {
+        let (queue, happenings) = sync_channel(QUEUE_LEN);
+        let events = queue.clone();
+        thread::spawn(move || pass_on_events(client, &events));
+        let interrupts = queue.clone();
+        interrupt::watch(move || interrupts.send(Happening::Interrupted).is_ok())?;
+        Ok(Self { happenings, queue, wanted_lines: None })
+    }
+
+    /// Asks for the next line of standard input; it comes as a [`Happening::Line`]. No line is read unasked, so that
+    /// whoever writes to our input is slowed to the pace of the server.
+    pub(crate) fn want_line(&mut self, max_len_bytes: usize) {
+        let wanted = self.wanted_lines.get_or_insert_with(|| {
+            let (wanted_lines, wanted) = channel();
+            let lines = self.queue.clone();
+            thread::spawn(move || pass_on_lines(max_len_bytes, &wanted, &lines));
+            wanted_lines
+        });
+        // The thread is gone only after it said that the input ended.
+        let _ = wanted.send(());
+    }
+
+    /// What happens next; `None` if nothing does by the deadline.
+    pub(crate) fn next(&self, deadline: Option<Instant>) -> Option<Happening> {
+        let Some(deadline) = deadline else {
+            // The queue cannot close: this end holds a sender too.
+            return self.happenings.recv().ok();
+        };
+        self.happenings.recv_timeout(deadline.saturating_duration_since(Instant::now())).ok()
+    }
+
+    /// Leaves, and waits for the server to have noticed: from then on the name is free for the next command. That it
+    /// does not is no failure of a command that has done its work.
+    pub(crate) fn say_goodbye(&self, sender: &ChatSender) {
+        if sender.disconnect().is_ok() {
+            let deadline = Instant::now() + LAST_WORDS_WAIT;
+            while let Some(happening) = self.next(Some(deadline)) {
+                if matches!(happening, Happening::Lost(_) | Happening::Interrupted) {
+                    return;
+                }
+            }
+        }
+    }
+
+    /// Writing failed. If the server has said why, that says more than the error from the system.
+    pub(crate) fn why_lost(&self, write_error: ClientError) -> Failure {
+        let deadline = Instant::now() + LAST_WORDS_WAIT;
+        while let Some(happening) = self.next(Some(deadline)) {
+            match happening {
+                Happening::Event(Event::Error { code, message }) if code.closes() => {
+                    return Failure::refused("the server ended the connection", code, &message);
+                }
+                Happening::Lost(_) | Happening::Interrupted => break,
+                _ => {}
+            }
+        }
+        write_error.into()
+    }
+}
+
+fn pass_on_events(mut client: ChatClient, queue: &SyncSender<Happening>) {
+    loop {
+        let happening = match client.next_event_within(EVENT_WAIT) {
+            Ok(Some(event)) => Happening::Event(event),
+            Ok(None) => continue,
+            Err(error) => Happening::Lost(error),
+        };
+        let over = matches!(happening, Happening::Lost(_));
+        if queue.send(happening).is_err() || over {
+            return;
+        }
+    }
+}
+
+fn pass_on_lines(max_len_bytes: usize, wanted: &Receiver<()>, queue: &SyncSender<Happening>) {
+    let mut reader = LineReader::new(io::stdin().lock(), max_len_bytes);
+    while wanted.recv().is_ok() {
+        let happening = match reader.next_line() {
+            Ok(Some(line)) => Happening::Line(line),
+            Ok(None) => Happening::InputEnded,
+            Err(error) => Happening::InputFailed(error),
+        };
+        let over = !matches!(happening, Happening::Line(_));
+        if queue.send(happening).is_err() || over {
+            return;
+        }
+    }
+}

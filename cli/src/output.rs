@@ -1,0 +1,79 @@
+//! Standard output, a line at a time, each flushed: whoever reads the other end of a pipe sees it at once.
+
+use std::fmt;
+use std::io::{self, Write};
+
+use serde::Serialize;
+use serde_json::ser::Formatter;
+
+use crate::escape;
+use crate::failure::Failure;
+
+/// One line of text.
+pub(crate) fn line(line: impl fmt::Display) -> Result<(), Failure> {
+    write_out(format!("{line}\n").as_bytes())
+}
+
+/// Text that the line goes on after: a prompt.
+pub(crate) fn prompt(text: &str) -> Result<(), Failure> {
+    write_out(text.as_bytes())
+}
+
+/// One JSON object on a line of its own.
+pub(crate) fn json(value: &impl Serialize) -> Result<(), Failure> {
+    let mut line = to_json(value).map_err(|error| Failure::Sentence(format!("cannot write JSON: {error}")))?;
+    line.push(b'\n');
+    write_out(&line)
+}
+
+/// A remark beside the output, on standard error. Nobody need be listening there.
+pub(crate) fn remark(remark: impl fmt::Display) {
+    let _ = io::stderr().write_all(format!("{remark}\n").as_bytes());
+}
+
+fn write_out(bytes: &[u8]) -> Result<(), Failure> {
+    let mut stdout = io::stdout().lock();
+    stdout.write_all(bytes).and_then(|()| stdout.flush()).map_err(|error| match error.kind() {
+        io::ErrorKind::BrokenPipe => Failure::OutputClosed,
+        _ => Failure::Sentence(format!("cannot write to standard output: {error}")),
+    })
+}
+
+fn to_json(value: &impl Serialize) -> serde_json::Result<Vec<u8>> {
+    let mut line = Vec::new();
+    value.serialize(&mut serde_json::Serializer::with_formatter(&mut line, TerminalSafe))?;
+    Ok(line)
+}
+
+/// JSON lets most of what disturbs a terminal stand as it is; this writes it as `\uXXXX`, which reads back the same.
+struct TerminalSafe;
+
+impl Formatter for TerminalSafe {
+    fn write_string_fragment<W: ?Sized + Write>(&mut self, writer: &mut W, fragment: &str) -> io::Result<()> {
+        let mut rest = fragment;
+        while let Some(position) = rest.find(escape::is_unsafe_to_show) {
+            let (plain, from_unsafe) = rest.split_at(position);
+            writer.write_all(plain.as_bytes())?;
+            let mut scalars = from_unsafe.chars();
+            for unit in scalars.next().into_iter().flat_map(|scalar| scalar.encode_utf16(&mut [0; 2]).to_vec()) {
+                write!(writer, "\\u{unit:04x}")?;
+            }
+            rest = scalars.as_str();
+        }
+        writer.write_all(rest.as_bytes())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn json_shows_nothing_unsafe_and_reads_back_the_same() {
+        let hostile = "a\"\\\n\x1b[2J\u{7f}\u{9b}31m\u{202e}gpj\u{2028}\u{e0041} 日本 🦀";
+        let line = String::from_utf8(to_json(&hostile).unwrap()).unwrap();
+        assert!(!line.contains(escape::is_unsafe_to_show), "{line}");
+        assert!(line.contains("\\u009b") && line.contains("\\udb40\\udc41") && line.contains("日本 🦀"), "{line}");
+        assert_eq!(serde_json::from_str::<String>(&line).unwrap(), hostile);
+    }
+}
