@@ -45,6 +45,11 @@
 #[cfg(test)]
 extern crate std;
 
+/// Has the examples of README.md compiled and run.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct ReadmeExamples;
+
 pub mod chat;
 pub mod echo;
 mod error;

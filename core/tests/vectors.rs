@@ -43,7 +43,7 @@ fn every_type_has_good_frames_and_every_error_bad_ones() {
     let chat_types = MessageType::ALL.map(|known| ("chat-v1", known.name()));
     for family_and_type in echo_types.into_iter().chain(chat_types) {
         let is_it = |vector: &Value| (text(vector, "family"), text(&vector["message"], "type")) == family_and_type;
-        assert!(good().filter(is_it).count() >= 2, "{family_and_type:?}");
+        assert!(good().any(|vector| is_it(&vector)), "{family_and_type:?}");
     }
     for kind in ERROR_KINDS {
         assert!(bad().any(|vector| text(&vector["error"], "kind") == kind), "{kind}");

@@ -1,0 +1,186 @@
+//! PROTOCOL.md says what this crate does: its worked examples are read, its tables are held against the code.
+//!
+//! An example is a fenced block `frame to-server` or `frame to-client`: lines of hex, each with its explanation behind
+//! a `;`, then one line `=> ` with what the frame says, or `=> refused at byte N: Name (code)`.
+
+use std::collections::BTreeSet;
+
+use cafewire_core::chat::{MAX_CLIENT_FRAME_SIZE, MAX_FRAME_SIZE, MAX_MESSAGE_SIZE};
+use cafewire_core::{Direction, ErrorCode, Field, Frame, FrameReader, Framing, MessageType, ParseError, echo};
+
+static PROTOCOL: &str = include_str!("../PROTOCOL.md");
+
+struct Example {
+    line: usize,
+    direction: Direction,
+    bytes: Vec<u8>,
+    claim: String,
+}
+
+#[test]
+fn every_example_is_what_it_claims() {
+    for Example { line, direction, bytes, claim } in examples() {
+        assert_eq!(said_of(&bytes, direction), claim, "PROTOCOL.md, line {line}");
+    }
+}
+
+#[test]
+fn every_type_and_most_errors_have_an_example() {
+    let (mut types, mut errors) = (BTreeSet::new(), BTreeSet::new());
+    for Example { direction, bytes, .. } in examples() {
+        match FrameReader::new(direction).next_frame(&bytes) {
+            Framing::Frame { frame: Frame::Echo(view), .. } => {
+                types.insert(("echo", view.message_type.name()));
+            }
+            Framing::Frame { frame: Frame::Chat(view), .. } => match view.parse_payload() {
+                Ok(message) => drop(types.insert(("chat", message.message_type().name()))),
+                Err(error) => drop(errors.insert(error.code().to_wire())),
+            },
+            Framing::Corrupt { error } => drop(errors.insert(error.code().to_wire())),
+            Framing::NeedMore { at_least } => panic!("an example lacks {at_least} bytes"),
+        }
+    }
+    let all = echo::MessageType::ALL.map(|known| ("echo", known.name())).into_iter();
+    let all = all.chain(MessageType::ALL.map(|known| ("chat", known.name())));
+    assert_eq!(types, all.collect());
+    assert_eq!(errors, BTreeSet::from([1, 2, 3, 4, 5, 6, 19]));
+}
+
+#[test]
+fn the_table_of_error_codes_is_the_codes() {
+    let rows: Vec<(u16, String, bool)> = table("## Error codes")
+        .map(|row| {
+            let stays_open = match row[2].as_str() {
+                "yes" => true,
+                "no" => false,
+                other => panic!("{other:?} under \"stays open?\""),
+            };
+            (row[0].parse().expect("a number"), row[1].clone(), stays_open)
+        })
+        .collect();
+    let codes: Vec<(u16, String, bool)> =
+        ErrorCode::ALL.iter().map(|code| (code.to_wire(), code.name().to_owned(), !code.closes())).collect();
+    assert_eq!(rows, codes);
+}
+
+#[test]
+fn the_table_of_chat_types_is_the_types() {
+    let rows: Vec<[String; 4]> =
+        table("### Types").map(|row| [0, 1, 2, 3].map(|column: usize| row[column].clone())).collect();
+    let types: Vec<[String; 4]> = MessageType::ALL
+        .iter()
+        .map(|known| {
+            let sender = if known.travels(Direction::ToServer) { "client" } else { "server" };
+            let (min, max) = known.length_range();
+            let code = format!("0x{:02X}", *known as u8);
+            [code, known.name().to_owned(), sender.to_owned(), format!("{min} to {max}")]
+        })
+        .collect();
+    assert_eq!(rows, types);
+}
+
+#[test]
+fn the_table_of_echo_types_is_the_types() {
+    let rows: Vec<(String, String)> = table("## The echo family")
+        .filter(|row| row[0].starts_with("0x"))
+        .map(|row| (row[0].clone(), row[1].clone()))
+        .collect();
+    let types: Vec<(String, String)> = echo::MessageType::ALL
+        .iter()
+        .map(|known| (format!("0x{:02X}", *known as u8), known.name().to_owned()))
+        .collect();
+    assert_eq!(rows, types);
+}
+
+#[test]
+fn the_table_of_fields_is_the_fields() {
+    let rows: Vec<(String, String)> = table("### Fields").map(|row| (row[0].clone(), row[2].clone())).collect();
+    let fields = [Field::Username, Field::RoomName, Field::Content, Field::ServerInfo, Field::ErrorMessage];
+    let fields: Vec<(String, String)> = fields
+        .iter()
+        .map(|field| {
+            let (min, max) = field.length_range();
+            (field.to_string(), format!("{min} to {max}"))
+        })
+        .collect();
+    assert_eq!(rows, fields);
+}
+
+#[test]
+fn the_sizes_it_names_are_the_sizes() {
+    let text = PROTOCOL.split_whitespace().collect::<Vec<_>>().join(" ");
+    for (sentence, size) in [
+        ("frames of up to {} bytes", MAX_MESSAGE_SIZE),
+        ("no frame has more than {} bytes", MAX_FRAME_SIZE),
+        ("none from a client more than {} bytes", MAX_CLIENT_FRAME_SIZE),
+        ("A frame has 5 to {} bytes", echo::HEADER_SIZE + echo::MAX_PAYLOAD_SIZE),
+        ("one buffer of {} bytes", MAX_FRAME_SIZE),
+        ("(a server: {} bytes)", MAX_CLIENT_FRAME_SIZE),
+    ] {
+        let size = size.to_string();
+        let (thousands, rest) = size.split_at(size.len() - 3);
+        let shown = if thousands.is_empty() { size.clone() } else { format!("{thousands},{rest}") };
+        let sentence = sentence.replace("{}", &shown);
+        assert!(text.contains(&sentence), "PROTOCOL.md does not say: {sentence}");
+    }
+}
+
+/// What the receiver makes of an example's bytes, in the words of the examples.
+fn said_of(bytes: &[u8], direction: Direction) -> String {
+    let refused = |error: ParseError| format!("refused at byte {}: {}", error.offset(), error.code());
+    match FrameReader::new(direction).next_frame(bytes) {
+        Framing::Corrupt { error } => refused(error),
+        Framing::NeedMore { at_least } => format!("waits for {at_least} more bytes"),
+        Framing::Frame { consumed, .. } if consumed < bytes.len() => format!("a frame of {consumed} bytes, and more"),
+        Framing::Frame { frame: Frame::Echo(view), .. } => {
+            format!("{} {:?}", view.message_type, String::from_utf8_lossy(view.payload))
+        }
+        Framing::Frame { frame: Frame::Chat(view), .. } => match view.parse_payload() {
+            Ok(message) => format!("{message:?}"),
+            Err(error) => refused(error),
+        },
+    }
+}
+
+fn examples() -> Vec<Example> {
+    let mut found = Vec::new();
+    let mut lines = PROTOCOL.lines().enumerate();
+    while let Some((index, opening)) = lines.next() {
+        let Some(direction) = opening.strip_prefix("```frame ") else { continue };
+        let direction = match direction {
+            "to-server" => Direction::ToServer,
+            "to-client" => Direction::ToClient,
+            other => panic!("line {}: {other} is no direction", index + 1),
+        };
+        let (mut bytes, mut claim) = (Vec::new(), None);
+        for (index, line) in lines.by_ref().take_while(|(_, line)| *line != "```") {
+            assert!(claim.is_none(), "line {}: nothing follows the claim", index + 1);
+            if let Some(text) = line.strip_prefix("=> ") {
+                claim = Some(text.to_owned());
+                continue;
+            }
+            let (hex, explanation) = line.split_once(';').unwrap_or_else(|| panic!("line {}: no `;`", index + 1));
+            assert!(!explanation.trim().is_empty(), "line {}: no explanation", index + 1);
+            bytes.extend(hex.split_whitespace().map(|byte| u8::from_str_radix(byte, 16).expect(line)));
+        }
+        let claim = claim.unwrap_or_else(|| panic!("line {}: the example claims nothing", index + 1));
+        found.push(Example { line: index + 1, direction, bytes, claim });
+    }
+    assert!(found.len() >= 20, "only {} examples were found", found.len());
+    found
+}
+
+/// The cells of the tables under a heading, up to the next heading, without the tables' own heads.
+fn table(heading: &str) -> impl Iterator<Item = Vec<String>> {
+    let (_, section) = PROTOCOL.split_once(&format!("\n{heading}\n")).unwrap_or_else(|| panic!("no {heading:?}"));
+    let rows: Vec<Vec<String>> = section
+        .lines()
+        .take_while(|line| !line.starts_with('#'))
+        .filter(|line| line.starts_with('|'))
+        .map(|line| line.trim_matches('|').split('|').map(|cell| cell.trim().to_owned()).collect())
+        .collect();
+    let rules = rows.iter().enumerate().filter(|(_, row)| row[0].starts_with("---")).map(|(index, _)| index);
+    let heads: BTreeSet<usize> = rules.flat_map(|rule| [rule - 1, rule]).collect();
+    assert!(!heads.is_empty(), "no table under {heading:?}");
+    rows.into_iter().enumerate().filter(move |(index, _)| !heads.contains(index)).map(|(_, row)| row)
+}
