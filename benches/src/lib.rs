@@ -1,1 +1,13 @@
-//! benches
+//! What the benches share: the messages they work on, what they compare cafewire-core with, and how they count.
+//!
+//! | module | is |
+//! |---|---|
+//! | [`workload`] | messages and streams of them, the same on every run |
+//! | [`contenders`] | one walk over a stream for each parser and encoder compared |
+//! | [`owned`] | an ordinary parser and encoder of chat frames that owns what it reads |
+//! | [`allocations`] | an allocator that counts |
+
+pub mod allocations;
+pub mod contenders;
+pub mod owned;
+pub mod workload;
