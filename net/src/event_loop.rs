@@ -40,6 +40,8 @@ struct Connection {
     transport: Transport,
     /// The system may have bytes for us.
     readable: bool,
+    /// The peer's side has ended, whatever is still to be read before that. No further edge will say so.
+    ended: bool,
     /// It is on the ready list.
     listed: bool,
     /// The poll watches for room to write.
@@ -183,6 +185,7 @@ impl EventLoop {
                     let Some(connection) = self.connections.get_mut(id) else { continue };
                     if event.is_readable() || event.is_read_closed() || event.is_error() {
                         connection.readable = true;
+                        connection.ended |= event.is_read_closed() || event.is_error();
                         list(&mut self.ready, connection, id);
                     }
                     if event.is_writable() || event.is_write_closed() {
@@ -221,7 +224,8 @@ impl EventLoop {
                 let Some((mut transport, address)) = listener.accept(now.monotonic_ms) else { break };
                 let Some(id) = self.exchange.admit(address, now) else { continue };
                 let registered = self.poll.registry().register(&mut transport, token(id), Interest::READABLE);
-                let connection = Connection { transport, readable: false, listed: false, awaits_writable: false };
+                let connection =
+                    Connection { transport, readable: false, ended: false, listed: false, awaits_writable: false };
                 self.connections.insert(id, connection);
                 if let Err(error) = registered {
                     warn!(%error, peer = %address, "a connection cannot be watched");
@@ -261,8 +265,9 @@ impl EventLoop {
                 self.exchange.end_of_input(id, now);
             }
             Ok(count) => {
-                // A short read means drained, and the next byte makes a new edge (epoll(7), Q9).
-                connection.readable = count == self.read_buffer.len();
+                // A short read means drained, and the next byte makes a new edge (epoll(7), Q9); but the end that came
+                // with these bytes has had its edge.
+                connection.readable = connection.ended || count == self.read_buffer.len();
                 self.exchange.receive(id, &self.read_buffer[..count], now);
             }
             Err(error) if error.kind() == io::ErrorKind::WouldBlock => connection.readable = false,

@@ -141,7 +141,7 @@ impl Hub {
             room: &room.name,
             content,
         };
-        append(&mut room.log, &broadcast, world.pool);
+        append(&mut room.log, &broadcast, world);
         world.metrics.broadcasts.add(1);
         self.note_unsettled(room_id, world);
         Ok(())
@@ -162,31 +162,31 @@ impl Hub {
                 "you are in as many rooms as one connection may be: leave one first",
             );
         }
-        let room_id = match existing {
-            Some(room) => room,
-            None if self.rooms.len() >= world.limits.rooms => {
-                return refuse(ErrorCode::LimitReached, "the server holds as many rooms as it may");
-            }
-            None => {
-                let id = self.rooms.insert(Room { name: name.into(), ..Room::default() });
-                self.by_room_name.insert(name.into(), id);
-                world.metrics.rooms.set(self.rooms.len());
-                id
-            }
-        };
+        let members = existing.and_then(|room| self.rooms.get(room)).map_or(0, |room| room.members.len());
+        if members >= world.limits.members_per_room {
+            return refuse(ErrorCode::LimitReached, "the room holds as many members as it may");
+        }
+        if existing.is_none() && self.rooms.len() >= world.limits.rooms {
+            return refuse(ErrorCode::LimitReached, "the server holds as many rooms as it may");
+        }
+        let room_id = existing.unwrap_or_else(|| self.make_room(name, world.metrics));
         self.make_way_for(room_id, world);
         let (Some(room), Some(member)) = (self.rooms.get_mut(room_id), self.members.get_mut(from)) else {
             return refuse(ErrorCode::NotConnected, "sign in first");
         };
-        if room.members.len() >= world.limits.members_per_room {
-            return refuse(ErrorCode::LimitReached, "the room holds as many members as it may");
-        }
         member.rooms.push(Membership { room: room_id, place: room.members.len() });
         room.members.push(from);
         let joined = MessagePayload::UserJoined { user_id: member.user_id, username: &member.username, room: name };
-        append(&mut room.log, &joined, world.pool);
+        append(&mut room.log, &joined, world);
         self.note_unsettled(room_id, world);
         Ok(())
+    }
+
+    fn make_room(&mut self, name: &str, metrics: &ServerMetrics) -> RoomId {
+        let id = self.rooms.insert(Room { name: name.into(), ..Room::default() });
+        self.by_room_name.insert(name.into(), id);
+        metrics.rooms.set(self.rooms.len());
+        id
     }
 
     fn leave(&mut self, from: ConnectionId, name: &str, world: &mut Surroundings<'_>) -> Result<(), Refusal> {
@@ -222,7 +222,7 @@ impl Hub {
         if let (Some(member), Some(room)) = (self.members.get(id), self.rooms.get_mut(room_id)) {
             let Room { name, log, .. } = room;
             let left = MessagePayload::UserLeft { user_id: member.user_id, username: &member.username, room: name };
-            append(log, &left, world.pool);
+            append(log, &left, world);
             self.note_unsettled(room_id, world);
         }
     }
@@ -384,8 +384,10 @@ impl Hub {
     }
 }
 
-fn append(log: &mut RoomLog, message: &MessagePayload<'_>, pool: &mut BufferPool) {
-    log.append(message.serialized_size(), pool, |into| {
+fn append(log: &mut RoomLog, message: &MessagePayload<'_>, world: &mut Surroundings<'_>) {
+    let size = message.serialized_size();
+    world.metrics.log_bytes_appended.add(size as u64);
+    log.append(size, world.pool, |into| {
         let written = message.encode_into(into);
         debug_assert!(written.is_ok(), "a broadcast that breaks the protocol: {written:?}");
     });

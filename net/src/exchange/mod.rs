@@ -172,7 +172,8 @@ impl Exchange {
         self.outboxes.open(id, self.limits.outbox_bytes_before_sign_in);
         self.open += 1;
         self.metrics.clients_connected.set(self.open);
-        self.timers.set(now_ms + millis(self.limits.sign_in_timeout), id);
+        // The earlier of the two, so that whichever comes to count is looked at in time.
+        self.timers.set(now_ms + millis(self.limits.sign_in_timeout.min(self.limits.idle_timeout)), id);
         debug!(connection = ?id, peer = %address, "accepted");
         if full {
             self.metrics.connections_refused.add(1);
@@ -278,7 +279,12 @@ impl Exchange {
 
     /// The next connection that has something to write, or has come to its end. Each comes once per turn.
     pub fn next_dirty(&mut self) -> Option<ConnectionId> {
-        self.outboxes.next_dirty()
+        while let Some(id) = self.outboxes.next_dirty() {
+            if self.peers.get(id).is_some_and(|peer| peer.stage != Stage::Gone) {
+                return Some(id);
+            }
+        }
+        None
     }
 
     /// The bytes to write next. Empty: nothing is left, see [`flushed`](Self::flushed). `None`: what should be written
