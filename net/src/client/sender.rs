@@ -87,3 +87,52 @@ impl Turn {
         write_frame(socket, &mut [IoSlice::new(frame)], self.write_timeout)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::io::Read;
+    use std::net::TcpListener;
+
+    use cafewire_core::{Direction, Frame, FrameReader, Framing};
+    use socket2::SockRef;
+
+    use super::*;
+
+    #[test]
+    fn frames_of_several_threads_never_mix() {
+        const THREADS: usize = 4;
+        const FRAMES_EACH: usize = 500;
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let socket = TcpStream::connect(listener.local_addr().unwrap()).unwrap();
+        // The smallest buffer that the system grants: writers wait in the middle of frames all the time.
+        SockRef::from(&socket).set_send_buffer_size(1).unwrap();
+        let mut received = listener.accept().unwrap().0;
+        let reading = std::thread::spawn(move || {
+            let mut everything = Vec::new();
+            received.read_to_end(&mut everything).unwrap();
+            everything
+        });
+        let turn = Turn::new(None);
+        let content = "x".repeat(512);
+        std::thread::scope(|scope| {
+            for _ in 0..THREADS {
+                scope.spawn(|| {
+                    for _ in 0..FRAMES_EACH {
+                        turn.write(&socket, &MessagePayload::SendMessage { room: "den", content: &content }).unwrap();
+                    }
+                });
+            }
+        });
+        drop(socket);
+        let everything = reading.join().unwrap();
+        let mut reader = FrameReader::new(Direction::ToServer);
+        let mut rest = &everything[..];
+        for number in 0..THREADS * FRAMES_EACH {
+            let Framing::Frame { frame: Frame::Chat(_), consumed } = reader.next_frame(rest) else {
+                panic!("frame {number} is not whole")
+            };
+            rest = &rest[consumed..];
+        }
+        assert!(rest.is_empty());
+    }
+}
