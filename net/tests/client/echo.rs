@@ -92,7 +92,7 @@ fn messages_one_way_and_the_other() {
 #[test]
 fn many_answers_in_one_segment_come_out_one_by_one() {
     // Sizes that put the ends of frames all over the receive buffer, several times around.
-    let payloads: Vec<Vec<u8>> = (0..200_usize).map(|index| vec![index as u8; (index * 7919) % 5000]).collect();
+    let payloads: Vec<Vec<u8>> = (0..200_u8).map(|index| vec![index; usize::from(index) * 7919 % 5000]).collect();
     let sent: Vec<u8> = payloads.iter().flat_map(|payload| echo(&Message::data(payload))).collect();
     let server = ScriptedServer::start(move |mut peer| peer.send(&sent));
     let mut client = connect(&server);
