@@ -32,7 +32,6 @@ impl Arguments {
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
     /// Run the server.
-    #[cfg(any())]
     #[command(after_help = SERVE_HELP)]
     Serve(ServeArgs),
     /// Measure round trips to a server.
@@ -205,7 +204,8 @@ out of time.";
 
 const SERVE_HELP: &str = "\
 One line per listener, `listening on tcp://HOST:PORT` with the real port, is printed once connections are accepted.
-SIGINT or SIGTERM tells everybody, sends what is queued and ends with status 0.
+SIGINT or SIGTERM tells everybody, sends what is queued and ends with status 0; a second one ends it at once.
+With --print-data the server waits for whoever reads its output, and ends when nobody does any more.
 
 Examples:
   cafewire serve
@@ -307,7 +307,6 @@ mod tests {
         assert_eq!(parse("cafewire listen --user a").unwrap_err(), ErrorKind::MissingRequiredArgument);
     }
 
-    #[cfg(any())]
     #[test]
     fn serve_listens_on_the_default_or_on_all_that_are_given() {
         let listen = |line| match parse(line) {
@@ -337,7 +336,7 @@ mod tests {
             "cafewire chat --user=",
             &long,
             "cafewire listen --user a --room b -n 0",
-            // "cafewire serve --log-format xml",
+            "cafewire serve --log-format xml",
         ] {
             let kind = parse(line).unwrap_err();
             assert!(matches!(kind, ErrorKind::ValueValidation | ErrorKind::InvalidValue), "{line}: {kind:?}");

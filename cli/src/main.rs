@@ -21,6 +21,7 @@ use failure::Failure;
 fn main() -> ExitCode {
     let arguments = Arguments::parse_or_exit();
     let outcome = match &arguments.command {
+        Command::Serve(args) => commands::serve::run(args),
         Command::Ping(args) => commands::ping::run(args),
         Command::Echo(args) => commands::echo::run(args),
         Command::Chat(args) => commands::chat::run(args),

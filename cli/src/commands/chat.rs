@@ -213,25 +213,23 @@ impl Chat {
                 Err(Failure::refused("the server ended the connection", *code, message))
             }
             Event::Error { code, message } => {
-                let what = self.take_refusal(answer);
-                complain(&format!("{what}: {message} [{code}]"));
+                complain(&format!("{}: {message} [{code}]", what_was_refused(&answer)));
+                if let Answer::Refused(Request::Join { room }) = &answer {
+                    self.forget(room);
+                }
                 Ok(())
             }
             _ => Ok(()),
         }
     }
+}
 
-    /// What was refused, in words.
-    fn take_refusal(&mut self, answer: Answer) -> String {
-        match answer {
-            Answer::Refused(Request::Join { room }) => {
-                self.forget(&room);
-                format!("cannot join [{}]", escape::room(&room))
-            }
-            Answer::Refused(Request::Leave { room }) => format!("cannot leave [{}]", escape::room(&room)),
-            Answer::Refused(Request::Send { content, .. }) => format!("not said: {}", escape::text(&content)),
-            Answer::Done(_) | Answer::OutOfTurn | Answer::Unrelated => "the server complains".to_owned(),
-        }
+fn what_was_refused(answer: &Answer) -> String {
+    match answer {
+        Answer::Refused(Request::Join { room }) => format!("cannot join [{}]", escape::room(room)),
+        Answer::Refused(Request::Leave { room }) => format!("cannot leave [{}]", escape::room(room)),
+        Answer::Refused(Request::Send { content, .. }) => format!("not said: {}", escape::text(content)),
+        Answer::Done(_) | Answer::OutOfTurn | Answer::Unrelated => "the server complains".to_owned(),
     }
 }
 

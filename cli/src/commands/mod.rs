@@ -5,3 +5,4 @@ pub(crate) mod echo;
 pub(crate) mod listen;
 pub(crate) mod ping;
 pub(crate) mod send;
+pub(crate) mod serve;

@@ -6,7 +6,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use cafewire_net::Address;
-use cafewire_net::client::{Client, ClientConfig, ClientError};
+use cafewire_net::{Client, ClientConfig, ClientError};
 use serde::Serialize;
 
 use crate::args::PingArgs;

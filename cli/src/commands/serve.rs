@@ -1,0 +1,65 @@
+//! `cafewire serve`: the server, with its log on standard error.
+
+use std::io::{self, IsTerminal as _};
+use std::net::SocketAddr;
+use std::process::ExitCode;
+use std::sync::mpsc::{Sender, channel};
+
+use cafewire_net::{Address, Server, ServerConfig, ServerHandle};
+use tracing_subscriber::EnvFilter;
+use tracing_subscriber::filter::LevelFilter;
+
+use crate::args::{LogFormat, ServeArgs};
+use crate::escape;
+use crate::failure::Failure;
+use crate::output;
+
+pub(crate) fn run(args: &ServeArgs) -> Result<ExitCode, Failure> {
+    start_log(args.log_format)?;
+    let mut config = ServerConfig::default();
+    config.listen.clone_from(&args.listen);
+    config.stop_on_signals = true;
+    let mut server = Server::bind(config).map_err(|error| Failure::Sentence(error.to_string()))?;
+    let (failures, failed) = channel();
+    if args.print_data {
+        let handle = server.handle();
+        server.on_data(Box::new(move |peer, payload| print_data(peer, payload, &handle, &failures)));
+    }
+    for &address in server.local_addresses() {
+        output::line(format_args!("listening on {}", Address::from(address)))?;
+    }
+    server.run().map_err(|error| Failure::Sentence(format!("the server failed: {error}")))?;
+    match failed.try_recv() {
+        Ok(failure) => Err(failure),
+        Err(_) => Ok(ExitCode::SUCCESS),
+    }
+}
+
+/// On the server's thread, which so waits for whoever reads the output. When nobody does any more there is no reason
+/// to serve on.
+fn print_data(peer: SocketAddr, payload: &[u8], handle: &ServerHandle, failures: &Sender<Failure>) {
+    if let Err(failure) = output::line(format_args!("data from {peer}: {}", escape::bytes(payload))) {
+        // Only the first one is looked at, when the server has drained.
+        if failures.send(failure).is_ok() {
+            handle.shut_down();
+        }
+    }
+}
+
+fn start_log(format: LogFormat) -> Result<(), Failure> {
+    let filter = EnvFilter::builder()
+        .with_default_directive(LevelFilter::INFO.into())
+        .from_env()
+        .map_err(|error| Failure::Sentence(format!("RUST_LOG is not understood: {error}")))?;
+    let log = tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_writer(io::stderr)
+        .with_ansi(io::stderr().is_terminal())
+        // A log that nobody reads is no reason to write to the same place about it.
+        .log_internal_errors(false);
+    match format {
+        LogFormat::Text => log.init(),
+        LogFormat::Json => log.json().init(),
+    }
+    Ok(())
+}

@@ -1,0 +1,10 @@
+//! The real binary, run as its users run it: against the real server over loopback, or against a scripted one for
+//! what the real one never does.
+
+mod arguments;
+mod chat;
+mod echo_family;
+mod listen;
+mod send;
+mod serve;
+mod support;

@@ -1,0 +1,121 @@
+//! A server that does what a test says, right or wrong, for what the real one never does.
+
+use std::io::{Read as _, Write as _};
+use std::net::{TcpListener, TcpStream};
+use std::thread::{self, JoinHandle};
+
+use cafewire_core::{Direction, Frame, FrameReader, Framing, Message, MessagePayload};
+
+use super::PATIENCE;
+
+/// Serves one connection, then listens no more.
+pub(crate) struct ScriptedServer {
+    pub(crate) address: String,
+    script: JoinHandle<()>,
+}
+
+impl ScriptedServer {
+    pub(crate) fn start(script: impl FnOnce(Peer) + Send + 'static) -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
+        let address = format!("tcp://{}", listener.local_addr().expect("its address"));
+        let script = thread::spawn(move || {
+            let (socket, _) = listener.accept().expect("the client connects");
+            drop(listener);
+            script(Peer::new(socket));
+        });
+        Self { address, script }
+    }
+
+    /// Passes on what failed in the script.
+    pub(crate) fn finish(self) {
+        if let Err(panic) = self.script.join() {
+            std::panic::resume_unwind(panic);
+        }
+    }
+}
+
+/// The client, as the script sees it.
+pub(crate) struct Peer {
+    socket: TcpStream,
+    frames: FrameReader,
+    inbound: Vec<u8>,
+}
+
+impl Peer {
+    fn new(socket: TcpStream) -> Self {
+        socket.set_read_timeout(Some(PATIENCE)).expect("a read time-out");
+        socket.set_write_timeout(Some(PATIENCE)).expect("a write time-out");
+        Self { socket, frames: FrameReader::new(Direction::ToServer), inbound: Vec::new() }
+    }
+
+    /// Hands the next frame to `take`; `None` at the end of the stream.
+    pub(crate) fn receive<T>(&mut self, take: impl FnOnce(Frame<'_>) -> T) -> Option<T> {
+        loop {
+            match self.frames.next_frame(&self.inbound) {
+                Framing::Frame { frame, consumed } => {
+                    let taken = take(frame);
+                    self.inbound.drain(..consumed);
+                    return Some(taken);
+                }
+                Framing::NeedMore { .. } => {
+                    let mut chunk = [0; 4096];
+                    let count = self.socket.read(&mut chunk).unwrap_or(0);
+                    if count == 0 {
+                        return None;
+                    }
+                    self.inbound.extend_from_slice(&chunk[..count]);
+                }
+                Framing::Corrupt { error } => panic!("the client sent rubbish: {error}"),
+            }
+        }
+    }
+
+    /// Expects a chat message like this one.
+    pub(crate) fn expect(&mut self, expected: &MessagePayload<'_>) {
+        let matched = self.receive(|frame| match frame {
+            Frame::Chat(view) => assert_eq!(view.parse_payload().as_ref(), Ok(expected)),
+            Frame::Echo(view) => panic!("{view:?} where {expected:?} was due"),
+        });
+        assert!(matched.is_some(), "the client left where {expected:?} was due");
+    }
+
+    /// Sends a chat message. That the client has gone is for the test to notice by what it printed.
+    pub(crate) fn send(&mut self, payload: &MessagePayload<'_>) {
+        let mut buffer = [0; 1024];
+        let frame = payload.encode_into(&mut buffer).expect("a valid message");
+        let _ = self.socket.write_all(frame);
+    }
+
+    /// Sends an echo message.
+    pub(crate) fn send_echo(&mut self, message: &Message<'_>) {
+        let mut buffer = [0; 1024];
+        let _ = self.socket.write_all(message.encode_into(&mut buffer).expect("it fits"));
+    }
+
+    /// Signs the client in as user 7 and lets it into its first room.
+    pub(crate) fn sign_in_and_let_in(&mut self, username: &str, room: &str) {
+        self.sign_in(username);
+        self.expect(&MessagePayload::JoinRoom { room });
+        self.send(&MessagePayload::UserJoined { user_id: 7, username, room });
+    }
+
+    pub(crate) fn sign_in(&mut self, username: &str) {
+        self.expect(&MessagePayload::Connect { username });
+        self.send(&MessagePayload::ConnectAck { user_id: 7, server_info: "scripted" });
+    }
+
+    /// Broadcasts to the client.
+    pub(crate) fn broadcast(&mut self, user_id: u32, username: &str, room: &str, content: &str) {
+        self.send(&MessagePayload::MessageBroadcast { user_id, timestamp: 0, username, room, content });
+    }
+
+    /// Takes and ignores all that the client still says.
+    pub(crate) fn until_it_leaves(&mut self) {
+        while self.receive(|_| ()).is_some() {}
+    }
+
+    /// Takes what the client says up to its goodbye, and closes.
+    pub(crate) fn until_goodbye(mut self) {
+        self.expect(&MessagePayload::Disconnect);
+    }
+}
