@@ -291,7 +291,7 @@ impl Hub {
             .collect();
         for laggard in laggards {
             self.give_up(laggard, world);
-            world.outboxes.note_overflow(laggard);
+            world.outboxes.note_left_behind(laggard);
         }
         if let Some(room) = self.rooms.get_mut(room_id) {
             room.log.drop_before(position, world.pool);

@@ -117,6 +117,8 @@ pub struct Exchange {
 /// Connections over the limit that are told so before they are closed, at a time. The rest is closed without a word.
 const REFUSALS_MAX: usize = 256;
 
+const TOO_SLOW: &str = "you read more slowly than your rooms speak";
+
 /// The fields that the hub works with, borrowed apart from the rest.
 macro_rules! world {
     ($self:ident) => {
@@ -271,8 +273,7 @@ impl Exchange {
         loop {
             self.hub.settle(&mut world!(self));
             let Some(id) = self.outboxes.next_overflowed() else { break };
-            let text = ErrorText::new("you read more slowly than your rooms speak");
-            self.close(id, CloseReason::SlowConsumer, &text, now);
+            self.close(id, CloseReason::SlowConsumer, &ErrorText::new(TOO_SLOW), now);
         }
         self.metrics.buffer_bytes.set(self.pool.lent_bytes());
     }
@@ -439,11 +440,18 @@ impl Exchange {
 
         let mut world = world!(self);
         self.hub.depart(id, &mut world);
+        // Left behind by a room earlier in this turn: whatever else happened since, that is why the stream has a gap.
+        let (reason, text) = if world.outboxes.is_sealed(id) {
+            world.outboxes.seal(id, false);
+            (CloseReason::SlowConsumer, &ErrorText::new(TOO_SLOW))
+        } else {
+            (reason, text)
+        };
         let can_follow = reason != CloseReason::SlowConsumer || self.hub.give_up(id, &mut world);
         if let Some(code) = reason.error_code().filter(|_| can_follow) {
             queue_error(id, family, code, text.as_str(), &mut self.hub, &mut world);
         }
-        self.outboxes.seal(id);
+        self.outboxes.seal(id, true);
         self.outboxes.mark_dirty(id);
         self.timers.set(until_ms, id);
         self.open -= 1;

@@ -57,8 +57,10 @@ struct Entry {
     outbox: Option<Box<Outbox>>,
     limit_bytes: usize,
     dirty: bool,
-    /// A closing connection: what it may still get was queued when it was closed.
+    /// Nothing more is queued: the connection is closing, or part of what it should get was given up.
     sealed: bool,
+    /// What was given up began in the middle of a frame, so nothing that follows could be understood.
+    broken: bool,
 }
 
 /// The outboxes of all connections.
@@ -151,9 +153,16 @@ impl Outboxes {
         self.overflowed.pop()
     }
 
-    /// Notes that a room's log left this reader behind.
-    pub(super) fn note_overflow(&mut self, id: ConnectionId) {
+    /// Notes that a room's log left this reader behind: it gets nothing more but what is left of a half-sent frame and the
+    /// reason, for what came next would follow a gap.
+    pub(super) fn note_left_behind(&mut self, id: ConnectionId) {
+        self.seal(id, true);
         self.overflowed.push(id);
+    }
+
+    /// Whether an open connection gets nothing more, see [`note_left_behind`](Self::note_left_behind).
+    pub(super) fn is_sealed(&self, id: ConnectionId) -> bool {
+        self.entries.get(id).is_some_and(|entry| entry.sealed)
     }
 
     pub(super) fn mark_dirty(&mut self, id: ConnectionId) {
@@ -245,7 +254,7 @@ impl Outboxes {
         released: &mut Vec<RoomId>,
     ) -> bool {
         let Some(entry) = self.entries.get_mut(id) else { return false };
-        let Some(outbox) = entry.outbox.as_deref_mut() else { return true };
+        let Some(outbox) = entry.outbox.as_deref_mut() else { return !entry.broken };
         released.extend(outbox.spans.iter().filter_map(|span| span.room()));
         let kept = match (outbox.frame_left, outbox.spans.front()) {
             (None, _) => None,
@@ -264,6 +273,7 @@ impl Outboxes {
         };
         if kept.is_none() {
             outbox.own.clear(pool);
+            entry.broken = true;
         }
         outbox.spans.clear();
         outbox.queued_bytes = kept.unwrap_or(0);
@@ -275,10 +285,10 @@ impl Outboxes {
         kept.is_some()
     }
 
-    /// From now on nothing more is queued for this connection.
-    pub(super) fn seal(&mut self, id: ConnectionId) {
+    /// Sets whether from now on nothing more is queued for this connection.
+    pub(super) fn seal(&mut self, id: ConnectionId, sealed: bool) {
         if let Some(entry) = self.entries.get_mut(id) {
-            entry.sealed = true;
+            entry.sealed = sealed;
         }
     }
 
