@@ -35,7 +35,7 @@ macro_rules! close_reasons {
 close_reasons! {
     Disconnected "disconnected" None, "The client said Disconnect.";
     EndOfInput "end_of_input" None, "The peer shut its sending side between two frames.";
-    CutFrame "cut_frame" None, "The peer shut its sending side within a frame.";
+    CutFrame "cut_frame" Some(ErrorCode::MalformedFrame), "The peer shut its sending side within a frame.";
     ConnectionLost "connection_lost" None, "The transport failed: a reset, a broken pipe.";
     MalformedFrame "malformed_frame" Some(ErrorCode::MalformedFrame), "A frame broke the rules of its type.";
     UnsupportedVersion "unsupported_version" Some(ErrorCode::UnsupportedVersion), "The first byte is no family or version spoken here.";
