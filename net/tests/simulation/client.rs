@@ -158,6 +158,18 @@ impl Client {
         }
     }
 
+    /// What the server echoed, up to the Error that it may have ended with.
+    pub(crate) fn echoes_before_error(&self) -> &[u8] {
+        let mut rest = self.echoes_seen.as_slice();
+        while let Framing::Frame { frame: Frame::Echo(echo), consumed } = Framing::of(rest) {
+            if echo.message_type == cafewire_core::echo::MessageType::Error {
+                return &self.echoes_seen[..self.echoes_seen.len() - rest.len()];
+            }
+            rest = &rest[consumed..];
+        }
+        &self.echoes_seen
+    }
+
     /// Whether nothing is half received.
     pub(crate) fn is_between_frames(&self) -> bool {
         self.incoming.is_empty()
