@@ -191,38 +191,43 @@ fn seconds(text: &str) -> Result<Duration, String> {
     Duration::try_from_secs_f64(seconds).map_err(|_| "a number of seconds from 0 up is wanted".to_owned())
 }
 
+// Paragraphs are one line each, so that they are wrapped to the terminal; tables stay within 80 columns.
+
 const GENERAL_HELP: &str = "\
 Examples:
-  cafewire serve                                     a server on tcp://127.0.0.1:8080
-  cafewire ping -c 3                                 is it there, and how fast?
-  cafewire chat --user ada --room lobby              talk
-  uptime | cafewire send --user bot --room lobby     speak from a script
-  cafewire listen --user log --room lobby --json     listen from a script
+  cafewire serve                                    a server on tcp://127.0.0.1:8080
+  cafewire ping -c 3                                is it there, and how fast?
+  cafewire chat --user ada --room lobby             talk
+  uptime | cafewire send --user bot --room lobby    speak from a script
+  cafewire listen --user log --room lobby --json    listen from a script
 
-Exit status: 0 done; 1 it went wrong, and a sentence on standard error says how; 2 wrong arguments; 27 `listen -t` ran
-out of time.";
+Exit status:
+  0   done
+  1   it went wrong, and a sentence on standard error says how
+  2   wrong arguments
+  27  `listen -t` ran out of time";
 
 const SERVE_HELP: &str = "\
-One line per listener, `listening on tcp://HOST:PORT` with the real port, is printed once connections are accepted.
-SIGINT or SIGTERM tells everybody, sends what is queued and ends with status 0; a second one ends it at once.
-With --print-data the server waits for whoever reads its output, and ends when nobody does any more.
+Once connections are accepted, a line per listener, `listening on tcp://HOST:PORT` with the real port, is printed. \
+SIGINT or SIGTERM tells everybody, sends what is queued and ends with status 0; a second one ends it at once. With \
+--print-data the server waits for whoever reads its output, and ends when nobody does any more.
 
 Examples:
   cafewire serve
   cafewire serve --listen 0.0.0.0:8080 --listen '[::1]:8080'
-  cafewire serve --listen tcp://127.0.0.1:0          a free port, printed on standard output
+  cafewire serve --listen tcp://127.0.0.1:0    a free port
   RUST_LOG=debug cafewire serve --log-format json
   cafewire serve --print-data";
 
 const PING_HELP: &str = "\
-Ends with a summary: sent, received, lost, and the round trip's minimum, average, maximum and 99th percentile.
-A ping is lost when no reply comes within 5 seconds or the connection breaks; the next one connects anew.
-Exit status: 0 if every ping was answered, 1 if any was lost or nobody is listening.
+Ends with a summary: sent, received, lost, and the round trip's minimum, average, maximum and 99th percentile. A ping \
+is lost when no reply comes within 5 seconds or the connection breaks; the next one connects anew. Exit status: 0 if \
+every ping was answered, 1 if any was lost or nobody is listening.
 
-With --json each line is an object, told apart by `kind`; times are integers in nanoseconds:
+With --json each line is an object, told apart by `kind`; times are whole nanoseconds, and null if nothing came back:
   reply    address, seq, time_ns
   lost     address, seq, reason
-  summary  address, sent, received, lost, min_ns, avg_ns, max_ns, p99_ns (null if nothing was received)
+  summary  address, sent, received, lost, min_ns, avg_ns, max_ns, p99_ns
 
 Examples:
   cafewire ping
@@ -230,7 +235,7 @@ Examples:
   cafewire ping -c 1000 -i 0 --json | tail -1";
 
 const ECHO_HELP: &str = "\
-A line is sent and what comes back is shown as `Server: …`, with control characters escaped. The line `ping` sends a
+A line is sent and what comes back is shown as `Server: …`, with control characters escaped. The line `ping` sends a \
 Ping and shows `Pong!`; the line `quit` ends, and so does the end of the input. A line may have up to 65535 bytes.
 
 Examples:
@@ -243,12 +248,12 @@ Text goes to the current room, at most 512 bytes at a time. Lines that begin wit
   /join ROOM     join a room and make it the current one
   /leave [ROOM]  leave a room, without a name the current one
   /room ROOM     make another joined room the current one
-  /quit          wait for what was sent to be delivered, then leave; so does the end of the input
+  /quit          wait until all was delivered, then leave; as at the end of input
   /help          this list
 A line that begins with // says a text that begins with /. Empty lines say nothing. Ctrl-C leaves at once.
 
-What the rooms say goes to standard output: `12:34:56 [room] <name> text`, joins and leaves with a * before the name,
-in local time. Your own messages appear when the server has passed them on. Control characters, invisible ones and
+What the rooms say goes to standard output: `12:34:56 [room] <name> text`, joins and leaves with a * before the name, \
+in local time. Your own messages appear when the server has passed them on. Control characters, invisible ones and \
 those that reorder text are shown escaped, as in \\u{1b}. Complaints go to standard error.
 
 Examples:
@@ -257,12 +262,12 @@ Examples:
   printf 'hello\\n/join tea\\nhello, tea\\n' | cafewire chat --user ada --room lobby";
 
 const SEND_HELP: &str = "\
-With TEXT one message is said; without, each line of standard input (empty lines say nothing). A lone argument that
+With TEXT one message is said; without, each line of standard input (empty lines say nothing). A lone argument that \
 reads as HOST:PORT is the address: give both to say such a text.
 
-Exit status: 0 once every message has come back from the room, as it was and in order; 1 with a sentence if one was
-refused, did not come back within 10 seconds, or is a line longer than 512 bytes or not UTF-8 (the sentence names the
-line; those before it were said).
+Exit status: 0 once every message has come back from the room, as it was and in order. 1, with a sentence, if one was \
+refused, or none came back for 10 seconds, or a line is longer than 512 bytes or not UTF-8: the sentence names that \
+line, and those before it were said.
 
 Examples:
   cafewire send --user bot --room lobby 'build 42 is green'
@@ -270,17 +275,17 @@ Examples:
   make 2>&1 | cafewire send --user bot --room builds";
 
 const LISTEN_HELP: &str = "\
-Each message is a line, `12:34:56 <name> text`, in local time, with control characters escaped. Once the room is
-joined, a line on standard error says so. Joins and leaves are shown only by --json; only messages count for -n.
+Each message is a line, `12:34:56 <name> text`, in local time, with control characters escaped. Once the room is \
+joined, a line on standard error says so. Joins and leaves are shown only by --json; only messages count for -n. \
 Exit status: 0 after COUNT messages, 27 when the time is over first.
 
-With --json each line is an object, told apart by `kind`:
-  message       user_id, timestamp_ms (since 1970-01-01 UTC), username, room, content
-  joined, left  user_id, username, room (the first `joined` is the listener itself)
+With --json each line is an object, told apart by `kind`; timestamp_ms counts from 1970-01-01 UTC:
+  message       user_id, timestamp_ms, username, room, content
+  joined, left  user_id, username, room (the first one is the listener itself)
 
 Examples:
   cafewire listen --user log --room lobby
-  cafewire listen --user log --room lobby -n 1 -t 30   wait half a minute for one message
+  cafewire listen --user log --room lobby -n 1 -t 30
   cafewire listen --user log --room lobby --json | jq -r .content";
 
 #[cfg(test)]

@@ -24,9 +24,10 @@ pub(crate) fn run(args: &ChatArgs) -> Result<ExitCode, Failure> {
     let sender = client.sender().map_err(Failure::no_second_handle)?;
     let requests = Requests::new(client.user_id());
     output::remark(format_args!(
-        "signed in as <{}>. {} /help lists the commands.",
-        escape::username(client.username()),
-        escape::text(client.server_info())
+        "signed in to {} [{}] as <{}>; /help lists the commands",
+        args.server.address,
+        escape::text(client.server_info()),
+        escape::username(client.username())
     ));
     let mut chat = Chat {
         sender,
@@ -82,7 +83,7 @@ impl Chat {
                 Some(Happening::Interrupted) => break,
                 None => {
                     return Err(Failure::Sentence(format!(
-                        "the server did not answer for {} seconds, with {} requests open",
+                        "the server did not answer for {} seconds, requests still open: {}",
                         ANSWER_TIMEOUT.as_secs(),
                         self.requests.len()
                     )));

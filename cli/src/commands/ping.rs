@@ -1,5 +1,6 @@
 //! `cafewire ping`: round trips, one after another, and what they come to.
 
+use std::io::{self, IsTerminal as _};
 use std::process::ExitCode;
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::thread;
@@ -141,7 +142,13 @@ fn report_each(args: &PingArgs, happenings: &Receiver<Happening>) -> Result<Roun
             }
             // The second Ctrl-C does not wait.
             Happening::Interrupted if was_interrupted => return Ok(trips),
-            Happening::Interrupted => was_interrupted = true,
+            Happening::Interrupted => {
+                was_interrupted = true;
+                if io::stdout().is_terminal() {
+                    // The cursor stands behind the ^C that the terminal shows.
+                    output::line("")?;
+                }
+            }
             Happening::Finished => return Ok(trips),
         }
         if was_interrupted && !is_one_under_way {

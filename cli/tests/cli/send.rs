@@ -190,3 +190,40 @@ fn interrupted_with_messages_open_is_a_failure() {
     server.finish();
     ended.assert_failed(1, "interrupted, with 1 message not seen to be delivered");
 }
+
+#[test]
+fn only_so_many_messages_are_in_flight() {
+    let server = ScriptedServer::start(|mut peer| {
+        peer.sign_in_and_let_in("bot", "lobby");
+        for number in 0..32 {
+            expect_said(&mut peer, &number.to_string());
+        }
+        peer.send(&MessagePayload::Error { code: ErrorCode::ShuttingDown, message: "" });
+        let more = peer.receive(|frame| format!("{frame:?}"));
+        assert_eq!(more, None, "sent without a receipt for the first 32");
+    });
+    let input: String = (0..1000).map(|number| format!("{number}\n")).collect();
+    let ended = run(&["send", &server.address, "--user", "bot", "--room", "lobby"], &input);
+    server.finish();
+    ended.assert_failed(1, "ShuttingDown (17)");
+}
+
+#[test]
+fn a_server_that_falls_silent_is_given_up_on() {
+    let mute = |user: &'static str| {
+        ScriptedServer::start(move |mut peer| {
+            peer.sign_in_and_let_in(user, "lobby");
+            peer.until_it_leaves();
+        })
+    };
+    let (to_send, to_chat) = (mute("bot"), mute("ada"));
+    let send = cafewire(&["send", &to_send.address, "--user", "bot", "--room", "lobby", "hello"]);
+    let mut chat = cafewire(&["chat", &to_chat.address, "--user", "ada", "--room", "lobby"]);
+    chat.write("hello\n");
+    chat.close_stdin();
+    let sent = send.end_by_itself();
+    sent.assert_failed(1, "the server did not answer for 10 seconds, with 1 message not seen to be delivered");
+    chat.end_by_itself().assert_failed(1, "the server did not answer for 10 seconds, requests still open: 1");
+    to_send.finish();
+    to_chat.finish();
+}
