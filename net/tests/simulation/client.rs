@@ -158,16 +158,17 @@ impl Client {
         }
     }
 
-    /// What the server echoed, up to the Error that it may have ended with.
+    /// What the server echoed, up to the Error that it may have ended with, whole or cut.
     pub(crate) fn echoes_before_error(&self) -> &[u8] {
         let mut rest = self.echoes_seen.as_slice();
-        while let Framing::Frame { frame: Frame::Echo(echo), consumed } = Framing::of(rest) {
-            if echo.message_type == cafewire_core::echo::MessageType::Error {
-                return &self.echoes_seen[..self.echoes_seen.len() - rest.len()];
+        while let Some(&message_type) = rest.get(2) {
+            let Framing::Frame { consumed, .. } = Framing::of(rest) else { break };
+            if message_type == cafewire_core::echo::MessageType::Error as u8 {
+                break;
             }
             rest = &rest[consumed..];
         }
-        &self.echoes_seen
+        &self.echoes_seen[..self.echoes_seen.len() - rest.len()]
     }
 
     /// Whether nothing is half received.
