@@ -81,11 +81,21 @@ proptest! {
             let places: Vec<usize> = name.char_indices().map(|(place, _)| place).chain([name.len()]).collect();
             name.insert(places[at.index(places.len())], control);
         }
-        for broken in [nameless, shouting] {
+        let mut endless = owned.clone();
+        endless.username = "u".repeat(MAX_USERNAME_SIZE + 1);
+        endless.room = "r".repeat(MAX_ROOM_NAME_SIZE + 1);
+        endless.content = "c".repeat(MAX_CONTENT_SIZE + 1);
+        endless.server_text = "t".repeat(MAX_TEXT_SIZE + 1);
+        let message_type = owned.message_type;
+        for (broken, breaks_a_rule) in [
+            (nameless, has_name(message_type)),
+            (shouting, has_name(message_type)),
+            (endless, message_type != MessageType::Disconnect),
+        ] {
             let message = broken.borrow();
-            prop_assert_eq!(message.validate().is_err(), has_name(owned.message_type));
+            prop_assert_eq!(message.validate().is_err(), breaks_a_rule);
             if let Err(error) = message.validate() {
-                let mut buffer = [FILLER; MAX_FRAME_SIZE];
+                let mut buffer = [FILLER; 2 * MAX_FRAME_SIZE];
                 prop_assert_eq!(message.encode_into(&mut buffer), Err(ProtocolError::InvalidField(error)));
                 prop_assert!(buffer.iter().all(|&byte| byte == FILLER));
             }
