@@ -7,9 +7,11 @@ use cafewire_net::Address;
 use clap::error::ErrorKind;
 use clap::{Args, CommandFactory as _, Parser, Subcommand, ValueEnum};
 
+use crate::help;
+
 /// Server and client of the cafewire binary protocol.
 #[derive(Debug, Parser)]
-#[command(name = "cafewire", version, arg_required_else_help = true, after_help = GENERAL_HELP)]
+#[command(name = "cafewire", version, arg_required_else_help = true, after_help = help::GENERAL)]
 pub(crate) struct Arguments {
     #[command(subcommand)]
     pub(crate) command: Command,
@@ -32,22 +34,22 @@ impl Arguments {
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
     /// Run the server.
-    #[command(after_help = SERVE_HELP)]
+    #[command(after_help = help::SERVE)]
     Serve(ServeArgs),
     /// Measure round trips to a server.
-    #[command(after_help = PING_HELP)]
+    #[command(after_help = help::PING)]
     Ping(PingArgs),
     /// Have a server send back what you type.
-    #[command(after_help = ECHO_HELP)]
+    #[command(after_help = help::ECHO)]
     Echo(EchoArgs),
     /// Talk in rooms, line by line.
-    #[command(after_help = CHAT_HELP)]
+    #[command(after_help = help::CHAT)]
     Chat(ChatArgs),
     /// Say one message, or each line of standard input, and see it delivered.
-    #[command(after_help = SEND_HELP, override_usage = "cafewire send [ADDR] --user <NAME> --room <ROOM> [TEXT]")]
+    #[command(after_help = help::SEND, override_usage = "cafewire send [ADDR] --user <NAME> --room <ROOM> [TEXT]")]
     Send(SendArgs),
     /// Print what a room says.
-    #[command(after_help = LISTEN_HELP)]
+    #[command(after_help = help::LISTEN)]
     Listen(ListenArgs),
 }
 
@@ -190,103 +192,6 @@ fn seconds(text: &str) -> Result<Duration, String> {
     let seconds: f64 = text.parse().map_err(|_| "a number of seconds is wanted, such as 0.2".to_owned())?;
     Duration::try_from_secs_f64(seconds).map_err(|_| "a number of seconds from 0 up is wanted".to_owned())
 }
-
-// Paragraphs are one line each, so that they are wrapped to the terminal; tables stay within 80 columns.
-
-const GENERAL_HELP: &str = "\
-Examples:
-  cafewire serve                                    a server on tcp://127.0.0.1:8080
-  cafewire ping -c 3                                is it there, and how fast?
-  cafewire chat --user ada --room lobby             talk
-  uptime | cafewire send --user bot --room lobby    speak from a script
-  cafewire listen --user log --room lobby --json    listen from a script
-
-Exit status:
-  0   done
-  1   it went wrong, and a sentence on standard error says how
-  2   wrong arguments
-  27  `listen -t` ran out of time";
-
-const SERVE_HELP: &str = "\
-Once connections are accepted, a line per listener, `listening on tcp://HOST:PORT` with the real port, is printed. \
-SIGINT or SIGTERM tells everybody, sends what is queued and ends with status 0; a second one ends it at once. With \
---print-data the server waits for whoever reads its output, and ends when nobody does any more.
-
-Examples:
-  cafewire serve
-  cafewire serve --listen 0.0.0.0:8080 --listen '[::1]:8080'
-  cafewire serve --listen tcp://127.0.0.1:0    a free port
-  RUST_LOG=debug cafewire serve --log-format json
-  cafewire serve --print-data";
-
-const PING_HELP: &str = "\
-Ends with a summary: sent, received, lost, and the round trip's minimum, average, maximum and 99th percentile. A ping \
-is lost when no reply comes within 5 seconds or the connection breaks; the next one connects anew. Exit status: 0 if \
-every ping was answered, 1 if any was lost or nobody is listening.
-
-With --json each line is an object, told apart by `kind`; times are whole nanoseconds, and null if nothing came back:
-  reply    address, seq, time_ns
-  lost     address, seq, reason
-  summary  address, sent, received, lost, min_ns, avg_ns, max_ns, p99_ns
-
-Examples:
-  cafewire ping
-  cafewire ping tcp://192.0.2.7:8080 -c 5 -i 0.2
-  cafewire ping -c 1000 -i 0 --json | tail -1";
-
-const ECHO_HELP: &str = "\
-A line is sent and what comes back is shown as `Server: …`, with control characters escaped. The line `ping` sends a \
-Ping and shows `Pong!`; the line `quit` ends, and so does the end of the input. A line may have up to 65535 bytes.
-
-Examples:
-  cafewire echo
-  cafewire echo 192.0.2.7:8080
-  printf 'hello\\nping\\nquit\\n' | cafewire echo";
-
-const CHAT_HELP: &str = "\
-Text goes to the current room, at most 512 bytes at a time. Lines that begin with / are commands:
-  /join ROOM     join a room and make it the current one
-  /leave [ROOM]  leave a room, without a name the current one
-  /room ROOM     make another joined room the current one
-  /quit          wait until all was delivered, then leave; as at the end of input
-  /help          this list
-A line that begins with // says a text that begins with /. Empty lines say nothing. Ctrl-C leaves at once.
-
-What the rooms say goes to standard output: `12:34:56 [room] <name> text`, joins and leaves with a * before the name, \
-in local time. Your own messages appear when the server has passed them on. Control characters, invisible ones and \
-those that reorder text are shown escaped, as in \\u{1b}. Complaints go to standard error.
-
-Examples:
-  cafewire chat --user ada --room lobby
-  cafewire chat 192.0.2.7:8080 --user ada
-  printf 'hello\\n/join tea\\nhello, tea\\n' | cafewire chat --user ada --room lobby";
-
-const SEND_HELP: &str = "\
-With TEXT one message is said; without, each line of standard input (empty lines say nothing). A lone argument that \
-reads as HOST:PORT is the address: give both to say such a text.
-
-Exit status: 0 once every message has come back from the room, as it was and in order. 1, with a sentence, if one was \
-refused, or none came back for 10 seconds, or a line is longer than 512 bytes or not UTF-8: the sentence names that \
-line, and those before it were said.
-
-Examples:
-  cafewire send --user bot --room lobby 'build 42 is green'
-  cafewire send 192.0.2.7:8080 --user bot --room lobby 'hello'
-  make 2>&1 | cafewire send --user bot --room builds";
-
-const LISTEN_HELP: &str = "\
-Each message is a line, `12:34:56 <name> text`, in local time, with control characters escaped. Once the room is \
-joined, a line on standard error says so. Joins and leaves are shown only by --json; only messages count for -n. \
-Exit status: 0 after COUNT messages, 27 when the time is over first.
-
-With --json each line is an object, told apart by `kind`; timestamp_ms counts from 1970-01-01 UTC:
-  message       user_id, timestamp_ms, username, room, content
-  joined, left  user_id, username, room (the first one is the listener itself)
-
-Examples:
-  cafewire listen --user log --room lobby
-  cafewire listen --user log --room lobby -n 1 -t 30
-  cafewire listen --user log --room lobby --json | jq -r .content";
 
 #[cfg(test)]
 mod tests {

@@ -6,6 +6,7 @@ mod commands;
 mod conversation;
 mod escape;
 mod failure;
+mod help;
 mod interrupt;
 mod lines;
 mod output;

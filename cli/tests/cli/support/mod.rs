@@ -76,7 +76,11 @@ pub(crate) fn cafewire(args: &[&str]) -> Running {
 /// Runs `cafewire` to its end on this input.
 pub(crate) fn run(args: &[&str], input: &str) -> Ended {
     let mut running = cafewire(args);
-    running.write(input);
+    if let Some(mut stdin) = running.stdin.take() {
+        let input = input.to_owned();
+        // More than a pipe holds must not keep the test from seeing that nobody reads it.
+        thread::spawn(move || stdin.write_all(input.as_bytes()));
+    }
     running.end()
 }
 

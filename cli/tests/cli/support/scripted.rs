@@ -1,27 +1,39 @@
 //! A server that does what a test says, right or wrong, for what the real one never does.
 
-use std::io::{Read as _, Write as _};
+use std::io::{ErrorKind, Read as _, Write as _};
 use std::net::{TcpListener, TcpStream};
 use std::thread::{self, JoinHandle};
+use std::time::{Duration, Instant};
 
 use cafewire_core::{Direction, Frame, FrameReader, Framing, Message, MessagePayload};
 
 use super::PATIENCE;
 
-/// Serves one connection, then listens no more.
+/// Serves connections one after another, then listens no more.
 pub(crate) struct ScriptedServer {
     pub(crate) address: String,
     script: JoinHandle<()>,
 }
 
 impl ScriptedServer {
+    /// Serves one connection.
     pub(crate) fn start(script: impl FnOnce(Peer) + Send + 'static) -> Self {
+        let mut script = Some(script);
+        Self::start_for(1, move |peer| {
+            if let Some(script) = script.take() {
+                script(peer);
+            }
+        })
+    }
+
+    /// Serves so many connections.
+    pub(crate) fn start_for(connections: usize, mut script: impl FnMut(Peer) + Send + 'static) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
         let address = format!("tcp://{}", listener.local_addr().expect("its address"));
         let script = thread::spawn(move || {
-            let (socket, _) = listener.accept().expect("the client connects");
-            drop(listener);
-            script(Peer::new(socket));
+            for _ in 0..connections {
+                script(Peer::new(accept(&listener)));
+            }
         });
         Self { address, script }
     }
@@ -30,6 +42,24 @@ impl ScriptedServer {
     pub(crate) fn finish(self) {
         if let Err(panic) = self.script.join() {
             std::panic::resume_unwind(panic);
+        }
+    }
+}
+
+/// Fails, rather than waits for ever, if no client comes.
+fn accept(listener: &TcpListener) -> TcpStream {
+    listener.set_nonblocking(true).expect("a listener that does not block");
+    let deadline = Instant::now() + PATIENCE;
+    loop {
+        match listener.accept() {
+            Ok((socket, _)) => {
+                socket.set_nonblocking(false).expect("a socket that blocks");
+                return socket;
+            }
+            Err(error) if error.kind() == ErrorKind::WouldBlock && Instant::now() < deadline => {
+                thread::sleep(Duration::from_millis(1));
+            }
+            Err(error) => panic!("no client connected: {error}"),
         }
     }
 }

@@ -1,0 +1,97 @@
+//! What `--help` says below the options, a text per command. Paragraphs are one line each, so that they are wrapped to
+//! the terminal; tables and examples stay within 80 columns.
+
+pub(crate) const GENERAL: &str = "\
+Examples:
+  cafewire serve                                    a server on tcp://127.0.0.1:8080
+  cafewire ping -c 3                                is it there, and how fast?
+  cafewire chat --user ada --room lobby             talk
+  uptime | cafewire send --user bot --room lobby    speak from a script
+  cafewire listen --user log --room lobby --json    listen from a script
+
+Exit status:
+  0   done
+  1   it went wrong, and a sentence on standard error says how
+  2   wrong arguments
+  27  `listen -t` ran out of time";
+
+pub(crate) const SERVE: &str = "\
+Once connections are accepted, a line per listener, `listening on tcp://HOST:PORT` with the real port, is printed. \
+SIGINT or SIGTERM tells everybody, sends what is queued and ends with status 0; a second one ends it at once. With \
+--print-data the server waits for whoever reads its output, and ends when nobody does any more.
+
+Examples:
+  cafewire serve
+  cafewire serve --listen 0.0.0.0:8080 --listen '[::1]:8080'
+  cafewire serve --listen tcp://127.0.0.1:0    a free port
+  RUST_LOG=debug cafewire serve --log-format json
+  cafewire serve --print-data";
+
+pub(crate) const PING: &str = "\
+Ends with a summary: sent, received, lost, and the round trip's minimum, average, maximum and 99th percentile. A ping \
+is lost when no reply comes within 5 seconds or the connection breaks; the next one connects anew. Exit status: 0 if \
+every ping was answered, 1 if any was lost or nobody is listening.
+
+With --json each line is an object, told apart by `kind`; times are whole nanoseconds, and null if nothing came back:
+  reply    address, seq, time_ns
+  lost     address, seq, reason
+  summary  address, sent, received, lost, min_ns, avg_ns, max_ns, p99_ns
+
+Examples:
+  cafewire ping
+  cafewire ping tcp://192.0.2.7:8080 -c 5 -i 0.2
+  cafewire ping -c 1000 -i 0 --json | tail -1";
+
+pub(crate) const ECHO: &str = "\
+A line is sent and what comes back is shown as `Server: …`, with control characters escaped. The line `ping` sends a \
+Ping and shows `Pong!`; the line `quit` ends, and so does the end of the input. A line may have up to 65535 bytes.
+
+Examples:
+  cafewire echo
+  cafewire echo 192.0.2.7:8080
+  printf 'hello\\nping\\nquit\\n' | cafewire echo";
+
+pub(crate) const CHAT: &str = "\
+Text goes to the current room, at most 512 bytes at a time. Lines that begin with / are commands:
+  /join ROOM     join a room and make it the current one
+  /leave [ROOM]  leave a room, without a name the current one
+  /room ROOM     make another joined room the current one
+  /quit          wait until all was delivered, then leave; as at the end of input
+  /help          this list
+A line that begins with // says a text that begins with /. Empty lines say nothing. Ctrl-C leaves at once.
+
+What the rooms say goes to standard output: `12:34:56 [room] <name> text`, joins and leaves with a * before the name, \
+in local time. Your own messages appear when the server has passed them on. Control characters, invisible ones and \
+those that reorder text are shown escaped, as in \\u{1b}. Complaints go to standard error.
+
+Examples:
+  cafewire chat --user ada --room lobby
+  cafewire chat 192.0.2.7:8080 --user ada
+  printf 'hello\\n/join tea\\nhello, tea\\n' | cafewire chat --user ada --room lobby";
+
+pub(crate) const SEND: &str = "\
+With TEXT one message is said; without, each line of standard input (empty lines say nothing). A lone argument that \
+reads as HOST:PORT is the address: give both to say such a text.
+
+Exit status: 0 once every message has come back from the room, as it was and in order. 1, with a sentence, if one was \
+refused, or none came back for 10 seconds, or a line is longer than 512 bytes or not UTF-8: the sentence names that \
+line, and those before it were said.
+
+Examples:
+  cafewire send --user bot --room lobby 'build 42 is green'
+  cafewire send 192.0.2.7:8080 --user bot --room lobby 'hello'
+  make 2>&1 | cafewire send --user bot --room builds";
+
+pub(crate) const LISTEN: &str = "\
+Each message is a line, `12:34:56 <name> text`, in local time, with control characters escaped. Once the room is \
+joined, a line on standard error says so. Joins and leaves are shown only by --json; only messages count for -n. \
+Exit status: 0 after COUNT messages, 27 when the time is over first.
+
+With --json each line is an object, told apart by `kind`; timestamp_ms counts from 1970-01-01 UTC:
+  message       user_id, timestamp_ms, username, room, content
+  joined, left  user_id, username, room (the first one is the listener itself)
+
+Examples:
+  cafewire listen --user log --room lobby
+  cafewire listen --user log --room lobby -n 1 -t 30
+  cafewire listen --user log --room lobby --json | jq -r .content";
