@@ -55,6 +55,7 @@ pub mod echo;
 mod error;
 mod family;
 mod framing;
+mod parser;
 mod writer;
 
 pub use chat::{ErrorCode, MAX_MESSAGE_SIZE, MessagePayload, MessageType, PROTOCOL_VERSION, ZeroCopyMessage};
@@ -62,3 +63,4 @@ pub use echo::{HEADER_SIZE, MAGIC_BYTES, MAX_PAYLOAD_SIZE, Message};
 pub use error::{Field, FieldError, ParseError, ParseResult, ProtocolError};
 pub use family::Family;
 pub use framing::{Direction, Frame, FrameReader, Framing};
+pub use parser::ProtocolParser;

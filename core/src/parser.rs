@@ -1,0 +1,326 @@
+//! Frames out of a serial line: bytes come in any pieces, some of them damaged, and there is no connection to close.
+//!
+//! A TCP peer that breaks the framing is closed on; a UART cannot be closed, so its reader has to find the next frame by
+//! itself. [`ProtocolParser`] does. It keeps the bytes of one frame at a time in a buffer of its own, of a size that
+//! is fixed at compile time.
+//!
+//! Every byte is stored once and moved at most once per frame; the rule of resynchronisation and its costs are told where users
+//! read them, at the type.
+
+use core::fmt;
+
+use heapless::Vec;
+
+use crate::error::{ParseError, ParseResult};
+use crate::family::Family;
+use crate::framing::{Direction, Frame, Framing};
+use crate::{chat, echo};
+
+/// Finds the frames on a line whose bytes may be damaged, such as a UART's, which cannot be closed and opened anew.
+///
+/// **The rule of resynchronisation.** When the bytes at hand cannot be a frame, the search goes on one byte after the bad
+/// frame's *start*: its length may be what was damaged, and a good frame may begin inside the bytes that it claims. When a frame
+/// is good, the search goes on after its end: a good frame's body is never searched, so nobody can smuggle a frame inside
+/// a message's text.
+///
+/// **What noise can do.** Nothing, unless it looks like a header. A chat header by chance (about 1 in 10⁶ positions of random
+/// bytes) makes the parser wait for as many bytes as it claims, 630 at most; then its checksum fails, all but once in
+/// 2³² times, and the frames within those bytes are found: late, not lost. [`give_up`](Self::give_up) ends such a wait when the
+/// line falls silent. An echo header by chance (about 1 in 3 × 10⁶ positions) has no checksum to fail and swallows up
+/// to `N` bytes: on a line that carries chat, build the parser with [`for_family`](Self::for_family).
+///
+/// **What it costs.** O(bytes), whatever the pieces: a header is read when it is whole, a body is checked once, when the frame
+/// is whole.
+///
+/// `N` is the size of its buffer in bytes, and bounds the frames that can be read: 630
+/// ([`chat::MAX_FRAME_SIZE`]) holds every chat frame. A frame that is larger is skipped like noise.
+///
+/// ```
+/// use cafewire_core::{Frame, Message, ProtocolParser};
+///
+/// let mut parser = ProtocolParser::<64>::new();
+/// let line = [0x00, 0xCA, 0x17, 0xCA, 0xFE, 0x01, 0x00, 0x00]; // noise, then a Ping
+/// for &byte in &line {
+///     assert_eq!(parser.feed(&[byte]), 1);
+///     while let Ok(Some(frame)) = parser.try_parse() {
+///         let Frame::Echo(echo) = frame else { panic!() };
+///         assert_eq!(echo.message(), Message::ping());
+///     }
+/// }
+/// assert_eq!(parser.skipped_bytes(), 3);
+/// ```
+#[derive(Clone)]
+pub struct ProtocolParser<const N: usize> {
+    buffer: Vec<u8, N>,
+    /// The bytes of the buffer before this were consumed.
+    start: usize,
+    /// No answer is possible before the buffer holds this many bytes from `start` on.
+    needed: usize,
+    family: Option<Family>,
+    direction: Direction,
+    /// The bytes before `start` were no frame, and the caller knows.
+    lost: bool,
+    skipped_bytes: u64,
+    losses: u64,
+}
+
+/// A frame's place in the buffer, found good: what is needed to make the view without a second look.
+#[derive(Clone, Copy)]
+enum Found {
+    Echo(echo::MessageType),
+    Chat(chat::MessageType),
+}
+
+impl<const N: usize> ProtocolParser<N> {
+    /// A parser of both families, from either side.
+    #[must_use]
+    pub const fn new() -> Self {
+        Self::with(None, Direction::Either)
+    }
+
+    /// A parser of one family, in one direction: everything else is noise. On a line that carries chat alone this keeps
+    /// noise from being taken for an echo frame, which has no checksum.
+    #[must_use]
+    pub const fn for_family(family: Family, direction: Direction) -> Self {
+        Self::with(Some(family), direction)
+    }
+
+    const fn with(family: Option<Family>, direction: Direction) -> Self {
+        Self { buffer: Vec::new(), start: 0, needed: 1, family, direction, lost: false, skipped_bytes: 0, losses: 0 }
+    }
+
+    /// Takes bytes from the line, as many as there is room for, and returns how many. Fewer than given means full:
+    /// [`try_parse`](Self::try_parse) until it has no frame any more, then feed the rest. It always makes room for a byte
+    /// then: an incomplete frame never fills the buffer.
+    #[must_use]
+    pub fn feed(&mut self, bytes: &[u8]) -> usize {
+        if self.buffer.len() + bytes.len() > N {
+            self.compact();
+        }
+        let room = N - self.buffer.len();
+        let taken = bytes.get(..room).unwrap_or(bytes);
+        match self.buffer.extend_from_slice(taken) {
+            Ok(()) => taken.len(),
+            Err(_) => 0,
+        }
+    }
+
+    /// The next frame, if it is whole; `None` asks for more bytes.
+    ///
+    /// # Errors
+    /// When the line makes no sense, once per stretch of noise: why its first byte starts no frame. Nothing needs to be
+    /// done about it but to call again; the noise is skipped and counted.
+    pub fn try_parse(&mut self) -> ParseResult<Option<Frame<'_>>> {
+        let (found, payload, after) = loop {
+            let bytes = self.buffer.get(self.start..).unwrap_or_default();
+            if bytes.len() < self.needed {
+                return Ok(None);
+            }
+            let error = match self.framing(bytes) {
+                Framing::Frame { frame, consumed } => {
+                    let (found, header_size, payload) = match frame {
+                        Frame::Echo(view) => (Found::Echo(view.message_type), echo::HEADER_SIZE, view.payload),
+                        Frame::Chat(view) => (Found::Chat(view.message_type), chat::HEADER_SIZE, view.payload),
+                    };
+                    let payload = self.start + header_size..self.start + header_size + payload.len();
+                    break (found, payload, self.start + consumed);
+                }
+                Framing::NeedMore { at_least } if bytes.len() + at_least <= N => {
+                    self.needed = bytes.len() + at_least;
+                    continue;
+                }
+                Framing::NeedMore { at_least } => {
+                    ParseError::Truncated { needed: bytes.len() + at_least, available: N }
+                }
+                Framing::Corrupt { error } => error,
+            };
+            self.skip_one();
+            if !self.lost {
+                self.lost = true;
+                self.losses += 1;
+                return Err(error);
+            }
+        };
+        self.start = after;
+        self.needed = 1;
+        self.lost = false;
+        let payload = self.buffer.get(payload).unwrap_or_default();
+        Ok(Some(match found {
+            Found::Echo(message_type) => Frame::Echo(echo::ZeroCopyMessage { message_type, payload }),
+            Found::Chat(message_type) => {
+                Frame::Chat(chat::ZeroCopyMessage { version: chat::PROTOCOL_VERSION, message_type, payload })
+            }
+        }))
+    }
+
+    /// The line has been silent for longer than a sender pauses within a frame: what is half received will not be
+    /// completed. Skips its first byte, so that the next [`try_parse`](Self::try_parse) finds the frames that may lie
+    /// behind a header that was noise. Does nothing if nothing is half received.
+    pub fn give_up(&mut self) {
+        if self.start < self.buffer.len() {
+            if !self.lost {
+                self.lost = true;
+                self.losses += 1;
+            }
+            self.skip_one();
+        }
+    }
+
+    /// Forgets the bytes and the counts: a new line, or a line opened anew.
+    pub fn reset(&mut self) {
+        *self = Self::with(self.family, self.direction);
+    }
+
+    /// Bytes that belonged to no frame, since the start or the last [`reset`](Self::reset).
+    #[must_use]
+    pub const fn skipped_bytes(&self) -> u64 {
+        self.skipped_bytes
+    }
+
+    /// How often the parser lost its place in the stream: stretches of noise between good frames.
+    #[must_use]
+    pub const fn losses(&self) -> u64 {
+        self.losses
+    }
+
+    /// Bytes that are kept for a frame that is not whole yet.
+    #[must_use]
+    pub fn pending_bytes(&self) -> usize {
+        self.buffer.len() - self.start
+    }
+
+    #[inline]
+    fn framing<'b>(&self, bytes: &'b [u8]) -> Framing<'b> {
+        match self.family {
+            None if bytes.first() == Some(&echo::MAGIC_BYTES[0]) => echo::next_frame(bytes),
+            Some(Family::Echo) => echo::next_frame(bytes),
+            None | Some(Family::ChatV1) => chat::next_frame(bytes, self.direction),
+        }
+    }
+
+    const fn skip_one(&mut self) {
+        self.start += 1;
+        self.needed = 1;
+        self.skipped_bytes += 1;
+    }
+
+    /// Moves what is pending to the front of the buffer. A loop rather than `copy_within`, which can panic.
+    fn compact(&mut self) {
+        let pending = self.pending_bytes();
+        let bytes = self.buffer.as_mut_slice();
+        for to in 0..pending {
+            if let Some(&byte) = bytes.get(self.start + to)
+                && let Some(place) = bytes.get_mut(to)
+            {
+                *place = byte;
+            }
+        }
+        self.buffer.truncate(pending);
+        self.start = 0;
+    }
+}
+
+impl<const N: usize> Default for ProtocolParser<N> {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl<const N: usize> fmt::Debug for ProtocolParser<N> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("ProtocolParser")
+            .field("pending_bytes", &self.pending_bytes())
+            .field("skipped_bytes", &self.skipped_bytes)
+            .field("losses", &self.losses)
+            .finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::vec::Vec as StdVec;
+
+    static DISCONNECT: [u8; 8] = [0x01, 0x02, 0x00, 0x00, 0x9A, 0x7C, 0x6C, 0x17];
+    static PING: [u8; 5] = [0xCA, 0xFE, 0x01, 0x00, 0x00];
+
+    /// The sizes of all frames on a line fed in pieces of one size, and how many times the place was lost.
+    fn frames<const N: usize>(line: &[u8], piece: usize) -> (StdVec<usize>, u64, u64) {
+        let mut parser = ProtocolParser::<N>::new();
+        let mut sizes = StdVec::new();
+        for mut piece in line.chunks(piece) {
+            while !piece.is_empty() {
+                piece = &piece[parser.feed(piece)..];
+                loop {
+                    match parser.try_parse() {
+                        Ok(Some(Frame::Echo(view))) => sizes.push(view.serialized_size()),
+                        Ok(Some(Frame::Chat(view))) => sizes.push(view.serialized_size()),
+                        Ok(None) => break,
+                        Err(_) => {}
+                    }
+                }
+            }
+        }
+        (sizes, parser.skipped_bytes(), parser.losses())
+    }
+
+    #[test]
+    fn a_clean_line_loses_nothing_however_it_is_cut() {
+        let line = [&DISCONNECT[..], &PING, &PING, &DISCONNECT].concat();
+        for piece in 1..=line.len() {
+            assert_eq!(frames::<16>(&line, piece), (StdVec::from([8, 5, 5, 8]), 0, 0), "{piece}");
+        }
+    }
+
+    #[test]
+    fn a_bad_frame_is_searched_for_good_ones() {
+        // A header that claims 0x20 bytes, which are the frames behind it.
+        let line = [&[0x01, 0x01, 0x00, 0x20][..], &DISCONNECT, &DISCONNECT, &[0; 24], &PING].concat();
+        for piece in 1..=line.len() {
+            assert_eq!(frames::<64>(&line, piece), (StdVec::from([8, 8, 5]), 28, 2), "{piece}");
+        }
+    }
+
+    #[test]
+    fn a_good_frames_body_is_never_searched() {
+        let mut buffer = [0; 64];
+        let data = crate::Message::data(&DISCONNECT).encode_into(&mut buffer).unwrap();
+        for piece in 1..=data.len() {
+            assert_eq!(frames::<32>(data, piece), (StdVec::from([13]), 0, 0));
+        }
+    }
+
+    #[test]
+    fn a_frame_that_cannot_fit_is_noise() {
+        let mut buffer = [0; 64];
+        let data = crate::Message::data(&[0x55; 20]).encode_into(&mut buffer).unwrap();
+        let line = [data, &PING].concat();
+        assert_eq!(frames::<24>(&line, 3), (StdVec::from([5]), 25, 1));
+        assert_eq!(frames::<25>(&line, 3), (StdVec::from([25, 5]), 0, 0));
+    }
+
+    #[test]
+    fn giving_up_finds_what_a_false_header_hides() {
+        let mut parser = ProtocolParser::<64>::new();
+        assert_eq!(parser.feed(&[0x01, 0x01, 0x00, 0x20]), 4);
+        assert_eq!(parser.feed(&DISCONNECT), 8);
+        assert_eq!(parser.try_parse(), Ok(None));
+        parser.give_up();
+        assert!(matches!(parser.try_parse(), Ok(Some(Frame::Chat(view))) if view.payload.is_empty()));
+        assert_eq!((parser.skipped_bytes(), parser.losses(), parser.pending_bytes()), (4, 1, 0));
+        parser.give_up();
+        assert_eq!(parser.skipped_bytes(), 4);
+    }
+
+    #[test]
+    fn one_family_alone() {
+        let mut parser = ProtocolParser::<64>::for_family(Family::ChatV1, Direction::ToServer);
+        assert_eq!(parser.feed(&PING), 5);
+        assert_eq!(parser.feed(&DISCONNECT), 8);
+        assert!(parser.try_parse().is_err());
+        assert!(matches!(parser.try_parse(), Ok(Some(Frame::Chat(_)))));
+        assert_eq!(parser.skipped_bytes(), 5);
+        parser.reset();
+        assert_eq!((parser.skipped_bytes(), parser.pending_bytes()), (0, 0));
+    }
+}
