@@ -1,0 +1,111 @@
+//! Limits on rooms and members: below them and at them all is well, above them LimitReached, and well again once
+//! somebody made way. `usize::MAX` stands for no limit.
+
+use cafewire_core::{ErrorCode, MessagePayload};
+
+use crate::support::{Peer, TestServer, say};
+
+fn assert_refused_at_limit(peer: &mut Peer, room: &str) {
+    peer.send_chat(&MessagePayload::JoinRoom { room });
+    let text = peer.expect_error(ErrorCode::LimitReached);
+    assert!(!text.is_empty());
+}
+
+fn leave(peer: &mut Peer, room: &str) {
+    peer.send_chat(&MessagePayload::LeaveRoom { room });
+    peer.next_chat();
+}
+
+#[test]
+fn rooms_per_connection() {
+    let server = TestServer::with(|config| config.limits.rooms_per_connection = 3);
+    let mut ada = server.peer();
+    let ada_id = ada.sign_in("ada");
+    let mut bob = server.member("bob", "four");
+    for room in ["one", "two", "three"] {
+        ada.join(room);
+    }
+    assert_refused_at_limit(&mut ada, "four");
+    assert_refused_at_limit(&mut ada, "five");
+    // Being in a room already is told first, and takes nothing.
+    ada.send_chat(&MessagePayload::JoinRoom { room: "two" });
+    ada.expect_error(ErrorCode::AlreadyInRoom);
+    assert_eq!(server.metrics().rooms, 4, "a refused join made a room");
+    leave(&mut ada, "two");
+    ada.join("four");
+    bob.expect_chat(&MessagePayload::UserJoined { user_id: ada_id, username: "ada", room: "four" });
+    assert!(bob.has_nothing(), "a refused join was told to the room");
+}
+
+#[test]
+fn rooms_in_all() {
+    let server = TestServer::with(|config| config.limits.rooms = 2);
+    let (mut ada, mut bob) = (server.member("ada", "one"), server.member("bob", "two"));
+    assert_refused_at_limit(&mut ada, "three");
+    // A room that is there can be joined at the limit.
+    ada.join("two");
+    bob.next_chat();
+    ada.send(&say("two", "hello"));
+    bob.next_chat();
+    ada.next_chat();
+    leave(&mut ada, "one");
+    ada.join("three");
+    assert_refused_at_limit(&mut bob, "four");
+    assert_eq!(server.metrics().rooms, 2);
+}
+
+#[test]
+fn members_per_room() {
+    let server = TestServer::with(|config| config.limits.members_per_room = 2);
+    let mut ada = server.member("ada", "tea");
+    let bob = server.member("bob", "tea");
+    ada.next_chat();
+    let mut eve = server.user("eve");
+    assert_refused_at_limit(&mut eve, "tea");
+    eve.join("coffee");
+    assert!(ada.has_nothing(), "a refused join was told to the room");
+    bob.reset();
+    ada.next_chat();
+    eve.join("tea");
+    ada.next_chat();
+}
+
+/// A limit of 0 refuses everything, and does nothing worse.
+#[test]
+fn limits_of_zero() {
+    type Change = fn(&mut cafewire_net::Limits);
+    let changes: [Change; 3] =
+        [|limits| limits.rooms_per_connection = 0, |limits| limits.rooms = 0, |limits| limits.members_per_room = 0];
+    for change in changes {
+        let server = TestServer::with(|config| change(&mut config.limits));
+        let mut ada = server.user("ada");
+        assert_refused_at_limit(&mut ada, "tea");
+        assert_eq!(server.metrics().rooms, 0);
+        ada.send_chat(&MessagePayload::Disconnect);
+        ada.expect_end();
+        server.wait_until_empty();
+    }
+}
+
+#[test]
+fn no_limits() {
+    let server = TestServer::with(|config| {
+        let limits = &mut config.limits;
+        limits.connections = usize::MAX;
+        limits.rooms_per_connection = usize::MAX;
+        limits.rooms = usize::MAX;
+        limits.members_per_room = usize::MAX;
+        limits.outbox_bytes = usize::MAX;
+        limits.outbox_bytes_before_sign_in = usize::MAX;
+        limits.room_log_bytes = usize::MAX;
+        limits.read_pause_bytes = usize::MAX;
+    });
+    let mut ada = server.user("ada");
+    for number in 0..200 {
+        ada.join(&format!("room {number}"));
+    }
+    assert_eq!(server.metrics().rooms, 200);
+    ada.half_close();
+    ada.expect_end();
+    server.wait_until_empty();
+}

@@ -1,0 +1,205 @@
+//! The client's end of a connection: it sends the bytes it is told to, and takes frames and the end off the socket.
+//! It answers nothing by itself and hides nothing: what a test does not expect fails it.
+
+use std::io::{ErrorKind, Read, Write};
+use std::net::{Shutdown, SocketAddr, TcpStream};
+use std::time::Duration;
+
+use cafewire_core::{Direction, ErrorCode, Frame, FrameReader, Framing, Message, MessagePayload, echo};
+use socket2::{Domain, SockRef, Socket, Type};
+
+use super::{PATIENCE, chat, echo as echo_bytes};
+
+/// Bytes read at a time.
+const CHUNK_SIZE: usize = 16 << 10;
+
+pub(crate) struct Peer {
+    pub(crate) socket: TcpStream,
+    reader: FrameReader,
+    received: Vec<u8>,
+    /// Bytes of `received` that were taken out as frames.
+    taken: usize,
+}
+
+/// What came from the server.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Received {
+    Chat(Vec<u8>),
+    Echo(echo::MessageType, Vec<u8>),
+    /// Our end of input: the server shut its side in order.
+    End,
+}
+
+impl Peer {
+    pub(crate) fn connect(address: SocketAddr) -> Self {
+        Self::new(TcpStream::connect(address).unwrap())
+    }
+
+    /// A peer that takes few bytes off the server's hands unless it reads.
+    pub(crate) fn connect_with_small_buffer(address: SocketAddr) -> Self {
+        let socket = Socket::new(Domain::for_address(address), Type::STREAM, None).unwrap();
+        socket.set_recv_buffer_size(4 << 10).unwrap();
+        socket.connect(&address.into()).unwrap();
+        Self::new(socket.into())
+    }
+
+    fn new(socket: TcpStream) -> Self {
+        socket.set_nodelay(true).unwrap();
+        socket.set_read_timeout(Some(PATIENCE)).unwrap();
+        socket.set_write_timeout(Some(PATIENCE)).unwrap();
+        Self { socket, reader: FrameReader::new(Direction::ToClient), received: Vec::new(), taken: 0 }
+    }
+
+    pub(crate) fn send(&mut self, bytes: &[u8]) {
+        self.socket.write_all(bytes).unwrap();
+    }
+
+    pub(crate) fn send_chat(&mut self, payload: &MessagePayload<'_>) {
+        self.send(&chat(payload));
+    }
+
+    pub(crate) fn send_echo(&mut self, message: &Message<'_>) {
+        self.send(&echo_bytes(message));
+    }
+
+    /// The next frame or the end, waited for. A reset fails the test: it would have destroyed what was not yet read.
+    pub(crate) fn next(&mut self) -> Received {
+        loop {
+            match self.reader.next_frame(&self.received[self.taken..]) {
+                Framing::Frame { frame, consumed } => {
+                    let received = match frame {
+                        Frame::Chat(_) => Received::Chat(self.received[self.taken..self.taken + consumed].to_vec()),
+                        Frame::Echo(view) => Received::Echo(view.message_type, view.payload.to_vec()),
+                    };
+                    self.taken += consumed;
+                    return received;
+                }
+                Framing::NeedMore { .. } => {}
+                Framing::Corrupt { error } => panic!("the server sent what is no frame: {error}"),
+            }
+            if !self.fill() {
+                assert_eq!(self.received.len(), self.taken, "the server's last frame is cut");
+                return Received::End;
+            }
+        }
+    }
+
+    /// Reads once. False at the end.
+    fn fill(&mut self) -> bool {
+        self.received.drain(..self.taken);
+        self.taken = 0;
+        let before = self.received.len();
+        self.received.resize(before + CHUNK_SIZE, 0);
+        match self.socket.read(&mut self.received[before..]) {
+            Ok(count) => {
+                self.received.truncate(before + count);
+                count > 0
+            }
+            Err(error) if error.kind() == ErrorKind::WouldBlock => panic!("nothing came for {PATIENCE:?}"),
+            Err(error) => panic!("no end in order: {error}"),
+        }
+    }
+
+    /// Whether nothing at all has come yet. It does not wait, so it means something only once something else shows
+    /// that the server has done what could have brought it.
+    pub(crate) fn has_nothing(&mut self) -> bool {
+        self.socket.set_nonblocking(true).unwrap();
+        let peeked = self.socket.peek(&mut [0]);
+        self.socket.set_nonblocking(false).unwrap();
+        self.taken == self.received.len() && peeked.is_err_and(|error| error.kind() == ErrorKind::WouldBlock)
+    }
+
+    pub(crate) fn next_chat(&mut self) -> Vec<u8> {
+        match self.next() {
+            Received::Chat(frame) => frame,
+            other => panic!("{other:?} where a chat frame was expected"),
+        }
+    }
+
+    pub(crate) fn expect_chat(&mut self, payload: &MessagePayload<'_>) {
+        let frame = self.next_chat();
+        assert_eq!(parse(&frame), *payload);
+    }
+
+    pub(crate) fn expect_echo(&mut self, message: &Message<'_>) {
+        let expected = message.frame();
+        match self.next() {
+            Received::Echo(message_type, payload) => {
+                assert_eq!((message_type, payload.len()), (expected.message_type, expected.payload.len()));
+                assert!(payload == expected.payload, "another payload came back");
+            }
+            other => panic!("{other:?} where {} was expected", expected.message_type),
+        }
+    }
+
+    /// A chat Error frame of this code; gives its sentence.
+    pub(crate) fn expect_error(&mut self, code: ErrorCode) -> String {
+        let frame = self.next_chat();
+        match parse(&frame) {
+            MessagePayload::Error { code: actual, message } => {
+                assert_eq!(actual, code, "{message}");
+                message.to_owned()
+            }
+            other => panic!("{other:?} where Error {code} was expected"),
+        }
+    }
+
+    /// An Error frame of the echo family; gives its sentence.
+    pub(crate) fn expect_echo_error(&mut self) -> String {
+        match self.next() {
+            Received::Echo(echo::MessageType::Error, text) => String::from_utf8(text).expect("the server speaks UTF-8"),
+            other => panic!("{other:?} where an echo Error was expected"),
+        }
+    }
+
+    pub(crate) fn expect_broadcast(&mut self, from: (u32, &str), room: &str, content: &str) {
+        let frame = self.next_chat();
+        match parse(&frame) {
+            MessagePayload::MessageBroadcast { user_id, timestamp, username, room: actual_room, content: actual } => {
+                assert_eq!(((user_id, username), actual_room, actual), (from, room, content));
+                assert!(timestamp > 1_600_000_000_000, "{timestamp} is no time of these days in milliseconds");
+            }
+            other => panic!("{other:?} where a broadcast was expected"),
+        }
+    }
+
+    /// The end of the server's side, in order: no frame before it, no reset.
+    pub(crate) fn expect_end(&mut self) {
+        assert_eq!(self.next(), Received::End);
+    }
+
+    /// Sends a Connect that is to succeed; gives the user id.
+    pub(crate) fn sign_in(&mut self, username: &str) -> u32 {
+        self.send_chat(&MessagePayload::Connect { username });
+        let frame = self.next_chat();
+        match parse(&frame) {
+            MessagePayload::ConnectAck { user_id, .. } => user_id,
+            other => panic!("{other:?} where ConnectAck was expected"),
+        }
+    }
+
+    /// Sends a JoinRoom that is to succeed; takes the own copy of UserJoined, which must come next.
+    pub(crate) fn join(&mut self, room: &str) {
+        self.send_chat(&MessagePayload::JoinRoom { room });
+        let frame = self.next_chat();
+        assert!(
+            matches!(parse(&frame), MessagePayload::UserJoined { room: actual, .. } if actual == room),
+            "{:?}",
+            parse(&frame)
+        );
+    }
+
+    pub(crate) fn half_close(&mut self) {
+        self.socket.shutdown(Shutdown::Write).unwrap();
+    }
+
+    /// Ends the connection with a reset: what is on the way in either direction is lost.
+    pub(crate) fn reset(self) {
+        SockRef::from(&self.socket).set_linger(Some(Duration::ZERO)).unwrap();
+    }
+}
+
+/// The typed view of a chat frame of the server's.
+pub(crate) fn parse(frame: &[u8]) -> MessagePayload<'_> {
+    cafewire_core::ZeroCopyMessage::parse_from_bytes(frame).unwrap().parse_payload().unwrap()
+}
