@@ -305,9 +305,13 @@ impl Exchange {
             return;
         }
         self.metrics.bytes_sent.add(count as u64);
-        let frame_left = match (self.outboxes.frame_left(id), self.front(id)) {
-            (Some(before), Some(chunk)) => outbox::frame_left_after(before, chunk, count),
-            _ => None,
+        let frame_left = if self.outboxes.front(id).is_some_and(|(span, _)| span.len() == count) {
+            Some(0)
+        } else {
+            match (self.outboxes.frame_left(id), self.front(id)) {
+                (Some(before), Some(chunk)) => outbox::frame_left_after(before, chunk, count),
+                _ => None,
+            }
         };
         if let Some(room) = self.outboxes.advance(id, count, frame_left, &mut self.pool) {
             self.hub.release_reader(room, &mut self.pool, &self.metrics);

@@ -27,7 +27,7 @@ pub(super) enum Span {
 }
 
 impl Span {
-    const fn len(self) -> usize {
+    pub(super) const fn len(self) -> usize {
         match self {
             Self::Own { len } => len,
             #[allow(clippy::cast_possible_truncation)] // bounded by the room log's limit
