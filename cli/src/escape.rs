@@ -96,6 +96,17 @@ mod tests {
     }
 
     #[test]
+    fn what_nobody_can_see_is_spelt_out() {
+        for invisible in
+            "\u{ad}\u{61c}\u{115f}\u{1160}\u{180e}\u{200b}\u{200e}\u{200f}\u{2029}\u{2060}\u{2064}\u{2066}\u{2069}\
+                          \u{206a}\u{206f}\u{3164}\u{feff}\u{ffa0}\u{fff9}\u{fffb}\u{e0000}\u{e007f}"
+                .chars()
+        {
+            assert_eq!(text(&format!("a{invisible}b")), format!("a{}b", invisible.escape_unicode()));
+        }
+    }
+
+    #[test]
     fn nothing_that_is_shown_is_a_control_character() {
         for scalar in (0..=0x10_FFFF).filter_map(char::from_u32) {
             let mut buffer = [0; 4];

@@ -192,6 +192,18 @@ fn interrupted_with_messages_open_is_a_failure() {
 }
 
 #[test]
+fn when_all_is_delivered_it_says_goodbye() {
+    let server = ScriptedServer::start(|mut peer| {
+        peer.sign_in_and_let_in("bot", "lobby");
+        expect_said(&mut peer, "hello");
+        peer.broadcast(7, "bot", "lobby", "hello");
+        peer.until_goodbye();
+    });
+    run(&["send", &server.address, "--user", "bot", "--room", "lobby", "hello"], "").assert_done();
+    server.finish();
+}
+
+#[test]
 fn only_so_many_messages_are_in_flight() {
     let server = ScriptedServer::start(|mut peer| {
         peer.sign_in_and_let_in("bot", "lobby");
