@@ -1,0 +1,191 @@
+//! How connections end: the one door out, and the stages, time-outs and ends that lead to it or follow it.
+
+use std::time::Duration;
+
+use cafewire_core::Family;
+use tracing::{debug, info};
+
+use super::answers::queue_error;
+use super::error_text::ErrorText;
+use super::hub::Surroundings;
+use super::{AfterFlush, ConnectionId, Exchange, Now, Peer, Stage, millis};
+use crate::close_reason::CloseReason;
+
+const TOO_SLOW: &str = "you read more slowly than your rooms speak";
+
+impl Exchange {
+    /// The peer shut its sending side: nothing more will come from it. It still gets what is queued for it.
+    pub fn end_of_input(&mut self, id: ConnectionId, now: Now) {
+        let Some(peer) = self.peers.get_mut(id) else { return };
+        match peer.stage {
+            Stage::Open => {
+                let reason = if peer.session.is_within_frame() {
+                    self.metrics.parse_errors.add(1);
+                    CloseReason::CutFrame
+                } else {
+                    CloseReason::EndOfInput
+                };
+                let text = ErrorText::new("the stream ended within a frame");
+                self.close(id, reason, &text, now);
+                // With the peer's side shut there is nothing to linger for.
+                if let Some(Peer { stage: Stage::Flushing { linger, .. }, .. }) = self.peers.get_mut(id) {
+                    *linger = false;
+                }
+            }
+            Stage::Flushing { ref mut linger, .. } => *linger = false,
+            Stage::Lingering { .. } => self.set_gone(id),
+            Stage::Gone => {}
+        }
+    }
+
+    /// The transport failed: neither side can say anything any more.
+    pub fn lost(&mut self, id: ConnectionId, now: Now) {
+        self.close(id, CloseReason::ConnectionLost, &ErrorText::new(""), now);
+        self.set_gone(id);
+    }
+
+    /// Everything queued for the connection was written.
+    pub fn flushed(&mut self, id: ConnectionId, now: Now) -> AfterFlush {
+        let Some(peer) = self.peers.get_mut(id) else { return AfterFlush::Gone };
+        match peer.stage {
+            Stage::Open | Stage::Lingering { .. } => AfterFlush::Keep,
+            Stage::Flushing { linger: true, .. } => {
+                let until_ms = now.monotonic_ms + millis(self.limits.close_timeout);
+                peer.stage = Stage::Lingering { until_ms };
+                self.timers.set(until_ms, id);
+                AfterFlush::ShutDownSending
+            }
+            Stage::Flushing { linger: false, .. } | Stage::Gone => {
+                self.set_gone(id);
+                AfterFlush::Gone
+            }
+        }
+    }
+
+    /// Ends the connections whose time is up.
+    pub fn expire(&mut self, now: Now) {
+        while let Some(id) = self.timers.pop_due(now.monotonic_ms) {
+            let Some(peer) = self.peers.get(id) else { continue };
+            let deadline_ms = self.deadline_ms(id, peer);
+            if deadline_ms > now.monotonic_ms {
+                self.timers.set(deadline_ms, id);
+                continue;
+            }
+            match peer.stage {
+                Stage::Open => self.close_for_silence(id, now),
+                Stage::Flushing { .. } | Stage::Lingering { .. } => self.set_gone(id),
+                Stage::Gone => {}
+            }
+        }
+        let peers = &self.peers;
+        self.timers.tidy(peers.len(), |id| peers.contains_key(id));
+    }
+
+    fn deadline_ms(&self, id: ConnectionId, peer: &Peer) -> u64 {
+        match peer.stage {
+            Stage::Open if self.is_signing_in(id, peer) => peer.opened_ms + millis(self.limits.sign_in_timeout),
+            Stage::Open => peer.last_active_ms + millis(self.limits.idle_timeout),
+            Stage::Flushing { until_ms, .. } | Stage::Lingering { until_ms } => until_ms,
+            Stage::Gone => 0,
+        }
+    }
+
+    fn is_signing_in(&self, id: ConnectionId, peer: &Peer) -> bool {
+        match peer.session.family() {
+            Some(Family::Echo) => !peer.session.has_framed(),
+            _ => !self.hub.is_signed_in(id),
+        }
+    }
+
+    fn close_for_silence(&mut self, id: ConnectionId, now: Now) {
+        if self.peers.get(id).is_some_and(|peer| self.is_signing_in(id, peer)) {
+            let text = ErrorText::new("no complete frame, or no sign-in, came in time");
+            self.close(id, CloseReason::SignInTimeout, &text, now);
+        } else {
+            let text = ErrorText::new("nothing was heard from you for too long");
+            self.close(id, CloseReason::IdleTimeout, &text, now);
+        }
+    }
+
+    /// When [`expire`](Self::expire) wants to be called next, on the monotonic clock.
+    #[must_use]
+    pub fn next_deadline_ms(&self) -> Option<u64> {
+        self.timers.next_ms()
+    }
+
+    /// The server goes down: everybody is told, and closed once flushed or when `drain_timeout` is over.
+    pub fn shut_down(&mut self, drain_timeout: Duration, now: Now) {
+        let close_timeout = std::mem::replace(&mut self.limits.close_timeout, drain_timeout);
+        let text = ErrorText::new("the server is shutting down");
+        let all: Vec<ConnectionId> = self.peers.keys().collect();
+        for id in all {
+            self.close(id, CloseReason::ShuttingDown, &text, now);
+        }
+        self.limits.close_timeout = close_timeout;
+    }
+
+    /// The next connection whose socket is to be dropped. Its id names nothing any more.
+    pub fn next_gone(&mut self) -> Option<ConnectionId> {
+        let id = self.gone.pop()?;
+        if let Some(mut peer) = self.peers.remove(id) {
+            peer.session.release(&mut self.pool);
+        }
+        let (hub, metrics) = (&mut self.hub, &self.metrics);
+        let mut released = Vec::new();
+        self.outboxes.remove(id, &mut self.pool, |room| released.push(room));
+        for room in released {
+            hub.release_reader(room, &mut self.pool, metrics);
+        }
+        metrics.buffer_bytes.set(self.pool.lent_bytes());
+        Some(id)
+    }
+
+    /// The connection's outbox went over its limit.
+    pub(super) fn close_slow(&mut self, id: ConnectionId, now: Now) {
+        self.close(id, CloseReason::SlowConsumer, &ErrorText::new(TOO_SLOW), now);
+    }
+
+    /// The one door out. Leaves the rooms, tells the peer, counts and logs the reason. Later reasons change nothing.
+    pub(super) fn close(&mut self, id: ConnectionId, reason: CloseReason, text: &ErrorText, now: Now) {
+        let Some(peer) = self.peers.get_mut(id).filter(|peer| peer.stage == Stage::Open) else { return };
+        let until_ms = now.monotonic_ms + millis(self.limits.close_timeout);
+        peer.stage = Stage::Flushing { until_ms, linger: true };
+        let (address, family) = (peer.address, peer.session.family());
+        peer.session.release(&mut self.pool);
+
+        let mut world = world!(self);
+        self.hub.depart(id, &mut world);
+        // Left behind by a room earlier in this turn: whatever else happened since, that is why the stream has a gap.
+        let (reason, text) = if world.outboxes.is_sealed(id) {
+            world.outboxes.seal(id, false);
+            (CloseReason::SlowConsumer, &ErrorText::new(TOO_SLOW))
+        } else {
+            (reason, text)
+        };
+        let can_follow = reason != CloseReason::SlowConsumer || self.hub.give_up(id, &mut world);
+        if let Some(code) = reason.error_code().filter(|_| can_follow) {
+            queue_error(id, family, code, text.as_str(), &mut self.hub, &mut world);
+        }
+        self.outboxes.seal(id, true);
+        self.outboxes.mark_dirty(id);
+        self.timers.set(until_ms, id);
+        self.open -= 1;
+        self.metrics.clients_connected.set(self.open);
+        self.metrics.count_close(reason);
+        if reason.error_code().is_some() {
+            info!(connection = ?id, peer = %address, %reason, detail = text.as_str(), "closed");
+        } else {
+            debug!(connection = ?id, peer = %address, %reason, "closed");
+        }
+    }
+
+    fn set_gone(&mut self, id: ConnectionId) {
+        if let Some(peer) = self.peers.get_mut(id)
+            && peer.stage != Stage::Gone
+        {
+            debug_assert_ne!(peer.stage, Stage::Open, "gone without a reason");
+            peer.stage = Stage::Gone;
+            self.gone.push(id);
+        }
+    }
+}
