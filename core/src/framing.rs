@@ -2,7 +2,8 @@
 //!
 //! Incomplete is not an error: [`Framing`] answers *frame*, *need at least n more bytes*, or *corrupt*. Until a frame
 //! is whole only its header is looked at, and its checksum is computed once, so that a stream costs O(bytes) in all,
-//! whatever the chunks it comes in: a caller that was told `at_least` need not ask again before they are there.
+//! whatever the chunks it comes in: a caller that was told `at_least` need not ask again before they are there, and
+//! one that asks earlier pays for the header alone.
 
 use crate::error::ParseError;
 use crate::family::Family;
@@ -21,7 +22,8 @@ pub enum Framing<'a> {
     },
     /// All is well so far, and the frame goes on. Nothing was consumed.
     NeedMore {
-        /// No answer is possible before this many more bytes (1 or more) have come. Exact once the header is there.
+        /// No frame can be whole before this many more bytes (1 or more) have come; exact once the header is there. While
+        /// the header is cut, a byte that is wrong is told as soon as it is there, if one asks.
         at_least: usize,
     },
     /// No frame can start here. Nothing was consumed.
