@@ -51,6 +51,7 @@ extern crate std;
 struct ReadmeExamples;
 
 pub mod chat;
+mod checksum;
 pub mod echo;
 mod error;
 mod family;

@@ -11,6 +11,7 @@ use zerocopy::byteorder::big_endian::{U16, U32};
 use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout, Unaligned};
 
 use super::{MessagePayload, MessageType};
+use crate::checksum::checksum;
 use crate::error::{ParseError, ParseResult, ProtocolError};
 use crate::framing::{Direction, Frame, Framing};
 use crate::writer::Writer;
@@ -144,11 +145,11 @@ pub(crate) fn next_frame(bytes: &[u8], direction: Direction) -> Framing<'_> {
     let Some((payload, after)) = rest.split_at_checked(length) else {
         return Framing::NeedMore { at_least: length + CHECKSUM_SIZE - rest.len() };
     };
-    let Ok((checksum, _)) = U32::ref_from_prefix(after) else {
+    let Ok((carried, _)) = U32::ref_from_prefix(after) else {
         return Framing::NeedMore { at_least: CHECKSUM_SIZE - after.len() };
     };
-    let expected = crc32fast::hash(bytes.get(..HEADER_SIZE + length).unwrap_or_default());
-    let actual = checksum.get();
+    let expected = checksum(bytes.get(..HEADER_SIZE + length).unwrap_or_default());
+    let actual = carried.get();
     if expected != actual {
         let offset = HEADER_SIZE + length;
         return Framing::Corrupt { error: ParseError::ChecksumMismatch { offset, expected, actual } };
@@ -201,8 +202,8 @@ pub(super) fn begin(
 /// Ends a frame: the checksum of all that was written.
 #[inline]
 pub(super) fn seal(mut writer: Writer<'_>) -> &[u8] {
-    let checksum = U32::new(crc32fast::hash(writer.so_far()));
-    writer.put(checksum.as_bytes());
+    let sum = U32::new(checksum(writer.so_far()));
+    writer.put(sum.as_bytes());
     writer.finish()
 }
 
