@@ -2,10 +2,11 @@
 
 use std::io;
 use std::net::SocketAddr;
+use std::time::Duration;
 
 use mio::net::TcpListener;
 use mio::{Interest, Registry, Token};
-use socket2::{Domain, Protocol, Socket, Type};
+use socket2::{Domain, Protocol, SockRef, Socket, TcpKeepalive, Type};
 
 use crate::address::Address;
 use crate::transport::Transport;
@@ -71,9 +72,11 @@ impl Listener {
         loop {
             match self.socket.accept() {
                 Ok((stream, address)) => {
-                    // Without this a small answer waits for the acknowledgement of the one before (RFC 896). A
-                    // connection that refuses the option works all the same.
+                    // Without no-delay a small answer waits for the acknowledgement of the one before (RFC 896); without
+                    // keep-alive a silent peer whose machine is gone is never missed. A connection that refuses an option
+                    // works all the same.
                     let _ = stream.set_nodelay(true);
+                    let _ = SockRef::from(&stream).set_tcp_keepalive(&keep_alive());
                     return Some((Transport::Tcp(stream), address));
                 }
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
@@ -93,6 +96,11 @@ impl Listener {
             }
         }
     }
+}
+
+/// A peer that answers no probe for two minutes is taken for dead: its connection fails with a time-out.
+fn keep_alive() -> TcpKeepalive {
+    TcpKeepalive::new().with_time(Duration::from_secs(60)).with_interval(Duration::from_secs(15)).with_retries(4)
 }
 
 fn bind_to(address: SocketAddr) -> io::Result<Listener> {

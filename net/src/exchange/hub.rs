@@ -83,6 +83,11 @@ impl Hub {
         self.members.contains_key(id)
     }
 
+    /// Whether the connection is in a room, and so has a reason to be there and say nothing.
+    pub(super) fn is_listening(&self, id: ConnectionId) -> bool {
+        self.members.get(id).is_some_and(|member| !member.rooms.is_empty())
+    }
+
     /// Does what a client asked for. `Disconnect` is not the hub's: it ends in [`depart`](Self::depart).
     pub(super) fn handle(
         &mut self,

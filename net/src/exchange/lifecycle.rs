@@ -66,7 +66,7 @@ impl Exchange {
     pub fn expire(&mut self, now: Now) {
         while let Some(id) = self.timers.pop_due(now.monotonic_ms) {
             let Some(peer) = self.peers.get(id) else { continue };
-            let deadline_ms = self.deadline_ms(id, peer);
+            let deadline_ms = self.deadline_ms(id, peer, now);
             if deadline_ms > now.monotonic_ms {
                 self.timers.set(deadline_ms, id);
                 continue;
@@ -81,9 +81,13 @@ impl Exchange {
         self.timers.tidy(peers.len(), |id| peers.contains_key(id));
     }
 
-    fn deadline_ms(&self, id: ConnectionId, peer: &Peer) -> u64 {
+    /// When the connection is to end if nothing happens. A member of a room may be silent for ever: chat version 1 gives
+    /// it nothing harmless to say, and listening is what it came for. Whether such a peer is still there is TCP's question
+    /// (the listener turns keep-alive probes on), and that of the first broadcast that it does not take.
+    fn deadline_ms(&self, id: ConnectionId, peer: &Peer, now: Now) -> u64 {
         match peer.stage {
             Stage::Open if self.is_signing_in(id, peer) => peer.opened_ms + millis(self.limits.sign_in_timeout),
+            Stage::Open if self.hub.is_listening(id) => now.monotonic_ms + millis(self.limits.idle_timeout),
             Stage::Open => peer.last_active_ms + millis(self.limits.idle_timeout),
             Stage::Flushing { until_ms, .. } | Stage::Lingering { until_ms } => until_ms,
             Stage::Gone => 0,
