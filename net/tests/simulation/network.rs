@@ -39,6 +39,13 @@ impl Network {
         limits.room_log_bytes = 32 << 10;
         limits.sign_in_timeout = Duration::from_secs(2);
         limits.idle_timeout = Duration::from_secs(60);
+        // In some worlds the rate, or all buffers together, are bounded as well.
+        if seed % 5 == 3 {
+            limits.frames_per_second = 50;
+        }
+        if seed % 7 == 3 {
+            limits.buffer_bytes = 192 << 10;
+        }
         Self {
             random: Random::new(seed),
             exchange: Exchange::new(limits, Arc::clone(&metrics)),
@@ -162,7 +169,7 @@ impl Network {
             _ => self.random.size(20_000),
         };
         loop {
-            let Some(chunk) = self.exchange.front(id) else { return self.exchange.lost(id, self.now) };
+            let Some(chunk) = self.exchange.front(id) else { return self.exchange.left_behind(id, self.now) };
             if chunk.is_empty() {
                 if self.exchange.flushed(id, self.now) == AfterFlush::ShutDownSending {
                     // The client sees the end and ends too.
