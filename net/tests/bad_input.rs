@@ -1,6 +1,8 @@
 //! Bad input of every kind, each on a connection of its own: it is told what was wrong and where, it ends in order and
 //! is counted, and its neighbours notice nothing.
 
+#![allow(clippy::unwrap_used)] // helpers of tests may unwrap as tests do
+
 mod support;
 
 mod bad_input {

@@ -1,6 +1,8 @@
 //! The echo family over real sockets: who is answered what, in which pieces the bytes come, and what becomes of a peer
 //! that asks faster than it reads.
 
+#![allow(clippy::unwrap_used)] // helpers of tests may unwrap as tests do
+
 mod support;
 
 use std::io::{ErrorKind, Read, Write};

@@ -18,9 +18,9 @@ fn headers() -> Vec<(u8, u16)> {
     let mut headers: Vec<(u8, u16)> =
         (0..=u16::MAX).map(|length| (CLIENT_TYPES[usize::from(length) % CLIENT_TYPES.len()], length)).collect();
     for message_type in CLIENT_TYPES {
-        let near_powers = (10..16).flat_map(|power| [-1, 0, 1].map(|near| ((1 << power) + near) as u16));
-        headers.extend((0..=700).chain(near_powers).map(|length| (message_type, length)));
-        headers.extend([u16::MAX - 1, u16::MAX].map(|length| (message_type, length)));
+        let near_powers = (10..16).map(|power| 1u16 << power).flat_map(|power| [power - 1, power, power + 1]);
+        let lengths = (0..=700).chain(near_powers).chain([u16::MAX - 1, u16::MAX]);
+        headers.extend(lengths.map(|length| (message_type, length)));
     }
     headers
 }

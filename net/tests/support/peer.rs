@@ -100,6 +100,15 @@ impl Peer {
         }
     }
 
+    /// Takes this many bytes off the stream, whatever they are. Frames begin again behind them.
+    pub(crate) fn take_bytes(&mut self, count: usize) -> Vec<u8> {
+        while self.received.len() - self.taken < count {
+            assert!(self.fill(), "the end, with bytes missing");
+        }
+        self.taken += count;
+        self.received[self.taken - count..self.taken].to_vec()
+    }
+
     /// Whether nothing at all has come yet. It does not wait, so it means something only once something else shows
     /// that the server has done what could have brought it.
     pub(crate) fn has_nothing(&mut self) -> bool {

@@ -1,0 +1,73 @@
+//! The limit on connections: one more is told that the server is full, and there is room again when somebody has left.
+
+use std::time::Duration;
+
+use cafewire_core::{ErrorCode, Message};
+use cafewire_net::CloseReason;
+
+use crate::support::{Peer, TestServer};
+
+#[test]
+fn one_too_many_is_told_and_closed() {
+    let server = TestServer::with(|config| config.limits.connections = 2);
+    let mut ada = server.user("ada");
+    let mut bob = server.user("bob");
+    for refused in 1..=3 {
+        let mut eve = server.peer();
+        eve.expect_error(ErrorCode::ServerFull);
+        eve.expect_end();
+        server.wait_for_closes(CloseReason::ServerFull, refused);
+        let metrics = server.metrics();
+        assert_eq!((metrics.clients_connected, metrics.connections_refused), (2, refused));
+    }
+    bob.half_close();
+    bob.expect_end();
+    server.wait_until("room for one", |metrics| metrics.clients_connected == 1);
+    let mut eve = server.user("eve");
+    ada.join("tea");
+    eve.join("tea");
+    server.peer().expect_error(ErrorCode::ServerFull);
+}
+
+/// Whoever is refused before it has said what it speaks is told in a chat frame, and what it said is not heard.
+#[test]
+fn what_a_refused_one_says_is_not_heard() {
+    let server = TestServer::with(|config| config.limits.connections = 0);
+    let mut peer = server.peer();
+    peer.send_echo(&Message::Ping(b"anybody?"));
+    peer.expect_error(ErrorCode::ServerFull);
+    peer.expect_end();
+    drop(peer);
+    server.wait_until_empty();
+    assert_eq!(server.metrics().messages_processed, 0);
+}
+
+/// The refused who stay on the line are bounded themselves: past 256 of them nobody is told any more, only closed.
+#[test]
+fn the_refused_are_few() {
+    const REFUSALS_MAX: u64 = 256;
+    let server = TestServer::with(|config| {
+        config.limits.connections = 1;
+        config.limits.close_timeout = Duration::from_secs(3600);
+    });
+    let mut ada = server.user("ada");
+    let refused: Vec<Peer> = (0..REFUSALS_MAX)
+        .map(|_| {
+            let mut peer = server.peer();
+            peer.expect_error(ErrorCode::ServerFull);
+            peer
+        })
+        .collect();
+    server.peer().expect_end();
+    let metrics = server.metrics();
+    assert_eq!(
+        (metrics.connections_refused, metrics.closes(CloseReason::ServerFull)),
+        (REFUSALS_MAX + 1, REFUSALS_MAX)
+    );
+    ada.join("tea");
+    drop(refused);
+    ada.half_close();
+    ada.expect_end();
+    server.wait_until_empty();
+    server.user("bob");
+}

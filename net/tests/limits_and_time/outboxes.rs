@@ -1,0 +1,184 @@
+//! The limits on what is queued for somebody who does not read: in a busy room, before sign-in, and after leaving.
+
+use std::time::Duration;
+
+use cafewire_core::{ErrorCode, MessagePayload};
+use cafewire_net::{CloseReason, Limits};
+
+use crate::support::{Peer, Received, TestServer, chat, parse, say};
+
+/// Time enough for a test to look at what came to somebody who was closed.
+const LONG: Duration = Duration::from_secs(60);
+
+/// A message as large as they get, that tells its number.
+fn numbered(number: usize) -> String {
+    format!("{number:0>512}")
+}
+
+fn number_of(frame: &[u8]) -> Option<usize> {
+    match parse(frame) {
+        MessagePayload::MessageBroadcast { content, .. } => Some(content.parse().unwrap()),
+        _ => None,
+    }
+}
+
+/// Ada speaks, bob listens, and the sloth, who never reads.
+struct Room {
+    ada: Peer,
+    bob: Peer,
+    sloth: Peer,
+    said: usize,
+    // After the peers, that it is dropped after them: a server that goes down waits for its peers.
+    server: TestServer,
+}
+
+impl Room {
+    fn with(change: fn(&mut Limits)) -> Self {
+        let server = TestServer::with(|config| {
+            config.limits.close_timeout = LONG;
+            change(&mut config.limits);
+        });
+        let mut sloth = Peer::connect_with_small_buffer(server.address());
+        sloth.sign_in("sloth");
+        sloth.join("tea");
+        let mut ada = server.member("ada", "tea");
+        let bob = server.member("bob", "tea");
+        ada.next_chat();
+        // What the sloth does take: that the two others came.
+        sloth.next_chat();
+        sloth.next_chat();
+        Self { ada, bob, sloth, said: 0, server }
+    }
+
+    /// Says one more thing, and sees it come to ada and bob. If something else comes to them first, gives that.
+    fn say_one(&mut self) -> Option<Vec<u8>> {
+        self.ada.send(&say("tea", &numbered(self.said)));
+        let mut other = None;
+        for listener in [&mut self.ada, &mut self.bob] {
+            let mut frame = listener.next_chat();
+            if number_of(&frame).is_none() {
+                other = Some(frame);
+                frame = listener.next_chat();
+            }
+            assert_eq!(number_of(&frame), Some(self.said), "something was lost or came twice");
+        }
+        self.said += 1;
+        other
+    }
+
+    /// What the sloth finds when it reads at last: how many messages, without a gap, and what came behind them.
+    fn read_as_sloth(&mut self) -> (usize, Vec<Received>) {
+        let (mut messages, mut behind) = (0, Vec::new());
+        loop {
+            match self.sloth.next() {
+                Received::End => return (messages, behind),
+                Received::Chat(frame) if behind.is_empty() && number_of(&frame).is_some() => {
+                    assert_eq!(number_of(&frame), Some(messages), "a gap in what came");
+                    messages += 1;
+                }
+                other => behind.push(other),
+            }
+        }
+    }
+}
+
+fn assert_slow_consumer_is_told(change: fn(&mut Limits)) {
+    // Far more than systems buffer for a socket whose peer does not read.
+    const MESSAGES_MAX: usize = 100_000;
+    let mut room = Room::with(change);
+    let left = loop {
+        assert!(room.said < MESSAGES_MAX, "the sloth is never too slow");
+        if let Some(other) = room.say_one() {
+            break other;
+        }
+    };
+    assert!(matches!(parse(&left), MessagePayload::UserLeft { username: "sloth", room: "tea", .. }), "{left:?}");
+    room.server.wait_for_closes(CloseReason::SlowConsumer, 1);
+    let metrics = room.server.metrics();
+    assert_eq!((metrics.users, metrics.errors_sent(ErrorCode::SlowConsumer)), (2, 1));
+    for _ in 0..100 {
+        assert_eq!(room.say_one(), None);
+    }
+
+    let (messages, behind) = room.read_as_sloth();
+    assert!(messages < room.said);
+    let [Received::Chat(error)] = &behind[..] else { panic!("{} things came behind the messages", behind.len()) };
+    let told = matches!(parse(error), MessagePayload::Error { code: ErrorCode::SlowConsumer, .. });
+    assert!(told, "{:?} behind the messages", parse(error));
+    drop(room.sloth);
+    room.server.wait_until("a room that nobody holds up", |metrics| metrics.buffer_bytes == 0);
+}
+
+#[test]
+fn a_member_whose_outbox_is_full() {
+    assert_slow_consumer_is_told(|limits| limits.outbox_bytes = 200 << 10);
+}
+
+#[test]
+fn a_member_whom_the_rooms_log_leaves_behind() {
+    assert_slow_consumer_is_told(|limits| limits.room_log_bytes = 100 << 10);
+}
+
+#[test]
+fn a_slow_member_with_the_default_limits() {
+    assert_slow_consumer_is_told(|_| {});
+}
+
+/// Who leaves a room gets what was said there before, or is told that it cannot: never half a frame and silence.
+#[test]
+fn what_was_said_before_a_slow_member_left_is_not_lost_unsaid() {
+    let mut room = Room::with(|limits| limits.room_log_bytes = 100 << 10);
+    while room.server.metrics().buffer_bytes < 32 << 10 {
+        assert_eq!(room.say_one(), None, "too slow before it could leave");
+    }
+    let said_before = room.said;
+    room.sloth.send_chat(&MessagePayload::LeaveRoom { room: "tea" });
+    for listener in [&mut room.ada, &mut room.bob] {
+        assert!(matches!(parse(&listener.next_chat()), MessagePayload::UserLeft { username: "sloth", .. }));
+    }
+    // The room's log forgets what the sloth has not read yet.
+    for _ in 0..400 {
+        assert_eq!(room.say_one(), None);
+    }
+    room.sloth.half_close();
+    let (messages, behind) = room.read_as_sloth();
+    let [Received::Chat(last)] = &behind[..] else { panic!("{} things came behind the messages", behind.len()) };
+    match parse(last) {
+        MessagePayload::UserLeft { username: "sloth", .. } => assert_eq!(messages, said_before),
+        MessagePayload::Error { code: ErrorCode::SlowConsumer, .. } => {
+            room.server.wait_for_closes(CloseReason::SlowConsumer, 1);
+        }
+        other => panic!("{other:?} behind the messages"),
+    }
+}
+
+#[test]
+fn refusals_before_sign_in_are_held_to_a_few() {
+    let server = TestServer::start();
+    let _ada = server.user("ada");
+    let refused = chat(&MessagePayload::Connect { username: "ada" });
+    let mut patient = server.peer();
+    patient.send(&refused.repeat(10));
+    for _ in 0..10 {
+        patient.expect_error(ErrorCode::UsernameTaken);
+    }
+    assert_eq!(patient.sign_in("patient"), 2);
+
+    // More than 4 KiB of refusals at once.
+    let mut hasty = server.peer();
+    hasty.send(&refused.repeat(2000));
+    let codes: Vec<_> = std::iter::from_fn(|| match hasty.next() {
+        Received::Chat(frame) => match parse(&frame) {
+            MessagePayload::Error { code, .. } => Some(code),
+            other => panic!("{other:?} where a refusal was expected"),
+        },
+        Received::End => None,
+        other @ Received::Echo(..) => panic!("{other:?}"),
+    })
+    .collect();
+    let (last, before) = codes.split_last().unwrap();
+    assert_eq!(*last, ErrorCode::SlowConsumer);
+    assert!(before.iter().all(|&code| code == ErrorCode::UsernameTaken));
+    server.wait_for_closes(CloseReason::SlowConsumer, 1);
+    assert_eq!(server.metrics().users, 2);
+}
