@@ -1,0 +1,11 @@
+//! What the images share: the checks that the self-test runs on the chip, the UART, and how an image ends.
+//!
+//! The checks know nothing of the hardware; only [`uart`] touches it.
+
+#![no_std]
+
+pub mod noisy_line;
+pub mod outcome;
+pub mod round_trip;
+pub mod uart;
+pub mod vectors;
