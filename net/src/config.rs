@@ -36,7 +36,8 @@ impl Default for ServerConfig {
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Limits {
-    /// Connections at a time. One more gets Error(ServerFull). Default 65,536.
+    /// Connections at a time. One more gets Error(ServerFull). Lowered to what the process's limit on file descriptors
+    /// allows. Default 65,536.
     pub connections: usize,
     /// Connections from one IP address at a time. One more gets Error(ServerFull). Default 1,024; 0 for no bound.
     pub connections_per_address: usize,

@@ -17,8 +17,9 @@ use signal_hook_mio::v1_0::Signals;
 use slotmap::{Key, KeyData, SecondaryMap};
 use tracing::{info, warn};
 
+use crate::descriptors::SpareDescriptor;
 use crate::exchange::{AfterFlush, ConnectionId, Exchange, Now};
-use crate::listener::Listener;
+use crate::listener::{Accepted, Listener};
 use crate::metrics::ServerMetrics;
 use crate::transport::Transport;
 
@@ -60,6 +61,7 @@ pub(crate) struct EventLoop {
     started: Instant,
     drain_timeout: Duration,
     drain_until_ms: Option<u64>,
+    spare_descriptor: SpareDescriptor,
     metrics: Arc<ServerMetrics>,
 }
 
@@ -93,6 +95,7 @@ impl EventLoop {
             started: Instant::now(),
             drain_timeout,
             drain_until_ms: None,
+            spare_descriptor: SpareDescriptor::new(),
             metrics,
         };
         for (index, listener) in this.listeners.iter_mut().enumerate() {
@@ -221,7 +224,14 @@ impl EventLoop {
                 if !listener.is_ready(now.monotonic_ms) {
                     break;
                 }
-                let Some((mut transport, address)) = listener.accept(now.monotonic_ms) else { break };
+                let (mut transport, address) = match listener.accept(now.monotonic_ms, &mut self.spare_descriptor) {
+                    Accepted::Connection(transport, address) => (transport, address),
+                    Accepted::TurnedAway => {
+                        self.metrics.connections_turned_away.add(1);
+                        continue;
+                    }
+                    Accepted::None => break,
+                };
                 let Some(id) = self.exchange.admit(address, now) else { continue };
                 let registered = self.poll.registry().register(&mut transport, token(id), Interest::READABLE);
                 let connection =

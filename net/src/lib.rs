@@ -8,6 +8,7 @@ mod buffers;
 pub mod client;
 mod close_reason;
 mod config;
+mod descriptors;
 mod event_loop;
 pub mod exchange;
 mod listener;

@@ -6,9 +6,11 @@ use std::time::Duration;
 
 use mio::net::TcpListener;
 use mio::{Interest, Registry, Token};
+use rustix::io::Errno;
 use socket2::{Domain, Protocol, SockRef, Socket, TcpKeepalive, Type};
 
 use crate::address::Address;
+use crate::descriptors::SpareDescriptor;
 use crate::transport::Transport;
 
 /// Connections that the system may hold ready for us; it lowers this to its own bound (`net.core.somaxconn`).
@@ -66,8 +68,8 @@ impl Listener {
         self.resting_until_ms
     }
 
-    /// The next connection, or `None` if there is none for now.
-    pub(crate) fn accept(&mut self, now_ms: u64) -> Option<(Transport, SocketAddr)> {
+    /// The next connection.
+    pub(crate) fn accept(&mut self, now_ms: u64, spare: &mut SpareDescriptor) -> Accepted {
         self.resting_until_ms = None;
         loop {
             match self.socket.accept() {
@@ -77,30 +79,50 @@ impl Listener {
                     // works all the same.
                     let _ = stream.set_nodelay(true);
                     let _ = SockRef::from(&stream).set_tcp_keepalive(&keep_alive());
-                    return Some((Transport::Tcp(stream), address));
+                    return Accepted::Connection(Transport::Tcp(stream), address);
                 }
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
                     self.ready = false;
-                    return None;
+                    return Accepted::None;
                 }
                 // The peer went away while it waited in the backlog: the next one, please (accept(2)).
                 Err(error) if matches!(error.kind(), io::ErrorKind::ConnectionAborted | io::ErrorKind::Interrupted) => {
                 }
-                // Out of descriptors or memory. The edge is used up and the backlog still full: come back later
-                // rather than spin or wait for an edge that may not come.
+                // Said before it is known whether anybody waits at all.
+                Err(error) if is_out_of_descriptors(&error) && spare.is_there() => {
+                    let turned_away = spare.lend(|| self.socket.accept().is_ok());
+                    self.ready = turned_away;
+                    return if turned_away { Accepted::TurnedAway } else { Accepted::None };
+                }
+                // Out of memory, say. The edge is used up and the backlog still full: come back later rather than spin
+                // or wait for an edge that may not come.
                 Err(error) => {
                     tracing::warn!(listener = %self.local_address, %error, "accepting rests");
                     self.resting_until_ms = Some(now_ms + ACCEPT_REST_MS);
-                    return None;
+                    return Accepted::None;
                 }
             }
         }
     }
 }
 
+/// What came of accepting.
+#[derive(Debug)]
+pub(crate) enum Accepted {
+    Connection(Transport, SocketAddr),
+    /// The process has no descriptor left; one connection was taken from the backlog and closed.
+    TurnedAway,
+    /// There is none for now.
+    None,
+}
+
 /// A peer that answers no probe for two minutes is taken for dead: its connection fails with a time-out.
 fn keep_alive() -> TcpKeepalive {
     TcpKeepalive::new().with_time(Duration::from_secs(60)).with_interval(Duration::from_secs(15)).with_retries(4)
+}
+
+fn is_out_of_descriptors(error: &io::Error) -> bool {
+    [Errno::MFILE, Errno::NFILE].iter().any(|errno| error.raw_os_error() == Some(errno.raw_os_error()))
 }
 
 fn bind_to(address: SocketAddr) -> io::Result<Listener> {

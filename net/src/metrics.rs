@@ -66,6 +66,7 @@ macro_rules! server_metrics {
 server_metrics! {
     connections_accepted "Connections accepted since the start.",
     connections_refused "Connections closed at once because too many were open, with or without an Error frame.",
+    connections_turned_away "Connections closed at once because the process had no descriptor left for them.",
     clients_connected "Connections open now, those being closed left out.",
     users "Users signed in now.",
     rooms "Rooms now.",

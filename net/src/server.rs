@@ -9,6 +9,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use tracing::info;
 
 use crate::config::ServerConfig;
+use crate::descriptors::connections_that_fit;
 use crate::event_loop::EventLoop;
 use crate::exchange::{DataTap, Exchange};
 use crate::listener::Listener;
@@ -40,7 +41,8 @@ pub struct Server {
 }
 
 impl Server {
-    /// Opens the listeners. From here on the system takes connections for them, up to its backlog.
+    /// Opens the listeners. From here on the system takes connections for them, up to its backlog. Raises the
+    /// process's limit on file descriptors as far as it may, and lowers the limit on connections to what fits.
     ///
     /// # Errors
     /// An address that cannot be resolved or listened on, with the address in the text; no poll to be had.
@@ -50,7 +52,12 @@ impl Server {
         }
         let listeners = config.listen.iter().map(Listener::bind).collect::<io::Result<Vec<_>>>()?;
         let metrics = Arc::new(ServerMetrics::default());
-        let exchange = Exchange::new(config.limits, Arc::clone(&metrics));
+        let mut limits = config.limits;
+        if let Some(fit) = connections_that_fit().filter(|&fit| fit < limits.connections) {
+            info!(connections = fit, wanted = limits.connections, "fewer connections, for want of file descriptors");
+            limits.connections = fit;
+        }
+        let exchange = Exchange::new(limits, Arc::clone(&metrics));
         let (event_loop, waker, stop) =
             EventLoop::new(listeners, exchange, config.stop_on_signals, config.drain_timeout, Arc::clone(&metrics))?;
         let local_addresses = event_loop.listeners().iter().map(Listener::local_address).collect();
