@@ -8,6 +8,7 @@ mod support;
 use std::io::{ErrorKind, Read, Write};
 use std::net::{Shutdown, TcpStream};
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 use cafewire_core::{HEADER_SIZE, MAX_PAYLOAD_SIZE, Message};
 use cafewire_net::CloseReason;
@@ -60,7 +61,8 @@ fn pongs_data_and_errors_are_taken_and_not_answered() {
 
 #[test]
 fn one_byte_per_segment_is_as_good_as_any() {
-    let server = TestServer::start();
+    // Without a sign-in that could time out, nothing wakes the server once all is answered.
+    let server = TestServer::with(|config| config.limits.sign_in_timeout = Duration::from_secs(3600));
     let mut peer = server.peer();
     let stream = [echo(&Message::Ping(b"")), echo(&Message::Data(b"no answer")), echo(&Message::Echo(&[7; 300]))];
     let stream = stream.concat();

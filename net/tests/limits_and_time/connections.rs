@@ -29,6 +29,21 @@ fn one_too_many_is_told_and_closed() {
     server.peer().expect_error(ErrorCode::ServerFull);
 }
 
+#[test]
+fn one_too_many_from_one_address_is_told_and_closed() {
+    let server = TestServer::with(|config| config.limits.connections_per_address = 2);
+    let _ada = server.user("ada");
+    let bob = server.user("bob");
+    let mut eve = server.peer();
+    eve.expect_error(ErrorCode::ServerFull);
+    eve.expect_end();
+    server.wait_for_closes(CloseReason::AddressFull, 1);
+    assert_eq!(server.metrics().clients_connected, 2);
+    bob.reset();
+    server.wait_until("room for one", |metrics| metrics.clients_connected == 1);
+    server.user("eve");
+}
+
 /// Whoever is refused before it has said what it speaks is told in a chat frame, and what it said is not heard.
 #[test]
 fn what_a_refused_one_says_is_not_heard() {

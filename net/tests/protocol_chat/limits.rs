@@ -92,6 +92,8 @@ fn no_limits() {
     let server = TestServer::with(|config| {
         let limits = &mut config.limits;
         limits.connections = usize::MAX;
+        limits.connections_per_address = usize::MAX;
+        limits.buffer_bytes = usize::MAX;
         limits.rooms_per_connection = usize::MAX;
         limits.rooms = usize::MAX;
         limits.members_per_room = usize::MAX;

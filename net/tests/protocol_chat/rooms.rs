@@ -132,6 +132,7 @@ fn every_request_of_a_pipeline_has_its_answer_in_its_place() {
     peer.expect_error(ErrorCode::NotInRoom);
     peer.expect_broadcast(me, "coffee", "four");
     peer.expect_end();
+    drop(peer);
     server.wait_until_empty();
     assert_eq!(server.metrics().broadcasts, 4);
 }
