@@ -1,5 +1,9 @@
 //! `serve`: where it listens, what it prints, how it ends.
 
+use std::io::{Read as _, Write as _};
+use std::net::TcpStream;
+use std::process::{Command, Stdio};
+
 use cafewire_core::Message;
 use cafewire_net::{Address, Client};
 
@@ -107,4 +111,45 @@ fn rust_log_chooses_what_is_logged() {
     crate::support::Running::start(command(&args).env("RUST_LOG", "cafewire=loud"))
         .end()
         .assert_failed(1, "RUST_LOG is not understood");
+}
+
+/// With 40 descriptors there is room for 20 connections and a few refusals; a hundred come at once.
+#[test]
+fn out_of_descriptors_it_neither_stalls_nor_spins() {
+    let mut limited = Command::new("sh");
+    limited.args(["-c", "ulimit -n 40; exec \"$0\" serve --listen 127.0.0.1:0", env!("CARGO_BIN_EXE_cafewire")]);
+    limited.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    let mut serve = crate::support::Running::start(&mut limited);
+    let address: Address = serve.next_line().strip_prefix("listening on ").unwrap().parse().unwrap();
+    let mut peers: Vec<TcpStream> = Vec::new();
+    for _ in 0..100 {
+        peers.push(TcpStream::connect(address.resolve().unwrap()[0]).expect("the backlog is emptied all the time"));
+    }
+    let mut answers = peers.iter_mut().map(|peer| {
+        peer.set_read_timeout(Some(crate::support::PATIENCE)).unwrap();
+        let mut header = [0; 2];
+        // One that was turned away may be reset before or while this is said.
+        let said = peer.write_all(&[0xCA, 0xFE, 0x01, 0x00, 0x00]).and_then(|()| peer.read_exact(&mut header));
+        said.map_or(0x00, |()| header[0])
+    });
+    let (mut served, mut refused, mut turned_away) = (0, 0, 0);
+    answers.by_ref().for_each(|first_byte| match first_byte {
+        0xCA => served += 1,
+        0x01 => refused += 1,
+        _ => turned_away += 1,
+    });
+    assert_eq!((served, served + refused + turned_away), (20, 100), "{refused} refused, {turned_away} turned away");
+    assert!(refused > 0 && turned_away > 0, "{refused} refused, {turned_away} turned away");
+    // None of that cost more than a moment: the whole life of the process so far, in clock ticks of 10 ms.
+    let stat = std::fs::read_to_string(format!("/proc/{}/stat", serve.id())).unwrap();
+    let ticks: u64 = stat.split(' ').skip(13).take(2).map(|ticks| ticks.parse::<u64>().unwrap()).sum();
+    assert!(ticks < 100, "{ticks} ticks for a hundred connections: it spins");
+    // And when there is room again, there is room again.
+    drop(peers);
+    let deadline = std::time::Instant::now() + crate::support::PATIENCE;
+    while Client::connect(&address).and_then(|mut client| client.ping()).is_err() {
+        assert!(std::time::Instant::now() < deadline, "no connection is taken any more");
+    }
+    serve.signal("TERM");
+    serve.end_by_itself().assert_done();
 }

@@ -138,6 +138,10 @@ impl Running {
     }
 
     /// Sends it a signal by name: `INT`, `TERM`.
+    pub(crate) fn id(&self) -> u32 {
+        self.child.id()
+    }
+
     pub(crate) fn signal(&self, name: &str) {
         let status = Command::new("kill").args(["-s", name, &self.child.id().to_string()]).status();
         assert!(status.expect("kill starts").success(), "kill -s {name}");
