@@ -9,7 +9,6 @@ use cortex_m_semihosting::hprintln;
 
 use crate::outcome::{Outcome, ensure};
 
-
 include!(concat!(env!("OUT_DIR"), "/vectors.rs"));
 
 pub(crate) struct Vector {

@@ -62,7 +62,7 @@ fn answer_to(message: MessagePayload<'_>) -> Result<Next, &'static str> {
             Next::Say(MessagePayload::JoinRoom { room: ROOM })
         }
         MessagePayload::UserJoined { username: NAME, room, .. } => {
-            hprintln!("in room {}", room);
+            hprintln!("entered room {}", room);
             Next::Say(MessagePayload::SendMessage { room: ROOM, content: MEASURED })
         }
         MessagePayload::UserJoined { username, .. } => {
@@ -71,7 +71,10 @@ fn answer_to(message: MessagePayload<'_>) -> Result<Next, &'static str> {
         }
         // One's own words are the receipt that everybody got them.
         MessagePayload::MessageBroadcast { username: NAME, content: UNDERSTOOD, .. } => Next::Done,
-        MessagePayload::MessageBroadcast { username: NAME, .. } => Next::Wait,
+        MessagePayload::MessageBroadcast { username: NAME, room, content, .. } => {
+            hprintln!("said in room {}: {}", room, content);
+            Next::Wait
+        }
         MessagePayload::MessageBroadcast { username, content, .. } => {
             hprintln!("{}: {}", username, content);
             Next::Say(MessagePayload::SendMessage { room: ROOM, content: UNDERSTOOD })
