@@ -24,6 +24,8 @@ pub type ParseResult<T> = Result<T, ParseError>;
 /// assert!(matches!(error, ParseError::ChecksumMismatch { offset: 4, .. }));
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
+#[cfg_attr(feature = "serde", derive(serde::Serialize), serde(tag = "kind"))]
 #[non_exhaustive]
 pub enum ParseError {
     /// The input ends before the frame does. Only the one-shot parsers say so; for a stream it is not an error
@@ -208,6 +210,7 @@ impl core::error::Error for ParseError {}
 
 /// Why a message cannot become bytes. Nothing has been written when this is returned.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
 #[non_exhaustive]
 pub enum ProtocolError {
     /// The caller's buffer is smaller than the frame.
@@ -252,6 +255,8 @@ impl From<FieldError> for ProtocolError {
 
 /// A rule that a field breaks.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
+#[cfg_attr(feature = "serde", derive(serde::Serialize), serde(tag = "kind"))]
 #[non_exhaustive]
 pub enum FieldError {
     /// Too short or too long.
@@ -301,6 +306,8 @@ impl core::error::Error for FieldError {}
 
 /// The variable fields of chat messages.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
+#[cfg_attr(feature = "serde", derive(serde::Serialize), serde(rename_all = "snake_case"))]
 #[non_exhaustive]
 pub enum Field {
     /// A user's name.

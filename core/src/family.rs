@@ -6,11 +6,15 @@ use crate::{chat, echo};
 
 /// A protocol family, with its version where it has one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 #[non_exhaustive]
 pub enum Family {
     /// Frames that start with `CA FE`: [`echo`].
+    #[cfg_attr(feature = "serde", serde(rename = "echo"))]
     Echo,
     /// Frames that start with `01`: [`chat`], version 1.
+    #[cfg_attr(feature = "serde", serde(rename = "chat-v1"))]
     ChatV1,
 }
 

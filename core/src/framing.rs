@@ -11,6 +11,7 @@ use crate::{chat, echo};
 
 /// What stands at the start of a stream.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
 #[must_use]
 pub enum Framing<'a> {
     /// A whole frame, its checksum good.
@@ -64,6 +65,7 @@ impl<'a> Framing<'a> {
 
 /// A frame of either family.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub enum Frame<'a> {
     /// `CA FE …`
     Echo(echo::ZeroCopyMessage<'a>),
@@ -84,6 +86,7 @@ impl Frame<'_> {
 
 /// Which way frames travel on the stream that is read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub enum Direction {
     /// Client to server: a server reads this.
     ToServer,
@@ -108,6 +111,7 @@ pub enum Direction {
 /// assert_eq!(reader.stream_offset_of(&error), 5);
 /// ```
 #[derive(Clone, Copy, Debug)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub struct FrameReader {
     direction: Direction,
     family: Option<Family>,

@@ -42,7 +42,9 @@
 #![no_std]
 #![forbid(unsafe_code)]
 
-#[cfg(test)]
+#[cfg(feature = "alloc")]
+extern crate alloc;
+#[cfg(any(test, feature = "std"))]
 extern crate std;
 
 /// Has the examples of README.md compiled and run.
@@ -55,8 +57,18 @@ mod checksum;
 pub mod echo;
 mod error;
 mod family;
+#[cfg(any(feature = "embedded-io", feature = "embedded-io-async", feature = "tokio-codec"))]
+mod frame_kind;
 mod framing;
+#[cfg(feature = "alloc")]
+mod owned;
 mod parser;
+#[cfg(any(feature = "embedded-io", feature = "embedded-io-async"))]
+pub mod port;
+#[cfg(feature = "serde")]
+pub mod serde;
+#[cfg(feature = "tokio-codec")]
+pub mod tokio_codec;
 mod writer;
 
 pub use chat::{ErrorCode, MAX_MESSAGE_SIZE, MessagePayload, MessageType, PROTOCOL_VERSION, ZeroCopyMessage};
@@ -64,4 +76,6 @@ pub use echo::{HEADER_SIZE, MAGIC_BYTES, MAX_PAYLOAD_SIZE, Message};
 pub use error::{Field, FieldError, ParseError, ParseResult, ProtocolError};
 pub use family::Family;
 pub use framing::{Direction, Frame, FrameReader, Framing};
+#[cfg(feature = "alloc")]
+pub use owned::OwnedMessage;
 pub use parser::ProtocolParser;

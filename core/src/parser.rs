@@ -236,6 +236,19 @@ impl<const N: usize> fmt::Debug for ProtocolParser<N> {
     }
 }
 
+#[cfg(feature = "defmt")]
+impl<const N: usize> defmt::Format for ProtocolParser<N> {
+    fn format(&self, f: defmt::Formatter<'_>) {
+        defmt::write!(
+            f,
+            "ProtocolParser {{ pending_bytes: {=usize}, skipped_bytes: {=u64}, losses: {=u64} }}",
+            self.pending_bytes(),
+            self.skipped_bytes,
+            self.losses
+        );
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -48,6 +48,7 @@ struct Header {
 
 /// A borrowed view of one chat frame. Its envelope is good; its payload has not been looked into.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub struct ZeroCopyMessage<'a> {
     /// The version byte: [`PROTOCOL_VERSION`].
     pub version: u8,

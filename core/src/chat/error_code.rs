@@ -6,6 +6,7 @@ macro_rules! error_codes {
     ($($code:literal $name:ident $closes:literal $doc:literal,)*) => {
         /// What an Error frame says went wrong. `PROTOCOL.md` has the table with what a client should do.
         #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+        #[cfg_attr(feature = "defmt", derive(defmt::Format))]
         #[non_exhaustive]
         pub enum ErrorCode {
             $(#[doc = $doc] $name,)*

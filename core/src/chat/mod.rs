@@ -34,6 +34,8 @@ mod error;
 mod error_code;
 mod field;
 mod message_type;
+#[cfg(feature = "alloc")]
+mod owned;
 mod payload;
 mod presence;
 mod room_request;
@@ -49,4 +51,6 @@ pub use envelope::{
 pub use error_code::ErrorCode;
 pub use field::{MAX_CONTENT_SIZE, MAX_ROOM_NAME_SIZE, MAX_TEXT_SIZE, MAX_USERNAME_SIZE};
 pub use message_type::MessageType;
+#[cfg(feature = "alloc")]
+pub use owned::OwnedMessage;
 pub use payload::MessagePayload;

@@ -20,6 +20,7 @@ use crate::writer::Writer;
 /// assert!(matches!(nameless.encode_into(&mut [0; 64]), Err(ProtocolError::InvalidField(_))));
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
 #[non_exhaustive]
 pub enum MessagePayload<'a> {
     /// Sign in. The answer is ConnectAck or Error.

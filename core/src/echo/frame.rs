@@ -36,6 +36,7 @@ struct Header {
 
 /// A borrowed view of one echo frame.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub struct ZeroCopyMessage<'a> {
     /// What kind of message this is.
     pub message_type: MessageType,

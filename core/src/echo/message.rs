@@ -7,6 +7,8 @@ use crate::error::ProtocolError;
 
 /// The type byte of an echo frame.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 #[repr(u8)]
 pub enum MessageType {
     /// "Are you there?" A server answers [`Pong`](Self::Pong) with the same payload.
@@ -68,6 +70,7 @@ impl fmt::Display for MessageType {
 /// # Ok::<(), cafewire_core::ProtocolError>(())
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub enum Message<'a> {
     /// See [`MessageType::Ping`].
     Ping(&'a [u8]),

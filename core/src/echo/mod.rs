@@ -25,7 +25,11 @@
 
 mod frame;
 mod message;
+#[cfg(feature = "alloc")]
+mod owned;
 
 pub(crate) use frame::next_frame;
 pub use frame::{HEADER_SIZE, MAGIC_BYTES, MAX_PAYLOAD_SIZE, ZeroCopyMessage};
 pub use message::{Message, MessageType};
+#[cfg(feature = "alloc")]
+pub use owned::OwnedMessage;

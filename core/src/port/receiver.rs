@@ -1,0 +1,247 @@
+//! Reading frames from a port. Owns the port and the place in the caller's buffer; what a frame is, `framing.rs` says.
+
+use core::fmt;
+use core::ops::Range;
+
+use crate::error::ParseError;
+use crate::frame_kind::FrameKind;
+use crate::framing::{Direction, Frame, FrameReader, Framing};
+
+/// Reads frames from a port, through a buffer of the caller's that must hold the largest frame to come: 630 bytes
+/// ([`chat::MAX_FRAME_SIZE`](crate::chat::MAX_FRAME_SIZE)) for any chat frame.
+///
+/// It reads as much as the port has and the buffer takes, so bytes of the next frames may already be in the buffer:
+/// keep the receiver as long as the connection.
+#[cfg_attr(
+    feature = "embedded-io",
+    doc = r#"
+```
+use cafewire_core::port::FrameReceiver;
+use cafewire_core::{Direction, Frame, Message};
+
+let port: &[u8] = b"\xCA\xFE\x01\x00\x00\xCA\xFE\x03\x00\x02hi"; // a slice is a port, too
+let mut buffer = [0; 64];
+let mut receiver = FrameReceiver::new(port, &mut buffer, Direction::ToServer);
+
+let mut messages = 0;
+while let Some(frame) = receiver.receive()? {
+    let Frame::Echo(view) = frame else { panic!() };
+    assert_eq!(view.message(), [Message::ping(), Message::echo(b"hi")][messages]);
+    messages += 1;
+}
+assert_eq!(messages, 2);
+# Ok::<(), Box<dyn core::error::Error>>(())
+```"#
+)]
+#[derive(Debug)]
+pub struct FrameReceiver<'b, R> {
+    port: R,
+    inbox: Inbox<'b>,
+}
+
+impl<'b, R> FrameReceiver<'b, R> {
+    /// A receiver at the first byte of a connection.
+    #[must_use]
+    pub const fn new(port: R, buffer: &'b mut [u8], direction: Direction) -> Self {
+        let inbox = Inbox { reader: FrameReader::new(direction), buffer, start: 0, end: 0, needed: 1 };
+        Self { port, inbox }
+    }
+
+    /// The rules that span the connection's frames: its family, how many bytes its frames took.
+    #[must_use]
+    pub const fn reader(&self) -> &FrameReader {
+        &self.inbox.reader
+    }
+
+    /// Bytes that were read and not handed out as frames.
+    #[must_use]
+    pub fn pending(&self) -> &[u8] {
+        self.inbox.pending()
+    }
+
+    /// Gives the port back. What is [`pending`](Self::pending) stays in the caller's buffer.
+    #[must_use]
+    pub fn into_port(self) -> R {
+        self.port
+    }
+}
+
+#[cfg(feature = "embedded-io")]
+impl<R: ::embedded_io::Read> FrameReceiver<'_, R> {
+    /// The next frame, waiting for it as long as the port does; `None` when the port ended between two frames.
+    ///
+    /// # Errors
+    /// See [`ReceiveError`]. A port's error leaves everything in its place: call again to go on. The others are the
+    /// stream's end: calling again gives the same.
+    pub fn receive(&mut self) -> Result<Option<Frame<'_>>, ReceiveError<R::Error>> {
+        let found = loop {
+            if let Some(found) = self.inbox.find()? {
+                break found;
+            }
+            let count = self.port.read(self.inbox.space()).map_err(ReceiveError::Port)?;
+            if count == 0 {
+                return self.inbox.ended().map(|()| None);
+            }
+            self.inbox.filled(count);
+        };
+        Ok(Some(self.inbox.view(found)))
+    }
+}
+
+#[cfg(feature = "embedded-io-async")]
+impl<R: ::embedded_io_async::Read> FrameReceiver<'_, R> {
+    /// The next frame; `None` when the port ended between two frames.
+    ///
+    /// Cancel-safe if the port's `read` is: a future that is dropped has lost no byte.
+    ///
+    /// # Errors
+    /// See [`ReceiveError`]. A port's error leaves everything in its place: call again to go on. The others are the
+    /// stream's end: calling again gives the same.
+    pub async fn receive_async(&mut self) -> Result<Option<Frame<'_>>, ReceiveError<R::Error>> {
+        let found = loop {
+            if let Some(found) = self.inbox.find()? {
+                break found;
+            }
+            let count = self.port.read(self.inbox.space()).await.map_err(ReceiveError::Port)?;
+            if count == 0 {
+                return self.inbox.ended().map(|()| None);
+            }
+            self.inbox.filled(count);
+        };
+        Ok(Some(self.inbox.view(found)))
+    }
+}
+
+/// The caller's buffer: bytes consumed, then bytes pending (`start..end`), then free space.
+#[derive(Debug)]
+struct Inbox<'b> {
+    reader: FrameReader,
+    buffer: &'b mut [u8],
+    start: usize,
+    end: usize,
+    /// No answer is possible before this many bytes are pending.
+    needed: usize,
+}
+
+/// A whole, good frame and its place in the buffer.
+struct Found {
+    kind: FrameKind,
+    place: Range<usize>,
+}
+
+impl Inbox<'_> {
+    fn pending(&self) -> &[u8] {
+        self.buffer.get(self.start..self.end).unwrap_or_default()
+    }
+
+    /// The frame that is next, if it is whole. It counts as handed out.
+    fn find<E>(&mut self) -> Result<Option<Found>, ReceiveError<E>> {
+        loop {
+            let pending = self.buffer.get(self.start..self.end).unwrap_or_default();
+            if self.needed > self.buffer.len() {
+                return Err(ReceiveError::FrameTooLarge { needed: self.needed, available: self.buffer.len() });
+            }
+            if pending.len() < self.needed {
+                return Ok(None);
+            }
+            match self.reader.next_frame(pending) {
+                Framing::Frame { frame, consumed } => {
+                    let place = self.start..self.start + consumed;
+                    let kind = FrameKind::of(&frame);
+                    self.start = place.end;
+                    self.needed = 1;
+                    return Ok(Some(Found { kind, place }));
+                }
+                Framing::NeedMore { at_least } => self.needed = pending.len() + at_least,
+                Framing::Corrupt { error } => {
+                    return Err(ReceiveError::Parse { error, stream_offset: self.reader.stream_offset_of(&error) });
+                }
+            }
+        }
+    }
+
+    fn view(&self, found: Found) -> Frame<'_> {
+        found.kind.view(self.buffer.get(found.place).unwrap_or_default())
+    }
+
+    /// Where to read to; never empty after [`find`](Self::find) found nothing. Moves what is pending to the front if the
+    /// frame would not fit otherwise: each byte at most once.
+    fn space(&mut self) -> &mut [u8] {
+        if self.start == self.end {
+            (self.start, self.end) = (0, 0);
+        } else if self.start + self.needed > self.buffer.len() {
+            let pending = self.end - self.start;
+            // A loop rather than `copy_within`, which can panic.
+            for to in 0..pending {
+                if let Some(&byte) = self.buffer.get(self.start + to)
+                    && let Some(place) = self.buffer.get_mut(to)
+                {
+                    *place = byte;
+                }
+            }
+            (self.start, self.end) = (0, pending);
+        }
+        self.buffer.get_mut(self.end..).unwrap_or_default()
+    }
+
+    fn filled(&mut self, count: usize) {
+        // No port may claim more than the space it was given.
+        self.end = self.end.saturating_add(count).min(self.buffer.len());
+    }
+
+    /// The port has no more: fine between two frames.
+    fn ended<E>(&self) -> Result<(), ReceiveError<E>> {
+        let available = self.end - self.start;
+        if available == 0 {
+            return Ok(());
+        }
+        let error = ParseError::Truncated { needed: self.needed, available };
+        Err(ReceiveError::Parse { error, stream_offset: self.reader.stream_offset_of(&error) })
+    }
+}
+
+/// Why there is no next frame.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
+#[non_exhaustive]
+pub enum ReceiveError<E> {
+    /// The port failed. Nothing that was read is lost.
+    Port(E),
+    /// The bytes are no frame, or end within one ([`ParseError::Truncated`]). What a chat peer is answered with:
+    /// [`ParseError::code`].
+    Parse {
+        /// What is wrong, and where in the frame.
+        error: ParseError,
+        /// Where that is, in bytes from the connection's first.
+        stream_offset: u64,
+    },
+    /// The frame that is coming, good so far, is larger than the buffer.
+    FrameTooLarge {
+        /// Bytes the frame needs, as far as is known.
+        needed: usize,
+        /// Bytes the buffer has.
+        available: usize,
+    },
+}
+
+impl<E: fmt::Display> fmt::Display for ReceiveError<E> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Port(error) => write!(f, "the port failed: {error}"),
+            Self::Parse { error, stream_offset } => write!(f, "at byte {stream_offset} of the stream: {error}"),
+            Self::FrameTooLarge { needed, available } => {
+                write!(f, "the frame needs {needed} bytes or more, the receive buffer has {available}")
+            }
+        }
+    }
+}
+
+impl<E: core::error::Error + 'static> core::error::Error for ReceiveError<E> {
+    fn source(&self) -> Option<&(dyn core::error::Error + 'static)> {
+        match self {
+            Self::Port(error) => Some(error),
+            Self::Parse { error, .. } => Some(error),
+            Self::FrameTooLarge { .. } => None,
+        }
+    }
+}

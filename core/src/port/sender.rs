@@ -1,0 +1,188 @@
+//! Writing frames to a port. Owns the port and the place in the caller's buffer; how a message is encoded, it knows not.
+
+use core::fmt;
+
+use crate::chat::MessagePayload;
+use crate::echo::Message;
+use crate::error::ProtocolError;
+
+/// Writes frames to a port, through a buffer of the caller's that must hold the largest frame to be sent: 585 bytes
+/// ([`chat::MAX_CLIENT_FRAME_SIZE`](crate::chat::MAX_CLIENT_FRAME_SIZE)) for whatever a chat client says.
+///
+/// Sending is two steps. To *queue* encodes into the buffer and does no I/O; to *flush* writes out what is queued, one
+/// frame or several at once. A flush that was cancelled or failed goes on with the next one, in the middle of a frame
+/// if need be: no peer ever sees half a frame followed by another.
+#[cfg_attr(
+    feature = "embedded-io",
+    doc = r#"
+```
+use cafewire_core::MessagePayload;
+use cafewire_core::port::FrameSender;
+
+let mut sent = [0; 32];
+let port: &mut [u8] = &mut sent; // a slice is a port, too
+let mut buffer = [0; 64];
+let mut sender = FrameSender::new(port, &mut buffer);
+sender.queue_chat(&MessagePayload::JoinRoom { room: "lobby" })?;
+sender.flush()?;
+assert_eq!(sent[..14], *b"\x01\x04\x00\x06\x05lobby\x68\x7F\x54\x27");
+# Ok::<(), Box<dyn core::error::Error>>(())
+```"#
+)]
+#[derive(Debug)]
+pub struct FrameSender<'b, W> {
+    port: W,
+    outbox: Outbox<'b>,
+}
+
+impl<'b, W> FrameSender<'b, W> {
+    /// A sender with nothing queued.
+    #[must_use]
+    pub const fn new(port: W, buffer: &'b mut [u8]) -> Self {
+        Self { port, outbox: Outbox { buffer, start: 0, end: 0 } }
+    }
+
+    /// Queues a chat frame.
+    ///
+    /// # Errors
+    /// [`ProtocolError::InvalidField`]; [`ProtocolError::BufferTooSmall`] if the buffer has no room for it behind what
+    /// is queued already: flush, then queue again. Nothing is queued then.
+    pub fn queue_chat(&mut self, message: &MessagePayload<'_>) -> Result<(), ProtocolError> {
+        self.outbox.queue(message.serialized_size(), |space| message.encode_into(space))
+    }
+
+    /// Queues an echo frame.
+    ///
+    /// # Errors
+    /// [`ProtocolError::PayloadTooLong`]; [`ProtocolError::BufferTooSmall`] if the buffer has no room for it behind what
+    /// is queued already: flush, then queue again. Nothing is queued then.
+    pub fn queue_echo(&mut self, message: &Message<'_>) -> Result<(), ProtocolError> {
+        self.outbox.queue(message.serialized_size(), |space| message.encode_into(space))
+    }
+
+    /// Bytes that are queued and not yet written.
+    #[must_use]
+    pub fn unsent(&self) -> &[u8] {
+        self.outbox.unsent()
+    }
+
+    /// Gives the port back. What is [`unsent`](Self::unsent) is not sent any more.
+    #[must_use]
+    pub fn into_port(self) -> W {
+        self.port
+    }
+}
+
+#[cfg(feature = "embedded-io")]
+impl<W: ::embedded_io::Write> FrameSender<'_, W> {
+    /// Writes all that is queued, and has the port pass it on.
+    ///
+    /// # Errors
+    /// See [`SendError`]. What was not written stays queued.
+    pub fn flush(&mut self) -> Result<(), SendError<W::Error>> {
+        while !self.outbox.unsent().is_empty() {
+            let count = self.port.write(self.outbox.unsent()).map_err(SendError::Port)?;
+            self.outbox.sent(count)?;
+        }
+        self.port.flush().map_err(SendError::Port)
+    }
+}
+
+#[cfg(feature = "embedded-io-async")]
+impl<W: ::embedded_io_async::Write> FrameSender<'_, W> {
+    /// Writes all that is queued, and has the port pass it on.
+    ///
+    /// Cancel-safe if the port's `write` is: after a future was dropped, the next flush goes on with the first byte that
+    /// was not written.
+    ///
+    /// # Errors
+    /// See [`SendError`]. What was not written stays queued.
+    pub async fn flush_async(&mut self) -> Result<(), SendError<W::Error>> {
+        while !self.outbox.unsent().is_empty() {
+            let count = self.port.write(self.outbox.unsent()).await.map_err(SendError::Port)?;
+            self.outbox.sent(count)?;
+        }
+        self.port.flush().await.map_err(SendError::Port)
+    }
+}
+
+/// The caller's buffer: bytes written, then bytes queued (`start..end`), then free space.
+#[derive(Debug)]
+struct Outbox<'b> {
+    buffer: &'b mut [u8],
+    start: usize,
+    end: usize,
+}
+
+impl Outbox<'_> {
+    fn unsent(&self) -> &[u8] {
+        self.buffer.get(self.start..self.end).unwrap_or_default()
+    }
+
+    fn queue(
+        &mut self,
+        size: usize,
+        encode: impl FnOnce(&mut [u8]) -> Result<&[u8], ProtocolError>,
+    ) -> Result<(), ProtocolError> {
+        if size > self.buffer.len() - self.end {
+            self.compact();
+        }
+        let space = self.buffer.get_mut(self.end..).unwrap_or_default();
+        self.end += encode(space)?.len();
+        Ok(())
+    }
+
+    fn sent<E>(&mut self, count: usize) -> Result<(), SendError<E>> {
+        if count == 0 {
+            return Err(SendError::WriteZero);
+        }
+        // No port may claim more than the bytes it was given.
+        self.start = self.start.saturating_add(count).min(self.end);
+        if self.start == self.end {
+            (self.start, self.end) = (0, 0);
+        }
+        Ok(())
+    }
+
+    /// Moves what is queued to the front. A loop rather than `copy_within`, which can panic.
+    fn compact(&mut self) {
+        let unsent = self.end - self.start;
+        for to in 0..unsent {
+            if let Some(&byte) = self.buffer.get(self.start + to)
+                && let Some(place) = self.buffer.get_mut(to)
+            {
+                *place = byte;
+            }
+        }
+        (self.start, self.end) = (0, unsent);
+    }
+}
+
+/// Why what is queued could not be written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
+#[non_exhaustive]
+pub enum SendError<E> {
+    /// The port failed.
+    Port(E),
+    /// The port took no byte and did not say why, which the contract of embedded-io forbids.
+    WriteZero,
+}
+
+impl<E: fmt::Display> fmt::Display for SendError<E> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Port(error) => write!(f, "the port failed: {error}"),
+            Self::WriteZero => f.write_str("the port took no byte and did not say why"),
+        }
+    }
+}
+
+impl<E: core::error::Error + 'static> core::error::Error for SendError<E> {
+    fn source(&self) -> Option<&(dyn core::error::Error + 'static)> {
+        match self {
+            Self::Port(error) => Some(error),
+            Self::WriteZero => None,
+        }
+    }
+}

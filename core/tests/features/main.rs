@@ -1,0 +1,25 @@
+//! The optional features, each through its public door, on the frames of `vectors/vectors.json`. What is not asked for
+//! at compile time is not here.
+
+#![cfg(any(
+    feature = "alloc",
+    feature = "serde",
+    feature = "defmt",
+    feature = "embedded-io",
+    feature = "embedded-io-async",
+    feature = "tokio-codec"
+))]
+#![allow(clippy::unwrap_used)] // helpers of tests may unwrap as tests do
+
+mod corpus;
+
+#[cfg(feature = "defmt")]
+mod defmt_format;
+#[cfg(feature = "alloc")]
+mod owned;
+#[cfg(any(feature = "embedded-io", feature = "embedded-io-async"))]
+mod port;
+#[cfg(feature = "serde")]
+mod serde_shape;
+#[cfg(feature = "tokio-codec")]
+mod tokio_codec;
