@@ -32,22 +32,22 @@ impl Default for ServerConfig {
     }
 }
 
-/// The bounds on everything that peers can make grow.
+/// The bounds on everything that peers can make grow. Everywhere 0 means no bound.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Limits {
     /// Connections at a time. One more gets Error(ServerFull). Lowered to what the process's limit on file descriptors
     /// allows. Default 65,536.
     pub connections: usize,
-    /// Connections from one IP address at a time. One more gets Error(ServerFull). Default 1,024; 0 for no bound.
+    /// Connections from one IP address at a time. One more gets Error(ServerFull). Default 1,024.
     pub connections_per_address: usize,
     /// Frames that one connection may send per second, with a burst of as many. What is over is dropped and answered with
-    /// Error(RateLimited); who goes on and on is closed. Default 0: no bound.
+    /// Error(RateLimited); who goes on and on is closed. Default 0.
     pub frames_per_second: u64,
-    /// The same for bytes of frames. Default 0: no bound.
+    /// The same for bytes of frames. Default 0.
     pub bytes_per_second: u64,
     /// Bytes in all buffers of connections and rooms together. Past it those with the most queued are closed, until it is
-    /// kept again. Default 512 MiB; 0 for no bound.
+    /// kept again. Default 512 MiB.
     pub buffer_bytes: usize,
     /// Time to the first complete frame, and to a chat peer's sign-in, from the accept on. Default 10 s.
     pub sign_in_timeout: Duration,
@@ -96,15 +96,75 @@ impl Default for Limits {
 }
 
 impl Limits {
-    /// Raises what would keep the protocol from working: an outbox holds the largest answer, a room's log several
-    /// frames.
+    /// What the exchange works with: 0 means no bound, and what would keep the protocol from working is raised: an
+    /// outbox holds the largest answer, a room's log several frames.
     #[must_use]
     pub(crate) fn made_workable(mut self) -> Self {
+        for count in [
+            &mut self.connections,
+            &mut self.connections_per_address,
+            &mut self.buffer_bytes,
+            &mut self.outbox_bytes,
+            &mut self.outbox_bytes_before_sign_in,
+            &mut self.read_pause_bytes,
+            &mut self.room_log_bytes,
+            &mut self.rooms_per_connection,
+            &mut self.rooms,
+            &mut self.members_per_room,
+        ] {
+            if *count == 0 {
+                *count = usize::MAX;
+            }
+        }
+        for timeout in [&mut self.sign_in_timeout, &mut self.idle_timeout, &mut self.close_timeout] {
+            if timeout.is_zero() {
+                *timeout = Duration::MAX;
+            }
+        }
         let largest_answer = HEADER_SIZE + MAX_PAYLOAD_SIZE;
-        self.outbox_bytes = self.outbox_bytes.max(largest_answer);
+        self.outbox_bytes = self.outbox_bytes.max(2 * largest_answer);
         self.read_pause_bytes = self.read_pause_bytes.min(self.outbox_bytes - largest_answer);
         self.outbox_bytes_before_sign_in = self.outbox_bytes_before_sign_in.max(chat::MAX_FRAME_SIZE);
         self.room_log_bytes = self.room_log_bytes.max(16 * chat::MAX_FRAME_SIZE);
         self
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn zero_is_no_bound() {
+        let zero = Limits {
+            connections: 0,
+            connections_per_address: 0,
+            frames_per_second: 0,
+            bytes_per_second: 0,
+            buffer_bytes: 0,
+            sign_in_timeout: Duration::ZERO,
+            idle_timeout: Duration::ZERO,
+            close_timeout: Duration::ZERO,
+            outbox_bytes: 0,
+            outbox_bytes_before_sign_in: 0,
+            read_pause_bytes: 0,
+            room_log_bytes: 0,
+            rooms_per_connection: 0,
+            rooms: 0,
+            members_per_room: 0,
+        };
+        let workable = zero.made_workable();
+        assert_eq!(workable.connections, usize::MAX);
+        assert_eq!(workable.room_log_bytes, usize::MAX);
+        assert!(workable.read_pause_bytes > 1 << 40 && workable.idle_timeout == Duration::MAX);
+    }
+
+    #[test]
+    fn what_cannot_work_is_raised_and_the_rest_kept() {
+        let small = Limits { outbox_bytes: 1, room_log_bytes: 1, read_pause_bytes: usize::MAX, ..Limits::default() };
+        let workable = small.made_workable();
+        assert!(workable.outbox_bytes >= 65_540 && workable.room_log_bytes >= 630);
+        assert!(workable.read_pause_bytes + 65_540 <= workable.outbox_bytes);
+        assert_eq!(Limits::default().made_workable(), Limits::default());
     }
 }

@@ -53,7 +53,7 @@ impl Server {
         let listeners = config.listen.iter().map(Listener::bind).collect::<io::Result<Vec<_>>>()?;
         let metrics = Arc::new(ServerMetrics::default());
         let mut limits = config.limits;
-        if let Some(fit) = connections_that_fit().filter(|&fit| fit < limits.connections) {
+        if let Some(fit) = connections_that_fit().filter(|&fit| limits.connections == 0 || fit < limits.connections) {
             info!(connections = fit, wanted = limits.connections, "fewer connections, for want of file descriptors");
             limits.connections = fit;
         }

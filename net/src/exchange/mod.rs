@@ -197,10 +197,9 @@ impl Exchange {
 
     /// Why no more connections can be taken from this address now, if so.
     fn refusal(&self, address: IpAddr) -> Option<(CloseReason, &'static str)> {
-        let per_address = self.limits.connections_per_address;
         if self.open >= self.limits.connections {
             Some((CloseReason::ServerFull, "the server holds as many connections as it may: try again later"))
-        } else if per_address > 0 && self.addresses.open(address) >= per_address {
+        } else if self.addresses.open(address) >= self.limits.connections_per_address {
             Some((CloseReason::AddressFull, "your address has as many connections as it may: close one first"))
         } else {
             None
@@ -274,7 +273,7 @@ impl Exchange {
             self.hub.settle(&mut world!(self));
             if let Some(id) = self.outboxes.next_overflowed() {
                 self.close_slow(id, now);
-            } else if self.limits.buffer_bytes > 0 && self.pool.lent_bytes() > self.limits.buffer_bytes {
+            } else if self.pool.lent_bytes() > self.limits.buffer_bytes {
                 let Some(id) = self.largest_reader() else { break };
                 self.close(id, CloseReason::BufferBudget, &ErrorText::new(TOO_MUCH), now);
             } else {
