@@ -1,0 +1,181 @@
+//! Calls every public function of the core, with inputs that the compiler knows nothing of. Whatever can panic is then linked, and its
+//! panic with it; `.ci/no-panic` looks for that among the linked program's symbols. It is not for running.
+//!
+//! Formatting (`Debug`, `Display`) is left out: it is for hosts, and the standard library's own formatting can panic.
+
+#![no_std]
+#![no_main]
+// For the name `main` and for linking the C library; nothing unsafe is called.
+#![allow(unsafe_code)]
+
+use core::hint::black_box;
+
+use cafewire_core::chat::{self, ErrorCode, MessagePayload};
+use cafewire_core::echo::{self, Message};
+use cafewire_core::{
+    Direction, Family, Field, FieldError, Frame, FrameReader, Framing, ParseError, ProtocolError, ProtocolParser,
+};
+
+#[unsafe(no_mangle)]
+extern "C" fn main() -> i32 {
+    #[cfg(feature = "canary")]
+    canary();
+    framing();
+    connection();
+    echo_frame();
+    chat_frame();
+    serial_line::<{ chat::MAX_FRAME_SIZE }>();
+    serial_line::<8>();
+    serial_line::<0>();
+    numbers();
+    0
+}
+
+/// Bytes of unknown content and length.
+fn bytes<'a>() -> &'a [u8] {
+    black_box(&[])
+}
+
+/// A buffer of unknown length.
+fn buffer<'a>() -> &'a mut [u8] {
+    black_box(&mut [])
+}
+
+/// A text of unknown content and length.
+fn text<'a>() -> &'a str {
+    black_box("")
+}
+
+/// Like `black_box`, for what the program is done with.
+fn use_up<T>(value: T) {
+    black_box(value);
+}
+
+#[cfg(feature = "canary")]
+fn canary() {
+    use_up(black_box(Some(1)).unwrap());
+}
+
+fn framing() {
+    let framing = black_box(Framing::of(bytes()));
+    use_up(framing.consumed());
+    use_up(black_box(framing) == black_box(framing));
+    if let Framing::Corrupt { error } = black_box(framing) {
+        errors(error);
+    }
+}
+
+fn connection() {
+    let mut reader = black_box(FrameReader::new(black_box(Direction::ToServer)));
+    use_up(reader.next_frame(bytes()));
+    let mut reader = black_box(reader);
+    use_up(reader.next_frame(bytes()));
+    use_up((reader.family(), reader.stream_offset()));
+}
+
+fn errors(error: ParseError) {
+    let reader = black_box(FrameReader::new(black_box(Direction::Either)));
+    use_up(reader.stream_offset_of(&error));
+    use_up((error.offset(), error.code()));
+    use_up(error == black_box(error));
+    use_up(black_box(FieldError::ControlCharacter { field: Field::Username, position: 0 }).field());
+    use_up(ProtocolError::from(black_box(FieldError::ControlCharacter { field: Field::Username, position: 0 })));
+}
+
+fn echo_frame() {
+    use_up(echo::ZeroCopyMessage::parse_from_bytes(bytes()));
+    let view = black_box(echo::ZeroCopyMessage { message_type: echo::MessageType::Ping, payload: bytes() });
+    use_up(view.message());
+    use_up(view.serialized_size());
+    use_up(view.header());
+    use_up(view.encode_into(buffer()));
+
+    let message = black_box(Message::Ping(bytes()));
+    use_up(message.frame());
+    use_up(message.serialized_size());
+    use_up(message.encode_into(buffer()));
+    use_up(message == black_box(message));
+    use_up((Message::ping(), Message::pong(), Message::echo(bytes()), Message::data(bytes()), Message::error(text())));
+}
+
+fn chat_frame() {
+    use_up(chat::ZeroCopyMessage::parse_from_bytes(bytes()));
+    let message_type = black_box(chat::MessageType::Connect);
+    let view = black_box(chat::ZeroCopyMessage { version: black_box(1), message_type, payload: bytes() });
+    use_up(view.parse_payload());
+    use_up(view.serialized_size());
+    use_up(view.encode_into(buffer()));
+
+    // Opaque: it may be of any type, with any fields.
+    let message = black_box(MessagePayload::MessageBroadcast {
+        user_id: black_box(0),
+        timestamp: black_box(0),
+        username: text(),
+        room: text(),
+        content: text(),
+    });
+    use_up(message.message_type());
+    use_up(message.validate());
+    use_up(message.serialized_size());
+    use_up(message.encode_into(buffer()));
+    use_up(message == black_box(message));
+    every_type_by_itself();
+}
+
+/// The same once more with the type known, as in a device that sends only some.
+fn every_type_by_itself() {
+    let (user_id, timestamp) = (black_box(0), black_box(0));
+    use_up(MessagePayload::Connect { username: text() }.encode_into(buffer()));
+    use_up(MessagePayload::Disconnect.encode_into(buffer()));
+    use_up(MessagePayload::SendMessage { room: text(), content: text() }.encode_into(buffer()));
+    use_up(MessagePayload::JoinRoom { room: text() }.encode_into(buffer()));
+    use_up(MessagePayload::LeaveRoom { room: text() }.encode_into(buffer()));
+    use_up(MessagePayload::ConnectAck { user_id, server_info: text() }.encode_into(buffer()));
+    let (username, room, content) = (text(), text(), text());
+    use_up(MessagePayload::MessageBroadcast { user_id, timestamp, username, room, content }.encode_into(buffer()));
+    use_up(MessagePayload::UserJoined { user_id, username: text(), room: text() }.encode_into(buffer()));
+    use_up(MessagePayload::UserLeft { user_id, username: text(), room: text() }.encode_into(buffer()));
+    let code = ErrorCode::from_wire(black_box(0));
+    use_up(MessagePayload::Error { code, message: text() }.encode_into(buffer()));
+}
+
+fn serial_line<const N: usize>() {
+    let mut parser = black_box(ProtocolParser::<N>::for_family(black_box(Family::Echo), black_box(Direction::Either)));
+    use_up(parser.feed(bytes()));
+    let mut parser = black_box(parser);
+    match parser.try_parse() {
+        Ok(Some(Frame::Echo(view))) => use_up(view),
+        Ok(Some(Frame::Chat(view))) => use_up(view),
+        Ok(None) => {}
+        Err(error) => errors(error),
+    }
+    let mut parser = black_box(parser);
+    parser.give_up();
+    use_up((parser.skipped_bytes(), parser.losses(), parser.pending_bytes()));
+    parser.reset();
+    use_up(parser.clone());
+    use_up(ProtocolParser::<N>::new());
+    use_up(ProtocolParser::<N>::default());
+}
+
+fn numbers() {
+    use_up(Family::of_first_byte(black_box(0)));
+    use_up(echo::MessageType::from_wire(black_box(0)).map(echo::MessageType::name));
+    use_up(chat::MessageType::from_wire(black_box(0)));
+    let message_type = black_box(chat::MessageType::Connect);
+    use_up(message_type.travels(black_box(Direction::Either)));
+    use_up((message_type.length_range(), message_type.name()));
+    let code = black_box(ErrorCode::from_wire(black_box(0)));
+    use_up((code.to_wire(), code.name(), code.closes()));
+    use_up(black_box(Field::Username).length_range());
+}
+
+// On a host, the C library that the C runtime needs.
+#[cfg(not(target_os = "none"))]
+#[link(name = "c")]
+unsafe extern "C" {}
+
+#[panic_handler]
+fn panic(_: &core::panic::PanicInfo<'_>) -> ! {
+    loop {}
+}
