@@ -147,6 +147,9 @@ impl Encoder<Frame<'_>> for FrameCodec {
 /// A message whose fields break a rule is an error, and `Framed` ends the stream at it. Whoever wants to answer and go
 /// on, as the specification has a server do, reads with [`FrameCodec`] and calls
 /// [`parse_payload`](chat::ZeroCopyMessage::parse_payload).
+///
+/// As several types can be sent, `flush` and `close` of a `Framed` want one named, and any will do:
+/// `SinkExt::<OwnedMessage>::flush(&mut framed)`.
 #[derive(Clone, Debug)]
 pub struct MessageCodec {
     frames: FrameCodec,
