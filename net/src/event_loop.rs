@@ -212,8 +212,8 @@ impl EventLoop {
                 warn!(%error, "a listener could not be deregistered");
             }
         }
-        let timeout_ms = u64::try_from(self.drain_timeout.as_millis()).unwrap_or(u64::MAX / 4);
-        self.drain_until_ms = Some(now.monotonic_ms + timeout_ms);
+        let timeout_ms = u64::try_from(self.drain_timeout.as_millis()).unwrap_or(u64::MAX);
+        self.drain_until_ms = Some(now.monotonic_ms.saturating_add(timeout_ms));
         self.exchange.shut_down(self.drain_timeout, now);
         false
     }

@@ -283,18 +283,12 @@ impl Hub {
         }
     }
 
-    /// Drops the oldest quarter of a room's log, so that this is rare. Members that still need it are slow consumers: all
-    /// that is queued for them is given up. Somebody who left the room and still reads is found out when flushed.
+    /// Drops the oldest quarter of a room's log, so that this is rare. Whoever still needs it is a slow consumer: all that is
+    /// queued for it is given up.
     fn drop_oldest(&mut self, room_id: RoomId, world: &mut Surroundings<'_>) {
         let Some(room) = self.rooms.get(room_id) else { return };
         let position = room.log.base() + (room.log.len() / 4) as u64;
-        let laggards: Vec<ConnectionId> = room
-            .members
-            .iter()
-            .copied()
-            .filter(|&member| world.outboxes.reads_before(member, room_id, position))
-            .collect();
-        for laggard in laggards {
+        for laggard in world.outboxes.readers_before(room_id, position) {
             self.give_up(laggard, world);
             world.outboxes.note_left_behind(laggard);
         }

@@ -68,7 +68,9 @@ impl Exchange {
             let Some(peer) = self.peers.get(id) else { continue };
             let deadline_ms = self.deadline_ms(id, peer, now);
             if deadline_ms > now.monotonic_ms {
-                self.timers.set(deadline_ms, id);
+                // Once signed in, the connection has the idle time, which may be the shorter one: look again by then.
+                let idle_ms = now.monotonic_ms + millis(self.limits.idle_timeout);
+                self.timers.set(deadline_ms.min(idle_ms), id);
                 continue;
             }
             match peer.stage {
@@ -128,9 +130,12 @@ impl Exchange {
         self.limits.close_timeout = close_timeout;
     }
 
-    /// The next connection whose socket is to be dropped. Its id names nothing any more.
+    /// The next connection whose socket is to be dropped. Its id names nothing any more. `None` ends the turn.
     pub fn next_gone(&mut self) -> Option<ConnectionId> {
-        let id = self.gone.pop()?;
+        let Some(id) = self.gone.pop() else {
+            self.metrics.buffer_bytes.set(self.pool.lent_bytes());
+            return None;
+        };
         if let Some(mut peer) = self.peers.remove(id) {
             peer.session.release(&mut self.pool);
         }
@@ -140,7 +145,6 @@ impl Exchange {
         for room in released {
             hub.release_reader(room, &mut self.pool, metrics);
         }
-        metrics.buffer_bytes.set(self.pool.lent_bytes());
         Some(id)
     }
 

@@ -274,19 +274,13 @@ impl Exchange {
             if let Some(id) = self.outboxes.next_overflowed() {
                 self.close_slow(id, now);
             } else if self.pool.lent_bytes() > self.limits.buffer_bytes {
-                let Some(id) = self.largest_reader() else { break };
+                let Some(id) = self.outboxes.largest_leftover() else { break };
                 self.close(id, CloseReason::BufferBudget, &ErrorText::new(TOO_MUCH), now);
             } else {
                 break;
             }
         }
-        self.metrics.buffer_bytes.set(self.pool.lent_bytes());
-    }
-
-    /// The open connection with the most queued, if any has something queued. Looks at all of them: this is for need.
-    fn largest_reader(&self) -> Option<ConnectionId> {
-        let open = self.peers.iter().filter(|(_, peer)| peer.stage == Stage::Open);
-        open.map(|(id, _)| (self.outboxes.queued_bytes(id), id)).max().filter(|&(bytes, _)| bytes > 0).map(|(_, id)| id)
+        self.outboxes.end_turn();
     }
 
     /// The next connection that has something to write, or has come to its end. Each comes once per turn.
@@ -377,8 +371,9 @@ impl Exchange {
     }
 }
 
+/// A duration that can be added to any time without overflow: endless is some hundred million years.
 fn millis(duration: Duration) -> u64 {
-    u64::try_from(duration.as_millis()).unwrap_or(u64::MAX / 4)
+    u64::try_from(duration.as_millis()).unwrap_or(u64::MAX).min(u64::MAX / 4)
 }
 
 impl fmt::Debug for Exchange {

@@ -48,6 +48,8 @@ struct Outbox {
     spans: VecDeque<Span>,
     own: RingBuffer,
     queued_bytes: usize,
+    /// The turn in which it was taken from the pool: it has not been empty since.
+    since_turn: u64,
     /// Bytes still to go of the frame that a short write cut; `None` where that cannot be told any more.
     frame_left: Option<usize>,
 }
@@ -72,6 +74,7 @@ pub(super) struct Outboxes {
     spare: Vec<Box<Outbox>>,
     dirty: Vec<ConnectionId>,
     overflowed: Vec<ConnectionId>,
+    turn: u64,
 }
 
 impl Outboxes {
@@ -135,7 +138,9 @@ impl Outboxes {
         }
         if entry.outbox.is_none() {
             let fresh = || Box::new(Outbox { frame_left: Some(0), ..Outbox::default() });
-            entry.outbox = Some(self.spare.pop().unwrap_or_else(fresh));
+            let mut outbox = self.spare.pop().unwrap_or_else(fresh);
+            outbox.since_turn = self.turn;
+            entry.outbox = Some(outbox);
         }
         entry.outbox.as_deref_mut()
     }
@@ -232,15 +237,27 @@ impl Outboxes {
         self.entries.get(id).map_or(Some(0), |entry| entry.outbox.as_ref().map_or(Some(0), |outbox| outbox.frame_left))
     }
 
-    /// Whether anything of a room's log before this position is still queued for the connection.
-    pub(super) fn reads_before(&self, id: ConnectionId, room: RoomId, position: u64) -> bool {
-        let outbox = self.entries.get(id).and_then(|entry| entry.outbox.as_deref());
-        outbox.is_some_and(|outbox| {
-            outbox.spans.iter().any(|span| match *span {
-                Span::Room { room: same, start, .. } => same == room && start < position,
-                Span::Own { .. } => false,
-            })
-        })
+    /// Between the work and the flush: what is queued from now on belongs to the next turn.
+    pub(super) const fn end_turn(&mut self) {
+        self.turn += 1;
+    }
+
+    /// The connection with the most queued among those that an earlier turn's flush did not rid of everything.
+    pub(super) fn largest_leftover(&self) -> Option<ConnectionId> {
+        let busy = self.entries.iter().filter(|(_, entry)| !entry.sealed);
+        busy.filter_map(|(id, entry)| Some((id, entry.outbox.as_deref()?)))
+            .filter(|(_, outbox)| outbox.since_turn < self.turn)
+            .max_by_key(|(_, outbox)| outbox.queued_bytes)
+            .map(|(id, _)| id)
+    }
+
+    /// The connections for which something of a room's log before this position is still queued, those that have left
+    /// the room included. Looks at every connection: this is for the rare moment when a log must drop bytes.
+    pub(super) fn readers_before(&self, room: RoomId, position: u64) -> Vec<ConnectionId> {
+        let is_behind =
+            |span: &Span| matches!(*span, Span::Room { room: same, start, .. } if same == room && start < position);
+        let busy = self.entries.iter().filter_map(|(id, entry)| Some((id, entry.outbox.as_deref()?)));
+        busy.filter(|(_, outbox)| outbox.spans.iter().any(is_behind)).map(|(id, _)| id).collect()
     }
 
     /// Gives up everything queued but the rest of a frame that is half sent, which is kept as own bytes, so that an Error

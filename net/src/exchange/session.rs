@@ -5,7 +5,7 @@
 
 use std::ops::ControlFlow;
 
-use cafewire_core::{Direction, Family, Frame, FrameReader, Framing, ParseError};
+use cafewire_core::{Direction, Family, Frame, FrameReader, Framing, ParseError, chat, echo};
 
 use crate::buffers::{BufferPool, RingBuffer};
 
@@ -64,7 +64,7 @@ impl Session {
                 return Received::All;
             }
             match self.reader.next_frame(self.partial.front()) {
-                Framing::NeedMore { at_least } => self.missing = at_least,
+                Framing::NeedMore { at_least } => self.missing = self.ask_again_after(at_least),
                 Framing::Corrupt { error } => return self.corrupt(error),
                 Framing::Frame { frame, consumed } => {
                     debug_assert_eq!(consumed, self.partial.len(), "asked for more than the frame");
@@ -86,12 +86,21 @@ impl Session {
                 }
                 Framing::NeedMore { at_least } => {
                     self.partial.extend(input, pool);
-                    self.missing = at_least;
+                    self.missing = self.ask_again_after(at_least);
                     return Received::All;
                 }
                 Framing::Corrupt { error } => return self.corrupt(error),
             }
         }
+    }
+
+    /// Within the header every byte is judged as it comes, so that a wrong one is answered at once; a body is waited for.
+    fn ask_again_after(&self, at_least: usize) -> usize {
+        let header_size = match self.family() {
+            Some(Family::Echo) => echo::HEADER_SIZE,
+            _ => chat::HEADER_SIZE,
+        };
+        if self.partial.len() < header_size { 1 } else { at_least }
     }
 
     const fn corrupt(&self, error: ParseError) -> Received {
@@ -159,6 +168,20 @@ mod tests {
             ControlFlow::Break(())
         });
         assert_eq!((received, seen), (Received::Stopped, 1));
+    }
+
+    #[test]
+    fn a_wrong_header_byte_is_told_at_once() {
+        for bytes in [&[0xCA, 0x00][..], &[0xCA, 0xFE, 0x09], &[0x01, 0x77], &[0x01, 0x81]] {
+            let mut pool = BufferPool::default();
+            let mut session = Session::new(RingBuffer::default());
+            let (last, before) = bytes.split_last().unwrap();
+            for &byte in before {
+                assert_eq!(session.receive(&[byte], &mut pool, |_, _| ControlFlow::Continue(())), Received::All);
+            }
+            let received = session.receive(&[*last], &mut pool, |_, _| ControlFlow::Continue(()));
+            assert!(matches!(received, Received::Corrupt { .. }), "{bytes:x?}: {received:?}");
+        }
     }
 
     #[test]

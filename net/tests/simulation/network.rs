@@ -44,7 +44,7 @@ impl Network {
             limits.frames_per_second = 50;
         }
         if seed % 7 == 3 {
-            limits.buffer_bytes = 192 << 10;
+            limits.buffer_bytes = 128 << 10;
         }
         Self {
             random: Random::new(seed),
