@@ -2,7 +2,11 @@
 
 use cafewire_core::port::{FrameReceiver, FrameSender, ReceiveError, SendError};
 use cafewire_core::{Direction, Frame, Message, MessagePayload, ParseError, ProtocolError};
-use embedded_io::ErrorKind;
+#[cfg(feature = "embedded-io")]
+use embedded_io as io;
+#[cfg(not(feature = "embedded-io"))]
+use embedded_io_async as io;
+use io::ErrorKind;
 
 use crate::corpus::{bytes_of, good_of};
 
@@ -41,7 +45,7 @@ impl Port {
     }
 }
 
-impl embedded_io::ErrorType for Port {
+impl io::ErrorType for Port {
     type Error = ErrorKind;
 }
 
