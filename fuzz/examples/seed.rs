@@ -1,5 +1,5 @@
-//! Writes the seed corpus of target `parse` from the test vectors: one file per vector, an options byte before its
-//! bytes. With `--check` it writes nothing and fails if the files are not what would be written.
+//! Writes the seed corpora of all targets from the test vectors: one file per vector and target, in the format that the
+//! target reads. With `--check` it writes nothing and fails if the files are not what would be written.
 //!
 //! ```sh
 //! cargo run --manifest-path fuzz/Cargo.toml --example seed
@@ -11,45 +11,199 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::{env, fs};
 
+use cafewire_core::{MessagePayload, MessageType, chat, echo};
+use serde_json::Value;
+
 /// libFuzzer lets inputs grow as long as the longest seed, and long ones slow it down. Every rule fits below this.
 const MAX_SEED_SIZE_BYTES: usize = 4096;
 
+/// A target's seed from a vector, if it has one.
+type SeedOf = fn(&Vector) -> Option<Vec<u8>>;
+
+const TARGETS: [(&str, SeedOf); 5] = [
+    ("parse", |vector| Some(parse_seed(vector))),
+    ("stream", stream_seed),
+    ("roundtrip", roundtrip_seed),
+    ("resync", resync_seed),
+    ("session", session_seed),
+];
+
+/// What happens between well-behaved peers, for target `session`: no vector says.
+const CONVERSATIONS: [(&str, &[u8]); 4] = [
+    // Two sign in, both join, one speaks, both hear it in pieces, both leave.
+    (
+        "two-in-a-room",
+        b"\x01\x00\x03\x00\x13\x01\x04\x00\x14\x00\x16\x08\x0A\x07\x0A\x40\x1A\xFF\x15\x00\x08\x00\x0A\xFF\x0B",
+    ),
+    // One never takes a byte, the other fills the room's log.
+    (
+        "slow-reader",
+        b"\x01\x00\x03\x00\x13\x01\x04\x00\x14\x00\x17\xFC\x17\xFC\x17\xFC\x1A\xFF\x1A\xFF\x17\xFC\x0A\x41\x0D\xFF",
+    ),
+    // Echo frames until the server reads no more, then the answers, then silence for too long.
+    ("echo-and-silence", b"\x01\x09\xFF\x09\xFF\x09\xFF\x0A\x0F\x0A\xFF\x0D\xFF\x0D\xFF\x0D\xFF\x0F"),
+    // The server goes down while something is queued.
+    ("going-down", b"\x03\x00\x03\x00\x13\x01\x04\x00\x14\x00\x16\x20\x0E\x5D\x0A\xFF\x1B\x0D\x0B\x0F"),
+];
+
+struct Vector {
+    name: String,
+    /// The bytes of the connection before `bytes`.
+    before: Vec<u8>,
+    bytes: Vec<u8>,
+    direction: Option<String>,
+    stage: Option<String>,
+}
+
+impl Vector {
+    /// Rather than about what is inside a good frame.
+    fn is_about_framing(&self) -> bool {
+        self.stage.as_deref() != Some("payload")
+    }
+
+    /// A frame that says nothing but that servers send it; one such among the seeds would do.
+    fn is_from_server(&self) -> bool {
+        matches!(self.bytes[..], [0x01, 0x80..=0xFF, ..])
+    }
+}
+
 fn main() -> Result<ExitCode, Box<dyn Error>> {
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
-    let corpus = root.join("corpus/parse");
-    let wanted = seeds(&root.join("../core/vectors/vectors.json"))?;
-    let found = committed(&corpus)?;
-    if env::args().any(|argument| argument == "--check") {
-        if found == wanted {
-            return Ok(ExitCode::SUCCESS);
+    let vectors = vectors(&root.join("../core/vectors/vectors.json"))?;
+    let check = env::args().any(|argument| argument == "--check");
+    let mut all_well = true;
+    for (target, seed_of) in TARGETS {
+        let mut wanted = BTreeMap::new();
+        for vector in &vectors {
+            if let Some(seed) = seed_of(vector).filter(|seed| seed.len() <= MAX_SEED_SIZE_BYTES) {
+                wanted.insert(PathBuf::from(format!("seed-{}", vector.name)), seed);
+            }
         }
-        eprintln!("{} does not hold the test vectors of today: run this example without --check", corpus.display());
-        return Ok(ExitCode::FAILURE);
+        if target == "session" {
+            let seeds = CONVERSATIONS.map(|(name, steps)| (format!("seed-{name}").into(), steps.to_vec()));
+            wanted.extend(seeds);
+        }
+        all_well &= put(&root.join("corpus").join(target), &wanted, check)?;
+    }
+    Ok(if all_well { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
+
+/// Makes the corpus hold these seeds, or says whether it does.
+fn put(corpus: &Path, wanted: &BTreeMap<PathBuf, Vec<u8>>, check: bool) -> Result<bool, Box<dyn Error>> {
+    let found = committed(corpus)?;
+    if check {
+        if found != *wanted {
+            eprintln!("{} is not made from the test vectors of today: run this without --check", corpus.display());
+        }
+        return Ok(found == *wanted);
     }
     for stale in found.keys().filter(|&path| !wanted.contains_key(path)) {
         fs::remove_file(corpus.join(stale))?;
     }
-    for (path, bytes) in &wanted {
+    for (path, bytes) in wanted {
         fs::write(corpus.join(path), bytes)?;
     }
     println!("{}: {} seeds", corpus.display(), wanted.len());
-    Ok(ExitCode::SUCCESS)
+    Ok(true)
 }
 
-fn seeds(vectors: &Path) -> Result<BTreeMap<PathBuf, Vec<u8>>, Box<dyn Error>> {
-    let text = fs::read_to_string(vectors).map_err(|error| format!("{}: {error}", vectors.display()))?;
-    let vectors: serde_json::Value = serde_json::from_str(&text)?;
-    let mut seeds = BTreeMap::new();
-    for vector in vectors.as_array().ok_or("the vectors are no array")? {
-        let field = |key: &str| vector[key].as_str().ok_or(format!("a vector without {key}: {vector}"));
-        let mut seed = vec![options(vector["direction"].as_str())];
-        append_hex(&mut seed, vector["before"].as_str().unwrap_or_default()).ok_or(format!("bad hex: {vector}"))?;
-        append_hex(&mut seed, field("hex")?).ok_or(format!("bad hex: {vector}"))?;
-        if seed.len() <= MAX_SEED_SIZE_BYTES {
-            seeds.insert(format!("seed-{}", field("name")?).into(), seed);
-        }
+fn vectors(path: &Path) -> Result<Vec<Vector>, Box<dyn Error>> {
+    let text = fs::read_to_string(path).map_err(|error| format!("{}: {error}", path.display()))?;
+    let vectors: Value = serde_json::from_str(&text)?;
+    let read = |vector: &Value| {
+        let field = |key: &str| vector[key].as_str();
+        let mut read = Vector {
+            name: field("name").ok_or(format!("a vector without a name: {vector}"))?.to_owned(),
+            before: Vec::new(),
+            bytes: Vec::new(),
+            direction: field("direction").map(str::to_owned),
+            stage: field("stage").map(str::to_owned),
+        };
+        append_hex(&mut read.before, field("before").unwrap_or_default()).ok_or(format!("bad hex: {vector}"))?;
+        let hex = field("hex").ok_or(format!("a vector without hex: {vector}"))?;
+        append_hex(&mut read.bytes, hex).ok_or(format!("bad hex: {vector}"))?;
+        Ok(read)
+    };
+    vectors.as_array().ok_or("the vectors are no array")?.iter().map(read).collect()
+}
+
+/// See `input.rs`.
+fn parse_seed(vector: &Vector) -> Vec<u8> {
+    [&[options(vector.direction.as_deref())], &vector.before[..], &vector.bytes].concat()
+}
+
+/// See `stream.rs`: the buffer that holds any chat frame, both families, chunks of 1 and 9 bytes.
+fn stream_seed(vector: &Vector) -> Option<Vec<u8>> {
+    vector.is_about_framing().then(|| [&[6, 2, 0, 8], &parse_seed(vector)[..]].concat())
+}
+
+/// See `resync.rs`: the vector as noise, a Disconnect, the vector inside an Echo frame.
+fn resync_seed(vector: &Vector) -> Option<Vec<u8>> {
+    if !vector.is_about_framing() {
+        return None;
     }
-    Ok(seeds)
+    let mut seed = vec![6, 1, 6];
+    let stream = [&vector.before[..], &vector.bytes].concat();
+    seed.extend(in_pieces(&stream, 6));
+    seed.extend([1 << 3, 0]);
+    seed.extend(in_pieces(&stream, 2 << 3 | 1).into_iter().take(257));
+    Some(seed)
+}
+
+/// See `session.rs`: what a client may send is sent as it is, by a peer that takes every answer, and then no more.
+fn session_seed(vector: &Vector) -> Option<Vec<u8>> {
+    if vector.direction.as_deref() == Some("to-client") || vector.is_from_server() {
+        return None;
+    }
+    let mut seed = vec![0];
+    seed.extend(in_pieces(&[&vector.before[..], &vector.bytes].concat(), 1));
+    seed.push(11);
+    Some(seed)
+}
+
+/// `head`, how many bytes there are, and those, as often as it takes.
+fn in_pieces(bytes: &[u8], head: u8) -> Vec<u8> {
+    bytes.chunks(255).flat_map(|piece| [&[head, piece.len() as u8], piece].concat()).collect()
+}
+
+/// See `roundtrip.rs`: a good vector's message.
+fn roundtrip_seed(vector: &Vector) -> Option<Vec<u8>> {
+    let mut seed = vec![7, 0];
+    if let Ok(view) = echo::ZeroCopyMessage::parse_from_bytes(&vector.bytes) {
+        let index = echo::MessageType::ALL.iter().position(|&known| known == view.message_type)?;
+        seed.push((index as u8) << 2 | 3);
+        append_sized(&mut seed, view.payload);
+        return Some(seed);
+    }
+    let view = chat::ZeroCopyMessage::parse_from_bytes(&vector.bytes).ok()?;
+    let (mut numbers, mut texts) = ((0, 0, 0), ["", "", ""]);
+    match view.parse_payload().ok()? {
+        MessagePayload::Connect { username } => texts[0] = username,
+        MessagePayload::SendMessage { room, content } => texts = [room, "", content],
+        MessagePayload::JoinRoom { room } | MessagePayload::LeaveRoom { room } => texts[0] = room,
+        MessagePayload::ConnectAck { user_id, server_info } => (numbers.0, texts[2]) = (user_id, server_info),
+        MessagePayload::MessageBroadcast { user_id, timestamp, username, room, content } => {
+            (numbers, texts) = ((user_id, timestamp, 0), [username, room, content]);
+        }
+        MessagePayload::UserJoined { user_id, username, room }
+        | MessagePayload::UserLeft { user_id, username, room } => {
+            (numbers.0, texts) = (user_id, [username, room, ""]);
+        }
+        MessagePayload::Error { code, message } => (numbers.2, texts[2]) = (code.to_wire(), message),
+        _ => {}
+    }
+    let index = MessageType::ALL.iter().position(|&known| known == view.message_type)?;
+    seed.push((index as u8) << 2);
+    seed.extend(numbers.0.to_le_bytes());
+    seed.extend(u64::to_le_bytes(numbers.1));
+    seed.extend(u16::to_le_bytes(numbers.2));
+    texts.iter().for_each(|text| append_sized(&mut seed, text.as_bytes()));
+    Some(seed)
+}
+
+fn append_sized(seed: &mut Vec<u8>, bytes: &[u8]) {
+    seed.extend((bytes.len() as u16).to_le_bytes());
+    seed.extend(bytes);
 }
 
 /// The options byte (see `input.rs`) that leaves the bytes as they are, and reads them the vector's way.

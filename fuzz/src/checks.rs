@@ -7,7 +7,7 @@ use crate::reference::{self, Direction, Family, Outcome};
 use crate::translate;
 
 /// What an encoder's buffer holds before: bytes that it did not write show.
-const UNTOUCHED: u8 = 0xA5;
+pub(crate) const UNTOUCHED: u8 = 0xA5;
 
 /// Frame by frame, whatever the family of the frame before: same frames, same faults, and all of the input accounted
 /// for.
@@ -49,11 +49,12 @@ pub(crate) fn connections_agree(stream: &[u8], direction: Direction) {
     }
 }
 
-/// The same stream in chunks gives what it gives in one piece, and no `NeedMore` promises too much.
-pub(crate) fn chunks_change_nothing(stream: &[u8], direction: Direction, chunk_size_bytes: usize) {
+/// The same stream in chunks, of these sizes again and again, gives what it gives in one piece, and no `NeedMore` promises too much.
+pub(crate) fn chunks_change_nothing(stream: &[u8], direction: Direction, chunk_sizes_bytes: &[usize]) {
     let new_reader = || FrameReader::new(translate::direction(direction));
     let mut whole = new_reader();
     let mut chunked = new_reader();
+    let mut chunk_sizes = chunk_sizes_bytes.iter().cycle();
     let mut start = 0;
     let mut end = 0;
     loop {
@@ -67,7 +68,8 @@ pub(crate) fn chunks_change_nothing(stream: &[u8], direction: Direction, chunk_s
                     if end == stream.len() {
                         break Framing::NeedMore { at_least };
                     }
-                    end = stream.len().min(end + chunk_size_bytes);
+                    let size = chunk_sizes.next().expect("at least one chunk size");
+                    end = stream.len().min(end + size);
                 }
                 Framing::Frame { frame, consumed } => {
                     assert!(start + consumed >= wanted, "NeedMore asked for more than the frame took");
@@ -140,7 +142,7 @@ fn encodes_to(bytes: &[u8], frame: Frame<'_>) {
     }
 }
 
-fn writes_exactly(bytes: &[u8], encode: impl for<'b> Fn(&'b mut [u8]) -> Result<&'b [u8], ProtocolError>) {
+pub(crate) fn writes_exactly(bytes: &[u8], encode: impl for<'b> Fn(&'b mut [u8]) -> Result<&'b [u8], ProtocolError>) {
     let (needed, spare) = (bytes.len(), 3);
     let mut buffer = vec![UNTOUCHED; needed + spare];
     assert_eq!(encode(&mut buffer), Ok(bytes));

@@ -16,19 +16,19 @@ const FIX_CHECKSUMS: u8 = 0x01;
 const FIX_LENGTHS: u8 = 0x02;
 
 /// What one run of the target looks at.
-pub struct Input {
+pub(crate) struct Input {
     /// The bytes of the connection.
-    pub stream: Vec<u8>,
+    pub(crate) stream: Vec<u8>,
     /// Which way they travel.
-    pub direction: Direction,
+    pub(crate) direction: Direction,
     /// How many of them come at a time, 1 to 226.
-    pub chunk_size_bytes: usize,
+    pub(crate) chunk_size_bytes: usize,
 }
 
 impl Input {
     /// Reads the options and prepares the stream. `None` if there is not even an options byte.
     #[must_use]
-    pub fn new(data: &[u8]) -> Option<Self> {
+    pub(crate) fn new(data: &[u8]) -> Option<Self> {
         let (&options, stream) = data.split_first()?;
         let mut stream = stream.to_vec();
         if options & FIX_CHECKSUMS != 0 {
@@ -42,6 +42,11 @@ impl Input {
         let n = usize::from(options >> 4);
         Some(Self { stream, direction, chunk_size_bytes: 1 + n * n })
     }
+}
+
+/// Gives each whole chat frame of a stream the checksum that it should have.
+pub(crate) fn fix_checksums(stream: &mut [u8]) {
+    fix(stream, false);
 }
 
 /// Walks over frames by their lengths alone, and gives each whole chat frame the checksum that it should have.

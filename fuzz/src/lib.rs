@@ -1,21 +1,58 @@
-//! What the fuzz targets share. [`check`] is the whole of target `parse`; it panics when cafewire-core and the
-//! reference parser disagree, or when a promise of the core's documentation does not hold.
-
-pub mod input;
-pub mod reference;
+//! What the fuzz targets do: one function for each, which takes the fuzzer's bytes and panics when cafewire does not do
+//! what it should. That is the finding. Bytes that make no input are passed over.
 
 mod checks;
+mod input;
+mod line;
+pub mod reference;
+mod resync;
+mod roundtrip;
+mod session;
+mod stream;
 mod translate;
 
 use input::Input;
 
-/// Runs every check on one input.
+/// Any bytes as the frames of a connection, held against the reference parser.
 ///
 /// # Panics
-/// When a check fails. That is the finding.
-pub fn check(data: &[u8]) {
+/// When a check fails.
+pub fn parse(data: &[u8]) {
     let Some(input) = Input::new(data) else { return };
     checks::frames_agree(&input.stream);
     checks::connections_agree(&input.stream, input.direction);
-    checks::chunks_change_nothing(&input.stream, input.direction, input.chunk_size_bytes);
+    checks::chunks_change_nothing(&input.stream, input.direction, &[input.chunk_size_bytes]);
+}
+
+/// Any bytes in chunks of any sizes, through `FrameReader` and through `ProtocolParser` with buffers of several sizes:
+/// what comes out is what one look at all of them gives.
+///
+/// # Panics
+/// When a check fails.
+pub fn stream(data: &[u8]) {
+    let _ = stream::check(data);
+}
+
+/// Any message of either family into bytes, held against the reference encoder, and back.
+///
+/// # Panics
+/// When a check fails.
+pub fn roundtrip(data: &[u8]) {
+    let _ = roundtrip::check(data);
+}
+
+/// Good frames in noise, and inside each other, through `ProtocolParser`: none is lost, none is made up.
+///
+/// # Panics
+/// When a check fails.
+pub fn resync(data: &[u8]) {
+    let _ = resync::check(data);
+}
+
+/// Connections with any bytes in any order, into the server without its sockets and its clock.
+///
+/// # Panics
+/// When a check fails.
+pub fn session(data: &[u8]) {
+    let _ = session::check(data);
 }

@@ -1,6 +1,9 @@
 //! The protocol once more, as plainly as it can be said: a table of bodies, a loop over it, vectors and strings.
 //! Written from the specification, shares nothing with cafewire-core, and may use nothing of it.
 
+pub mod encoder;
+pub mod line;
+
 /// Which way the frames of a stream travel.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Direction {
@@ -39,6 +42,17 @@ pub struct Frame {
     pub body: Vec<u8>,
     /// The fields of the body, in their order, or the first thing that is wrong with them.
     pub fields: Result<Vec<Value>, Fault>,
+}
+
+impl Frame {
+    /// Bytes that the whole frame takes.
+    #[must_use]
+    pub fn size_bytes(&self) -> usize {
+        match self.family {
+            Family::Echo => 5 + self.body.len(),
+            Family::Chat => 4 + self.body.len() + 4,
+        }
+    }
 }
 
 /// A protocol family.
@@ -318,7 +332,7 @@ fn utf8(bytes: &[u8], field: &'static str, at: usize) -> Result<String, Fault> {
 /// U+0000..=U+001F and U+007F..=U+009F. The canary forgets the upper ones, as an ASCII-minded parser would.
 fn is_control(character: char) -> bool {
     let code = character as u32;
-    code < 0x20 || code == 0x7F || (!cfg!(feature = "canary") && (0x80..=0x9F).contains(&code))
+    code < 0x20 || code == 0x7F || (!cfg!(feature = "canary-parse") && (0x80..=0x9F).contains(&code))
 }
 
 fn corrupt(offset: usize, rule: Rule) -> Outcome {

@@ -22,7 +22,7 @@ pub(crate) fn outcome(framing: Framing<'_>) -> Outcome {
     }
 }
 
-fn frame(frame: Frame<'_>) -> reference::Frame {
+pub(crate) fn frame(frame: Frame<'_>) -> reference::Frame {
     match frame {
         Frame::Echo(view) => reference::Frame {
             family: Family::Echo,
@@ -39,7 +39,7 @@ fn frame(frame: Frame<'_>) -> reference::Frame {
     }
 }
 
-fn values(payload: MessagePayload<'_>) -> Vec<Value> {
+pub(crate) fn values(payload: MessagePayload<'_>) -> Vec<Value> {
     let text = |text: &str| Value::Text(text.to_owned());
     let id = |user_id: u32| Value::Number(user_id.into());
     match payload {

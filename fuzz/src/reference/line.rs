@@ -1,0 +1,61 @@
+//! The rule of resynchronisation once more, over a whole line at once: at each place there is a frame or there is not.
+//! No buffer, no waiting, no chunks.
+
+use super::{Direction, Family, Frame, Outcome, first_frame};
+
+/// What a line holds.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub struct Line {
+    /// Its frames, each with the place of its first byte in the line.
+    pub frames: Vec<(usize, Frame)>,
+    /// Bytes that belong to none of them.
+    pub skipped_bytes: u64,
+    /// How many stretches of such bytes there are.
+    pub losses: u64,
+}
+
+/// Reads a line that has come to its end. Frames of more than `frame_size_max` bytes, of another family or of another
+/// direction are noise.
+#[must_use]
+pub fn read_line(line: &[u8], frame_size_max: usize, family: Option<Family>, direction: Direction) -> Line {
+    let mut read = Line::default();
+    let mut at = 0;
+    let mut in_noise = false;
+    while at < line.len() {
+        match first_frame(&line[at..], direction) {
+            Outcome::Frame { frame, consumed }
+                if consumed <= frame_size_max && family.is_none_or(|only| only == frame.family) =>
+            {
+                read.frames.push((at, frame));
+                in_noise = false;
+                at += consumed;
+            }
+            _ => {
+                read.losses += u64::from(!in_noise);
+                in_noise = true;
+                read.skipped_bytes += 1;
+                at += 1;
+            }
+        }
+    }
+    read
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_search_goes_on_one_byte_after_a_bad_start_and_after_the_end_of_a_good_frame() {
+        // A false header over the first Ping, a Data frame around the second, and a frame that ends with the line.
+        let line = b"\x01\x01\x00\x05\xCA\xFE\x01\x00\x00\xCA\xFE\x04\x00\x05\xCA\xFE\x01\x00\x00\xCA\xFE\x03\x00\x00!";
+        let places = |family, frame_size_max| {
+            let read = read_line(line, frame_size_max, family, Direction::Either);
+            let places: Vec<usize> = read.frames.iter().map(|&(at, _)| at).collect();
+            (places, read.skipped_bytes, read.losses)
+        };
+        assert_eq!(places(None, 630), (vec![4, 9, 19], 5, 2));
+        assert_eq!(places(None, 9), (vec![4, 14, 19], 10, 3));
+        assert_eq!(places(Some(Family::Chat), 630), (vec![], 25, 1));
+    }
+}

@@ -1,0 +1,140 @@
+//! Target `resync`: frames, known to be good, between noise and inside each other. Knows where each of them is, and
+//! nothing of how they are found.
+
+use std::ops::Range;
+
+use arbitrary::Unstructured;
+use cafewire_core::{MessageType, echo};
+
+use crate::line::Listening;
+use crate::reference::encoder::{echo_frame, raw_chat_frame};
+use crate::reference::{Direction, Family};
+
+/// No longer, so that the fuzzer stays fast: nesting doubles what it is told to nest.
+const LINE_SIZE_MAX: usize = 16 << 10;
+
+/// Lines are made of pieces, each of them two bytes and then up to 255 more.
+///
+/// | byte | bits | meaning |
+/// |---|---|---|
+/// | 0 | 0..=2 | which piece, see [`Line::add`] |
+/// | 0 | 3..=7 | its type, where it has one |
+/// | 1 | | how many bytes follow |
+pub(crate) fn check(data: &[u8]) -> arbitrary::Result<()> {
+    let mut data = Unstructured::new(data);
+    let listening = Listening::new(&mut data)?;
+    let mut line = Line { bytes: Vec::new(), frames: Vec::new(), last: 0..0 };
+    while !data.is_empty() && line.bytes.len() < LINE_SIZE_MAX {
+        let [kind, count]: [u8; 2] = data.arbitrary()?;
+        let bytes = data.bytes(usize::from(count).min(data.len()))?;
+        line.add(kind & 7, usize::from(kind >> 3), bytes);
+    }
+    for heard in listening.hear(&line.bytes) {
+        let heard: Vec<_> = heard.frames.iter().map(|(at, frame)| *at..at + frame.size_bytes()).collect();
+        line.is_heard(&heard, &listening);
+    }
+    Ok(())
+}
+
+/// A line, and where its frames are.
+struct Line {
+    bytes: Vec<u8>,
+    frames: Vec<Sent>,
+    /// Where the piece before is.
+    last: Range<usize>,
+}
+
+struct Sent {
+    place: Range<usize>,
+    family: Family,
+    to_server: bool,
+}
+
+impl Line {
+    fn add(&mut self, kind: u8, type_index: usize, bytes: &[u8]) {
+        let chat_type = MessageType::ALL[type_index % MessageType::ALL.len()];
+        let echo_type = echo::MessageType::ALL[type_index % echo::MessageType::ALL.len()];
+        let around_last = [&self.bytes[self.last.clone()], bytes].concat();
+        match kind {
+            0 => self.add_chat(chat_type, bytes),
+            1 => self.add_echo(echo_type, bytes),
+            2 => self.add_chat(chat_type, &around_last),
+            3 => self.add_echo(echo_type, &around_last),
+            4 => self.add_damaged(chat_type, bytes),
+            // A chat header and no frame behind it, which claims as many bytes as there are or more.
+            5 => {
+                let (min, max) = chat_type.length_range();
+                let claimed = bytes.iter().map(|&byte| u16::from(byte)).sum::<u16>().clamp(min, max).to_be_bytes();
+                self.add_noise(&[&[0x01, chat_type as u8], &claimed[..], bytes].concat());
+            }
+            _ => self.add_noise(bytes),
+        }
+    }
+
+    fn add_chat(&mut self, message_type: MessageType, bytes: &[u8]) {
+        let frame = chat_frame(message_type, bytes);
+        self.push(&frame);
+        let to_server = (message_type as u8) < 0x80;
+        self.frames.push(Sent { place: self.last.clone(), family: Family::Chat, to_server });
+    }
+
+    fn add_echo(&mut self, message_type: echo::MessageType, payload: &[u8]) {
+        self.push(&echo_frame(message_type as u8, &payload[..payload.len().min(echo::MAX_PAYLOAD_SIZE)]));
+        self.frames.push(Sent { place: self.last.clone(), family: Family::Echo, to_server: true });
+    }
+
+    /// A chat frame with one byte damaged: its header's, as often as not.
+    fn add_damaged(&mut self, message_type: MessageType, bytes: &[u8]) {
+        let mut frame = chat_frame(message_type, bytes);
+        let [at, change] = [bytes.first(), bytes.last()].map(|byte| byte.copied().unwrap_or(1));
+        let at = usize::from(at) % if at < 0x80 { 4 } else { frame.len() };
+        frame[at] ^= change.max(1);
+        self.add_noise(&frame);
+    }
+
+    fn add_noise(&mut self, bytes: &[u8]) {
+        self.push(bytes);
+    }
+
+    fn push(&mut self, bytes: &[u8]) {
+        self.last = self.bytes.len()..self.bytes.len() + bytes.len();
+        self.bytes.extend_from_slice(bytes);
+    }
+
+    /// What was heard is what was sent, but for noise that happens to be a frame: it costs what it covers and no more.
+    fn is_heard(&self, heard: &[Range<usize>], listening: &Listening) {
+        let mut free_from = 0;
+        for place in heard {
+            assert!(place.start >= free_from, "a frame inside another one's bytes");
+            assert!(place.len() <= listening.frame_size_max());
+            free_from = place.end;
+        }
+        let sent = || self.frames.iter().filter(|sent| sent.can_be_heard_by(listening)).map(|sent| &sent.place);
+        for place in sent() {
+            let covered = heard.iter().any(|other| other.start < place.start && other.end > place.start);
+            assert!(covered || heard.contains(place), "a frame was lost: {place:?}, {heard:?}, {listening:?}");
+        }
+        for place in heard {
+            let inside = sent().find(|sent| sent.start < place.start && place.start < sent.end);
+            if let Some(outer) = inside {
+                assert!(!heard.contains(outer), "a frame from inside another: {place:?}, {heard:?}");
+            }
+        }
+    }
+}
+
+impl Sent {
+    fn can_be_heard_by(&self, listening: &Listening) -> bool {
+        self.place.len() <= listening.frame_size_max()
+            && listening.family.is_none_or(|family| family == self.family)
+            && (listening.direction != Direction::ToServer || self.to_server)
+    }
+}
+
+/// A frame of this type around the bytes, or around as many of them as it takes, or more if it takes more.
+fn chat_frame(message_type: MessageType, bytes: &[u8]) -> Vec<u8> {
+    let (min, max) = message_type.length_range();
+    let mut body = bytes.to_vec();
+    body.resize(bytes.len().clamp(min.into(), max.into()), 0);
+    raw_chat_frame(message_type as u8, &body)
+}

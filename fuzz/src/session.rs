@@ -1,0 +1,242 @@
+//! Target `session`: connections to the real exchange (sessions, hub, room logs, outboxes) with a network and a clock
+//! that the fuzzer moves. After every step the exchange checks its own invariants; what each peer is sent is read by
+//! `audience.rs`.
+
+mod audience;
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use arbitrary::Unstructured;
+use cafewire_core::{Message, MessagePayload};
+use cafewire_net::exchange::{AfterFlush, ConnectionId, Exchange, Now};
+use cafewire_net::{CloseReason, Limits, ServerMetrics};
+
+use self::audience::Audience;
+use crate::input;
+
+const PEERS_MAX: usize = 6;
+const STEPS_MAX: usize = 250;
+const NAMES: [&str; 4] = ["ada", "bo", "naïve", "the one with a name of 32 bytes."];
+
+/// The input is one byte of options, then steps.
+///
+/// | options | meaning |
+/// |---|---|
+/// | 0 | peers take no bytes but those that a step has them take |
+/// | 1 | few connections, rooms and members are allowed |
+///
+/// A step is `peer << 4 | kind`, and then
+///
+/// | kind | bytes | what happens |
+/// |---|---|---|
+/// | 0 | | a peer connects |
+/// | 1 | count, then so many | it sends these bytes |
+/// | 2 | count, then so many | it sends these bytes, checksums put right |
+/// | 3..=9 | argument | it sends Connect, JoinRoom, LeaveRoom, SendMessage (often), Disconnect, echo frames |
+/// | 10 | argument | it takes so many bytes of what is queued for it, or that many times 256 |
+/// | 11 | | it sends no more |
+/// | 12 | | the connection breaks |
+/// | 13 | argument | time passes: up to 128 ms, or so many seconds |
+/// | 14 | argument | with 0x5D, the server goes down |
+/// | 15 | | nothing: a turn |
+pub(crate) fn check(data: &[u8]) -> arbitrary::Result<()> {
+    let mut data = Unstructured::new(data);
+    let mut network = Network::new(data.arbitrary()?);
+    network.connect();
+    for _ in 0..STEPS_MAX {
+        if data.is_empty() {
+            break;
+        }
+        let step = Step::read(&mut data)?;
+        network.turn(|network| network.take(&step));
+    }
+    network.leave();
+    Ok(())
+}
+
+struct Step<'a> {
+    peer: usize,
+    kind: u8,
+    argument: u8,
+    bytes: &'a [u8],
+}
+
+impl<'a> Step<'a> {
+    fn read(data: &mut Unstructured<'a>) -> arbitrary::Result<Self> {
+        let head: u8 = data.arbitrary()?;
+        let kind = head & 0x0F;
+        let argument = match kind {
+            0 | 11 | 12 | 15 => 0,
+            _ => data.arbitrary()?,
+        };
+        let bytes = match kind {
+            1 | 2 => data.bytes(usize::from(argument).min(data.len()))?,
+            _ => &[],
+        };
+        Ok(Self { peer: usize::from(head >> 4), kind, argument, bytes })
+    }
+}
+
+struct Peer {
+    id: ConnectionId,
+    /// Bytes that it takes before a step has it take more.
+    appetite: usize,
+    audience: Audience,
+}
+
+struct Network {
+    exchange: Exchange,
+    metrics: Arc<ServerMetrics>,
+    peers: Vec<Peer>,
+    now: Now,
+    /// What a peer's appetite is when it comes.
+    appetite: usize,
+    going_down: bool,
+}
+
+impl Network {
+    fn new(options: u8) -> Self {
+        let metrics = Arc::new(ServerMetrics::default());
+        let mut limits = Limits::default();
+        // The exchange raises these to what the protocol needs at least; no further, so that they are met.
+        limits.outbox_bytes = 0;
+        limits.outbox_bytes_before_sign_in = 0;
+        limits.read_pause_bytes = 8 << 10;
+        limits.room_log_bytes = 0;
+        if options & 2 != 0 {
+            (limits.connections, limits.rooms, limits.rooms_per_connection, limits.members_per_room) = (4, 3, 2, 2);
+        }
+        Self {
+            exchange: Exchange::new(limits, Arc::clone(&metrics)),
+            metrics,
+            peers: Vec::new(),
+            now: Now { monotonic_ms: 0, unix_ms: 1_700_000_000_000 },
+            appetite: if options & 1 != 0 { 0 } else { usize::MAX },
+            going_down: false,
+        }
+    }
+
+    fn take(&mut self, step: &Step<'_>) {
+        let Step { kind, argument, .. } = *step;
+        if kind == 0 {
+            return self.connect();
+        }
+        let Some(count) = self.peers.len().checked_sub(1) else { return };
+        let index = step.peer.min(count);
+        match kind {
+            1 => self.send(index, step.bytes),
+            2 => {
+                let mut bytes = step.bytes.to_vec();
+                input::fix_checksums(&mut bytes);
+                self.send(index, &bytes);
+            }
+            3..=9 => self.say(index, kind, usize::from(argument)),
+            10 => {
+                let bytes = usize::from(argument >> 1) << if argument & 1 == 0 { 0 } else { 8 };
+                let peer = &mut self.peers[index];
+                peer.appetite = peer.appetite.saturating_add(bytes);
+                self.exchange.mark_dirty(peer.id);
+            }
+            11 => self.exchange.end_of_input(self.peers[index].id, self.now),
+            12 => self.exchange.lost(self.peers[index].id, self.now),
+            13 => self.now.monotonic_ms += u64::from(argument >> 1) * if argument & 1 == 0 { 1 } else { 1000 },
+            14 if argument == 0x5D && !self.going_down => {
+                self.going_down = true;
+                self.exchange.shut_down(Duration::from_secs(5), self.now);
+            }
+            _ => {}
+        }
+    }
+
+    fn connect(&mut self) {
+        if self.peers.len() == PEERS_MAX || self.going_down {
+            return;
+        }
+        let address = SocketAddr::from(([127, 0, 0, 1], 1));
+        if let Some(id) = self.exchange.admit(address, self.now) {
+            self.peers.push(Peer { id, appetite: self.appetite, audience: Audience::default() });
+        }
+    }
+
+    /// Bytes arrive, unless the exchange does not want any yet: then they stay with the peer.
+    fn send(&mut self, index: usize, bytes: &[u8]) {
+        let id = self.peers[index].id;
+        if self.exchange.is_reading(id) {
+            self.exchange.receive(id, bytes, self.now);
+        }
+    }
+
+    fn say(&mut self, index: usize, kind: u8, argument: usize) {
+        let name = NAMES[argument % NAMES.len()];
+        let content = "·".repeat(1 + argument % 256);
+        let mut buffer = [0; 1024];
+        let message = match kind {
+            3 => MessagePayload::Connect { username: name },
+            4 => MessagePayload::JoinRoom { room: name },
+            5 => MessagePayload::LeaveRoom { room: name },
+            6 | 7 => MessagePayload::SendMessage { room: name, content: &content },
+            8 => MessagePayload::Disconnect,
+            _ => {
+                let echo = Message::echo(&content.as_bytes()[..argument]);
+                let frame = echo.encode_into(&mut buffer).expect("an echo frame");
+                return (0..1 + argument / 16).for_each(|_| self.send(index, frame));
+            }
+        };
+        let frame = message.encode_into(&mut buffer).expect("a valid message");
+        let times = if kind == 7 { 1 + argument / 16 } else { 1 };
+        (0..times).for_each(|_| self.send(index, frame));
+    }
+
+    /// One turn as an event loop makes it, with what happened in it.
+    fn turn(&mut self, happens: impl FnOnce(&mut Self)) {
+        self.now.monotonic_ms += 1;
+        happens(self);
+        self.exchange.invariants();
+        self.exchange.expire(self.now);
+        self.exchange.settle(self.now);
+        self.exchange.invariants();
+        while let Some(id) = self.exchange.next_dirty() {
+            let index = self.peers.iter().position(|peer| peer.id == id).expect("only connections are dirty");
+            self.flush(index);
+            self.exchange.invariants();
+        }
+        while let Some(id) = self.exchange.next_gone() {
+            self.peers.retain(|peer| peer.id != id);
+            self.exchange.invariants();
+        }
+        assert_eq!(self.peers.len(), self.exchange.len());
+    }
+
+    fn flush(&mut self, index: usize) {
+        let peer = &mut self.peers[index];
+        loop {
+            let Some(chunk) = self.exchange.front(peer.id) else { return self.exchange.lost(peer.id, self.now) };
+            if chunk.is_empty() {
+                if self.exchange.flushed(peer.id, self.now) == AfterFlush::ShutDownSending {
+                    let nobody_was_cut_off = self.metrics.snapshot().closes(CloseReason::SlowConsumer) == 0;
+                    peer.audience.hears_the_end(nobody_was_cut_off);
+                }
+                return;
+            }
+            let count = chunk.len().min(peer.appetite);
+            if count == 0 {
+                return;
+            }
+            peer.audience.hear(&chunk[..count]);
+            peer.appetite -= count;
+            // The canary says that one byte more went than did, when not all went.
+            let too_many = usize::from(cfg!(feature = "canary-session") && count < chunk.len());
+            self.exchange.written(peer.id, count + too_many, self.now);
+        }
+    }
+
+    /// Everybody goes, and nothing of them stays.
+    fn leave(mut self) {
+        self.turn(|network| network.peers.iter().for_each(|peer| network.exchange.lost(peer.id, network.now)));
+        assert!(self.exchange.is_empty());
+        let left = self.metrics.snapshot();
+        assert_eq!((left.users, left.rooms, left.clients_connected, left.buffer_bytes), (0, 0, 0, 0));
+    }
+}
