@@ -1,13 +1,16 @@
 //! The command line: what can be asked for, and what is refused before anything is done.
 
+use std::path::PathBuf;
 use std::time::Duration;
 
 use cafewire_core::{FieldError, MessagePayload};
 use cafewire_net::Address;
 use clap::error::ErrorKind;
 use clap::{Args, CommandFactory as _, Parser, Subcommand, ValueEnum};
+use serde::{Deserialize, Serialize};
 
 use crate::help;
+use crate::settings::Settings;
 
 /// Server and client of the cafewire binary protocol.
 #[derive(Debug, Parser)]
@@ -55,18 +58,21 @@ pub(crate) enum Command {
 
 #[derive(Debug, Args)]
 pub(crate) struct ServeArgs {
-    /// Where to listen: tcp://HOST:PORT or HOST:PORT, port 0 for one that is free; may be repeated.
-    #[arg(long, value_name = "ADDR", default_values_t = [Address::default()])]
-    pub(crate) listen: Vec<Address>,
-    /// Print the payload of every Data frame of the echo family, escaped, one per line with its sender.
+    /// A TOML file with settings; keys are the options' names with _ for -.
+    #[arg(long, env = "CAFEWIRE_CONFIG", value_name = "FILE", hide_env = true)]
+    pub(crate) config: Option<PathBuf>,
+    /// Read the settings, say what is wrong with them, and end.
     #[arg(long)]
-    pub(crate) print_data: bool,
-    /// How log lines on standard error are written. RUST_LOG says which (default: info).
-    #[arg(long, value_enum, default_value_t = LogFormat::Text)]
-    pub(crate) log_format: LogFormat,
+    pub(crate) check_config: bool,
+    /// Print all settings as they would be in force, as a config file, and end.
+    #[arg(long)]
+    pub(crate) print_config: bool,
+    #[command(flatten)]
+    pub(crate) settings: Settings,
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
 pub(crate) enum LogFormat {
     /// A line for people.
     Text,
@@ -220,7 +226,9 @@ mod tests {
     #[test]
     fn serve_listens_on_the_default_or_on_all_that_are_given() {
         let listen = |line| match parse(line) {
-            Ok(Command::Serve(serve)) => serve.listen.iter().map(Address::to_string).collect::<Vec<_>>(),
+            Ok(Command::Serve(serve)) => {
+                serve.settings.server_config().listen.iter().map(Address::to_string).collect::<Vec<_>>()
+            }
             other => panic!("{other:?}"),
         };
         assert_eq!(listen("cafewire serve"), ["tcp://127.0.0.1:8080"]);
@@ -247,6 +255,9 @@ mod tests {
             &long,
             "cafewire listen --user a --room b -n 0",
             "cafewire serve --log-format xml",
+            "cafewire serve --outbox-bytes much",
+            "cafewire serve --idle-timeout 10",
+            "cafewire serve --rooms=-1",
         ] {
             let kind = parse(line).unwrap_err();
             assert!(matches!(kind, ErrorKind::ValueValidation | ErrorKind::InvalidValue), "{line}: {kind:?}");

@@ -20,8 +20,14 @@ Once connections are accepted, a line per listener, `listening on tcp://HOST:POR
 SIGINT or SIGTERM tells everybody, sends what is queued and ends with status 0; a second one ends it at once. With \
 --print-data the server waits for whoever reads its output, and ends when nobody does any more.
 
+SIZE is 64KiB, 1MiB or plain bytes, TIME is 300ms, 10s or 5m; 0 is no bound. Every setting can also be an environment \
+variable (CAFEWIRE_IDLE_TIMEOUT) or a key of the config file (idle_timeout = \"5m\"): an option wins over a variable, and \
+that over the file.
+
 Examples:
   cafewire serve
+  cafewire serve --config /etc/cafewire.toml --check-config
+  cafewire serve --idle-timeout 1m --print-config
   cafewire serve --listen 0.0.0.0:8080 --listen '[::1]:8080'
   cafewire serve --listen tcp://127.0.0.1:0    a free port
   RUST_LOG=debug cafewire serve --log-format json

@@ -11,6 +11,7 @@ mod interrupt;
 mod lines;
 mod output;
 mod requests;
+mod settings;
 mod show;
 mod stats;
 

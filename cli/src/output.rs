@@ -14,8 +14,8 @@ pub(crate) fn line(line: impl fmt::Display) -> Result<(), Failure> {
     write_out(format!("{line}\n").as_bytes())
 }
 
-/// Text that the line goes on after: a prompt.
-pub(crate) fn prompt(text: &str) -> Result<(), Failure> {
+/// Text as it is: a prompt that the line goes on after, or whole lines.
+pub(crate) fn text(text: &str) -> Result<(), Failure> {
     write_out(text.as_bytes())
 }
 

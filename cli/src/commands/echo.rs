@@ -19,7 +19,7 @@ pub(crate) fn run(args: &EchoArgs) -> Result<ExitCode, Failure> {
     let mut lines = LineReader::new(stdin, MAX_PAYLOAD_SIZE);
     loop {
         if is_interactive {
-            output::prompt("> ")?;
+            output::text("> ")?;
         }
         let Some(line) = lines.next_line().map_err(|error| Failure::input(&error))? else { break };
         match line.content {

@@ -5,7 +5,7 @@ use std::net::SocketAddr;
 use std::process::ExitCode;
 use std::sync::mpsc::{Sender, channel};
 
-use cafewire_net::{Address, Server, ServerConfig, ServerHandle};
+use cafewire_net::{Address, Server, ServerHandle};
 use tracing_subscriber::EnvFilter;
 use tracing_subscriber::filter::LevelFilter;
 
@@ -13,15 +13,20 @@ use crate::args::{LogFormat, ServeArgs};
 use crate::escape;
 use crate::failure::Failure;
 use crate::output;
+use crate::settings::Settings;
 
 pub(crate) fn run(args: &ServeArgs) -> Result<ExitCode, Failure> {
-    start_log(args.log_format)?;
-    let mut config = ServerConfig::default();
-    config.listen.clone_from(&args.listen);
-    config.stop_on_signals = true;
-    let mut server = Server::bind(config).map_err(|error| Failure::Sentence(error.to_string()))?;
+    let settings = Settings::resolve(args.settings.clone(), args.config.as_ref())?;
+    if args.print_config {
+        return output::text(&settings.to_toml()?).map(|()| ExitCode::SUCCESS);
+    }
+    if args.check_config {
+        return Ok(ExitCode::SUCCESS);
+    }
+    start_log(settings.log_format.unwrap_or(LogFormat::Text))?;
+    let mut server = Server::bind(settings.server_config()).map_err(|error| Failure::Sentence(error.to_string()))?;
     let (failures, failed) = channel();
-    if args.print_data {
+    if settings.print_data == Some(true) {
         let handle = server.handle();
         server.on_data(Box::new(move |peer, payload| print_data(peer, payload, &handle, &failures)));
     }

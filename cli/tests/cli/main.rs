@@ -7,4 +7,5 @@ mod echo_family;
 mod listen;
 mod send;
 mod serve;
+mod settings;
 mod support;

@@ -1,0 +1,222 @@
+//! What a server can be told, from four places: the command line, the environment, a TOML file, the defaults; what comes
+//! first in this list wins. One list of settings makes the flags, the variables and the keys, so that they cannot
+//! drift apart.
+
+mod file;
+mod units;
+
+use std::path::PathBuf;
+
+use cafewire_net::{Address, Limits, ServerConfig};
+use clap::Args;
+use serde::{Deserialize, Serialize};
+
+use self::units::{Size, Span};
+use crate::args::LogFormat;
+use crate::failure::Failure;
+
+macro_rules! settings {
+    ($($(#[doc = $doc:literal])+ $name:ident $env:literal $metavar:literal $kind:ty $(, $key:ident = $value:expr)*;)*) => {
+        /// Settings that were given, from one place or several. `None` was not given.
+        #[derive(Args, Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+        #[serde(deny_unknown_fields)]
+        pub(crate) struct Settings {
+            $(
+                $(#[doc = $doc])+
+                #[arg(long, env = $env, value_name = $metavar, hide_env = true $(, $key = $value)*)]
+                #[serde(skip_serializing_if = "Option::is_none")]
+                pub(crate) $name: Option<$kind>,
+            )*
+        }
+
+        impl Settings {
+            /// The keys of the config file, in the order of `--help`.
+            const KEYS: &'static [&'static str] = &[$(stringify!($name)),*];
+
+            /// These settings, and where nothing was given, the others.
+            pub(crate) fn or(self, other: Self) -> Self {
+                Self { $($name: self.$name.or(other.$name),)* }
+            }
+        }
+    };
+}
+
+settings! {
+    /// Where to listen: tcp://HOST:PORT or HOST:PORT, port 0 for one that is free; may be repeated
+    /// [default: tcp://127.0.0.1:8080].
+    listen "CAFEWIRE_LISTEN" "ADDR" Vec<ListenAddress>, value_delimiter = ',';
+    /// Print the payload of every Data frame of the echo family, escaped, one per line with its sender.
+    print_data "CAFEWIRE_PRINT_DATA" "BOOL" bool, num_args = 0..=1, require_equals = true, default_missing_value = "true";
+    /// How log lines on standard error are written [default: text]. RUST_LOG says which (default: info).
+    log_format "CAFEWIRE_LOG_FORMAT" "FORMAT" LogFormat;
+    /// How long a server that goes down waits for its queues to be flushed [default: 10s].
+    drain_timeout "CAFEWIRE_DRAIN_TIMEOUT" "TIME" Span;
+    /// Connections at a time; lowered to what file descriptors allow [default: 65536].
+    connections "CAFEWIRE_CONNECTIONS" "N" usize;
+    /// Connections from one IP address at a time [default: 1024].
+    connections_per_address "CAFEWIRE_CONNECTIONS_PER_ADDRESS" "N" usize;
+    /// Frames per second from one connection, with a burst of as many [default: 0].
+    frames_per_second "CAFEWIRE_FRAMES_PER_SECOND" "N" u64;
+    /// Bytes of frames per second from one connection [default: 0].
+    bytes_per_second "CAFEWIRE_BYTES_PER_SECOND" "SIZE" Size;
+    /// All buffers of connections and rooms together [default: 512MiB].
+    buffer_bytes "CAFEWIRE_BUFFER_BYTES" "SIZE" Size;
+    /// Time to the first complete frame, and to a chat peer's sign-in [default: 10s].
+    sign_in_timeout "CAFEWIRE_SIGN_IN_TIMEOUT" "TIME" Span;
+    /// Time in which nothing passes either way; members of rooms may be silent for longer [default: 5m].
+    idle_timeout "CAFEWIRE_IDLE_TIMEOUT" "TIME" Span;
+    /// Time that a closed connection has to fetch its last bytes [default: 2s].
+    close_timeout "CAFEWIRE_CLOSE_TIMEOUT" "TIME" Span;
+    /// Bytes queued for one connection; more makes it a slow consumer [default: 1MiB].
+    outbox_bytes "CAFEWIRE_OUTBOX_BYTES" "SIZE" Size;
+    /// The same for a chat connection that has not signed in [default: 4KiB].
+    outbox_bytes_before_sign_in "CAFEWIRE_OUTBOX_BYTES_BEFORE_SIGN_IN" "SIZE" Size;
+    /// While more is queued for a connection, nothing is read from it [default: 256KiB].
+    read_pause_bytes "CAFEWIRE_READ_PAUSE_BYTES" "SIZE" Size;
+    /// Bytes of one room's log; who still needs what goes is a slow consumer [default: 1MiB].
+    room_log_bytes "CAFEWIRE_ROOM_LOG_BYTES" "SIZE" Size;
+    /// Rooms that one connection may be in [default: 64].
+    rooms_per_connection "CAFEWIRE_ROOMS_PER_CONNECTION" "N" usize;
+    /// Rooms in all [default: 65536].
+    rooms "CAFEWIRE_ROOMS" "N" usize;
+    /// Members of one room [default: 65536].
+    members_per_room "CAFEWIRE_MEMBERS_PER_ROOM" "N" usize;
+}
+
+impl Settings {
+    /// Everything that counts in the end: what was given, then the file, then the defaults.
+    pub(crate) fn resolve(given: Self, config: Option<&PathBuf>) -> Result<Self, Failure> {
+        let file = config.map(|path| file::read(path)).transpose()?.unwrap_or_default();
+        Ok(given.or(file).or(Self::defaults()))
+    }
+
+    /// The defaults, as the library has them.
+    fn defaults() -> Self {
+        let ServerConfig { listen, drain_timeout, limits, .. } = ServerConfig::default();
+        let size = |bytes: usize| Some(Size(bytes as u64));
+        Self {
+            listen: Some(listen.into_iter().map(ListenAddress).collect()),
+            print_data: Some(false),
+            log_format: Some(LogFormat::Text),
+            drain_timeout: Some(Span(drain_timeout)),
+            connections: Some(limits.connections),
+            connections_per_address: Some(limits.connections_per_address),
+            frames_per_second: Some(limits.frames_per_second),
+            bytes_per_second: Some(Size(limits.bytes_per_second)),
+            buffer_bytes: size(limits.buffer_bytes),
+            sign_in_timeout: Some(Span(limits.sign_in_timeout)),
+            idle_timeout: Some(Span(limits.idle_timeout)),
+            close_timeout: Some(Span(limits.close_timeout)),
+            outbox_bytes: size(limits.outbox_bytes),
+            outbox_bytes_before_sign_in: size(limits.outbox_bytes_before_sign_in),
+            read_pause_bytes: size(limits.read_pause_bytes),
+            room_log_bytes: size(limits.room_log_bytes),
+            rooms_per_connection: Some(limits.rooms_per_connection),
+            rooms: Some(limits.rooms),
+            members_per_room: Some(limits.members_per_room),
+        }
+    }
+
+    /// The server's configuration. What was not given stays at its default.
+    pub(crate) fn server_config(&self) -> ServerConfig {
+        let mut config = ServerConfig::default();
+        config.stop_on_signals = true;
+        if let Some(listen) = &self.listen {
+            config.listen = listen.iter().map(|address| address.0.clone()).collect();
+        }
+        set_span(&mut config.drain_timeout, self.drain_timeout);
+        let limits: &mut Limits = &mut config.limits;
+        set(&mut limits.connections, self.connections);
+        set(&mut limits.connections_per_address, self.connections_per_address);
+        set(&mut limits.frames_per_second, self.frames_per_second);
+        set(&mut limits.bytes_per_second, self.bytes_per_second.map(|size| size.0));
+        set_size(&mut limits.buffer_bytes, self.buffer_bytes);
+        set_span(&mut limits.sign_in_timeout, self.sign_in_timeout);
+        set_span(&mut limits.idle_timeout, self.idle_timeout);
+        set_span(&mut limits.close_timeout, self.close_timeout);
+        set_size(&mut limits.outbox_bytes, self.outbox_bytes);
+        set_size(&mut limits.outbox_bytes_before_sign_in, self.outbox_bytes_before_sign_in);
+        set_size(&mut limits.read_pause_bytes, self.read_pause_bytes);
+        set_size(&mut limits.room_log_bytes, self.room_log_bytes);
+        set(&mut limits.rooms_per_connection, self.rooms_per_connection);
+        set(&mut limits.rooms, self.rooms);
+        set(&mut limits.members_per_room, self.members_per_room);
+        config
+    }
+
+    /// As a config file that says the same.
+    pub(crate) fn to_toml(&self) -> Result<String, Failure> {
+        toml::to_string(self).map_err(|error| Failure::Sentence(format!("the configuration cannot be shown: {error}")))
+    }
+}
+
+fn set<T>(place: &mut T, given: Option<T>) {
+    if let Some(value) = given {
+        *place = value;
+    }
+}
+
+fn set_size(place: &mut usize, given: Option<Size>) {
+    set(place, given.map(|size| usize::try_from(size.0).unwrap_or(usize::MAX)));
+}
+
+fn set_span(place: &mut std::time::Duration, given: Option<Span>) {
+    set(place, given.map(|span| span.0));
+}
+
+/// An [`Address`], in a config file a text.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
+pub(crate) struct ListenAddress(pub(crate) Address);
+
+impl std::str::FromStr for ListenAddress {
+    type Err = cafewire_net::address::AddressError;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        text.parse().map(Self)
+    }
+}
+
+impl TryFrom<String> for ListenAddress {
+    type Error = cafewire_net::address::AddressError;
+
+    fn try_from(text: String) -> Result<Self, Self::Error> {
+        text.parse()
+    }
+}
+
+impl From<ListenAddress> for String {
+    fn from(address: ListenAddress) -> Self {
+        address.0.to_string()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_default_has_a_key_and_survives_the_way_to_a_file_and_back() {
+        let defaults = Settings::defaults();
+        let toml = defaults.to_toml().unwrap_or_else(|_| panic!("the defaults can be shown"));
+        assert_eq!(toml.lines().count(), Settings::KEYS.len(), "{toml}");
+        for (line, key) in toml.lines().zip(Settings::KEYS) {
+            assert!(line.starts_with(&format!("{key} = ")), "{line}");
+        }
+        assert_eq!(toml::from_str::<Settings>(&toml).unwrap(), defaults);
+    }
+
+    #[test]
+    fn the_defaults_are_the_librarys() {
+        assert_eq!(Settings::defaults().server_config().limits, Limits::default());
+        assert_eq!(Settings::default().server_config().limits, Limits::default());
+    }
+
+    #[test]
+    fn what_comes_first_wins() {
+        let given = Settings { rooms: Some(1), ..Settings::default() };
+        let file = Settings { rooms: Some(2), connections: Some(3), ..Settings::default() };
+        let both = given.or(file);
+        assert_eq!((both.rooms, both.connections, both.members_per_room), (Some(1), Some(3), None));
+    }
+}

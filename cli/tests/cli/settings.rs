@@ -1,0 +1,80 @@
+//! `serve`'s settings: options, variables, the config file, and who wins.
+
+use std::path::PathBuf;
+
+use crate::support::{Running, command, run};
+
+/// A file of this test's own, gone with it.
+struct ConfigFile(PathBuf);
+
+impl ConfigFile {
+    fn new(name: &str, text: &str) -> Self {
+        let path = std::env::temp_dir().join(format!("cafewire-{}-{name}.toml", std::process::id()));
+        std::fs::write(&path, text).expect("the temporary folder is writable");
+        Self(path)
+    }
+
+    fn path(&self) -> &str {
+        self.0.to_str().expect("a plain path")
+    }
+}
+
+impl Drop for ConfigFile {
+    fn drop(&mut self) {
+        let _ = std::fs::remove_file(&self.0);
+    }
+}
+
+#[test]
+fn print_config_prints_a_file_that_says_the_same() {
+    let shown = run(&["serve", "--print-config"], "");
+    shown.assert_done();
+    assert!(shown.stdout.contains(&"idle_timeout = \"5m\"".to_owned()), "{shown:?}");
+    let file = ConfigFile::new("same", &shown.stdout.join("\n"));
+    let again = run(&["serve", "--config", file.path(), "--print-config"], "");
+    again.assert_done();
+    assert_eq!(again.stdout, shown.stdout);
+}
+
+#[test]
+fn an_option_wins_over_a_variable_and_that_over_the_file() {
+    let file = ConfigFile::new("order", "rooms = 1\nconnections = 1\nmembers_per_room = 1\nrooms_per_connection = 1\n");
+    let args = ["serve", "--config", file.path(), "--rooms", "3", "--print-config"];
+    let mut all_places = command(&args);
+    all_places.env("CAFEWIRE_ROOMS", "2").env("CAFEWIRE_CONNECTIONS", "2").env("CAFEWIRE_IDLE_TIMEOUT", "7s");
+    let ended = Running::start(&mut all_places).end();
+    ended.assert_done();
+    for line in
+        ["rooms = 3", "connections = 2", "members_per_room = 1", "idle_timeout = \"7s\"", "close_timeout = \"2s\""]
+    {
+        assert!(ended.stdout.contains(&line.to_owned()), "{line} is not in {ended:?}");
+    }
+}
+
+#[test]
+fn check_config_says_what_is_wrong_and_serves_nobody() {
+    let good = ConfigFile::new("good", "listen = [\"tcp://127.0.0.1:1\", \"[::1]:2\"]\nlog_format = \"json\"\n");
+    let checked = run(&["serve", "--config", good.path(), "--check-config"], "");
+    checked.assert_done();
+    assert!(checked.stdout.is_empty() && checked.stderr.is_empty(), "{checked:?}");
+    for (name, text, says) in [
+        ("typo", "outbox_byte = 1", "did you mean \"outbox_bytes\"?"),
+        ("value", "rooms = 1\nidle_timeout = \"soon\"", "line 2: a time is wanted"),
+        ("toml", "rooms = ", "line 1"),
+    ] {
+        let bad = ConfigFile::new(name, text);
+        run(&["serve", "--config", bad.path(), "--check-config"], "").assert_failed(1, says);
+        run(&["serve", "--config", bad.path()], "").assert_failed(1, bad.path());
+    }
+    run(&["serve", "--config", "/nowhere/cafewire.toml"], "").assert_failed(1, "cannot read the config file");
+}
+
+#[test]
+fn a_setting_has_its_effect() {
+    let file = ConfigFile::new("effect", "listen = [\"127.0.0.1:0\"]\nconnections = 1\n");
+    let mut serve = crate::support::cafewire(&["serve", "--config", file.path()]);
+    let address = serve.next_line().strip_prefix("listening on ").expect("an address").to_owned();
+    let mut first = crate::support::cafewire(&["listen", &address, "--user", "ada", "--room", "tea"]);
+    first.remark_with("listening to");
+    run(&["send", &address, "--user", "bob", "--room", "tea", "hello"], "").assert_failed(1, "as many connections");
+}
