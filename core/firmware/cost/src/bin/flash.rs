@@ -6,6 +6,7 @@
 #![allow(unsafe_code)]
 #![allow(missing_docs)]
 
+#[cfg(any(feature = "echo", feature = "chat", feature = "stream"))]
 use core::hint::black_box;
 
 /// Calls what is measured with inputs that the compiler knows nothing of; is not counted itself.
