@@ -35,9 +35,27 @@
 //! # Ok::<(), Box<dyn core::error::Error>>(())
 //! ```
 //!
+//! A line without connections, whose bytes may be damaged, such as a UART's: [`ProtocolParser`].
+//!
+//! # Features
+//! None is on by default; each only adds, and none changes what is there without it. The default build needs neither
+//! `std` nor an allocator, and no other crate's type stands in its signatures, so that their versions are nobody's
+//! concern; a feature that is named after a crate speaks that crate's types.
+//!
+//! | feature | adds |
+//! |---|---|
+//! | `alloc` | `OwnedMessage` of each family and of either, `into_owned`, `encode_to_vec` |
+//! | `std` | `alloc`; the checksum by the processor's own instructions where it has them |
+//! | `crc-small` | nothing to call: the checksum without 16 KiB of tables, slower. With `std` the fast one stays |
+//! | `serde` | `Serialize` and `Deserialize` of messages in a documented shape (module `serde`), `Serialize` of errors |
+//! | `defmt` | `defmt::Format` of messages, views, errors and readers |
+//! | `embedded-io` | frames over a port that blocks, through a buffer of yours (module `port`) |
+//! | `embedded-io-async` | the same over a port that is awaited, cancel-safe |
+//! | `tokio-codec` | `std`; `FrameCodec` and `MessageCodec` for tokio-util's `Framed` (module `tokio_codec`) |
+//!
 //! # What it never does
-//! Panic on input, allocate, copy a payload, keep a reference past its lifetime, or let a number from the wire size
-//! anything.
+//! Panic on input, allocate (but where the feature `alloc` is called for it), copy a payload, keep a reference past its
+//! lifetime, or let a number from the wire size anything.
 
 #![no_std]
 #![forbid(unsafe_code)]

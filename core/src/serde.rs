@@ -4,7 +4,7 @@
 //! |---|---|
 //! | chat messages | `{"type":"SendMessage","room":"lobby","content":"hi"}`: the type's name, then the fields |
 //! | echo messages | `{"type":"Echo","payload":[104,105]}`: the payload as serde's bytes, in JSON an array |
-//! | [`OwnedMessage`](crate::OwnedMessage) | `{"chat":{…}}` or `{"echo":{…}}` |
+//! | `OwnedMessage` of either family | `{"chat":{…}}` or `{"echo":{…}}` |
 //! | [`chat::MessageType`], [`echo::MessageType`] | the name, `"Connect"` |
 //! | [`ErrorCode`] | the number, `10` |
 //! | [`Family`](crate::Family) | `"echo"`, `"chat-v1"` |
