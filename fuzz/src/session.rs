@@ -212,7 +212,7 @@ impl Network {
     fn flush(&mut self, index: usize) {
         let peer = &mut self.peers[index];
         loop {
-            let Some(chunk) = self.exchange.front(peer.id) else { return self.exchange.lost(peer.id, self.now) };
+            let chunk = self.exchange.front(peer.id);
             if chunk.is_empty() {
                 if self.exchange.flushed(peer.id, self.now) == AfterFlush::ShutDownSending {
                     let nobody_was_cut_off = self.metrics.snapshot().closes(CloseReason::SlowConsumer) == 0;

@@ -303,7 +303,7 @@ impl EventLoop {
     fn flush_one(&mut self, id: ConnectionId, now: Now) {
         let Some(connection) = self.connections.get_mut(id) else { return };
         let left_over = loop {
-            let Some(chunk) = self.exchange.front(id) else { return self.exchange.left_behind(id, now) };
+            let chunk = self.exchange.front(id);
             if chunk.is_empty() {
                 break false;
             }

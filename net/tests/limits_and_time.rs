@@ -8,6 +8,7 @@ mod support;
 mod limits_and_time {
     mod connections;
     mod outboxes;
+    mod rates;
     mod shutdown;
     mod timeouts;
 }

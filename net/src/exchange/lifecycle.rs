@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use cafewire_core::Family;
+use cafewire_core::{ErrorCode, Family};
 use tracing::{debug, info};
 
 use super::answers::queue_error;
@@ -148,17 +148,16 @@ impl Exchange {
         Some(id)
     }
 
-    /// The connection's outbox went over its limit.
+    /// The connection's outbox went over its limit, or a room left it behind. One that is closing already, and so slowly
+    /// that its room moved on, is told so too: the reason it was closed for stays the one that counts.
     pub(super) fn close_slow(&mut self, id: ConnectionId, now: Now) {
         self.close(id, CloseReason::SlowConsumer, &ErrorText::new(TOO_SLOW), now);
-    }
-
-    /// What should be written to the connection is gone: its room moved on.
-    pub fn left_behind(&mut self, id: ConnectionId, now: Now) {
-        match self.peers.get(id).map(|peer| peer.stage) {
-            Some(Stage::Open) => self.close_slow(id, now),
-            Some(_) => self.set_gone(id),
-            None => {}
+        let mut world = world!(self);
+        if world.outboxes.take_left_behind(id) {
+            if self.hub.give_up(id, &mut world) {
+                queue_error(id, None, ErrorCode::SlowConsumer, TOO_SLOW, &mut self.hub, &mut world);
+            }
+            self.outboxes.seal(id);
         }
     }
 
@@ -173,8 +172,7 @@ impl Exchange {
         let mut world = world!(self);
         self.hub.depart(id, &mut world);
         // Left behind by a room earlier in this turn: whatever else happened since, that is why the stream has a gap.
-        let (reason, text) = if world.outboxes.is_sealed(id) {
-            world.outboxes.seal(id, false);
+        let (reason, text) = if world.outboxes.take_left_behind(id) {
             (CloseReason::SlowConsumer, &ErrorText::new(TOO_SLOW))
         } else {
             (reason, text)
@@ -184,7 +182,7 @@ impl Exchange {
         if let Some(code) = reason.error_code().filter(|_| can_follow) {
             queue_error(id, family, code, text.as_str(), &mut self.hub, &mut world);
         }
-        self.outboxes.seal(id, true);
+        self.outboxes.seal(id);
         self.outboxes.mark_dirty(id);
         self.timers.set(until_ms, id);
         self.open -= 1;

@@ -293,14 +293,13 @@ impl Exchange {
         None
     }
 
-    /// The bytes to write next. Empty: nothing is left, see [`flushed`](Self::flushed). `None`: what should be written
-    /// is gone, and so is the connection.
+    /// The bytes to write next. Empty: nothing is left, see [`flushed`](Self::flushed).
     #[must_use]
-    pub fn front(&self, id: ConnectionId) -> Option<&[u8]> {
+    pub fn front(&self, id: ConnectionId) -> &[u8] {
         match self.outboxes.front(id) {
-            None => Some(&[]),
-            Some((Span::Own { len }, own)) => Some(&own[..len.min(own.len())]),
-            Some((Span::Room { room, start, end }, _)) => self.hub.bytes(room, start, end),
+            None => &[],
+            Some((Span::Own { len }, own)) => &own[..len.min(own.len())],
+            Some((Span::Room { room, start, end }, _)) => self.hub.bytes(room, start, end).unwrap_or_default(),
         }
     }
 
@@ -313,10 +312,8 @@ impl Exchange {
         let frame_left = if self.outboxes.front(id).is_some_and(|(span, _)| span.len() == count) {
             Some(0)
         } else {
-            match (self.outboxes.frame_left(id), self.front(id)) {
-                (Some(before), Some(chunk)) => outbox::frame_left_after(before, chunk, count),
-                _ => None,
-            }
+            let before = self.outboxes.frame_left(id);
+            before.and_then(|before| outbox::frame_left_after(before, self.front(id), count))
         };
         if let Some(room) = self.outboxes.advance(id, count, frame_left, &mut self.pool) {
             self.hub.release_reader(room, &mut self.pool, &self.metrics);
@@ -351,7 +348,7 @@ impl Exchange {
         let mut readers = std::collections::HashMap::new();
         self.outboxes.invariants(|id, room, start, end| {
             assert!(self.peers.contains_key(id), "an outbox without its connection");
-            assert!(self.hub.bytes(room, start, end).is_some() || self.hub.left_behind(room, start), "a lost range");
+            assert!(self.hub.bytes(room, start, end).is_some(), "a lost range");
             *readers.entry(room).or_insert(0) += 1;
         });
         self.hub.invariants(|room| readers.get(&room).copied().unwrap_or(0));

@@ -59,8 +59,10 @@ struct Entry {
     outbox: Option<Box<Outbox>>,
     limit_bytes: usize,
     dirty: bool,
-    /// Nothing more is queued: the connection is closing, or part of what it should get was given up.
+    /// Nothing more is queued: the connection is closing, or was left behind.
     sealed: bool,
+    /// A room dropped what was queued for it, and it has not been told yet.
+    left_behind: bool,
     /// What was given up began in the middle of a frame, so nothing that follows could be understood.
     broken: bool,
 }
@@ -161,13 +163,19 @@ impl Outboxes {
     /// Notes that a room's log left this reader behind: it gets nothing more but what is left of a half-sent frame and the
     /// reason, for what came next would follow a gap.
     pub(super) fn note_left_behind(&mut self, id: ConnectionId) {
-        self.seal(id, true);
-        self.overflowed.push(id);
+        if let Some(entry) = self.entries.get_mut(id) {
+            entry.sealed = true;
+            entry.left_behind = true;
+            self.overflowed.push(id);
+        }
     }
 
-    /// Whether an open connection gets nothing more, see [`note_left_behind`](Self::note_left_behind).
-    pub(super) fn is_sealed(&self, id: ConnectionId) -> bool {
-        self.entries.get(id).is_some_and(|entry| entry.sealed)
+    /// Whether a room left this connection behind since it was asked last. If so it can be told now: the seal is off.
+    pub(super) fn take_left_behind(&mut self, id: ConnectionId) -> bool {
+        let Some(entry) = self.entries.get_mut(id).filter(|entry| entry.left_behind) else { return false };
+        entry.left_behind = false;
+        entry.sealed = false;
+        true
     }
 
     pub(super) fn mark_dirty(&mut self, id: ConnectionId) {
@@ -306,10 +314,10 @@ impl Outboxes {
         kept.is_some()
     }
 
-    /// Sets whether from now on nothing more is queued for this connection.
-    pub(super) fn seal(&mut self, id: ConnectionId, sealed: bool) {
+    /// From now on nothing more is queued for this connection.
+    pub(super) fn seal(&mut self, id: ConnectionId) {
         if let Some(entry) = self.entries.get_mut(id) {
-            entry.sealed = sealed;
+            entry.sealed = true;
         }
     }
 

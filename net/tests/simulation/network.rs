@@ -169,7 +169,7 @@ impl Network {
             _ => self.random.size(20_000),
         };
         loop {
-            let Some(chunk) = self.exchange.front(id) else { return self.exchange.left_behind(id, self.now) };
+            let chunk = self.exchange.front(id);
             if chunk.is_empty() {
                 if self.exchange.flushed(id, self.now) == AfterFlush::ShutDownSending {
                     // The client sees the end and ends too.

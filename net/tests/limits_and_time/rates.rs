@@ -1,0 +1,78 @@
+//! Who sends more than it may, and who makes the server hold too much: dropped frames are answered, the persistent are
+//! closed, the largest go first, and a neighbour notices nothing.
+
+use std::io::{ErrorKind, Write as _};
+use std::time::Instant;
+
+use cafewire_core::echo::MessageType;
+use cafewire_core::{ErrorCode, Message, MessagePayload};
+use cafewire_net::CloseReason;
+
+use crate::support::{PATIENCE, Peer, Received, TestServer, chat, echo, parse};
+
+/// Five a second; a stall of the machine may let one or two more through, never all of them.
+#[test]
+fn frames_over_the_rate_are_dropped_and_answered() {
+    let server = TestServer::with(|config| config.limits.frames_per_second = 5);
+    let mut peer = server.peer();
+    peer.send(&echo(&Message::ping()).repeat(20));
+    let (mut done, mut dropped) = (0, 0);
+    for _ in 0..20 {
+        match peer.next() {
+            Received::Echo(MessageType::Pong, _) => done += 1,
+            Received::Echo(..) => dropped += 1,
+            other => panic!("{other:?}"),
+        }
+    }
+    assert!(done >= 5 && dropped > 0, "{done} done, {dropped} dropped");
+    let metrics = server.metrics();
+    assert_eq!((metrics.rate_limited, metrics.clients_connected), (dropped, 1));
+
+    let mut user = server.user("ada");
+    user.send(&chat(&MessagePayload::LeaveRoom { room: "tea" }).repeat(20));
+    let codes: Vec<ErrorCode> = std::iter::repeat_with(|| match parse(&user.next_chat()) {
+        MessagePayload::Error { code, .. } => code,
+        other => panic!("{other:?}"),
+    })
+    .take(20)
+    .collect();
+    assert!(codes.starts_with(&[ErrorCode::NotInRoom; 4]) && codes.contains(&ErrorCode::RateLimited), "{codes:?}");
+}
+
+#[test]
+fn who_goes_on_regardless_is_closed() {
+    let server = TestServer::with(|config| config.limits.bytes_per_second = 100);
+    let mut neighbour = server.peer();
+    let mut flood = server.peer();
+    flood.send(&echo(&Message::ping()).repeat(1000));
+    server.wait_for_closes(CloseReason::RateLimited, 1);
+    while !matches!(flood.next(), Received::End) {}
+    neighbour.send_echo(&Message::ping());
+    neighbour.expect_echo(&Message::pong());
+}
+
+#[test]
+fn past_the_budget_of_all_buffers_those_who_do_not_read_go() {
+    let server = TestServer::with(|config| config.limits.buffer_bytes = 1 << 20);
+    let mut neighbour = server.peer();
+    let request = echo(&Message::Echo(&[b'x'; 60_000]));
+    let mut sloths: Vec<Peer> = (0..8).map(|_| Peer::connect_with_small_buffer(server.address())).collect();
+    sloths.iter().for_each(|sloth| sloth.socket.set_nonblocking(true).unwrap());
+    let deadline = Instant::now() + PATIENCE;
+    let mut places = vec![0; sloths.len()];
+    while server.metrics().closes(CloseReason::BufferBudget) == 0 {
+        assert!(Instant::now() < deadline, "{:?}", server.metrics());
+        for (sloth, place) in sloths.iter_mut().zip(&mut places) {
+            match sloth.socket.write(&request[*place..]) {
+                Ok(count) => *place = (*place + count) % request.len(),
+                Err(error) if error.kind() == ErrorKind::WouldBlock => {}
+                Err(error) => panic!("{error} before anybody was closed"),
+            }
+        }
+        neighbour.send_echo(&Message::ping());
+        neighbour.expect_echo(&Message::pong());
+    }
+    server.wait_until("a kept budget", |metrics| metrics.buffer_bytes <= 1 << 20);
+    neighbour.send_echo(&Message::ping());
+    neighbour.expect_echo(&Message::pong());
+}
