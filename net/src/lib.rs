@@ -3,6 +3,8 @@
 //! [`Server`] is one thread around one poll; everything it decides is decided in [`exchange`], which owns neither and
 //! can be driven by a test or a simulation. `ARCHITECTURE.md` beside this crate tells how they fit.
 
+#![forbid(unsafe_code)]
+
 pub mod address;
 mod buffers;
 pub mod client;
