@@ -86,8 +86,8 @@ def measure_device(crc):
     """What the program on the emulated chip printed: {(sample, what): (frame size, instructions, stack)}."""
     image = build("cortex-m", DEVICE, crc, "s")
     # 1,024 ns for every instruction: many ticks of the system timer each.
-    emulator = ["qemu-system-arm", "-machine", "lm3s6965evb", "-cpu", "cortex-m3", "-display", "none", "-monitor", "none"]
-    emulator += ["-serial", "none", "-semihosting-config", "enable=on,target=native"]
+    emulator = ["qemu-system-arm", "-machine", "lm3s6965evb", "-cpu", "cortex-m3"]
+    emulator += ["-display", "none", "-monitor", "none", "-serial", "none", "-semihosting-config", "enable=on,target=native"]
     emulator += ["-icount", "shift=10,align=off,sleep=off", "-kernel", image]
     measured = {}
     for line in run(*emulator, timeout=120).splitlines():

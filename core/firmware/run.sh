@@ -1,11 +1,13 @@
 #!/usr/bin/env bash
-# The core on a microcontroller: builds the images, runs the test vectors on an emulated Cortex-M3 and Cortex-M0, and has the Cortex-M3
-# chat over its serial line, through a cafewire server, with a host. Ends with 0 if all of it went well.
+# The core on a microcontroller: builds the images, runs the test vectors on an emulated Cortex-M3 and Cortex-M0, and
+# has the Cortex-M3 chat over its serial line, through a cafewire server, with a host. Ends with 0 if all of it went
+# well.
 #
 #   core/firmware/run.sh
 #
 # Needs Rust. Adds the targets with rustup, or uses Debian's compiler (see toolchain.sh), and installs QEMU if it may.
-# CAFEWIRE is the path of a cafewire program that is built already. Uses loopback and a free port only; leaves nothing running.
+# CAFEWIRE is the path of a cafewire program that is built already. Uses loopback and a free port only; leaves nothing
+# running.
 
 set -euo pipefail
 cd "$(dirname "$0")"
@@ -41,11 +43,12 @@ wait_for() {
     done
 }
 
-# boot MACHINE CPU IMAGE ARGUMENT…: becomes QEMU with the image, so call it in a subshell. Its status is the image's; 124 if it takes
-# more than a minute.
+# boot MACHINE CPU IMAGE ARGUMENT…: becomes QEMU with the image, so call it in a subshell. Its status is the image's;
+# 124 if it takes more than a minute.
 boot() {
     exec timeout --kill-after 5 60 qemu-system-arm -machine "$1" -cpu "$2" -kernel "$3" \
-        -display none -monitor none -semihosting-config enable=on,target=native "${@:4}" </dev/null 2>"$scratch/qemu.txt"
+        -display none -monitor none -semihosting-config enable=on,target=native "${@:4}" \
+        </dev/null 2>"$scratch/qemu.txt"
 }
 
 build() {

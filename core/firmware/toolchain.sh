@@ -1,7 +1,8 @@
 # Sourced by the scripts that build for microcontrollers: a compiler for the target, and QEMU.
 #
-# Rust's target is used if rustup has it or can add it. Where it cannot, Debian's own compiler builds `core` from source, as
-# root installs it (rustc-web, rust-web-src, cargo-web, lld). FIRMWARE_COMPILER=debian takes that way at once.
+# Rust's target is used if rustup has it or can add it. Where it cannot, Debian's own compiler builds `core` from
+# source, as root installs it (rustc-web, rust-web-src, cargo-web, lld). FIRMWARE_COMPILER=debian takes that way at
+# once.
 
 # The core's own minimum (rust-version in Cargo.toml), which Debian's compiler has to reach too.
 oldest_compiler=1.88
@@ -38,14 +39,16 @@ have_debian_compiler() {
     install ld.lld lld || return 1
     local version
     version=$(/usr/bin/rustc --version | cut -d ' ' -f 2)
-    if [[ $(printf '%s\n' "$oldest_compiler" "$version" | sort --version-sort | head -n 1) != "$oldest_compiler" ]]; then
-        echo "Debian's compiler is Rust $version, and the core needs $oldest_compiler: rustup target add the target instead" >&2
+    local older
+    older=$(printf '%s\n' "$oldest_compiler" "$version" | sort --version-sort | head -n 1)
+    if [[ $older != "$oldest_compiler" ]]; then
+        echo "Debian's compiler is Rust $version, and the core needs $oldest_compiler" >&2
         return 1
     fi
 }
 
-# cargo_for TARGET COMMAND ARGUMENT…: `cargo COMMAND --target TARGET ARGUMENT…` with whichever compiler there is. A compiler of its
-# own gets a target directory of its own.
+# cargo_for TARGET COMMAND ARGUMENT…: `cargo COMMAND --target TARGET ARGUMENT…` with whichever compiler there is. A
+# compiler of its own gets a target directory of its own.
 cargo_for() {
     local target=$1 command=$2
     shift 2

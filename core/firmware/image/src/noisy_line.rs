@@ -1,5 +1,5 @@
-//! A serial line in software: chat frames with noise between them, some frames damaged, in pieces of any size. Every frame
-//! that was not damaged must come out, in order, and every other byte must be counted. The same on every run.
+//! A serial line in software: chat frames with noise between them, some frames damaged, in pieces of any size. Every
+//! frame that was not damaged must come out, in order, and every other byte must be counted. The same on every run.
 
 use cafewire_core::{Direction, Family, Frame, MessagePayload, ProtocolParser, chat};
 

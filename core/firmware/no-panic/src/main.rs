@@ -1,8 +1,9 @@
-//! Calls every public function of the core, with inputs that the compiler knows nothing of. Whatever can panic is then linked, and its
-//! panic with it; `.ci/no-panic` looks for that among the linked program's symbols. It is not for running.
+//! Calls every public function of the core, with inputs that the compiler knows nothing of. Whatever can panic is
+//! then linked, and its panic with it; `.ci/no-panic` looks for that among the linked program's symbols. It is not
+//! for running.
 //!
-//! The async ports are left out too: a future that is polled after its end panics, whatever is in it. They share all but the waiting
-//! with the blocking ones.
+//! The async ports are left out too: a future that is polled after its end panics, whatever is in it. They share all
+//! but the waiting with the blocking ones.
 //!
 //! Formatting (`Debug`, `Display`) is left out: it is for hosts, and the standard library's own formatting can panic.
 

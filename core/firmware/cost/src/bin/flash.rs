@@ -1,4 +1,5 @@
-//! The core, as much of it as the features say, and nothing else: for measuring what it takes of flash. Not for running.
+//! The core, as much of it as the features say, and nothing else: for measuring what it takes of flash. Not for
+//! running.
 
 #![no_std]
 #![no_main]

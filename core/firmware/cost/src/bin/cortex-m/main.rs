@@ -1,4 +1,5 @@
-//! Reads and writes every sample on the chip and prints what each took: `NAME size parse|encode|stream instructions stack`.
+//! Reads and writes every sample on the chip and prints what each took: `NAME size parse|encode|stream instructions
+//! stack`.
 //!
 //! For QEMU with `-icount`, where the system timer advances by the same time for every instruction; the program finds
 //! out how many ticks that is from a loop of known length.
