@@ -1,5 +1,5 @@
-//! What a good frame is, without its bytes: enough to make the view again where the bytes have been kept. For the
-//! adapters, whose buffers cannot stay borrowed while they read on.
+//! What a good frame is, without its bytes: enough to make the view again where the bytes have been kept. For those
+//! whose buffers cannot stay borrowed while they read on: the parser of serial lines and the adapters.
 
 use crate::framing::Frame;
 use crate::{chat, echo};

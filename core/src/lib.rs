@@ -75,7 +75,6 @@ mod checksum;
 pub mod echo;
 mod error;
 mod family;
-#[cfg(any(feature = "embedded-io", feature = "embedded-io-async", feature = "tokio-codec"))]
 mod frame_kind;
 mod framing;
 #[cfg(feature = "alloc")]

@@ -13,8 +13,12 @@ use heapless::Vec;
 
 use crate::error::{ParseError, ParseResult};
 use crate::family::Family;
+use crate::frame_kind::FrameKind;
 use crate::framing::{Direction, Frame, Framing};
 use crate::{chat, echo};
+
+/// The smallest chat frame, and more than the smallest echo frame.
+const SMALLEST_BUFFER: usize = chat::HEADER_SIZE + chat::CHECKSUM_SIZE;
 
 /// Finds the frames on a line whose bytes may be damaged, such as a UART's, which cannot be closed and opened anew.
 ///
@@ -30,10 +34,12 @@ use crate::{chat, echo};
 /// to `N` bytes: on a line that carries chat, build the parser with [`for_family`](Self::for_family).
 ///
 /// **What it costs.** O(bytes), whatever the pieces: a header is read when it is whole, a body is checked once, when the frame
-/// is whole.
+/// is whole. In noise each header that appears by chance, or that somebody put there, has its checksum computed: at worst every
+/// second byte starts a candidate, and bytes are summed a few hundred times.
 ///
 /// `N` is the size of its buffer in bytes, and bounds the frames that can be read: 630
-/// ([`chat::MAX_FRAME_SIZE`]) holds every chat frame. A frame that is larger is skipped like noise.
+/// ([`chat::MAX_FRAME_SIZE`]) holds every chat frame. A frame that is larger is noise, and what lies inside it is searched: choose
+/// `N` for the largest frame that the line carries. Less than 8 does not compile.
 ///
 /// ```
 /// use cafewire_core::{Frame, Message, ProtocolParser};
@@ -64,13 +70,6 @@ pub struct ProtocolParser<const N: usize> {
     losses: u64,
 }
 
-/// A frame's place in the buffer, found good: what is needed to make the view without a second look.
-#[derive(Clone, Copy)]
-enum Found {
-    Echo(echo::MessageType),
-    Chat(chat::MessageType),
-}
-
 impl<const N: usize> ProtocolParser<N> {
     /// A parser of both families, from either side.
     #[must_use]
@@ -79,13 +78,15 @@ impl<const N: usize> ProtocolParser<N> {
     }
 
     /// A parser of one family, in one direction: everything else is noise. On a line that carries chat alone this keeps
-    /// noise from being taken for an echo frame, which has no checksum.
+    /// noise from being taken for an echo frame, which has no checksum. A good chat frame that travels the other way is
+    /// skipped whole: its body is not searched either.
     #[must_use]
     pub const fn for_family(family: Family, direction: Direction) -> Self {
         Self::with(Some(family), direction)
     }
 
     const fn with(family: Option<Family>, direction: Direction) -> Self {
+        const { assert!(N >= SMALLEST_BUFFER, "the buffer holds no frame at all") };
         Self { buffer: Vec::new(), start: 0, needed: 1, family, direction, lost: false, skipped_bytes: 0, losses: 0 }
     }
 
@@ -111,58 +112,51 @@ impl<const N: usize> ProtocolParser<N> {
     /// When the line makes no sense, once per stretch of noise: why its first byte starts no frame. Nothing needs to be
     /// done about it but to call again; the noise is skipped and counted.
     pub fn try_parse(&mut self) -> ParseResult<Option<Frame<'_>>> {
-        let (found, payload, after) = loop {
+        let (kind, size) = loop {
             let bytes = self.buffer.get(self.start..).unwrap_or_default();
             if bytes.len() < self.needed {
                 return Ok(None);
             }
-            let error = match self.framing(bytes) {
-                Framing::Frame { frame, consumed } => {
-                    let (found, header_size, payload) = match frame {
-                        Frame::Echo(view) => (Found::Echo(view.message_type), echo::HEADER_SIZE, view.payload),
-                        Frame::Chat(view) => (Found::Chat(view.message_type), chat::HEADER_SIZE, view.payload),
-                    };
-                    let payload = self.start + header_size..self.start + header_size + payload.len();
-                    break (found, payload, self.start + consumed);
-                }
+            let (error, skipped) = match self.framing(bytes) {
+                Framing::Frame { frame, consumed } => match self.wrong_way(&frame) {
+                    None => break (FrameKind::of(&frame), consumed),
+                    Some(error) => (error, consumed),
+                },
                 Framing::NeedMore { at_least } if bytes.len() + at_least <= N => {
                     self.needed = bytes.len() + at_least;
                     continue;
                 }
                 Framing::NeedMore { at_least } => {
-                    ParseError::Truncated { needed: bytes.len() + at_least, available: N }
+                    (ParseError::Truncated { needed: bytes.len() + at_least, available: N }, 1)
                 }
-                Framing::Corrupt { error } => error,
+                Framing::Corrupt { error } => (error, 1),
             };
-            self.skip_one();
+            self.skip(skipped);
             if !self.lost {
                 self.lost = true;
                 self.losses += 1;
                 return Err(error);
             }
         };
-        self.start = after;
+        let whole = self.start..self.start + size;
+        self.start = whole.end;
         self.needed = 1;
         self.lost = false;
-        let payload = self.buffer.get(payload).unwrap_or_default();
-        Ok(Some(match found {
-            Found::Echo(message_type) => Frame::Echo(echo::ZeroCopyMessage { message_type, payload }),
-            Found::Chat(message_type) => {
-                Frame::Chat(chat::ZeroCopyMessage { version: chat::PROTOCOL_VERSION, message_type, payload })
-            }
-        }))
+        Ok(Some(kind.view(self.buffer.get(whole).unwrap_or_default())))
     }
 
     /// The line has been silent for longer than a sender pauses within a frame: what is half received will not be
-    /// completed. Skips its first byte, so that the next [`try_parse`](Self::try_parse) finds the frames that may lie
-    /// behind a header that was noise. Does nothing if nothing is half received.
+    /// completed. Skips its first byte, so that [`try_parse`](Self::try_parse) finds the frames that may lie behind a header
+    /// that was noise. If that uncovers another such header, `try_parse` asks for more again; call this until
+    /// [`pending_bytes`](Self::pending_bytes) is 0. Does nothing unless `try_parse` has asked for more and not got it.
     pub fn give_up(&mut self) {
-        if self.start < self.buffer.len() {
+        let pending = self.pending_bytes();
+        if 0 < pending && pending < self.needed {
             if !self.lost {
                 self.lost = true;
                 self.losses += 1;
             }
-            self.skip_one();
+            self.skip(1);
         }
     }
 
@@ -194,18 +188,30 @@ impl<const N: usize> ProtocolParser<N> {
         match self.family {
             None if bytes.first() == Some(&echo::MAGIC_BYTES[0]) => echo::next_frame(bytes),
             Some(Family::Echo) => echo::next_frame(bytes),
-            None | Some(Family::ChatV1) => chat::next_frame(bytes, self.direction),
+            None | Some(Family::ChatV1) => chat::next_frame(bytes, Direction::Either),
         }
     }
 
-    const fn skip_one(&mut self) {
-        self.start += 1;
+    fn wrong_way(&self, frame: &Frame<'_>) -> Option<ParseError> {
+        match frame {
+            Frame::Chat(view) if !view.message_type.travels(self.direction) => {
+                Some(ParseError::WrongDirection { offset: 1, message_type: view.message_type })
+            }
+            _ => None,
+        }
+    }
+
+    const fn skip(&mut self, count: usize) {
+        self.start += count;
         self.needed = 1;
-        self.skipped_bytes += 1;
+        self.skipped_bytes += count as u64;
     }
 
     /// Moves what is pending to the front of the buffer. A loop rather than `copy_within`, which can panic.
     fn compact(&mut self) {
+        if self.start == 0 {
+            return;
+        }
         let pending = self.pending_bytes();
         let bytes = self.buffer.as_mut_slice();
         for to in 0..pending {
@@ -323,6 +329,28 @@ mod tests {
         assert_eq!((parser.skipped_bytes(), parser.losses(), parser.pending_bytes()), (4, 1, 0));
         parser.give_up();
         assert_eq!(parser.skipped_bytes(), 4);
+    }
+
+    #[test]
+    fn giving_up_leaves_a_whole_frame_alone() {
+        let mut parser = ProtocolParser::<64>::new();
+        assert_eq!(parser.feed(&PING), 5);
+        parser.give_up();
+        assert!(matches!(parser.try_parse(), Ok(Some(Frame::Echo(_)))));
+    }
+
+    #[test]
+    fn a_good_frame_that_travels_the_other_way_is_skipped_whole() {
+        let mut buffer = [0; 64];
+        let inner = core::str::from_utf8(&DISCONNECT[..4]).unwrap();
+        let error = crate::MessagePayload::Error { code: crate::ErrorCode::Unknown(99), message: inner };
+        let wrong_way = error.encode_into(&mut buffer).unwrap();
+        let mut parser = ProtocolParser::<64>::for_family(Family::ChatV1, Direction::ToServer);
+        assert_eq!(parser.feed(wrong_way) + parser.feed(&DISCONNECT), wrong_way.len() + 8);
+        let message_type = crate::MessageType::Error;
+        assert_eq!(parser.try_parse(), Err(ParseError::WrongDirection { offset: 1, message_type }));
+        assert_eq!(parser.skipped_bytes(), wrong_way.len() as u64);
+        assert!(matches!(parser.try_parse(), Ok(Some(Frame::Chat(_)))));
     }
 
     #[test]
