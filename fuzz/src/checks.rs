@@ -145,7 +145,7 @@ fn encodes_to(bytes: &[u8], frame: Frame<'_>) {
 pub(crate) fn writes_exactly(bytes: &[u8], encode: impl for<'b> Fn(&'b mut [u8]) -> Result<&'b [u8], ProtocolError>) {
     let (needed, spare) = (bytes.len(), 3);
     let mut buffer = vec![UNTOUCHED; needed + spare];
-    assert_eq!(encode(&mut buffer), Ok(bytes));
+    assert_eq!(encode(&mut buffer), Ok(bytes), "other bytes were encoded");
     assert_eq!(buffer[needed..], [UNTOUCHED; 3], "wrote past the frame");
 
     let available = needed - 1;

@@ -8,7 +8,7 @@ use crate::reference::{self, Direction, line::Line};
 use crate::translate;
 
 /// The parser's buffers that the fuzzer can choose between, in bytes.
-pub(crate) const BUFFER_SIZES: [usize; 8] = [1, 6, 16, 40, 64, 256, 630, 2048];
+pub(crate) const BUFFER_SIZES: [usize; 8] = [8, 12, 16, 40, 64, 256, 630, 2048];
 
 /// What the parser is told, and how the line comes to it.
 #[derive(Clone, Debug)]
@@ -121,11 +121,11 @@ impl Heard {
                 Ok(None) => return,
                 Err(_) => {
                     self.errors += 1;
-                    // The canary clears its buffer when something is wrong, as drivers are tempted to.
-                    if cfg!(feature = "canary-resync") {
-                        while parser.pending_bytes() > 0 {
-                            parser.give_up();
-                        }
+                    // The canary takes the error for the whole answer, and forgets what comes with the next call.
+                    if cfg!(feature = "canary-resync")
+                        && let Ok(Some(frame)) = parser.try_parse()
+                    {
+                        self.frames_bytes += translate::frame(frame).size_bytes();
                     }
                 }
                 Ok(Some(frame)) => {

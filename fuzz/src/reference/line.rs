@@ -14,31 +14,45 @@ pub struct Line {
     pub losses: u64,
 }
 
-/// Reads a line that has come to its end. Frames of more than `frame_size_max` bytes, of another family or of another
-/// direction are noise.
+/// Reads a line that has come to its end. Frames of more than `frame_size_max` bytes or of another family are noise, and
+/// searched for frames; those that travel the other way are skipped whole.
 #[must_use]
 pub fn read_line(line: &[u8], frame_size_max: usize, family: Option<Family>, direction: Direction) -> Line {
     let mut read = Line::default();
     let mut at = 0;
     let mut in_noise = false;
     while at < line.len() {
-        match first_frame(&line[at..], direction) {
-            Outcome::Frame { frame, consumed }
-                if consumed <= frame_size_max && family.is_none_or(|only| only == frame.family) =>
-            {
+        let mut skipped = 1;
+        if let Outcome::Frame { frame, consumed } = first_frame(&line[at..], Direction::Either)
+            && consumed <= frame_size_max
+            && family.is_none_or(|only| only == frame.family)
+        {
+            if travels(&frame, direction) {
                 read.frames.push((at, frame));
                 in_noise = false;
                 at += consumed;
+                continue;
             }
-            _ => {
-                read.losses += u64::from(!in_noise);
-                in_noise = true;
-                read.skipped_bytes += 1;
-                at += 1;
-            }
+            skipped = consumed;
         }
+        read.losses += u64::from(!in_noise);
+        in_noise = true;
+        read.skipped_bytes += skipped as u64;
+        at += skipped;
     }
     read
+}
+
+/// Whether the frame is one for this direction. The echo family has none.
+#[must_use]
+pub fn travels(frame: &Frame, direction: Direction) -> bool {
+    let from_server = frame.type_code >= 0x80;
+    match direction {
+        _ if frame.family == Family::Echo => true,
+        Direction::Either => true,
+        Direction::ToServer => !from_server,
+        Direction::ToClient => from_server,
+    }
 }
 
 #[cfg(test)]
@@ -57,5 +71,15 @@ mod tests {
         assert_eq!(places(None, 630), (vec![4, 9, 19], 5, 2));
         assert_eq!(places(None, 9), (vec![4, 14, 19], 10, 3));
         assert_eq!(places(Some(Family::Chat), 630), (vec![], 25, 1));
+    }
+
+    #[test]
+    fn a_frame_that_travels_the_other_way_is_skipped_whole() {
+        let inner = super::super::encoder::raw_chat_frame(0x02, b"");
+        let outer = super::super::encoder::raw_chat_frame(0xFF, &inner);
+        let line = [&outer[..], &inner].concat();
+        let read = read_line(&line, 630, None, Direction::ToServer);
+        let places: Vec<usize> = read.frames.iter().map(|&(at, _)| at).collect();
+        assert_eq!((places, read.skipped_bytes, read.losses), (vec![16], 16, 1));
     }
 }
