@@ -17,22 +17,56 @@ use crate::framing::{Direction, Frame, Framing};
 use crate::writer::Writer;
 
 /// The version byte of the frames in this module.
+///
+/// ```
+/// use cafewire_core::{Family, PROTOCOL_VERSION};
+/// assert_eq!(Family::of_first_byte(PROTOCOL_VERSION), Some(Family::ChatV1));
+/// ```
 pub const PROTOCOL_VERSION: u8 = 1;
 
 /// Bytes before the body.
+///
+/// ```
+/// use cafewire_core::chat::{CHECKSUM_SIZE, HEADER_SIZE, ZeroCopyMessage};
+/// let frame = b"\x01\x01\x00\x04\x03ada\x9A\xFB\x83\x17";
+/// let view = ZeroCopyMessage::parse_from_bytes(frame)?;
+/// assert_eq!(&frame[HEADER_SIZE..frame.len() - CHECKSUM_SIZE], view.payload);
+/// # Ok::<(), cafewire_core::ParseError>(())
+/// ```
 pub const HEADER_SIZE: usize = size_of::<Header>();
 
 /// Bytes after the body.
+///
+/// See [`HEADER_SIZE`] for an example.
 pub const CHECKSUM_SIZE: usize = size_of::<U32>();
 
 /// The largest frame that the envelope can express, in bytes. No frame of version 1 comes near it:
 /// [`MAX_FRAME_SIZE`].
+///
+/// ```
+/// use cafewire_core::{MAX_MESSAGE_SIZE, chat};
+/// assert_eq!((MAX_MESSAGE_SIZE, chat::MAX_FRAME_SIZE), (65_543, 630));
+/// ```
 pub const MAX_MESSAGE_SIZE: usize = HEADER_SIZE + u16::MAX as usize + CHECKSUM_SIZE;
 
 /// The largest frame of version 1, in bytes. A buffer of this size holds any of them.
+///
+/// ```
+/// use cafewire_core::{ErrorCode, MessagePayload, chat};
+/// let mut buffer = [0; chat::MAX_FRAME_SIZE];
+/// let error = MessagePayload::Error { code: ErrorCode::RateLimited, message: &"x".repeat(512) };
+/// assert!(error.encode_into(&mut buffer).is_ok());
+/// ```
 pub const MAX_FRAME_SIZE: usize = largest_frame(Direction::Either);
 
 /// The largest frame of version 1 that a client may send, in bytes: all that a server need hold for one.
+///
+/// ```
+/// use cafewire_core::{MessagePayload, chat};
+/// let (room, content) = (&*"r".repeat(64), &*"c".repeat(512));
+/// let longest = MessagePayload::SendMessage { room, content };
+/// assert_eq!(longest.serialized_size(), chat::MAX_CLIENT_FRAME_SIZE);
+/// ```
 pub const MAX_CLIENT_FRAME_SIZE: usize = largest_frame(Direction::ToServer);
 
 const TYPE_OFFSET: usize = 1;
@@ -47,6 +81,14 @@ struct Header {
 }
 
 /// A borrowed view of one chat frame. Its envelope is good; its payload has not been looked into.
+///
+/// ```
+/// use cafewire_core::{MessagePayload, MessageType, ZeroCopyMessage};
+/// let view = ZeroCopyMessage::parse_from_bytes(b"\x01\x04\x00\x06\x05lobby\x68\x7F\x54\x27")?;
+/// assert_eq!((view.message_type, view.payload), (MessageType::JoinRoom, &b"\x05lobby"[..]));
+/// assert_eq!(view.parse_payload()?, MessagePayload::JoinRoom { room: "lobby" });
+/// # Ok::<(), cafewire_core::ParseError>(())
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub struct ZeroCopyMessage<'a> {
@@ -92,12 +134,28 @@ impl<'a> ZeroCopyMessage<'a> {
     /// [`ParseError::FieldOverrun`], [`ParseError::InvalidUtf8`], [`ParseError::InvalidField`],
     /// [`ParseError::TrailingBytes`]. The frame's boundaries are good all the same: a receiver may go on with the next
     /// frame where [`ParseError::code`] does not close.
+    ///
+    /// ```
+    /// use cafewire_core::{ErrorCode, ZeroCopyMessage};
+    /// // A good frame around a bad name: one of no bytes.
+    /// let view = ZeroCopyMessage::parse_from_bytes(b"\x01\x01\x00\x01\x00\x5A\xE5\x88\x89")?;
+    /// let error = view.parse_payload().unwrap_err();
+    /// assert_eq!((error.code(), error.offset()), (ErrorCode::InvalidUsername, 4));
+    /// assert!(!error.code().closes());
+    /// # Ok::<(), cafewire_core::ParseError>(())
+    /// ```
     #[inline]
     pub fn parse_payload(&self) -> ParseResult<MessagePayload<'a>> {
         MessagePayload::parse(self.message_type, self.payload)
     }
 
     /// Bytes that the whole frame takes.
+    ///
+    /// ```
+    /// use cafewire_core::{MessageType, ZeroCopyMessage};
+    /// let goodbye = ZeroCopyMessage { version: 1, message_type: MessageType::Disconnect, payload: b"" };
+    /// assert_eq!(goodbye.serialized_size(), 8);
+    /// ```
     #[must_use]
     #[inline]
     pub const fn serialized_size(&self) -> usize {
@@ -110,6 +168,13 @@ impl<'a> ZeroCopyMessage<'a> {
     /// # Errors
     /// [`ProtocolError::PayloadTooLong`] if the type does not allow so long a body,
     /// [`ProtocolError::BufferTooSmall`]; the buffer is untouched then.
+    ///
+    /// ```
+    /// use cafewire_core::{MessageType, ZeroCopyMessage};
+    /// let goodbye = ZeroCopyMessage { version: 1, message_type: MessageType::Disconnect, payload: b"" };
+    /// assert_eq!(goodbye.encode_into(&mut [0; 16])?, [0x01, 0x02, 0x00, 0x00, 0x9A, 0x7C, 0x6C, 0x17]);
+    /// # Ok::<(), cafewire_core::ProtocolError>(())
+    /// ```
     pub fn encode_into<'b>(&self, buffer: &'b mut [u8]) -> Result<&'b [u8], ProtocolError> {
         let actual = self.payload.len();
         let max = usize::from(self.message_type.length_range().1);

@@ -5,6 +5,13 @@ use core::fmt;
 macro_rules! error_codes {
     ($($code:literal $name:ident $closes:literal $doc:literal,)*) => {
         /// What an Error frame says went wrong. `PROTOCOL.md` has the table with what a client should do.
+        ///
+        /// ```
+        /// use cafewire_core::ErrorCode;
+        /// let code = ErrorCode::from_wire(10);
+        /// assert_eq!(code.to_string(), "UsernameTaken (10)");
+        /// assert!(!code.closes()); // one may try another name on the same connection
+        /// ```
         #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
         #[cfg_attr(feature = "defmt", derive(defmt::Format))]
         #[non_exhaustive]
@@ -16,9 +23,21 @@ macro_rules! error_codes {
 
         impl ErrorCode {
             /// Every code with a name, in the order of their numbers.
+            ///
+            /// ```
+            /// # use cafewire_core::ErrorCode;
+            /// assert_eq!(ErrorCode::ALL[0], ErrorCode::MalformedFrame);
+            /// assert!(ErrorCode::ALL.iter().all(|code| ErrorCode::from_wire(code.to_wire()) == *code));
+            /// ```
             pub const ALL: &'static [Self] = &[$(Self::$name,)*];
 
             /// The code with this number.
+            ///
+            /// ```
+            /// # use cafewire_core::ErrorCode;
+            /// assert_eq!(ErrorCode::from_wire(4), ErrorCode::ChecksumMismatch);
+            /// assert_eq!(ErrorCode::from_wire(9999), ErrorCode::Unknown(9999)); // a later server's
+            /// ```
             #[must_use]
             pub const fn from_wire(number: u16) -> Self {
                 match number {
@@ -28,6 +47,10 @@ macro_rules! error_codes {
             }
 
             /// The number on the wire.
+            ///
+            /// ```
+            /// assert_eq!(cafewire_core::ErrorCode::NotInRoom.to_wire(), 11);
+            /// ```
             #[must_use]
             pub const fn to_wire(self) -> u16 {
                 match self {
@@ -37,6 +60,10 @@ macro_rules! error_codes {
             }
 
             /// The code's name, as the specification spells it.
+            ///
+            /// ```
+            /// assert_eq!(cafewire_core::ErrorCode::SlowConsumer.name(), "SlowConsumer");
+            /// ```
             #[must_use]
             pub const fn name(self) -> &'static str {
                 match self {
@@ -47,6 +74,12 @@ macro_rules! error_codes {
 
             /// Whether the sender of such an Error frame closes the connection after it. RateLimited closes only
             /// when it persists, and says `false` here. A code without a name is taken to close.
+            ///
+            /// ```
+            /// # use cafewire_core::ErrorCode;
+            /// assert!(ErrorCode::MalformedFrame.closes());
+            /// assert!(!ErrorCode::InvalidContent.closes());
+            /// ```
             #[must_use]
             pub const fn closes(self) -> bool {
                 match self {

@@ -14,15 +14,28 @@ use crate::error::{Field, FieldError, ParseError, ParseResult};
 use crate::writer::Writer;
 
 /// The longest username, in bytes.
+///
+/// ```
+/// use cafewire_core::{MessagePayload, chat};
+/// let longest = "x".repeat(chat::MAX_USERNAME_SIZE);
+/// assert!(MessagePayload::Connect { username: &longest }.validate().is_ok());
+/// assert!(MessagePayload::Connect { username: &(longest + "x") }.validate().is_err());
+/// ```
 pub const MAX_USERNAME_SIZE: usize = 32;
 
 /// The longest room name, in bytes.
+///
+/// See [`MAX_USERNAME_SIZE`] for an example.
 pub const MAX_ROOM_NAME_SIZE: usize = 64;
 
 /// The longest content of a message, in bytes.
+///
+/// See [`MAX_USERNAME_SIZE`] for an example.
 pub const MAX_CONTENT_SIZE: usize = 512;
 
 /// The longest text that a server adds of its own (server info, error message), in bytes.
+///
+/// See [`MAX_USERNAME_SIZE`] for an example.
 pub const MAX_TEXT_SIZE: usize = 512;
 
 /// Bytes before a name's own: its length.

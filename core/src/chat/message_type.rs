@@ -6,6 +6,12 @@ use super::{broadcast, connect, connect_ack, disconnect, error, presence, room_r
 use crate::framing::Direction;
 
 /// The type byte of a chat frame, version 1.
+///
+/// ```
+/// use cafewire_core::MessageType;
+/// assert_eq!(MessageType::MessageBroadcast as u8, 0x82);
+/// assert_eq!(MessageType::MessageBroadcast.to_string(), "MessageBroadcast");
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
@@ -36,6 +42,12 @@ pub enum MessageType {
 
 impl MessageType {
     /// Every type, in the order of their codes.
+    ///
+    /// ```
+    /// use cafewire_core::{Direction, MessageType};
+    /// let from_clients = MessageType::ALL.iter().filter(|known| known.travels(Direction::ToServer));
+    /// assert_eq!(from_clients.count(), 5);
+    /// ```
     pub const ALL: [Self; 10] = [
         Self::Connect,
         Self::Disconnect,
@@ -50,6 +62,12 @@ impl MessageType {
     ];
 
     /// The type with this code, if there is one.
+    ///
+    /// ```
+    /// use cafewire_core::MessageType;
+    /// assert_eq!(MessageType::from_wire(0x03), Some(MessageType::SendMessage));
+    /// assert_eq!(MessageType::from_wire(0x7F), None);
+    /// ```
     #[must_use]
     #[inline]
     pub const fn from_wire(code: u8) -> Option<Self> {
@@ -69,6 +87,12 @@ impl MessageType {
     }
 
     /// Whether this type travels that way. The high bit of the code tells: set, the server sends it.
+    ///
+    /// ```
+    /// use cafewire_core::{Direction, MessageType};
+    /// assert!(MessageType::Connect.travels(Direction::ToServer));
+    /// assert!(!MessageType::ConnectAck.travels(Direction::ToServer));
+    /// ```
     #[must_use]
     #[inline]
     pub const fn travels(self, direction: Direction) -> bool {
@@ -103,6 +127,10 @@ impl MessageType {
     }
 
     /// The type's name, as the specification spells it.
+    ///
+    /// ```
+    /// assert_eq!(cafewire_core::MessageType::JoinRoom.name(), "JoinRoom");
+    /// ```
     #[must_use]
     pub const fn name(self) -> &'static str {
         match self {

@@ -93,12 +93,23 @@ pub enum OwnedMessage {
 
 impl OwnedMessage {
     /// The type byte's meaning.
+    ///
+    /// ```
+    /// use cafewire_core::chat::{MessageType, OwnedMessage};
+    /// assert_eq!(OwnedMessage::Disconnect.message_type(), MessageType::Disconnect);
+    /// ```
     #[must_use]
     pub fn message_type(&self) -> MessageType {
         self.as_borrowed().message_type()
     }
 
     /// The same message, borrowing from this one: what is shown, validated, sized and encoded.
+    ///
+    /// ```
+    /// use cafewire_core::chat::{MessagePayload, OwnedMessage};
+    /// let kept = OwnedMessage::Connect { username: "ada".into() };
+    /// assert_eq!(kept.as_borrowed(), MessagePayload::Connect { username: "ada" });
+    /// ```
     #[must_use]
     pub fn as_borrowed(&self) -> MessagePayload<'_> {
         match *self {
@@ -122,6 +133,12 @@ impl OwnedMessage {
 
 impl MessagePayload<'_> {
     /// The same message with text of its own.
+    ///
+    /// ```
+    /// use cafewire_core::chat::{MessagePayload, OwnedMessage};
+    /// let kept = MessagePayload::Connect { username: "ada" }.into_owned();
+    /// assert_eq!(kept, OwnedMessage::Connect { username: "ada".into() });
+    /// ```
     #[must_use]
     pub fn into_owned(self) -> OwnedMessage {
         match self {
@@ -156,6 +173,12 @@ impl MessagePayload<'_> {
     ///
     /// # Errors
     /// [`ProtocolError::InvalidField`]; nothing has been allocated then.
+    ///
+    /// ```
+    /// use cafewire_core::MessagePayload;
+    /// assert_eq!(MessagePayload::Disconnect.encode_to_vec()?, b"\x01\x02\x00\x00\x9A\x7C\x6C\x17");
+    /// # Ok::<(), cafewire_core::ProtocolError>(())
+    /// ```
     pub fn encode_to_vec(&self) -> Result<Vec<u8>, ProtocolError> {
         self.validate()?;
         encode_to_vec(self.serialized_size(), |buffer| self.encode_into(buffer))

@@ -118,6 +118,11 @@ impl<'a> MessagePayload<'a> {
     }
 
     /// The type byte's meaning.
+    ///
+    /// ```
+    /// use cafewire_core::{MessagePayload, MessageType};
+    /// assert_eq!(MessagePayload::LeaveRoom { room: "lobby" }.message_type(), MessageType::LeaveRoom);
+    /// ```
     #[must_use]
     pub const fn message_type(&self) -> MessageType {
         match self {
@@ -138,6 +143,12 @@ impl<'a> MessagePayload<'a> {
     ///
     /// # Errors
     /// The first rule broken, in the order of the fields.
+    ///
+    /// ```
+    /// use cafewire_core::{Field, FieldError, MessagePayload};
+    /// let error = MessagePayload::JoinRoom { room: "a\nb" }.validate().unwrap_err();
+    /// assert_eq!(error, FieldError::ControlCharacter { field: Field::RoomName, position: 1 });
+    /// ```
     #[inline]
     pub fn validate(&self) -> Result<(), FieldError> {
         match *self {
@@ -163,6 +174,10 @@ impl<'a> MessagePayload<'a> {
     }
 
     /// Bytes that the whole frame takes, envelope included.
+    ///
+    /// ```
+    /// assert_eq!(cafewire_core::MessagePayload::Connect { username: "ada" }.serialized_size(), 12);
+    /// ```
     #[must_use]
     #[inline]
     pub const fn serialized_size(&self) -> usize {
@@ -194,6 +209,15 @@ impl<'a> MessagePayload<'a> {
     ///
     /// # Errors
     /// [`ProtocolError::InvalidField`], [`ProtocolError::BufferTooSmall`]; the buffer is untouched then.
+    ///
+    /// ```
+    /// use cafewire_core::{MessagePayload, ProtocolError};
+    /// let hello = MessagePayload::SendMessage { room: "lobby", content: "olá" };
+    /// assert_eq!(hello.encode_into(&mut [0; 64])?, b"\x01\x03\x00\x0A\x05lobbyol\xC3\xA1\x88\x3D\x14\xD9");
+    /// let error = hello.encode_into(&mut [0; 16]).unwrap_err();
+    /// assert_eq!(error, ProtocolError::BufferTooSmall { needed: 18, available: 16 });
+    /// # Ok::<(), ProtocolError>(())
+    /// ```
     #[inline]
     pub fn encode_into<'b>(&self, buffer: &'b mut [u8]) -> Result<&'b [u8], ProtocolError> {
         self.validate()?;

@@ -16,12 +16,30 @@ use crate::framing::{Frame, Framing};
 use crate::writer::Writer;
 
 /// The two bytes that every echo frame starts with.
+///
+/// ```
+/// use cafewire_core::MAGIC_BYTES;
+/// assert!(b"\xCA\xFE\x01\x00\x00".starts_with(&MAGIC_BYTES));
+/// ```
 pub const MAGIC_BYTES: [u8; 2] = [0xCA, 0xFE];
 
 /// Bytes before the payload.
+///
+/// ```
+/// use cafewire_core::echo::{HEADER_SIZE, ZeroCopyMessage};
+/// let frame = b"\xCA\xFE\x03\x00\x02hi";
+/// assert_eq!(ZeroCopyMessage::parse_from_bytes(frame)?.payload, &frame[HEADER_SIZE..]);
+/// # Ok::<(), cafewire_core::ParseError>(())
+/// ```
 pub const HEADER_SIZE: usize = size_of::<Header>();
 
 /// The longest payload, in bytes.
+///
+/// ```
+/// use cafewire_core::echo::{MAX_PAYLOAD_SIZE, Message};
+/// let longest = vec![0; MAX_PAYLOAD_SIZE];
+/// assert_eq!(Message::data(&longest).serialized_size(), 65_540);
+/// ```
 pub const MAX_PAYLOAD_SIZE: usize = u16::MAX as usize;
 
 const TYPE_OFFSET: usize = 2;
@@ -35,6 +53,15 @@ struct Header {
 }
 
 /// A borrowed view of one echo frame.
+///
+/// ```
+/// use cafewire_core::echo::{MessageType, ZeroCopyMessage};
+/// // A server's answer to a Ping: the same payload, from where it lies.
+/// let ping = ZeroCopyMessage::parse_from_bytes(b"\xCA\xFE\x01\x00\x02hi")?;
+/// let pong = ZeroCopyMessage { message_type: MessageType::Pong, ..ping };
+/// assert_eq!(pong.encode_into(&mut [0; 16])?, b"\xCA\xFE\x02\x00\x02hi");
+/// # Ok::<(), Box<dyn core::error::Error>>(())
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub struct ZeroCopyMessage<'a> {
@@ -73,6 +100,13 @@ impl<'a> ZeroCopyMessage<'a> {
     }
 
     /// The typed view.
+    ///
+    /// ```
+    /// use cafewire_core::echo::{Message, ZeroCopyMessage};
+    /// let view = ZeroCopyMessage::parse_from_bytes(b"\xCA\xFE\x03\x00\x02hi")?;
+    /// assert_eq!(view.message(), Message::Echo(b"hi"));
+    /// # Ok::<(), cafewire_core::ParseError>(())
+    /// ```
     #[must_use]
     #[inline]
     pub const fn message(&self) -> Message<'a> {
@@ -86,6 +120,11 @@ impl<'a> ZeroCopyMessage<'a> {
     }
 
     /// Bytes that the whole frame takes.
+    ///
+    /// ```
+    /// use cafewire_core::echo::{MessageType, ZeroCopyMessage};
+    /// assert_eq!(ZeroCopyMessage { message_type: MessageType::Echo, payload: b"hi" }.serialized_size(), 7);
+    /// ```
     #[must_use]
     #[inline]
     pub const fn serialized_size(&self) -> usize {
@@ -96,6 +135,13 @@ impl<'a> ZeroCopyMessage<'a> {
     ///
     /// # Errors
     /// [`ProtocolError::PayloadTooLong`], [`ProtocolError::BufferTooSmall`]; the buffer is untouched then.
+    ///
+    /// ```
+    /// use cafewire_core::echo::{MessageType, ZeroCopyMessage};
+    /// let echo = ZeroCopyMessage { message_type: MessageType::Echo, payload: b"hi" };
+    /// assert_eq!(echo.encode_into(&mut [0; 16])?, b"\xCA\xFE\x03\x00\x02hi");
+    /// # Ok::<(), cafewire_core::ProtocolError>(())
+    /// ```
     #[inline]
     pub fn encode_into<'b>(&self, buffer: &'b mut [u8]) -> Result<&'b [u8], ProtocolError> {
         let header = self.header()?;

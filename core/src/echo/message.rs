@@ -6,6 +6,12 @@ use super::ZeroCopyMessage;
 use crate::error::ProtocolError;
 
 /// The type byte of an echo frame.
+///
+/// ```
+/// use cafewire_core::echo::MessageType;
+/// assert_eq!(MessageType::Data as u8, 0x04);
+/// assert_eq!(MessageType::Data.to_string(), "Data");
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
@@ -25,9 +31,20 @@ pub enum MessageType {
 
 impl MessageType {
     /// Every type, in the order of their codes.
+    ///
+    /// ```
+    /// use cafewire_core::echo::MessageType;
+    /// assert_eq!(MessageType::ALL.map(|known| known as u8), [0x01, 0x02, 0x03, 0x04, 0xFF]);
+    /// ```
     pub const ALL: [Self; 5] = [Self::Ping, Self::Pong, Self::Echo, Self::Data, Self::Error];
 
     /// The type with this code, if there is one.
+    ///
+    /// ```
+    /// use cafewire_core::echo::MessageType;
+    /// assert_eq!(MessageType::from_wire(0x02), Some(MessageType::Pong));
+    /// assert_eq!(MessageType::from_wire(0x05), None);
+    /// ```
     #[must_use]
     #[inline]
     pub const fn from_wire(code: u8) -> Option<Self> {
@@ -42,6 +59,10 @@ impl MessageType {
     }
 
     /// The type's name, as the specification spells it.
+    ///
+    /// ```
+    /// assert_eq!(cafewire_core::echo::MessageType::Ping.name(), "Ping");
+    /// ```
     #[must_use]
     pub const fn name(self) -> &'static str {
         match self {
@@ -86,36 +107,70 @@ pub enum Message<'a> {
 
 impl<'a> Message<'a> {
     /// A Ping without payload. One with a payload is [`Message::Ping`].
+    ///
+    /// ```
+    /// # use cafewire_core::echo::Message;
+    /// assert_eq!(Message::ping(), Message::Ping(b""));
+    /// ```
     #[must_use]
     pub const fn ping() -> Message<'static> {
         Message::Ping(&[])
     }
 
     /// A Pong without payload. One with a payload is [`Message::Pong`].
+    ///
+    /// ```
+    /// # use cafewire_core::echo::Message;
+    /// assert_eq!(Message::pong().encode_into(&mut [0; 8])?, [0xCA, 0xFE, 0x02, 0x00, 0x00]);
+    /// # Ok::<(), cafewire_core::ProtocolError>(())
+    /// ```
     #[must_use]
     pub const fn pong() -> Message<'static> {
         Message::Pong(&[])
     }
 
     /// An Echo: the server sends it back.
+    ///
+    /// ```
+    /// # use cafewire_core::echo::Message;
+    /// assert_eq!(Message::echo(b"hi").encode_into(&mut [0; 8])?, b"\xCA\xFE\x03\x00\x02hi");
+    /// # Ok::<(), cafewire_core::ProtocolError>(())
+    /// ```
     #[must_use]
     pub const fn echo(payload: &'a [u8]) -> Self {
         Self::Echo(payload)
     }
 
     /// Data: the server takes it and says nothing.
+    ///
+    /// ```
+    /// # use cafewire_core::echo::Message;
+    /// assert_eq!(Message::data(b"hi").encode_into(&mut [0; 8])?, b"\xCA\xFE\x04\x00\x02hi");
+    /// # Ok::<(), cafewire_core::ProtocolError>(())
+    /// ```
     #[must_use]
     pub const fn data(payload: &'a [u8]) -> Self {
         Self::Data(payload)
     }
 
     /// An Error with a sentence.
+    ///
+    /// ```
+    /// # use cafewire_core::echo::Message;
+    /// assert_eq!(Message::error("no"), Message::Error(b"no"));
+    /// ```
     #[must_use]
     pub const fn error(message: &'a str) -> Self {
         Self::Error(message.as_bytes())
     }
 
     /// The frame view of this message.
+    ///
+    /// ```
+    /// use cafewire_core::echo::{Message, MessageType, ZeroCopyMessage};
+    /// let frame = ZeroCopyMessage { message_type: MessageType::Echo, payload: b"hi" };
+    /// assert_eq!(Message::echo(b"hi").frame(), frame);
+    /// ```
     #[must_use]
     #[inline]
     pub const fn frame(&self) -> ZeroCopyMessage<'a> {
@@ -130,6 +185,10 @@ impl<'a> Message<'a> {
     }
 
     /// Bytes that the whole frame takes.
+    ///
+    /// ```
+    /// assert_eq!(cafewire_core::echo::Message::ping().serialized_size(), 5);
+    /// ```
     #[must_use]
     pub const fn serialized_size(&self) -> usize {
         self.frame().serialized_size()
@@ -139,6 +198,15 @@ impl<'a> Message<'a> {
     ///
     /// # Errors
     /// [`ProtocolError::PayloadTooLong`], [`ProtocolError::BufferTooSmall`]; the buffer is untouched then.
+    ///
+    /// ```
+    /// use cafewire_core::ProtocolError;
+    /// use cafewire_core::echo::Message;
+    /// assert_eq!(Message::Ping(b"hi").encode_into(&mut [0; 8])?, b"\xCA\xFE\x01\x00\x02hi");
+    /// let error = Message::Ping(b"hi").encode_into(&mut [0; 4]).unwrap_err();
+    /// assert_eq!(error, ProtocolError::BufferTooSmall { needed: 7, available: 4 });
+    /// # Ok::<(), ProtocolError>(())
+    /// ```
     #[inline]
     pub fn encode_into<'b>(&self, buffer: &'b mut [u8]) -> Result<&'b [u8], ProtocolError> {
         self.frame().encode_into(buffer)

@@ -34,36 +34,67 @@ pub enum OwnedMessage {
 
 impl OwnedMessage {
     /// A Ping without payload. One with a payload is [`OwnedMessage::Ping`].
+    ///
+    /// ```
+    /// # use cafewire_core::echo::OwnedMessage;
+    /// assert_eq!(OwnedMessage::ping(), OwnedMessage::Ping(vec![]));
+    /// ```
     #[must_use]
     pub const fn ping() -> Self {
         Self::Ping(Vec::new())
     }
 
     /// A Pong without payload. One with a payload is [`OwnedMessage::Pong`].
+    ///
+    /// ```
+    /// # use cafewire_core::echo::OwnedMessage;
+    /// assert_eq!(OwnedMessage::pong(), OwnedMessage::Pong(vec![]));
+    /// ```
     #[must_use]
     pub const fn pong() -> Self {
         Self::Pong(Vec::new())
     }
 
     /// An Echo: the server sends it back.
+    ///
+    /// ```
+    /// # use cafewire_core::echo::OwnedMessage;
+    /// assert_eq!(OwnedMessage::echo(*b"hi"), OwnedMessage::Echo(vec![b'h', b'i']));
+    /// ```
     #[must_use]
     pub fn echo(payload: impl Into<Vec<u8>>) -> Self {
         Self::Echo(payload.into())
     }
 
     /// Data: the server takes it and says nothing.
+    ///
+    /// ```
+    /// # use cafewire_core::echo::OwnedMessage;
+    /// let reading = vec![0x17; 3]; // a vector is moved in, not copied
+    /// assert_eq!(OwnedMessage::data(reading), OwnedMessage::Data(vec![0x17; 3]));
+    /// ```
     #[must_use]
     pub fn data(payload: impl Into<Vec<u8>>) -> Self {
         Self::Data(payload.into())
     }
 
     /// An Error with a sentence.
+    ///
+    /// ```
+    /// # use cafewire_core::echo::OwnedMessage;
+    /// assert_eq!(OwnedMessage::error("no"), OwnedMessage::Error(b"no".to_vec()));
+    /// ```
     #[must_use]
     pub fn error(message: impl Into<String>) -> Self {
         Self::Error(message.into().into_bytes())
     }
 
     /// The type byte's meaning.
+    ///
+    /// ```
+    /// use cafewire_core::echo::{MessageType, OwnedMessage};
+    /// assert_eq!(OwnedMessage::ping().message_type(), MessageType::Ping);
+    /// ```
     #[must_use]
     pub const fn message_type(&self) -> MessageType {
         match self {
@@ -76,6 +107,11 @@ impl OwnedMessage {
     }
 
     /// The same message, borrowing from this one: what is shown, sized and encoded.
+    ///
+    /// ```
+    /// use cafewire_core::echo::{Message, OwnedMessage};
+    /// assert_eq!(OwnedMessage::data(*b"hi").as_borrowed(), Message::Data(b"hi"));
+    /// ```
     #[must_use]
     pub fn as_borrowed(&self) -> Message<'_> {
         match self {
@@ -90,6 +126,11 @@ impl OwnedMessage {
 
 impl Message<'_> {
     /// The same message with a payload of its own.
+    ///
+    /// ```
+    /// use cafewire_core::echo::{Message, OwnedMessage};
+    /// assert_eq!(Message::data(b"hi").into_owned(), OwnedMessage::data(*b"hi"));
+    /// ```
     #[must_use]
     pub fn into_owned(self) -> OwnedMessage {
         match self {
@@ -105,6 +146,13 @@ impl Message<'_> {
     ///
     /// # Errors
     /// [`ProtocolError::PayloadTooLong`]; nothing has been allocated then.
+    ///
+    /// ```
+    /// use cafewire_core::echo::Message;
+    /// assert_eq!(Message::data(b"hi").encode_to_vec()?, b"\xCA\xFE\x04\x00\x02hi");
+    /// assert!(Message::data(&[0; 65_536]).encode_to_vec().is_err());
+    /// # Ok::<(), cafewire_core::ProtocolError>(())
+    /// ```
     pub fn encode_to_vec(&self) -> Result<Vec<u8>, ProtocolError> {
         self.frame().header()?;
         encode_to_vec(self.serialized_size(), |buffer| self.encode_into(buffer))
