@@ -9,6 +9,14 @@ use crate::chat::{ErrorCode, MessageType};
 use crate::family::Family;
 
 /// The answer of everything that reads bytes.
+///
+/// ```
+/// use cafewire_core::{MessageType, ParseResult, ZeroCopyMessage};
+/// fn type_of(frame: &[u8]) -> ParseResult<MessageType> {
+///     Ok(ZeroCopyMessage::parse_from_bytes(frame)?.message_type)
+/// }
+/// assert_eq!(type_of(b"\x01\x02\x00\x00\x9A\x7C\x6C\x17"), Ok(MessageType::Disconnect));
+/// ```
 pub type ParseResult<T> = Result<T, ParseError>;
 
 /// Why bytes were refused. Offsets count from the first byte of the frame.
@@ -133,6 +141,13 @@ pub enum ParseError {
 
 impl ParseError {
     /// Where the error is, in bytes from the start of the frame. Truncation is at the end of the input.
+    ///
+    /// ```
+    /// use cafewire_core::ZeroCopyMessage;
+    /// // A length that Connect cannot have: it stands at byte 2.
+    /// let error = ZeroCopyMessage::parse_from_bytes(&[0x01, 0x01, 0xFF, 0xFF]).unwrap_err();
+    /// assert_eq!(error.offset(), 2);
+    /// ```
     #[must_use]
     pub const fn offset(&self) -> usize {
         match *self {
@@ -152,6 +167,14 @@ impl ParseError {
     }
 
     /// The code of the Error frame that a chat peer answers this with.
+    ///
+    /// ```
+    /// use cafewire_core::{Direction, ErrorCode, FrameReader, Framing};
+    /// // A client that plays the server.
+    /// let framing = FrameReader::new(Direction::ToServer).next_frame(&[0x01, 0x81]);
+    /// let Framing::Corrupt { error } = framing else { panic!() };
+    /// assert_eq!(error.code(), ErrorCode::UnexpectedMessage);
+    /// ```
     #[must_use]
     pub const fn code(&self) -> ErrorCode {
         match *self {
@@ -209,6 +232,13 @@ impl fmt::Display for ParseError {
 impl core::error::Error for ParseError {}
 
 /// Why a message cannot become bytes. Nothing has been written when this is returned.
+///
+/// ```
+/// use cafewire_core::{MessagePayload, ProtocolError};
+/// let error = MessagePayload::Disconnect.encode_into(&mut [0; 4]).unwrap_err();
+/// assert_eq!(error, ProtocolError::BufferTooSmall { needed: 8, available: 4 });
+/// assert_eq!(error.to_string(), "the frame needs 8 bytes, the buffer has 4");
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 #[non_exhaustive]
@@ -254,6 +284,13 @@ impl From<FieldError> for ProtocolError {
 }
 
 /// A rule that a field breaks.
+///
+/// ```
+/// use cafewire_core::{Field, FieldError, MessagePayload};
+/// let error = MessagePayload::Connect { username: "" }.validate().unwrap_err();
+/// assert_eq!(error, FieldError::Length { field: Field::Username, actual: 0, min: 1, max: 32 });
+/// assert_eq!(error.to_string(), "username is 0 bytes long, 1 to 32 are allowed");
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 #[cfg_attr(feature = "serde", derive(serde::Serialize), serde(tag = "kind"))]
@@ -281,6 +318,12 @@ pub enum FieldError {
 
 impl FieldError {
     /// The field at fault.
+    ///
+    /// ```
+    /// use cafewire_core::{Field, MessagePayload};
+    /// let wordless = MessagePayload::SendMessage { room: "lobby", content: "" };
+    /// assert_eq!(wordless.validate().unwrap_err().field(), Field::Content);
+    /// ```
     #[must_use]
     pub const fn field(&self) -> Field {
         match *self {
@@ -305,6 +348,12 @@ impl fmt::Display for FieldError {
 impl core::error::Error for FieldError {}
 
 /// The variable fields of chat messages.
+///
+/// ```
+/// use cafewire_core::Field;
+/// assert_eq!(Field::RoomName.length_range(), (1, 64));
+/// assert_eq!(Field::RoomName.to_string(), "room name");
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 #[cfg_attr(feature = "serde", derive(serde::Serialize), serde(rename_all = "snake_case"))]
@@ -326,6 +375,12 @@ pub enum Field {
 
 impl Field {
     /// The lengths that the field may have, in bytes, both included.
+    ///
+    /// ```
+    /// use cafewire_core::Field;
+    /// assert_eq!(Field::Content.length_range(), (1, 512));
+    /// assert_eq!(Field::ServerInfo.length_range(), (0, 512));
+    /// ```
     #[must_use]
     pub const fn length_range(self) -> (usize, usize) {
         match self {

@@ -5,6 +5,13 @@ use core::fmt;
 use crate::{chat, echo};
 
 /// A protocol family, with its version where it has one.
+///
+/// ```
+/// use cafewire_core::{Direction, Family, FrameReader};
+/// let mut reader = FrameReader::new(Direction::ToServer);
+/// assert_eq!(reader.next_frame(&[0xCA]).consumed(), 0); // one byte is no frame yet, but tells the family
+/// assert_eq!(reader.family(), Some(Family::Echo));
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]

@@ -10,6 +10,13 @@ use crate::family::Family;
 use crate::{chat, echo};
 
 /// What stands at the start of a stream.
+///
+/// ```
+/// use cafewire_core::{Framing, ParseError};
+/// assert_eq!(Framing::of(&[0x01, 0x02]), Framing::NeedMore { at_least: 2 });
+/// let error = ParseError::UnsupportedVersion { offset: 0, actual: b'G' };
+/// assert_eq!(Framing::of(b"GET /"), Framing::Corrupt { error });
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 #[must_use]
@@ -54,6 +61,12 @@ impl<'a> Framing<'a> {
     }
 
     /// Bytes consumed: the frame's, or none.
+    ///
+    /// ```
+    /// use cafewire_core::Framing;
+    /// assert_eq!(Framing::of(b"\xCA\xFE\x01\x00\x00 and more").consumed(), 5);
+    /// assert_eq!(Framing::of(b"\xCA\xFE\x01").consumed(), 0);
+    /// ```
     #[must_use]
     pub const fn consumed(&self) -> usize {
         match *self {
@@ -64,6 +77,15 @@ impl<'a> Framing<'a> {
 }
 
 /// A frame of either family.
+///
+/// ```
+/// use cafewire_core::{Frame, Framing, MessageType};
+/// let Framing::Frame { frame, .. } = Framing::of(b"\x01\x02\x00\x00\x9A\x7C\x6C\x17") else { panic!() };
+/// match frame {
+///     Frame::Chat(view) => assert_eq!(view.message_type, MessageType::Disconnect),
+///     Frame::Echo(view) => unreachable!("{:?}", view.message()),
+/// }
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub enum Frame<'a> {
@@ -75,6 +97,11 @@ pub enum Frame<'a> {
 
 impl Frame<'_> {
     /// Bytes that the whole frame takes.
+    ///
+    /// ```
+    /// use cafewire_core::{Frame, Message};
+    /// assert_eq!(Frame::Echo(Message::echo(b"hi").frame()).serialized_size(), 7);
+    /// ```
     #[must_use]
     pub const fn serialized_size(&self) -> usize {
         match self {
@@ -85,6 +112,13 @@ impl Frame<'_> {
 }
 
 /// Which way frames travel on the stream that is read.
+///
+/// ```
+/// use cafewire_core::{Direction, FrameReader, Framing};
+/// let welcome = [0x01, 0x81]; // the start of a ConnectAck, which only servers send
+/// assert_eq!(FrameReader::new(Direction::ToClient).next_frame(&welcome), Framing::NeedMore { at_least: 2 });
+/// assert!(matches!(FrameReader::new(Direction::ToServer).next_frame(&welcome), Framing::Corrupt { .. }));
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub enum Direction {
@@ -120,30 +154,70 @@ pub struct FrameReader {
 
 impl FrameReader {
     /// A reader at the first byte of a connection.
+    ///
+    /// ```
+    /// use cafewire_core::{Direction, FrameReader};
+    /// let reader = FrameReader::new(Direction::ToClient);
+    /// assert_eq!((reader.family(), reader.stream_offset()), (None, 0));
+    /// ```
     #[must_use]
     pub const fn new(direction: Direction) -> Self {
         Self { direction, family: None, consumed: 0 }
     }
 
     /// The family that the first byte told, once there was one.
+    ///
+    /// ```
+    /// use cafewire_core::{Direction, Family, FrameReader, Framing};
+    /// let mut reader = FrameReader::new(Direction::ToServer);
+    /// assert_eq!(reader.next_frame(&[0x01]), Framing::NeedMore { at_least: 3 });
+    /// assert_eq!(reader.family(), Some(Family::ChatV1));
+    /// ```
     #[must_use]
     pub const fn family(&self) -> Option<Family> {
         self.family
     }
 
     /// Bytes of whole frames so far: where in the connection the bytes passed next begin.
+    ///
+    /// ```
+    /// use cafewire_core::{Direction, FrameReader};
+    /// let mut reader = FrameReader::new(Direction::ToServer);
+    /// assert_eq!(reader.next_frame(b"\xCA\xFE\x01\x00\x00").consumed(), 5);
+    /// assert_eq!(reader.stream_offset(), 5);
+    /// ```
     #[must_use]
     pub const fn stream_offset(&self) -> u64 {
         self.consumed
     }
 
     /// Where an error that [`next_frame`](Self::next_frame) just gave is, in bytes from the connection's first.
+    ///
+    /// ```
+    /// use cafewire_core::{Direction, FrameReader, Framing};
+    /// let mut reader = FrameReader::new(Direction::ToServer);
+    /// let stream = b"\xCA\xFE\x01\x00\x00\xCA\xFE\x05"; // a Ping, then a type that does not exist
+    /// let rest = &stream[reader.next_frame(stream).consumed()..];
+    /// let Framing::Corrupt { error } = reader.next_frame(rest) else { panic!() };
+    /// assert_eq!((error.offset(), reader.stream_offset_of(&error)), (2, 7));
+    /// ```
     #[must_use]
     pub const fn stream_offset_of(&self, error: &ParseError) -> u64 {
         self.consumed + error.offset() as u64
     }
 
     /// Looks at the start of `bytes`, the bytes after those consumed so far.
+    ///
+    /// ```
+    /// use cafewire_core::{Direction, FrameReader, Framing};
+    /// let mut reader = FrameReader::new(Direction::ToServer);
+    /// let mut rest = &b"\xCA\xFE\x01\x00\x00\xCA\xFE\x03\x00\x02hi\xCA"[..]; // a Ping, an Echo, and a start
+    /// let mut frames = 0;
+    /// while let Framing::Frame { consumed, .. } = reader.next_frame(rest) {
+    ///     (rest, frames) = (&rest[consumed..], frames + 1);
+    /// }
+    /// assert_eq!((frames, rest), (2, &[0xCA][..]));
+    /// ```
     #[inline]
     pub fn next_frame<'a>(&mut self, bytes: &'a [u8]) -> Framing<'a> {
         let Some(&first) = bytes.first() else {

@@ -29,6 +29,11 @@ pub enum OwnedMessage {
 
 impl OwnedMessage {
     /// Bytes that the whole frame takes.
+    ///
+    /// ```
+    /// use cafewire_core::{MessagePayload, OwnedMessage};
+    /// assert_eq!(OwnedMessage::from(MessagePayload::Disconnect).serialized_size(), 8);
+    /// ```
     #[must_use]
     pub fn serialized_size(&self) -> usize {
         match self {
@@ -41,6 +46,13 @@ impl OwnedMessage {
     ///
     /// # Errors
     /// Those of [`chat::MessagePayload::encode_into`] and [`echo::Message::encode_into`]; the buffer is untouched then.
+    ///
+    /// ```
+    /// use cafewire_core::{Message, OwnedMessage};
+    /// let ping = OwnedMessage::from(Message::ping());
+    /// assert_eq!(ping.encode_into(&mut [0; 16])?, [0xCA, 0xFE, 0x01, 0x00, 0x00]);
+    /// # Ok::<(), cafewire_core::ProtocolError>(())
+    /// ```
     pub fn encode_into<'b>(&self, buffer: &'b mut [u8]) -> Result<&'b [u8], ProtocolError> {
         match self {
             Self::Echo(message) => message.as_borrowed().encode_into(buffer),
@@ -52,6 +64,13 @@ impl OwnedMessage {
     ///
     /// # Errors
     /// As [`encode_into`](Self::encode_into), but that there is always room.
+    ///
+    /// ```
+    /// use cafewire_core::{MessagePayload, OwnedMessage};
+    /// let goodbye = OwnedMessage::from(MessagePayload::Disconnect);
+    /// assert_eq!(goodbye.encode_to_vec()?, b"\x01\x02\x00\x00\x9A\x7C\x6C\x17");
+    /// # Ok::<(), cafewire_core::ProtocolError>(())
+    /// ```
     pub fn encode_to_vec(&self) -> Result<Vec<u8>, ProtocolError> {
         match self {
             Self::Echo(message) => message.as_borrowed().encode_to_vec(),

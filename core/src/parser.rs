@@ -72,6 +72,13 @@ pub struct ProtocolParser<const N: usize> {
 
 impl<const N: usize> ProtocolParser<N> {
     /// A parser of both families, from either side.
+    ///
+    /// ```
+    /// use cafewire_core::{ProtocolParser, chat};
+    /// // In a `static` just as well: it is a `const fn`, and the buffer is inside.
+    /// const PARSER: ProtocolParser<{ chat::MAX_FRAME_SIZE }> = ProtocolParser::new();
+    /// assert_eq!(PARSER.pending_bytes(), 0);
+    /// ```
     #[must_use]
     pub const fn new() -> Self {
         Self::with(None, Direction::Either)
@@ -80,6 +87,15 @@ impl<const N: usize> ProtocolParser<N> {
     /// A parser of one family, in one direction: everything else is noise. On a line that carries chat alone this keeps
     /// noise from being taken for an echo frame, which has no checksum. A good chat frame that travels the other way is
     /// skipped whole: its body is not searched either.
+    ///
+    /// ```
+    /// use cafewire_core::{Direction, Family, Frame, ProtocolParser};
+    /// let mut parser = ProtocolParser::<64>::for_family(Family::ChatV1, Direction::ToServer);
+    /// let line = b"\xCA\xFE\x01\x00\x00\x01\x02\x00\x00\x9A\x7C\x6C\x17"; // a Ping is noise here; a Disconnect
+    /// assert_eq!(parser.feed(line), 13);
+    /// assert!(parser.try_parse().is_err());
+    /// assert!(matches!(parser.try_parse(), Ok(Some(Frame::Chat(_)))));
+    /// ```
     #[must_use]
     pub const fn for_family(family: Family, direction: Direction) -> Self {
         Self::with(Some(family), direction)
@@ -93,6 +109,20 @@ impl<const N: usize> ProtocolParser<N> {
     /// Takes bytes from the line, as many as there is room for, and returns how many. Fewer than given means full:
     /// [`try_parse`](Self::try_parse) until it has no frame any more, then feed the rest. It always makes room for a byte
     /// then: an incomplete frame never fills the buffer.
+    ///
+    /// ```
+    /// use cafewire_core::ProtocolParser;
+    /// let mut parser = ProtocolParser::<8>::new();
+    /// let mut line = &b"\xCA\xFE\x01\x00\x00\xCA\xFE\x02\x00\x00"[..]; // more than fits: 10 bytes
+    /// let mut frames = 0;
+    /// while !line.is_empty() {
+    ///     line = &line[parser.feed(line)..];
+    ///     while let Ok(Some(_)) = parser.try_parse() {
+    ///         frames += 1;
+    ///     }
+    /// }
+    /// assert_eq!(frames, 2);
+    /// ```
     #[must_use]
     pub fn feed(&mut self, bytes: &[u8]) -> usize {
         if self.buffer.len() + bytes.len() > N {
@@ -111,6 +141,16 @@ impl<const N: usize> ProtocolParser<N> {
     /// # Errors
     /// When the line makes no sense, once per stretch of noise: why its first byte starts no frame. Nothing needs to be
     /// done about it but to call again; the noise is skipped and counted.
+    ///
+    /// ```
+    /// use cafewire_core::{Frame, MessageType, ProtocolParser};
+    /// let mut parser = ProtocolParser::<64>::new();
+    /// assert_eq!(parser.feed(b"??\x01\x02\x00\x00\x9A\x7C\x6C\x17"), 10);
+    /// assert!(parser.try_parse().is_err()); // the noise, once
+    /// let Ok(Some(Frame::Chat(view))) = parser.try_parse() else { panic!() };
+    /// assert_eq!(view.message_type, MessageType::Disconnect);
+    /// assert_eq!(parser.try_parse(), Ok(None));
+    /// ```
     pub fn try_parse(&mut self) -> ParseResult<Option<Frame<'_>>> {
         let (kind, size) = loop {
             let bytes = self.buffer.get(self.start..).unwrap_or_default();
@@ -149,6 +189,16 @@ impl<const N: usize> ProtocolParser<N> {
     /// completed. Skips its first byte, so that [`try_parse`](Self::try_parse) finds the frames that may lie behind a header
     /// that was noise. If that uncovers another such header, `try_parse` asks for more again; call this until
     /// [`pending_bytes`](Self::pending_bytes) is 0. Does nothing unless `try_parse` has asked for more and not got it.
+    ///
+    /// ```
+    /// use cafewire_core::{Frame, ProtocolParser};
+    /// let mut parser = ProtocolParser::<64>::new();
+    /// // What is left of a Connect claims 32 bytes; the Disconnect behind it would be taken for its body.
+    /// assert_eq!(parser.feed(b"\x01\x01\x00\x20\x01\x02\x00\x00\x9A\x7C\x6C\x17"), 12);
+    /// assert_eq!(parser.try_parse(), Ok(None));
+    /// parser.give_up(); // the line fell silent
+    /// assert!(matches!(parser.try_parse(), Ok(Some(Frame::Chat(_)))));
+    /// ```
     pub fn give_up(&mut self) {
         let pending = self.pending_bytes();
         if 0 < pending && pending < self.needed {
@@ -161,23 +211,55 @@ impl<const N: usize> ProtocolParser<N> {
     }
 
     /// Forgets the bytes and the counts: a new line, or a line opened anew.
+    ///
+    /// ```
+    /// # use cafewire_core::ProtocolParser;
+    /// let mut parser = ProtocolParser::<64>::new();
+    /// assert_eq!(parser.feed(&[0xCA, 0xFE, 0x01]), 3);
+    /// parser.reset();
+    /// assert_eq!(parser.pending_bytes(), 0);
+    /// ```
     pub fn reset(&mut self) {
         *self = Self::with(self.family, self.direction);
     }
 
     /// Bytes that belonged to no frame, since the start or the last [`reset`](Self::reset).
+    ///
+    /// ```
+    /// # use cafewire_core::ProtocolParser;
+    /// let mut parser = ProtocolParser::<64>::new();
+    /// assert_eq!(parser.feed(b"???\xCA\xFE\x01\x00\x00"), 8);
+    /// while parser.try_parse() != Ok(None) {}
+    /// assert_eq!(parser.skipped_bytes(), 3);
+    /// ```
     #[must_use]
     pub const fn skipped_bytes(&self) -> u64 {
         self.skipped_bytes
     }
 
     /// How often the parser lost its place in the stream: stretches of noise between good frames.
+    ///
+    /// ```
+    /// # use cafewire_core::ProtocolParser;
+    /// let mut parser = ProtocolParser::<64>::new();
+    /// assert_eq!(parser.feed(b"???\xCA\xFE\x01\x00\x00??\xCA\xFE\x01\x00\x00"), 15);
+    /// while parser.try_parse() != Ok(None) {}
+    /// assert_eq!((parser.losses(), parser.skipped_bytes()), (2, 5));
+    /// ```
     #[must_use]
     pub const fn losses(&self) -> u64 {
         self.losses
     }
 
     /// Bytes that are kept for a frame that is not whole yet.
+    ///
+    /// ```
+    /// # use cafewire_core::ProtocolParser;
+    /// let mut parser = ProtocolParser::<64>::new();
+    /// assert_eq!(parser.feed(b"\xCA\xFE\x01\x00\x00\xCA\xFE"), 7);
+    /// while parser.try_parse() != Ok(None) {}
+    /// assert_eq!(parser.pending_bytes(), 2);
+    /// ```
     #[must_use]
     pub fn pending_bytes(&self) -> usize {
         self.buffer.len() - self.start

@@ -52,10 +52,11 @@ pub const MAX_MESSAGE_SIZE: usize = HEADER_SIZE + u16::MAX as usize + CHECKSUM_S
 /// The largest frame of version 1, in bytes. A buffer of this size holds any of them.
 ///
 /// ```
-/// use cafewire_core::{ErrorCode, MessagePayload, chat};
-/// let mut buffer = [0; chat::MAX_FRAME_SIZE];
-/// let error = MessagePayload::Error { code: ErrorCode::RateLimited, message: &"x".repeat(512) };
-/// assert!(error.encode_into(&mut buffer).is_ok());
+/// use cafewire_core::{MessagePayload, ProtocolError, chat};
+/// let (username, room, content) = (&*"u".repeat(32), &*"r".repeat(64), &*"c".repeat(512));
+/// let longest = MessagePayload::MessageBroadcast { user_id: 7, timestamp: 0, username, room, content };
+/// assert_eq!(longest.encode_into(&mut [0; chat::MAX_FRAME_SIZE])?.len(), 630);
+/// # Ok::<(), ProtocolError>(())
 /// ```
 pub const MAX_FRAME_SIZE: usize = largest_frame(Direction::Either);
 
