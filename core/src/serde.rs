@@ -16,6 +16,15 @@
 //! Formats that do not describe themselves (postcard, bincode) work too: there all fields of all types have their place,
 //! and those that a type does not have are absent. Borrowed messages borrow from the input, and so can be read only from
 //! formats that hold text as it is: a JSON string with an escape, and an echo payload in JSON, want the owned message.
+//!
+//! ```
+//! use cafewire_core::MessagePayload;
+//! let json = r#"{"type":"SendMessage","room":"lobby","content":"hi"}"#;
+//! let message: MessagePayload<'_> = serde_json::from_str(json)?;
+//! assert_eq!(message, MessagePayload::SendMessage { room: "lobby", content: "hi" });
+//! assert_eq!(serde_json::to_string(&message)?, json);
+//! # Ok::<(), serde_json::Error>(())
+//! ```
 
 use ::serde::de::{Deserialize, Deserializer, Error as _};
 use ::serde::ser::{Serialize, SerializeStruct, Serializer};

@@ -32,6 +32,18 @@ use crate::owned::OwnedMessage;
 use crate::{chat, echo};
 
 /// A whole frame with its bytes, its envelope checked. Cloning it copies no byte.
+///
+/// ```
+/// use bytes::BytesMut;
+/// use cafewire_core::tokio_codec::FrameCodec;
+/// use cafewire_core::{Direction, Frame, Message};
+/// use tokio_util::codec::Decoder as _;
+/// let mut received = BytesMut::from(&b"\xCA\xFE\x03\x00\x02hi"[..]);
+/// let frame = FrameCodec::new(Direction::ToServer).decode(&mut received)?.expect("a whole frame");
+/// assert_eq!(frame.as_frame(), Frame::Echo(Message::echo(b"hi").frame()));
+/// assert_eq!(frame.as_bytes(), b"\xCA\xFE\x03\x00\x02hi");
+/// # Ok::<(), cafewire_core::tokio_codec::CodecError>(())
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct OwnedFrame {
     kind: FrameKind,
@@ -40,18 +52,51 @@ pub struct OwnedFrame {
 
 impl OwnedFrame {
     /// The view of the frame.
+    ///
+    /// ```
+    /// # use bytes::BytesMut;
+    /// # use cafewire_core::tokio_codec::FrameCodec;
+    /// # use cafewire_core::{Direction, Frame, Message};
+    /// # use tokio_util::codec::Decoder as _;
+    /// let mut received = BytesMut::from(&b"\xCA\xFE\x01\x00\x00"[..]);
+    /// let frame = FrameCodec::new(Direction::ToServer).decode(&mut received)?.expect("a whole frame");
+    /// assert_eq!(frame.as_frame(), Frame::Echo(Message::ping().frame()));
+    /// # Ok::<(), cafewire_core::tokio_codec::CodecError>(())
+    /// ```
     #[must_use]
     pub fn as_frame(&self) -> Frame<'_> {
         self.kind.view(&self.bytes)
     }
 
     /// The frame as it is on the wire, header and checksum included.
+    ///
+    /// ```
+    /// # use bytes::BytesMut;
+    /// # use cafewire_core::tokio_codec::FrameCodec;
+    /// # use cafewire_core::{Direction, Frame, Message};
+    /// # use tokio_util::codec::Decoder as _;
+    /// let mut received = BytesMut::from(&b"\xCA\xFE\x01\x00\x00"[..]);
+    /// let frame = FrameCodec::new(Direction::ToServer).decode(&mut received)?.expect("a whole frame");
+    /// assert_eq!(frame.as_bytes(), [0xCA, 0xFE, 0x01, 0x00, 0x00]);
+    /// # Ok::<(), cafewire_core::tokio_codec::CodecError>(())
+    /// ```
     #[must_use]
     pub fn as_bytes(&self) -> &[u8] {
         &self.bytes
     }
 
     /// The frame as it is on the wire, without copying it.
+    ///
+    /// ```
+    /// # use bytes::BytesMut;
+    /// # use cafewire_core::tokio_codec::FrameCodec;
+    /// # use cafewire_core::{Direction, Frame, Message};
+    /// # use tokio_util::codec::Decoder as _;
+    /// let mut received = BytesMut::from(&b"\xCA\xFE\x01\x00\x00"[..]);
+    /// let frame = FrameCodec::new(Direction::ToServer).decode(&mut received)?.expect("a whole frame");
+    /// assert_eq!(frame.into_bytes(), &b"\xCA\xFE\x01\x00\x00"[..]);
+    /// # Ok::<(), cafewire_core::tokio_codec::CodecError>(())
+    /// ```
     #[must_use]
     pub fn into_bytes(self) -> Bytes {
         self.bytes
@@ -62,6 +107,22 @@ impl OwnedFrame {
 ///
 /// The first byte decides the connection's family, as with [`FrameReader`]. After an error the stream cannot be read on;
 /// `Framed` ends it.
+///
+/// ```
+/// use bytes::BytesMut;
+/// use cafewire_core::Direction;
+/// use cafewire_core::tokio_codec::FrameCodec;
+/// use tokio_util::codec::{Decoder as _, Encoder as _};
+/// // A proxy: whole frames out of one stream and into another.
+/// let mut codec = FrameCodec::new(Direction::ToServer);
+/// let mut received = BytesMut::from(&b"\xCA\xFE\x01\x00\x00\xCA\xFE"[..]);
+/// let mut passed_on = BytesMut::new();
+/// while let Some(frame) = codec.decode(&mut received)? {
+///     codec.encode(frame, &mut passed_on)?;
+/// }
+/// assert_eq!((&passed_on[..], &received[..]), (&b"\xCA\xFE\x01\x00\x00"[..], &b"\xCA\xFE"[..]));
+/// # Ok::<(), cafewire_core::tokio_codec::CodecError>(())
+/// ```
 #[derive(Clone, Debug)]
 pub struct FrameCodec {
     reader: FrameReader,
@@ -71,12 +132,29 @@ pub struct FrameCodec {
 
 impl FrameCodec {
     /// A codec for one connection. `direction` is that of the frames that are read.
+    ///
+    /// ```
+    /// use cafewire_core::Direction;
+    /// use cafewire_core::tokio_codec::FrameCodec;
+    /// assert_eq!(FrameCodec::new(Direction::ToServer).reader().family(), None); // the first byte will tell
+    /// ```
     #[must_use]
     pub const fn new(direction: Direction) -> Self {
         Self { reader: FrameReader::new(direction), needed: 1 }
     }
 
     /// The rules that span the connection's frames: its family, how many bytes its frames took.
+    ///
+    /// ```
+    /// # use bytes::BytesMut;
+    /// # use cafewire_core::tokio_codec::FrameCodec;
+    /// # use cafewire_core::{Direction, Frame, Message};
+    /// # use tokio_util::codec::Decoder as _;
+    /// let mut codec = FrameCodec::new(Direction::ToServer);
+    /// assert!(codec.decode(&mut BytesMut::from(&b"\xCA\xFE\x01\x00\x00"[..]))?.is_some());
+    /// assert_eq!(codec.reader().stream_offset(), 5);
+    /// # Ok::<(), cafewire_core::tokio_codec::CodecError>(())
+    /// ```
     #[must_use]
     pub const fn reader(&self) -> &FrameReader {
         &self.reader
@@ -150,6 +228,19 @@ impl Encoder<Frame<'_>> for FrameCodec {
 ///
 /// As several types can be sent, `flush` and `close` of a `Framed` want one named, and any will do:
 /// `SinkExt::<OwnedMessage>::flush(&mut framed)`.
+///
+/// ```
+/// use bytes::BytesMut;
+/// use cafewire_core::tokio_codec::MessageCodec;
+/// use cafewire_core::{Direction, Message};
+/// use tokio_util::codec::{Decoder as _, Encoder as _};
+/// let mut codec = MessageCodec::new(Direction::Either);
+/// let mut bytes = BytesMut::new();
+/// codec.encode(Message::echo(b"hi"), &mut bytes)?;
+/// assert_eq!(bytes, &b"\xCA\xFE\x03\x00\x02hi"[..]);
+/// assert_eq!(codec.decode(&mut bytes)?, Some(Message::echo(b"hi").into()));
+/// # Ok::<(), cafewire_core::tokio_codec::CodecError>(())
+/// ```
 #[derive(Clone, Debug)]
 pub struct MessageCodec {
     frames: FrameCodec,
@@ -157,12 +248,29 @@ pub struct MessageCodec {
 
 impl MessageCodec {
     /// A codec for one connection. `direction` is that of the messages that are read.
+    ///
+    /// ```
+    /// use cafewire_core::Direction;
+    /// use cafewire_core::tokio_codec::MessageCodec;
+    /// assert_eq!(MessageCodec::new(Direction::ToClient).reader().family(), None); // the first byte will tell
+    /// ```
     #[must_use]
     pub const fn new(direction: Direction) -> Self {
         Self { frames: FrameCodec::new(direction) }
     }
 
     /// The rules that span the connection's frames: its family, how many bytes its frames took.
+    ///
+    /// ```
+    /// # use bytes::BytesMut;
+    /// # use cafewire_core::tokio_codec::MessageCodec;
+    /// # use cafewire_core::{Direction, Family};
+    /// # use tokio_util::codec::Decoder as _;
+    /// let mut codec = MessageCodec::new(Direction::ToServer);
+    /// assert!(codec.decode(&mut BytesMut::from(&b"\xCA\xFE\x01\x00\x00"[..]))?.is_some());
+    /// assert_eq!(codec.reader().family(), Some(Family::Echo));
+    /// # Ok::<(), cafewire_core::tokio_codec::CodecError>(())
+    /// ```
     #[must_use]
     pub const fn reader(&self) -> &FrameReader {
         &self.frames.reader
@@ -246,6 +354,17 @@ fn append(
 }
 
 /// Why a codec refused bytes or a message.
+///
+/// ```
+/// use bytes::BytesMut;
+/// use cafewire_core::tokio_codec::{CodecError, MessageCodec};
+/// use cafewire_core::{Direction, ErrorCode};
+/// use tokio_util::codec::Decoder as _;
+/// let mut received = BytesMut::from(&b"GET / HTTP/1.1"[..]);
+/// let error = MessageCodec::new(Direction::ToServer).decode(&mut received).unwrap_err();
+/// let CodecError::Parse { error, stream_offset: 0 } = error else { panic!() };
+/// assert_eq!(error.code(), ErrorCode::UnsupportedVersion);
+/// ```
 #[derive(Debug)]
 #[non_exhaustive]
 pub enum CodecError {

@@ -41,6 +41,14 @@ pub struct FrameReceiver<'b, R> {
 
 impl<'b, R> FrameReceiver<'b, R> {
     /// A receiver at the first byte of a connection.
+    ///
+    /// ```
+    /// use cafewire_core::port::FrameReceiver;
+    /// use cafewire_core::{Direction, chat};
+    /// let mut buffer = [0; chat::MAX_FRAME_SIZE];
+    /// let receiver = FrameReceiver::new(&b""[..], &mut buffer, Direction::ToClient);
+    /// assert!(receiver.pending().is_empty());
+    /// ```
     #[must_use]
     pub const fn new(port: R, buffer: &'b mut [u8], direction: Direction) -> Self {
         let inbox = Inbox { reader: FrameReader::new(direction), buffer, start: 0, end: 0, needed: 1 };
@@ -48,18 +56,54 @@ impl<'b, R> FrameReceiver<'b, R> {
     }
 
     /// The rules that span the connection's frames: its family, how many bytes its frames took.
+    #[cfg_attr(
+        feature = "embedded-io",
+        doc = r#"
+```
+use cafewire_core::port::FrameReceiver;
+use cafewire_core::{Direction, Family};
+# let mut buffer = [0; 64];
+let mut receiver = FrameReceiver::new(&b"\xCA\xFE\x01\x00\x00"[..], &mut buffer, Direction::ToServer);
+assert!(receiver.receive()?.is_some());
+assert_eq!(receiver.reader().family(), Some(Family::Echo));
+assert_eq!(receiver.reader().stream_offset(), 5);
+# Ok::<(), Box<dyn core::error::Error>>(())
+```"#
+    )]
     #[must_use]
     pub const fn reader(&self) -> &FrameReader {
         &self.inbox.reader
     }
 
     /// Bytes that were read and not handed out as frames.
+    #[cfg_attr(
+        feature = "embedded-io",
+        doc = r#"
+```
+use cafewire_core::Direction;
+use cafewire_core::port::FrameReceiver;
+# let mut buffer = [0; 64];
+let port = &b"\xCA\xFE\x01\x00\x00\xCA\xFE"[..]; // a Ping, and the start of the next frame
+let mut receiver = FrameReceiver::new(port, &mut buffer, Direction::ToServer);
+assert!(receiver.receive()?.is_some());
+assert_eq!(receiver.pending(), [0xCA, 0xFE]);
+# Ok::<(), Box<dyn core::error::Error>>(())
+```"#
+    )]
     #[must_use]
     pub fn pending(&self) -> &[u8] {
         self.inbox.pending()
     }
 
     /// Gives the port back. What is [`pending`](Self::pending) stays in the caller's buffer.
+    ///
+    /// ```
+    /// use cafewire_core::Direction;
+    /// use cafewire_core::port::FrameReceiver;
+    /// # let mut buffer = [0; 64];
+    /// let receiver = FrameReceiver::new(&b"not read yet"[..], &mut buffer, Direction::ToServer);
+    /// assert_eq!(receiver.into_port(), b"not read yet");
+    /// ```
     #[must_use]
     pub fn into_port(self) -> R {
         self.port
@@ -73,6 +117,18 @@ impl<R: ::embedded_io::Read> FrameReceiver<'_, R> {
     /// # Errors
     /// See [`ReceiveError`]. A port's error leaves everything in its place: call again to go on. The others are the
     /// stream's end: calling again gives the same.
+    ///
+    /// ```
+    /// use cafewire_core::port::FrameReceiver;
+    /// use cafewire_core::{Direction, Frame, MessagePayload};
+    /// # let mut buffer = [0; 64];
+    /// let port = &b"\x01\x04\x00\x06\x05lobby\x68\x7F\x54\x27"[..];
+    /// let mut receiver = FrameReceiver::new(port, &mut buffer, Direction::ToServer);
+    /// let Some(Frame::Chat(view)) = receiver.receive()? else { panic!() };
+    /// assert_eq!(view.parse_payload()?, MessagePayload::JoinRoom { room: "lobby" });
+    /// assert_eq!(receiver.receive()?, None); // the port ended
+    /// # Ok::<(), Box<dyn core::error::Error>>(())
+    /// ```
     pub fn receive(&mut self) -> Result<Option<Frame<'_>>, ReceiveError<R::Error>> {
         let found = loop {
             if let Some(found) = self.inbox.find()? {
@@ -97,6 +153,28 @@ impl<R: ::embedded_io_async::Read> FrameReceiver<'_, R> {
     /// # Errors
     /// See [`ReceiveError`]. A port's error leaves everything in its place: call again to go on. The others are the
     /// stream's end: calling again gives the same.
+    ///
+    /// ```
+    /// # fn ready<F: Future>(future: F) -> F::Output {
+    /// #     let mut context = core::task::Context::from_waker(core::task::Waker::noop());
+    /// #     match core::pin::pin!(future).poll(&mut context) {
+    /// #         core::task::Poll::Ready(output) => output,
+    /// #         core::task::Poll::Pending => unreachable!("a slice never waits"),
+    /// #     }
+    /// # }
+    /// # ready(async {
+    /// use cafewire_core::port::FrameReceiver;
+    /// use cafewire_core::{Direction, Frame, Message};
+    /// # let mut buffer = [0; 64];
+    /// let port = &b"\xCA\xFE\x03\x00\x02hi"[..];
+    /// let mut receiver = FrameReceiver::new(port, &mut buffer, Direction::ToServer);
+    /// let Some(Frame::Echo(view)) = receiver.receive_async().await? else { panic!() };
+    /// assert_eq!(view.message(), Message::echo(b"hi"));
+    /// assert_eq!(receiver.receive_async().await?, None); // the port ended
+    /// # Ok::<(), Box<dyn core::error::Error>>(())
+    /// # })?;
+    /// # Ok::<(), Box<dyn core::error::Error>>(())
+    /// ```
     pub async fn receive_async(&mut self) -> Result<Option<Frame<'_>>, ReceiveError<R::Error>> {
         let found = loop {
             if let Some(found) = self.inbox.find()? {
@@ -201,6 +279,18 @@ impl Inbox<'_> {
 }
 
 /// Why there is no next frame.
+#[cfg_attr(
+    feature = "embedded-io",
+    doc = r#"
+```
+use cafewire_core::Direction;
+use cafewire_core::port::{FrameReceiver, ReceiveError};
+let mut buffer = [0; 64];
+let port = &b"\xCA\xFE\x04\x01\x00"[..]; // Data of 256 bytes is coming
+let mut receiver = FrameReceiver::new(port, &mut buffer, Direction::ToServer);
+assert_eq!(receiver.receive(), Err(ReceiveError::FrameTooLarge { needed: 261, available: 64 }));
+```"#
+)]
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 #[non_exhaustive]

@@ -37,6 +37,15 @@ pub struct FrameSender<'b, W> {
 
 impl<'b, W> FrameSender<'b, W> {
     /// A sender with nothing queued.
+    ///
+    /// ```
+    /// use cafewire_core::chat::MAX_CLIENT_FRAME_SIZE;
+    /// use cafewire_core::port::FrameSender;
+    /// # let mut sent = [0; 8];
+    /// # let port = &mut sent[..];
+    /// let mut buffer = [0; MAX_CLIENT_FRAME_SIZE];
+    /// assert!(FrameSender::new(port, &mut buffer).unsent().is_empty());
+    /// ```
     #[must_use]
     pub const fn new(port: W, buffer: &'b mut [u8]) -> Self {
         Self { port, outbox: Outbox { buffer, start: 0, end: 0 } }
@@ -47,6 +56,19 @@ impl<'b, W> FrameSender<'b, W> {
     /// # Errors
     /// [`ProtocolError::InvalidField`]; [`ProtocolError::BufferTooSmall`] if the buffer has no room for it behind what
     /// is queued already: flush, then queue again. Nothing is queued then.
+    ///
+    /// ```
+    /// use cafewire_core::port::FrameSender;
+    /// use cafewire_core::{MessagePayload, ProtocolError};
+    /// # let mut sent = [0; 16];
+    /// # let port = &mut sent[..];
+    /// let mut buffer = [0; 12];
+    /// let mut sender = FrameSender::new(port, &mut buffer);
+    /// sender.queue_chat(&MessagePayload::Connect { username: "ada" })?;
+    /// let error = sender.queue_chat(&MessagePayload::Disconnect).unwrap_err(); // no room before the next flush
+    /// assert_eq!(error, ProtocolError::BufferTooSmall { needed: 8, available: 0 });
+    /// # Ok::<(), ProtocolError>(())
+    /// ```
     pub fn queue_chat(&mut self, message: &MessagePayload<'_>) -> Result<(), ProtocolError> {
         self.outbox.queue(message.serialized_size(), |space| message.encode_into(space))
     }
@@ -56,17 +78,51 @@ impl<'b, W> FrameSender<'b, W> {
     /// # Errors
     /// [`ProtocolError::PayloadTooLong`]; [`ProtocolError::BufferTooSmall`] if the buffer has no room for it behind what
     /// is queued already: flush, then queue again. Nothing is queued then.
+    ///
+    /// ```
+    /// use cafewire_core::Message;
+    /// use cafewire_core::port::FrameSender;
+    /// # let mut sent = [0; 16];
+    /// # let port = &mut sent[..];
+    /// # let mut buffer = [0; 64];
+    /// let mut sender = FrameSender::new(port, &mut buffer);
+    /// sender.queue_echo(&Message::echo(b"hi"))?;
+    /// sender.queue_echo(&Message::ping())?;
+    /// assert_eq!(sender.unsent(), b"\xCA\xFE\x03\x00\x02hi\xCA\xFE\x01\x00\x00");
+    /// # Ok::<(), cafewire_core::ProtocolError>(())
+    /// ```
     pub fn queue_echo(&mut self, message: &Message<'_>) -> Result<(), ProtocolError> {
         self.outbox.queue(message.serialized_size(), |space| message.encode_into(space))
     }
 
     /// Bytes that are queued and not yet written.
+    ///
+    /// ```
+    /// use cafewire_core::Message;
+    /// use cafewire_core::port::FrameSender;
+    /// # let mut sent = [0; 16];
+    /// # let port = &mut sent[..];
+    /// # let mut buffer = [0; 64];
+    /// let mut sender = FrameSender::new(port, &mut buffer);
+    /// sender.queue_echo(&Message::ping())?;
+    /// assert_eq!(sender.unsent(), [0xCA, 0xFE, 0x01, 0x00, 0x00]);
+    /// # Ok::<(), cafewire_core::ProtocolError>(())
+    /// ```
     #[must_use]
     pub fn unsent(&self) -> &[u8] {
         self.outbox.unsent()
     }
 
     /// Gives the port back. What is [`unsent`](Self::unsent) is not sent any more.
+    ///
+    /// ```
+    /// use cafewire_core::port::FrameSender;
+    /// # let mut sent = [0; 16];
+    /// # let port = &mut sent[..];
+    /// # let mut buffer = [0; 64];
+    /// let sender = FrameSender::new(port, &mut buffer);
+    /// assert_eq!(sender.into_port().len(), 16); // a slice of 16 bytes, none of them written
+    /// ```
     #[must_use]
     pub fn into_port(self) -> W {
         self.port
@@ -79,6 +135,19 @@ impl<W: ::embedded_io::Write> FrameSender<'_, W> {
     ///
     /// # Errors
     /// See [`SendError`]. What was not written stays queued.
+    ///
+    /// ```
+    /// use cafewire_core::Message;
+    /// use cafewire_core::port::FrameSender;
+    /// let mut sent = [0; 5];
+    /// # let mut buffer = [0; 64];
+    /// let mut sender = FrameSender::new(&mut sent[..], &mut buffer);
+    /// sender.queue_echo(&Message::ping())?;
+    /// sender.flush()?;
+    /// assert!(sender.unsent().is_empty());
+    /// assert_eq!(sent, [0xCA, 0xFE, 0x01, 0x00, 0x00]);
+    /// # Ok::<(), Box<dyn core::error::Error>>(())
+    /// ```
     pub fn flush(&mut self) -> Result<(), SendError<W::Error>> {
         while !self.outbox.unsent().is_empty() {
             let count = self.port.write(self.outbox.unsent()).map_err(SendError::Port)?;
@@ -97,6 +166,28 @@ impl<W: ::embedded_io_async::Write> FrameSender<'_, W> {
     ///
     /// # Errors
     /// See [`SendError`]. What was not written stays queued.
+    ///
+    /// ```
+    /// # fn ready<F: Future>(future: F) -> F::Output {
+    /// #     let mut context = core::task::Context::from_waker(core::task::Waker::noop());
+    /// #     match core::pin::pin!(future).poll(&mut context) {
+    /// #         core::task::Poll::Ready(output) => output,
+    /// #         core::task::Poll::Pending => unreachable!("a slice never waits"),
+    /// #     }
+    /// # }
+    /// # ready(async {
+    /// use cafewire_core::Message;
+    /// use cafewire_core::port::FrameSender;
+    /// let mut sent = [0; 5];
+    /// # let mut buffer = [0; 64];
+    /// let mut sender = FrameSender::new(&mut sent[..], &mut buffer);
+    /// sender.queue_echo(&Message::ping())?;
+    /// sender.flush_async().await?;
+    /// assert_eq!(sent, [0xCA, 0xFE, 0x01, 0x00, 0x00]);
+    /// # Ok::<(), Box<dyn core::error::Error>>(())
+    /// # })?;
+    /// # Ok::<(), Box<dyn core::error::Error>>(())
+    /// ```
     pub async fn flush_async(&mut self) -> Result<(), SendError<W::Error>> {
         while !self.outbox.unsent().is_empty() {
             let count = self.port.write(self.outbox.unsent()).await.map_err(SendError::Port)?;
@@ -159,6 +250,21 @@ impl Outbox<'_> {
 }
 
 /// Why what is queued could not be written.
+#[cfg_attr(
+    feature = "embedded-io",
+    doc = r#"
+```
+use cafewire_core::Message;
+use cafewire_core::port::{FrameSender, SendError};
+# let mut buffer = [0; 64];
+let mut sent = [0; 3]; // a port that takes three bytes and no more
+let mut sender = FrameSender::new(&mut sent[..], &mut buffer);
+sender.queue_echo(&Message::ping())?;
+assert!(matches!(sender.flush(), Err(SendError::Port(_))));
+assert_eq!(sender.unsent(), [0x00, 0x00]); // what a later flush would begin with
+# Ok::<(), cafewire_core::ProtocolError>(())
+```"#
+)]
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 #[non_exhaustive]
