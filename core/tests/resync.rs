@@ -4,7 +4,7 @@
 use std::ops::Range;
 
 use cafewire_core::chat::{self, MAX_FRAME_SIZE, MAX_USERNAME_SIZE};
-use cafewire_core::{Direction, Family, Frame, Message, MessagePayload, MessageType, ParseError, ProtocolParser, echo};
+use cafewire_core::{Direction, Family, Message, MessagePayload, MessageType, ParseError, ProtocolParser, echo};
 use proptest::collection::vec;
 use proptest::prelude::*;
 use proptest::sample::select;
@@ -113,6 +113,24 @@ fn a_frame_that_cannot_fit_is_told_with_its_size() {
 }
 
 #[test]
+fn the_smallest_buffer_that_compiles_reads_the_smallest_frame() {
+    let disconnect = encoded(|buffer| MessagePayload::Disconnect.encode_into(buffer));
+    let line = [&[0x01, 0x01, 0x00], &disconnect[..]].concat();
+    assert_eq!(feed(&mut ProtocolParser::<8>::new(), &line, &[1]), vec![3..11]);
+}
+
+#[test]
+fn giving_up_leaves_alone_what_has_become_whole_meanwhile() {
+    let connect = encoded(|buffer| MessagePayload::Connect { username: "ada" }.encode_into(buffer));
+    let mut parser = chat_parser();
+    assert_eq!(parser.feed(&connect[..6]), 6);
+    assert_eq!(parser.try_parse(), Ok(None));
+    assert_eq!(parser.feed(&connect[6..]), connect.len() - 6);
+    parser.give_up();
+    assert_eq!(take_out(&mut parser, connect.len()), vec![0..connect.len()]);
+}
+
+#[test]
 fn a_full_buffer_takes_what_fits_and_says_so() {
     let mut parser = ProtocolParser::<16>::new();
     assert_eq!(parser.feed(&[0; 20]), 16);
@@ -173,10 +191,7 @@ fn take_out<const N: usize>(parser: &mut ProtocolParser<N>, fed: usize) -> Vec<R
             Ok(None) => return heard,
             Err(_) => {}
             Ok(Some(frame)) => {
-                let size_bytes = match frame {
-                    Frame::Echo(view) => view.serialized_size(),
-                    Frame::Chat(view) => view.serialized_size(),
-                };
+                let size_bytes = frame.serialized_size();
                 let end = fed - parser.pending_bytes();
                 heard.push(end - size_bytes..end);
             }
