@@ -258,6 +258,14 @@ mod tests {
     }
 
     #[test]
+    fn a_frame_knows_its_size() {
+        for bytes in [&PING[..], &DISCONNECT] {
+            let Framing::Frame { frame, consumed } = Framing::of(bytes) else { panic!("{bytes:x?}") };
+            assert_eq!((frame.serialized_size(), consumed), (bytes.len(), bytes.len()));
+        }
+    }
+
+    #[test]
     fn the_first_byte_decides_the_family_for_good() {
         for (first, second, family) in
             [(&PING[..], &DISCONNECT[..], Family::Echo), (&DISCONNECT[..], &PING[..], Family::ChatV1)]

@@ -31,7 +31,6 @@ extern "C" fn main() -> i32 {
     chat_frame();
     serial_line::<{ chat::MAX_FRAME_SIZE }>();
     serial_line::<8>();
-    serial_line::<0>();
     port();
     numbers();
     0
