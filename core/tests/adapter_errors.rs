@@ -1,8 +1,8 @@
-//! What the adapters' errors say and lead back to: serde's, and those of the codecs.
+//! What the adapters' errors say and lead back to: serde's, and those of the codecs and the ports.
 
-#![cfg(any(feature = "serde", feature = "tokio-codec"))]
+#![cfg(any(feature = "serde", feature = "tokio-codec", feature = "embedded-io", feature = "embedded-io-async"))]
 
-#[cfg(feature = "serde")]
+#[cfg(all(feature = "serde", feature = "alloc"))]
 #[test]
 fn a_payload_that_is_too_long_is_told_with_its_length() {
     let with_payload = |payload: &str| {
@@ -32,4 +32,35 @@ fn a_codecs_error_leads_back_to_its_cause() {
     assert_eq!(source(CodecError::Parse { error, stream_offset: 40 }), error.to_string());
     let error = ProtocolError::BufferTooSmall { needed: 2, available: 1 };
     assert_eq!(source(CodecError::Protocol(error)), error.to_string());
+}
+
+#[cfg(any(feature = "embedded-io", feature = "embedded-io-async"))]
+#[test]
+fn a_ports_error_says_what_happened_and_leads_back_to_its_cause() {
+    use std::error::Error as _;
+
+    use cafewire_core::port::{ReceiveError, SendError};
+    use cafewire_core::{FieldError, ParseError};
+
+    // Any error will do for a port's.
+    type PortError = FieldError;
+    let port = PortError::Length { field: cafewire_core::Field::Content, actual: 0, min: 1, max: 512 };
+
+    let error: ReceiveError<PortError> = ReceiveError::Port(port);
+    assert_eq!(error.to_string(), format!("the port failed: {port}"));
+    assert_eq!(error.source().expect("a cause").to_string(), port.to_string());
+    let cause = ParseError::UnknownType { offset: 1, actual: 9 };
+    let error: ReceiveError<PortError> = ReceiveError::Parse { error: cause, stream_offset: 40 };
+    assert_eq!(error.to_string(), format!("at byte 40 of the stream: {cause}"));
+    assert_eq!(error.source().expect("a cause").to_string(), cause.to_string());
+    let error: ReceiveError<PortError> = ReceiveError::FrameTooLarge { needed: 30, available: 16 };
+    assert_eq!(error.to_string(), "the frame needs 30 bytes or more, the receive buffer has 16");
+    assert!(error.source().is_none());
+
+    let error = SendError::Port(port);
+    assert_eq!(error.to_string(), format!("the port failed: {port}"));
+    assert_eq!(error.source().expect("a cause").to_string(), port.to_string());
+    let error: SendError<PortError> = SendError::WriteZero;
+    assert_eq!(error.to_string(), "the port took no byte and did not say why");
+    assert!(error.source().is_none());
 }
