@@ -35,7 +35,8 @@
 //! # Ok::<(), Box<dyn core::error::Error>>(())
 //! ```
 //!
-//! A line without connections, whose bytes may be damaged, such as a UART's: [`ProtocolParser`].
+//! A line without connections, whose bytes may be damaged, such as a UART's: [`ProtocolParser`]. Tools that explain
+//! bytes: [`dissect`].
 //!
 //! # Features
 //! None is on by default; each only adds, and none changes what is there without it. The default build needs neither
@@ -72,6 +73,7 @@ struct ReadmeExamples;
 
 pub mod chat;
 mod checksum;
+pub mod dissect;
 pub mod echo;
 mod error;
 mod family;

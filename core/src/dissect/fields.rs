@@ -1,0 +1,345 @@
+//! A frame's fields, front to back, as far as the bytes can be followed.
+
+use super::layout::{CHAT_HEADER, ECHO_BODY, ECHO_HEADER, Part, chat_body};
+use crate::chat::{self, ErrorCode};
+use crate::checksum::checksum;
+use crate::echo;
+
+/// One field of a frame.
+///
+/// ```
+/// use cafewire_core::dissect::{FieldValue, FieldView, fields};
+/// let payload = fields(b"\xCA\xFE\x03\x00\x02hi").last();
+/// let expected = FieldView { name: "payload", offset: 5, bytes: b"hi", value: FieldValue::Bytes(b"hi") };
+/// assert_eq!(payload, Some(expected));
+/// ```
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct FieldView<'a> {
+    /// As the specification names it. The length byte of a name is a field of its own, such as `username_length`; bytes
+    /// of a body that belong to no field are `left_over`.
+    pub name: &'static str,
+    /// Where the field starts, in bytes from the start of the frame.
+    pub offset: usize,
+    /// The field on the wire.
+    pub bytes: &'a [u8],
+    /// What the bytes say.
+    pub value: FieldValue<'a>,
+}
+
+/// What a field says.
+///
+/// ```
+/// use cafewire_core::dissect::{FieldValue, fields};
+/// let value = |name| fields(b"\x01\x02\x00\x00\x9A\x7C\x6C\x17").find(|field| field.name == name).map(|field| field.value);
+/// assert_eq!(value("length"), Some(FieldValue::Number(0)));
+/// assert_eq!(value("type"), Some(FieldValue::Named { number: 2, name: "Disconnect" }));
+/// let sum = 0x9A7C_6C17;
+/// assert_eq!(value("checksum"), Some(FieldValue::Checksum { carried: sum, computed: sum }));
+/// ```
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum FieldValue<'a> {
+    /// An integer.
+    Number(u64),
+    /// An integer that stands for something: a type, an error code. The name is `Unknown` if it has none.
+    Named {
+        /// On the wire.
+        number: u64,
+        /// In the specification.
+        name: &'static str,
+    },
+    /// UTF-8. May hold control characters, in names too if the frame is bad: escape them before showing them.
+    Text(&'a str),
+    /// Bytes of no kind, and a text or name that is not UTF-8.
+    Bytes(&'a [u8]),
+    /// A checksum: good if the two are the same.
+    Checksum {
+        /// By the frame.
+        carried: u32,
+        /// Of the frame's bytes.
+        computed: u32,
+    },
+}
+
+/// The fields of the frame that `bytes` start with, of either family. They end where the frame ends, and where its bytes
+/// do not say what comes next: after a first byte of no family, an unknown type, a length that the type cannot have, and
+/// before the first field that is not there whole.
+///
+/// Checks nothing but that: whether a frame is good is for [`Dissector`](super::Dissector) or
+/// [`Framing`](crate::Framing) to say.
+///
+/// ```
+/// use cafewire_core::dissect::fields;
+/// // A Connect that claims more name than there is.
+/// let names: Vec<&str> = fields(b"\x01\x01\x00\x04\x04ada\x07\x2C\xBB\xAE").map(|field| field.name).collect();
+/// assert_eq!(names, ["version", "type", "length", "username_length", "left_over", "checksum"]);
+/// ```
+#[must_use]
+pub fn fields(bytes: &[u8]) -> Fields<'_> {
+    let parts = match bytes.first() {
+        Some(&first) if first == echo::MAGIC_BYTES[0] => ECHO_HEADER,
+        _ => CHAT_HEADER,
+    };
+    let is_chat = parts.as_ptr() == CHAT_HEADER.as_ptr();
+    Fields { bytes, offset: 0, parts, stage: Stage::Header { is_chat }, name_length: None }
+}
+
+/// Iterator over the fields of a frame; see [`fields`].
+///
+/// ```
+/// use cafewire_core::dissect::fields;
+/// assert_eq!(fields(b"\xCA\xFE\x01\x00\x00").count(), 4); // magic, type, length, and a payload of no bytes
+/// assert_eq!(fields(b"").count(), 0);
+/// ```
+#[derive(Clone, Debug)]
+pub struct Fields<'a> {
+    bytes: &'a [u8],
+    offset: usize,
+    parts: &'static [Part],
+    stage: Stage,
+    /// A name whose length byte was told; the name itself is next.
+    name_length: Option<(&'static str, usize)>,
+}
+
+#[derive(Clone, Copy, Debug)]
+enum Stage {
+    Header { is_chat: bool },
+    Body { is_chat: bool, end: usize },
+    Checksum,
+    Done,
+}
+
+impl<'a> Iterator for Fields<'a> {
+    type Item = FieldView<'a>;
+
+    fn next(&mut self) -> Option<FieldView<'a>> {
+        loop {
+            match self.stage {
+                Stage::Done => return None,
+                Stage::Checksum => {
+                    self.stage = Stage::Done;
+                    return self.checksum();
+                }
+                Stage::Header { is_chat } => match self.parts.split_first() {
+                    Some((&part, rest)) => {
+                        self.parts = rest;
+                        let field = self.header_field(part);
+                        if field.is_none() {
+                            self.stage = Stage::Done;
+                        }
+                        return field;
+                    }
+                    None => self.stage = self.body_stage(is_chat),
+                },
+                Stage::Body { is_chat, end } => {
+                    if let Some(field) = self.body_field(end) {
+                        return Some(field);
+                    }
+                    let is_whole = self.offset == end;
+                    self.stage = if is_chat && is_whole { Stage::Checksum } else { Stage::Done };
+                }
+            }
+        }
+    }
+}
+
+impl<'a> Fields<'a> {
+    /// The next `size` bytes, if they are all there and before `end`.
+    fn take(&mut self, size: usize, end: usize) -> Option<(usize, &'a [u8])> {
+        let (start, stop) = (self.offset, self.offset.checked_add(size)?);
+        if stop > end {
+            return None;
+        }
+        let bytes = self.bytes.get(start..stop)?;
+        self.offset = stop;
+        Some((start, bytes))
+    }
+
+    /// A field of the header. What it says may be the end of what can be followed.
+    fn header_field(&mut self, part: Part) -> Option<FieldView<'a>> {
+        let field = self.sized_field(part, usize::MAX)?;
+        let goes_on = match (part, field.value) {
+            (Part::Bytes { .. }, FieldValue::Bytes(magic)) => magic == echo::MAGIC_BYTES,
+            (Part::Unsigned { name: "version", .. }, FieldValue::Number(version)) => {
+                version == u64::from(chat::PROTOCOL_VERSION)
+            }
+            (Part::EchoType | Part::ChatType, FieldValue::Named { name, .. }) => name != UNKNOWN,
+            _ => true,
+        };
+        if !goes_on {
+            self.stage = Stage::Done;
+        }
+        Some(field)
+    }
+
+    /// The header is whole: what its body is, and where it ends.
+    fn body_stage(&mut self, is_chat: bool) -> Stage {
+        if !is_chat {
+            self.parts = ECHO_BODY;
+            let length = self.bytes.get(3..5).map_or(0, big_endian);
+            return Stage::Body { is_chat, end: self.offset + size_of_length(length) };
+        }
+        let (Some(&code), Some(length)) = (self.bytes.get(1), self.bytes.get(2..4).map(big_endian)) else {
+            return Stage::Done;
+        };
+        let Some(message_type) = chat::MessageType::from_wire(code) else { return Stage::Done };
+        let (min, max) = message_type.length_range();
+        if length < u64::from(min) || length > u64::from(max) {
+            return Stage::Done;
+        }
+        self.parts = chat_body(message_type);
+        Stage::Body { is_chat, end: self.offset + size_of_length(length) }
+    }
+
+    fn body_field(&mut self, end: usize) -> Option<FieldView<'a>> {
+        if let Some((name, size)) = self.name_length.take() {
+            if let Some((offset, bytes)) = self.take(size, end) {
+                return Some(FieldView { name, offset, bytes, value: text_or_bytes(bytes) });
+            }
+            self.parts = &[];
+        }
+        let Some((&part, rest)) = self.parts.split_first() else {
+            return self.left_over(end);
+        };
+        self.parts = rest;
+        let to_the_end = end.saturating_sub(self.offset);
+        let field = match part {
+            Part::Name { length_name, name } => self.take(1, end).map(|(offset, bytes)| {
+                let length = big_endian(bytes);
+                self.name_length = Some((name, size_of_length(length)));
+                FieldView { name: length_name, offset, bytes, value: FieldValue::Number(length) }
+            }),
+            Part::Text { name } => self.take(to_the_end, end).map(|(offset, bytes)| FieldView {
+                name,
+                offset,
+                bytes,
+                value: text_or_bytes(bytes),
+            }),
+            Part::Payload => self.take(to_the_end, end).map(|(offset, bytes)| FieldView {
+                name: "payload",
+                offset,
+                bytes,
+                value: FieldValue::Bytes(bytes),
+            }),
+            sized => self.sized_field(sized, end),
+        };
+        if field.is_none() {
+            self.parts = &[];
+            return self.left_over(end);
+        }
+        field
+    }
+
+    /// Bytes of the body that no field accounts for.
+    fn left_over(&mut self, end: usize) -> Option<FieldView<'a>> {
+        let size = end.checked_sub(self.offset).filter(|&size| size > 0)?;
+        let (offset, bytes) = self.take(size, end)?;
+        Some(FieldView { name: "left_over", offset, bytes, value: FieldValue::Bytes(bytes) })
+    }
+
+    /// A field of a size that its kind settles.
+    fn sized_field(&mut self, part: Part, end: usize) -> Option<FieldView<'a>> {
+        let (name, size) = match part {
+            Part::Bytes { name, size } | Part::Unsigned { name, size } => (name, size),
+            Part::EchoType | Part::ChatType => ("type", 1),
+            Part::Code => ("code", 2),
+            Part::Name { .. } | Part::Text { .. } | Part::Payload => return None,
+        };
+        let (offset, bytes) = self.take(size, end)?;
+        let number = big_endian(bytes);
+        let value = match part {
+            Part::Bytes { .. } => FieldValue::Bytes(bytes),
+            Part::EchoType => {
+                named(number, u8_of(bytes).and_then(echo::MessageType::from_wire).map(|known| known.name()))
+            }
+            Part::ChatType => {
+                named(number, u8_of(bytes).and_then(chat::MessageType::from_wire).map(|known| known.name()))
+            }
+            Part::Code => named(number, u16::try_from(number).ok().map(|code| ErrorCode::from_wire(code).name())),
+            _ => FieldValue::Number(number),
+        };
+        Some(FieldView { name, offset, bytes, value })
+    }
+
+    fn checksum(&mut self) -> Option<FieldView<'a>> {
+        let summed = self.bytes.get(..self.offset)?;
+        let (offset, bytes) = self.take(chat::CHECKSUM_SIZE, usize::MAX)?;
+        let carried = u32::from_be_bytes(bytes.try_into().ok()?);
+        let value = FieldValue::Checksum { carried, computed: checksum(summed) };
+        Some(FieldView { name: "checksum", offset, bytes, value })
+    }
+}
+
+const UNKNOWN: &str = "Unknown";
+
+fn named<'a>(number: u64, name: Option<&'static str>) -> FieldValue<'a> {
+    FieldValue::Named { number, name: name.unwrap_or(UNKNOWN) }
+}
+
+fn text_or_bytes(bytes: &[u8]) -> FieldValue<'_> {
+    core::str::from_utf8(bytes).map_or(FieldValue::Bytes(bytes), FieldValue::Text)
+}
+
+fn u8_of(bytes: &[u8]) -> Option<u8> {
+    bytes.first().copied()
+}
+
+/// Of at most 8 bytes.
+fn big_endian(bytes: &[u8]) -> u64 {
+    bytes.iter().fold(0, |number, &byte| number << 8 | u64::from(byte))
+}
+
+/// A length has at most 16 bits.
+fn size_of_length(length: u64) -> usize {
+    usize::try_from(length).unwrap_or(usize::MAX).min(usize::from(u16::MAX))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::vec::Vec;
+
+    fn names(bytes: &[u8]) -> Vec<&'static str> {
+        fields(bytes).map(|field| field.name).collect()
+    }
+
+    #[test]
+    fn fields_end_where_nothing_says_what_comes_next() {
+        assert_eq!(names(b"GET / HTTP/1.1"), ["version"]);
+        assert_eq!(names(b"\x01\x77\x00\x04aaaaaaaa"), ["version", "type"]);
+        assert_eq!(names(b"\x01\x02\x00\x01aaaaaaaa"), ["version", "type", "length"]);
+        assert_eq!(names(b"\xCA\xFF\x01\x00\x00"), ["magic"]);
+        assert_eq!(names(b"\xCA\xFE\x09\x00\x00"), ["magic", "type"]);
+        assert_eq!(names(b"\xCA"), [""; 0]);
+    }
+
+    #[test]
+    fn a_frame_that_is_cut_shows_its_whole_fields() {
+        let frame = b"\x01\x03\x00\x0A\x05lobbyol\xC3\xA1\x88\x3D\x14\xD9";
+        let all = ["version", "type", "length", "room_length", "room", "content", "checksum"];
+        let ends = [1, 2, 4, 5, 10, 14, 18];
+        for cut in 0..=frame.len() {
+            let whole = ends.iter().filter(|&&end| end <= cut).count();
+            assert_eq!(names(&frame[..cut]), all[..whole], "{cut}");
+        }
+    }
+
+    #[test]
+    fn what_follows_the_frame_is_not_looked_at() {
+        assert_eq!(names(b"\x01\x02\x00\x00\x9A\x7C\x6C\x17\x01\x02"), ["version", "type", "length", "checksum"]);
+        assert_eq!(fields(b"\xCA\xFE\x03\x00\x01ab").last().map(|field| field.bytes), Some(&b"a"[..]));
+    }
+
+    #[test]
+    fn a_checksum_is_computed_from_the_bytes_that_are_there() {
+        let value = fields(b"\x01\x02\x00\x00\x9A\x7C\x6C\x00").last().map(|field| field.value);
+        assert_eq!(value, Some(FieldValue::Checksum { carried: 0x9A7C_6C00, computed: 0x9A7C_6C17 }));
+    }
+
+    #[test]
+    fn a_name_that_is_not_utf8_is_bytes_and_the_rest_is_still_read() {
+        let frame = b"\x01\x03\x00\x04\x02\xFF\xFEx\0\0\0\0";
+        let values: Vec<FieldValue<'_>> = fields(frame).skip(4).take(2).map(|field| field.value).collect();
+        assert_eq!(values, [FieldValue::Bytes(b"\xFF\xFE"), FieldValue::Text("x")]);
+    }
+}

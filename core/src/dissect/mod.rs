@@ -1,0 +1,34 @@
+//! For tools that explain bytes: a frame as a list of fields with names, offsets and values, and a stream as all that it
+//! holds, the bad as well as the good. No part of talking the protocol: servers, clients and devices want [`Framing`],
+//! [`FrameReader`] and [`ProtocolParser`], which do less and cost less.
+//!
+//! [`fields`] goes as far as the bytes at hand can be followed, so that a bad frame is shown up to where it went wrong.
+//! [`Dissector`] goes on after a bad frame by the rule of [`ProtocolParser`].
+//!
+//! ```
+//! use cafewire_core::dissect::{Dissected, Dissector, fields};
+//! use cafewire_core::Direction;
+//!
+//! let mut rest = &b"?\x01\x01\x00\x04\x03ada\x9A\xFB\x83\x17"[..]; // a byte of noise, then a Connect
+//! let mut dissector = Dissector::new(Direction::ToServer);
+//! let mut names = Vec::new();
+//! while !rest.is_empty() {
+//!     let found = dissector.next(rest, true);
+//!     if let Dissected::Frame { size, .. } = found {
+//!         names = fields(&rest[..size]).map(|field| field.name).collect();
+//!     }
+//!     rest = &rest[found.size()..];
+//! }
+//! assert_eq!(names, ["version", "type", "length", "username_length", "username", "checksum"]);
+//! ```
+//!
+//! [`Framing`]: crate::Framing
+//! [`FrameReader`]: crate::FrameReader
+//! [`ProtocolParser`]: crate::ProtocolParser
+
+mod fields;
+mod layout;
+mod stream;
+
+pub use fields::{FieldValue, FieldView, Fields, fields};
+pub use stream::{Dissected, Dissector, MAX_NOISE_SIZE};

@@ -1,0 +1,263 @@
+//! All that a stream of bytes holds, in order: frames, bad frames, and noise between them. Keeps no bytes.
+
+use crate::error::ParseError;
+use crate::framing::{Direction, Frame, FrameReader, Framing};
+
+/// A longer stretch of noise is told in pieces of this many bytes, so that nobody need hold more of it.
+///
+/// ```
+/// use cafewire_core::Direction;
+/// use cafewire_core::dissect::{Dissector, MAX_NOISE_SIZE};
+/// let noise = vec![0; MAX_NOISE_SIZE + 1];
+/// assert_eq!(Dissector::new(Direction::Either).next(&noise, true).size(), MAX_NOISE_SIZE);
+/// ```
+pub const MAX_NOISE_SIZE: usize = 65_536;
+
+/// What stands at the start of a stream.
+///
+/// ```
+/// use cafewire_core::dissect::{Dissected, Dissector};
+/// use cafewire_core::{Direction, ParseError};
+/// let found = Dissector::new(Direction::ToServer).next(b"GET /", true);
+/// assert_eq!(found, Dissected::Noise { error: ParseError::UnsupportedVersion { offset: 0, actual: b'G' }, size: 5 });
+/// ```
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[must_use]
+pub enum Dissected<'a> {
+    /// A whole frame, its checksum good.
+    Frame {
+        /// The view, borrowed from the input.
+        frame: Frame<'a>,
+        /// Bytes that it takes.
+        size: usize,
+        /// What is wrong with it nevertheless: a field, or that it travels the wrong way.
+        error: Option<ParseError>,
+    },
+    /// Bytes that belong to no good frame: a bad one, with all that had to be skipped after it.
+    Noise {
+        /// Why no frame starts at the first of them.
+        error: ParseError,
+        /// How many they are; 1 to [`MAX_NOISE_SIZE`].
+        size: usize,
+    },
+    /// Nothing can be said before more bytes have come.
+    NeedMore {
+        /// At least this many: 1 or more.
+        at_least: usize,
+    },
+}
+
+impl Dissected<'_> {
+    /// Bytes that were told of: where to look next.
+    ///
+    /// ```
+    /// use cafewire_core::Direction;
+    /// use cafewire_core::dissect::Dissector;
+    /// let mut dissector = Dissector::new(Direction::Either);
+    /// assert_eq!(dissector.next(b"\xCA\xFE\x01\x00", false).size(), 0);
+    /// assert_eq!(dissector.next(b"\xCA\xFE\x01\x00\x00\xCA", false).size(), 5);
+    /// ```
+    #[must_use]
+    pub const fn size(&self) -> usize {
+        match *self {
+            Self::Frame { size, .. } | Self::Noise { size, .. } => size,
+            Self::NeedMore { .. } => 0,
+        }
+    }
+}
+
+/// Goes through the bytes of one connection, one way, or of a line, and tells all that is there.
+///
+/// The caller passes the bytes that were not told of yet, again with more behind them when more have come. What is told
+/// does not depend on the pieces.
+///
+/// - The family is that of the first good frame; from then on other families are noise.
+/// - After a bad frame the search goes on as [`ProtocolParser`](crate::ProtocolParser) says: one byte after the bad
+///   frame's start, but never inside a good frame, nor inside one whose only fault is that it travels the wrong way.
+///
+/// ```
+/// use cafewire_core::dissect::{Dissected, Dissector};
+/// use cafewire_core::{Direction, ParseError};
+/// // A Connect without a name: the frame is whole and its checksum right, its field is bad. Then half a Disconnect.
+/// let stream = b"\x01\x01\x00\x01\x00\x5A\xE5\x88\x89\x01\x02\x00\x00";
+/// let mut dissector = Dissector::new(Direction::ToServer);
+/// assert!(matches!(dissector.next(stream, true), Dissected::Frame { size: 9, error: Some(_), .. }));
+/// assert_eq!(dissector.next(&stream[9..], false), Dissected::NeedMore { at_least: 4 });
+/// let cut_short = ParseError::Truncated { needed: 8, available: 4 };
+/// assert_eq!(dissector.next(&stream[9..], true), Dissected::Noise { error: cut_short, size: 4 });
+/// ```
+#[derive(Clone, Debug)]
+pub struct Dissector {
+    /// Has seen good frames only, so that it is noise that never settles the family.
+    reader: FrameReader,
+    /// Why the bytes at hand begin with noise.
+    error: Option<ParseError>,
+    /// How many of the bytes at hand are noise for sure.
+    noise_size: usize,
+}
+
+enum Look<'a> {
+    Frame { frame: Frame<'a>, size: usize, error: Option<ParseError>, reader: FrameReader },
+    NeedMore { at_least: usize },
+    Bad(ParseError),
+}
+
+impl Dissector {
+    /// At the first byte of a connection or line.
+    ///
+    /// ```
+    /// use cafewire_core::Direction;
+    /// use cafewire_core::dissect::{Dissected, Dissector};
+    /// let mut dissector = Dissector::new(Direction::ToClient);
+    /// assert_eq!(dissector.next(b"", false), Dissected::NeedMore { at_least: 1 });
+    /// ```
+    #[must_use]
+    pub const fn new(direction: Direction) -> Self {
+        Self { reader: FrameReader::new(direction), error: None, noise_size: 0 }
+    }
+
+    /// What stands at the start of `bytes`. `is_end` says that no more will follow them: then it answers
+    /// [`Dissected::NeedMore`] only if there are none. After a break in a stream, where bytes are missing, it goes on
+    /// with the same family.
+    ///
+    /// ```
+    /// use cafewire_core::Direction;
+    /// use cafewire_core::dissect::Dissector;
+    /// let mut dissector = Dissector::new(Direction::Either);
+    /// let mut rest = &b"\xCA\xFE\x01\x00\x00 noise \xCA\xFE\x02\x00\x00"[..];
+    /// let mut sizes = Vec::new();
+    /// while !rest.is_empty() {
+    ///     sizes.push(dissector.next(rest, true).size());
+    ///     rest = &rest[sizes[sizes.len() - 1]..];
+    /// }
+    /// assert_eq!(sizes, [5, 7, 5]);
+    /// ```
+    pub fn next<'a>(&mut self, bytes: &'a [u8], is_end: bool) -> Dissected<'a> {
+        loop {
+            let rest = bytes.get(self.noise_size..).unwrap_or_default();
+            if let Some(error) = self.error
+                && (self.noise_size >= MAX_NOISE_SIZE || (is_end && rest.is_empty()))
+            {
+                return self.end_noise(error);
+            }
+            let error = match look(self.reader, rest, is_end) {
+                Look::NeedMore { at_least } => return Dissected::NeedMore { at_least },
+                Look::Frame { frame, size, error, reader } => {
+                    if let Some(error) = self.error {
+                        return self.end_noise(error);
+                    }
+                    self.reader = reader;
+                    return Dissected::Frame { frame, size, error };
+                }
+                Look::Bad(error) => error,
+            };
+            self.error.get_or_insert(error);
+            self.noise_size += 1;
+        }
+    }
+
+    fn end_noise<'a>(&mut self, error: ParseError) -> Dissected<'a> {
+        let size = self.noise_size;
+        (self.error, self.noise_size) = (None, 0);
+        Dissected::Noise { error, size }
+    }
+}
+
+/// Whether a frame starts here. The reader is a copy: it counts for something only if there is one.
+fn look(mut reader: FrameReader, bytes: &[u8], is_end: bool) -> Look<'_> {
+    match reader.next_frame(bytes) {
+        Framing::Frame { frame, consumed } => {
+            let error = match frame {
+                Frame::Echo(_) => None,
+                Frame::Chat(view) => view.parse_payload().err(),
+            };
+            Look::Frame { frame, size: consumed, error, reader }
+        }
+        Framing::NeedMore { at_least } if is_end && !bytes.is_empty() => {
+            Look::Bad(ParseError::Truncated { needed: bytes.len() + at_least, available: bytes.len() })
+        }
+        Framing::NeedMore { at_least } => Look::NeedMore { at_least },
+        Framing::Corrupt { error: error @ ParseError::WrongDirection { .. } } => match Framing::of(bytes) {
+            Framing::Frame { frame, consumed } => Look::Frame { frame, size: consumed, error: Some(error), reader },
+            Framing::NeedMore { at_least } if !is_end => Look::NeedMore { at_least },
+            _ => Look::Bad(error),
+        },
+        Framing::Corrupt { error } => Look::Bad(error),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::Family;
+    use std::vec::Vec;
+
+    static DISCONNECT: [u8; 8] = [0x01, 0x02, 0x00, 0x00, 0x9A, 0x7C, 0x6C, 0x17];
+    static PING: [u8; 5] = [0xCA, 0xFE, 0x01, 0x00, 0x00];
+
+    /// What is found, as the size and what is wrong, with the stream coming in pieces.
+    fn found(direction: Direction, stream: &[u8], piece: usize) -> Vec<(usize, Option<ParseError>)> {
+        let mut dissector = Dissector::new(direction);
+        let (mut start, mut end) = (0, 0);
+        let mut all = Vec::new();
+        while start < stream.len() {
+            match dissector.next(&stream[start..end], end == stream.len()) {
+                Dissected::NeedMore { .. } => end = (end + piece).min(stream.len()),
+                Dissected::Frame { size, error, .. } => {
+                    all.push((size, error));
+                    start += size;
+                }
+                Dissected::Noise { error, size } => {
+                    all.push((size, Some(error)));
+                    start += size;
+                }
+            }
+        }
+        all
+    }
+
+    #[test]
+    fn a_bad_frame_is_told_once_and_searched_for_good_ones_whatever_the_pieces() {
+        // A header that claims 0x20 bytes, which are the frames behind it; then an echo frame on a chat connection.
+        let line = [&[0x01, 0x01, 0x00, 0x20][..], &DISCONNECT, &DISCONNECT, &[0; 24], &PING, &DISCONNECT].concat();
+        let bad = ParseError::ChecksumMismatch { offset: 36, expected: 0, actual: 0 };
+        for piece in 1..=line.len() {
+            let found = found(Direction::ToServer, &line, piece);
+            let sizes: Vec<usize> = found.iter().map(|item| item.0).collect();
+            assert_eq!(sizes, [4, 8, 8, 29, 8], "{piece}");
+            let Some(ParseError::ChecksumMismatch { offset, .. }) = found[0].1 else { panic!("{found:?}") };
+            assert_eq!(offset, bad.offset());
+        }
+    }
+
+    #[test]
+    fn noise_does_not_settle_the_family_and_a_good_frame_does() {
+        let sizes = |line: &[u8]| found(Direction::Either, line, 1).iter().map(|item| item.0).collect::<Vec<_>>();
+        assert_eq!(sizes(&[&[0xCA][..], &DISCONNECT, &DISCONNECT].concat()), [1, 8, 8]);
+        let found = found(Direction::Either, &[&DISCONNECT[..], &PING].concat(), 3);
+        let error = ParseError::FamilyChanged { offset: 0, established: Family::ChatV1, actual: 0xCA };
+        assert_eq!(found, [(8, None), (5, Some(error))]);
+    }
+
+    #[test]
+    fn a_frame_that_travels_the_wrong_way_is_whole() {
+        let mut buffer = [0; 64];
+        let inner = core::str::from_utf8(&DISCONNECT[..4]).unwrap();
+        let error = crate::MessagePayload::Error { code: crate::ErrorCode::Unknown(99), message: inner };
+        let line = [error.encode_into(&mut buffer).unwrap(), &DISCONNECT].concat();
+        let message_type = crate::MessageType::Error;
+        let wrong_way = ParseError::WrongDirection { offset: 1, message_type };
+        for piece in [1, 5, 64] {
+            assert_eq!(found(Direction::ToServer, &line, piece), [(14, Some(wrong_way)), (8, None)]);
+        }
+        // Cut, it is refused for its direction, which comes before its end.
+        assert_eq!(found(Direction::ToServer, &line[..3], 1), [(3, Some(wrong_way))]);
+    }
+
+    #[test]
+    fn long_noise_comes_in_pieces() {
+        let noise = [&std::vec![0x55; 2 * MAX_NOISE_SIZE + 3][..], &PING].concat();
+        let sizes: Vec<usize> = found(Direction::Either, &noise, 4096).iter().map(|item| item.0).collect();
+        assert_eq!(sizes, [MAX_NOISE_SIZE, MAX_NOISE_SIZE, 3, 5]);
+    }
+}
