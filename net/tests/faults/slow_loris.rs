@@ -1,0 +1,78 @@
+//! Slow loris: many peers of both families that send one byte now and then and never a whole frame. Each is told and
+//! closed when the time to sign in is over, not before and not later for all its bytes.
+
+use std::io::Write as _;
+use std::thread;
+use std::time::{Duration, Instant};
+
+use cafewire_core::{ErrorCode, Message, MessagePayload};
+use cafewire_net::CloseReason;
+
+use super::Neighbourhood;
+use crate::support::{PATIENCE, Peer, chat, echo};
+
+const PEERS_OF_EACH_FAMILY: usize = 60;
+const SIGN_IN_TIMEOUT: Duration = Duration::from_millis(1000);
+const BETWEEN_BYTES: Duration = Duration::from_millis(40);
+
+struct Loris {
+    peer: Peer,
+    since: Instant,
+    frame: Vec<u8>,
+    sent: usize,
+    lasted: Option<Duration>,
+}
+
+impl Loris {
+    /// One byte more, but the last one. Notes when the server has something to say about it.
+    fn dawdle(&mut self) {
+        if self.lasted.is_none() && !self.peer.has_nothing() {
+            self.lasted = Some(self.since.elapsed());
+        }
+        if self.lasted.is_none() && self.sent + 1 < self.frame.len() {
+            // The server may have ended it this very moment.
+            self.sent += self.peer.socket.write(&self.frame[self.sent..=self.sent]).unwrap_or(0);
+        }
+    }
+}
+
+#[test]
+fn single_bytes_keep_nobody_longer_than_the_time_to_sign_in() {
+    let mut place = Neighbourhood::with(|config| config.limits.sign_in_timeout = SIGN_IN_TIMEOUT);
+    // Longer than what can be sent of it in that time.
+    let connect = chat(&MessagePayload::Connect { username: &"x".repeat(32) });
+    let data = echo(&Message::Data(&[7; 5000]));
+    let server = &place.server;
+    let lorises = place.neighbour.notices_nothing_of(|| {
+        let mut lorises: Vec<Loris> = (0..PEERS_OF_EACH_FAMILY)
+            .flat_map(|_| [&connect, &data])
+            .map(|frame| Loris {
+                since: Instant::now(),
+                peer: server.peer(),
+                frame: frame.clone(),
+                sent: 0,
+                lasted: None,
+            })
+            .collect();
+        let deadline = Instant::now() + PATIENCE;
+        while lorises.iter().any(|loris| loris.lasted.is_none()) {
+            assert!(Instant::now() < deadline, "single bytes keep a connection");
+            lorises.iter_mut().for_each(Loris::dawdle);
+            thread::sleep(BETWEEN_BYTES);
+        }
+        lorises
+    });
+    for mut loris in lorises {
+        let lasted = loris.lasted.unwrap();
+        assert!(lasted >= SIGN_IN_TIMEOUT, "closed too early, after {lasted:?}");
+        assert!(loris.sent > 5, "it sent too little to show anything");
+        if loris.frame == connect {
+            loris.peer.expect_error(ErrorCode::IdleTimeout);
+        } else {
+            loris.peer.expect_echo_error();
+        }
+        loris.peer.expect_end();
+    }
+    place.server.wait_for_closes(CloseReason::SignInTimeout, 2 * PEERS_OF_EACH_FAMILY as u64);
+    place.wait_until_quiet();
+}
