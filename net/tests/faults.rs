@@ -29,6 +29,10 @@ mod faults {
     use self::neighbour::Neighbour;
     use crate::support::TestServer;
 
+    /// How many a neighbour is: two chat users and an echo peer.
+    const NEIGHBOUR_USERS: u64 = 2;
+    pub(crate) const NEIGHBOUR_CONNECTIONS: u64 = 3;
+
     /// A server with a neighbour in it, and the right to be the only one for now.
     pub(crate) struct Neighbourhood {
         pub(crate) neighbour: Neighbour,
@@ -48,8 +52,7 @@ mod faults {
         /// Waits until only the neighbour is left, and nothing that anybody left behind.
         pub(crate) fn wait_until_quiet(&self) {
             self.server.wait_until("a server with nobody but the neighbour", |metrics| {
-                (metrics.clients_connected, metrics.users, metrics.rooms)
-                    == (Neighbour::CONNECTIONS, Neighbour::USERS, 1)
+                (metrics.clients_connected, metrics.users, metrics.rooms) == (NEIGHBOUR_CONNECTIONS, NEIGHBOUR_USERS, 1)
                     && metrics.buffer_bytes == 0
             });
         }

@@ -4,6 +4,7 @@
 mod arguments;
 mod chat;
 mod echo_family;
+mod faults;
 mod listen;
 mod send;
 mod serve;

@@ -70,10 +70,6 @@ impl Neighbour {
         outcome
     }
 
-    /// Who is connected and who is signed in because of this.
-    pub(crate) const CONNECTIONS: u64 = 3;
-    pub(crate) const USERS: u64 = 2;
-
     fn paced_round(&mut self) -> Duration {
         thread::sleep(PAUSE_BETWEEN_ROUNDS);
         self.round_trip()

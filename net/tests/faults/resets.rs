@@ -7,8 +7,7 @@ use std::time::Duration;
 use cafewire_core::{ErrorCode, Message, MessagePayload};
 use cafewire_net::CloseReason;
 
-use super::Neighbourhood;
-use super::neighbour::Neighbour;
+use super::{NEIGHBOUR_CONNECTIONS, Neighbourhood};
 use crate::support::{Peer, TestServer, chat, echo, parse, say, wait_until};
 
 const TIMES: usize = 20;
@@ -91,7 +90,7 @@ fn a_reset_at_any_stage_takes_out_one_peer_and_nothing_else() {
                 let peer = bring_to(server, &name);
                 server.wait_until("the connection", |metrics| metrics.connections_accepted > accepted);
                 peer.reset();
-                server.wait_until(stage, |metrics| metrics.clients_connected == Neighbour::CONNECTIONS + 1);
+                server.wait_until(stage, |metrics| metrics.clients_connected == NEIGHBOUR_CONNECTIONS + 1);
             }
         });
         server.wait_until(stage, |metrics| metrics.buffer_bytes == 0);

@@ -1,0 +1,105 @@
+//! No descriptors left: while many more connect than there are descriptors for, and hold what they have got, the server
+//! neither spins nor stalls, and takes connections again when there is room.
+
+use std::io::{ErrorKind, Read as _};
+use std::net::TcpStream;
+use std::process::{Command, Stdio};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use cafewire_net::{Address, Client};
+
+use super::neighbour::Neighbour;
+use crate::support::{PATIENCE, Running};
+
+const DESCRIPTORS: usize = 60;
+const CROWD: usize = 150;
+
+/// How long the crowd stays, and what of one processor the server may use meanwhile. A loop that spins uses all of it.
+const STAY: Duration = Duration::from_secs(2);
+const BUSY_PERCENT_MAX: u128 = 50;
+
+/// Processor time that a process has used so far: fields 14 and 15 of proc_pid_stat(5), in ticks of which Linux has a
+/// hundred per second towards programs on every machine that Rust's standard library runs on.
+fn processor_time(process: u32) -> Duration {
+    let stat = std::fs::read_to_string(format!("/proc/{process}/stat")).unwrap();
+    // The second field is the program's name in parentheses, and may hold anything.
+    let after_name = stat.rsplit_once(") ").expect("a name").1;
+    let ticks: u64 = after_name.split(' ').skip(11).take(2).map(|ticks| ticks.parse::<u64>().unwrap()).sum();
+    Duration::from_millis(10 * ticks)
+}
+
+/// The server with so few descriptors that half of them are for connections, and no time after which who does not sign
+/// in is closed.
+fn serve() -> (Running, Address) {
+    let mut limited = Command::new("sh");
+    let script = format!(
+        "ulimit -n {DESCRIPTORS}; exec \"$0\" serve --listen 127.0.0.1:0 --sign-in-timeout 1h --close-timeout 1h"
+    );
+    limited.args(["-c", &script, env!("CARGO_BIN_EXE_cafewire")]);
+    limited.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    let mut serve = Running::start(&mut limited);
+    let address = serve.next_line().strip_prefix("listening on ").unwrap().parse().unwrap();
+    (serve, address)
+}
+
+/// Whether the server has closed this connection already.
+fn is_closed(peer: &mut TcpStream) -> bool {
+    peer.set_nonblocking(true).unwrap();
+    loop {
+        match peer.read(&mut [0; 1024]) {
+            Ok(0) => return true,
+            Ok(_) => {}
+            Err(error) => return error.kind() != ErrorKind::WouldBlock,
+        }
+    }
+}
+
+#[test]
+#[cfg(target_os = "linux")]
+fn while_there_are_none_it_serves_on_without_spinning_and_accepts_again_later() {
+    let (serve, address) = serve();
+    let mut neighbour = Neighbour::move_in(&address);
+    let socket_address = address.resolve().unwrap()[0];
+    // What the neighbour alone costs, for comparison: it goes on in both intervals.
+    let cost_of = |neighbour: &mut Neighbour, stay: &mut dyn FnMut()| {
+        let (before, started) = (processor_time(serve.id()), Instant::now());
+        neighbour.notices_nothing_of(stay);
+        let used = processor_time(serve.id()) - before;
+        100 * used.as_millis() / started.elapsed().as_millis()
+    };
+    let alone_percent = cost_of(&mut neighbour, &mut || thread::sleep(STAY));
+
+    let mut crowd: Vec<TcpStream> = Vec::new();
+    neighbour.notices_nothing_of(|| {
+        // Each of these stands: the backlog is emptied though there is no descriptor for what is in it.
+        crowd.extend((0..CROWD).map(|_| TcpStream::connect_timeout(&socket_address, PATIENCE).unwrap()));
+    });
+    let crowded_percent = cost_of(&mut neighbour, &mut || {
+        // New ones keep coming, so that the listener has something to be busy with; they get nothing but their end.
+        let until = Instant::now() + STAY;
+        while Instant::now() < until {
+            drop(TcpStream::connect_timeout(&socket_address, PATIENCE).unwrap());
+            thread::sleep(Duration::from_millis(50));
+        }
+    });
+    println!("processor time: {alone_percent} % with the neighbour alone, {crowded_percent} % in the crowd");
+    assert!(
+        crowded_percent <= alone_percent + BUSY_PERCENT_MAX,
+        "it spins: {crowded_percent} % of a processor, {alone_percent} % without the crowd"
+    );
+
+    // Some of them were taken in, the others turned away. Those who were taken in make room.
+    let closed = crowd.iter_mut().filter_map(|peer| is_closed(peer).then_some(())).count();
+    assert!((CROWD - DESCRIPTORS..CROWD).contains(&closed), "{closed} of {CROWD} were turned away");
+    neighbour.notices_nothing_of(|| {
+        drop(crowd);
+        let deadline = Instant::now() + PATIENCE;
+        while Client::connect(&address).and_then(|mut client| client.ping()).is_err() {
+            assert!(Instant::now() < deadline, "no connection is taken any more");
+        }
+    });
+    drop(neighbour);
+    serve.signal("TERM");
+    serve.end_by_itself().assert_done();
+}
