@@ -165,6 +165,7 @@ impl Network {
         let id = self.peers[index].id;
         if self.exchange.is_reading(id) {
             self.exchange.receive(id, bytes, self.now);
+            while self.exchange.resume(id, self.now) {}
         }
     }
 

@@ -113,6 +113,14 @@ impl RingBuffer {
         }
     }
 
+    /// Puts the bytes at the start of the storage, so that what follows lies in one piece with them. They must lie in one
+    /// piece already.
+    pub(crate) fn move_to_start(&mut self) {
+        debug_assert_eq!(self.front().len(), self.len);
+        self.storage.copy_within(self.start..self.start + self.len, 0);
+        self.start = 0;
+    }
+
     /// Drops everything behind the oldest `keep` bytes.
     pub(crate) fn truncate(&mut self, keep: usize, pool: &mut BufferPool) {
         self.len = self.len.min(keep);

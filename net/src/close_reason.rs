@@ -37,6 +37,7 @@ close_reasons! {
     EndOfInput "end_of_input" None, "The peer shut its sending side between two frames.";
     CutFrame "cut_frame" Some(ErrorCode::MalformedFrame), "The peer shut its sending side within a frame.";
     ConnectionLost "connection_lost" None, "The transport failed: a reset, a broken pipe.";
+    TlsFailed "tls_failed" None, "No TLS session came about or it broke: a bad or missing certificate, plain text on the TLS port, a handshake cut off.";
     MalformedFrame "malformed_frame" Some(ErrorCode::MalformedFrame), "A frame broke the rules of its type.";
     UnsupportedVersion "unsupported_version" Some(ErrorCode::UnsupportedVersion), "The first byte is no family or version spoken here.";
     UnknownType "unknown_type" Some(ErrorCode::UnknownType), "A type byte that the family does not know.";

@@ -5,14 +5,18 @@ use std::time::Duration;
 use cafewire_core::{HEADER_SIZE, MAX_PAYLOAD_SIZE, chat};
 
 use crate::address::Address;
+use crate::tls::ServerTls;
 
 /// A server's configuration. The defaults are safe on a small machine.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct ServerConfig {
-    /// Where to listen; each gives one listener per address that its name resolves to first. Default
+    /// Where to listen; each gives one listener, on the first address that its name resolves to. Default
     /// `tcp://127.0.0.1:8080`.
     pub listen: Vec<Address>,
+    /// The certificate, its key and, for mutual TLS, who signs clients' certificates. `tls://` addresses need it.
+    /// Default none.
+    pub tls: Option<ServerTls>,
     /// Whether SIGINT and SIGTERM end the server in order. Default `false`: a library leaves signals alone.
     pub stop_on_signals: bool,
     /// How long a server that goes down waits for its queues to be flushed. Default 10 s.
@@ -25,6 +29,7 @@ impl Default for ServerConfig {
     fn default() -> Self {
         Self {
             listen: vec![Address::default()],
+            tls: None,
             stop_on_signals: false,
             drain_timeout: Duration::from_secs(10),
             limits: Limits::default(),

@@ -29,6 +29,9 @@ const READ_BUDGET_BYTES: usize = 64 << 10;
 /// Connections accepted per listener and turn.
 const ACCEPT_BUDGET: usize = 64;
 
+/// Reads per turn that may do the arithmetic of a TLS handshake, a millisecond with some keys.
+const HANDSHAKE_BUDGET: usize = 4;
+
 const EVENTS_PER_POLL: usize = 1024;
 
 // A connection's token is its id, whose upper half, the generation, is never 0: small numbers are free for others.
@@ -246,14 +249,21 @@ impl EventLoop {
     }
 
     fn read(&mut self, now: Now) {
+        let mut handshakes = 0;
         for index in 0..self.ready.len() {
             let id = self.ready[index];
             if let Some(connection) = self.connections.get_mut(id) {
                 connection.listed = false;
+                if connection.transport.is_handshaking() {
+                    handshakes += 1;
+                    if handshakes > HANDSHAKE_BUDGET {
+                        continue;
+                    }
+                }
                 self.read_one(id, now);
             }
         }
-        // Only those that the budget cut short stay.
+        // Only those that a budget cut short stay.
         let connections = &mut self.connections;
         let exchange = &self.exchange;
         self.ready.retain(|&id| {
@@ -265,7 +275,7 @@ impl EventLoop {
     }
 
     fn read_one(&mut self, id: ConnectionId, now: Now) {
-        if !self.exchange.is_reading(id) {
+        if !self.exchange.is_reading(id) || self.exchange.resume(id, now) {
             return;
         }
         let Some(connection) = self.connections.get_mut(id) else { return };
@@ -275,16 +285,28 @@ impl EventLoop {
                 self.exchange.end_of_input(id, now);
             }
             Ok(count) => {
+                self.exchange.receive(id, &self.read_buffer[..count], now);
                 // A short read means drained, and the next byte makes a new edge (epoll(7), Q9); but the end that came
                 // with these bytes has had its edge.
-                connection.readable = connection.ended || count == self.read_buffer.len();
-                self.exchange.receive(id, &self.read_buffer[..count], now);
+                connection.readable = count == self.read_buffer.len()
+                    || connection.ended
+                    || connection.transport.holds_input()
+                    || self.exchange.has_backlog(id);
             }
             Err(error) if error.kind() == io::ErrorKind::WouldBlock => connection.readable = false,
-            Err(_) => {
+            Err(error) => {
                 connection.readable = false;
-                self.exchange.lost(id, now);
+                match error.kind() {
+                    // Only TLS says these of a read.
+                    io::ErrorKind::InvalidData | io::ErrorKind::UnexpectedEof => {
+                        self.exchange.tls_failed(id, error, now);
+                    }
+                    _ => self.exchange.lost(id, now),
+                }
             }
+        }
+        if connection.transport.wants_flush() {
+            self.exchange.mark_dirty(id);
         }
     }
 
@@ -305,7 +327,10 @@ impl EventLoop {
         let left_over = loop {
             let chunk = self.exchange.front(id);
             if chunk.is_empty() {
-                break false;
+                match connection.transport.flush() {
+                    Ok(done) => break !done,
+                    Err(_) => return self.exchange.lost(id, now),
+                }
             }
             let offered = chunk.len();
             match connection.transport.write(chunk) {
@@ -335,6 +360,7 @@ impl EventLoop {
     fn drop_gone(&mut self) {
         while let Some(id) = self.exchange.next_gone() {
             if let Some(mut connection) = self.connections.remove(id) {
+                connection.transport.say_goodbye();
                 // Closing the socket takes it off the poll as well; a failure here changes nothing.
                 let _ = self.poll.registry().deregister(&mut connection.transport);
             }

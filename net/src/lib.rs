@@ -17,12 +17,14 @@ mod listener;
 mod metrics;
 pub mod pool;
 mod server;
+pub mod tls;
 mod transport;
 
-pub use address::Address;
+pub use address::{Address, PeerAddress};
 pub use client::{ChatClient, Client, ClientConfig, ClientError, Event};
 pub use close_reason::CloseReason;
 pub use config::{Limits, ServerConfig};
 pub use metrics::{Counter, MetricsSnapshot, ServerMetrics};
 pub use pool::ConnectionPool;
 pub use server::{Server, ServerHandle};
+pub use tls::{ClientTls, ServerTls, TlsIdentity};

@@ -2,16 +2,22 @@
 
 use std::io;
 use std::net::SocketAddr;
+use std::os::unix::fs::FileTypeExt as _;
+use std::os::unix::net::UnixStream as StdUnixStream;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::Duration;
 
-use mio::net::TcpListener;
+use mio::event::Source;
+use mio::net::{TcpListener, UnixListener};
 use mio::{Interest, Registry, Token};
 use rustix::io::Errno;
-use socket2::{Domain, Protocol, SockRef, Socket, TcpKeepalive, Type};
+use rustls::ServerConfig as TlsConfig;
+use socket2::{Domain, Protocol, SockAddr, SockRef, Socket, TcpKeepalive, Type};
 
-use crate::address::Address;
+use crate::address::{Address, PeerAddress};
 use crate::descriptors::SpareDescriptor;
-use crate::transport::Transport;
+use crate::transport::{TlsStream, Transport};
 
 /// Connections that the system may hold ready for us; it lowers this to its own bound (`net.core.somaxconn`).
 const BACKLOG: i32 = 4096;
@@ -20,21 +26,36 @@ const BACKLOG: i32 = 4096;
 const ACCEPT_REST_MS: u64 = 100;
 
 #[derive(Debug)]
+enum ListeningSocket {
+    Tcp(TcpListener),
+    Unix(UnixListener),
+}
+
+#[derive(Debug)]
 pub(crate) struct Listener {
-    socket: TcpListener,
-    local_address: SocketAddr,
+    socket: ListeningSocket,
+    /// With the real port.
+    local_address: Address,
+    /// The file to take away again in the end.
+    socket_file: Option<PathBuf>,
+    tls: Option<Arc<TlsConfig>>,
     /// The system may have connections for us.
     ready: bool,
     resting_until_ms: Option<u64>,
 }
 
 impl Listener {
-    /// Listens on the first of the address's resolutions that can be listened on.
-    pub(crate) fn bind(address: &Address) -> io::Result<Self> {
+    /// Listens on the first of the address's resolutions that can be listened on. `tls` is for `tls://`.
+    pub(crate) fn bind(address: &Address, tls: Option<&Arc<TlsConfig>>) -> io::Result<Self> {
         let named = |error: io::Error| io::Error::new(error.kind(), format!("cannot listen on {address}: {error}"));
+        let tls = match address {
+            Address::Tcp { .. } => None,
+            Address::Tls { .. } => Some(tls.ok_or_else(|| named(no_certificate()))?),
+            Address::Unix { path } => return bind_to_path(path).map_err(named),
+        };
         let mut last_error = None;
         for resolved in address.resolve().map_err(named)? {
-            match bind_to(resolved) {
+            match bind_to(resolved).and_then(|socket| Self::tcp(socket, tls.map(Arc::clone))) {
                 Ok(listener) => return Ok(listener),
                 Err(error) => last_error = Some(error),
             }
@@ -42,16 +63,49 @@ impl Listener {
         Err(named(last_error.unwrap_or_else(|| io::ErrorKind::NotFound.into())))
     }
 
-    pub(crate) const fn local_address(&self) -> SocketAddr {
-        self.local_address
+    /// Takes over a socket that listens already.
+    pub(crate) fn tcp(socket: std::net::TcpListener, tls: Option<Arc<TlsConfig>>) -> io::Result<Self> {
+        socket.set_nonblocking(true)?;
+        let bound = socket.local_addr()?;
+        let local_address = if tls.is_some() { Address::tls(bound) } else { Address::tcp(bound) };
+        Ok(Self::new(ListeningSocket::Tcp(TcpListener::from_std(socket)), local_address, tls))
+    }
+
+    /// Takes over a socket that listens already. Its file belongs to whoever made it.
+    pub(crate) fn unix(socket: std::os::unix::net::UnixListener) -> io::Result<Self> {
+        socket.set_nonblocking(true)?;
+        let path = socket.local_addr()?.as_pathname().map_or_else(|| PathBuf::from("/"), Path::to_owned);
+        Ok(Self::new(ListeningSocket::Unix(UnixListener::from_std(socket)), Address::Unix { path }, None))
+    }
+
+    const fn new(socket: ListeningSocket, local_address: Address, tls: Option<Arc<TlsConfig>>) -> Self {
+        Self { socket, local_address, socket_file: None, tls, ready: true, resting_until_ms: None }
+    }
+
+    pub(crate) const fn local_address(&self) -> &Address {
+        &self.local_address
+    }
+
+    /// From the next connection on, another certificate is shown. Nothing to a listener without TLS.
+    pub(crate) fn set_tls(&mut self, tls: &Arc<TlsConfig>) {
+        if let Some(present) = &mut self.tls {
+            *present = Arc::clone(tls);
+        }
+    }
+
+    fn source(&mut self) -> &mut dyn Source {
+        match &mut self.socket {
+            ListeningSocket::Tcp(socket) => socket,
+            ListeningSocket::Unix(socket) => socket,
+        }
     }
 
     pub(crate) fn register(&mut self, registry: &Registry, token: Token) -> io::Result<()> {
-        registry.register(&mut self.socket, token, Interest::READABLE)
+        self.source().register(registry, token, Interest::READABLE)
     }
 
     pub(crate) fn deregister(&mut self, registry: &Registry) -> io::Result<()> {
-        registry.deregister(&mut self.socket)
+        self.source().deregister(registry)
     }
 
     pub(crate) const fn set_ready(&mut self) {
@@ -72,15 +126,8 @@ impl Listener {
     pub(crate) fn accept(&mut self, now_ms: u64, spare: &mut SpareDescriptor) -> Accepted {
         self.resting_until_ms = None;
         loop {
-            match self.socket.accept() {
-                Ok((stream, address)) => {
-                    // Without no-delay a small answer waits for the acknowledgement of the one before (RFC 896); without
-                    // keep-alive a silent peer whose machine is gone is never missed. A connection that refuses an option
-                    // works all the same.
-                    let _ = stream.set_nodelay(true);
-                    let _ = SockRef::from(&stream).set_tcp_keepalive(&keep_alive());
-                    return Accepted::Connection(Transport::Tcp(stream), address);
-                }
+            match self.accept_one() {
+                Ok((transport, address)) => return Accepted::Connection(transport, address),
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
                     self.ready = false;
                     return Accepted::None;
@@ -90,7 +137,7 @@ impl Listener {
                 }
                 // Said before it is known whether anybody waits at all.
                 Err(error) if is_out_of_descriptors(&error) && spare.is_there() => {
-                    let turned_away = spare.lend(|| self.socket.accept().is_ok());
+                    let turned_away = spare.lend(|| self.accept_one().is_ok());
                     self.ready = turned_away;
                     return if turned_away { Accepted::TurnedAway } else { Accepted::None };
                 }
@@ -104,12 +151,42 @@ impl Listener {
             }
         }
     }
+
+    fn accept_one(&self) -> io::Result<(Transport, PeerAddress)> {
+        match &self.socket {
+            ListeningSocket::Unix(socket) => {
+                socket.accept().map(|(stream, _)| (Transport::Unix(stream), PeerAddress::Local))
+            }
+            ListeningSocket::Tcp(socket) => {
+                let (stream, address) = socket.accept()?;
+                // Without no-delay a small answer waits for the acknowledgement of the one before (RFC 896); without
+                // keep-alive a silent peer whose machine is gone is never missed. A connection that refuses an option
+                // works all the same.
+                let _ = stream.set_nodelay(true);
+                let _ = SockRef::from(&stream).set_tcp_keepalive(&keep_alive());
+                let transport = match &self.tls {
+                    None => Transport::Tcp(stream),
+                    Some(config) => Transport::Tls(Box::new(TlsStream::new(stream, Arc::clone(config))?)),
+                };
+                Ok((transport, PeerAddress::Ip(address)))
+            }
+        }
+    }
+}
+
+impl Drop for Listener {
+    fn drop(&mut self) {
+        if let Some(path) = &self.socket_file {
+            // Somebody may have taken it away already; the next server that listens there copes with a file left behind.
+            let _ = std::fs::remove_file(path);
+        }
+    }
 }
 
 /// What came of accepting.
 #[derive(Debug)]
 pub(crate) enum Accepted {
-    Connection(Transport, SocketAddr),
+    Connection(Transport, PeerAddress),
     /// The process has no descriptor left; one connection was taken from the backlog and closed.
     TurnedAway,
     /// There is none for now.
@@ -125,15 +202,40 @@ fn is_out_of_descriptors(error: &io::Error) -> bool {
     [Errno::MFILE, Errno::NFILE].iter().any(|errno| error.raw_os_error() == Some(errno.raw_os_error()))
 }
 
-fn bind_to(address: SocketAddr) -> io::Result<Listener> {
+fn no_certificate() -> io::Error {
+    io::Error::new(io::ErrorKind::InvalidInput, "TLS needs a certificate and its key, and none are given")
+}
+
+fn bind_to(address: SocketAddr) -> io::Result<std::net::TcpListener> {
     let socket = Socket::new(Domain::for_address(address), Type::STREAM, Some(Protocol::TCP))?;
     // A server that restarts must not wait for the last one's connections to time out.
-    #[cfg(unix)]
     socket.set_reuse_address(true)?;
-    socket.set_nonblocking(true)?;
     socket.bind(&address.into())?;
     socket.listen(BACKLOG)?;
-    let socket = TcpListener::from_std(socket.into());
-    let local_address = socket.local_addr()?;
-    Ok(Listener { socket, local_address, ready: true, resting_until_ms: None })
+    Ok(socket.into())
+}
+
+fn bind_to_path(path: &Path) -> io::Result<Listener> {
+    let address = SockAddr::unix(path)?;
+    let socket = Socket::new(Domain::UNIX, Type::STREAM, None)?;
+    match socket.bind(&address) {
+        Err(error) if error.kind() == io::ErrorKind::AddrInUse && is_left_behind(path)? => {
+            std::fs::remove_file(path)?;
+            socket.bind(&address)?;
+        }
+        done => done?,
+    }
+    socket.listen(BACKLOG)?;
+    let mut listener = Listener::unix(socket.into())?;
+    listener.socket_file = Some(path.to_owned());
+    Ok(listener)
+}
+
+/// Whether the file is a socket that nobody listens on any more: what a server that was killed leaves. Any other file is
+/// not ours to remove.
+fn is_left_behind(path: &Path) -> io::Result<bool> {
+    if !std::fs::symlink_metadata(path)?.file_type().is_socket() {
+        return Err(io::Error::new(io::ErrorKind::AlreadyExists, "there is a file of another kind in this place"));
+    }
+    Ok(StdUnixStream::connect(path).is_err_and(|error| error.kind() == io::ErrorKind::ConnectionRefused))
 }

@@ -131,7 +131,7 @@ impl ConnectionPool {
         // From here on the loan is counted, and `connection` ends it however this goes on.
         let mut connection = PooledConnection { pool: self, client: self.begin_loan()? };
         // The server may have closed it, or said something, while it idled.
-        while connection.client.as_ref().is_some_and(|client| !client.is_reusable()) {
+        while connection.client.as_mut().is_some_and(|client| !client.is_reusable()) {
             connection.client = self.lock().take_idle(self.config.idle_timeout);
         }
         if connection.client.is_none() {
@@ -200,7 +200,7 @@ impl ConnectionPool {
 
     fn end_loan(&self, client: Option<Client>) {
         // Looked over outside of the lock: it takes system calls.
-        let client = client.filter(Client::is_reusable);
+        let client = client.and_then(|mut client| client.is_reusable().then_some(client));
         let mut state = self.lock();
         state.in_use -= 1;
         state.close_expired(self.config.idle_timeout);

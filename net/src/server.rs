@@ -2,28 +2,29 @@
 
 use std::fmt;
 use std::io;
-use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use tracing::info;
 
+use crate::address::Address;
 use crate::config::ServerConfig;
 use crate::descriptors::connections_that_fit;
 use crate::event_loop::EventLoop;
 use crate::exchange::{DataTap, Exchange};
 use crate::listener::Listener;
 use crate::metrics::{MetricsSnapshot, ServerMetrics};
+use crate::tls::ServerTls;
 
 /// A server that listens. It serves while [`run`](Self::run) runs, on the caller's thread.
 ///
 /// ```
-/// use cafewire_net::{Address, Client, Server, ServerConfig};
+/// use cafewire_net::{Client, Server, ServerConfig};
 ///
 /// let mut config = ServerConfig::default();
 /// config.listen = vec!["127.0.0.1:0".parse()?]; // any free port
 /// let server = Server::bind(config)?;
-/// let address = Address::from(server.local_addresses()[0]);
+/// let address = server.local_addresses()[0].clone();
 /// let handle = server.handle();
 /// let thread = std::thread::spawn(|| server.run());
 ///
@@ -36,7 +37,7 @@ use crate::metrics::{MetricsSnapshot, ServerMetrics};
 /// ```
 pub struct Server {
     event_loop: EventLoop,
-    local_addresses: Vec<SocketAddr>,
+    local_addresses: Vec<Address>,
     handle: ServerHandle,
 }
 
@@ -50,7 +51,9 @@ impl Server {
         if config.listen.is_empty() {
             return Err(io::Error::new(io::ErrorKind::InvalidInput, "there is no address to listen on"));
         }
-        let listeners = config.listen.iter().map(Listener::bind).collect::<io::Result<Vec<_>>>()?;
+        let tls = config.tls.as_ref().map(ServerTls::load).transpose()?;
+        let bind = |address| Listener::bind(address, tls.as_ref());
+        let listeners = config.listen.iter().map(bind).collect::<io::Result<Vec<_>>>()?;
         let metrics = Arc::new(ServerMetrics::default());
         let mut limits = config.limits;
         if let Some(fit) = connections_that_fit().filter(|&fit| limits.connections == 0 || fit < limits.connections) {
@@ -60,14 +63,14 @@ impl Server {
         let exchange = Exchange::new(limits, Arc::clone(&metrics));
         let (event_loop, waker, stop) =
             EventLoop::new(listeners, exchange, config.stop_on_signals, config.drain_timeout, Arc::clone(&metrics))?;
-        let local_addresses = event_loop.listeners().iter().map(Listener::local_address).collect();
+        let local_addresses = event_loop.listeners().iter().map(Listener::local_address).cloned().collect();
         let handle = ServerHandle { waker: Arc::new(waker), stop, metrics };
         Ok(Self { event_loop, local_addresses, handle })
     }
 
     /// Where the listeners are, in the order of [`ServerConfig::listen`], with their real ports.
     #[must_use]
-    pub fn local_addresses(&self) -> &[SocketAddr] {
+    pub fn local_addresses(&self) -> &[Address] {
         &self.local_addresses
     }
 

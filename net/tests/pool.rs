@@ -14,6 +14,7 @@ use std::thread::JoinHandle;
 use std::time::Duration;
 
 use cafewire_core::{Message, echo};
+use cafewire_net::PeerAddress;
 use cafewire_net::client::ClientError;
 use cafewire_net::pool::{ConnectionPool, PoolConfig, PoolError};
 
@@ -172,7 +173,7 @@ fn who_waits_is_served_when_a_broken_one_is_dropped() {
 fn many_threads_share_few_connections_and_never_mix_their_answers() {
     let server = EchoServer::start();
     let pool = server.pool(PoolConfig { max_connections: 4, ..config() });
-    let lent: Mutex<HashSet<SocketAddr>> = Mutex::default();
+    let lent: Mutex<HashSet<PeerAddress>> = Mutex::default();
     std::thread::scope(|scope| {
         for thread in 0..16_u8 {
             let (pool, lent) = (&pool, &lent);

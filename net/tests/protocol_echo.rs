@@ -12,6 +12,7 @@ use std::time::Duration;
 
 use cafewire_core::{HEADER_SIZE, MAX_PAYLOAD_SIZE, Message};
 use cafewire_net::CloseReason;
+use cafewire_net::PeerAddress;
 
 use support::{Random, TestServer, echo, wait_until};
 
@@ -54,7 +55,7 @@ fn pongs_data_and_errors_are_taken_and_not_answered() {
     let metrics = server.metrics();
     assert_eq!((metrics.data_messages, metrics.error_messages, metrics.messages_processed), (4, 4, 13));
     assert_eq!(metrics.parse_errors, 0);
-    let from = peer.socket.local_addr().unwrap();
+    let from = PeerAddress::Ip(peer.socket.local_addr().unwrap());
     let expected = [&b""[..], b"x", b"\xFF\xFE not UTF-8", &largest].map(|payload| (from, payload.to_vec()));
     assert_eq!(*taps.lock().unwrap(), expected);
 }

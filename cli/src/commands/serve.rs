@@ -1,11 +1,10 @@
 //! `cafewire serve`: the server, with its log on standard error.
 
 use std::io::{self, IsTerminal as _};
-use std::net::SocketAddr;
 use std::process::ExitCode;
 use std::sync::mpsc::{Sender, channel};
 
-use cafewire_net::{Address, Server, ServerHandle};
+use cafewire_net::{PeerAddress, Server, ServerHandle};
 use tracing_subscriber::EnvFilter;
 use tracing_subscriber::filter::LevelFilter;
 
@@ -30,8 +29,8 @@ pub(crate) fn run(args: &ServeArgs) -> Result<ExitCode, Failure> {
         let handle = server.handle();
         server.on_data(Box::new(move |peer, payload| print_data(peer, payload, &handle, &failures)));
     }
-    for &address in server.local_addresses() {
-        output::line(format_args!("listening on {}", Address::from(address)))?;
+    for address in server.local_addresses() {
+        output::line(format_args!("listening on {address}"))?;
     }
     server.run().map_err(|error| Failure::Sentence(format!("the server failed: {error}")))?;
     match failed.try_recv() {
@@ -42,7 +41,7 @@ pub(crate) fn run(args: &ServeArgs) -> Result<ExitCode, Failure> {
 
 /// On the server's thread, which so waits for whoever reads the output. When nobody does any more there is no reason
 /// to serve on.
-fn print_data(peer: SocketAddr, payload: &[u8], handle: &ServerHandle, failures: &Sender<Failure>) {
+fn print_data(peer: PeerAddress, payload: &[u8], handle: &ServerHandle, failures: &Sender<Failure>) {
     if let Err(failure) = output::line(format_args!("data from {peer}: {}", escape::bytes(payload))) {
         // Only the first one is looked at, when the server has drained.
         if failures.send(failure).is_ok() {

@@ -2,7 +2,6 @@
 
 use std::collections::VecDeque;
 use std::io;
-use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -12,7 +11,7 @@ use super::connection::Connection;
 use super::deadline::Deadline;
 use super::sender::Turn;
 use super::{ChatSender, ClientConfig, ClientError, Event, Events};
-use crate::address::Address;
+use crate::address::{Address, PeerAddress};
 
 /// How many events a [`ChatClient`] keeps that came while it waited for an answer.
 pub const MAX_KEPT_EVENTS: usize = 4096;
@@ -59,7 +58,7 @@ impl ChatClient {
         sign_in.validate().map_err(|error| ClientError::Encode(error.into()))?;
         let mut connection = Connection::open(address, config, Family::ChatV1)?;
         let turn = Arc::new(Turn::new(config.write_timeout));
-        let sent = turn.write(connection.socket(), &sign_in);
+        let sent = turn.write(connection.stream(), &sign_in);
         // A server that turned the connection away has said why before it closed: that says more than the failed write.
         let mut deadline = if sent.is_ok() { connection.read_deadline() } else { Deadline::now() };
         let answer = receive(&mut connection, &mut deadline, |payload| match *payload {
@@ -99,16 +98,16 @@ impl ChatClient {
     ///
     /// # Errors
     /// The system's.
-    pub fn peer_address(&self) -> io::Result<SocketAddr> {
-        self.connection.peer_address()
+    pub fn peer_address(&self) -> io::Result<PeerAddress> {
+        self.connection.stream().peer_address()
     }
 
     /// This end of the connection.
     ///
     /// # Errors
     /// The system's.
-    pub fn local_address(&self) -> io::Result<SocketAddr> {
-        self.connection.local_address()
+    pub fn local_address(&self) -> io::Result<PeerAddress> {
+        self.connection.stream().local_address()
     }
 
     /// Enters a room, 1 to 64 bytes, no control characters, and waits until the server says that one is in. Events
@@ -184,7 +183,7 @@ impl ChatClient {
     /// # Errors
     /// The system's, when it has no descriptor left.
     pub fn sender(&self) -> io::Result<ChatSender> {
-        ChatSender::new(self.connection.socket(), &self.turn)
+        ChatSender::new(self.connection.stream(), &self.turn)
     }
 
     /// Says goodbye and waits, up to the read time-out, until the server has closed. Events that come meanwhile are
@@ -199,7 +198,7 @@ impl ChatClient {
     }
 
     fn write(&self, payload: &MessagePayload<'_>) -> Result<(), ClientError> {
-        self.turn.write(self.connection.socket(), payload)
+        self.turn.write(self.connection.stream(), payload)
     }
 
     fn kept_or_received(&mut self, deadline: &mut Deadline) -> Result<Event, ClientError> {

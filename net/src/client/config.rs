@@ -1,8 +1,10 @@
-//! How long a client waits. Values only: what a time-out does is said where it strikes.
+//! How long a client waits, and whom it trusts. Values only: what a time-out does is said where it strikes.
 
 use std::time::Duration;
 
-/// How long a client waits for the network.
+use crate::tls::ClientTls;
+
+/// How long a client waits for the network, and whom it trusts there.
 ///
 /// ```
 /// use std::time::Duration;
@@ -20,6 +22,8 @@ pub struct ClientConfig {
     /// For the system to take a whole frame, which it does at once unless the server has stopped reading. `None`
     /// waits for ever. Default: 10 s.
     pub write_timeout: Option<Duration>,
+    /// Whom to trust, and what to show, at `tls://` addresses. Default: trust whom the system trusts, show nothing.
+    pub tls: ClientTls,
 }
 
 impl Default for ClientConfig {
@@ -28,6 +32,7 @@ impl Default for ClientConfig {
             connect_timeout: Duration::from_secs(5),
             read_timeout: Some(Duration::from_secs(10)),
             write_timeout: Some(Duration::from_secs(10)),
+            tls: ClientTls::default(),
         }
     }
 }

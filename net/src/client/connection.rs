@@ -1,4 +1,4 @@
-//! One socket and the bytes received on it that are not yet consumed: whole frames out, whole frames in. Knows where
+//! One stream and the bytes received on it that are not yet consumed: whole frames out, whole frames in. Knows where
 //! frames end, not what they mean.
 //!
 //! The receive buffer has one size from the start, and that is enough for any frame of the families it takes:
@@ -11,14 +11,14 @@
 //! `start ≤ end ≤ inbound.len()` always. Bytes are moved to the front only when a frame would not fit behind `start`.
 
 use std::fmt;
-use std::io::{self, ErrorKind, IoSlice, Read, Write};
-use std::net::{Shutdown, SocketAddr, TcpStream};
+use std::io::IoSlice;
 use std::ops::Range;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use cafewire_core::{Direction, Family, Frame, FrameReader, Framing, ParseError, chat, echo};
 
 use super::deadline::Deadline;
+use super::stream::{Stream, is_transient};
 use super::{ClientConfig, ClientError};
 use crate::address::Address;
 
@@ -38,14 +38,14 @@ pub(super) struct Received<'a> {
 }
 
 pub(super) struct Connection {
-    socket: TcpStream,
+    stream: Stream,
     family: Family,
     frames: FrameReader,
     inbound: Box<[u8]>,
     start: usize,
     end: usize,
     /// What the socket is set to, so that it is set only when that changes.
-    socket_read_timeout: Option<Duration>,
+    read_timeout_set: Option<Duration>,
     config: ClientConfig,
 }
 
@@ -53,32 +53,22 @@ impl Connection {
     /// Connects to the first of the name's addresses that answers.
     pub(super) fn open(address: &Address, config: &ClientConfig, family: Family) -> Result<Self, ClientError> {
         let refused = |source| ClientError::Connect { address: address.clone(), source };
-        let socket = connect_socket(&address.resolve().map_err(refused)?, config.connect_timeout).map_err(refused)?;
-        socket.set_nodelay(true).map_err(refused)?;
-        restore_write_timeout(&socket, config.write_timeout).map_err(refused)?;
+        let stream = Stream::connect(address, config).map_err(refused)?;
         let size = if family == Family::Echo { ECHO_BUFFER_SIZE } else { CHAT_BUFFER_SIZE };
         Ok(Self {
-            socket,
+            stream,
             family,
             frames: FrameReader::new(Direction::ToClient),
             inbound: vec![0; size].into_boxed_slice(),
             start: 0,
             end: 0,
-            socket_read_timeout: None,
+            read_timeout_set: None,
             config: config.clone(),
         })
     }
 
-    pub(super) fn socket(&self) -> &TcpStream {
-        &self.socket
-    }
-
-    pub(super) fn peer_address(&self) -> io::Result<SocketAddr> {
-        self.socket.peer_addr()
-    }
-
-    pub(super) fn local_address(&self) -> io::Result<SocketAddr> {
-        self.socket.local_addr()
+    pub(super) const fn stream(&self) -> &Stream {
+        &self.stream
     }
 
     /// A deadline for one answer, from now.
@@ -88,7 +78,7 @@ impl Connection {
 
     /// Sends one frame, given in parts that lie wherever they lie.
     pub(super) fn send(&self, parts: &mut [IoSlice<'_>]) -> Result<(), ClientError> {
-        write_frame(&self.socket, parts, self.config.write_timeout)
+        write_frame(&self.stream, parts, self.config.write_timeout)
     }
 
     /// The next frame. On a time-out what has come of it is kept for the next call.
@@ -119,14 +109,9 @@ impl Connection {
         }
     }
 
-    /// Whether there is nothing to read: no byte here, none in the socket, and no end of the stream.
-    pub(super) fn is_quiet(&self) -> bool {
-        if self.start != self.end || self.socket.set_nonblocking(true).is_err() {
-            return false;
-        }
-        let peeked = self.socket.peek(&mut [0]);
-        let blocking_again = self.socket.set_nonblocking(false).is_ok();
-        blocking_again && matches!(peeked, Err(error) if error.kind() == ErrorKind::WouldBlock)
+    /// Whether there is nothing to read: no byte here, none on the way, and no end of the stream.
+    pub(super) fn is_quiet(&mut self) -> bool {
+        self.start == self.end && self.stream.is_quiet()
     }
 
     /// Consumes the frame at `start` if it is whole; else says how many more bytes it needs at least.
@@ -183,11 +168,11 @@ impl Connection {
         debug_assert!(self.end < self.inbound.len(), "no frame is larger than the buffer");
         loop {
             let wait = deadline.next_wait().ok_or(ClientError::TimedOut)?;
-            if wait != self.socket_read_timeout {
-                self.socket.set_read_timeout(wait).map_err(ClientError::Io)?;
-                self.socket_read_timeout = wait;
+            if wait != self.read_timeout_set {
+                self.stream.set_read_timeout(wait).map_err(ClientError::Io)?;
+                self.read_timeout_set = wait;
             }
-            match self.socket.read(&mut self.inbound[self.end..]) {
+            match self.stream.read(&mut self.inbound[self.end..]) {
                 Ok(count) => {
                     self.end += count;
                     return Ok(count);
@@ -213,7 +198,7 @@ impl Connection {
 impl fmt::Debug for Connection {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Connection")
-            .field("socket", &self.socket)
+            .field("stream", &self.stream)
             .field("family", &self.family)
             .field("received_bytes", &self.frames.stream_offset())
             .field("unread_bytes", &(self.end - self.start))
@@ -233,75 +218,15 @@ enum FrameKind {
     Chat { version: u8, message_type: chat::MessageType },
 }
 
-/// Writes all of a frame. Time is counted over the frame, not over each write. After a failure the rest of the frame
-/// is missing, so the sending side is shut: a later frame would be taken for the rest of this one.
+/// Writes all of a frame. After a failure the rest of the frame is missing, so the sending side is shut: a later frame would
+/// be taken for the rest of this one.
 pub(super) fn write_frame(
-    socket: &TcpStream,
+    stream: &Stream,
     parts: &mut [IoSlice<'_>],
     timeout: Option<Duration>,
 ) -> Result<(), ClientError> {
-    let written = write_all_within(socket, parts, timeout);
-    if written.is_err() {
-        // That this fails too, on a connection already gone, changes nothing.
-        let _ = socket.shutdown(Shutdown::Write);
-    }
-    written.map_err(ClientError::Io)
-}
-
-fn write_all_within(
-    mut socket: &TcpStream,
-    mut parts: &mut [IoSlice<'_>],
-    timeout: Option<Duration>,
-) -> io::Result<()> {
-    let mut deadline = Deadline::after(timeout);
-    let mut shortened = false;
-    // The socket has the whole time-out set, which is what the first wait is.
-    deadline.next_wait();
-    IoSlice::advance_slices(&mut parts, 0);
-    while !parts.is_empty() {
-        match socket.write_vectored(parts) {
-            Ok(0) => return Err(ErrorKind::WriteZero.into()),
-            Ok(count) => IoSlice::advance_slices(&mut parts, count),
-            Err(error) if is_transient(&error) => {}
-            Err(error) => return Err(error),
-        }
-        if !parts.is_empty() {
-            let wait = deadline.next_wait().ok_or_else(|| {
-                io::Error::new(ErrorKind::TimedOut, "the server did not read within the write time-out")
-            })?;
-            socket.set_write_timeout(wait)?;
-            shortened = true;
-        }
-    }
-    if shortened { restore_write_timeout(socket, timeout) } else { Ok(()) }
-}
-
-fn restore_write_timeout(socket: &TcpStream, timeout: Option<Duration>) -> io::Result<()> {
-    socket.set_write_timeout(Deadline::after(timeout).next_wait().flatten())
-}
-
-fn connect_socket(candidates: &[SocketAddr], timeout: Duration) -> io::Result<TcpStream> {
-    let started = Instant::now();
-    let mut failure = io::Error::from(ErrorKind::TimedOut);
-    for candidate in candidates {
-        let remaining = timeout.saturating_sub(started.elapsed());
-        if remaining.is_zero() {
-            break;
-        }
-        match TcpStream::connect_timeout(candidate, remaining) {
-            Ok(socket) => return Ok(socket),
-            Err(error) => failure = error,
-        }
-    }
-    Err(failure)
-}
-
-/// Not a failure: the wait ended early, by a signal or by the socket's time-out, for which systems have two names.
-fn is_transient(error: &io::Error) -> bool {
-    match error.kind() {
-        ErrorKind::Interrupted | ErrorKind::WouldBlock => true,
-        // Elsewhere this is the system giving the connection up.
-        ErrorKind::TimedOut => cfg!(windows),
-        _ => false,
-    }
+    stream.write_all(parts, timeout).map_err(|error| {
+        stream.shut_down_sending();
+        ClientError::Io(error)
+    })
 }

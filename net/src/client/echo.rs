@@ -1,7 +1,7 @@
 //! The blocking client of the echo family. Speaks frames through `connection`, knows what answers what.
 
 use std::io::{self, IoSlice};
-use std::net::SocketAddr;
+
 use std::time::{Duration, Instant};
 
 use cafewire_core::{Family, Frame, Message, MessagePayload};
@@ -9,7 +9,7 @@ use cafewire_core::{Family, Frame, Message, MessagePayload};
 use super::connection::Connection;
 use super::deadline::Deadline;
 use super::{ClientConfig, ClientError};
-use crate::address::Address;
+use crate::address::{Address, PeerAddress};
 
 /// A connection that speaks the echo family.
 ///
@@ -133,21 +133,21 @@ impl Client {
     ///
     /// # Errors
     /// The system's.
-    pub fn peer_address(&self) -> io::Result<SocketAddr> {
-        self.connection.peer_address()
+    pub fn peer_address(&self) -> io::Result<PeerAddress> {
+        self.connection.stream().peer_address()
     }
 
     /// This end of the connection.
     ///
     /// # Errors
     /// The system's.
-    pub fn local_address(&self) -> io::Result<SocketAddr> {
-        self.connection.local_address()
+    pub fn local_address(&self) -> io::Result<PeerAddress> {
+        self.connection.stream().local_address()
     }
 
     /// Whether somebody else can go on with this connection as if it were new: nothing went wrong on it, no answer
     /// is on its way, nothing lies unread, and the server has not closed it.
-    pub(crate) fn is_reusable(&self) -> bool {
+    pub(crate) fn is_reusable(&mut self) -> bool {
         !self.failed && self.answers_owed == 0 && self.connection.is_quiet()
     }
 

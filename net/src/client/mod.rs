@@ -12,6 +12,7 @@ mod echo;
 mod error;
 mod event;
 mod sender;
+mod stream;
 
 pub use chat::{ChatClient, MAX_KEPT_EVENTS};
 pub use config::ClientConfig;

@@ -1,7 +1,6 @@
 //! Writing on a chat connection from several threads, with each frame in one piece. Reads nothing.
 
 use std::io::{self, IoSlice};
-use std::net::TcpStream;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -10,6 +9,7 @@ use cafewire_core::chat::MAX_CLIENT_FRAME_SIZE;
 
 use super::ClientError;
 use super::connection::write_frame;
+use super::stream::Stream;
 
 /// A second handle on a [`ChatClient`](super::ChatClient)'s connection that only writes, for another thread than the
 /// one that reads. Made by [`ChatClient::sender`](super::ChatClient::sender).
@@ -17,13 +17,13 @@ use super::connection::write_frame;
 /// It waits for no answer: those arrive as events at the client.
 #[derive(Debug)]
 pub struct ChatSender {
-    socket: TcpStream,
+    stream: Stream,
     turn: Arc<Turn>,
 }
 
 impl ChatSender {
-    pub(super) fn new(socket: &TcpStream, turn: &Arc<Turn>) -> io::Result<Self> {
-        Ok(Self { socket: socket.try_clone()?, turn: Arc::clone(turn) })
+    pub(super) fn new(stream: &Stream, turn: &Arc<Turn>) -> io::Result<Self> {
+        Ok(Self { stream: stream.clone_for_writing()?, turn: Arc::clone(turn) })
     }
 
     /// Asks to enter a room: 1 to 64 bytes, no control characters. The answer is an
@@ -62,7 +62,7 @@ impl ChatSender {
     }
 
     fn write(&self, payload: &MessagePayload<'_>) -> Result<(), ClientError> {
-        self.turn.write(&self.socket, payload)
+        self.turn.write(&self.stream, payload)
     }
 }
 
@@ -79,12 +79,12 @@ impl Turn {
         Self { write_timeout, lock: Mutex::new(()) }
     }
 
-    pub(super) fn write(&self, socket: &TcpStream, payload: &MessagePayload<'_>) -> Result<(), ClientError> {
+    pub(super) fn write(&self, stream: &Stream, payload: &MessagePayload<'_>) -> Result<(), ClientError> {
         let mut buffer = [0; MAX_CLIENT_FRAME_SIZE];
         let frame = payload.encode_into(&mut buffer)?;
-        // It guards the socket's order and no data, so what a panic elsewhere left behind is sound.
+        // It guards the stream's order and no data, so what a panic elsewhere left behind is sound.
         let _turn = self.lock.lock().unwrap_or_else(PoisonError::into_inner);
-        write_frame(socket, &mut [IoSlice::new(frame)], self.write_timeout)
+        write_frame(stream, &mut [IoSlice::new(frame)], self.write_timeout)
     }
 }
 
@@ -94,8 +94,8 @@ mod tests {
     use std::net::TcpListener;
 
     use cafewire_core::{Direction, Frame, FrameReader, Framing};
-    use socket2::SockRef;
 
+    use super::super::ClientConfig;
     use super::*;
 
     #[test]
@@ -103,9 +103,10 @@ mod tests {
         const THREADS: usize = 4;
         const FRAMES_EACH: usize = 500;
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-        let socket = TcpStream::connect(listener.local_addr().unwrap()).unwrap();
+        let address = listener.local_addr().unwrap().into();
+        let stream = Stream::connect(&address, &ClientConfig::default()).unwrap();
         // The smallest buffer that the system grants: writers wait in the middle of frames all the time.
-        SockRef::from(&socket).set_send_buffer_size(1).unwrap();
+        stream.set_send_buffer_size(1).unwrap();
         let mut received = listener.accept().unwrap().0;
         let reading = std::thread::spawn(move || {
             let mut everything = Vec::new();
@@ -118,12 +119,12 @@ mod tests {
             for _ in 0..THREADS {
                 scope.spawn(|| {
                     for _ in 0..FRAMES_EACH {
-                        turn.write(&socket, &MessagePayload::SendMessage { room: "den", content: &content }).unwrap();
+                        turn.write(&stream, &MessagePayload::SendMessage { room: "den", content: &content }).unwrap();
                     }
                 });
             }
         });
-        drop(socket);
+        drop(stream);
         let everything = reading.join().unwrap();
         let mut reader = FrameReader::new(Direction::ToServer);
         let mut rest = &everything[..];

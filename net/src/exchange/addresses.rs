@@ -11,15 +11,14 @@ pub(super) struct Addresses {
 
 impl Addresses {
     pub(super) fn open(&self, address: IpAddr) -> usize {
-        self.open.get(&canonical(address)).copied().unwrap_or(0)
+        self.open.get(&address).copied().unwrap_or(0)
     }
 
     pub(super) fn enter(&mut self, address: IpAddr) {
-        *self.open.entry(canonical(address)).or_insert(0) += 1;
+        *self.open.entry(address).or_insert(0) += 1;
     }
 
     pub(super) fn leave(&mut self, address: IpAddr) {
-        let address = canonical(address);
         if let Some(open) = self.open.get_mut(&address) {
             *open -= 1;
             if *open == 0 {
@@ -33,11 +32,6 @@ impl Addresses {
     }
 }
 
-/// An IPv4 address that came through an IPv6 socket is the same peer.
-fn canonical(address: IpAddr) -> IpAddr {
-    address.to_canonical()
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -46,12 +40,11 @@ mod tests {
     fn counts_and_forgets() {
         let mut addresses = Addresses::default();
         let v4: IpAddr = "192.0.2.1".parse().unwrap();
-        let mapped: IpAddr = "::ffff:192.0.2.1".parse().unwrap();
         addresses.enter(v4);
-        addresses.enter(mapped);
+        addresses.enter(v4);
         assert_eq!((addresses.open(v4), addresses.open("::1".parse().unwrap())), (2, 0));
         addresses.leave(v4);
         addresses.leave(v4);
-        assert_eq!((addresses.open(mapped), addresses.total(), addresses.open.len()), (0, 0, 0));
+        assert_eq!((addresses.open(v4), addresses.total(), addresses.open.len()), (0, 0, 0));
     }
 }

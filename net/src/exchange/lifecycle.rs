@@ -1,5 +1,6 @@
 //! How connections end: the one door out, and the stages, time-outs and ends that lead to it or follow it.
 
+use std::fmt;
 use std::time::Duration;
 
 use cafewire_core::{ErrorCode, Family};
@@ -41,6 +42,12 @@ impl Exchange {
     /// The transport failed: neither side can say anything any more.
     pub fn lost(&mut self, id: ConnectionId, now: Now) {
         self.close(id, CloseReason::ConnectionLost, &ErrorText::new(""), now);
+        self.set_gone(id);
+    }
+
+    /// TLS failed: no session came about, or it broke. Neither side can say anything any more. `detail` is for the log.
+    pub fn tls_failed(&mut self, id: ConnectionId, detail: impl fmt::Display, now: Now) {
+        self.close(id, CloseReason::TlsFailed, &ErrorText::new(detail), now);
         self.set_gone(id);
     }
 
@@ -186,7 +193,9 @@ impl Exchange {
         self.outboxes.mark_dirty(id);
         self.timers.set(until_ms, id);
         self.open -= 1;
-        self.addresses.leave(address.ip());
+        if let Some(ip) = address.ip() {
+            self.addresses.leave(ip);
+        }
         self.metrics.clients_connected.set(self.open);
         self.metrics.count_close(reason);
         if reason.error_code().is_some() {

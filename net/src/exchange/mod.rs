@@ -49,7 +49,6 @@ mod session;
 mod timers;
 
 use std::fmt;
-use std::net::{IpAddr, SocketAddr};
 use std::ops::ControlFlow;
 use std::sync::Arc;
 use std::time::Duration;
@@ -66,6 +65,7 @@ use self::hub::{Hub, Surroundings};
 use self::outbox::{Outboxes, Span};
 use self::session::{Received, Session};
 use self::timers::Timers;
+use crate::address::PeerAddress;
 use crate::buffers::{BufferPool, RingBuffer};
 use crate::close_reason::CloseReason;
 use crate::config::Limits;
@@ -99,7 +99,7 @@ pub enum AfterFlush {
 }
 
 /// Called with each Data frame of the echo family: who sent it, and its payload.
-pub type DataTap = Box<dyn FnMut(SocketAddr, &[u8]) + Send>;
+pub type DataTap = Box<dyn FnMut(PeerAddress, &[u8]) + Send>;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Stage {
@@ -111,7 +111,7 @@ enum Stage {
 
 struct Peer {
     session: Session,
-    address: SocketAddr,
+    address: PeerAddress,
     opened_ms: u64,
     last_active_ms: u64,
     stage: Stage,
@@ -135,6 +135,9 @@ pub struct Exchange {
 
 /// Connections over the limit that are told so before they are closed, at a time. The rest is closed without a word.
 const REFUSALS_MAX: usize = 256;
+
+/// Frames done for one connection per turn; the rest of what it sent waits for the next.
+const FRAMES_PER_TURN: usize = 256;
 
 const TOO_MUCH: &str = "the server holds too much for its peers, and most of all for you";
 
@@ -164,9 +167,10 @@ impl Exchange {
 
     /// Takes a new connection in. `None` if it is to be closed without a word. One that is refused with an Error frame
     /// is taken in too, already on its way out.
-    pub fn admit(&mut self, address: SocketAddr, now: Now) -> Option<ConnectionId> {
+    pub fn admit(&mut self, address: impl Into<PeerAddress>, now: Now) -> Option<ConnectionId> {
+        let address = address.into();
         self.metrics.connections_accepted.add(1);
-        let refusal = self.refusal(address.ip());
+        let refusal = self.refusal(address);
         if refusal.is_some() {
             self.metrics.connections_refused.add(1);
             if self.peers.len() >= self.open + REFUSALS_MAX {
@@ -184,7 +188,9 @@ impl Exchange {
         });
         self.outboxes.open(id, self.limits.outbox_bytes_before_sign_in);
         self.open += 1;
-        self.addresses.enter(address.ip());
+        if let Some(ip) = address.ip() {
+            self.addresses.enter(ip);
+        }
         self.metrics.clients_connected.set(self.open);
         // The earlier of the two, so that whichever comes to count is looked at in time.
         self.timers.set(now_ms + millis(self.limits.sign_in_timeout.min(self.limits.idle_timeout)), id);
@@ -196,10 +202,10 @@ impl Exchange {
     }
 
     /// Why no more connections can be taken from this address now, if so.
-    fn refusal(&self, address: IpAddr) -> Option<(CloseReason, &'static str)> {
+    fn refusal(&self, address: PeerAddress) -> Option<(CloseReason, &'static str)> {
         if self.open >= self.limits.connections {
             Some((CloseReason::ServerFull, "the server holds as many connections as it may: try again later"))
-        } else if self.addresses.open(address) >= self.limits.connections_per_address {
+        } else if address.ip().is_some_and(|ip| self.addresses.open(ip) >= self.limits.connections_per_address) {
             Some((CloseReason::AddressFull, "your address has as many connections as it may: close one first"))
         } else {
             None
@@ -209,6 +215,26 @@ impl Exchange {
     /// Bytes came from the peer.
     pub fn receive(&mut self, id: ConnectionId, bytes: &[u8], now: Now) {
         self.metrics.bytes_received.add(bytes.len() as u64);
+        self.work_on(id, bytes, now);
+    }
+
+    /// Goes on with frames that came earlier, if [`receive`](Self::receive) left some for the next turn: it does so
+    /// after as many as one connection may ask for in one turn. False: there are none, the peer can be read from.
+    pub fn resume(&mut self, id: ConnectionId, now: Now) -> bool {
+        let has_backlog = self.has_backlog(id);
+        if has_backlog {
+            self.work_on(id, &[], now);
+        }
+        has_backlog
+    }
+
+    /// Whether there are whole frames that wait for [`resume`](Self::resume).
+    #[must_use]
+    pub fn has_backlog(&self, id: ConnectionId) -> bool {
+        self.peers.get(id).is_some_and(|peer| peer.session.has_backlog())
+    }
+
+    fn work_on(&mut self, id: ConnectionId, bytes: &[u8], now: Now) {
         let Self { peers, hub, outboxes, pool, limits, metrics, data_tap, .. } = self;
         let Some(peer) = peers.get_mut(id) else { return };
         if peer.stage != Stage::Open {
@@ -217,7 +243,7 @@ impl Exchange {
         let mut ending = None;
         let Peer { session, allowance, address, .. } = peer;
         let mut frames = 0;
-        let received = session.receive(bytes, pool, |frame, pool| {
+        let received = session.receive(bytes, FRAMES_PER_TURN, pool, |frame, pool| {
             frames += 1;
             let mut world = Surroundings { outboxes, pool, metrics, limits };
             if let Some(allowance) = allowance {
@@ -353,14 +379,16 @@ impl Exchange {
         });
         self.hub.invariants(|room| readers.get(&room).copied().unwrap_or(0));
         let mut open = 0;
+        let mut counted = 0;
         for (id, peer) in &self.peers {
             peer.session.invariants();
             open += usize::from(peer.stage == Stage::Open);
+            counted += usize::from(peer.stage == Stage::Open && peer.address.ip().is_some());
             assert!(peer.stage == Stage::Open || !self.hub.is_signed_in(id), "a closed connection is still a user");
             assert_eq!(peer.stage == Stage::Gone, self.gone.contains(&id));
         }
         assert_eq!(open, self.open);
-        assert_eq!(open, self.addresses.total(), "an address miscounted");
+        assert_eq!(counted, self.addresses.total(), "an address miscounted");
         assert!(self.timers.len() >= self.peers.len().saturating_sub(self.gone.len()), "a connection nobody looks at");
         if self.peers.is_empty() {
             assert_eq!(self.pool.lent_bytes(), 0, "buffers held for nobody");

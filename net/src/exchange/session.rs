@@ -2,6 +2,9 @@
 //!
 //! Bytes are framed where they lie, in the reader's buffer. Only the start of a frame whose end has not come yet is
 //! kept, in a ring that exists as long as it is needed; a frame that was kept is completed there and framed once.
+//!
+//! One batch is worked on for so many frames at a time. What is left then, the *backlog*, is kept in the same ring, and
+//! framed there before anything else may be received.
 
 use std::ops::ControlFlow;
 
@@ -12,7 +15,7 @@ use crate::buffers::{BufferPool, RingBuffer};
 /// How a batch of bytes ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Received {
-    /// All bytes are framed or kept.
+    /// All bytes are framed, or kept: the start of a frame, or a backlog.
     All,
     /// The handler said stop; the rest of the bytes was dropped.
     Stopped,
@@ -23,15 +26,15 @@ pub(super) enum Received {
 #[derive(Debug)]
 pub(super) struct Session {
     reader: FrameReader,
-    /// The start of a frame, never anything before it; so it lies in one piece.
-    partial: RingBuffer,
-    /// Bytes that must come before the partial frame is looked at again.
+    /// The start of a frame, or a backlog, and nothing before it. It lies in one piece: the ring was empty before.
+    kept: RingBuffer,
+    /// Bytes that must come before what is kept is looked at again. 0 with a backlog.
     missing: usize,
 }
 
 impl Session {
-    pub(super) const fn new(partial: RingBuffer) -> Self {
-        Self { reader: FrameReader::new(Direction::ToServer), partial, missing: 0 }
+    pub(super) const fn new(kept: RingBuffer) -> Self {
+        Self { reader: FrameReader::new(Direction::ToServer), kept, missing: 0 }
     }
 
     pub(super) const fn family(&self) -> Option<Family> {
@@ -45,31 +48,42 @@ impl Session {
 
     /// Whether a frame has begun and not ended.
     pub(super) const fn is_within_frame(&self) -> bool {
-        !self.partial.is_empty()
+        !self.kept.is_empty()
     }
 
-    /// Frames `input`, calling `handle` for each frame, the family of the connection known by then.
+    /// Whether bytes are kept that were not looked at yet.
+    pub(super) const fn has_backlog(&self) -> bool {
+        !self.kept.is_empty() && self.missing == 0
+    }
+
+    /// Frames what is kept and then `input`, which is empty while there is a backlog. Calls `handle` for each frame, at
+    /// most `budget` times, the family of the connection known by then.
     pub(super) fn receive(
         &mut self,
         mut input: &[u8],
+        mut budget: usize,
         pool: &mut BufferPool,
         mut handle: impl FnMut(Frame<'_>, &mut BufferPool) -> ControlFlow<()>,
     ) -> Received {
+        debug_assert!(input.is_empty() || !self.has_backlog(), "bytes that would overtake others");
         while self.is_within_frame() {
             let (wanted, rest) = input.split_at(self.missing.min(input.len()));
-            self.partial.extend(wanted, pool);
+            self.kept.extend(wanted, pool);
             self.missing -= wanted.len();
             input = rest;
-            if self.missing > 0 {
+            if self.missing > 0 || budget == 0 {
                 return Received::All;
             }
-            match self.reader.next_frame(self.partial.front()) {
-                Framing::NeedMore { at_least } => self.missing = self.ask_again_after(at_least),
+            match self.reader.next_frame(self.kept.front()) {
+                Framing::NeedMore { at_least } => {
+                    self.kept.move_to_start();
+                    self.missing = self.ask_again_after(at_least);
+                }
                 Framing::Corrupt { error } => return self.corrupt(error),
                 Framing::Frame { frame, consumed } => {
-                    debug_assert_eq!(consumed, self.partial.len(), "asked for more than the frame");
+                    budget -= 1;
                     let flow = handle(frame, pool);
-                    self.partial.clear(pool);
+                    self.kept.consume(consumed, pool);
                     if flow.is_break() {
                         return Received::Stopped;
                     }
@@ -77,15 +91,21 @@ impl Session {
             }
         }
         loop {
+            if budget == 0 {
+                self.missing = 0;
+                self.kept.extend(input, pool);
+                return Received::All;
+            }
             match self.reader.next_frame(input) {
                 Framing::Frame { frame, consumed } => {
+                    budget -= 1;
                     if handle(frame, pool).is_break() {
                         return Received::Stopped;
                     }
                     input = &input[consumed..];
                 }
                 Framing::NeedMore { at_least } => {
-                    self.partial.extend(input, pool);
+                    self.kept.extend(input, pool);
                     self.missing = self.ask_again_after(at_least);
                     return Received::All;
                 }
@@ -100,7 +120,7 @@ impl Session {
             Some(Family::Echo) => echo::HEADER_SIZE,
             _ => chat::HEADER_SIZE,
         };
-        if self.partial.len() < header_size { 1 } else { at_least }
+        if self.kept.len() < header_size { 1 } else { at_least }
     }
 
     const fn corrupt(&self, error: ParseError) -> Received {
@@ -109,12 +129,11 @@ impl Session {
 
     /// Gives the ring's storage back. A session is dropped only after this.
     pub(super) fn release(&mut self, pool: &mut BufferPool) {
-        self.partial.clear(pool);
+        self.kept.clear(pool);
     }
 
     pub(super) fn invariants(&self) {
-        assert_eq!(self.partial.front().len(), self.partial.len(), "a partial frame lies in two pieces");
-        assert!(self.partial.is_empty() || self.missing > 0, "a whole frame is kept back");
+        assert_eq!(self.kept.front().len(), self.kept.len(), "what is kept lies in two pieces");
     }
 }
 
@@ -137,7 +156,7 @@ mod tests {
         let mut session = Session::new(RingBuffer::default());
         let mut payload_sizes = Vec::new();
         for chunk in chunks {
-            let received = session.receive(chunk, &mut pool, |frame, _| {
+            let received = session.receive(chunk, 256, &mut pool, |frame, _| {
                 let Frame::Echo(echo) = frame else { panic!("{frame:?}") };
                 payload_sizes.push(echo.payload.len());
                 ControlFlow::Continue(())
@@ -159,11 +178,48 @@ mod tests {
     }
 
     #[test]
+    fn a_budget_leaves_a_backlog_and_no_frame_is_lost_or_moved() {
+        let stream = stream().repeat(3);
+        for budget in 1..=4 {
+            for size in 1..=stream.len() {
+                let mut pool = BufferPool::default();
+                let mut session = Session::new(RingBuffer::default());
+                let mut payload_sizes = Vec::new();
+                let mut given = 0;
+                for mut chunk in stream.chunks(size) {
+                    given += chunk.len();
+                    loop {
+                        let before = payload_sizes.len();
+                        let received = session.receive(chunk, budget, &mut pool, |frame, _| {
+                            let Frame::Echo(echo) = frame else { panic!("{frame:?}") };
+                            payload_sizes.push(echo.payload.len());
+                            ControlFlow::Continue(())
+                        });
+                        assert_eq!(received, Received::All);
+                        assert!(payload_sizes.len() - before <= budget);
+                        session.invariants();
+                        chunk = &[];
+                        if !session.has_backlog() {
+                            break;
+                        }
+                    }
+                    let framed: usize = payload_sizes.iter().map(|size| echo::HEADER_SIZE + size).sum();
+                    let next = [0, 1, 700][payload_sizes.len() % 3];
+                    assert!(given - framed < echo::HEADER_SIZE + next, "a whole frame waits for more bytes");
+                }
+                assert_eq!(payload_sizes, [0, 1, 700].repeat(3), "budget {budget}, chunks of {size}");
+                assert!(!session.is_within_frame());
+                assert_eq!(pool.lent_bytes(), 0);
+            }
+        }
+    }
+
+    #[test]
     fn a_stop_drops_the_rest() {
         let mut pool = BufferPool::default();
         let mut session = Session::new(RingBuffer::default());
         let mut seen = 0;
-        let received = session.receive(&stream(), &mut pool, |_, _| {
+        let received = session.receive(&stream(), 256, &mut pool, |_, _| {
             seen += 1;
             ControlFlow::Break(())
         });
@@ -177,9 +233,9 @@ mod tests {
             let mut session = Session::new(RingBuffer::default());
             let (last, before) = bytes.split_last().unwrap();
             for &byte in before {
-                assert_eq!(session.receive(&[byte], &mut pool, |_, _| ControlFlow::Continue(())), Received::All);
+                assert_eq!(session.receive(&[byte], 256, &mut pool, |_, _| ControlFlow::Continue(())), Received::All);
             }
-            let received = session.receive(&[*last], &mut pool, |_, _| ControlFlow::Continue(()));
+            let received = session.receive(&[*last], 256, &mut pool, |_, _| ControlFlow::Continue(()));
             assert!(matches!(received, Received::Corrupt { .. }), "{bytes:x?}: {received:?}");
         }
     }
@@ -195,7 +251,7 @@ mod tests {
             let mut session = Session::new(RingBuffer::default());
             let outcomes: Vec<_> = stream
                 .chunks(size)
-                .map(|chunk| session.receive(chunk, &mut pool, |_, _| ControlFlow::Continue(())))
+                .map(|chunk| session.receive(chunk, 256, &mut pool, |_, _| ControlFlow::Continue(())))
                 .collect();
             let Some(Received::Corrupt { stream_offset, error }) = outcomes.last() else { panic!("{outcomes:?}") };
             assert!(matches!(error, ParseError::LengthOutOfRange { actual: 1, .. }));

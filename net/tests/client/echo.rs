@@ -324,6 +324,6 @@ fn both_ends_are_named() {
     });
     let client = connect(&server);
     let (servers_end, clients_end) = told.recv().unwrap();
-    assert_eq!(client.peer_address().unwrap(), servers_end);
-    assert_eq!(client.local_address().unwrap(), clients_end);
+    assert_eq!(client.peer_address().unwrap(), servers_end.into());
+    assert_eq!(client.local_address().unwrap(), clients_end.into());
 }

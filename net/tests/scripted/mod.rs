@@ -115,13 +115,18 @@ pub(crate) fn echo(message: &Message<'_>) -> Vec<u8> {
 
 /// Time-outs that no working test meets.
 pub(crate) fn patient() -> ClientConfig {
-    ClientConfig { connect_timeout: PATIENCE, read_timeout: Some(PATIENCE), write_timeout: Some(PATIENCE) }
+    ClientConfig {
+        connect_timeout: PATIENCE,
+        read_timeout: Some(PATIENCE),
+        write_timeout: Some(PATIENCE),
+        ..ClientConfig::default()
+    }
 }
 
 /// Time-outs for tests that are about them. Too short to sign in under: see [`hasty`].
 pub(crate) fn impatient() -> ClientConfig {
     let soon = Some(Duration::from_millis(50));
-    ClientConfig { connect_timeout: PATIENCE, read_timeout: soon, write_timeout: soon }
+    ClientConfig { connect_timeout: PATIENCE, read_timeout: soon, write_timeout: soon, ..ClientConfig::default() }
 }
 
 /// A read time-out short enough to wait for, and long enough for a script to answer before it.

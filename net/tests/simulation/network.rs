@@ -151,6 +151,7 @@ impl Network {
         let ends = client.half_closed && client.outgoing.is_empty();
         if !bytes.is_empty() {
             self.exchange.receive(id, &bytes, self.now);
+            while self.exchange.resume(id, self.now) {}
         }
         if ends {
             self.exchange.end_of_input(id, self.now);

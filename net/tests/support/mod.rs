@@ -43,7 +43,7 @@ impl TestServer {
         change(&mut config);
         let mut server = Server::bind(config).unwrap();
         prepare(&mut server);
-        let (address, handle) = (server.local_addresses()[0], server.handle());
+        let (address, handle) = (server.local_addresses()[0].resolve().unwrap()[0], server.handle());
         Self { address, handle, thread: Some(std::thread::spawn(|| server.run())) }
     }
 

@@ -1,0 +1,209 @@
+//! TLS settings as people write them, and the rustls configurations made of them. Reads files; opens no socket.
+//!
+//! TLS 1.2 and 1.3, with the cipher suites that rustls and its ring provider hold for safe. Certificates are always
+//! checked; there is no switch to turn that off.
+
+use std::fmt;
+use std::io;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use rustls::crypto::{CryptoProvider, ring};
+use rustls::pki_types::pem::{self, PemObject};
+use rustls::pki_types::{CertificateDer, PrivateKeyDer};
+use rustls::server::WebPkiClientVerifier;
+use rustls::{ClientConfig, RootCertStore, ServerConfig};
+
+/// A certificate and its key, as files in PEM form.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TlsIdentity {
+    /// The certificate, and behind it those that lead to a root, in that order.
+    pub certificate: PathBuf,
+    /// The private key: PKCS #8, PKCS #1 or SEC 1.
+    pub key: PathBuf,
+}
+
+/// What a server's `tls://` addresses need.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ServerTls {
+    /// What the server shows.
+    pub identity: TlsIdentity,
+    /// If given, clients must show a certificate that one of these signed (mutual TLS).
+    pub client_ca: Option<PathBuf>,
+}
+
+/// What a client's `tls://` addresses need. The default trusts what the system trusts and shows nothing.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct ClientTls {
+    /// Trusts the certificates in this file, and no others, to sign a server's.
+    pub ca: Option<PathBuf>,
+    /// What the client shows to a server that asks.
+    pub identity: Option<TlsIdentity>,
+}
+
+/// What is wrong with TLS settings. Displays as a sentence that names the file.
+#[derive(Debug)]
+#[non_exhaustive]
+pub enum TlsError {
+    /// A file cannot be read, or does not hold what it should.
+    File {
+        /// Which.
+        path: PathBuf,
+        /// What it should hold.
+        wanted: &'static str,
+        /// What is wrong.
+        source: pem::Error,
+    },
+    /// A certificate that cannot be used, or does not go with its key.
+    Unusable {
+        /// The certificate's file.
+        path: PathBuf,
+        /// What is wrong.
+        source: rustls::Error,
+    },
+    /// The CA certificates for clients cannot be used.
+    ClientCa {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong.
+        source: rustls::server::VerifierBuilderError,
+    },
+    /// The system shows no certificates that it trusts.
+    NoSystemRoots,
+    /// The provider lacks what TLS 1.2 and 1.3 need.
+    Provider(rustls::Error),
+}
+
+impl fmt::Display for TlsError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::File { path, wanted, source } => {
+                let path = path.display();
+                match source {
+                    pem::Error::NoItemsFound => write!(f, "{path} holds no {wanted} in PEM form"),
+                    pem::Error::Io(error) => write!(f, "{path}, the file with the {wanted}, cannot be read: {error}"),
+                    other => write!(f, "{path} is no file with a {wanted} in PEM form: {other}"),
+                }
+            }
+            Self::Unusable { path, source } => {
+                write!(f, "the certificate in {} cannot be used with its key: {source}", path.display())
+            }
+            Self::ClientCa { path, source } => {
+                write!(f, "the CA certificates in {} cannot be used: {source}", path.display())
+            }
+            Self::NoSystemRoots => {
+                f.write_str("this system shows no trusted certificates: name a file with the server's CA instead")
+            }
+            Self::Provider(source) => write!(f, "TLS cannot be used: {source}"),
+        }
+    }
+}
+
+impl std::error::Error for TlsError {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        match self {
+            Self::File { source, .. } => Some(source),
+            Self::Unusable { source, .. } | Self::Provider(source) => Some(source),
+            Self::ClientCa { source, .. } => Some(source),
+            Self::NoSystemRoots => None,
+        }
+    }
+}
+
+impl From<TlsError> for io::Error {
+    fn from(error: TlsError) -> Self {
+        Self::new(io::ErrorKind::InvalidInput, error)
+    }
+}
+
+impl ServerTls {
+    /// Reads the files and puts them together; a server does this when it binds and when it reloads.
+    ///
+    /// # Errors
+    /// See [`TlsError`].
+    pub fn load(&self) -> Result<Arc<ServerConfig>, TlsError> {
+        let provider = provider();
+        let builder = ServerConfig::builder_with_provider(Arc::clone(&provider))
+            .with_safe_default_protocol_versions()
+            .map_err(TlsError::Provider)?;
+        let builder = match &self.client_ca {
+            None => builder.with_no_client_auth(),
+            Some(path) => {
+                let roots = Arc::new(roots_in(path)?);
+                let verifier = WebPkiClientVerifier::builder_with_provider(roots, provider)
+                    .build()
+                    .map_err(|source| TlsError::ClientCa { path: path.clone(), source })?;
+                builder.with_client_cert_verifier(verifier)
+            }
+        };
+        let (chain, key) = self.identity.load()?;
+        let config = builder.with_single_cert(chain, key).map_err(|source| self.identity.unusable(source))?;
+        Ok(Arc::new(config))
+    }
+}
+
+impl ClientTls {
+    /// Reads the files and puts them together; a client does this when it connects.
+    ///
+    /// # Errors
+    /// See [`TlsError`].
+    pub fn load(&self) -> Result<Arc<ClientConfig>, TlsError> {
+        let roots = match &self.ca {
+            Some(path) => roots_in(path)?,
+            None => system_roots()?,
+        };
+        let builder = ClientConfig::builder_with_provider(provider())
+            .with_safe_default_protocol_versions()
+            .map_err(TlsError::Provider)?
+            .with_root_certificates(roots);
+        let config = match &self.identity {
+            None => builder.with_no_client_auth(),
+            Some(identity) => {
+                let (chain, key) = identity.load()?;
+                builder.with_client_auth_cert(chain, key).map_err(|source| identity.unusable(source))?
+            }
+        };
+        Ok(Arc::new(config))
+    }
+}
+
+impl TlsIdentity {
+    fn load(&self) -> Result<(Vec<CertificateDer<'static>>, PrivateKeyDer<'static>), TlsError> {
+        let chain = certificates_in(&self.certificate)?;
+        let key = PrivateKeyDer::from_pem_file(&self.key).map_err(|source| TlsError::File {
+            path: self.key.clone(),
+            wanted: "private key",
+            source,
+        })?;
+        Ok((chain, key))
+    }
+
+    fn unusable(&self, source: rustls::Error) -> TlsError {
+        TlsError::Unusable { path: self.certificate.clone(), source }
+    }
+}
+
+fn provider() -> Arc<CryptoProvider> {
+    Arc::new(ring::default_provider())
+}
+
+fn certificates_in(path: &Path) -> Result<Vec<CertificateDer<'static>>, TlsError> {
+    let named = |source| TlsError::File { path: path.to_owned(), wanted: "certificate", source };
+    let chain: Vec<_> = CertificateDer::pem_file_iter(path).and_then(Iterator::collect).map_err(named)?;
+    if chain.is_empty() { Err(named(pem::Error::NoItemsFound)) } else { Ok(chain) }
+}
+
+fn roots_in(path: &Path) -> Result<RootCertStore, TlsError> {
+    let mut roots = RootCertStore::empty();
+    for certificate in certificates_in(path)? {
+        roots.add(certificate).map_err(|source| TlsError::Unusable { path: path.to_owned(), source })?;
+    }
+    Ok(roots)
+}
+
+/// What the system trusts. Single certificates that cannot be used are passed over, as other programs do.
+fn system_roots() -> Result<RootCertStore, TlsError> {
+    let mut roots = RootCertStore::empty();
+    roots.add_parsable_certificates(rustls_native_certs::load_native_certs().certs);
+    if roots.is_empty() { Err(TlsError::NoSystemRoots) } else { Ok(roots) }
+}

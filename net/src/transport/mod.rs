@@ -1,0 +1,112 @@
+//! The kinds of stream that a connection can run over. An enum, not a trait object: a read or a write is one branch.
+
+mod tls;
+
+use std::io::{self, Read, Write};
+use std::net::Shutdown;
+
+use mio::event::Source;
+use mio::net::{TcpStream, UnixStream};
+use mio::{Interest, Registry, Token};
+
+pub(crate) use self::tls::TlsStream;
+
+/// A non-blocking byte stream that the poll can watch.
+#[derive(Debug)]
+pub(crate) enum Transport {
+    Tcp(TcpStream),
+    Unix(UnixStream),
+    Tls(Box<TlsStream>),
+}
+
+impl Transport {
+    /// Reads what is there. An interrupted call is made again. A read that does not fill `into` has taken everything,
+    /// unless [`holds_input`](Self::holds_input).
+    pub(crate) fn read(&mut self, into: &mut [u8]) -> io::Result<usize> {
+        match self {
+            Self::Tcp(stream) => uninterrupted(|| stream.read(into)),
+            Self::Unix(stream) => uninterrupted(|| stream.read(into)),
+            Self::Tls(stream) => stream.read(into),
+        }
+    }
+
+    /// Whether there is something to read that the poll will not announce.
+    pub(crate) const fn holds_input(&self) -> bool {
+        matches!(self, Self::Tls(stream) if stream.holds_input())
+    }
+
+    /// Writes what the system takes. An interrupted call is made again.
+    pub(crate) fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        match self {
+            Self::Tcp(stream) => uninterrupted(|| stream.write(bytes)),
+            Self::Unix(stream) => uninterrupted(|| stream.write(bytes)),
+            Self::Tls(stream) => stream.write(bytes),
+        }
+    }
+
+    /// Passes on what [`write`](Self::write) took and the system has not yet. True when nothing of that is left.
+    pub(crate) fn flush(&mut self) -> io::Result<bool> {
+        match self {
+            Self::Tcp(_) | Self::Unix(_) => Ok(true),
+            Self::Tls(stream) => stream.flush(),
+        }
+    }
+
+    /// Whether the next read may do the costly arithmetic of a handshake.
+    pub(crate) fn is_handshaking(&self) -> bool {
+        matches!(self, Self::Tls(stream) if stream.is_handshaking())
+    }
+
+    /// Whether a read has left something to [`flush`](Self::flush): a handshake's answer, say.
+    pub(crate) fn wants_flush(&self) -> bool {
+        matches!(self, Self::Tls(stream) if stream.wants_flush())
+    }
+
+    /// Says that nothing follows. What the peer still says can be read.
+    pub(crate) fn shut_down_sending(&mut self) -> io::Result<()> {
+        match self {
+            Self::Tcp(stream) => stream.shutdown(Shutdown::Write),
+            Self::Unix(stream) => stream.shutdown(Shutdown::Write),
+            Self::Tls(stream) => stream.shut_down_sending(),
+        }
+    }
+
+    /// The stream is about to be closed: TLS has a word for that, lest the peer suspect that its end was cut off.
+    pub(crate) fn say_goodbye(&mut self) {
+        if let Self::Tls(stream) = self {
+            // A peer that is gone does not hear it.
+            let _ = stream.send_close_notify();
+        }
+    }
+
+    fn source(&mut self) -> &mut dyn Source {
+        match self {
+            Self::Tcp(stream) => stream,
+            Self::Unix(stream) => stream,
+            Self::Tls(stream) => stream.socket_mut(),
+        }
+    }
+}
+
+fn uninterrupted<T>(mut call: impl FnMut() -> io::Result<T>) -> io::Result<T> {
+    loop {
+        match call() {
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            done => return done,
+        }
+    }
+}
+
+impl Source for Transport {
+    fn register(&mut self, registry: &Registry, token: Token, interests: Interest) -> io::Result<()> {
+        self.source().register(registry, token, interests)
+    }
+
+    fn reregister(&mut self, registry: &Registry, token: Token, interests: Interest) -> io::Result<()> {
+        self.source().reregister(registry, token, interests)
+    }
+
+    fn deregister(&mut self, registry: &Registry) -> io::Result<()> {
+        self.source().deregister(registry)
+    }
+}
