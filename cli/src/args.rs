@@ -38,7 +38,7 @@ impl Arguments {
 pub(crate) enum Command {
     /// Run the server.
     #[command(after_help = help::SERVE)]
-    Serve(ServeArgs),
+    Serve(Box<ServeArgs>),
     /// Measure round trips to a server.
     #[command(after_help = help::PING)]
     Ping(PingArgs),

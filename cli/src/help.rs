@@ -16,7 +16,8 @@ Exit status:
   27  `listen -t` ran out of time";
 
 pub(crate) const SERVE: &str = "\
-Once connections are accepted, a line per listener, `listening on tcp://HOST:PORT` with the real port, is printed. \
+Once connections are accepted, a line per listener, `listening on tcp://HOST:PORT` with the real port, is printed, \
+and `listening on http://HOST:PORT` for --http. \
 SIGINT or SIGTERM tells everybody, sends what is queued and ends with status 0; a second one ends it at once. With \
 --print-data the server waits for whoever reads its output, and ends when nobody does any more.
 
@@ -31,7 +32,8 @@ Examples:
   cafewire serve --listen 0.0.0.0:8080 --listen '[::1]:8080'
   cafewire serve --listen tcp://127.0.0.1:0    a free port
   RUST_LOG=debug cafewire serve --log-format json
-  cafewire serve --print-data";
+  cafewire serve --print-data
+  cafewire serve --http 9090    metrics and a status page on http://127.0.0.1:9090";
 
 pub(crate) const PING: &str = "\
 Ends with a summary: sent, received, lost, and the round trip's minimum, average, maximum and 99th percentile. A ping \

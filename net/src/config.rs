@@ -1,5 +1,6 @@
 //! What a server may be told: where to listen and how much of everything it allows.
 
+use std::net::SocketAddr;
 use std::time::Duration;
 
 use cafewire_core::{HEADER_SIZE, MAX_PAYLOAD_SIZE, chat};
@@ -17,6 +18,9 @@ pub struct ServerConfig {
     /// The certificate, its key and, for mutual TLS, who signs clients' certificates. `tls://` addresses need it.
     /// Default none.
     pub tls: Option<ServerTls>,
+    /// Where to answer HTTP, for metrics, health and the status page. Who reaches it sees them: there is no sign-in. Default
+    /// nowhere.
+    pub http: Vec<SocketAddr>,
     /// Whether SIGINT and SIGTERM end the server in order. Default `false`: a library leaves signals alone.
     pub stop_on_signals: bool,
     /// How long a server that goes down waits for its queues to be flushed. Default 10 s.
@@ -30,6 +34,7 @@ impl Default for ServerConfig {
         Self {
             listen: vec![Address::default()],
             tls: None,
+            http: Vec::new(),
             stop_on_signals: false,
             drain_timeout: Duration::from_secs(10),
             limits: Limits::default(),
@@ -76,6 +81,10 @@ pub struct Limits {
     pub rooms: usize,
     /// Members of one room. Default 65,536.
     pub members_per_room: usize,
+    /// Connections to the HTTP port at a time, which count nowhere else. One more gets status 503. Default 64.
+    pub http_connections: usize,
+    /// Time that an HTTP peer has for each request, and to take each response. Default 10 s.
+    pub http_timeout: Duration,
 }
 
 impl Default for Limits {
@@ -96,6 +105,8 @@ impl Default for Limits {
             rooms_per_connection: 64,
             rooms: 65_536,
             members_per_room: 65_536,
+            http_connections: 64,
+            http_timeout: Duration::from_secs(10),
         }
     }
 }
@@ -116,12 +127,15 @@ impl Limits {
             &mut self.rooms_per_connection,
             &mut self.rooms,
             &mut self.members_per_room,
+            &mut self.http_connections,
         ] {
             if *count == 0 {
                 *count = usize::MAX;
             }
         }
-        for timeout in [&mut self.sign_in_timeout, &mut self.idle_timeout, &mut self.close_timeout] {
+        for timeout in
+            [&mut self.sign_in_timeout, &mut self.idle_timeout, &mut self.close_timeout, &mut self.http_timeout]
+        {
             if timeout.is_zero() {
                 *timeout = Duration::MAX;
             }
@@ -157,6 +171,8 @@ mod tests {
             rooms_per_connection: 0,
             rooms: 0,
             members_per_room: 0,
+            http_connections: 0,
+            http_timeout: Duration::ZERO,
         };
         let workable = zero.made_workable();
         assert_eq!(workable.connections, usize::MAX);

@@ -7,6 +7,7 @@
 //! connection that took over a slot.
 
 use std::io;
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
@@ -17,8 +18,10 @@ use signal_hook_mio::v1_0::Signals;
 use slotmap::{Key, KeyData, SecondaryMap};
 use tracing::{info, warn};
 
+use crate::config::Limits;
 use crate::descriptors::SpareDescriptor;
 use crate::exchange::{AfterFlush, ConnectionId, Exchange, Now};
+use crate::http::HttpPort;
 use crate::listener::{Accepted, Listener};
 use crate::metrics::ServerMetrics;
 use crate::transport::Transport;
@@ -38,6 +41,8 @@ const EVENTS_PER_POLL: usize = 1024;
 const WAKER: Token = Token(0);
 const SIGNALS: Token = Token(1);
 const FIRST_LISTENER: usize = 2;
+pub(crate) const FIRST_HTTP: usize = 1 << 20;
+const _: () = assert!(FIRST_HTTP + HttpPort::TOKENS < 1 << 32, "an HTTP token must not be a connection's");
 const _: () = assert!(usize::BITS >= 64, "a connection's id must fit a token");
 
 struct Connection {
@@ -65,6 +70,8 @@ pub(crate) struct EventLoop {
     drain_timeout: Duration,
     drain_until_ms: Option<u64>,
     spare_descriptor: SpareDescriptor,
+    http: Option<HttpPort>,
+    turn_started: Option<Instant>,
     metrics: Arc<ServerMetrics>,
 }
 
@@ -99,12 +106,21 @@ impl EventLoop {
             drain_timeout,
             drain_until_ms: None,
             spare_descriptor: SpareDescriptor::new(),
+            http: None,
+            turn_started: None,
             metrics,
         };
         for (index, listener) in this.listeners.iter_mut().enumerate() {
             listener.register(this.poll.registry(), Token(FIRST_LISTENER + index))?;
         }
         Ok((this, waker, stop))
+    }
+
+    /// Opens the HTTP port, which is then served in each turn. Returns where it listens, with the real ports.
+    pub(crate) fn open_http(&mut self, addresses: &[SocketAddr], limits: Limits) -> io::Result<Vec<SocketAddr>> {
+        let metrics = Arc::clone(&self.metrics);
+        let port = HttpPort::bind(addresses, limits, metrics, self.poll.registry(), FIRST_HTTP)?;
+        Ok(self.http.insert(port).local_addresses().collect())
     }
 
     pub(crate) const fn exchange_mut(&mut self) -> &mut Exchange {
@@ -120,18 +136,29 @@ impl EventLoop {
         let mut events = Events::with_capacity(EVENTS_PER_POLL);
         loop {
             self.wait(&mut events)?;
-            let now = self.now();
+            let turn_started = Instant::now();
+            self.turn_started = Some(turn_started);
+            let now = self.now_at(turn_started);
             self.metrics.turns.add(1);
             let stop_asked = self.sort_events(&events);
             if stop_asked > 0 && self.stop(stop_asked, now) {
                 return Ok(());
             }
             self.accept(now);
+            let frames_before = self.metrics.messages_processed.get();
+            let reading_from = Instant::now();
             self.read(now);
             self.exchange.expire(now);
             self.exchange.settle(now);
             self.flush(now);
+            let frames = self.metrics.messages_processed.get() - frames_before;
+            if frames > 0 {
+                self.metrics.parse_to_flush_time.observe(reading_from.elapsed(), frames);
+            }
             self.drop_gone();
+            if let Some(http) = &mut self.http {
+                http.turn(now.monotonic_ms);
+            }
             if let Some(until_ms) = self.drain_until_ms {
                 if self.exchange.is_empty() {
                     info!("stopped: every queue was flushed");
@@ -145,23 +172,33 @@ impl EventLoop {
         }
     }
 
-    fn now(&self) -> Now {
-        let millis = |duration: Duration| u64::try_from(duration.as_millis()).unwrap_or(u64::MAX);
+    fn monotonic_ms(&self, at: Instant) -> u64 {
+        millis(at.duration_since(self.started))
+    }
+
+    fn now_at(&self, at: Instant) -> Now {
         Now {
-            monotonic_ms: millis(self.started.elapsed()),
+            monotonic_ms: self.monotonic_ms(at),
             // A clock before 1970 is a clock that nobody set.
             unix_ms: SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, millis),
         }
     }
 
     fn wait(&mut self, events: &mut Events) -> io::Result<()> {
-        let now_ms = self.now().monotonic_ms;
-        let busy = !self.ready.is_empty() || self.listeners.iter().any(|listener| listener.is_ready(now_ms));
+        let waiting_from = Instant::now();
+        if let Some(turn_started) = self.turn_started.take() {
+            self.metrics.turn_time.observe(waiting_from.duration_since(turn_started), 1);
+        }
+        let now_ms = self.monotonic_ms(waiting_from);
+        let busy = !self.ready.is_empty()
+            || self.listeners.iter().any(|listener| listener.is_ready(now_ms))
+            || self.http.as_ref().is_some_and(|http| http.is_busy(now_ms));
         let timeout = if busy {
             Some(Duration::ZERO)
         } else {
             let resting = self.listeners.iter().filter_map(Listener::resting_until_ms).min();
-            [self.exchange.next_deadline_ms(), resting, self.drain_until_ms]
+            let http = self.http.as_ref().and_then(HttpPort::next_deadline_ms);
+            [self.exchange.next_deadline_ms(), resting, self.drain_until_ms, http]
                 .into_iter()
                 .flatten()
                 .min()
@@ -185,6 +222,11 @@ impl EventLoop {
                 SIGNALS => stop_asked += self.signals.as_mut().map_or(0, |signals| signals.pending().count()),
                 Token(index) if index - FIRST_LISTENER < self.listeners.len() => {
                     self.listeners[index - FIRST_LISTENER].set_ready();
+                }
+                token if self.http.as_ref().is_some_and(|http| http.owns(token)) => {
+                    if let Some(http) = &mut self.http {
+                        http.set_ready(event);
+                    }
                 }
                 Token(id) => {
                     let id = ConnectionId::from(KeyData::from_ffi(id as u64));
@@ -215,8 +257,8 @@ impl EventLoop {
                 warn!(%error, "a listener could not be deregistered");
             }
         }
-        let timeout_ms = u64::try_from(self.drain_timeout.as_millis()).unwrap_or(u64::MAX);
-        self.drain_until_ms = Some(now.monotonic_ms.saturating_add(timeout_ms));
+        self.metrics.draining.set(1);
+        self.drain_until_ms = Some(now.monotonic_ms.saturating_add(millis(self.drain_timeout)));
         self.exchange.shut_down(self.drain_timeout, now);
         false
     }
@@ -366,6 +408,10 @@ impl EventLoop {
             }
         }
     }
+}
+
+fn millis(duration: Duration) -> u64 {
+    u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
 }
 
 fn list(ready: &mut Vec<ConnectionId>, connection: &mut Connection, id: ConnectionId) {

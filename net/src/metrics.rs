@@ -5,6 +5,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use cafewire_core::ErrorCode;
 
 use crate::close_reason::CloseReason;
+use crate::histogram::{Histogram, HistogramSnapshot};
 
 /// A number that one thread writes and others read. Adding is a load and a store, no locked instruction: there is only
 /// the one writer.
@@ -30,12 +31,30 @@ impl Counter {
 const CLOSE_REASONS: usize = CloseReason::ALL.len();
 const ERROR_CODES: usize = ErrorCode::ALL.len();
 
+/// What a number does, and under which name it is exposed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Exposed {
+    pub(crate) kind: Kind,
+    pub(crate) name: &'static str,
+    pub(crate) help: &'static str,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Kind {
+    /// Only ever grows.
+    Counter,
+    /// Goes up and down.
+    Gauge,
+}
+
 macro_rules! server_metrics {
-    ($($name:ident $doc:literal,)*) => {
+    (numbers { $($name:ident $kind:ident $exposed:literal $doc:literal,)* }
+     times { $($time:ident $exposed_time:literal $time_doc:literal,)* }) => {
         /// What a server counts, live. [`snapshot`](Self::snapshot) gives plain numbers.
         #[derive(Debug, Default)]
         pub struct ServerMetrics {
             $(#[doc = $doc] pub $name: Counter,)*
+            $(#[doc = $time_doc] pub $time: Histogram,)*
             closes: [Counter; CLOSE_REASONS],
             errors_sent: [Counter; ERROR_CODES],
         }
@@ -45,6 +64,7 @@ macro_rules! server_metrics {
         #[non_exhaustive]
         pub struct MetricsSnapshot {
             $(#[doc = $doc] pub $name: u64,)*
+            $(#[doc = $time_doc] pub $time: HistogramSnapshot,)*
             closes: [u64; CLOSE_REASONS],
             errors_sent: [u64; ERROR_CODES],
         }
@@ -55,33 +75,81 @@ macro_rules! server_metrics {
             pub fn snapshot(&self) -> MetricsSnapshot {
                 MetricsSnapshot {
                     $($name: self.$name.get(),)*
+                    $($time: self.$time.snapshot(),)*
                     closes: std::array::from_fn(|index| self.closes[index].get()),
                     errors_sent: std::array::from_fn(|index| self.errors_sent[index].get()),
                 }
             }
         }
+
+        impl MetricsSnapshot {
+            /// Every number without labels, as it is exposed.
+            pub(crate) fn numbers(&self) -> impl Iterator<Item = (Exposed, u64)> {
+                [$((Exposed { kind: Kind::$kind, name: $exposed, help: $doc }, self.$name),)*].into_iter()
+            }
+
+            /// Every histogram with the name and the help that it is exposed with.
+            pub(crate) fn times(&self) -> impl Iterator<Item = (&'static str, &'static str, &HistogramSnapshot)> {
+                [$(($exposed_time, $time_doc, &self.$time),)*].into_iter()
+            }
+        }
     };
 }
 
+// The field, what it is, its name in /metrics, what it means.
 server_metrics! {
-    connections_accepted "Connections accepted since the start.",
-    connections_refused "Connections closed at once because too many were open, with or without an Error frame.",
-    connections_turned_away "Connections closed at once because the process had no descriptor left for them.",
-    clients_connected "Connections open now, those being closed left out.",
-    users "Users signed in now.",
-    rooms "Rooms now.",
-    bytes_received "Bytes read from peers.",
-    bytes_sent "Bytes that the system took for peers.",
-    messages_processed "Whole, well-formed frames taken from peers.",
-    data_messages "Data frames of the echo family among them.",
-    error_messages "Error frames of the echo family among them.",
-    parse_errors "Frames that were refused for what they are: bad envelopes, bad fields, cut off.",
-    rate_limited "Frames dropped because their sender sent more than it may.",
-    broadcasts "Messages said in rooms.",
-    deliveries "Room frames queued for members, one for each member and burst.",
-    log_bytes_appended "Bytes encoded into rooms' logs: each broadcast once.",
-    buffer_bytes "Bytes in buffers that connections and rooms hold now.",
-    turns "Turns of the event loop.",
+    numbers {
+        connections_accepted Counter "cafewire_connections_accepted_total"
+            "Connections accepted since the start.",
+        connections_refused Counter "cafewire_connections_refused_total"
+            "Connections closed at once because too many were open, with or without an Error frame.",
+        connections_turned_away Counter "cafewire_connections_turned_away_total"
+            "Connections closed at once because the process had no descriptor left for them.",
+        clients_connected Gauge "cafewire_connections"
+            "Connections open now, those being closed left out.",
+        users Gauge "cafewire_users"
+            "Users signed in now.",
+        rooms Gauge "cafewire_rooms"
+            "Rooms now.",
+        bytes_received Counter "cafewire_received_bytes_total"
+            "Bytes read from peers.",
+        bytes_sent Counter "cafewire_sent_bytes_total"
+            "Bytes that the system took for peers.",
+        messages_processed Counter "cafewire_messages_processed_total"
+            "Whole, well-formed frames taken from peers.",
+        data_messages Counter "cafewire_data_messages_total"
+            "Data frames of the echo family taken from peers.",
+        error_messages Counter "cafewire_error_messages_total"
+            "Error frames of the echo family taken from peers.",
+        parse_errors Counter "cafewire_parse_errors_total"
+            "Frames that were refused for what they are: bad envelopes, bad fields, cut off.",
+        rate_limited Counter "cafewire_rate_limited_messages_total"
+            "Frames dropped because their sender sent more than it may.",
+        broadcasts Counter "cafewire_broadcasts_total"
+            "Messages said in rooms.",
+        deliveries Counter "cafewire_deliveries_total"
+            "Room frames queued for members, one for each member and burst.",
+        log_bytes_appended Counter "cafewire_room_log_appended_bytes_total"
+            "Bytes encoded into rooms' logs: each broadcast once.",
+        buffer_bytes Gauge "cafewire_buffer_bytes"
+            "Bytes in buffers that connections and rooms hold now.",
+        turns Counter "cafewire_turns_total"
+            "Turns of the event loop.",
+        draining Gauge "cafewire_draining"
+            "1 while the server goes down and flushes its queues, otherwise 0.",
+        http_connections Gauge "cafewire_http_connections"
+            "Connections to the HTTP port open now. They count nowhere else.",
+        http_connections_refused Counter "cafewire_http_connections_refused_total"
+            "Connections to the HTTP port closed at once because too many were open.",
+        http_responses Counter "cafewire_http_responses_total"
+            "Responses made on the HTTP port, refusals among them.",
+    }
+    times {
+        turn_time "cafewire_turn_seconds"
+            "Time that a turn of the event loop took, waiting left out.",
+        parse_to_flush_time "cafewire_parse_to_flush_seconds"
+            "For each frame, the time from when its turn began to read until all that the turn had to say was written.",
+    }
 }
 
 impl ServerMetrics {

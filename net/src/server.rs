@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::io;
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
@@ -38,6 +39,7 @@ use crate::tls::ServerTls;
 pub struct Server {
     event_loop: EventLoop,
     local_addresses: Vec<Address>,
+    http_addresses: Vec<SocketAddr>,
     handle: ServerHandle,
 }
 
@@ -56,22 +58,34 @@ impl Server {
         let listeners = config.listen.iter().map(bind).collect::<io::Result<Vec<_>>>()?;
         let metrics = Arc::new(ServerMetrics::default());
         let mut limits = config.limits;
-        if let Some(fit) = connections_that_fit().filter(|&fit| limits.connections == 0 || fit < limits.connections) {
+        // With very few descriptors, half of them are for those whom the server is there for.
+        let http = if config.http.is_empty() { 0 } else { limits.http_connections };
+        let fit = connections_that_fit().map(|fit| fit.saturating_sub(http).max(fit / 2));
+        if let Some(fit) = fit.filter(|&fit| limits.connections == 0 || fit < limits.connections) {
             info!(connections = fit, wanted = limits.connections, "fewer connections, for want of file descriptors");
             limits.connections = fit;
         }
+        let http_limits = limits.clone().made_workable();
         let exchange = Exchange::new(limits, Arc::clone(&metrics));
-        let (event_loop, waker, stop) =
+        let (mut event_loop, waker, stop) =
             EventLoop::new(listeners, exchange, config.stop_on_signals, config.drain_timeout, Arc::clone(&metrics))?;
         let local_addresses = event_loop.listeners().iter().map(Listener::local_address).cloned().collect();
+        let http_addresses =
+            if config.http.is_empty() { Vec::new() } else { event_loop.open_http(&config.http, http_limits)? };
         let handle = ServerHandle { waker: Arc::new(waker), stop, metrics };
-        Ok(Self { event_loop, local_addresses, handle })
+        Ok(Self { event_loop, local_addresses, http_addresses, handle })
     }
 
     /// Where the listeners are, in the order of [`ServerConfig::listen`], with their real ports.
     #[must_use]
     pub fn local_addresses(&self) -> &[Address] {
         &self.local_addresses
+    }
+
+    /// Where HTTP is answered, in the order of [`ServerConfig::http`], with the real ports.
+    #[must_use]
+    pub fn http_addresses(&self) -> &[SocketAddr] {
+        &self.http_addresses
     }
 
     /// A handle for other threads.
@@ -92,6 +106,9 @@ impl Server {
     pub fn run(self) -> io::Result<()> {
         for address in &self.local_addresses {
             info!(%address, "listening");
+        }
+        for address in &self.http_addresses {
+            info!(%address, "answering HTTP");
         }
         self.event_loop.run()
     }

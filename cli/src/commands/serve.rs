@@ -32,6 +32,9 @@ pub(crate) fn run(args: &ServeArgs) -> Result<ExitCode, Failure> {
     for address in server.local_addresses() {
         output::line(format_args!("listening on {address}"))?;
     }
+    for address in server.http_addresses() {
+        output::line(format_args!("listening on http://{address}"))?;
+    }
     server.run().map_err(|error| Failure::Sentence(format!("the server failed: {error}")))?;
     match failed.try_recv() {
         Ok(failure) => Err(failure),

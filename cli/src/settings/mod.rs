@@ -3,6 +3,7 @@
 //! drift apart.
 
 mod file;
+mod http_address;
 mod units;
 
 use std::path::PathBuf;
@@ -11,6 +12,7 @@ use cafewire_net::{Address, Limits, ServerConfig};
 use clap::Args;
 use serde::{Deserialize, Serialize};
 
+use self::http_address::HttpAddress;
 use self::units::{Size, Span};
 use crate::args::LogFormat;
 use crate::failure::Failure;
@@ -45,6 +47,9 @@ settings! {
     /// Where to listen: tcp://HOST:PORT or HOST:PORT, port 0 for one that is free; may be repeated
     /// [default: tcp://127.0.0.1:8080].
     listen "CAFEWIRE_LISTEN" "ADDR" Vec<ListenAddress>, value_delimiter = ',';
+    /// Where to answer HTTP: /metrics for Prometheus, /healthz, /readyz, and a status page at /. A port alone (9090) is one
+    /// of 127.0.0.1; whoever reaches it sees everything; may be repeated [default: nowhere].
+    http "CAFEWIRE_HTTP" "ADDR" Vec<HttpAddress>, value_delimiter = ',';
     /// Print the payload of every Data frame of the echo family, escaped, one per line with its sender.
     print_data "CAFEWIRE_PRINT_DATA" "BOOL" bool, num_args = 0..=1, require_equals = true, default_missing_value = "true";
     /// How log lines on standard error are written [default: text]. RUST_LOG says which (default: info).
@@ -81,6 +86,10 @@ settings! {
     rooms "CAFEWIRE_ROOMS" "N" usize;
     /// Members of one room [default: 65536].
     members_per_room "CAFEWIRE_MEMBERS_PER_ROOM" "N" usize;
+    /// Connections to the HTTP port at a time, which count nowhere else [default: 64].
+    http_connections "CAFEWIRE_HTTP_CONNECTIONS" "N" usize;
+    /// Time that an HTTP peer has for each request, and to take each response [default: 10s].
+    http_timeout "CAFEWIRE_HTTP_TIMEOUT" "TIME" Span;
 }
 
 impl Settings {
@@ -92,10 +101,11 @@ impl Settings {
 
     /// The defaults, as the library has them.
     fn defaults() -> Self {
-        let ServerConfig { listen, drain_timeout, limits, .. } = ServerConfig::default();
+        let ServerConfig { listen, http, drain_timeout, limits, .. } = ServerConfig::default();
         let size = |bytes: usize| Some(Size(bytes as u64));
         Self {
             listen: Some(listen.into_iter().map(ListenAddress).collect()),
+            http: Some(http.into_iter().map(HttpAddress).collect()),
             print_data: Some(false),
             log_format: Some(LogFormat::Text),
             drain_timeout: Some(Span(drain_timeout)),
@@ -114,6 +124,8 @@ impl Settings {
             rooms_per_connection: Some(limits.rooms_per_connection),
             rooms: Some(limits.rooms),
             members_per_room: Some(limits.members_per_room),
+            http_connections: Some(limits.http_connections),
+            http_timeout: Some(Span(limits.http_timeout)),
         }
     }
 
@@ -123,6 +135,9 @@ impl Settings {
         config.stop_on_signals = true;
         if let Some(listen) = &self.listen {
             config.listen = listen.iter().map(|address| address.0.clone()).collect();
+        }
+        if let Some(http) = &self.http {
+            config.http = http.iter().map(|address| address.0).collect();
         }
         set_span(&mut config.drain_timeout, self.drain_timeout);
         let limits: &mut Limits = &mut config.limits;
@@ -141,6 +156,8 @@ impl Settings {
         set(&mut limits.rooms_per_connection, self.rooms_per_connection);
         set(&mut limits.rooms, self.rooms);
         set(&mut limits.members_per_room, self.members_per_room);
+        set(&mut limits.http_connections, self.http_connections);
+        set_span(&mut limits.http_timeout, self.http_timeout);
         config
     }
 

@@ -171,9 +171,10 @@ impl Exchange {
         let address = address.into();
         self.metrics.connections_accepted.add(1);
         let refusal = self.refusal(address);
-        if refusal.is_some() {
+        if let Some((reason, _)) = refusal {
             self.metrics.connections_refused.add(1);
             if self.peers.len() >= self.open + REFUSALS_MAX {
+                self.metrics.count_close(reason);
                 return None;
             }
         }

@@ -1,0 +1,88 @@
+//! The metrics as text that Prometheus reads: its text format 0.0.4, through `prometheus-client`.
+//!
+//! That crate writes OpenMetrics, in which a counter's family lacks the `_total` that its samples have. The older format,
+//! which every scraper reads, wants the same name in both places, so counters carry theirs whole and are written as plain
+//! numbers.
+
+use std::fmt;
+use std::sync::Arc;
+
+use cafewire_core::ErrorCode;
+use prometheus_client::collector::Collector;
+use prometheus_client::encoding::text::encode_registry;
+use prometheus_client::encoding::{DescriptorEncoder, NoLabelSet};
+use prometheus_client::metrics::MetricType;
+use prometheus_client::registry::Registry;
+
+use crate::close_reason::CloseReason;
+use crate::metrics::{Kind, ServerMetrics};
+
+pub(super) const CONTENT_TYPE: &str = "text/plain; version=0.0.4; charset=utf-8";
+
+#[derive(Debug)]
+pub(super) struct Exposition {
+    registry: Registry,
+}
+
+impl Exposition {
+    /// Shows these metrics, of a server that started then.
+    pub(super) fn new(metrics: Arc<ServerMetrics>, started_unix_seconds: f64) -> Self {
+        let mut registry = Registry::default();
+        registry.register_collector(Box::new(Shown { metrics, started_unix_seconds }));
+        Self { registry }
+    }
+
+    pub(super) fn write(&self, into: &mut String) -> fmt::Result {
+        encode_registry(into, &self.registry)
+    }
+}
+
+#[derive(Debug)]
+struct Shown {
+    metrics: Arc<ServerMetrics>,
+    started_unix_seconds: f64,
+}
+
+impl Collector for Shown {
+    fn encode(&self, mut encoder: DescriptorEncoder<'_>) -> fmt::Result {
+        let metrics = self.metrics.snapshot();
+        for (exposed, value) in metrics.numbers() {
+            let kind = match exposed.kind {
+                Kind::Counter => MetricType::Counter,
+                Kind::Gauge => MetricType::Gauge,
+            };
+            encoder.encode_descriptor(exposed.name, exposed.help, None, kind)?.encode_gauge(&value)?;
+        }
+
+        let help = "Connections that ended, by reason. With those open now they add up to those accepted.";
+        let mut closes = encoder.encode_descriptor("cafewire_closes_total", help, None, MetricType::Counter)?;
+        for &reason in CloseReason::ALL {
+            closes.encode_family(&[("reason", reason.label())])?.encode_gauge(&metrics.closes(reason))?;
+        }
+        let help = "Chat Error frames queued, by code.";
+        let mut errors = encoder.encode_descriptor("cafewire_errors_sent_total", help, None, MetricType::Counter)?;
+        for &code in ErrorCode::ALL {
+            errors.encode_family(&[("code", code.name())])?.encode_gauge(&metrics.errors_sent(code))?;
+        }
+
+        for (name, help, times) in metrics.times() {
+            let buckets: Vec<(f64, u64)> = times.buckets().collect();
+            encoder.encode_descriptor(name, help, None, MetricType::Histogram)?.encode_histogram::<NoLabelSet>(
+                times.sum().as_secs_f64(),
+                times.count(),
+                &buckets,
+                None,
+            )?;
+        }
+
+        let help = "Always 1; the label tells the version.";
+        encoder
+            .encode_descriptor("cafewire_build_info", help, None, MetricType::Gauge)?
+            .encode_family(&[("version", env!("CARGO_PKG_VERSION"))])?
+            .encode_gauge(&1_u64)?;
+        let help = "When the server began to listen, in seconds since 1970.";
+        encoder
+            .encode_descriptor("process_start_time_seconds", help, None, MetricType::Gauge)?
+            .encode_gauge(&self.started_unix_seconds)
+    }
+}
