@@ -35,6 +35,19 @@ fn every_listener_is_printed_and_serves() {
 }
 
 #[test]
+fn the_http_address_is_printed_and_answers() {
+    let mut serve = cafewire(&["serve", "--listen", "127.0.0.1:0", "--http", "0"]);
+    serve.next_line();
+    let address = serve.next_line().strip_prefix("listening on http://").unwrap().to_owned();
+    assert!(address.starts_with("127.0.0.1:"), "{address}");
+    let mut socket = TcpStream::connect(address).unwrap();
+    socket.write_all(b"GET /healthz HTTP/1.0\r\n\r\n").unwrap();
+    let mut response = String::new();
+    socket.read_to_string(&mut response).unwrap();
+    assert!(response.starts_with("HTTP/1.1 200 OK\r\n") && response.ends_with("\r\n\r\nok\n"), "{response}");
+}
+
+#[test]
 fn an_address_in_use_is_one_sentence_and_1() {
     let server = Server::start();
     let ended = run(&["serve", "--listen", &server.address], "");

@@ -9,7 +9,7 @@ use cafewire_net::CloseReason;
 
 use super::peer::{HttpPeer, server};
 use super::prometheus::{Family, parse};
-use crate::support::{say, sealed};
+use crate::support::{chat, say};
 
 fn metrics(address: SocketAddr) -> HashMap<String, Family> {
     parse(&HttpPeer::connect(address).get("/metrics").body)
@@ -80,7 +80,9 @@ fn nothing_that_is_counted_is_left_out() {
 #[test]
 fn every_close_is_explained() {
     let (server, address) = server(|config| config.limits.connections = 1);
-    for bytes in [&[0x7f][..], &[0x01, 0x7f, 0, 0], &[0x01, 0x01, 0, 3], &sealed(0x03, &[3, b't', b'e', b'a'])] {
+    for bytes in
+        [&[0x7f][..], &[0x01, 0x7f, 0, 0], &[0x01, 0x01, 0, 3], &chat(&MessagePayload::JoinRoom { room: "tea" })]
+    {
         let mut peer = server.peer();
         peer.send(bytes);
         peer.half_close();
