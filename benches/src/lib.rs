@@ -6,8 +6,10 @@
 //! | [`contenders`] | one walk over a stream for each parser and encoder compared |
 //! | [`owned`] | an ordinary parser and encoder of chat frames that owns what it reads |
 //! | [`allocations`] | an allocator that counts |
+//! | [`heap`] | an allocator that weighs |
 
 pub mod allocations;
 pub mod contenders;
+pub mod heap;
 pub mod owned;
 pub mod workload;

@@ -1,5 +1,5 @@
-//! SIGTERM under load: what the server took of what was said (its sender got it back) reaches everybody who is there, the
-//! process ends with 0, and in the time that draining may take.
+//! SIGTERM under load: what the server took of what was said (its sender got it back) reaches everybody who is there, even
+//! if much of it still has to be read; the process ends with 0, and in the time that draining may take.
 
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -17,7 +17,10 @@ const LISTENERS: usize = 6;
 
 /// Messages that a speaker has under way: enough that the server is never without work.
 const WINDOW: u64 = 100;
-const MESSAGES_BEFORE_THE_SIGNAL: u64 = 20_000;
+/// More than systems buffer for a socket whose peer does not read: the server holds the rest for the latecomer.
+const MESSAGES_BEFORE_THE_SIGNAL: u64 = 25_000;
+/// A message is a number, as long as a message may be.
+const CONTENT_SIZE: usize = 512;
 const DRAIN_TIMEOUT: Duration = Duration::from_secs(20);
 
 /// Who said it, and which of theirs it was.
@@ -51,7 +54,7 @@ fn speak_and_hear(member: ChatClient, said_by_all: &AtomicU64) -> Vec<Said> {
     let mut say = |count: u64| {
         for number in next..next + count {
             // A server that goes down reads no more, or is gone: what was not taken does not come back either.
-            let _ = sender.send(ROOM, &number.to_string());
+            let _ = sender.send(ROOM, &format!("{number:0>CONTENT_SIZE$}"));
         }
         next += count;
     };
@@ -80,6 +83,8 @@ fn a_signal_under_load_loses_nothing_that_was_taken() {
     let address: Address = address.parse().unwrap();
     let listeners: Vec<_> = (0..LISTENERS).map(|n| member(&address, &format!("listener {n}"))).collect();
     let speakers: Vec<_> = (0..SPEAKERS).map(|n| member(&address, &format!("speaker {n}"))).collect();
+    // It reads nothing before the server is told to end.
+    let latecomer = member(&address, "latecomer");
     let said_by_all = AtomicU64::new(0);
 
     let (heard, took) = thread::scope(|scope| {
@@ -93,7 +98,9 @@ fn a_signal_under_load_loses_nothing_that_was_taken() {
         }
         let asked = Instant::now();
         running.signal("TERM");
-        let heard: Vec<Vec<Said>> = speaking.into_iter().chain(listening).map(|one| one.join().unwrap()).collect();
+        let late = scope.spawn(|| hear_all(latecomer, |_| {}));
+        let everybody = speaking.into_iter().chain(listening).chain([late]);
+        let heard: Vec<Vec<Said>> = everybody.map(|one| one.join().unwrap()).collect();
         running.end_by_itself().assert_done();
         (heard, asked.elapsed())
     });
