@@ -5,7 +5,7 @@
 
 use core::fmt;
 
-use crate::chat::{ErrorCode, MessageType};
+use crate::chat::{self, ErrorCode, MessageType};
 use crate::family::Family;
 
 /// The answer of everything that reads bytes.
@@ -383,13 +383,16 @@ impl Field {
     /// ```
     #[must_use]
     pub const fn length_range(self) -> (usize, usize) {
-        match self {
-            Self::Username => (1, crate::chat::MAX_USERNAME_SIZE),
-            Self::RoomName => (1, crate::chat::MAX_ROOM_NAME_SIZE),
-            Self::Content => (1, crate::chat::MAX_CONTENT_SIZE),
-            Self::ServerInfo | Self::ErrorMessage => (0, crate::chat::MAX_TEXT_SIZE),
-            Self::FixedPart => (0, 12),
-        }
+        let max = match self {
+            Self::Username => chat::MAX_USERNAME_SIZE,
+            Self::RoomName => chat::MAX_ROOM_NAME_SIZE,
+            Self::Content => chat::MAX_CONTENT_SIZE,
+            Self::ServerInfo | Self::ErrorMessage => chat::MAX_TEXT_SIZE,
+            Self::FixedPart => chat::MAX_FIXED_SIZE,
+        };
+        // What users say and are called is not empty; what a server adds may be.
+        let min = matches!(self, Self::Username | Self::RoomName | Self::Content) as usize;
+        (min, max)
     }
 
     const fn code(self) -> ErrorCode {

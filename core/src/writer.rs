@@ -32,16 +32,10 @@ impl<'b> Writer<'b> {
         self.written += bytes.len();
     }
 
-    /// What stands in the buffer so far.
+    /// Ends the writing: the caller's slice, exactly as long as was reserved, its last `left` bytes not written yet.
     #[inline]
-    pub(crate) fn so_far(&self) -> &[u8] {
-        self.frame.get(..self.written).unwrap_or_default()
-    }
-
-    /// Ends the frame: the caller's slice, exactly as long as was reserved.
-    #[inline]
-    pub(crate) fn finish(self) -> &'b [u8] {
-        debug_assert_eq!(self.written, self.frame.len(), "an encoder's size and its writes disagree");
+    pub(crate) fn finish(self, left: usize) -> &'b mut [u8] {
+        debug_assert_eq!(self.written + left, self.frame.len(), "an encoder's size and its writes disagree");
         self.frame
     }
 }

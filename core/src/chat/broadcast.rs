@@ -11,53 +11,16 @@
 //! └────────┴─────────────┴────────┴─────────────┴──────────────┘
 //! ```
 
-use zerocopy::byteorder::big_endian::{U32, U64};
-use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout, Unaligned};
+use super::layout::Layout;
+use crate::error::Field;
 
-use super::MessagePayload;
-use super::field::{
-    self, MAX_CONTENT_SIZE, MAX_ROOM_NAME_SIZE, MAX_USERNAME_SIZE, NAME_PREFIX_SIZE, Reader, body_range,
-};
-use crate::error::{Field, ParseResult};
-use crate::writer::Writer;
-
-pub(super) const FIXED_SIZE: usize = size_of::<Fixed>();
-pub(super) const LENGTH_RANGE: (u16, u16) = body_range(
-    FIXED_SIZE + 2 * NAME_PREFIX_SIZE,
-    FIXED_SIZE + 2 * NAME_PREFIX_SIZE + MAX_USERNAME_SIZE + MAX_ROOM_NAME_SIZE + MAX_CONTENT_SIZE,
-);
-
-#[derive(FromBytes, IntoBytes, Immutable, KnownLayout, Unaligned)]
-#[repr(C)]
-struct Fixed {
-    user_id: U32,
-    timestamp: U64,
-}
-
-#[inline]
-pub(super) fn parse(body: &[u8]) -> ParseResult<MessagePayload<'_>> {
-    let mut reader = Reader::new(body);
-    let fixed: &Fixed = reader.fixed()?;
-    let username = reader.name(Field::Username)?;
-    let room = reader.name(Field::RoomName)?;
-    let content = reader.text(Field::Content)?;
-    let (user_id, timestamp) = (fixed.user_id.get(), fixed.timestamp.get());
-    Ok(MessagePayload::MessageBroadcast { user_id, timestamp, username, room, content })
-}
-
-#[inline]
-pub(super) fn write(writer: &mut Writer<'_>, user_id: u32, timestamp: u64, username: &str, room: &str, content: &str) {
-    writer.put(Fixed { user_id: U32::new(user_id), timestamp: U64::new(timestamp) }.as_bytes());
-    field::write_name(writer, username);
-    field::write_name(writer, room);
-    writer.put(content.as_bytes());
-}
+pub(super) const LAYOUT: Layout = Layout::new(12, &[Field::Username, Field::RoomName, Field::Content]);
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::chat::MessageType;
     use crate::chat::testing::{assert_both_ways, assert_refused};
+    use crate::chat::{MessagePayload, MessageType};
     use crate::error::ParseError;
 
     #[test]

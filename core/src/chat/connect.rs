@@ -7,32 +7,16 @@
 //! └────────┴──────────────┘
 //! ```
 
-use super::MessagePayload;
-use super::field::{self, MAX_USERNAME_SIZE, NAME_PREFIX_SIZE, Reader, body_range};
-use crate::error::{Field, ParseResult};
-use crate::writer::Writer;
+use super::layout::Layout;
+use crate::error::Field;
 
-/// An empty name passes the header: the answer to it is InvalidUsername, not a close.
-pub(super) const LENGTH_RANGE: (u16, u16) = body_range(NAME_PREFIX_SIZE, NAME_PREFIX_SIZE + MAX_USERNAME_SIZE);
-
-#[inline]
-pub(super) fn parse(body: &[u8]) -> ParseResult<MessagePayload<'_>> {
-    let mut reader = Reader::new(body);
-    let username = reader.name(Field::Username)?;
-    reader.finish()?;
-    Ok(MessagePayload::Connect { username })
-}
-
-#[inline]
-pub(super) fn write(writer: &mut Writer<'_>, username: &str) {
-    field::write_name(writer, username);
-}
+pub(super) const LAYOUT: Layout = Layout::new(0, &[Field::Username]);
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::chat::MessageType;
     use crate::chat::testing::{assert_both_ways, assert_refused};
+    use crate::chat::{MessagePayload, MessageType};
     use crate::error::{FieldError, ParseError};
 
     #[test]

@@ -7,42 +7,16 @@
 //! └────────┴────────┴────────┴────────┴─────────────────┘
 //! ```
 
-use zerocopy::byteorder::big_endian::U32;
-use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout, Unaligned};
+use super::layout::Layout;
+use crate::error::Field;
 
-use super::MessagePayload;
-use super::field::{MAX_TEXT_SIZE, Reader, body_range};
-use crate::error::{Field, ParseResult};
-use crate::writer::Writer;
-
-pub(super) const FIXED_SIZE: usize = size_of::<Fixed>();
-pub(super) const LENGTH_RANGE: (u16, u16) = body_range(FIXED_SIZE, FIXED_SIZE + MAX_TEXT_SIZE);
-
-#[derive(FromBytes, IntoBytes, Immutable, KnownLayout, Unaligned)]
-#[repr(C)]
-struct Fixed {
-    user_id: U32,
-}
-
-#[inline]
-pub(super) fn parse(body: &[u8]) -> ParseResult<MessagePayload<'_>> {
-    let mut reader = Reader::new(body);
-    let fixed: &Fixed = reader.fixed()?;
-    let server_info = reader.text(Field::ServerInfo)?;
-    Ok(MessagePayload::ConnectAck { user_id: fixed.user_id.get(), server_info })
-}
-
-#[inline]
-pub(super) fn write(writer: &mut Writer<'_>, user_id: u32, server_info: &str) {
-    writer.put(Fixed { user_id: U32::new(user_id) }.as_bytes());
-    writer.put(server_info.as_bytes());
-}
+pub(super) const LAYOUT: Layout = Layout::new(4, &[Field::ServerInfo]);
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::chat::MessageType;
     use crate::chat::testing::{assert_both_ways, assert_refused};
+    use crate::chat::{MessagePayload, MessageType};
     use crate::error::{FieldError, ParseError};
 
     #[test]

@@ -1,21 +1,13 @@
 //! Disconnect (0x02): goodbye. Client to server. Its body is empty.
 
-use super::MessagePayload;
-use super::field::Reader;
-use crate::error::ParseResult;
+use super::layout::Layout;
 
-pub(super) const LENGTH_RANGE: (u16, u16) = (0, 0);
-
-#[inline]
-pub(super) fn parse(body: &[u8]) -> ParseResult<MessagePayload<'_>> {
-    Reader::new(body).finish()?;
-    Ok(MessagePayload::Disconnect)
-}
+pub(super) const LAYOUT: Layout = Layout::new(0, &[]);
 
 #[cfg(test)]
 mod tests {
-    use super::*;
-    use crate::chat::testing::assert_both_ways;
+    use crate::chat::testing::{assert_both_ways, assert_refused};
+    use crate::chat::{MessagePayload, MessageType};
     use crate::error::ParseError;
 
     #[test]
@@ -25,6 +17,6 @@ mod tests {
 
     #[test]
     fn impossible_lengths() {
-        assert_eq!(parse(b"x"), Err(ParseError::TrailingBytes { offset: 4, extra: 1 }));
+        assert_refused(MessageType::Disconnect, b"x", ParseError::TrailingBytes { offset: 4, extra: 1 });
     }
 }

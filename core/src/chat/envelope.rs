@@ -266,12 +266,14 @@ pub(super) fn begin(
     Ok(writer)
 }
 
-/// Ends a frame: the checksum of all that was written.
+/// Ends a frame: the checksum of all that was written, in the bytes that [`begin`] reserved for it.
 #[inline]
-pub(super) fn seal(mut writer: Writer<'_>) -> &[u8] {
-    let sum = U32::new(checksum(writer.so_far()));
-    writer.put(sum.as_bytes());
-    writer.finish()
+pub(super) fn seal(writer: Writer<'_>) -> &[u8] {
+    let frame = writer.finish(CHECKSUM_SIZE);
+    if let Some((summed, sum)) = frame.split_last_chunk_mut() {
+        *sum = checksum(summed).to_be_bytes();
+    }
+    frame
 }
 
 const fn largest_frame(direction: Direction) -> usize {

@@ -7,42 +7,16 @@
 //! └────────┴────────┴──────────────┘
 //! ```
 
-use zerocopy::byteorder::big_endian::U16;
-use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout, Unaligned};
+use super::layout::Layout;
+use crate::error::Field;
 
-use super::field::{MAX_TEXT_SIZE, Reader, body_range};
-use super::{ErrorCode, MessagePayload};
-use crate::error::{Field, ParseResult};
-use crate::writer::Writer;
-
-pub(super) const FIXED_SIZE: usize = size_of::<Fixed>();
-pub(super) const LENGTH_RANGE: (u16, u16) = body_range(FIXED_SIZE, FIXED_SIZE + MAX_TEXT_SIZE);
-
-#[derive(FromBytes, IntoBytes, Immutable, KnownLayout, Unaligned)]
-#[repr(C)]
-struct Fixed {
-    code: U16,
-}
-
-#[inline]
-pub(super) fn parse(body: &[u8]) -> ParseResult<MessagePayload<'_>> {
-    let mut reader = Reader::new(body);
-    let fixed: &Fixed = reader.fixed()?;
-    let message = reader.text(Field::ErrorMessage)?;
-    Ok(MessagePayload::Error { code: ErrorCode::from_wire(fixed.code.get()), message })
-}
-
-#[inline]
-pub(super) fn write(writer: &mut Writer<'_>, code: ErrorCode, message: &str) {
-    writer.put(Fixed { code: U16::new(code.to_wire()) }.as_bytes());
-    writer.put(message.as_bytes());
-}
+pub(super) const LAYOUT: Layout = Layout::new(2, &[Field::ErrorMessage]);
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::chat::MessageType;
     use crate::chat::testing::{assert_both_ways, assert_refused};
+    use crate::chat::{ErrorCode, MessagePayload, MessageType};
     use crate::error::ParseError;
 
     #[test]

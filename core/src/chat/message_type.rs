@@ -2,6 +2,7 @@
 
 use core::fmt;
 
+use super::layout::Layout;
 use super::{broadcast, connect, connect_ack, disconnect, error, presence, room_request, send_message};
 use crate::framing::Direction;
 
@@ -114,16 +115,13 @@ impl MessageType {
     #[must_use]
     #[inline]
     pub const fn length_range(self) -> (u16, u16) {
-        match self {
-            Self::Connect => connect::LENGTH_RANGE,
-            Self::Disconnect => disconnect::LENGTH_RANGE,
-            Self::SendMessage => send_message::LENGTH_RANGE,
-            Self::JoinRoom | Self::LeaveRoom => room_request::LENGTH_RANGE,
-            Self::ConnectAck => connect_ack::LENGTH_RANGE,
-            Self::MessageBroadcast => broadcast::LENGTH_RANGE,
-            Self::UserJoined | Self::UserLeft => presence::LENGTH_RANGE,
-            Self::Error => error::LENGTH_RANGE,
-        }
+        self.layout().length_range
+    }
+
+    /// What a body of this type is made of.
+    #[inline]
+    pub(super) const fn layout(self) -> &'static Layout {
+        &LAYOUTS[slot(self)]
     }
 
     /// The type's name, as the specification spells it.
@@ -146,6 +144,40 @@ impl MessageType {
             Self::Error => "Error",
         }
     }
+}
+
+/// The layouts, each in its type's [`slot`]: looked up without a branch, and without an index that could be too large.
+static LAYOUTS: [Layout; SLOTS] = {
+    let mut layouts = [disconnect::LAYOUT; SLOTS];
+    let mut taken = [false; SLOTS];
+    let mut index = 0;
+    while index < MessageType::ALL.len() {
+        let message_type = MessageType::ALL[index];
+        let slot = slot(message_type);
+        assert!(!taken[slot], "two types in one slot");
+        taken[slot] = true;
+        layouts[slot] = match message_type {
+            MessageType::Connect => connect::LAYOUT,
+            MessageType::Disconnect => disconnect::LAYOUT,
+            MessageType::SendMessage => send_message::LAYOUT,
+            MessageType::JoinRoom | MessageType::LeaveRoom => room_request::LAYOUT,
+            MessageType::ConnectAck => connect_ack::LAYOUT,
+            MessageType::MessageBroadcast => broadcast::LAYOUT,
+            MessageType::UserJoined | MessageType::UserLeft => presence::LAYOUT,
+            MessageType::Error => error::LAYOUT,
+        };
+        index += 1;
+    }
+    layouts
+};
+
+const SLOTS: usize = 5 + 0b111 + 1;
+
+/// The low bits of the code; a server's types come after the five of clients.
+#[inline]
+const fn slot(message_type: MessageType) -> usize {
+    let code = message_type as usize;
+    5 * (code >> 7) + (code & 0b111)
 }
 
 impl fmt::Display for MessageType {

@@ -9,8 +9,8 @@
 //! ```
 //!
 //! [`ZeroCopyMessage`] is the frame view: its envelope is checked, its body not yet looked at. [`MessagePayload`] is
-//! the typed view of the body, and what is encoded. Every body's layout has a file of its own below this module, each
-//! in the same order: diagram, bounds, fixed part, parse, encode, tests on real bytes.
+//! the typed view of the body, and what is encoded. Every body has a file of its own below this module, each
+//! in the same order: diagram, layout, tests on real bytes. One loop over the layout reads and writes them all.
 //!
 //! A typed view that came from [`ZeroCopyMessage::parse_payload`] is valid: every name and text has an allowed
 //! length, names hold no control characters, nothing is left over. What you build yourself is checked when encoded.
@@ -33,6 +33,7 @@ mod envelope;
 mod error;
 mod error_code;
 mod field;
+mod layout;
 mod message_type;
 #[cfg(feature = "alloc")]
 mod owned;
@@ -50,6 +51,7 @@ pub use envelope::{
 };
 pub use error_code::ErrorCode;
 pub use field::{MAX_CONTENT_SIZE, MAX_ROOM_NAME_SIZE, MAX_TEXT_SIZE, MAX_USERNAME_SIZE};
+pub(crate) use layout::MAX_FIXED_SIZE;
 pub use message_type::MessageType;
 #[cfg(feature = "alloc")]
 pub use owned::OwnedMessage;

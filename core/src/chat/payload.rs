@@ -1,12 +1,13 @@
-//! The typed view of a chat body: one variant per type, and what holds for all of them. Layouts are the other files'.
+//! The typed view of a chat body: one variant per type, which of a body's fields is which of its own, and what holds for
+//! all of them. Layouts are the other files'.
+
+use zerocopy::FromBytes;
+use zerocopy::byteorder::big_endian::{U16, U32, U64};
 
 use super::envelope::{CHECKSUM_SIZE, HEADER_SIZE, PROTOCOL_VERSION, begin, seal};
-use super::field::{NAME_PREFIX_SIZE, validate_length, validate_name};
-use super::{
-    ErrorCode, MessageType, broadcast, connect, connect_ack, disconnect, error, presence, room_request, send_message,
-};
-use crate::error::{Field, FieldError, ParseResult, ProtocolError};
-use crate::writer::Writer;
+use super::layout::Fields;
+use super::{ErrorCode, MessageType};
+use crate::error::{FieldError, ParseResult, ProtocolError};
 
 /// A chat message over borrowed text.
 ///
@@ -97,24 +98,59 @@ pub enum MessagePayload<'a> {
 impl<'a> MessagePayload<'a> {
     #[inline]
     pub(super) fn parse(message_type: MessageType, body: &'a [u8]) -> ParseResult<Self> {
-        match message_type {
-            MessageType::Connect => connect::parse(body),
-            MessageType::Disconnect => disconnect::parse(body),
-            MessageType::SendMessage => send_message::parse(body),
-            MessageType::JoinRoom => Ok(Self::JoinRoom { room: room_request::parse(body)? }),
-            MessageType::LeaveRoom => Ok(Self::LeaveRoom { room: room_request::parse(body)? }),
-            MessageType::ConnectAck => connect_ack::parse(body),
-            MessageType::MessageBroadcast => broadcast::parse(body),
-            MessageType::UserJoined => {
-                let (user_id, username, room) = presence::parse(body)?;
-                Ok(Self::UserJoined { user_id, username, room })
+        let (integers, [first, second, third]) = message_type.layout().read(body)?;
+        // Types without a user ID are given 0, and have no place for it.
+        let user_id = U32::read_from_prefix(integers).map_or(0, |(user_id, _)| user_id.get());
+        Ok(match message_type {
+            MessageType::Connect => Self::Connect { username: first },
+            MessageType::Disconnect => Self::Disconnect,
+            MessageType::SendMessage => Self::SendMessage { room: first, content: second },
+            MessageType::JoinRoom => Self::JoinRoom { room: first },
+            MessageType::LeaveRoom => Self::LeaveRoom { room: first },
+            MessageType::ConnectAck => Self::ConnectAck { user_id, server_info: first },
+            MessageType::MessageBroadcast => {
+                let timestamp = U64::read_from_suffix(integers).map_or(0, |(_, timestamp)| timestamp.get());
+                Self::MessageBroadcast { user_id, timestamp, username: first, room: second, content: third }
             }
-            MessageType::UserLeft => {
-                let (user_id, username, room) = presence::parse(body)?;
-                Ok(Self::UserLeft { user_id, username, room })
+            MessageType::UserJoined => Self::UserJoined { user_id, username: first, room: second },
+            MessageType::UserLeft => Self::UserLeft { user_id, username: first, room: second },
+            MessageType::Error => {
+                let code = U16::read_from_prefix(integers).map_or(0, |(code, _)| code.get());
+                Self::Error { code: ErrorCode::from_wire(code), message: first }
             }
-            MessageType::Error => error::parse(body),
+        })
+    }
+
+    /// The way back from [`parse`](Self::parse).
+    #[inline]
+    const fn fields(&self) -> Fields<'a> {
+        let mut fields = Fields::EMPTY;
+        let (integers, texts) = (&mut fields.integers, &mut fields.texts);
+        match *self {
+            Self::Disconnect => {}
+            Self::Connect { username } => texts[0] = username,
+            Self::SendMessage { room, content } => (texts[0], texts[1]) = (room, content),
+            Self::JoinRoom { room } | Self::LeaveRoom { room } => texts[0] = room,
+            Self::ConnectAck { user_id, server_info } => {
+                integers.first = U32::new(user_id);
+                texts[0] = server_info;
+            }
+            Self::MessageBroadcast { user_id, timestamp, username, room, content } => {
+                integers.first = U32::new(user_id);
+                integers.timestamp = U64::new(timestamp);
+                *texts = [username, room, content];
+            }
+            Self::UserJoined { user_id, username, room } | Self::UserLeft { user_id, username, room } => {
+                integers.first = U32::new(user_id);
+                (texts[0], texts[1]) = (username, room);
+            }
+            Self::Error { code, message } => {
+                // Two bytes, the first two.
+                integers.first = U32::new((code.to_wire() as u32) << 16);
+                texts[0] = message;
+            }
         }
+        fields
     }
 
     /// The type byte's meaning.
@@ -151,26 +187,7 @@ impl<'a> MessagePayload<'a> {
     /// ```
     #[inline]
     pub fn validate(&self) -> Result<(), FieldError> {
-        match *self {
-            Self::Disconnect => Ok(()),
-            Self::Connect { username } => validate_name(username, Field::Username),
-            Self::SendMessage { room, content } => {
-                validate_name(room, Field::RoomName)?;
-                validate_length(content, Field::Content)
-            }
-            Self::JoinRoom { room } | Self::LeaveRoom { room } => validate_name(room, Field::RoomName),
-            Self::ConnectAck { server_info, .. } => validate_length(server_info, Field::ServerInfo),
-            Self::MessageBroadcast { username, room, content, .. } => {
-                validate_name(username, Field::Username)?;
-                validate_name(room, Field::RoomName)?;
-                validate_length(content, Field::Content)
-            }
-            Self::UserJoined { username, room, .. } | Self::UserLeft { username, room, .. } => {
-                validate_name(username, Field::Username)?;
-                validate_name(room, Field::RoomName)
-            }
-            Self::Error { message, .. } => validate_length(message, Field::ErrorMessage),
-        }
+        self.message_type().layout().measure(&self.fields()).map(|_| ())
     }
 
     /// Bytes that the whole frame takes, envelope included.
@@ -181,27 +198,7 @@ impl<'a> MessagePayload<'a> {
     #[must_use]
     #[inline]
     pub const fn serialized_size(&self) -> usize {
-        HEADER_SIZE + self.body_size() + CHECKSUM_SIZE
-    }
-
-    const fn body_size(&self) -> usize {
-        const fn name(name: &str) -> usize {
-            NAME_PREFIX_SIZE + name.len()
-        }
-        match *self {
-            Self::Disconnect => 0,
-            Self::Connect { username } => name(username),
-            Self::SendMessage { room, content } => name(room) + content.len(),
-            Self::JoinRoom { room } | Self::LeaveRoom { room } => name(room),
-            Self::ConnectAck { server_info, .. } => connect_ack::FIXED_SIZE + server_info.len(),
-            Self::MessageBroadcast { username, room, content, .. } => {
-                broadcast::FIXED_SIZE + name(username) + name(room) + content.len()
-            }
-            Self::UserJoined { username, room, .. } | Self::UserLeft { username, room, .. } => {
-                presence::FIXED_SIZE + name(username) + name(room)
-            }
-            Self::Error { message, .. } => error::FIXED_SIZE + message.len(),
-        }
+        HEADER_SIZE + self.message_type().layout().size(&self.fields()) + CHECKSUM_SIZE
     }
 
     /// Writes the whole frame, checksum included, to the start of `buffer` and returns what was written. The same
@@ -220,27 +217,10 @@ impl<'a> MessagePayload<'a> {
     /// ```
     #[inline]
     pub fn encode_into<'b>(&self, buffer: &'b mut [u8]) -> Result<&'b [u8], ProtocolError> {
-        self.validate()?;
-        let mut writer = begin(buffer, PROTOCOL_VERSION, self.message_type(), self.body_size())?;
-        self.write_body(&mut writer);
+        let (message_type, fields) = (self.message_type(), self.fields());
+        let layout = message_type.layout();
+        let mut writer = begin(buffer, PROTOCOL_VERSION, message_type, layout.measure(&fields)?)?;
+        layout.write(&fields, &mut writer);
         Ok(seal(writer))
-    }
-
-    #[inline]
-    fn write_body(&self, writer: &mut Writer<'_>) {
-        match *self {
-            Self::Disconnect => {}
-            Self::Connect { username } => connect::write(writer, username),
-            Self::SendMessage { room, content } => send_message::write(writer, room, content),
-            Self::JoinRoom { room } | Self::LeaveRoom { room } => room_request::write(writer, room),
-            Self::ConnectAck { user_id, server_info } => connect_ack::write(writer, user_id, server_info),
-            Self::MessageBroadcast { user_id, timestamp, username, room, content } => {
-                broadcast::write(writer, user_id, timestamp, username, room, content);
-            }
-            Self::UserJoined { user_id, username, room } | Self::UserLeft { user_id, username, room } => {
-                presence::write(writer, user_id, username, room);
-            }
-            Self::Error { code, message } => error::write(writer, code, message),
-        }
     }
 }

@@ -8,42 +8,10 @@
 //! └────────┴────────┴────────┴────────┴────────┴─────────────┴────────┴─────────────┘
 //! ```
 
-use zerocopy::byteorder::big_endian::U32;
-use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout, Unaligned};
+use super::layout::Layout;
+use crate::error::Field;
 
-use super::field::{self, MAX_ROOM_NAME_SIZE, MAX_USERNAME_SIZE, NAME_PREFIX_SIZE, Reader, body_range};
-use crate::error::{Field, ParseResult};
-use crate::writer::Writer;
-
-pub(super) const FIXED_SIZE: usize = size_of::<Fixed>();
-pub(super) const LENGTH_RANGE: (u16, u16) = body_range(
-    FIXED_SIZE + 2 * NAME_PREFIX_SIZE,
-    FIXED_SIZE + 2 * NAME_PREFIX_SIZE + MAX_USERNAME_SIZE + MAX_ROOM_NAME_SIZE,
-);
-
-#[derive(FromBytes, IntoBytes, Immutable, KnownLayout, Unaligned)]
-#[repr(C)]
-struct Fixed {
-    user_id: U32,
-}
-
-/// Who, under which name, and where.
-#[inline]
-pub(super) fn parse(body: &[u8]) -> ParseResult<(u32, &str, &str)> {
-    let mut reader = Reader::new(body);
-    let fixed: &Fixed = reader.fixed()?;
-    let username = reader.name(Field::Username)?;
-    let room = reader.name(Field::RoomName)?;
-    reader.finish()?;
-    Ok((fixed.user_id.get(), username, room))
-}
-
-#[inline]
-pub(super) fn write(writer: &mut Writer<'_>, user_id: u32, username: &str, room: &str) {
-    writer.put(Fixed { user_id: U32::new(user_id) }.as_bytes());
-    field::write_name(writer, username);
-    field::write_name(writer, room);
-}
+pub(super) const LAYOUT: Layout = Layout::new(4, &[Field::Username, Field::RoomName]);
 
 #[cfg(test)]
 mod tests {

@@ -7,24 +7,10 @@
 //! └────────┴───────────────┘
 //! ```
 
-use super::field::{self, MAX_ROOM_NAME_SIZE, NAME_PREFIX_SIZE, Reader, body_range};
-use crate::error::{Field, ParseResult};
-use crate::writer::Writer;
+use super::layout::Layout;
+use crate::error::Field;
 
-pub(super) const LENGTH_RANGE: (u16, u16) = body_range(NAME_PREFIX_SIZE, NAME_PREFIX_SIZE + MAX_ROOM_NAME_SIZE);
-
-#[inline]
-pub(super) fn parse(body: &[u8]) -> ParseResult<&str> {
-    let mut reader = Reader::new(body);
-    let room = reader.name(Field::RoomName)?;
-    reader.finish()?;
-    Ok(room)
-}
-
-#[inline]
-pub(super) fn write(writer: &mut Writer<'_>, room: &str) {
-    field::write_name(writer, room);
-}
+pub(super) const LAYOUT: Layout = Layout::new(0, &[Field::RoomName]);
 
 #[cfg(test)]
 mod tests {

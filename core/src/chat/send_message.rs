@@ -7,33 +7,16 @@
 //! └────────┴───────────────┴──────────────┘
 //! ```
 
-use super::MessagePayload;
-use super::field::{self, MAX_CONTENT_SIZE, MAX_ROOM_NAME_SIZE, NAME_PREFIX_SIZE, Reader, body_range};
-use crate::error::{Field, ParseResult};
-use crate::writer::Writer;
+use super::layout::Layout;
+use crate::error::Field;
 
-pub(super) const LENGTH_RANGE: (u16, u16) =
-    body_range(NAME_PREFIX_SIZE, NAME_PREFIX_SIZE + MAX_ROOM_NAME_SIZE + MAX_CONTENT_SIZE);
-
-#[inline]
-pub(super) fn parse(body: &[u8]) -> ParseResult<MessagePayload<'_>> {
-    let mut reader = Reader::new(body);
-    let room = reader.name(Field::RoomName)?;
-    let content = reader.text(Field::Content)?;
-    Ok(MessagePayload::SendMessage { room, content })
-}
-
-#[inline]
-pub(super) fn write(writer: &mut Writer<'_>, room: &str, content: &str) {
-    field::write_name(writer, room);
-    writer.put(content.as_bytes());
-}
+pub(super) const LAYOUT: Layout = Layout::new(0, &[Field::RoomName, Field::Content]);
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::chat::MessageType;
     use crate::chat::testing::{assert_both_ways, assert_refused};
+    use crate::chat::{MessagePayload, MessageType};
     use crate::error::{FieldError, ParseError};
 
     #[test]

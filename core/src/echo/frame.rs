@@ -148,7 +148,7 @@ impl<'a> ZeroCopyMessage<'a> {
         let mut writer = Writer::reserve(buffer, self.serialized_size())?;
         writer.put(&header);
         writer.put(self.payload);
-        Ok(writer.finish())
+        Ok(writer.finish(0))
     }
 
     /// The header alone, for a caller that sends the payload from where it lies.
