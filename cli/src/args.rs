@@ -4,7 +4,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use cafewire_core::{FieldError, MessagePayload};
-use cafewire_net::Address;
+use cafewire_net::{Address, ClientConfig, ClientTls, TlsIdentity};
 use clap::error::ErrorKind;
 use clap::{Args, CommandFactory as _, Parser, Subcommand, ValueEnum};
 use serde::{Deserialize, Serialize};
@@ -83,9 +83,34 @@ pub(crate) enum LogFormat {
 /// The server to talk to.
 #[derive(Debug, Args)]
 pub(crate) struct ServerAddress {
-    /// The server: tcp://HOST:PORT or HOST:PORT.
+    /// The server: tcp://HOST:PORT or HOST:PORT, tls://HOST:PORT, unix:///PATH.
     #[arg(value_name = "ADDR", default_value_t)]
     pub(crate) address: Address,
+    #[command(flatten)]
+    pub(crate) tls: TlsArgs,
+}
+
+/// Whom to trust, and what to show, at tls:// addresses. The server's certificate is always checked.
+#[derive(Debug, Args)]
+pub(crate) struct TlsArgs {
+    /// At tls:// addresses, trust the certificates in this PEM file and no others [default: those the system trusts].
+    #[arg(long, env = "CAFEWIRE_CA", value_name = "FILE", hide_env = true)]
+    pub(crate) ca: Option<PathBuf>,
+    /// At tls:// addresses, the PEM file with the certificate to show to a server that asks for one.
+    #[arg(long, env = "CAFEWIRE_CERT", value_name = "FILE", hide_env = true, requires = "key")]
+    pub(crate) cert: Option<PathBuf>,
+    /// The PEM file with that certificate's private key.
+    #[arg(long, env = "CAFEWIRE_KEY", value_name = "FILE", hide_env = true, requires = "cert")]
+    pub(crate) key: Option<PathBuf>,
+}
+
+impl TlsArgs {
+    /// A client's configuration with these files and the default time-outs.
+    pub(crate) fn client_config(&self) -> ClientConfig {
+        let identity = self.cert.clone().zip(self.key.clone());
+        let identity = identity.map(|(certificate, key)| TlsIdentity { certificate, key });
+        ClientConfig { tls: ClientTls { ca: self.ca.clone(), identity }, ..ClientConfig::default() }
+    }
 }
 
 #[derive(Debug, Args)]
@@ -123,9 +148,12 @@ pub(crate) struct ChatArgs {
 
 #[derive(Debug, Args)]
 pub(crate) struct SendArgs {
-    /// The server (tcp://HOST:PORT or HOST:PORT, default tcp://127.0.0.1:8080), then the text to say.
+    /// The server (tcp://HOST:PORT or HOST:PORT, tls://HOST:PORT, unix:///PATH; default tcp://127.0.0.1:8080), then the text
+    /// to say.
     #[arg(value_name = "ADDR|TEXT", num_args = 0..=2)]
     address_and_text: Vec<String>,
+    #[command(flatten)]
+    pub(crate) tls: TlsArgs,
     /// The name to sign in under: 1 to 32 bytes, no control characters.
     #[arg(short, long, value_name = "NAME", value_parser = username)]
     pub(crate) user: String,
@@ -227,7 +255,7 @@ mod tests {
     fn serve_listens_on_the_default_or_on_all_that_are_given() {
         let listen = |line| match parse(line) {
             Ok(Command::Serve(serve)) => {
-                serve.settings.server_config().listen.iter().map(Address::to_string).collect::<Vec<_>>()
+                serve.settings.server_config().ok().unwrap().listen.iter().map(Address::to_string).collect::<Vec<_>>()
             }
             other => panic!("{other:?}"),
         };
@@ -269,6 +297,7 @@ mod tests {
         let split = |positional: &[&str]| {
             let send = SendArgs {
                 address_and_text: positional.iter().map(|&text| text.to_owned()).collect(),
+                tls: TlsArgs { ca: None, cert: None, key: None },
                 user: "a".to_owned(),
                 room: "b".to_owned(),
             };

@@ -30,6 +30,14 @@ impl Failure {
         Self::Sentence(format!("{what}: {message} [{code}]"))
     }
 
+    /// The sentence, for a log.
+    pub(crate) fn into_sentence(self) -> String {
+        match self {
+            Self::OutputClosed => "nobody reads the output any more".to_owned(),
+            Self::Sentence(sentence) => sentence,
+        }
+    }
+
     /// Standard input broke.
     pub(crate) fn input(error: &io::Error) -> Self {
         Self::Sentence(format!("cannot read standard input: {error}"))

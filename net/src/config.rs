@@ -4,8 +4,10 @@ use std::net::SocketAddr;
 use std::time::Duration;
 
 use cafewire_core::{HEADER_SIZE, MAX_PAYLOAD_SIZE, chat};
+use tracing::info;
 
 use crate::address::Address;
+use crate::descriptors::connections_that_fit;
 use crate::tls::ServerTls;
 
 /// A server's configuration. The defaults are safe on a small machine.
@@ -21,8 +23,12 @@ pub struct ServerConfig {
     /// Where to answer HTTP, for metrics, health and the status page. Who reaches it sees them: there is no sign-in. Default
     /// nowhere.
     pub http: Vec<SocketAddr>,
-    /// Whether SIGINT and SIGTERM end the server in order. Default `false`: a library leaves signals alone.
-    pub stop_on_signals: bool,
+    /// Whether to take over the listening sockets that a service manager opened for this process (systemd's socket
+    /// activation). If there are any, `listen` is not looked at. One named `tls` speaks TLS. Default `false`.
+    pub inherit_sockets: bool,
+    /// Whether SIGINT and SIGTERM end the server in order and SIGHUP reloads its configuration. Default `false`: a library
+    /// leaves signals alone.
+    pub handle_signals: bool,
     /// How long a server that goes down waits for its queues to be flushed. Default 10 s.
     pub drain_timeout: Duration,
     /// The bounds on everything that peers can make grow.
@@ -35,10 +41,28 @@ impl Default for ServerConfig {
             listen: vec![Address::default()],
             tls: None,
             http: Vec::new(),
-            stop_on_signals: false,
+            inherit_sockets: false,
+            handle_signals: false,
             drain_timeout: Duration::from_secs(10),
             limits: Limits::default(),
         }
+    }
+}
+
+impl ServerConfig {
+    /// The limits, with no more connections than the process's limit on file descriptors allows, which is raised as far as
+    /// it may be.
+    #[must_use]
+    pub(crate) fn limits_that_fit(&self) -> Limits {
+        let mut limits = self.limits.clone();
+        // With very few descriptors, half of them are for those whom the server is there for.
+        let http = if self.http.is_empty() { 0 } else { limits.http_connections };
+        let fit = connections_that_fit().map(|fit| fit.saturating_sub(http).max(fit / 2));
+        if let Some(fit) = fit.filter(|&fit| limits.connections == 0 || fit < limits.connections) {
+            info!(connections = fit, wanted = limits.connections, "fewer connections, for want of file descriptors");
+            limits.connections = fit;
+        }
+        limits
     }
 }
 

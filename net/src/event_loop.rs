@@ -9,21 +9,22 @@
 use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use mio::{Events, Interest, Poll, Token};
-use signal_hook::consts::{SIGINT, SIGTERM};
+use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
 use signal_hook_mio::v1_0::Signals;
 use slotmap::{Key, KeyData, SecondaryMap};
 use tracing::{info, warn};
 
-use crate::config::Limits;
+use crate::config::{Limits, ServerConfig};
 use crate::descriptors::SpareDescriptor;
 use crate::exchange::{AfterFlush, ConnectionId, Exchange, Now};
 use crate::http::HttpPort;
 use crate::listener::{Accepted, Listener};
 use crate::metrics::ServerMetrics;
+use crate::supervision::{Phase, Requests, Supervision};
+use crate::tls::ServerTls;
 use crate::transport::Transport;
 
 /// Bytes read from one connection per turn; the size of the one read buffer.
@@ -57,17 +58,27 @@ struct Connection {
     awaits_writable: bool,
 }
 
+/// What the loop itself was asked for within a turn.
+#[derive(Default)]
+struct Asked {
+    /// How often.
+    to_stop: usize,
+    to_reload: bool,
+}
+
 pub(crate) struct EventLoop {
     poll: Poll,
     listeners: Vec<Listener>,
     signals: Option<Signals>,
-    stop: Arc<AtomicBool>,
+    requests: Arc<Requests>,
+    supervision: Supervision,
     exchange: Exchange,
     connections: SecondaryMap<ConnectionId, Connection>,
     ready: Vec<ConnectionId>,
     read_buffer: Box<[u8]>,
     started: Instant,
-    drain_timeout: Duration,
+    /// What is in force. Its limits are with the exchange.
+    config: ServerConfig,
     drain_until_ms: Option<u64>,
     spare_descriptor: SpareDescriptor,
     http: Option<HttpPort>,
@@ -79,15 +90,14 @@ impl EventLoop {
     pub(crate) fn new(
         listeners: Vec<Listener>,
         exchange: Exchange,
-        stop_on_signals: bool,
-        drain_timeout: Duration,
+        config: ServerConfig,
         metrics: Arc<ServerMetrics>,
-    ) -> io::Result<(Self, mio::Waker, Arc<AtomicBool>)> {
+    ) -> io::Result<(Self, mio::Waker, Arc<Requests>)> {
         let poll = Poll::new()?;
         let waker = mio::Waker::new(poll.registry(), WAKER)?;
-        let stop = Arc::new(AtomicBool::new(false));
-        let signals = if stop_on_signals {
-            let mut signals = Signals::new([SIGINT, SIGTERM])?;
+        let requests = Arc::new(Requests::default());
+        let signals = if config.handle_signals {
+            let mut signals = Signals::new([SIGINT, SIGTERM, SIGHUP])?;
             poll.registry().register(&mut signals, SIGNALS, Interest::READABLE)?;
             Some(signals)
         } else {
@@ -97,13 +107,14 @@ impl EventLoop {
             poll,
             listeners,
             signals,
-            stop: Arc::clone(&stop),
+            requests: Arc::clone(&requests),
+            supervision: Supervision::default(),
             exchange,
             connections: SecondaryMap::new(),
             ready: Vec::new(),
             read_buffer: vec![0; READ_BUDGET_BYTES].into_boxed_slice(),
             started: Instant::now(),
-            drain_timeout,
+            config,
             drain_until_ms: None,
             spare_descriptor: SpareDescriptor::new(),
             http: None,
@@ -113,7 +124,7 @@ impl EventLoop {
         for (index, listener) in this.listeners.iter_mut().enumerate() {
             listener.register(this.poll.registry(), Token(FIRST_LISTENER + index))?;
         }
-        Ok((this, waker, stop))
+        Ok((this, waker, requests))
     }
 
     /// Opens the HTTP port, which is then served in each turn. Returns where it listens, with the real ports.
@@ -127,6 +138,10 @@ impl EventLoop {
         &mut self.exchange
     }
 
+    pub(crate) const fn supervision_mut(&mut self) -> &mut Supervision {
+        &mut self.supervision
+    }
+
     pub(crate) fn listeners(&self) -> &[Listener] {
         &self.listeners
     }
@@ -134,14 +149,18 @@ impl EventLoop {
     /// Turns until told to stop and everybody is served, or the time for that is over.
     pub(crate) fn run(mut self) -> io::Result<()> {
         let mut events = Events::with_capacity(EVENTS_PER_POLL);
+        self.supervision.enter(Phase::Ready);
         loop {
             self.wait(&mut events)?;
             let turn_started = Instant::now();
             self.turn_started = Some(turn_started);
             let now = self.now_at(turn_started);
             self.metrics.turns.add(1);
-            let stop_asked = self.sort_events(&events);
-            if stop_asked > 0 && self.stop(stop_asked, now) {
+            let asked = self.sort_events(&events);
+            if asked.to_reload {
+                self.reload(now);
+            }
+            if asked.to_stop > 0 && self.stop(asked.to_stop, now) {
                 return Ok(());
             }
             self.accept(now);
@@ -213,13 +232,24 @@ impl EventLoop {
         }
     }
 
-    /// Puts what happened where the rest of the turn looks for it. Returns how often a stop was asked for.
-    fn sort_events(&mut self, events: &Events) -> usize {
-        let mut stop_asked = 0;
+    /// Puts what happened where the rest of the turn looks for it. Returns what the loop itself was asked for.
+    fn sort_events(&mut self, events: &Events) -> Asked {
+        let mut asked = Asked::default();
         for event in events {
             match event.token() {
-                WAKER => stop_asked += usize::from(self.stop.swap(false, Ordering::AcqRel)),
-                SIGNALS => stop_asked += self.signals.as_mut().map_or(0, |signals| signals.pending().count()),
+                WAKER => {
+                    asked.to_stop += usize::from(self.requests.take_stop());
+                    asked.to_reload |= self.requests.take_reload();
+                }
+                SIGNALS => {
+                    for signal in self.signals.iter_mut().flat_map(Signals::pending) {
+                        if signal == SIGHUP {
+                            asked.to_reload = true;
+                        } else {
+                            asked.to_stop += 1;
+                        }
+                    }
+                }
                 Token(index) if index - FIRST_LISTENER < self.listeners.len() => {
                     self.listeners[index - FIRST_LISTENER].set_ready();
                 }
@@ -242,7 +272,44 @@ impl EventLoop {
                 }
             }
         }
-        stop_asked
+        asked
+    }
+
+    /// Reads the configuration again. All of it is checked before any of it counts.
+    fn reload(&mut self, now: Now) {
+        self.supervision.enter(Phase::Reloading);
+        match self.config_anew() {
+            Ok((config, tls)) => {
+                if config.listen != self.config.listen || config.http != self.config.http {
+                    warn!("the addresses to listen on are read at the start only: restart to change them");
+                }
+                if let Some(tls) = &tls {
+                    self.listeners.iter_mut().for_each(|listener| listener.set_tls(tls));
+                }
+                self.exchange.set_limits(config.limits_that_fit(), now);
+                if let Some(http) = &mut self.http {
+                    http.set_limits(config.limits.clone().made_workable());
+                }
+                self.config = ServerConfig {
+                    listen: std::mem::take(&mut self.config.listen),
+                    http: std::mem::take(&mut self.config.http),
+                    ..config
+                };
+                info!("the configuration was reloaded");
+            }
+            Err(reason) => warn!(%reason, "the configuration was not reloaded: what was in force stays"),
+        }
+        self.supervision.enter(Phase::Ready);
+    }
+
+    fn config_anew(&mut self) -> Result<(ServerConfig, Option<Arc<rustls::ServerConfig>>), String> {
+        let source = self.supervision.config_source.as_mut();
+        let config = source.map_or_else(|| Ok(self.config.clone()), |source| source())?;
+        let tls = config.tls.as_ref().map(ServerTls::load).transpose().map_err(|error| error.to_string())?;
+        if tls.is_none() && self.listeners.iter().any(Listener::speaks_tls) {
+            return Err("a certificate is needed as long as an address speaks TLS".to_owned());
+        }
+        Ok((config, tls))
     }
 
     /// Begins to drain, or gives up draining: true when the loop is to end now.
@@ -257,9 +324,10 @@ impl EventLoop {
                 warn!(%error, "a listener could not be deregistered");
             }
         }
+        self.supervision.enter(Phase::Draining);
         self.metrics.draining.set(1);
-        self.drain_until_ms = Some(now.monotonic_ms.saturating_add(millis(self.drain_timeout)));
-        self.exchange.shut_down(self.drain_timeout, now);
+        self.drain_until_ms = Some(now.monotonic_ms.saturating_add(millis(self.config.drain_timeout)));
+        self.exchange.shut_down(self.config.drain_timeout, now);
         false
     }
 

@@ -15,10 +15,12 @@ mod event_loop;
 pub mod exchange;
 mod histogram;
 mod http;
+mod inherited;
 mod listener;
 mod metrics;
 pub mod pool;
 mod server;
+mod supervision;
 pub mod tls;
 mod transport;
 
@@ -30,4 +32,5 @@ pub use histogram::{Histogram, HistogramSnapshot};
 pub use metrics::{Counter, MetricsSnapshot, ServerMetrics};
 pub use pool::ConnectionPool;
 pub use server::{Server, ServerHandle};
+pub use supervision::{ConfigSource, Phase, PhaseTap};
 pub use tls::{ClientTls, ServerTls, TlsIdentity};

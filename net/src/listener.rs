@@ -86,6 +86,10 @@ impl Listener {
         &self.local_address
     }
 
+    pub(crate) const fn speaks_tls(&self) -> bool {
+        self.tls.is_some()
+    }
+
     /// From the next connection on, another certificate is shown. Nothing to a listener without TLS.
     pub(crate) fn set_tls(&mut self, tls: &Arc<TlsConfig>) {
         if let Some(present) = &mut self.tls {

@@ -4,17 +4,17 @@ use std::fmt;
 use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 
 use tracing::info;
 
 use crate::address::Address;
 use crate::config::ServerConfig;
-use crate::descriptors::connections_that_fit;
 use crate::event_loop::EventLoop;
 use crate::exchange::{DataTap, Exchange};
+use crate::inherited;
 use crate::listener::Listener;
 use crate::metrics::{MetricsSnapshot, ServerMetrics};
+use crate::supervision::{ConfigSource, PhaseTap, Requests};
 use crate::tls::ServerTls;
 
 /// A server that listens. It serves while [`run`](Self::run) runs, on the caller's thread.
@@ -50,29 +50,22 @@ impl Server {
     /// # Errors
     /// An address that cannot be resolved or listened on, with the address in the text; no poll to be had.
     pub fn bind(config: ServerConfig) -> io::Result<Self> {
-        if config.listen.is_empty() {
+        let tls = config.tls.as_ref().map(ServerTls::load).transpose()?;
+        let mut listeners = if config.inherit_sockets { inherited::listeners(tls.as_ref())? } else { Vec::new() };
+        if listeners.is_empty() {
+            let bind = |address| Listener::bind(address, tls.as_ref());
+            listeners = config.listen.iter().map(bind).collect::<io::Result<Vec<_>>>()?;
+        }
+        if listeners.is_empty() {
             return Err(io::Error::new(io::ErrorKind::InvalidInput, "there is no address to listen on"));
         }
-        let tls = config.tls.as_ref().map(ServerTls::load).transpose()?;
-        let bind = |address| Listener::bind(address, tls.as_ref());
-        let listeners = config.listen.iter().map(bind).collect::<io::Result<Vec<_>>>()?;
         let metrics = Arc::new(ServerMetrics::default());
-        let mut limits = config.limits;
-        // With very few descriptors, half of them are for those whom the server is there for.
-        let http = if config.http.is_empty() { 0 } else { limits.http_connections };
-        let fit = connections_that_fit().map(|fit| fit.saturating_sub(http).max(fit / 2));
-        if let Some(fit) = fit.filter(|&fit| limits.connections == 0 || fit < limits.connections) {
-            info!(connections = fit, wanted = limits.connections, "fewer connections, for want of file descriptors");
-            limits.connections = fit;
-        }
-        let http_limits = limits.clone().made_workable();
-        let exchange = Exchange::new(limits, Arc::clone(&metrics));
-        let (mut event_loop, waker, stop) =
-            EventLoop::new(listeners, exchange, config.stop_on_signals, config.drain_timeout, Arc::clone(&metrics))?;
+        let exchange = Exchange::new(config.limits_that_fit(), Arc::clone(&metrics));
+        let (http, http_limits) = (config.http.clone(), config.limits.clone().made_workable());
+        let (mut event_loop, waker, requests) = EventLoop::new(listeners, exchange, config, Arc::clone(&metrics))?;
         let local_addresses = event_loop.listeners().iter().map(Listener::local_address).cloned().collect();
-        let http_addresses =
-            if config.http.is_empty() { Vec::new() } else { event_loop.open_http(&config.http, http_limits)? };
-        let handle = ServerHandle { waker: Arc::new(waker), stop, metrics };
+        let http_addresses = if http.is_empty() { Vec::new() } else { event_loop.open_http(&http, http_limits)? };
+        let handle = ServerHandle { waker: Arc::new(waker), requests, metrics };
         Ok(Self { event_loop, local_addresses, http_addresses, handle })
     }
 
@@ -97,6 +90,18 @@ impl Server {
     /// Has every Data frame of the echo family passed to `tap`, on the server's thread: it must be quick.
     pub fn on_data(&mut self, tap: DataTap) {
         self.event_loop.exchange_mut().tap_data(tap);
+    }
+
+    /// Has the configuration read from `source` when the server is asked to reload; without one it keeps what it has.
+    /// It is called on the server's thread. What it gives is checked as a whole before anything of it counts; then limits count
+    /// at once, certificates from the next connection on. Addresses to listen on are not changed by a reload.
+    pub fn on_reload(&mut self, source: ConfigSource) {
+        self.event_loop.supervision_mut().config_source = Some(source);
+    }
+
+    /// Has each [`Phase`] that the server enters passed to `tap`, on the server's thread.
+    pub fn on_phase(&mut self, tap: PhaseTap) {
+        self.event_loop.supervision_mut().phase_tap = Some(tap);
     }
 
     /// Serves until it is stopped and every queue is flushed, or the drain timeout is over.
@@ -124,7 +129,7 @@ impl fmt::Debug for Server {
 #[derive(Clone, Debug)]
 pub struct ServerHandle {
     waker: Arc<mio::Waker>,
-    stop: Arc<AtomicBool>,
+    requests: Arc<Requests>,
     metrics: Arc<ServerMetrics>,
 }
 
@@ -132,7 +137,17 @@ impl ServerHandle {
     /// Asks the server to drain and end: no more connections, everybody told and flushed. Asked again while it
     /// drains, it ends at once. Does not wait; [`Server::run`] returns when it is done.
     pub fn shut_down(&self) {
-        self.stop.store(true, Ordering::Release);
+        self.requests.ask_to_stop();
+        self.wake();
+    }
+
+    /// Asks the server to read its configuration again, see [`Server::on_reload`]. Does not wait.
+    pub fn reload(&self) {
+        self.requests.ask_to_reload();
+        self.wake();
+    }
+
+    fn wake(&self) {
         if let Err(error) = self.waker.wake() {
             tracing::warn!(%error, "the server could not be woken");
         }

@@ -20,7 +20,7 @@ use crate::show;
 const MAX_LINE_SIZE: usize = MAX_CONTENT_SIZE + 1;
 
 pub(crate) fn run(args: &ChatArgs) -> Result<ExitCode, Failure> {
-    let client = ChatClient::connect(&args.server.address, &args.user)?;
+    let client = ChatClient::connect_with(&args.server.address, &args.user, &args.server.tls.client_config())?;
     let sender = client.sender().map_err(Failure::no_second_handle)?;
     let requests = Requests::new(client.user_id());
     output::remark(format_args!(

@@ -13,7 +13,7 @@ use crate::lines::LineReader;
 use crate::output;
 
 pub(crate) fn run(args: &EchoArgs) -> Result<ExitCode, Failure> {
-    let mut client = Client::connect(&args.server.address)?;
+    let mut client = Client::connect_with(&args.server.address, &args.server.tls.client_config())?;
     let stdin = io::stdin().lock();
     let is_interactive = stdin.is_terminal();
     let mut lines = LineReader::new(stdin, MAX_PAYLOAD_SIZE);

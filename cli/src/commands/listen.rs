@@ -3,7 +3,7 @@
 use std::process::ExitCode;
 use std::time::{Duration, Instant};
 
-use cafewire_net::client::{ChatClient, ClientConfig, ClientError, Event};
+use cafewire_net::client::{ChatClient, ClientError, Event};
 
 use crate::args::ListenArgs;
 use crate::escape;
@@ -68,7 +68,7 @@ fn say_goodbye(mut client: ChatClient) {
 
 /// Connecting and signing in may not outlast the time in all.
 fn connect(args: &ListenArgs) -> Result<ChatClient, ClientError> {
-    let mut config = ClientConfig::default();
+    let mut config = args.server.tls.client_config();
     if let Some(timeout) = args.timeout.map(|timeout| timeout.max(Duration::from_millis(1))) {
         config.connect_timeout = config.connect_timeout.min(timeout);
         config.read_timeout = Some(config.read_timeout.map_or(timeout, |default| default.min(timeout)));

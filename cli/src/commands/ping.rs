@@ -65,31 +65,43 @@ enum PingJson<'a> {
 }
 
 pub(crate) fn run(args: &PingArgs) -> Result<ExitCode, Failure> {
-    let client = connect(&args.server.address)?;
+    let target = Target {
+        address: args.server.address.clone(),
+        config: ClientConfig { read_timeout: Some(REPLY_TIMEOUT), ..args.server.tls.client_config() },
+    };
+    let client = target.connect()?;
     // Short, so that pinging waits for whoever reads the output.
     let (queue, happenings) = sync_channel(1);
     let interrupts = queue.clone();
     interrupt::watch(move || interrupts.send(Happening::Interrupted).is_ok())?;
-    let (address, count, interval) = (args.server.address.clone(), args.count, args.interval);
-    thread::spawn(move || ping_on(&address, client, count, interval, &queue));
+    let (count, interval) = (args.count, args.interval);
+    thread::spawn(move || ping_on(&target, client, count, interval, &queue));
     let trips = report_each(args, &happenings)?;
     report_summary(args, &trips)?;
     Ok(if trips.lost() == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 
-fn connect(address: &Address) -> Result<Client, ClientError> {
-    Client::connect_with(address, &ClientConfig { read_timeout: Some(REPLY_TIMEOUT), ..ClientConfig::default() })
+/// What is pinged, and how it is reached.
+struct Target {
+    address: Address,
+    config: ClientConfig,
+}
+
+impl Target {
+    fn connect(&self) -> Result<Client, ClientError> {
+        Client::connect_with(&self.address, &self.config)
+    }
 }
 
 /// Pings until the count is reached or nobody takes the results any more.
-fn ping_on(address: &Address, client: Client, count: Option<u64>, interval: Duration, queue: &SyncSender<Happening>) {
+fn ping_on(target: &Target, client: Client, count: Option<u64>, interval: Duration, queue: &SyncSender<Happening>) {
     let mut connected = Some(client);
     for seq in 0..count.unwrap_or(u64::MAX) {
         let started = Instant::now();
         if queue.send(Happening::Sent).is_err() {
             return;
         }
-        let happening = match ping_once(address, &mut connected) {
+        let happening = match ping_once(target, &mut connected) {
             Ok(round_trip) => Happening::Reply { seq, round_trip },
             Err(reason) => Happening::Lost { seq, reason },
         };
@@ -105,10 +117,10 @@ fn ping_on(address: &Address, client: Client, count: Option<u64>, interval: Dura
 }
 
 /// One round trip. A connection on which one failed may still bring its late reply, so it is not used again.
-fn ping_once(address: &Address, connected: &mut Option<Client>) -> Result<Duration, ClientError> {
+fn ping_once(target: &Target, connected: &mut Option<Client>) -> Result<Duration, ClientError> {
     let mut client = match connected.take() {
         Some(client) => client,
-        None => connect(address)?,
+        None => target.connect()?,
     };
     let round_trip = client.ping()?;
     *connected = Some(client);

@@ -4,7 +4,8 @@ use std::io::{self, IsTerminal as _};
 use std::process::ExitCode;
 use std::sync::mpsc::{Sender, channel};
 
-use cafewire_net::{PeerAddress, Server, ServerHandle};
+use cafewire_net::{Address, PeerAddress, Phase, Server, ServerConfig, ServerHandle};
+use sd_notify::NotifyState;
 use tracing_subscriber::EnvFilter;
 use tracing_subscriber::filter::LevelFilter;
 
@@ -19,11 +20,18 @@ pub(crate) fn run(args: &ServeArgs) -> Result<ExitCode, Failure> {
     if args.print_config {
         return output::text(&settings.to_toml()?).map(|()| ExitCode::SUCCESS);
     }
+    let config = settings.server_config()?;
     if args.check_config {
-        return Ok(ExitCode::SUCCESS);
+        return check(&config).map(|()| ExitCode::SUCCESS);
     }
     start_log(settings.log_format.unwrap_or(LogFormat::Text))?;
-    let mut server = Server::bind(settings.server_config()).map_err(|error| Failure::Sentence(error.to_string()))?;
+    let mut server = Server::bind(config).map_err(|error| Failure::Sentence(error.to_string()))?;
+    let (given, path) = (args.settings.clone(), args.config.clone());
+    server.on_reload(Box::new(move || {
+        let anew = Settings::resolve(given.clone(), path.as_ref()).and_then(|settings| settings.server_config());
+        anew.map_err(Failure::into_sentence)
+    }));
+    server.on_phase(Box::new(tell_service_manager));
     let (failures, failed) = channel();
     if settings.print_data == Some(true) {
         let handle = server.handle();
@@ -39,6 +47,33 @@ pub(crate) fn run(args: &ServeArgs) -> Result<ExitCode, Failure> {
     match failed.try_recv() {
         Ok(failure) => Err(failure),
         Err(_) => Ok(ExitCode::SUCCESS),
+    }
+}
+
+/// Looks at what the settings lead to, as far as that can be done without serving.
+fn check(config: &ServerConfig) -> Result<(), Failure> {
+    let needs_certificate = config.listen.iter().any(|address| matches!(address, Address::Tls { .. }));
+    match &config.tls {
+        Some(tls) => tls.load().map(drop).map_err(|error| Failure::Sentence(error.to_string())),
+        None if needs_certificate => {
+            Err(Failure::Sentence("listen has a tls:// address: set tls_certificate and tls_key".to_owned()))
+        }
+        None => Ok(()),
+    }
+}
+
+/// Tells systemd, if it started us and wants to know (`Type=notify`; `sd_notify(3)`).
+fn tell_service_manager(phase: Phase) {
+    let told = match phase {
+        Phase::Ready => sd_notify::notify(&[NotifyState::Ready]),
+        Phase::Reloading => {
+            NotifyState::monotonic_usec_now().and_then(|now| sd_notify::notify(&[NotifyState::Reloading, now]))
+        }
+        Phase::Draining => sd_notify::notify(&[NotifyState::Stopping]),
+        _ => Ok(()),
+    };
+    if let Err(error) = told {
+        tracing::warn!(%error, "the service manager could not be told");
     }
 }
 

@@ -8,7 +8,7 @@ mod units;
 
 use std::path::PathBuf;
 
-use cafewire_net::{Address, Limits, ServerConfig};
+use cafewire_net::{Address, Limits, ServerConfig, ServerTls, TlsIdentity};
 use clap::Args;
 use serde::{Deserialize, Serialize};
 
@@ -44,9 +44,15 @@ macro_rules! settings {
 }
 
 settings! {
-    /// Where to listen: tcp://HOST:PORT or HOST:PORT, port 0 for one that is free; may be repeated
-    /// [default: tcp://127.0.0.1:8080].
+    /// Where to listen: tcp://HOST:PORT or HOST:PORT, tls://HOST:PORT, unix:///PATH; port 0 for one that is free; may be
+    /// repeated [default: tcp://127.0.0.1:8080].
     listen "CAFEWIRE_LISTEN" "ADDR" Vec<ListenAddress>, value_delimiter = ',';
+    /// The server's certificate for tls:// addresses, and those that lead to a root behind it, in PEM form.
+    tls_certificate "CAFEWIRE_TLS_CERTIFICATE" "FILE" PathBuf;
+    /// The certificate's private key, in PEM form.
+    tls_key "CAFEWIRE_TLS_KEY" "FILE" PathBuf;
+    /// Have clients show a certificate that one of these signed (mutual TLS), in PEM form.
+    tls_client_ca "CAFEWIRE_TLS_CLIENT_CA" "FILE" PathBuf;
     /// Where to answer HTTP: /metrics for Prometheus, /healthz, /readyz, and a status page at /. A port alone (9090) is one
     /// of 127.0.0.1; whoever reaches it sees everything; may be repeated [default: nowhere].
     http "CAFEWIRE_HTTP" "ADDR" Vec<HttpAddress>, value_delimiter = ',';
@@ -105,6 +111,9 @@ impl Settings {
         let size = |bytes: usize| Some(Size(bytes as u64));
         Self {
             listen: Some(listen.into_iter().map(ListenAddress).collect()),
+            tls_certificate: None,
+            tls_key: None,
+            tls_client_ca: None,
             http: Some(http.into_iter().map(HttpAddress).collect()),
             print_data: Some(false),
             log_format: Some(LogFormat::Text),
@@ -130,9 +139,14 @@ impl Settings {
     }
 
     /// The server's configuration. What was not given stays at its default.
-    pub(crate) fn server_config(&self) -> ServerConfig {
+    ///
+    /// # Errors
+    /// TLS settings of which one wants another.
+    pub(crate) fn server_config(&self) -> Result<ServerConfig, Failure> {
         let mut config = ServerConfig::default();
-        config.stop_on_signals = true;
+        config.handle_signals = true;
+        config.inherit_sockets = true;
+        config.tls = self.tls()?;
         if let Some(listen) = &self.listen {
             config.listen = listen.iter().map(|address| address.0.clone()).collect();
         }
@@ -158,7 +172,23 @@ impl Settings {
         set(&mut limits.members_per_room, self.members_per_room);
         set(&mut limits.http_connections, self.http_connections);
         set_span(&mut limits.http_timeout, self.http_timeout);
-        config
+        Ok(config)
+    }
+
+    fn tls(&self) -> Result<Option<ServerTls>, Failure> {
+        let wanting = |sentence: &str| Err(Failure::Sentence(sentence.to_owned()));
+        match (&self.tls_certificate, &self.tls_key) {
+            (Some(certificate), Some(key)) => {
+                let identity = TlsIdentity { certificate: certificate.clone(), key: key.clone() };
+                Ok(Some(ServerTls { identity, client_ca: self.tls_client_ca.clone() }))
+            }
+            (Some(_), None) => wanting("tls_certificate is set and tls_key is not: a certificate needs its key"),
+            (None, Some(_)) => wanting("tls_key is set and tls_certificate is not: a key needs its certificate"),
+            (None, None) if self.tls_client_ca.is_some() => {
+                wanting("tls_client_ca is set without tls_certificate and tls_key, which TLS needs first")
+            }
+            (None, None) => Ok(None),
+        }
     }
 
     /// As a config file that says the same.
@@ -212,12 +242,15 @@ impl From<ListenAddress> for String {
 mod tests {
     use super::*;
 
+    const WITHOUT_DEFAULT: [&str; 3] = ["tls_certificate", "tls_key", "tls_client_ca"];
+
     #[test]
     fn every_default_has_a_key_and_survives_the_way_to_a_file_and_back() {
         let defaults = Settings::defaults();
         let toml = defaults.to_toml().unwrap_or_else(|_| panic!("the defaults can be shown"));
-        assert_eq!(toml.lines().count(), Settings::KEYS.len(), "{toml}");
-        for (line, key) in toml.lines().zip(Settings::KEYS) {
+        let keys: Vec<_> = Settings::KEYS.iter().filter(|key| !WITHOUT_DEFAULT.contains(key)).collect();
+        assert_eq!(toml.lines().count(), keys.len(), "{toml}");
+        for (line, key) in toml.lines().zip(keys) {
             assert!(line.starts_with(&format!("{key} = ")), "{line}");
         }
         assert_eq!(toml::from_str::<Settings>(&toml).unwrap(), defaults);
@@ -225,8 +258,9 @@ mod tests {
 
     #[test]
     fn the_defaults_are_the_librarys() {
-        assert_eq!(Settings::defaults().server_config().limits, Limits::default());
-        assert_eq!(Settings::default().server_config().limits, Limits::default());
+        let limits_of = |settings: Settings| settings.server_config().map(|config| config.limits).ok();
+        assert_eq!(limits_of(Settings::defaults()), Some(Limits::default()));
+        assert_eq!(limits_of(Settings::default()), Some(Limits::default()));
     }
 
     #[test]

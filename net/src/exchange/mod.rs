@@ -53,7 +53,7 @@ use std::ops::ControlFlow;
 use std::sync::Arc;
 use std::time::Duration;
 
-use cafewire_core::Frame;
+use cafewire_core::{Family, Frame};
 use slotmap::{SlotMap, new_key_type};
 use tracing::debug;
 
@@ -157,6 +157,22 @@ impl Exchange {
             data_tap: None,
             limits: limits.made_workable(),
             metrics,
+        }
+    }
+
+    /// Has other limits count from now on, for those who are here as for those who come. Who is over a limit already
+    /// is not closed for that; what is queued beyond one makes a slow consumer with the next that is queued.
+    pub fn set_limits(&mut self, limits: Limits, now: Now) {
+        self.limits = limits.made_workable();
+        // Each is looked at in this turn, and enters the deadline that it has now.
+        self.timers.clear();
+        for (id, peer) in &mut self.peers {
+            self.timers.set(now.monotonic_ms, id);
+            peer.allowance = Allowance::new(&self.limits, now.monotonic_ms);
+            let signing_in = peer.session.family() != Some(Family::Echo) && !self.hub.is_signed_in(id);
+            let limits = &self.limits;
+            let bytes = if signing_in { limits.outbox_bytes_before_sign_in } else { limits.outbox_bytes };
+            self.outboxes.set_limit(id, bytes);
         }
     }
 

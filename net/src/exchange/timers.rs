@@ -19,6 +19,11 @@ impl Timers {
         self.heap.push(Reverse((at_ms, id)));
     }
 
+    /// Forgets every entry: whoever calls this makes new ones.
+    pub(super) fn clear(&mut self) {
+        self.heap.clear();
+    }
+
     /// When the earliest entry is due.
     pub(super) fn next_ms(&self) -> Option<u64> {
         self.heap.peek().map(|Reverse((at_ms, _))| *at_ms)

@@ -112,6 +112,11 @@ impl HttpPort {
         })
     }
 
+    /// Has other limits count for whoever comes from now on.
+    pub(crate) fn set_limits(&mut self, limits: Limits) {
+        self.limits = limits;
+    }
+
     /// Where it listens, with the real ports.
     pub(crate) fn local_addresses(&self) -> impl Iterator<Item = SocketAddr> {
         self.listeners.iter().map(|listener| listener.local_address)
