@@ -6,6 +6,8 @@
 //! dropped only at the end of the turn, and tokens carry the slot's generation, so a late event never reaches a
 //! connection that took over a slot.
 
+mod control;
+
 use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -24,7 +26,6 @@ use crate::http::HttpPort;
 use crate::listener::{Accepted, Listener};
 use crate::metrics::ServerMetrics;
 use crate::supervision::{Phase, Requests, Supervision};
-use crate::tls::ServerTls;
 use crate::transport::Transport;
 
 /// Bytes read from one connection per turn; the size of the one read buffer.
@@ -273,62 +274,6 @@ impl EventLoop {
             }
         }
         asked
-    }
-
-    /// Reads the configuration again. All of it is checked before any of it counts.
-    fn reload(&mut self, now: Now) {
-        self.supervision.enter(Phase::Reloading);
-        match self.config_anew() {
-            Ok((config, tls)) => {
-                if config.listen != self.config.listen || config.http != self.config.http {
-                    warn!("the addresses to listen on are read at the start only: restart to change them");
-                }
-                if let Some(tls) = &tls {
-                    self.listeners.iter_mut().for_each(|listener| listener.set_tls(tls));
-                }
-                self.exchange.set_limits(config.limits_that_fit(), now);
-                if let Some(http) = &mut self.http {
-                    http.set_limits(config.limits.clone().made_workable());
-                }
-                self.config = ServerConfig {
-                    listen: std::mem::take(&mut self.config.listen),
-                    http: std::mem::take(&mut self.config.http),
-                    ..config
-                };
-                info!("the configuration was reloaded");
-            }
-            Err(reason) => warn!(%reason, "the configuration was not reloaded: what was in force stays"),
-        }
-        self.supervision.enter(Phase::Ready);
-    }
-
-    fn config_anew(&mut self) -> Result<(ServerConfig, Option<Arc<rustls::ServerConfig>>), String> {
-        let source = self.supervision.config_source.as_mut();
-        let config = source.map_or_else(|| Ok(self.config.clone()), |source| source())?;
-        let tls = config.tls.as_ref().map(ServerTls::load).transpose().map_err(|error| error.to_string())?;
-        if tls.is_none() && self.listeners.iter().any(Listener::speaks_tls) {
-            return Err("a certificate is needed as long as an address speaks TLS".to_owned());
-        }
-        Ok((config, tls))
-    }
-
-    /// Begins to drain, or gives up draining: true when the loop is to end now.
-    fn stop(&mut self, times_asked: usize, now: Now) -> bool {
-        if self.drain_until_ms.is_some() || times_asked > 1 {
-            warn!(connections = self.exchange.len(), "stopped at once, as asked");
-            return true;
-        }
-        info!(connections = self.exchange.len(), "stopping: no more connections are accepted, queues are flushed");
-        for mut listener in self.listeners.drain(..) {
-            if let Err(error) = listener.deregister(self.poll.registry()) {
-                warn!(%error, "a listener could not be deregistered");
-            }
-        }
-        self.supervision.enter(Phase::Draining);
-        self.metrics.draining.set(1);
-        self.drain_until_ms = Some(now.monotonic_ms.saturating_add(millis(self.config.drain_timeout)));
-        self.exchange.shut_down(self.config.drain_timeout, now);
-        false
     }
 
     fn accept(&mut self, now: Now) {
