@@ -17,6 +17,7 @@ mod histogram;
 mod http;
 mod inherited;
 mod listener;
+pub mod load;
 mod metrics;
 pub mod pool;
 mod server;

@@ -1,0 +1,280 @@
+//! The chat test: publishers speak in their rooms, and every member of a room hears all of them, in one order.
+
+use cafewire_core::chat::MAX_CLIENT_FRAME_SIZE;
+use cafewire_core::{Frame, FrameReader, MessagePayload};
+
+use super::checker::{RoomChecker, Verdict};
+use super::payload::{Stamp, Template};
+use super::schedule::Senders;
+use super::workload::{Books, Opening, Taken, Workload, each_frame};
+
+const TOO_FAR_BEHIND: &str = "it fell too far behind the other members of its room to be judged";
+
+#[derive(Debug)]
+pub(super) struct Chat {
+    run: String,
+    template: Template,
+    publishers: usize,
+    rooms: Vec<Room>,
+    /// Room by room; who comes first in a room publishes.
+    members: Vec<Member>,
+    /// For each sender, its connection.
+    senders: Vec<usize>,
+    outcasts: Vec<usize>,
+}
+
+#[derive(Debug)]
+struct Room {
+    name: String,
+    /// The number of its first sender.
+    first_sender: usize,
+    checker: RoomChecker,
+    /// For each member, by its number in the checker, its connection.
+    connections: Vec<usize>,
+}
+
+#[derive(Clone, Copy, Debug, Default)]
+struct Member {
+    user_id: Option<u32>,
+    /// Its number in the room's checker, once sending has begun.
+    number: Option<usize>,
+    sender: Option<usize>,
+}
+
+impl Chat {
+    /// `run` sets its names apart from those of other runs.
+    pub(super) fn new(run: &str, rooms: usize, members: usize, publishers: usize, size_bytes: usize) -> Self {
+        let room = |number| Room {
+            name: format!("bench-{run}-{number}"),
+            first_sender: 0,
+            checker: RoomChecker::new(0, 0, 0),
+            connections: Vec::new(),
+        };
+        Self {
+            run: run.to_owned(),
+            template: Template::new(size_bytes),
+            publishers,
+            rooms: (0..rooms).map(room).collect(),
+            members: vec![Member::default(); rooms * members],
+            senders: Vec::new(),
+            outcasts: Vec::new(),
+        }
+    }
+
+    fn room_of(&self, connection: usize) -> usize {
+        connection * self.rooms.len() / self.members.len()
+    }
+
+    fn username(&self, connection: usize) -> String {
+        format!("bench-{}-{connection}", self.run)
+    }
+}
+
+impl Workload for Chat {
+    fn connections(&self) -> usize {
+        self.members.len()
+    }
+
+    fn open(&mut self, connection: usize, out: &mut Vec<u8>) {
+        self.members[connection] = Member::default();
+        append(&MessagePayload::Connect { username: &self.username(connection) }, out);
+    }
+
+    fn answer(&mut self, connection: usize, frame: &Frame<'_>, out: &mut Vec<u8>) -> Opening {
+        let payload = match parsed(frame) {
+            Ok(payload) => payload,
+            Err(reason) => return Opening::Refused(reason),
+        };
+        match payload {
+            MessagePayload::ConnectAck { user_id, .. } => {
+                self.members[connection].user_id = Some(user_id);
+                let room = &self.rooms[self.room_of(connection)].name;
+                append(&MessagePayload::JoinRoom { room }, out);
+                Opening::NotYet
+            }
+            MessagePayload::UserJoined { user_id, .. } if self.members[connection].user_id == Some(user_id) => {
+                Opening::Ready
+            }
+            MessagePayload::Error { code, message } => Opening::Refused(format!("{message} [{code}]")),
+            _ => Opening::NotYet,
+        }
+    }
+
+    fn begin(&mut self, ready: &[bool]) -> Vec<usize> {
+        for number in 0..self.rooms.len() {
+            let members = self.members.len() / self.rooms.len();
+            let connections: Vec<usize> =
+                (number * members..(number + 1) * members).filter(|&connection| ready[connection]).collect();
+            let (publishers, first_sender) = (self.publishers.min(connections.len()), self.senders.len());
+            self.senders.extend(&connections[..publishers]);
+            for (place, &connection) in connections.iter().enumerate() {
+                let member = &mut self.members[connection];
+                member.number = Some(place);
+                member.sender = (place < publishers).then_some(first_sender + place);
+            }
+            let checker = RoomChecker::new(first_sender, publishers, connections.len());
+            let room = &mut self.rooms[number];
+            (room.first_sender, room.checker, room.connections) = (first_sender, checker, connections);
+        }
+        self.senders.clone()
+    }
+
+    #[inline]
+    fn write(&mut self, stamp: Stamp, out: &mut Vec<u8>) {
+        let room = self.room_of(self.senders[stamp.key.sender()]);
+        // A stamp is ASCII, and so is what stands behind it.
+        let content = str::from_utf8(self.template.stamped(stamp)).unwrap_or_default();
+        append(&MessagePayload::SendMessage { room: &self.rooms[room].name, content }, out);
+    }
+
+    fn receive(&mut self, connection: usize, bytes: &[u8], input: &mut FrameReader, books: &mut Books<'_>) -> Taken {
+        let room_number = self.room_of(connection);
+        let room = &mut self.rooms[room_number];
+        let Some(member) = self.members[connection].number else { return wait(bytes, input, books) };
+        let hearer = Hearer { member, sender: self.members[connection].sender };
+        let mut came_back = 0;
+        // What others have already got is recognised by its bytes; the rest is looked at frame by frame.
+        let known = room.take_known(hearer, bytes, books, &mut came_back);
+        let mut listener = Listener { room, hearer, members: &self.members, senders: &self.senders };
+        let template = &self.template;
+        let mut taken = each_frame(&bytes[known..], input, |frame, frame_bytes| {
+            came_back += u64::from(listener.hear(frame, frame_bytes, template, books)?);
+            Ok(())
+        });
+        taken.bytes += known;
+        let room = listener.room;
+        if let Some(sender) = hearer.sender
+            && came_back > 0
+        {
+            books.senders.came_back(sender, came_back);
+            books.came_back = Some(sender);
+        }
+        if let Some(laggard) = room.checker.take_laggard() {
+            self.outcasts.push(room.connections[laggard]);
+        }
+        taken
+    }
+
+    fn leave(&mut self, connection: usize) {
+        let room = self.room_of(connection);
+        if let Some(member) = self.members[connection].number {
+            self.rooms[room].checker.leave(member);
+        }
+    }
+
+    fn take_outcast(&mut self) -> Option<(usize, &'static str)> {
+        self.outcasts.pop().map(|connection| (connection, TOO_FAR_BEHIND))
+    }
+
+    fn expected(&self, senders: &Senders) -> u64 {
+        let deliveries = |room: &Room| {
+            let publishers = self.publishers.min(room.connections.len());
+            let sent: u64 =
+                (room.first_sender..room.first_sender + publishers).map(|sender| senders.sent(sender)).sum();
+            sent * room.connections.len() as u64
+        };
+        self.rooms.iter().map(deliveries).sum()
+    }
+}
+
+/// Who hears, by its number in the room, and by its number as a sender if it is one.
+#[derive(Clone, Copy)]
+struct Hearer {
+    member: usize,
+    sender: Option<usize>,
+}
+
+impl Room {
+    /// Takes what this member gets that is, byte by byte, what others have got. Returns its bytes.
+    fn take_known(&mut self, hearer: Hearer, bytes: &[u8], books: &mut Books<'_>, came_back: &mut u64) -> usize {
+        let Some(run) = self.checker.receive_bytes(hearer.member, bytes) else { return 0 };
+        for stamp in self.checker.stamps(&run) {
+            books.tally.deliver(Verdict::InOrder, stamp.at_ns, books.now_ns);
+            *came_back += u64::from(hearer.sender == Some(stamp.key.sender()));
+        }
+        run.bytes
+    }
+}
+
+/// A member that takes frames one by one.
+struct Listener<'a> {
+    room: &'a mut Room,
+    hearer: Hearer,
+    members: &'a [Member],
+    senders: &'a [usize],
+}
+
+impl Listener<'_> {
+    /// Judges a frame. True if it is a message of its own that has come back.
+    fn hear(
+        &mut self,
+        frame: &Frame<'_>,
+        bytes: &[u8],
+        template: &Template,
+        books: &mut Books<'_>,
+    ) -> Result<bool, String> {
+        match parsed(frame)? {
+            MessagePayload::MessageBroadcast { user_id, room, content, .. } => {
+                let stamp = template.read(content.as_bytes());
+                let stamp = stamp.filter(|stamp| room == self.room.name && self.is_said_by(stamp, user_id));
+                let Some(stamp) = stamp else {
+                    books.tally.unexpected += 1;
+                    return Ok(false);
+                };
+                let sender = stamp.key.sender();
+                let sent = books.senders.sent(sender);
+                let verdict = self.room.checker.receive(self.hearer.member, stamp, sent, bytes);
+                let is_first = books.tally.deliver(verdict, stamp.at_ns, books.now_ns);
+                Ok(is_first && self.hearer.sender == Some(sender))
+            }
+            MessagePayload::Error { code, message } => {
+                books.tally.server_errors.add(&format!("{message} [{code}]"));
+                Ok(false)
+            }
+            MessagePayload::UserJoined { .. } | MessagePayload::UserLeft { .. } => Ok(false),
+            _ => {
+                books.tally.unexpected += 1;
+                Ok(false)
+            }
+        }
+    }
+
+    fn is_said_by(&self, stamp: &Stamp, user_id: u32) -> bool {
+        self.senders
+            .get(stamp.key.sender())
+            .is_some_and(|&connection| self.members[connection].user_id == Some(user_id))
+    }
+}
+
+/// A member that is ready before others hears them come, and nothing else.
+fn wait(bytes: &[u8], input: &mut FrameReader, books: &mut Books<'_>) -> Taken {
+    each_frame(bytes, input, |frame, _| {
+        match parsed(frame)? {
+            MessagePayload::UserJoined { .. } | MessagePayload::UserLeft { .. } => {}
+            MessagePayload::Error { code, message } => {
+                books.tally.server_errors.add(&format!("{message} [{code}]"));
+            }
+            _ => books.tally.unexpected += 1,
+        }
+        Ok(())
+    })
+}
+
+pub(super) fn parsed<'a>(frame: &Frame<'a>) -> Result<MessagePayload<'a>, String> {
+    match frame {
+        Frame::Chat(view) => {
+            view.parse_payload().map_err(|error| format!("the server sent what is no message: {error}"))
+        }
+        Frame::Echo(_) => Err("the server spoke the echo family on a chat connection".to_owned()),
+    }
+}
+
+#[inline]
+pub(super) fn append(payload: &MessagePayload<'_>, out: &mut Vec<u8>) {
+    debug_assert!(payload.serialized_size() <= MAX_CLIENT_FRAME_SIZE);
+    let before = out.len();
+    out.resize(before + payload.serialized_size(), 0);
+    // Names and sizes were checked before the test began.
+    let written = payload.encode_into(&mut out[before..]);
+    debug_assert!(written.is_ok());
+}

@@ -1,0 +1,433 @@
+//! One room: many publishers, many members, and one order that all members must see.
+//!
+//! The order is learnt: whoever gets a message first puts it at the end of what is known, and everybody else is held to
+//! that, one comparison per delivery. A number that a publisher sent and the first one did not get is put in front of
+//! its successor, as inferred, and moves to where the next member sees it: the one that missed it is blamed, and nobody else.
+//!
+//! As long as a room shows nothing irregular, and the server sends all members the same bytes, as ours does, deliveries are
+//! compared as bytes, many at a time: equal bytes are equal messages in equal order, without parsing them again.
+
+use std::collections::{BTreeSet, HashSet, VecDeque};
+use std::ops::Range;
+
+use super::{MISSING_MAX, Verdict};
+use crate::load::payload::{MessageKey, Stamp};
+
+/// Messages between the first member and the last. Who is further behind is told by
+/// [`take_laggard`](RoomChecker::take_laggard).
+const WINDOW_MAX: usize = 1 << 20;
+
+/// Bytes kept for comparing. With more, messages are compared one by one.
+const BYTES_MAX: usize = 64 << 20;
+
+/// The window is looked over when it has grown to this, and then whenever it has doubled.
+const FIRST_TRIM: usize = 1024;
+
+#[derive(Debug)]
+pub(crate) struct RoomChecker {
+    /// Global number of the room's first publisher.
+    first_sender: usize,
+    /// Behind the highest number in the order, for each publisher.
+    next_sequence: Vec<u64>,
+    members: Vec<Member>,
+    /// The order, from the position `first` on.
+    order: VecDeque<Entry>,
+    first: u64,
+    /// Messages in the order that nobody has got yet, or nobody at that place.
+    inferred: HashSet<MessageKey>,
+    /// The frames of the order, from byte `bytes_first` of the room on; while all of them are known.
+    bytes: Option<Vec<u8>>,
+    bytes_first: u64,
+    trim_at: usize,
+    window_max: usize,
+    laggard: Option<usize>,
+}
+
+#[derive(Debug, Default)]
+struct Member {
+    /// All before it has come or is missing.
+    position: u64,
+    missing: BTreeSet<MessageKey>,
+    gone: bool,
+}
+
+#[derive(Clone, Copy, Debug)]
+struct Entry {
+    stamp: Stamp,
+    /// Where its frame ends in the room's bytes.
+    end: u64,
+}
+
+/// Deliveries that were recognised by their bytes.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Run {
+    /// Bytes of the whole frames among them.
+    pub(crate) bytes: usize,
+    /// Their places in the window, for [`RoomChecker::stamps`].
+    places: Range<usize>,
+}
+
+impl RoomChecker {
+    /// A room whose publishers are the senders from `first_sender` on.
+    pub(crate) fn new(first_sender: usize, publishers: usize, members: usize) -> Self {
+        Self {
+            first_sender,
+            next_sequence: vec![0; publishers],
+            members: std::iter::repeat_with(Member::default).take(members).collect(),
+            order: VecDeque::new(),
+            first: 0,
+            inferred: HashSet::new(),
+            bytes: Some(Vec::new()),
+            bytes_first: 0,
+            trim_at: FIRST_TRIM,
+            window_max: WINDOW_MAX,
+            laggard: None,
+        }
+    }
+
+    /// The member's connection has ended: nobody waits for it any more.
+    pub(crate) fn leave(&mut self, member: usize) {
+        self.members[member].gone = true;
+    }
+
+    /// A member that fell so far behind that what it has yet to get can no longer be remembered. It should leave.
+    pub(crate) const fn take_laggard(&mut self) -> Option<usize> {
+        self.laggard.take()
+    }
+
+    /// Takes the whole frames at the start of `bytes` that are what this member should get next, byte by byte. `None` if
+    /// they are not: then a look at the frames tells what they are.
+    #[inline]
+    pub(crate) fn receive_bytes(&mut self, member: usize, bytes: &[u8]) -> Option<Run> {
+        let kept = self.bytes.as_ref()?;
+        let state = &mut self.members[member];
+        let place = place_of(self.first, state.position);
+        let start = match place.checked_sub(1) {
+            None => self.bytes_first,
+            Some(before) => self.order.get(before)?.end,
+        };
+        let known = &kept[offset(start - self.bytes_first)..];
+        let common = known.len().min(bytes.len());
+        if known[..common] != bytes[..common] {
+            return None;
+        }
+        let end_max = start + common as u64;
+        let (mut end, mut behind) = (start, place);
+        while let Some(entry) = self.order.get(behind)
+            && entry.end <= end_max
+        {
+            (end, behind) = (entry.end, behind + 1);
+        }
+        state.position += (behind - place) as u64;
+        Some(Run { bytes: offset(end - start), places: place..behind })
+    }
+
+    /// What the deliveries of a run say. Only until the next delivery of the room is taken.
+    pub(crate) fn stamps(&self, run: &Run) -> impl Iterator<Item = Stamp> {
+        self.order.range(run.places.clone()).map(|entry| entry.stamp)
+    }
+
+    /// Judges one delivery, `frame`, of whose sender's messages `sent` were sent.
+    #[inline]
+    pub(crate) fn receive(&mut self, member: usize, stamp: Stamp, sent: u64, frame: &[u8]) -> Verdict {
+        let state = &mut self.members[member];
+        let place = place_of(self.first, state.position);
+        match self.order.get(place) {
+            Some(entry) if entry.stamp.key == stamp.key => {
+                state.position += 1;
+                if !self.inferred.is_empty() {
+                    self.inferred.remove(&stamp.key);
+                }
+                Verdict::InOrder
+            }
+            _ => self.receive_other(member, place, stamp, sent, frame),
+        }
+    }
+
+    /// A delivery that is not what is known to come next for this member.
+    fn receive_other(&mut self, member: usize, place: usize, stamp: Stamp, sent: u64, frame: &[u8]) -> Verdict {
+        let key = stamp.key;
+        let Some(publisher) = key.sender().checked_sub(self.first_sender).filter(|&at| at < self.next_sequence.len())
+        else {
+            return Verdict::Unexpected;
+        };
+        if key.sequence() >= sent {
+            return Verdict::Unexpected;
+        }
+        let next = self.next_sequence[publisher];
+        if key.sequence() == next && place == self.order.len() {
+            self.append(publisher, stamp, frame);
+            self.members[member].position += 1;
+            return Verdict::InOrder;
+        }
+        self.compare_one_by_one();
+        if self.members[member].missing.remove(&key) {
+            return Verdict::Reordered;
+        }
+        if key.sequence() < next {
+            return match (place..self.order.len()).find(|&later| self.order[later].stamp.key == key) {
+                Some(later) => self.receive_early(member, place, later),
+                None => Verdict::Duplicated,
+            };
+        }
+        for skipped in next..key.sequence() {
+            // When it was due is not known, and need not be: its own delivery, if there is one, says so.
+            let inferred = Stamp { key: MessageKey::new(key.sender(), skipped), at_ns: stamp.at_ns };
+            self.inferred.insert(inferred.key);
+            self.insert(member, inferred);
+            self.miss(member, inferred.key);
+        }
+        self.insert(member, stamp);
+        self.next_sequence[publisher] = key.sequence() + 1;
+        Verdict::InOrder
+    }
+
+    /// A message that is known to come later in the order: either it is known wrongly, or what comes before is late.
+    fn receive_early(&mut self, member: usize, place: usize, later: usize) -> Verdict {
+        let key = self.order[later].stamp.key;
+        if self.inferred.remove(&key) {
+            // Whoever is between the two places has not got it either.
+            let until = self.first + later as u64;
+            let entry = self.order.remove(later);
+            let position = self.members[member].position;
+            for state in self.members.iter_mut().filter(|state| position < state.position && state.position <= until) {
+                state.position += 1;
+                state.missing.insert(key);
+            }
+            if let Some(entry) = entry {
+                self.order.insert(place, entry);
+            }
+            self.members[member].position += 1;
+        } else {
+            for skipped in place..later {
+                self.miss(member, self.order[skipped].stamp.key);
+            }
+            self.members[member].position = self.first + later as u64 + 1;
+        }
+        Verdict::InOrder
+    }
+
+    fn miss(&mut self, member: usize, key: MessageKey) {
+        let missing = &mut self.members[member].missing;
+        missing.insert(key);
+        if missing.len() > MISSING_MAX {
+            missing.pop_first();
+        }
+    }
+
+    /// Puts a message where this member is, and the member behind it. Those who were past this place miss it.
+    fn insert(&mut self, member: usize, stamp: Stamp) {
+        let position = self.members[member].position;
+        self.order.insert(place_of(self.first, position), Entry { stamp, end: 0 });
+        for state in self.members.iter_mut().filter(|state| state.position > position) {
+            state.position += 1;
+            state.missing.insert(stamp.key);
+        }
+        self.members[member].position += 1;
+        self.trim_if_large();
+    }
+
+    /// The usual case: the next message of a publisher, at the end of the order.
+    fn append(&mut self, publisher: usize, stamp: Stamp, frame: &[u8]) {
+        self.next_sequence[publisher] += 1;
+        let mut end = 0;
+        if let Some(bytes) = &mut self.bytes {
+            bytes.extend_from_slice(frame);
+            end = self.bytes_first + bytes.len() as u64;
+            if bytes.len() > BYTES_MAX {
+                self.compare_one_by_one();
+            }
+        }
+        self.order.push_back(Entry { stamp, end });
+        self.trim_if_large();
+    }
+
+    fn compare_one_by_one(&mut self) {
+        self.bytes = None;
+    }
+
+    /// Forgets what all members are past.
+    fn trim_if_large(&mut self) {
+        if self.order.len() < self.trim_at {
+            return;
+        }
+        let last =
+            self.members.iter().enumerate().filter(|(_, state)| !state.gone).min_by_key(|(_, state)| state.position);
+        let all = self.first + self.order.len() as u64;
+        let forgotten = place_of(self.first, last.map_or(all, |(_, state)| state.position));
+        if let Some(entry) = forgotten.checked_sub(1).and_then(|before| self.order.get(before))
+            && let Some(bytes) = &mut self.bytes
+        {
+            bytes.drain(..offset(entry.end - self.bytes_first));
+            self.bytes_first = entry.end;
+        }
+        for entry in self.order.drain(..forgotten) {
+            if !self.inferred.is_empty() {
+                self.inferred.remove(&entry.stamp.key);
+            }
+        }
+        self.first += forgotten as u64;
+        self.trim_at = FIRST_TRIM.max(2 * self.order.len());
+        if self.order.len() >= self.window_max {
+            self.laggard = last.map(|(member, _)| member);
+            self.trim_at = self.order.len() + FIRST_TRIM;
+        }
+    }
+}
+
+/// Where in the window a position is.
+#[inline]
+fn place_of(first: u64, position: u64) -> usize {
+    offset(position - first)
+}
+
+/// A distance within memory.
+#[inline]
+#[allow(clippy::cast_possible_truncation)] // it is within a buffer, and so fits
+const fn offset(distance: u64) -> usize {
+    distance as usize
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use Verdict::{Duplicated, InOrder, Reordered, Unexpected};
+
+    impl Run {
+        const fn deliveries(&self) -> usize {
+            self.places.end - self.places.start
+        }
+    }
+
+    /// Publishers `a` (7), `b` (8) and `c` (9); each sends ten messages.
+    fn room(members: usize) -> RoomChecker {
+        RoomChecker::new(7, 3, members)
+    }
+
+    fn stamp(name: &str) -> Stamp {
+        let (publisher, number) = name.split_at(1);
+        let sender = 7 + usize::from(publisher.as_bytes()[0] - b'a');
+        Stamp { key: MessageKey::new(sender, number.parse().unwrap()), at_ns: 1 }
+    }
+
+    /// Everything that a member gets that is not in order.
+    fn irregular<'a>(room: &mut RoomChecker, member: usize, deliveries: &'a str) -> Vec<(&'a str, Verdict)> {
+        let judge = |name| (name, room.receive(member, stamp(name), 10, format!("<{name}>").as_bytes()));
+        deliveries.split(' ').map(judge).filter(|&(_, verdict)| verdict != InOrder).collect()
+    }
+
+    #[test]
+    fn one_order_for_all_is_well() {
+        let mut room = room(2);
+        assert_eq!(irregular(&mut room, 0, "a0 b0 a1"), []);
+        assert_eq!(irregular(&mut room, 1, "a0 b0 a1 a2 c0"), []);
+        assert_eq!(irregular(&mut room, 0, "a2 c0"), []);
+    }
+
+    #[test]
+    fn lost_for_one_is_nobody_elses_fault() {
+        // The first to get them misses b0; where it belonged shows in what the others get.
+        let mut room = room(3);
+        assert_eq!(irregular(&mut room, 0, "a0 a1 b1"), []);
+        assert_eq!(irregular(&mut room, 1, "a0 b0 a1 b1"), []);
+        assert_eq!(irregular(&mut room, 2, "a0 b0 a1 b1"), []);
+        assert_eq!(room.members.iter().map(|member| member.missing.len()).collect::<Vec<_>>(), [1, 0, 0]);
+    }
+
+    #[test]
+    fn lost_at_the_end_of_what_the_first_one_got() {
+        let mut room = room(2);
+        assert_eq!(irregular(&mut room, 0, "a0 a1"), []);
+        assert_eq!(irregular(&mut room, 1, "a0 b0 a1 b1"), []);
+        assert_eq!(irregular(&mut room, 0, "b1 b0"), [("b0", Reordered)]);
+    }
+
+    #[test]
+    fn a_member_in_between_also_misses_what_it_did_not_get() {
+        let mut room = room(3);
+        assert_eq!(irregular(&mut room, 0, "a0 a1 b1 a2"), []);
+        assert_eq!(irregular(&mut room, 1, "a0 a1"), []);
+        assert_eq!(irregular(&mut room, 2, "a0 b0 a1 b1 a2"), []);
+        assert_eq!(irregular(&mut room, 1, "b1 b0 a2"), [("b0", Reordered)]);
+    }
+
+    #[test]
+    fn duplicated_is_noticed_wherever_it_comes() {
+        let mut room = room(2);
+        assert_eq!(irregular(&mut room, 0, "a0 a1 a0 b0 b0"), [("a0", Duplicated), ("b0", Duplicated)]);
+        assert_eq!(irregular(&mut room, 1, "a0 a0 a1 b0"), [("a0", Duplicated)]);
+        assert_eq!(irregular(&mut room, 0, "a2"), []);
+    }
+
+    #[test]
+    fn reordered_is_noticed_and_blamed_on_the_late_one() {
+        let mut room = room(3);
+        assert_eq!(irregular(&mut room, 0, "a0 a2 a1 a3"), [("a1", Reordered)]);
+        assert_eq!(irregular(&mut room, 1, "a0 a1 a2 a3"), []);
+        assert_eq!(irregular(&mut room, 2, "a0 a1 a3 a2"), [("a2", Reordered)]);
+    }
+
+    #[test]
+    fn one_order_of_several_publishers_is_the_same_for_all() {
+        let mut room = room(2);
+        assert_eq!(irregular(&mut room, 0, "a0 b0 c0 a1"), []);
+        assert_eq!(irregular(&mut room, 1, "a0 c0 b0 a1"), [("b0", Reordered)]);
+    }
+
+    #[test]
+    fn what_was_not_sent_here_is_noticed() {
+        let mut room = room(1);
+        let elsewhere = |sender| Stamp { key: MessageKey::new(sender, 0), at_ns: 0 };
+        assert_eq!(room.receive(0, elsewhere(6), 10, b"x"), Unexpected);
+        assert_eq!(room.receive(0, elsewhere(10), 10, b"x"), Unexpected);
+        assert_eq!(irregular(&mut room, 0, "a0 a10"), [("a10", Unexpected)]);
+    }
+
+    #[test]
+    fn equal_bytes_are_taken_at_once() {
+        let mut room = room(2);
+        assert_eq!(room.receive_bytes(0, b"<a0>"), Some(Run { bytes: 0, places: 0..0 }), "nothing is known yet");
+        assert_eq!(irregular(&mut room, 0, "a0 b0 a1"), []);
+        let run = room.receive_bytes(1, b"<a0><b0><a").unwrap();
+        assert_eq!((run.bytes, run.deliveries()), (8, 2));
+        assert_eq!(room.stamps(&run).collect::<Vec<_>>(), [stamp("a0"), stamp("b0")]);
+        let run = room.receive_bytes(1, b"<a1><b1>").unwrap();
+        assert_eq!((run.bytes, run.deliveries()), (4, 1));
+        assert_eq!(irregular(&mut room, 1, "b1"), []);
+        assert_eq!(room.receive_bytes(0, b"<b1>").unwrap().deliveries(), 1);
+    }
+
+    #[test]
+    fn other_bytes_are_looked_at_one_by_one() {
+        let mut room = room(2);
+        assert_eq!(irregular(&mut room, 0, "a0 b0 a1"), []);
+        assert_eq!(room.receive_bytes(1, b"<!!>"), None);
+        assert_eq!(room.receive_bytes(1, b"<a0>").unwrap().deliveries(), 1);
+        // Once something was irregular, the room's bytes are no longer those that all should get.
+        assert_eq!(irregular(&mut room, 1, "a0"), [("a0", Duplicated)]);
+        assert_eq!(room.receive_bytes(1, b"<b0>"), None);
+        assert_eq!(irregular(&mut room, 1, "b0 a1"), []);
+    }
+
+    #[test]
+    fn what_all_have_is_forgotten_and_a_laggard_is_told() {
+        let mut room = RoomChecker::new(0, 1, 2);
+        room.window_max = 3 * FIRST_TRIM;
+        let frame = [b'x'; 10];
+        let give = |room: &mut RoomChecker, members: Range<usize>, numbers: Range<u64>| {
+            for (number, member) in numbers.flat_map(|number| members.clone().map(move |member| (number, member))) {
+                let stamp = Stamp { key: MessageKey::new(0, number), at_ns: 0 };
+                assert_eq!(room.receive(member, stamp, u64::MAX, &frame), InOrder);
+            }
+        };
+        give(&mut room, 0..2, 0..10_000);
+        assert!(room.order.len() <= FIRST_TRIM && room.bytes.as_ref().unwrap().len() <= 10 * FIRST_TRIM);
+        assert_eq!(room.take_laggard(), None);
+        give(&mut room, 0..1, 10_000..20_000);
+        assert_eq!(room.take_laggard(), Some(1));
+        room.leave(1);
+        give(&mut room, 0..1, 20_000..40_000);
+        assert_eq!(room.take_laggard(), None);
+        assert!(room.order.len() <= FIRST_TRIM);
+    }
+}

@@ -1,0 +1,285 @@
+//! What a load test is told, and what of it cannot be.
+
+use std::fmt;
+use std::io;
+use std::time::Duration;
+
+use cafewire_core::chat::MAX_CONTENT_SIZE;
+use cafewire_core::echo::MAX_PAYLOAD_SIZE;
+
+use super::payload::{MAX_SENDERS, STAMP_SIZE};
+use super::schedule::MAX_RATE_PER_SECOND;
+use crate::address::Address;
+
+/// The smallest message, in bytes: it says who sent it, which one it is, and when it was due.
+pub const MIN_SIZE_BYTES: usize = STAMP_SIZE;
+
+/// What a load test does, how much of it, and how patiently.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct LoadConfig {
+    /// The server.
+    pub target: Address,
+    /// What is done.
+    pub work: Work,
+    /// How much of it.
+    pub amount: Amount,
+    /// Messages per second of all senders together, 1 to 1,000,000,000, sent when they are due, whatever comes back. `None`:
+    /// each sender sends when its window has room.
+    pub rate_per_second: Option<u64>,
+    /// Time from the first message on whose messages count, but neither for throughput nor for latency. Default 0.
+    pub warm_up: Duration,
+    /// How long to wait for a further delivery, when no more is sent, before what is missing is lost. Default 5 s.
+    pub drain_timeout: Duration,
+    /// Connections begun per second, so that no backlog overflows. Default 5,000.
+    pub connects_per_second: u64,
+    /// For a connection to be ready: connected and, in chat, signed in and in its room. Default 5 s.
+    pub connect_timeout: Duration,
+    /// How often a connection that failed before it was ready is tried again, each time after a longer pause. Default 3.
+    pub connect_retries: u32,
+}
+
+/// What a load test does.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Work {
+    /// Every connection sends Echo messages and gets each back.
+    Echo {
+        /// How many, 1 or more.
+        connections: usize,
+        /// Messages of one connection that are under way at a time, 1 or more. Of no effect at a fixed rate.
+        in_flight: u64,
+        /// Bytes of a message's payload, [`MIN_SIZE_BYTES`] to 65,535.
+        size_bytes: usize,
+    },
+    /// Publishers say something in their room, and each of its members hears it.
+    Chat {
+        /// How many, 1 or more.
+        rooms: usize,
+        /// Members of each room, publishers included, 1 or more: each is a connection.
+        members: usize,
+        /// Members of each room that speak, 1 or more.
+        publishers: usize,
+        /// Messages of one publisher that are under way to itself at a time, 1 or more. Of no effect at a fixed rate.
+        window: u64,
+        /// Bytes of a message's content, [`MIN_SIZE_BYTES`] to 512.
+        size_bytes: usize,
+    },
+    /// Connections sign in and do nothing for the time. Then each joins a room of its own, and the answer shows that it is
+    /// served.
+    Idle {
+        /// How many, 1 or more.
+        connections: usize,
+    },
+}
+
+/// How much a load test does.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Amount {
+    /// So many messages are sent, by all senders together, those of the warm-up included. None at all for [`Work::Idle`].
+    Messages(u64),
+    /// Messages are sent for so long after the warm-up.
+    Time(Duration),
+}
+
+impl LoadConfig {
+    /// This work on this server, for ten seconds, with the defaults of everything else.
+    ///
+    /// ```
+    /// use cafewire_net::load::{Amount, LoadConfig, Work};
+    /// let echo = Work::Echo { connections: 50, in_flight: 64, size_bytes: 64 };
+    /// let mut config = LoadConfig::new("127.0.0.1:8080".parse()?, echo);
+    /// config.amount = Amount::Messages(1_000_000);
+    /// assert!(config.validate().is_ok());
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    #[must_use]
+    pub const fn new(target: Address, work: Work) -> Self {
+        Self {
+            target,
+            work,
+            amount: Amount::Time(Duration::from_secs(10)),
+            rate_per_second: None,
+            warm_up: Duration::ZERO,
+            drain_timeout: Duration::from_secs(5),
+            connects_per_second: 5000,
+            connect_timeout: Duration::from_secs(5),
+            connect_retries: 3,
+        }
+    }
+
+    /// Whether it can be done at all.
+    ///
+    /// # Errors
+    /// [`LoadError::Config`], with a sentence on the first thing that cannot be.
+    pub fn validate(&self) -> Result<(), LoadError> {
+        let refuse = |sentence: String| Err(LoadError::Config(sentence));
+        let size = |size_bytes: usize, max: usize| {
+            if (MIN_SIZE_BYTES..=max).contains(&size_bytes) {
+                return Ok(());
+            }
+            refuse(format!("messages of {size_bytes} bytes cannot be sent: {MIN_SIZE_BYTES} to {max} can"))
+        };
+        let connections = match self.work {
+            Work::Echo { connections, in_flight, size_bytes } => {
+                size(size_bytes, MAX_PAYLOAD_SIZE)?;
+                if in_flight == 0 {
+                    return refuse("with no message in flight nothing would be sent: 1 or more can be".to_owned());
+                }
+                Some(connections)
+            }
+            Work::Chat { rooms, members, publishers, window, size_bytes } => {
+                size(size_bytes, MAX_CONTENT_SIZE)?;
+                if window == 0 {
+                    return refuse("with an empty window nothing would be sent: 1 or more messages fit".to_owned());
+                }
+                if !(1..=members).contains(&publishers) {
+                    return refuse(format!("{publishers} of {members} members cannot publish: 1 to {members} can"));
+                }
+                rooms.checked_mul(members)
+            }
+            Work::Idle { connections } => {
+                if matches!(self.amount, Amount::Messages(_)) || self.rate_per_second.is_some() {
+                    return refuse("connections that idle send no messages: give a time, and no rate".to_owned());
+                }
+                Some(connections)
+            }
+        };
+        if !connections.is_some_and(|connections| (1..=MAX_SENDERS).contains(&connections)) {
+            return refuse(format!("1 to {MAX_SENDERS} connections can be made"));
+        }
+        if self.rate_per_second.is_some_and(|rate| !(1..=MAX_RATE_PER_SECOND).contains(&rate)) {
+            return refuse(format!("a rate is 1 to {MAX_RATE_PER_SECOND} messages per second"));
+        }
+        if !(1..=MAX_RATE_PER_SECOND).contains(&self.connects_per_second) {
+            return refuse(format!("1 to {MAX_RATE_PER_SECOND} connections per second can be begun"));
+        }
+        Ok(())
+    }
+}
+
+/// Why there was no load test. What goes wrong while there is one stands in its [`Report`](super::Report).
+#[derive(Debug)]
+#[non_exhaustive]
+pub enum LoadError {
+    /// What was asked for cannot be. A sentence.
+    Config(String),
+    /// The address has a name that cannot be looked up.
+    Unresolved {
+        /// The address.
+        target: Address,
+        /// Why.
+        source: io::Error,
+    },
+    /// More connections than the process may have descriptors for.
+    TooManyConnections {
+        /// Asked for.
+        wanted: usize,
+        /// Possible.
+        fit: usize,
+    },
+    /// Not one connection became ready.
+    NoConnection {
+        /// The address.
+        target: Address,
+        /// Why, of those that failed last.
+        reason: String,
+    },
+    /// The system gives no poll or no timer.
+    System(io::Error),
+}
+
+impl fmt::Display for LoadError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Config(sentence) => f.write_str(sentence),
+            Self::Unresolved { target, source } => write!(f, "cannot connect to {target}: {source}"),
+            Self::TooManyConnections { wanted, fit } => write!(
+                f,
+                "{wanted} connections do not fit: the limit on file descriptors allows {fit}; raise it (ulimit -n)"
+            ),
+            Self::NoConnection { target, reason } => write!(f, "cannot connect to {target}: {reason}"),
+            Self::System(error) => write!(f, "the system does not let a load test run: {error}"),
+        }
+    }
+}
+
+impl std::error::Error for LoadError {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        match self {
+            Self::Unresolved { source, .. } | Self::System(source) => Some(source),
+            _ => None,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const ECHO: Work = Work::Echo { connections: 1, in_flight: 1, size_bytes: 64 };
+
+    fn refusal(change: impl FnOnce(&mut LoadConfig)) -> Option<String> {
+        let mut config = LoadConfig::new(Address::default(), ECHO);
+        change(&mut config);
+        config.validate().err().map(|error| error.to_string())
+    }
+
+    fn refused(work: Work) -> bool {
+        refusal(|config| config.work = work).is_some()
+    }
+
+    #[test]
+    fn bounds_of_echo() {
+        let echo = |connections, in_flight, size_bytes| Work::Echo { connections, in_flight, size_bytes };
+        for work in [echo(1, 1, 32), echo(MAX_SENDERS, u64::MAX, 65_535)] {
+            assert!(!refused(work), "{work:?}");
+        }
+        for work in [echo(0, 1, 64), echo(MAX_SENDERS + 1, 1, 64), echo(1, 0, 64), echo(1, 1, 31), echo(1, 1, 65_536)] {
+            assert!(refused(work), "{work:?}");
+        }
+    }
+
+    #[test]
+    fn bounds_of_chat() {
+        let chat = |rooms, members, publishers, window, size_bytes| Work::Chat {
+            rooms,
+            members,
+            publishers,
+            window,
+            size_bytes,
+        };
+        for work in [chat(1, 1, 1, 1, 32), chat(1000, 10, 10, 64, 512)] {
+            assert!(!refused(work), "{work:?}");
+        }
+        for work in [
+            chat(0, 1, 1, 1, 64),
+            chat(usize::MAX, 2, 1, 1, 64),
+            chat(1, 0, 0, 1, 64),
+            chat(1, 2, 3, 1, 64),
+            chat(1, 2, 0, 1, 64),
+            chat(1, 2, 1, 0, 64),
+            chat(1, 2, 1, 1, 513),
+        ] {
+            assert!(refused(work), "{work:?}");
+        }
+    }
+
+    #[test]
+    fn bounds_of_the_rest() {
+        assert_eq!(refusal(|_| {}), None);
+        assert!(refusal(|config| config.rate_per_second = Some(0)).is_some());
+        assert!(refusal(|config| config.rate_per_second = Some(MAX_RATE_PER_SECOND + 1)).is_some());
+        assert!(refusal(|config| config.connects_per_second = 0).is_some());
+        assert!(refused(Work::Idle { connections: 0 }) && !refused(Work::Idle { connections: 1 }));
+        for change in [
+            |config: &mut LoadConfig| config.amount = Amount::Messages(1),
+            |config: &mut LoadConfig| config.rate_per_second = Some(1),
+        ] {
+            let refusal = refusal(|config| {
+                config.work = Work::Idle { connections: 1 };
+                change(config);
+            });
+            assert!(refusal.is_some_and(|sentence| sentence.contains("idle")));
+        }
+    }
+}

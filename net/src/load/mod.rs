@@ -1,0 +1,99 @@
+//! A load test of a server: one thread that holds thousands of connections, sends at a fixed rate or within windows, and
+//! judges every single delivery.
+//!
+//! [`run`] makes the connections that [`Work`] asks for, and then: an *echo* test has each send messages and get them back;
+//! a *chat* test has publishers speak in rooms and all members hear them; an *idle* test has them do nothing. Each message
+//! says who sent it, which one it is and when it was due, so that what is lost, duplicated, reordered or wrong is counted
+//! exactly, for each receiver, and so that at a fixed rate latency counts from when a message was *due*: a server that
+//! stalls is seen to stall, even while it keeps the generator from sending (coordinated omission).
+//!
+//! ```
+//! use cafewire_net::load::{self, Amount, LoadConfig, Monitor, Work};
+//! use cafewire_net::{Address, Server, ServerConfig};
+//!
+//! let mut config = ServerConfig::default();
+//! config.listen = vec!["127.0.0.1:0".parse()?]; // any free port
+//! let server = Server::bind(config)?;
+//! let address = Address::from(server.local_addresses()[0]);
+//! let handle = server.handle();
+//! let thread = std::thread::spawn(|| server.run());
+//!
+//! let chat = Work::Chat { rooms: 2, members: 5, publishers: 1, window: 8, size_bytes: 64 };
+//! let mut config = LoadConfig::new(address, chat);
+//! config.amount = Amount::Messages(1000);
+//! let report = load::run(&config, &Monitor::default())?;
+//! assert!(report.is_clean());
+//! assert_eq!((report.sent, report.deliveries.received), (1000, 5000));
+//!
+//! handle.shut_down();
+//! thread.join().unwrap()?;
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+
+mod chat;
+mod checker;
+mod config;
+mod connections;
+mod connector;
+mod echo;
+mod engine;
+mod idle;
+mod latencies;
+mod measure;
+mod monitor;
+mod payload;
+mod report;
+mod schedule;
+mod stream;
+mod tally;
+mod timer;
+mod workload;
+
+use std::time::{SystemTime, UNIX_EPOCH};
+
+pub use config::{Amount, LoadConfig, LoadError, MIN_SIZE_BYTES, Work};
+pub use monitor::{Monitor, Phase, Progress};
+pub use report::{Connections, Deliveries, LatencySummary, Measured, Report};
+
+use crate::descriptors::connections_that_fit;
+use engine::Engine;
+use stream::Target;
+
+/// Tests a server, on the caller's thread, and tells what was found. Raises the process's limit on file descriptors as far
+/// as it may.
+///
+/// # Errors
+/// Only what keeps the test from beginning: see [`LoadError`]. What goes wrong later is in the report.
+pub fn run(config: &LoadConfig, monitor: &Monitor) -> Result<Report, LoadError> {
+    config.validate()?;
+    let target = Target::resolve(&config.target, config.connect_timeout)
+        .map_err(|source| LoadError::Unresolved { target: config.target.clone(), source })?;
+    match config.work {
+        Work::Echo { connections, size_bytes, .. } => {
+            check_descriptors(connections)?;
+            Engine::new(config, target, monitor, echo::Echo::new(connections, size_bytes))?.run(config)
+        }
+        Work::Chat { rooms, members, publishers, size_bytes, .. } => {
+            check_descriptors(rooms * members)?;
+            let workload = chat::Chat::new(&run_name(), rooms, members, publishers, size_bytes);
+            Engine::new(config, target, monitor, workload)?.run(config)
+        }
+        Work::Idle { connections } => {
+            check_descriptors(connections)?;
+            Engine::new(config, target, monitor, idle::Idle::new(&run_name(), connections))?.run(config)
+        }
+    }
+}
+
+fn check_descriptors(wanted: usize) -> Result<(), LoadError> {
+    match connections_that_fit() {
+        Some(fit) if fit < wanted => Err(LoadError::TooManyConnections { wanted, fit }),
+        _ => Ok(()),
+    }
+}
+
+/// A name for this run that others at the same time do not have: users and rooms are named after it.
+fn run_name() -> String {
+    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    format!("{:x}-{:x}", std::process::id(), now.as_micros() & 0xFFFF_FFFF)
+}
