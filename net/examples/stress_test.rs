@@ -44,7 +44,7 @@ fn with_own_server<T>(test: impl FnOnce(&Address) -> Result<T, Box<dyn Error>>) 
     let mut config = ServerConfig::default();
     config.listen = vec!["127.0.0.1:0".parse()?];
     let server = Server::bind(config)?;
-    let (target, handle) = (Address::from(server.local_addresses()[0]), server.handle());
+    let (target, handle) = (server.local_addresses()[0].clone(), server.handle());
     let thread = std::thread::spawn(|| server.run());
     let outcome = test(&target);
     handle.shut_down();

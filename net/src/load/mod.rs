@@ -9,12 +9,12 @@
 //!
 //! ```
 //! use cafewire_net::load::{self, Amount, LoadConfig, Monitor, Work};
-//! use cafewire_net::{Address, Server, ServerConfig};
+//! use cafewire_net::{Server, ServerConfig};
 //!
 //! let mut config = ServerConfig::default();
 //! config.listen = vec!["127.0.0.1:0".parse()?]; // any free port
 //! let server = Server::bind(config)?;
-//! let address = Address::from(server.local_addresses()[0]);
+//! let address = server.local_addresses()[0].clone();
 //! let handle = server.handle();
 //! let thread = std::thread::spawn(|| server.run());
 //!

@@ -26,6 +26,9 @@ impl Target {
     /// Looks the name up. Where it has several addresses, the first that accepts a connection within the time is taken, so
     /// that all connections go the same way; if none does, the first.
     pub(super) fn resolve(address: &Address, probe_timeout: Duration) -> io::Result<Self> {
+        if !matches!(address, Address::Tcp { .. }) {
+            return Err(io::Error::new(io::ErrorKind::Unsupported, "a load test goes over plain TCP"));
+        }
         let found = address.resolve()?;
         let answers = |candidate: &&SocketAddr| BlockingTcpStream::connect_timeout(candidate, probe_timeout).is_ok();
         let taken = if found.len() > 1 { found.iter().find(answers) } else { None };
