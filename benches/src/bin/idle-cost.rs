@@ -12,7 +12,7 @@ use std::time::Duration;
 
 use cafewire_benches::heap::{self, WeighingAllocator};
 use cafewire_core::{MessagePayload, chat};
-use cafewire_net::{Server, ServerConfig, ServerHandle};
+use cafewire_net::{Address, Server, ServerConfig, ServerHandle};
 use clap::Parser;
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use socket2::{Domain, Socket, Type};
@@ -114,7 +114,8 @@ impl ServerProcess {
         let mut answers = BufReader::new(child.stdout.take().ok_or("no standard output")?);
         let mut line = String::new();
         answers.read_line(&mut line)?;
-        Ok(Self { address: line.trim().parse()?, child, questions, answers })
+        let address = line.trim().parse::<Address>()?.resolve()?[0];
+        Ok(Self { child, questions, answers, address })
     }
 
     fn state(&mut self) -> Outcome<State> {

@@ -16,6 +16,7 @@ use slotmap::{SecondaryMap, SlotMap};
 
 use super::outbox::Outboxes;
 use super::room_log::RoomLog;
+use super::usernames::{Username, Usernames};
 use super::{ConnectionId, RoomId};
 use crate::buffers::BufferPool;
 use crate::config::Limits;
@@ -48,15 +49,32 @@ pub(super) struct Surroundings<'a> {
 #[derive(Debug)]
 struct Member {
     user_id: u32,
-    username: Box<str>,
-    rooms: Vec<Membership>,
+    username: Username,
+    /// As many as there are, without room for more: most members are in one or two.
+    rooms: Box<[Membership]>,
+}
+
+impl Member {
+    fn enter(&mut self, membership: Membership) {
+        let mut rooms = std::mem::take(&mut self.rooms).into_vec();
+        rooms.reserve_exact(1);
+        rooms.push(membership);
+        self.rooms = rooms.into_boxed_slice();
+    }
+
+    fn leave(&mut self, index: usize) -> Membership {
+        let mut rooms = std::mem::take(&mut self.rooms).into_vec();
+        let left = rooms.swap_remove(index);
+        self.rooms = rooms.into_boxed_slice();
+        left
+    }
 }
 
 #[derive(Clone, Copy, Debug)]
 struct Membership {
     room: RoomId,
     /// The member's place in the room's list.
-    place: usize,
+    place: u32,
 }
 
 #[derive(Debug, Default)]
@@ -71,11 +89,16 @@ struct Room {
 #[derive(Debug, Default)]
 pub(super) struct Hub {
     members: SecondaryMap<ConnectionId, Member>,
-    by_username: HashMap<Box<str>, ConnectionId>,
+    by_username: Usernames,
     rooms: SlotMap<RoomId, Room>,
     by_room_name: HashMap<Box<str>, RoomId>,
     unsettled: Option<RoomId>,
     last_user_id: u32,
+}
+
+/// The name of a member. Everybody in the table of names is one.
+fn name_of(members: &SecondaryMap<ConnectionId, Member>, id: ConnectionId) -> &str {
+    members.get(id).map_or("", |member| member.username.as_str())
 }
 
 impl Hub {
@@ -112,13 +135,13 @@ impl Hub {
         if self.is_signed_in(from) {
             return refuse(ErrorCode::AlreadyConnected, "this connection is signed in already");
         }
-        if self.by_username.contains_key(username) {
+        if self.by_username.find(username, |id| name_of(&self.members, id)).is_some() {
             return refuse(ErrorCode::UsernameTaken, "somebody is signed in under this name: choose another");
         }
         self.last_user_id = self.last_user_id.checked_add(1).unwrap_or(1);
         let user_id = self.last_user_id;
-        self.by_username.insert(username.into(), from);
-        self.members.insert(from, Member { user_id, username: username.into(), rooms: Vec::new() });
+        self.members.insert(from, Member { user_id, username: username.into(), rooms: Box::default() });
+        self.by_username.insert(from, |id| name_of(&self.members, id));
         world.outboxes.set_limit(from, world.limits.outbox_bytes);
         world.metrics.users.set(self.members.len());
         let server_info = concat!("cafewire/", env!("CARGO_PKG_VERSION"));
@@ -142,7 +165,7 @@ impl Hub {
         let broadcast = MessagePayload::MessageBroadcast {
             user_id: member.user_id,
             timestamp: unix_ms,
-            username: &member.username,
+            username: member.username.as_str(),
             room: &room.name,
             content,
         };
@@ -174,14 +197,18 @@ impl Hub {
         if existing.is_none() && self.rooms.len() >= world.limits.rooms {
             return refuse(ErrorCode::LimitReached, "the server holds as many rooms as it may");
         }
+        let Ok(place) = u32::try_from(members) else {
+            return refuse(ErrorCode::LimitReached, "the room holds as many members as can be counted");
+        };
         let room_id = existing.unwrap_or_else(|| self.make_room(name, world.metrics));
         self.make_way_for(room_id, world);
         let (Some(room), Some(member)) = (self.rooms.get_mut(room_id), self.members.get_mut(from)) else {
             return refuse(ErrorCode::NotConnected, "sign in first");
         };
-        member.rooms.push(Membership { room: room_id, place: room.members.len() });
+        member.enter(Membership { room: room_id, place });
         room.members.push(from);
-        let joined = MessagePayload::UserJoined { user_id: member.user_id, username: &member.username, room: name };
+        let joined =
+            MessagePayload::UserJoined { user_id: member.user_id, username: member.username.as_str(), room: name };
         append(&mut room.log, &joined, world);
         self.note_unsettled(room_id, world);
         Ok(())
@@ -218,7 +245,7 @@ impl Hub {
             self.free_if_done(room_id, world);
         }
         if let Some(member) = self.members.remove(id) {
-            self.by_username.remove(&member.username);
+            self.by_username.remove(id, member.username.as_str());
             world.metrics.users.set(self.members.len());
         }
     }
@@ -226,7 +253,8 @@ impl Hub {
     fn announce_departure(&mut self, id: ConnectionId, room_id: RoomId, world: &mut Surroundings<'_>) {
         if let (Some(member), Some(room)) = (self.members.get(id), self.rooms.get_mut(room_id)) {
             let Room { name, log, .. } = room;
-            let left = MessagePayload::UserLeft { user_id: member.user_id, username: &member.username, room: name };
+            let left =
+                MessagePayload::UserLeft { user_id: member.user_id, username: member.username.as_str(), room: name };
             append(log, &left, world);
             self.note_unsettled(room_id, world);
         }
@@ -236,10 +264,10 @@ impl Hub {
     fn take_out(&mut self, id: ConnectionId, room_id: RoomId) {
         let Some(member) = self.members.get_mut(id) else { return };
         let Some(index) = member.rooms.iter().position(|membership| membership.room == room_id) else { return };
-        let place = member.rooms.swap_remove(index).place;
+        let place = member.leave(index).place;
         let Some(room) = self.rooms.get_mut(room_id) else { return };
-        room.members.swap_remove(place);
-        if let Some(&moved) = room.members.get(place)
+        room.members.swap_remove(place as usize);
+        if let Some(&moved) = room.members.get(place as usize)
             && let Some(moved) = self.members.get_mut(moved)
             && let Some(membership) = moved.rooms.iter_mut().find(|membership| membership.room == room_id)
         {
@@ -359,9 +387,13 @@ impl Hub {
     /// Checks what the module's head promises; `readers` counts the ranges of a room that stand in outboxes.
     pub(super) fn invariants(&self, readers: impl Fn(RoomId) -> usize) {
         for (id, member) in &self.members {
-            assert_eq!(self.by_username.get(&member.username), Some(&id), "a name that leads elsewhere");
+            let found = self.by_username.find(member.username.as_str(), |id| name_of(&self.members, id));
+            assert_eq!(found, Some(id), "a name that leads elsewhere");
             for membership in &member.rooms {
-                assert_eq!(self.rooms[membership.room].members[membership.place], id, "a place that is another's");
+                assert_eq!(
+                    self.rooms[membership.room].members[membership.place as usize], id,
+                    "a place that is another's"
+                );
             }
         }
         assert_eq!(self.members.len(), self.by_username.len());

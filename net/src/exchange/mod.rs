@@ -47,6 +47,7 @@ mod outbox;
 mod room_log;
 mod session;
 mod timers;
+mod usernames;
 
 use std::fmt;
 use std::ops::ControlFlow;
