@@ -17,6 +17,7 @@ pub(crate) struct BufferPool {
     free: [Vec<Box<[u8]>>; CLASSES],
     kept_bytes: usize,
     lent_bytes: usize,
+    copied_bytes: usize,
 }
 
 impl BufferPool {
@@ -51,6 +52,16 @@ impl BufferPool {
     /// Bytes in buffers that are out on loan: all that connections and rooms hold together.
     pub(crate) const fn lent_bytes(&self) -> usize {
         self.lent_bytes
+    }
+
+    /// Notes that so many bytes were written into lent storage, or moved within it or to larger one.
+    pub(crate) const fn note_copied(&mut self, count: usize) {
+        self.copied_bytes = self.copied_bytes.wrapping_add(count);
+    }
+
+    /// All that was noted since the pool began.
+    pub(crate) const fn copied_bytes(&self) -> usize {
+        self.copied_bytes
     }
 }
 
@@ -94,6 +105,7 @@ impl RingBuffer {
         self.storage[at..at + before_wrap].copy_from_slice(first);
         self.storage[..second.len()].copy_from_slice(second);
         self.len += bytes.len();
+        pool.note_copied(bytes.len());
     }
 
     /// The oldest bytes that lie in one piece. All of them if nothing was consumed since the ring was last empty.
@@ -115,10 +127,13 @@ impl RingBuffer {
 
     /// Puts the bytes at the start of the storage, so that what follows lies in one piece with them. They must lie in one
     /// piece already.
-    pub(crate) fn move_to_start(&mut self) {
+    pub(crate) fn move_to_start(&mut self, pool: &mut BufferPool) {
         debug_assert_eq!(self.front().len(), self.len);
-        self.storage.copy_within(self.start..self.start + self.len, 0);
-        self.start = 0;
+        if self.start > 0 {
+            self.storage.copy_within(self.start..self.start + self.len, 0);
+            self.start = 0;
+            pool.note_copied(self.len);
+        }
     }
 
     /// Drops everything behind the oldest `keep` bytes.
@@ -145,6 +160,7 @@ impl RingBuffer {
         let first = self.front().len();
         larger[..first].copy_from_slice(self.front());
         larger[first..self.len].copy_from_slice(&self.storage[..self.len - first]);
+        pool.note_copied(self.len);
         self.start = 0;
         pool.give(std::mem::replace(&mut self.storage, larger));
     }

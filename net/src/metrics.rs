@@ -133,6 +133,8 @@ server_metrics! {
             "Bytes encoded into rooms' logs: each broadcast once.",
         buffer_bytes Gauge "cafewire_buffer_bytes"
             "Bytes in buffers that connections and rooms hold now.",
+        bytes_copied Counter "cafewire_copied_bytes_total"
+            "Bytes written into those buffers or moved in them: a broadcast's once, however many are to have it.",
         turns Counter "cafewire_turns_total"
             "Turns of the event loop.",
         draining Gauge "cafewire_draining"

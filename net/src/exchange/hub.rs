@@ -358,6 +358,11 @@ impl Hub {
         self.rooms.get(room)?.log.bytes(start..end)
     }
 
+    /// Bytes of storage that the rooms' logs hold.
+    pub(super) fn held_bytes(&self) -> usize {
+        self.rooms.values().map(|room| room.log.capacity()).sum()
+    }
+
     /// A range of this room's log left an outbox.
     pub(super) fn release_reader(&mut self, room_id: RoomId, pool: &mut BufferPool, metrics: &ServerMetrics) {
         if let Some(room) = self.rooms.get_mut(room_id) {

@@ -12,6 +12,7 @@ use super::hub::Surroundings;
 use super::{AfterFlush, ConnectionId, Exchange, Now, Peer, Stage, millis};
 use crate::close_reason::CloseReason;
 
+const TOO_MUCH: &str = "the server holds too much for its peers, and most of all for you";
 const TOO_SLOW: &str = "you read more slowly than your rooms speak";
 
 impl Exchange {
@@ -141,18 +142,46 @@ impl Exchange {
     pub fn next_gone(&mut self) -> Option<ConnectionId> {
         let Some(id) = self.gone.pop() else {
             self.metrics.buffer_bytes.set(self.pool.lent_bytes());
+            self.metrics.bytes_copied.set(self.pool.copied_bytes());
             return None;
         };
         if let Some(mut peer) = self.peers.remove(id) {
             peer.session.release(&mut self.pool);
         }
-        let (hub, metrics) = (&mut self.hub, &self.metrics);
+        self.drop_queue(id);
+        Some(id)
+    }
+
+    /// Gives back all that is queued for a connection.
+    fn drop_queue(&mut self, id: ConnectionId) {
         let mut released = Vec::new();
         self.outboxes.remove(id, &mut self.pool, |room| released.push(room));
         for room in released {
-            hub.release_reader(room, &mut self.pool, metrics);
+            self.hub.release_reader(room, &mut self.pool, &self.metrics);
         }
-        Some(id)
+    }
+
+    /// All buffers together hold too much: ends the connection with the most queued of those that do not take it, or
+    /// else the one that has sent the most that could not be done yet: a frame without its end. False if there is neither.
+    pub(super) fn reclaim(&mut self, now: Now) -> bool {
+        let Some(id) = self.outboxes.largest_leftover().or_else(|| self.largest_kept()) else { return false };
+        let held_bytes = self.pool.lent_bytes();
+        // What it has of a room's log is given back only with the log's last reader.
+        let shares = self.outboxes.reads_rooms(id);
+        let was_open = self.peers.get(id).is_some_and(|peer| peer.stage == Stage::Open);
+        self.close(id, CloseReason::BufferBudget, &ErrorText::new(TOO_MUCH), now);
+        // Who was closing already does not get the rest of its time. And who holds as much with its Error frame as before
+        // goes without one, or everybody would have to go for the sake of a byte.
+        if !was_open || (self.pool.lent_bytes() >= held_bytes && !shares) {
+            self.set_gone(id);
+            self.drop_queue(id);
+        }
+        true
+    }
+
+    fn largest_kept(&self) -> Option<ConnectionId> {
+        let keeping = self.peers.iter().filter(|(_, peer)| peer.session.is_within_frame());
+        keeping.max_by_key(|(_, peer)| peer.session.held_bytes()).map(|(id, _)| id)
     }
 
     /// The connection's outbox went over its limit, or a room left it behind. One that is closing already, and so slowly

@@ -140,8 +140,6 @@ const REFUSALS_MAX: usize = 256;
 /// Frames done for one connection per turn; the rest of what it sent waits for the next.
 const FRAMES_PER_TURN: usize = 256;
 
-const TOO_MUCH: &str = "the server holds too much for its peers, and most of all for you";
-
 impl Exchange {
     /// An exchange without connections.
     #[must_use]
@@ -317,10 +315,7 @@ impl Exchange {
             self.hub.settle(&mut world!(self));
             if let Some(id) = self.outboxes.next_overflowed() {
                 self.close_slow(id, now);
-            } else if self.pool.lent_bytes() > self.limits.buffer_bytes {
-                let Some(id) = self.outboxes.largest_leftover() else { break };
-                self.close(id, CloseReason::BufferBudget, &ErrorText::new(TOO_MUCH), now);
-            } else {
+            } else if self.pool.lent_bytes() <= self.limits.buffer_bytes || !self.reclaim(now) {
                 break;
             }
         }
@@ -405,6 +400,9 @@ impl Exchange {
             assert!(peer.stage == Stage::Open || !self.hub.is_signed_in(id), "a closed connection is still a user");
             assert_eq!(peer.stage == Stage::Gone, self.gone.contains(&id));
         }
+        let kept_input: usize = self.peers.values().map(|peer| peer.session.held_bytes()).sum();
+        let held_bytes = kept_input + self.outboxes.held_bytes() + self.hub.held_bytes();
+        assert_eq!(self.pool.lent_bytes(), held_bytes, "a buffer that nobody holds, or that is counted twice");
         assert_eq!(open, self.open);
         assert_eq!(counted, self.addresses.total(), "an address miscounted");
         assert!(self.timers.len() >= self.peers.len().saturating_sub(self.gone.len()), "a connection nobody looks at");

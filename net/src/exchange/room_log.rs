@@ -35,6 +35,11 @@ impl RoomLog {
         self.len
     }
 
+    /// Bytes of storage held, used or not.
+    pub(crate) const fn capacity(&self) -> usize {
+        self.storage.len()
+    }
+
     pub(crate) const fn readers(&self) -> usize {
         self.readers
     }
@@ -44,10 +49,12 @@ impl RoomLog {
         if self.len + size > self.storage.len() {
             let mut larger = pool.take(self.len + size);
             larger[..self.len].copy_from_slice(&self.storage[..self.len]);
+            pool.note_copied(self.len);
             pool.give(std::mem::replace(&mut self.storage, larger));
         }
         write(&mut self.storage[self.len..self.len + size]);
         self.len += size;
+        pool.note_copied(size);
     }
 
     /// The bytes of a range, or `None` if the log no longer reaches back so far.
@@ -79,9 +86,13 @@ impl RoomLog {
     /// Drops the bytes before `position`, read or not.
     pub(crate) fn drop_before(&mut self, position: u64, pool: &mut BufferPool) {
         let gone = usize::try_from(position.saturating_sub(self.base)).map_or(self.len, |gone| gone.min(self.len));
+        if gone == 0 {
+            return;
+        }
         self.storage.copy_within(gone..self.len, 0);
         self.base += gone as u64;
         self.len -= gone;
+        pool.note_copied(self.len);
         if self.len == 0 {
             pool.give(std::mem::take(&mut self.storage));
         }

@@ -51,6 +51,11 @@ impl Session {
         !self.kept.is_empty()
     }
 
+    /// Bytes of storage held for what is kept.
+    pub(super) const fn held_bytes(&self) -> usize {
+        self.kept.capacity()
+    }
+
     /// Whether bytes are kept that were not looked at yet.
     pub(super) const fn has_backlog(&self) -> bool {
         !self.kept.is_empty() && self.missing == 0
@@ -76,7 +81,7 @@ impl Session {
             }
             match self.reader.next_frame(self.kept.front()) {
                 Framing::NeedMore { at_least } => {
-                    self.kept.move_to_start();
+                    self.kept.move_to_start(pool);
                     self.missing = self.ask_again_after(at_least);
                 }
                 Framing::Corrupt { error } => return self.corrupt(error),

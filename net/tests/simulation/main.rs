@@ -1,58 +1,176 @@
 //! The real sessions, hub, room logs and outboxes under a simulated network and clock, from a seed.
 //!
-//! Clients sign in, join, speak, leave, say rubbish, go silent, half-close and vanish at random; the network cuts their
-//! bytes anywhere and takes the server's in pieces of any size, some of them never. After every step the exchange
+//! Clients sign in, join, speak, leave, attack, go silent, half-close and vanish at random, up to two dozen at a time
+//! and in one world of 64 up to three thousand. The network cuts their bytes anywhere, takes the server's in pieces of any
+//! size or not at all, stalls, and reports readiness late, twice and in any order. The clocks leap. After every step the exchange
 //! checks its invariants. At the end:
 //!
+//! - every request of a client that is still there was answered, in order;
 //! - what each client saw of a room, from its own UserJoined on, is byte for byte what the room's witness (a member
 //!   that joins first and reads everything) saw, without a gap; to the very end for those still in the room;
+//! - the witness heard each thing said once, from somebody present, and of everybody's coming and going;
 //! - once everybody has gone, no user, no room and no buffer is left.
 //!
-//! `CAFEWIRE_SEED=n` replays one seed; `CAFEWIRE_SEEDS=n` runs the seeds 0 to n - 1 (default 150).
+//! `CAFEWIRE_SEED=n` replays one seed; `CAFEWIRE_SEEDS=n` runs n seeds (default 70), from `CAFEWIRE_FIRST_SEED` (default
+//! 0) on. `.ci/simulation` runs many and shows that a damaged server is found.
 
 #![allow(clippy::unwrap_used)]
 
+mod attack;
 mod client;
+mod frames;
+mod judge;
 mod network;
 mod random;
+mod socket;
+mod world;
+
+use std::any::Any;
+use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Instant;
 
 use cafewire_core::ErrorCode;
 use cafewire_net::CloseReason;
-use network::Network;
+use network::{Network, Outcome};
+
+const SEEDS: u64 = 70;
+
+fn number(name: &str) -> Option<u64> {
+    std::env::var(name).ok().map(|text| text.parse().unwrap_or_else(|_| panic!("{name} is no number: {text}")))
+}
 
 #[test]
 fn nothing_is_lost_under_any_schedule() {
-    let number = |name| std::env::var(name).ok().and_then(|text| text.parse::<u64>().ok());
     if let Some(seed) = number("CAFEWIRE_SEED") {
-        println!("{:#?}", Network::new(seed).run());
+        let network = Network::new(seed);
+        println!("seed {seed}: {:#?}", network.world);
+        println!("{:#?}", network.run());
         return;
     }
-    let mut closes = vec![0; CloseReason::ALL.len()];
-    let mut refusals = 0;
-    for seed in 0..number("CAFEWIRE_SEEDS").unwrap_or(100) {
-        match std::panic::catch_unwind(|| Network::new(seed).run()) {
-            Ok(metrics) => {
-                CloseReason::ALL.iter().for_each(|&reason| closes[reason.index()] += metrics.closes(reason));
-                refusals += metrics.errors_sent(ErrorCode::NotInRoom);
-            }
-            Err(panic) => {
-                eprintln!("replay: CAFEWIRE_SEED={seed} cargo test -p cafewire-net --test simulation");
-                std::panic::resume_unwind(panic);
-            }
+    let first = number("CAFEWIRE_FIRST_SEED").unwrap_or(0);
+    let count = number("CAFEWIRE_SEEDS").unwrap_or(SEEDS);
+    let start = Instant::now();
+    let sums = run_seeds(first, count);
+    println!(
+        "simulation: {count} seeds from {first} on in {:.0} s: {} connections, at most {} at once, {} frames, {} broadcasts",
+        start.elapsed().as_secs_f64(),
+        sums.connections,
+        sums.connected_at_once,
+        sums.frames,
+        sums.broadcasts
+    );
+    for (reason, count) in CloseReason::ALL.iter().zip(&sums.closes) {
+        println!("    closed: {reason} {count}");
+    }
+    if count >= SEEDS {
+        assert_trouble_was_met(&sums);
+    }
+}
+
+/// A seed that fails would be worth nothing if it did not fail again.
+#[test]
+fn a_seed_replays_exactly() {
+    for seed in [3, 32] {
+        let [first, second] = [Network::new(seed).run(), Network::new(seed).run()];
+        assert_eq!((first.digest, &first.metrics), (second.digest, &second.metrics), "seed {seed}");
+        assert!(first.metrics.broadcasts > 0);
+    }
+    assert_ne!(Network::new(3).run().digest, Network::new(4).run().digest);
+}
+
+#[derive(Debug, Default)]
+struct Sums {
+    closes: Vec<u64>,
+    refusals: Vec<u64>,
+    connections: u64,
+    connected_at_once: usize,
+    frames: u64,
+    broadcasts: u64,
+}
+
+impl Sums {
+    fn add(&mut self, outcome: &Outcome) {
+        let metrics = &outcome.metrics;
+        self.closes.resize(CloseReason::ALL.len(), 0);
+        self.refusals.resize(ErrorCode::ALL.len(), 0);
+        self.closes.iter_mut().zip(CloseReason::ALL).for_each(|(sum, &reason)| *sum += metrics.closes(reason));
+        self.refusals.iter_mut().zip(ErrorCode::ALL).for_each(|(sum, &code)| *sum += metrics.errors_sent(code));
+        self.connections += metrics.connections_accepted;
+        self.connected_at_once = self.connected_at_once.max(outcome.connected_at_once);
+        self.frames += metrics.messages_processed;
+        self.broadcasts += metrics.broadcasts;
+    }
+}
+
+/// Runs the seeds on as many threads as there are processors. The first that fails ends all, and says how to replay it.
+fn run_seeds(first: u64, count: u64) -> Sums {
+    let next = AtomicU64::new(first);
+    let end = first + count;
+    let sums = Mutex::new(Sums::default());
+    let failed: Mutex<Option<(u64, Box<dyn Any + Send>)>> = Mutex::new(None);
+    std::thread::scope(|scope| {
+        for _ in 0..std::thread::available_parallelism().map_or(1, usize::from) {
+            scope.spawn(|| {
+                loop {
+                    let seed = next.fetch_add(1, Ordering::Relaxed);
+                    if seed >= end {
+                        return;
+                    }
+                    match catch_unwind(AssertUnwindSafe(|| Network::new(seed).run())) {
+                        Ok(outcome) => sums.lock().unwrap().add(&outcome),
+                        Err(panic) => {
+                            next.store(end, Ordering::Relaxed);
+                            failed.lock().unwrap().get_or_insert((seed, panic));
+                        }
+                    }
+                }
+            });
         }
+    });
+    if let Some((seed, panic)) = failed.into_inner().unwrap() {
+        eprintln!(
+            "simulation: seed {seed} failed, number {} of {count}. Replay it with\n\n    {}\n",
+            seed - first + 1,
+            replay(seed)
+        );
+        resume_unwind(panic);
     }
-    // A simulation that never gets into trouble proves nothing.
-    assert!(refusals > 0);
-    for reason in [
-        CloseReason::Disconnected,
-        CloseReason::EndOfInput,
-        CloseReason::CutFrame,
-        CloseReason::ConnectionLost,
-        CloseReason::UnsupportedVersion,
-        CloseReason::SlowConsumer,
-        CloseReason::BufferBudget,
-        CloseReason::RateLimited,
+    sums.into_inner().unwrap()
+}
+
+/// The command that runs this very program with this seed.
+fn replay(seed: u64) -> String {
+    let profile = if cfg!(debug_assertions) { "" } else { " --release" };
+    let canary = "broken-on-purpose-for-the-simulation";
+    let features = if cfg!(feature = "broken-on-purpose-for-the-simulation") {
+        format!(" --features {canary}")
+    } else {
+        String::new()
+    };
+    format!(
+        "CAFEWIRE_SEED={seed} cargo test --package cafewire-net{profile}{features} --test simulation -- --nocapture \
+         nothing_is_lost"
+    )
+}
+
+/// A simulation that never gets into trouble proves nothing.
+fn assert_trouble_was_met(sums: &Sums) {
+    for &reason in CloseReason::ALL {
+        assert!(sums.closes[reason.index()] > 0, "{reason} never happened");
+    }
+    for code in [
+        ErrorCode::InvalidRoomName,
+        ErrorCode::InvalidContent,
+        ErrorCode::UsernameTaken,
+        ErrorCode::NotInRoom,
+        ErrorCode::AlreadyInRoom,
+        ErrorCode::LimitReached,
+        ErrorCode::RateLimited,
     ] {
-        assert!(closes[reason.index()] > 0, "{reason} never happened");
+        let index = ErrorCode::ALL.iter().position(|&other| other == code).unwrap();
+        assert!(sums.refusals[index] > 0, "{code} never happened");
     }
+    assert!(sums.connected_at_once > 1000, "{} connections at once are no crowd", sums.connected_at_once);
 }

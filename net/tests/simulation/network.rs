@@ -1,276 +1,360 @@
-//! The simulated network: moves bytes between the clients and the exchange in pieces, and judges at the end.
+//! The simulated network and clock: moves bytes between the clients and the exchange through sockets with small buffers,
+//! and makes the turns as the event loop does.
 
-use std::collections::HashMap;
-use std::net::SocketAddr;
+use std::collections::HashSet;
+use std::hash::{DefaultHasher, Hasher};
 use std::sync::Arc;
 use std::time::Duration;
 
-use cafewire_core::MessageType;
 use cafewire_net::exchange::{AfterFlush, ConnectionId, Exchange, Now};
-use cafewire_net::{Limits, MetricsSnapshot, ServerMetrics};
+use cafewire_net::{MetricsSnapshot, ServerMetrics};
+use slotmap::SecondaryMap;
 
-use crate::client::{Client, Habit, ROOMS};
+use crate::client::{Client, Habit, Surroundings};
+use crate::frames::Frames;
 use crate::random::Random;
+use crate::socket::Socket;
+use crate::world::{World, address};
 
-const STEPS: usize = 600;
-const CLIENTS_MAX: usize = 24;
+/// Turns in which everything must have been flushed that anybody takes.
+const CALM_TURNS_MAX: usize = 300;
+
+/// What the server reads at a time then.
+const CALM_SEGMENT_BYTES: usize = 2000;
+
+const DRAIN_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// How a run went.
+#[derive(Debug)]
+pub(crate) struct Outcome {
+    pub(crate) metrics: MetricsSnapshot,
+    /// Of every byte that a client took, in that order: equal if and only if the runs were.
+    pub(crate) digest: u64,
+    pub(crate) connected_at_once: usize,
+}
 
 pub(crate) struct Network {
+    pub(crate) world: World,
     random: Random,
     exchange: Exchange,
-    metrics: Arc<ServerMetrics>,
-    clients: HashMap<ConnectionId, Client>,
-    /// In the order they came, so that a seed replays: the map above has no order.
+    pub(crate) metrics: Arc<ServerMetrics>,
+    pub(crate) sockets: SecondaryMap<ConnectionId, Socket>,
+    /// In the order they came.
     order: Vec<ConnectionId>,
-    past: Vec<Client>,
+    pub(crate) past: Vec<Client>,
+    pub(crate) frames: Frames,
     now: Now,
+    times_shown: HashSet<u64>,
     arrivals: usize,
-    /// The end, when all but the deaf take whatever there is.
+    connected_at_once: usize,
+    digest: DefaultHasher,
+    /// The end, when all but the deaf take whatever there is and nothing more goes wrong.
     calm: bool,
 }
 
 impl Network {
     pub(crate) fn new(seed: u64) -> Self {
+        let mut random = Random::new(seed);
+        let world = World::new(seed, &mut random);
         let metrics = Arc::new(ServerMetrics::default());
-        let mut limits = Limits::default();
-        // Small bounds, so that they are met.
-        limits.outbox_bytes = 100 << 10;
-        limits.read_pause_bytes = 8 << 10;
-        limits.room_log_bytes = 32 << 10;
-        limits.sign_in_timeout = Duration::from_secs(2);
-        limits.idle_timeout = Duration::from_secs(60);
-        // In some worlds the rate, or all buffers together, are bounded as well.
-        if seed % 5 == 3 {
-            limits.frames_per_second = 50;
-        }
-        if seed % 7 == 3 {
-            limits.buffer_bytes = 128 << 10;
-        }
         Self {
-            random: Random::new(seed),
-            exchange: Exchange::new(limits, Arc::clone(&metrics)),
+            exchange: Exchange::new(world.limits.clone(), Arc::clone(&metrics)),
+            world,
+            random,
             metrics,
-            clients: HashMap::new(),
+            sockets: SecondaryMap::new(),
             order: Vec::new(),
             past: Vec::new(),
-            now: Now { monotonic_ms: 0, unix_ms: 1_700_000_000_000 },
+            frames: Frames::default(),
+            now: Now { monotonic_ms: 0, unix_ms: 0 },
+            times_shown: HashSet::new(),
             arrivals: 0,
+            connected_at_once: 0,
+            // Its keys are fixed, unlike a RandomState's.
+            digest: DefaultHasher::new(),
             calm: false,
         }
     }
 
-    pub(crate) fn run(mut self) -> MetricsSnapshot {
+    pub(crate) fn run(mut self) -> Outcome {
+        self.tick();
         self.arrive(Habit::Witness);
-        self.turn(|network| network.deliver_all_input());
-        for _ in 0..STEPS {
-            self.turn(Self::happenings);
+        self.deliver(self.order[0], usize::MAX, 0);
+        self.turn();
+        for _ in 0..self.world.steps {
+            self.tick();
+            self.happen();
+            self.turn();
         }
-        // Everybody who is left reads to the end; the deaf do not.
         self.calm = true;
-        for _ in 0..50 {
-            self.turn(|network| network.deliver_all_input());
+        self.calm_down();
+        self.judge_the_living();
+        self.judge_the_rooms();
+        if self.world.ends_by_shutting_down {
+            self.shut_down()
+        } else {
+            self.leave_for_good()
         }
-        self.judge();
-        self.leave_for_good()
+        assert!(self.exchange.is_empty());
+        let left = self.metrics.snapshot();
+        assert_eq!((left.users, left.rooms, left.clients_connected, left.buffer_bytes), (0, 0, 0, 0));
+        let digest = self.digest.finish();
+        Outcome { metrics: left, digest, connected_at_once: self.connected_at_once }
     }
 
-    /// One turn as the event loop makes it, with what happened in it.
-    fn turn(&mut self, happenings: impl FnOnce(&mut Self)) {
-        self.now.monotonic_ms += self.random.size(20) as u64;
-        // The wall clock jumps, both ways.
-        self.now.unix_ms = 1_700_000_000_000 + self.random.next() % 1_000_000;
-        happenings(self);
+    // ---- Time and turns -------------------------------------------------------------------------------------------
+
+    fn tick(&mut self) {
+        self.now.monotonic_ms += match self.random.below(400) {
+            0 => self.random.size(3_600_000), // the machine slept
+            1..20 => 0,
+            _ => self.random.size(20),
+        } as u64;
+        // The wall clock goes on, goes back, and shows times that nobody set.
+        self.now.unix_ms = match self.random.below(40) {
+            0 => self.random.next(),
+            1 => self.random.pick(&[0, 1, u64::MAX]),
+            2 => self.now.unix_ms.saturating_sub(self.random.size(10_000_000) as u64),
+            _ => self.now.unix_ms.saturating_add(self.random.size(20) as u64),
+        };
+        self.times_shown.insert(self.now.unix_ms);
+    }
+
+    /// The second half of a turn, as the event loop makes it.
+    fn turn(&mut self) {
         self.exchange.invariants();
         self.exchange.expire(self.now);
         self.exchange.settle(self.now);
         self.exchange.invariants();
-        while let Some(id) = self.exchange.next_dirty() {
-            self.flush(id);
+        loop {
+            let mut dirty: Vec<_> = std::iter::from_fn(|| self.exchange.next_dirty()).collect();
+            if dirty.is_empty() {
+                break;
+            }
+            self.random.shuffle(&mut dirty);
+            dirty.into_iter().for_each(|id| self.flush(id));
         }
         while let Some(id) = self.exchange.next_gone() {
-            self.order.retain(|&other| other != id);
-            if let Some(mut client) = self.clients.remove(&id) {
-                client.ended = true;
-                self.past.push(client);
-            }
+            self.drop_socket(id);
         }
+        self.order.retain(|&id| self.sockets.contains_key(id));
         self.exchange.invariants();
+        self.connected_at_once = self.connected_at_once.max(self.order.len());
     }
 
-    fn happenings(&mut self) {
-        if self.clients.len() < CLIENTS_MAX && self.random.one_in(4) {
-            let habits = [Habit::Polite, Habit::Polite, Habit::Slow, Habit::Deaf, Habit::Rude, Habit::Echo];
-            let habit = habits[self.random.below(habits.len())];
-            self.arrive(habit);
+    // ---- What happens ---------------------------------------------------------------------------------------------
+
+    fn happen(&mut self) {
+        for _ in 0..self.random.below(self.world.arrivals_per_step_max + 1) {
+            if self.order.len() < self.world.clients_max {
+                let habit = self.random.pick(&[
+                    Habit::Polite,
+                    Habit::Polite,
+                    Habit::Polite,
+                    Habit::Slow,
+                    Habit::Slow,
+                    Habit::Deaf,
+                    Habit::Rude,
+                    Habit::Echo,
+                    Habit::Flood,
+                    Habit::Lurker,
+                    Habit::Mute,
+                ]);
+                self.arrive(habit);
+            }
         }
-        for id in self.order.clone() {
-            if self.random.one_in(2) {
-                let client = self.clients.get_mut(&id).unwrap();
-                client.speak(&mut self.random);
-                let some = self.random.size(2000);
-                self.deliver_input(id, some);
+        let said_before = self.metrics.log_bytes_appended.get();
+        let mut ids = self.order.clone();
+        self.random.shuffle(&mut ids);
+        for id in ids {
+            if self.random.below(100) < self.world.activity_percent {
+                self.sockets[id].client.speak(&mut self.random, &self.world);
+                self.suffer(id);
             }
-            let mortal = self.clients.get(&id).is_some_and(|client| client.habit != Habit::Witness);
-            if mortal && self.random.one_in(300) {
-                self.exchange.lost(id, self.now);
-            } else if mortal && self.random.one_in(200) {
-                let client = self.clients.get_mut(&id).unwrap();
-                client.half_closed = true;
-                // What it still had to say may end in the middle of a frame.
-                client.outgoing.truncate(self.random.size(client.outgoing.len() + 1));
-            }
-            // A socket that takes bytes again.
-            self.exchange.mark_dirty(id);
+            self.read_as_client(id);
+            let segment = self.sockets[id].segment_bytes_max;
+            let at_most = if self.random.one_in(2) { segment } else { self.random.size(segment) };
+            self.deliver(id, at_most, said_before);
         }
     }
 
     fn arrive(&mut self, habit: Habit) {
-        let address = SocketAddr::from(([127, 0, 0, 1], 1));
-        let id = self.exchange.admit(address, self.now).expect("there is room");
         self.arrivals += 1;
+        let Some(id) = self.exchange.admit(address(self.arrivals), self.now) else { return };
         let mut client = Client::new(habit, self.arrivals);
-        client.speak(&mut self.random);
-        self.clients.insert(id, client);
+        client.speak(&mut self.random, &self.world);
+        self.sockets.insert(id, Socket::new(client, &mut self.random));
         self.order.push(id);
     }
 
-    fn deliver_all_input(&mut self) {
-        for id in self.order.clone() {
-            self.deliver_input(id, usize::MAX);
-            self.exchange.mark_dirty(id);
+    /// What goes wrong for this client: its connection breaks, it has no more to say, or nothing passes for a while.
+    fn suffer(&mut self, id: ConnectionId) {
+        let socket = &mut self.sockets[id];
+        if socket.client.habit == Habit::Witness {
+            return;
+        }
+        match self.random.below(400) {
+            0..2 => self.exchange.lost(id, self.now),
+            2..4 if !socket.client.half_closed => socket.client.half_close(&mut self.random),
+            4..10 => socket.stalled_turns = self.random.size(60),
+            // Readiness that is none.
+            10..14 => self.exchange.mark_dirty(id),
+            _ => {}
         }
     }
 
-    fn deliver_input(&mut self, id: ConnectionId, at_most: usize) {
-        if !self.exchange.is_reading(id) {
+    /// The server reads from a socket that has something for it, unless the rooms have said enough in this turn.
+    fn deliver(&mut self, id: ConnectionId, at_most: usize, said_before: u64) {
+        let Some(socket) = self.sockets.get_mut(id) else { return };
+        let said_bytes = self.metrics.log_bytes_appended.get() - said_before;
+        if !self.exchange.is_reading(id) || socket.stalls() || said_bytes > self.world.said_bytes_per_turn_max() {
             return;
         }
-        let Some(client) = self.clients.get_mut(&id) else { return };
-        let count = client.outgoing.len().min(at_most);
-        let bytes: Vec<u8> = client.outgoing.drain(..count).collect();
-        let ends = client.half_closed && client.outgoing.is_empty();
-        if !bytes.is_empty() {
+        // As the event loop does: what is left of the last read goes first, in turns of its own.
+        if self.exchange.resume(id, self.now) {
+            return;
+        }
+        let count = socket.client.outgoing.len().min(at_most);
+        if count > 0 {
+            let bytes: Vec<u8> = socket.client.outgoing.drain(..count).collect();
             self.exchange.receive(id, &bytes, self.now);
             while self.exchange.resume(id, self.now) {}
         }
-        if ends {
+        let ends = socket.client.half_closed && socket.client.outgoing.is_empty() && !self.exchange.has_backlog(id);
+        if ends && !socket.told_end {
+            socket.told_end = true;
             self.exchange.end_of_input(id, self.now);
         }
     }
 
-    /// Writes as much as this client takes now.
     fn flush(&mut self, id: ConnectionId) {
-        let Some(client) = self.clients.get_mut(&id) else { return };
-        let mut takes = match client.habit {
-            Habit::Deaf => 0,
-            _ if self.calm => usize::MAX,
-            Habit::Slow if self.random.one_in(3) => self.random.size(3000),
-            Habit::Slow => 0,
-            Habit::Witness => usize::MAX,
-            _ => self.random.size(20_000),
-        };
+        let Some(socket) = self.sockets.get_mut(id) else { return };
+        socket.awaits_room = false;
         loop {
             let chunk = self.exchange.front(id);
             if chunk.is_empty() {
-                if self.exchange.flushed(id, self.now) == AfterFlush::ShutDownSending {
-                    // The client sees the end and ends too.
-                    client.ended = true;
-                    self.exchange.end_of_input(id, self.now);
-                }
-                return;
+                break;
             }
-            let count = chunk.len().min(takes);
-            if count == 0 {
-                return;
-            }
-            client.hear(&chunk[..count]);
-            takes -= count;
+            let offered = chunk.len();
+            let count = socket.take(chunk);
             self.exchange.written(id, count, self.now);
+            if count < offered {
+                socket.awaits_room = true;
+                return;
+            }
+        }
+        match self.exchange.flushed(id, self.now) {
+            AfterFlush::Keep => {}
+            AfterFlush::ShutDownSending => socket.server_shut = true,
+            AfterFlush::Gone => socket.server_flushed_all = true,
         }
     }
 
-    fn judge(&self) {
-        let witness = self.clients.values().find(|client| client.habit == Habit::Witness).expect("the witness stays");
-        assert!(witness.last_error.is_none(), "{:?}", witness.last_error);
-        for client in self.clients.values().chain(&self.past) {
-            let open = !client.ended && client.habit != Habit::Deaf && client.last_error_is_open();
-            if client.habit == Habit::Echo {
-                let echoes = client.echoes_before_error();
-                assert!(client.echoes_expected.starts_with(echoes), "{} got other echoes", client.name);
-            }
-            for room in ROOMS {
-                let none = Vec::new();
-                let all = witness.seen.get(room).unwrap_or(&none);
-                let seen = client.seen.get(room).unwrap_or(&none);
-                judge_room(client, seen, all, open && client.is_between_frames());
+    fn read_as_client(&mut self, id: ConnectionId) {
+        let Some(socket) = self.sockets.get_mut(id) else { return };
+        let at_most = if self.calm { socket.calm_appetite() } else { socket.appetite(&mut self.random) };
+        let bytes = socket.take_for_client(at_most);
+        let mut around = Surroundings { world: &self.world, frames: &mut self.frames, times_shown: &self.times_shown };
+        if !bytes.is_empty() {
+            self.digest.write(&bytes);
+            socket.client.hear(&bytes, &mut around);
+            // There is room again; the news of it may take its time.
+            socket.room_is_news |= socket.awaits_room;
+        }
+        if socket.room_is_news && (self.calm || !self.random.one_in(4)) {
+            socket.room_is_news = false;
+            self.exchange.mark_dirty(id);
+        }
+        if socket.sees_end() {
+            socket.client.end();
+            // Most then end as well; some leave the server waiting.
+            if !self.random.one_in(4) {
+                socket.client.half_closed = true;
             }
         }
     }
 
-    /// Everybody goes, and nothing of them stays.
-    fn leave_for_good(mut self) -> MetricsSnapshot {
+    /// The server closed its socket. What it had sent before is still read.
+    fn drop_socket(&mut self, id: ConnectionId) {
+        let Some(mut socket) = self.sockets.remove(id) else { return };
+        let bytes = socket.take_for_client(usize::MAX);
+        let mut around = Surroundings { world: &self.world, frames: &mut self.frames, times_shown: &self.times_shown };
+        self.digest.write(&bytes);
+        socket.client.hear(&bytes, &mut around);
+        let client = socket.client;
+        if socket.server_flushed_all && client.half_closed && !client.is_cut && !client.was_cut_off() {
+            assert!(client.is_served(), "{} ({:?}) half-closed and was not answered", client.name, client.habit);
+        }
+        self.past.push(client);
+    }
+
+    // ---- The end --------------------------------------------------------------------------------------------------
+
+    /// Turns until nothing moves any more.
+    fn calm_down(&mut self) {
+        for _ in 0..CALM_TURNS_MAX {
+            let before = (self.metrics.bytes_received.get(), self.metrics.bytes_sent.get(), self.order.len());
+            let said_before = self.metrics.log_bytes_appended.get();
+            self.now.monotonic_ms += 1;
+            for id in self.order.clone() {
+                if let Some(socket) = self.sockets.get_mut(id) {
+                    socket.calm_down();
+                }
+                self.read_as_client(id);
+                self.deliver(id, CALM_SEGMENT_BYTES, said_before);
+            }
+            self.turn();
+            let waits = self.sockets.iter().any(|(id, socket)| socket.waits(self.exchange.has_backlog(id)));
+            let after = (self.metrics.bytes_received.get(), self.metrics.bytes_sent.get(), self.order.len());
+            if before == after && !waits {
+                return;
+            }
+        }
+        let waiting: Vec<_> = self.sockets.values().filter(|socket| socket.waits(false)).collect();
+        panic!("after {CALM_TURNS_MAX} calm turns bytes still move or are stuck: {waiting:#?}");
+    }
+
+    /// Everybody but the witness goes, in one way or another; then the witness.
+    fn leave_for_good(&mut self) {
+        for id in self.order.clone() {
+            let socket = &mut self.sockets[id];
+            if socket.client.habit == Habit::Witness {
+                continue;
+            }
+            // From the deaf nothing may be read any more, not even the end.
+            if self.random.one_in(2) && socket.client.habit != Habit::Deaf {
+                socket.client.half_closed = true;
+            } else {
+                self.exchange.lost(id, self.now);
+            }
+            // Mass departures are much to say at once.
+            if self.random.one_in(20) {
+                self.turn();
+            }
+        }
+        self.calm_down();
+        self.judge_the_departures();
         for id in self.order.clone() {
             self.exchange.lost(id, self.now);
         }
-        self.turn(|_| {});
-        assert!(self.exchange.is_empty());
-        let left = self.metrics.snapshot();
-        assert_eq!((left.users, left.rooms, left.clients_connected, left.buffer_bytes), (0, 0, 0, 0));
-        left
+        self.turn();
     }
-}
 
-impl Client {
-    fn last_error_is_open(&self) -> bool {
-        self.last_error.as_deref().is_none_or(|error| !error.ends_with('!'))
-    }
-}
-
-/// What one client saw of a room must be stretches of what the witness saw: each from its own UserJoined to its own
-/// UserLeft, the last one as far as it got, or to the end if it is still there.
-fn judge_room(client: &Client, seen: &[Vec<u8>], all: &[Vec<u8>], to_the_end: bool) {
-    let Some(user_id) = client.user_id() else { return assert!(seen.is_empty()) };
-    let mut from = 0;
-    let mut place = None;
-    for frame in seen {
-        let expected = match place {
-            Some(place) => place,
-            None => {
-                let joined = all[from..].iter().position(|frame| marks(frame, user_id) == Some(Mark::Joined));
-                from + joined.expect("a room's frames begin with one's own UserJoined")
+    /// The server tells everybody, and drops those who do not take it when the drain timeout is over.
+    fn shut_down(&mut self) {
+        self.exchange.shut_down(DRAIN_TIMEOUT, self.now);
+        for _ in 0..3 {
+            for id in self.order.clone() {
+                self.read_as_client(id);
             }
-        };
-        assert!(
-            all.get(expected) == Some(frame),
-            "{} ({:?}, {:?}) got {} at place {expected}, not {}",
-            client.name,
-            client.habit,
-            client.last_error,
-            frame.escape_ascii(),
-            all.get(expected).map_or(String::new(), |frame| frame.escape_ascii().to_string()),
-        );
-        from = expected + 1;
-        place = if marks(frame, user_id) == Some(Mark::Left) { None } else { Some(from) };
-    }
-    if let Some(place) = place
-        && to_the_end
-    {
-        assert_eq!(place, all.len(), "{} is behind though everything was flushed", client.name);
-    }
-}
-
-#[derive(PartialEq, Eq)]
-enum Mark {
-    Joined,
-    Left,
-}
-
-/// Every room frame starts with its user's id, behind the header; the witness has parsed them all.
-fn marks(frame: &[u8], me: u32) -> Option<Mark> {
-    let mine = frame[4..8] == me.to_be_bytes();
-    match MessageType::from_wire(frame[1]) {
-        Some(MessageType::UserJoined) if mine => Some(Mark::Joined),
-        Some(MessageType::UserLeft) if mine => Some(Mark::Left),
-        _ => None,
+            self.turn();
+        }
+        self.now.monotonic_ms += u64::try_from(DRAIN_TIMEOUT.as_millis()).unwrap();
+        self.turn();
+        if !self.exchange.is_empty() {
+            // Lingering begins with the flush and lasts for the close timeout, which may be endless.
+            self.order.clone().into_iter().for_each(|id| self.exchange.lost(id, self.now));
+            self.turn();
+        }
     }
 }

@@ -27,7 +27,22 @@ impl Random {
 
     /// A size up to `max`, small ones as likely as large ones.
     pub(crate) fn size(&mut self, max: usize) -> usize {
-        let bits = self.below(max.ilog2() as usize + 2);
+        let bits = self.below(max.max(1).ilog2() as usize + 2);
         self.below(1 << bits).min(max)
+    }
+
+    pub(crate) fn pick<T: Copy>(&mut self, choices: &[T]) -> T {
+        choices[self.below(choices.len())]
+    }
+
+    pub(crate) fn bytes(&mut self, count: usize) -> Vec<u8> {
+        (0..count).map(|_| self.next().to_le_bytes()[0]).collect()
+    }
+
+    /// Fisher and Yates's shuffle.
+    pub(crate) fn shuffle<T>(&mut self, items: &mut [T]) {
+        for last in (1..items.len()).rev() {
+            items.swap(last, self.below(last + 1));
+        }
     }
 }

@@ -1,0 +1,108 @@
+//! What a seed decides before anything happens: how many clients, how restless, under which limits, and how it ends.
+
+use std::net::{IpAddr, SocketAddr};
+use std::time::Duration;
+
+use cafewire_net::Limits;
+
+use crate::random::Random;
+
+/// Every so many seeds one is a crowd: more than a thousand clients in the same rooms.
+const CROWD_EVERY: u64 = 64;
+
+const MEBIBYTE: usize = 1 << 20;
+
+#[derive(Debug)]
+pub(crate) struct World {
+    pub(crate) limits: Limits,
+    pub(crate) steps: usize,
+    /// Clients at a time.
+    pub(crate) clients_max: usize,
+    pub(crate) arrivals_per_step_max: usize,
+    /// How many of a hundred clients do something in a step.
+    pub(crate) activity_percent: usize,
+    /// Everybody says several long things at a time, so that rooms fill their logs.
+    pub(crate) is_loud: bool,
+    /// The server is told to shut down, instead of being left by everybody.
+    pub(crate) ends_by_shutting_down: bool,
+}
+
+impl World {
+    pub(crate) fn new(seed: u64, random: &mut Random) -> Self {
+        let ends_by_shutting_down = random.one_in(4);
+        let is_loud = random.one_in(3);
+        if seed % CROWD_EVERY == CROWD_EVERY / 2 {
+            Self {
+                limits: limits_of_a_crowd(random),
+                steps: 100 + random.below(60),
+                clients_max: 1100 + random.below(1900),
+                arrivals_per_step_max: 64,
+                activity_percent: 2,
+                is_loud,
+                ends_by_shutting_down,
+            }
+        } else {
+            Self {
+                limits: tight_limits(random),
+                steps: 250 + random.below(250),
+                clients_max: 8 + random.below(24),
+                arrivals_per_step_max: 1 + random.below(3),
+                activity_percent: 20 + random.below(60),
+                is_loud,
+                ends_by_shutting_down,
+            }
+        }
+    }
+
+    pub(crate) const fn is_rate_limited(&self) -> bool {
+        self.limits.frames_per_second > 0 || self.limits.bytes_per_second > 0
+    }
+
+    /// Bytes that rooms may say in a turn. More could leave even those behind who read everything at once.
+    pub(crate) const fn said_bytes_per_turn_max(&self) -> u64 {
+        match self.limits.room_log_bytes {
+            0 => MEBIBYTE as u64 / 4,
+            bytes => bytes as u64 / 4,
+        }
+    }
+}
+
+/// Small bounds, so that they are met; each of them off in some worlds.
+fn tight_limits(random: &mut Random) -> Limits {
+    let seconds = |random: &mut Random, choices: &[u64]| Duration::from_secs(random.pick(choices));
+    let mut limits = Limits::default();
+    limits.connections = random.pick(&[0, 0, 0, 12, 65_536]);
+    limits.connections_per_address = random.pick(&[0, 0, 5, 1024]);
+    limits.outbox_bytes = random.pick(&[1, 140_000, 200_000, MEBIBYTE, 0]);
+    limits.outbox_bytes_before_sign_in = random.pick(&[1, 4096, 0]);
+    limits.read_pause_bytes = random.pick(&[1, 8 << 10, 64 << 10, 0]);
+    limits.room_log_bytes = random.pick(&[32 << 10, 32 << 10, 100 << 10, 0]);
+    limits.frames_per_second = random.pick(&[0, 0, 0, 0, 50]);
+    limits.bytes_per_second = random.pick(&[0, 0, 0, 0, 20_000]);
+    limits.buffer_bytes = random.pick(&[0, 512 * MEBIBYTE, 64 << 10, 128 << 10, 300 << 10]);
+    limits.rooms_per_connection = random.pick(&[4, 5, 64, 0]);
+    limits.rooms = random.pick(&[5, 6, 65_536, 0]);
+    limits.members_per_room = random.pick(&[3, 8, 65_536, 0]);
+    limits.sign_in_timeout = seconds(random, &[2, 10, 0]);
+    limits.idle_timeout = seconds(random, &[5, 60, 0]);
+    limits.close_timeout = seconds(random, &[1, 2, 0]);
+    limits
+}
+
+/// The default bounds, and memory for a crowd or for a part of it.
+fn limits_of_a_crowd(random: &mut Random) -> Limits {
+    let mut limits = Limits::default();
+    limits.connections_per_address = 0;
+    limits.outbox_bytes = random.pick(&[200_000, MEBIBYTE, 0]);
+    limits.room_log_bytes = random.pick(&[MEBIBYTE / 2, MEBIBYTE, 0]);
+    limits.buffer_bytes = random.pick(&[2 * MEBIBYTE, 512 * MEBIBYTE, 0]);
+    limits.members_per_room = random.pick(&[1000, 65_536, 0]);
+    limits
+}
+
+/// Where the client with this number comes from: a few addresses, one of them in two notations.
+pub(crate) fn address(number: usize) -> SocketAddr {
+    let addresses = ["192.0.2.1", "::ffff:192.0.2.1", "192.0.2.2", "2001:db8::1", "2001:db8::2"];
+    let ip: IpAddr = addresses[number % addresses.len()].parse().unwrap();
+    SocketAddr::new(ip, 1024)
+}
