@@ -1,5 +1,5 @@
-//! A broadcast to a thousand members allocates nothing and is encoded once, once the server has warmed up. Counted by a
-//! global allocator, so this test has a program of its own.
+//! A broadcast to a thousand members allocates nothing, and its bytes are copied once: encoded into the room's log, and
+//! written to every socket from there. Counted by a global allocator, so this test has a program of its own.
 
 #![allow(unsafe_code, clippy::unwrap_used)]
 
@@ -8,7 +8,7 @@ use std::cell::Cell;
 use std::net::SocketAddr;
 use std::sync::Arc;
 
-use cafewire_core::MessagePayload;
+use cafewire_core::{Message, MessagePayload};
 use cafewire_net::exchange::{ConnectionId, Exchange, Now};
 use cafewire_net::{Limits, ServerMetrics};
 
@@ -46,7 +46,6 @@ unsafe impl GlobalAlloc for CountingAllocator {
 #[global_allocator]
 static ALLOCATOR: CountingAllocator = CountingAllocator;
 
-const MEMBERS: usize = 1000;
 const NOW: Now = Now { monotonic_ms: 5, unix_ms: 1_700_000_000_000 };
 
 fn encoded(message: &MessagePayload<'_>) -> Vec<u8> {
@@ -72,40 +71,92 @@ fn turn(exchange: &mut Exchange, from: ConnectionId, bytes: &[u8]) -> usize {
     written
 }
 
-#[test]
-fn a_broadcast_to_a_thousand_allocates_nothing_and_is_encoded_once() {
+/// What it took to say `messages` to everybody in the room, once the server had warmed up.
+#[derive(Debug, PartialEq, Eq)]
+struct Cost {
+    allocations: u64,
+    encoded_bytes: u64,
+    copied_bytes: u64,
+    written_bytes: usize,
+    deliveries: u64,
+}
+
+fn cost_of(messages: usize, members: usize) -> Cost {
     let metrics = Arc::new(ServerMetrics::default());
     let mut limits = Limits::default();
     limits.connections_per_address = 0;
     let mut exchange = Exchange::new(limits, Arc::clone(&metrics));
     let address = SocketAddr::from(([127, 0, 0, 1], 1));
     let mut speaker = None;
-    for number in 0..MEMBERS {
+    for number in 0..members {
         let id = exchange.admit(address, NOW).unwrap();
-        turn(&mut exchange, id, &encoded(&MessagePayload::Connect { username: &format!("user-{number}") }));
+        // As long as each other, whatever the number.
+        turn(&mut exchange, id, &encoded(&MessagePayload::Connect { username: &format!("user-{number:04}") }));
         turn(&mut exchange, id, &encoded(&MessagePayload::JoinRoom { room: "lobby" }));
         speaker = Some(id);
     }
-    let speaker = speaker.unwrap();
-    let message = encoded(&MessagePayload::SendMessage { room: "lobby", content: "to everybody" });
-    let burst = message.repeat(64);
-    turn(&mut exchange, speaker, &message);
-    turn(&mut exchange, speaker, &burst);
+    let message = encoded(&MessagePayload::SendMessage { room: "lobby", content: "to everybody" }).repeat(messages);
+    turn(&mut exchange, speaker.unwrap(), &message);
 
-    let (before, counted) = (ALLOCATIONS.get(), metrics.snapshot());
-    let written = turn(&mut exchange, speaker, &message);
-    let in_bursts = turn(&mut exchange, speaker, &burst);
-    let (after, now) = (ALLOCATIONS.get(), metrics.snapshot());
-
-    assert_eq!(after - before, 0, "allocations for 65 messages to {MEMBERS} members");
-    let frame = now.log_bytes_appended - counted.log_bytes_appended;
-    assert_eq!(
-        written + in_bursts,
-        MEMBERS * usize::try_from(frame).unwrap(),
-        "each member gets what was encoded once"
-    );
-    assert_eq!(now.deliveries - counted.deliveries, 2 * MEMBERS as u64, "one delivery per member and burst");
-    assert_eq!(in_bursts, 64 * written);
-    assert_eq!(now.buffer_bytes, 0, "between the turns nobody holds a buffer");
+    let (allocations, before) = (ALLOCATIONS.get(), metrics.snapshot());
+    let written_bytes = turn(&mut exchange, speaker.unwrap(), &message);
+    let allocations = ALLOCATIONS.get() - allocations;
+    let after = metrics.snapshot();
+    assert_eq!(after.buffer_bytes, 0, "between the turns nobody holds a buffer");
     exchange.invariants();
+    Cost {
+        allocations,
+        encoded_bytes: after.log_bytes_appended - before.log_bytes_appended,
+        copied_bytes: after.bytes_copied - before.bytes_copied,
+        written_bytes,
+        deliveries: after.deliveries - before.deliveries,
+    }
+}
+
+#[test]
+fn a_broadcast_allocates_nothing_and_is_copied_once_however_many_are_to_have_it() {
+    let broadcast = MessagePayload::MessageBroadcast {
+        user_id: 1,
+        timestamp: 0,
+        username: "user-0000",
+        room: "lobby",
+        content: "to everybody",
+    };
+    let frame_bytes = broadcast.serialized_size();
+    for members in [1, 2, 100, 1000] {
+        let expected = Cost {
+            allocations: 0,
+            encoded_bytes: frame_bytes as u64,
+            copied_bytes: frame_bytes as u64,
+            written_bytes: members * frame_bytes,
+            deliveries: members as u64,
+        };
+        assert_eq!(cost_of(1, members), expected, "one message to {members}");
+    }
+}
+
+/// A burst is appended message by message, and the log's storage doubles on the way: that is the only other copy, it is
+/// smaller than the burst, and it does not depend on the members.
+#[test]
+fn a_burst_is_copied_less_than_twice_however_many_are_to_have_it() {
+    const MESSAGES: usize = 64;
+    let alone = cost_of(MESSAGES, 1);
+    assert_eq!((alone.allocations, alone.deliveries), (0, 1));
+    assert!(alone.copied_bytes < 2 * alone.encoded_bytes, "{alone:?}");
+    let crowd = cost_of(MESSAGES, 1000);
+    assert_eq!((crowd.allocations, crowd.deliveries), (0, 1000), "one delivery per member and burst");
+    assert_eq!((crowd.encoded_bytes, crowd.copied_bytes), (alone.encoded_bytes, alone.copied_bytes));
+    assert_eq!(crowd.written_bytes, 1000 * alone.written_bytes);
+}
+
+/// An answer to one connection goes through a buffer of its own, and is counted there.
+#[test]
+fn an_answer_is_copied_once() {
+    let metrics = Arc::new(ServerMetrics::default());
+    let mut exchange = Exchange::new(Limits::default(), Arc::clone(&metrics));
+    let id = exchange.admit(SocketAddr::from(([127, 0, 0, 1], 1)), NOW).unwrap();
+    let mut frame = [0; 1005];
+    let frame = Message::Echo(&[7; 1000]).encode_into(&mut frame).unwrap();
+    assert_eq!(turn(&mut exchange, id, frame), frame.len());
+    assert_eq!(metrics.snapshot().bytes_copied, frame.len() as u64);
 }

@@ -61,9 +61,9 @@ fn nothing_is_lost_under_any_schedule() {
         sums.frames,
         sums.broadcasts
     );
-    for (reason, count) in CloseReason::ALL.iter().zip(&sums.closes) {
-        println!("    closed: {reason} {count}");
-    }
+    let reasons: Vec<_> =
+        CloseReason::ALL.iter().zip(&sums.closes).map(|(why, count)| format!("{why} {count}")).collect();
+    println!("simulation: closed: {}", reasons.join(", "));
     if count >= SEEDS {
         assert_trouble_was_met(&sums);
     }

@@ -194,7 +194,8 @@ impl Network {
             return;
         }
         match self.random.below(400) {
-            0..2 => self.exchange.lost(id, self.now),
+            0 => self.exchange.lost(id, self.now),
+            1 => self.exchange.tls_failed(id, "a record that nobody sealed", self.now),
             2..4 if !socket.client.half_closed => socket.client.half_close(&mut self.random),
             4..10 => socket.stalled_turns = self.random.size(60),
             // Readiness that is none.
