@@ -1,0 +1,66 @@
+//! A certification authority of the tests' own, and what it signs, as files that are gone with it.
+
+use std::path::PathBuf;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use cafewire_net::{ClientConfig, ClientTls, ServerTls, TlsIdentity};
+use rcgen::{BasicConstraints, CertificateParams, IsCa, Issuer, KeyPair};
+
+pub(super) struct Authority {
+    folder: PathBuf,
+    issuer: Issuer<'static, KeyPair>,
+    pub(super) certificate: PathBuf,
+}
+
+impl Authority {
+    pub(super) fn new() -> Self {
+        static COUNT: AtomicUsize = AtomicUsize::new(0);
+        let number = COUNT.fetch_add(1, Ordering::Relaxed);
+        let folder = std::env::temp_dir().join(format!("cafewire-transports-{}-{number}", std::process::id()));
+        std::fs::create_dir(&folder).unwrap();
+        let mut params = CertificateParams::new(Vec::new()).unwrap();
+        params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+        let key = KeyPair::generate().unwrap();
+        let certificate = folder.join("ca.pem");
+        std::fs::write(&certificate, params.self_signed(&key).unwrap().pem()).unwrap();
+        Self { folder, issuer: Issuer::new(params, key), certificate }
+    }
+
+    /// A certificate for these names, signed, with its key.
+    pub(super) fn sign(&self, file: &str, names: &[&str]) -> TlsIdentity {
+        let names: Vec<String> = names.iter().map(|&name| name.to_owned()).collect();
+        let key = KeyPair::generate().unwrap();
+        let signed = CertificateParams::new(names).unwrap().signed_by(&key, &self.issuer).unwrap();
+        let identity = TlsIdentity {
+            certificate: self.folder.join(format!("{file}.pem")),
+            key: self.folder.join(format!("{file}.key")),
+        };
+        std::fs::write(&identity.certificate, signed.pem()).unwrap();
+        std::fs::write(&identity.key, key.serialize_pem()).unwrap();
+        identity
+    }
+
+    /// What a server on this machine needs.
+    pub(super) fn server_tls(&self) -> ServerTls {
+        ServerTls { identity: self.sign("server", &["localhost", "127.0.0.1"]), client_ca: None }
+    }
+
+    /// A client's configuration that trusts this authority alone.
+    pub(super) fn client_config(&self) -> ClientConfig {
+        let tls = ClientTls { ca: Some(self.certificate.clone()), identity: None };
+        ClientConfig { tls, ..ClientConfig::default() }
+    }
+
+    /// A file of this folder, with this in it.
+    pub(super) fn file(&self, name: &str, content: &str) -> PathBuf {
+        let path = self.folder.join(name);
+        std::fs::write(&path, content).unwrap();
+        path
+    }
+}
+
+impl Drop for Authority {
+    fn drop(&mut self) {
+        let _ = std::fs::remove_dir_all(&self.folder);
+    }
+}

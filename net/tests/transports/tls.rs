@@ -1,0 +1,199 @@
+//! TLS as it should go: both families, both versions of TLS, large transfers, half-close, a clean end.
+
+use cafewire_core::{ErrorCode, MAX_PAYLOAD_SIZE, Message, MessagePayload};
+use cafewire_net::client::Event;
+use cafewire_net::pool::PoolConfig;
+use cafewire_net::{Address, ChatClient, Client, ClientConfig, CloseReason, ConnectionPool};
+use rustls::version::{TLS12, TLS13};
+
+use super::certificates::Authority;
+use super::tls_peer::TlsPeer;
+use crate::support::{TestServer, chat, echo, say};
+
+pub(super) fn server(authority: &Authority) -> TestServer {
+    TestServer::with(|config| {
+        config.listen = vec!["tls://127.0.0.1:0".parse().unwrap()];
+        config.tls = Some(authority.server_tls());
+    })
+}
+
+pub(super) fn address(server: &TestServer) -> Address {
+    Address::Tls { host: "localhost".to_owned(), port: server.address().port() }
+}
+
+#[test]
+fn our_clients_talk_over_tls() {
+    let authority = Authority::new();
+    let server = server(&authority);
+    let config = authority.client_config();
+    let mut echoing = Client::connect_with(&address(&server), &config).unwrap();
+    let largest = vec![0xA5; MAX_PAYLOAD_SIZE];
+    assert_eq!(echoing.echo(&largest).unwrap(), largest);
+    echoing.ping().unwrap();
+
+    let mut ada = ChatClient::connect_with(&address(&server), "ada", &config).unwrap();
+    let mut bob = ChatClient::connect_with(&address(&server), "bob", &config).unwrap();
+    ada.join("tea").unwrap();
+    bob.join("tea").unwrap();
+    // One thread writes while another reads, on one TLS session.
+    const MESSAGES: usize = 2000;
+    let sender = ada.sender().unwrap();
+    std::thread::scope(|scope| {
+        scope.spawn(move || (0..MESSAGES).for_each(|number| sender.send("tea", &number.to_string()).unwrap()));
+        for client in [&mut ada, &mut bob] {
+            let mut said = Vec::new();
+            while said.len() < MESSAGES {
+                if let Event::Message { content, .. } = client.next_event().unwrap() {
+                    said.push(content);
+                }
+            }
+            assert!(said.iter().enumerate().all(|(number, content)| *content == number.to_string()));
+        }
+    });
+    bob.disconnect().unwrap();
+    drop((ada, echoing));
+    server.wait_until_empty();
+    assert_eq!(server.metrics().closes(CloseReason::TlsFailed), 0);
+}
+
+#[test]
+fn pooled_connections_are_reused_though_session_tickets_lie_unread() {
+    let authority = Authority::new();
+    let server = server(&authority);
+    let config = PoolConfig { client: authority.client_config(), ..PoolConfig::default() };
+    let pool = ConnectionPool::new(address(&server), config);
+    for _ in 0..5 {
+        assert_eq!(pool.get_connection().unwrap().echo(b"hello").unwrap(), b"hello");
+    }
+    assert_eq!(server.metrics().connections_accepted, 1);
+}
+
+#[test]
+fn both_versions_of_tls_and_every_record_size() {
+    let authority = Authority::new();
+    let server = server(&authority);
+    for version in [&TLS12, &TLS13] {
+        let mut peer = TlsPeer::connect(&authority, server.address(), version);
+        for size in [0, 1, 1000, 16 << 10, (16 << 10) + 1, MAX_PAYLOAD_SIZE] {
+            let frame = echo(&Message::Echo(&vec![b'x'; size]));
+            peer.send(&frame);
+            peer.expect(&frame);
+        }
+        // Byte by byte: a record, and so a decrypted read, for each.
+        let frame = echo(&Message::Echo(b"byte by byte"));
+        frame.chunks(1).for_each(|byte| peer.send(byte));
+        peer.expect(&frame);
+    }
+}
+
+/// All of it decrypted at once is more than one turn reads and more frames than one turn does; nothing follows that could
+/// wake the server for the rest.
+#[test]
+fn what_was_decrypted_and_not_read_counts_as_ready() {
+    let authority = Authority::new();
+    let server = server(&authority);
+    let mut peer = TlsPeer::connect(&authority, server.address(), &TLS13);
+    let frames: Vec<u8> =
+        (0..4000_u32).flat_map(|number| echo(&Message::Echo(&number.to_be_bytes().repeat(20)))).collect();
+    peer.send(&frames);
+    peer.expect(&frames);
+}
+
+#[test]
+fn a_peer_that_reads_late_gets_everything_in_order() {
+    let authority = Authority::new();
+    let server = server(&authority);
+    let mut peer = TlsPeer::connect(&authority, server.address(), &TLS13);
+    let frames: Vec<Vec<u8>> = (0..200_u8).map(|number| echo(&Message::Echo(&[number; 60_000]))).collect();
+    let mut socket = peer.stream.sock.try_clone().unwrap();
+    let sealed: Vec<Vec<u8>> = frames
+        .iter()
+        .map(|frame| {
+            use std::io::Write as _;
+            peer.stream.conn.writer().write_all(frame).unwrap();
+            let mut sealed = Vec::new();
+            while peer.stream.conn.wants_write() {
+                peer.stream.conn.write_tls(&mut sealed).unwrap();
+            }
+            sealed
+        })
+        .collect();
+    std::thread::scope(|scope| {
+        scope.spawn(move || sealed.iter().for_each(|sealed| std::io::Write::write_all(&mut socket, sealed).unwrap()));
+        // Nothing is read until the server has stopped to read because its answers are not fetched.
+        server.wait_until("the server waits for us", |metrics| metrics.buffer_bytes > 64 << 10);
+        frames.iter().for_each(|frame| peer.expect(frame));
+    });
+}
+
+#[test]
+fn a_peer_that_ends_its_side_gets_what_is_queued_and_a_clean_end() {
+    let authority = Authority::new();
+    let server = server(&authority);
+    for version in [&TLS12, &TLS13] {
+        let mut peer = TlsPeer::connect(&authority, server.address(), version);
+        let frames = echo(&Message::Echo(&[7; 50_000])).repeat(20);
+        peer.send(&frames);
+        peer.shut_down_sending();
+        peer.expect(&frames);
+        peer.expect_clean_end();
+    }
+    server.wait_for_closes(CloseReason::EndOfInput, 2);
+}
+
+#[test]
+fn the_error_frame_and_the_end_arrive_when_the_server_closes() {
+    let authority = Authority::new();
+    let mut server = server(&authority);
+    let mut peer = TlsPeer::connect(&authority, server.address(), &TLS13);
+    peer.send(&chat(&MessagePayload::Connect { username: "ada" }));
+    peer.send(&chat(&MessagePayload::JoinRoom { room: "tea" }));
+    peer.send(&say("tea", "hello"));
+    server.wait_until("the message", |metrics| metrics.broadcasts == 1);
+    server.handle().shut_down();
+    let mut client = Vec::new();
+    std::io::Read::read_to_end(&mut peer.stream, &mut client).expect("an end with close_notify");
+    let told = chat(&MessagePayload::Error { code: ErrorCode::ShuttingDown, message: "the server is shutting down" });
+    assert!(client.ends_with(&told));
+    drop(peer);
+    server.wait_for_end();
+}
+
+#[test]
+fn many_shake_hands_at_once() {
+    let authority = Authority::new();
+    let server = server(&authority);
+    let (address, config) = (address(&server), authority.client_config());
+    std::thread::scope(|scope| {
+        for _ in 0..8 {
+            scope.spawn(|| {
+                let mut clients: Vec<Client> =
+                    (0..8).map(|_| Client::connect_with(&address, &config).unwrap()).collect();
+                clients.iter_mut().for_each(|client| assert_eq!(client.echo(b"hello").unwrap(), b"hello"));
+            });
+        }
+    });
+    assert_eq!(server.metrics().connections_accepted, 64);
+}
+
+#[test]
+fn mutual_tls_wants_a_certificate_of_the_right_authority() {
+    let (authority, strangers) = (Authority::new(), Authority::new());
+    let server = TestServer::with(|config| {
+        config.listen = vec!["tls://127.0.0.1:0".parse().unwrap()];
+        let mut tls = authority.server_tls();
+        tls.client_ca = Some(authority.certificate.clone());
+        config.tls = Some(tls);
+    });
+    let known = |identity| {
+        let mut config: ClientConfig = authority.client_config();
+        config.tls.identity = identity;
+        Client::connect_with(&address(&server), &config).and_then(|mut client| client.ping())
+    };
+    known(Some(authority.sign("client", &["ada"]))).unwrap();
+    for identity in [None, Some(strangers.sign("client", &["ada"]))] {
+        // With TLS 1.3 the client learns of it with the first answer, not in the handshake.
+        known(identity).unwrap_err();
+    }
+    server.wait_for_closes(CloseReason::TlsFailed, 2);
+}

@@ -1,0 +1,72 @@
+//! The client's end of a TLS connection without our client: a blocking socket, a rustls session, and nothing hidden.
+
+use std::io::{Read, Write};
+use std::net::{Shutdown, SocketAddr, TcpStream};
+use std::sync::Arc;
+
+use rustls::pki_types::ServerName;
+use rustls::{ClientConnection, StreamOwned, SupportedProtocolVersion};
+
+use super::certificates::Authority;
+use crate::support::PATIENCE;
+
+pub(super) struct TlsPeer {
+    pub(super) stream: StreamOwned<ClientConnection, TcpStream>,
+}
+
+impl TlsPeer {
+    /// Connects with this version of TLS alone, and shakes hands.
+    pub(super) fn connect(
+        authority: &Authority,
+        address: SocketAddr,
+        version: &'static SupportedProtocolVersion,
+    ) -> Self {
+        let mut roots = rustls::RootCertStore::empty();
+        let pem = std::fs::read(&authority.certificate).unwrap();
+        let certificate =
+            <rustls::pki_types::CertificateDer<'_> as rustls::pki_types::pem::PemObject>::from_pem_slice(&pem);
+        roots.add(certificate.unwrap()).unwrap();
+        let provider = Arc::new(rustls::crypto::ring::default_provider());
+        let config = rustls::ClientConfig::builder_with_provider(provider)
+            .with_protocol_versions(&[version])
+            .unwrap()
+            .with_root_certificates(roots)
+            .with_no_client_auth();
+        let name = ServerName::try_from("localhost").unwrap();
+        let mut session = ClientConnection::new(Arc::new(config), name).unwrap();
+        // Everything that a test writes before it flushes leaves in one piece.
+        session.set_buffer_limit(None);
+        let mut socket = TcpStream::connect(address).unwrap();
+        socket.set_read_timeout(Some(PATIENCE)).unwrap();
+        socket.set_write_timeout(Some(PATIENCE)).unwrap();
+        while session.is_handshaking() || session.wants_write() {
+            session.complete_io(&mut socket).unwrap();
+        }
+        Self { stream: StreamOwned::new(session, socket) }
+    }
+
+    pub(super) fn send(&mut self, bytes: &[u8]) {
+        self.stream.write_all(bytes).unwrap();
+        self.stream.flush().unwrap();
+    }
+
+    /// Says close_notify, and shuts the socket's sending side.
+    pub(super) fn shut_down_sending(&mut self) {
+        self.stream.conn.send_close_notify();
+        while self.stream.conn.wants_write() {
+            self.stream.conn.write_tls(&mut self.stream.sock).unwrap();
+        }
+        self.stream.sock.shutdown(Shutdown::Write).unwrap();
+    }
+
+    pub(super) fn expect(&mut self, bytes: &[u8]) {
+        let mut received = vec![0; bytes.len()];
+        self.stream.read_exact(&mut received).unwrap();
+        assert!(received == bytes, "other bytes than expected");
+    }
+
+    /// The server must say close_notify: an end without it is an error to rustls.
+    pub(super) fn expect_clean_end(&mut self) {
+        assert_eq!(self.stream.read(&mut [0]).unwrap(), 0);
+    }
+}
