@@ -141,6 +141,19 @@ fn a_peer_that_ends_its_side_gets_what_is_queued_and_a_clean_end() {
     server.wait_for_closes(CloseReason::EndOfInput, 2);
 }
 
+/// close_notify comes with the last bytes and the socket stays open: no readiness will announce the end.
+#[test]
+fn an_end_that_comes_with_the_last_bytes_is_seen() {
+    let authority = Authority::new();
+    let server = server(&authority);
+    let mut peer = TlsPeer::connect(&authority, server.address(), &TLS13);
+    let frame = echo(&Message::Echo(b"the last words"));
+    peer.send_sealed_with_end(&frame);
+    peer.expect(&frame);
+    peer.expect_clean_end();
+    server.wait_for_closes(CloseReason::EndOfInput, 1);
+}
+
 #[test]
 fn the_error_frame_and_the_end_arrive_when_the_server_closes() {
     let authority = Authority::new();

@@ -59,6 +59,17 @@ impl TlsPeer {
         self.stream.sock.shutdown(Shutdown::Write).unwrap();
     }
 
+    /// Sends these bytes and close_notify in one piece, and leaves the socket open.
+    pub(super) fn send_sealed_with_end(&mut self, bytes: &[u8]) {
+        self.stream.conn.writer().write_all(bytes).unwrap();
+        self.stream.conn.send_close_notify();
+        let mut sealed = Vec::new();
+        while self.stream.conn.wants_write() {
+            self.stream.conn.write_tls(&mut sealed).unwrap();
+        }
+        self.stream.sock.write_all(&sealed).unwrap();
+    }
+
     pub(super) fn expect(&mut self, bytes: &[u8]) {
         let mut received = vec![0; bytes.len()];
         self.stream.read_exact(&mut received).unwrap();
