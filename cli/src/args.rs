@@ -9,6 +9,7 @@ use clap::error::ErrorKind;
 use clap::{Args, CommandFactory as _, Parser, Subcommand, ValueEnum};
 use serde::{Deserialize, Serialize};
 
+use crate::decode::args::{DecodeArgs, EncodeArgs};
 use crate::help;
 use crate::settings::Settings;
 
@@ -27,6 +28,11 @@ impl Arguments {
         let arguments = Self::parse();
         if let Command::Send(send) = &arguments.command
             && let Err(sentence) = send.address_and_text()
+        {
+            Self::command().error(ErrorKind::ValueValidation, sentence).exit();
+        }
+        if let Command::Encode(encode) = &arguments.command
+            && let Err(sentence) = encode.message()
         {
             Self::command().error(ErrorKind::ValueValidation, sentence).exit();
         }
@@ -54,6 +60,12 @@ pub(crate) enum Command {
     /// Print what a room says.
     #[command(after_help = help::LISTEN)]
     Listen(ListenArgs),
+    /// Say what bytes mean, frame by frame: hexadecimal digits, raw bytes or a capture.
+    #[command(after_help = help::DECODE)]
+    Decode(DecodeArgs),
+    /// Make frames: from arguments, or from what `decode --json` prints.
+    #[command(after_help = help::ENCODE)]
+    Encode(EncodeArgs),
 }
 
 #[derive(Debug, Args)]

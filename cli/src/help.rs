@@ -8,6 +8,7 @@ Examples:
   cafewire chat --user ada --room lobby             talk
   uptime | cafewire send --user bot --room lobby    speak from a script
   cafewire listen --user log --room lobby --json    listen from a script
+  cafewire decode capture.pcap                      what was said on the wire?
 
 Exit status:
   0   done
@@ -103,3 +104,36 @@ Examples:
   cafewire listen --user log --room lobby
   cafewire listen --user log --room lobby -n 1 -t 30
   cafewire listen --user log --room lobby --json | jq -r .content";
+
+pub(crate) const DECODE: &str = "\
+Each frame is shown with its offset in the stream, its fields with their bytes and values, and the checksum beside what it \
+should have been. What is wrong is pointed at in the bytes; then the search goes on one byte after the bad frame's start, \
+but never inside a good frame.
+
+Digits may be plain, with or without spaces and 0x, or come from xxd or hexdump -C; what stands behind ; or # is a \
+comment. Captures are pcap or pcapng: TCP over IPv4 or IPv6 on Ethernet, Linux cooked, loopback or raw IP. Segments are \
+put in order; bytes that the capture lacks are told as missing. Fragments of IP packets are not put together.
+
+With --json each line is an object, told apart by `kind` (frame, bad, gap); cli/SCHEMAS.md documents the members. \
+`cafewire encode json` makes the same bytes of it.
+
+Exit status: 0 if all is good, 1 if anything is bad or missing or could not be read, 2 for wrong arguments.
+
+Examples:
+  echo 'CAFE 01 0000' | cafewire decode
+  cafewire decode capture.pcapng
+  sudo tcpdump -i lo -U -w - 'tcp port 8080' | cafewire decode
+  cafewire decode --from client --json frames.bin | jq -r .message.type";
+
+pub(crate) const ENCODE: &str = "\
+Prints digits, a frame per line, on a terminal, and bytes into a file or a pipe; --hex and --raw choose. From JSON, \
+one object per line, only `family` and `message` are read. A line that is no message ends it: the sentence names the \
+line, and those before it were printed.
+
+Exit status: 0 if all was encoded, 1 if a line was not, 2 for wrong arguments.
+
+Examples:
+  cafewire encode echo ping
+  cafewire encode chat send-message --room lobby --content hi
+  cafewire encode echo echo --payload hello | nc -q 1 127.0.0.1 8080 | cafewire decode
+  cafewire decode --json capture.pcap | cafewire encode json --hex";

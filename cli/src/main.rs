@@ -4,6 +4,7 @@ mod args;
 mod chat_line;
 mod commands;
 mod conversation;
+mod decode;
 mod escape;
 mod failure;
 mod help;
@@ -29,6 +30,8 @@ fn main() -> ExitCode {
         Command::Chat(args) => commands::chat::run(args),
         Command::Send(args) => commands::send::run(args),
         Command::Listen(args) => commands::listen::run(args),
+        Command::Decode(args) => commands::decode::run(args),
+        Command::Encode(args) => commands::encode::run(args),
     };
     outcome.unwrap_or_else(|failure| {
         if let Failure::Sentence(sentence) = &failure {

@@ -19,6 +19,11 @@ pub(crate) fn text(text: &str) -> Result<(), Failure> {
     write_out(text.as_bytes())
 }
 
+/// Bytes as they are.
+pub(crate) fn bytes(bytes: &[u8]) -> Result<(), Failure> {
+    write_out(bytes)
+}
+
 /// One JSON object on a line of its own.
 pub(crate) fn json(value: &impl Serialize) -> Result<(), Failure> {
     let mut line = to_json(value).map_err(|error| Failure::Sentence(format!("cannot write JSON: {error}")))?;

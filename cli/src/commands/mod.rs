@@ -1,7 +1,9 @@
 //! What `cafewire` can do, a file per command. Each takes its arguments, prints, and returns how it ended.
 
 pub(crate) mod chat;
+pub(crate) mod decode;
 pub(crate) mod echo;
+pub(crate) mod encode;
 pub(crate) mod listen;
 pub(crate) mod ping;
 pub(crate) mod send;

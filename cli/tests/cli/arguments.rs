@@ -2,7 +2,7 @@
 
 use crate::support::{Nobody, cafewire, run};
 
-const COMMANDS: [&str; 6] = ["serve", "ping", "echo", "chat", "send", "listen"];
+const COMMANDS: [&str; 8] = ["serve", "ping", "echo", "chat", "send", "listen", "decode", "encode"];
 
 #[test]
 fn version_and_help_end_with_0() {

@@ -2,8 +2,11 @@
 //! what the real one never does.
 
 mod arguments;
+mod captures;
 mod chat;
+mod decode;
 mod echo_family;
+mod encode;
 mod faults;
 mod listen;
 mod send;

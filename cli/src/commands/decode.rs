@@ -1,0 +1,110 @@
+//! `cafewire decode`: says what bytes mean, frame by frame, and what is wrong with them.
+
+use std::io::BufReader;
+use std::process::ExitCode;
+
+use cafewire_core::Direction;
+
+use crate::decode::args::{DecodeArgs, Format};
+use crate::decode::capture::{self, Leftovers};
+use crate::decode::conversations::{Bounds, Conversations};
+use crate::decode::explainer::Explainer;
+use crate::decode::hex::HexReader;
+use crate::decode::input::{self, Input};
+use crate::decode::report::{Content, Form, Item, Report, Side};
+use crate::decode::text::Palette;
+use crate::failure::Failure;
+use crate::lines::LineReader;
+use crate::output;
+
+/// How much of a raw input is read at a time.
+const CHUNK_BYTES: usize = 64 * 1024;
+/// The longest line of digits: a whole dump without a line ending may be one.
+const MAX_LINE_BYTES: usize = 16 * 1024 * 1024;
+
+pub(crate) fn run(args: &DecodeArgs) -> Result<ExitCode, Failure> {
+    let mut input = Input::open(args.file.as_deref())?;
+    let name = input.name().to_owned();
+    let form = match (args.json, args.color.is_on()) {
+        (true, _) => Form::Json,
+        (false, true) => Form::Text(Palette::COLOURED),
+        (false, false) => Form::Text(Palette::PLAIN),
+    };
+    let mut report = Report::new(form);
+    let damage = match input.format(args.format)? {
+        Format::Raw => explain_raw(input, args.from, &mut report)?,
+        Format::Hex => explain_hex(input, args.from, &mut report)?,
+        Format::Pcap => explain_capture(input, args, &mut report)?,
+    };
+    if !args.json {
+        output::remark(report.summary());
+    }
+    match damage {
+        Some(damage) => Err(Failure::Sentence(format!("{name}: {damage}"))),
+        None if report.is_all_good() => Ok(ExitCode::SUCCESS),
+        None => Ok(ExitCode::FAILURE),
+    }
+}
+
+fn explainer(from: Option<Side>) -> Explainer {
+    Explainer::new(from.map_or(Direction::Either, Side::direction))
+}
+
+/// Explains all of it, and answers why it ended early, if it did.
+fn explain_raw(input: Input, from: Option<Side>, report: &mut Report) -> Result<Option<String>, Failure> {
+    let mut explainer = explainer(from);
+    let mut tell = |offset, content: Content<'_>| report.item(&Item { place: None, from, offset, content });
+    let mut reader = input.into_reader();
+    let mut chunk = vec![0; CHUNK_BYTES];
+    loop {
+        match input::read(&mut reader, &mut chunk) {
+            Ok(0) => break,
+            Ok(count) => explainer.push(&chunk[..count], &mut tell)?,
+            Err(error) => {
+                explainer.finish(&mut tell)?;
+                return Ok(Some(error.to_string()));
+            }
+        }
+    }
+    explainer.finish(&mut tell)?;
+    Ok(None)
+}
+
+fn explain_hex(input: Input, from: Option<Side>, report: &mut Report) -> Result<Option<String>, Failure> {
+    let mut explainer = explainer(from);
+    let mut tell = |offset, content: Content<'_>| report.item(&Item { place: None, from, offset, content });
+    let mut lines = LineReader::new(BufReader::new(input.into_reader()), MAX_LINE_BYTES);
+    let mut digits = HexReader::default();
+    let damage = loop {
+        match lines.next_line() {
+            Ok(None) => break None,
+            Err(error) => break Some(error.to_string()),
+            Ok(Some(line)) => {
+                let number = line.number;
+                let text = match line.into_text() {
+                    Ok(text) => text,
+                    Err(error) => break Some(format!("line {number}: {error}")),
+                };
+                let mut bytes = Vec::new();
+                let outcome = digits.line(&text, &mut bytes);
+                explainer.push(&bytes, &mut tell)?;
+                if let Err(error) = outcome {
+                    break Some(format!("line {number}, {error}"));
+                }
+            }
+        }
+    };
+    explainer.finish(&mut tell)?;
+    Ok(damage)
+}
+
+fn explain_capture(input: Input, args: &DecodeArgs, report: &mut Report) -> Result<Option<String>, Failure> {
+    let mut conversations = Conversations::new(args.port, Bounds::default());
+    let leftovers: Leftovers = capture::explain(input.into_reader(), &mut conversations, report)?;
+    if !args.json {
+        for sentence in leftovers.sentences().into_iter().chain(conversations.sentences()) {
+            output::remark(sentence);
+        }
+    }
+    Ok(leftovers.damage)
+}

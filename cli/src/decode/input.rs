@@ -1,0 +1,115 @@
+//! Where bytes come from, and in which form they are: told, or guessed from how the input starts.
+
+use std::fs::File;
+use std::io::{self, Cursor, Read};
+use std::path::Path;
+
+use super::args::Format;
+use super::hex;
+use crate::failure::Failure;
+
+/// How much is read at a time, and looked at to guess the form.
+const CHUNK_BYTES: usize = 64 * 1024;
+/// A capture's form shows in its first four bytes.
+const MAGIC_SIZE: usize = 4;
+/// A pcap file's header, and what tells the size of a pcapng file's.
+const CAPTURE_HEADER_SIZE: usize = 24;
+
+const PCAP_MAGICS: [[u8; MAGIC_SIZE]; 4] = [
+    [0xA1, 0xB2, 0xC3, 0xD4],
+    [0xD4, 0xC3, 0xB2, 0xA1],
+    [0xA1, 0xB2, 0x3C, 0x4D], // nanoseconds
+    [0x4D, 0x3C, 0xB2, 0xA1],
+];
+const PCAPNG_MAGIC: [u8; MAGIC_SIZE] = [0x0A, 0x0D, 0x0D, 0x0A];
+/// Where a pcapng section header says how long it is, and in which byte order.
+const SECTION_LENGTH: std::ops::Range<usize> = 4..8;
+const SECTION_BYTE_ORDER: std::ops::Range<usize> = 8..12;
+const BIG_ENDIAN_SECTION: [u8; 4] = [0x1A, 0x2B, 0x3C, 0x4D];
+
+/// An input whose first bytes have been read, to be read again with the rest.
+pub(crate) struct Input {
+    start: Vec<u8>,
+    rest: Box<dyn Read + Send>,
+    name: String,
+}
+
+impl Input {
+    /// A file, or standard input for `-` or none.
+    pub(crate) fn open(path: Option<&Path>) -> Result<Self, Failure> {
+        let (rest, name): (Box<dyn Read + Send>, String) = match path {
+            Some(path) if path != Path::new("-") => {
+                let name = path.display().to_string();
+                let file =
+                    File::open(path).map_err(|error| Failure::Sentence(format!("cannot open {name}: {error}")))?;
+                (Box::new(file), name)
+            }
+            _ => (Box::new(io::stdin()), "standard input".to_owned()),
+        };
+        Ok(Self { start: Vec::new(), rest, name })
+    }
+
+    /// The form told, or the one that the start looks like: a capture's magic number, hexadecimal digits as text, or
+    /// else bytes as they are.
+    pub(crate) fn format(&mut self, told: Option<Format>) -> Result<Format, Failure> {
+        if told.is_none() || told == Some(Format::Pcap) {
+            self.read_at_least(MAGIC_SIZE)?;
+        }
+        let format = told.unwrap_or_else(|| match self.start.first_chunk() {
+            Some(magic) if PCAP_MAGICS.contains(magic) || *magic == PCAPNG_MAGIC => Format::Pcap,
+            _ if hex::looks_like_hex(&self.start) => Format::Hex,
+            _ => Format::Raw,
+        });
+        if format == Format::Pcap {
+            // The reader of captures wants the header in one piece.
+            self.read_at_least(CAPTURE_HEADER_SIZE)?;
+            self.read_at_least(self.section_header_size().unwrap_or(CAPTURE_HEADER_SIZE))?;
+        }
+        Ok(format)
+    }
+
+    fn section_header_size(&self) -> Option<usize> {
+        let order = self.start.get(SECTION_BYTE_ORDER)?;
+        let length: [u8; 4] = self.start.get(SECTION_LENGTH)?.try_into().ok()?;
+        let is_big_endian = order == BIG_ENDIAN_SECTION;
+        let length = if is_big_endian { u32::from_be_bytes(length) } else { u32::from_le_bytes(length) };
+        let is_pcapng = self.start.starts_with(&PCAPNG_MAGIC);
+        is_pcapng.then(|| usize::try_from(length).map_or(CHUNK_BYTES, |length| length.min(CHUNK_BYTES)))
+    }
+
+    fn read_at_least(&mut self, size: usize) -> Result<(), Failure> {
+        while self.start.len() < size {
+            let mut chunk = vec![0; CHUNK_BYTES];
+            let count = read(&mut self.rest, &mut chunk).map_err(|error| self.failure(&error))?;
+            if count == 0 {
+                break;
+            }
+            self.start.extend_from_slice(&chunk[..count]);
+        }
+        Ok(())
+    }
+
+    /// All of it, from its first byte.
+    pub(crate) fn into_reader(self) -> impl Read + Send {
+        Cursor::new(self.start).chain(self.rest)
+    }
+
+    /// The sentence for an input that breaks.
+    fn failure(&self, error: &io::Error) -> Failure {
+        Failure::Sentence(format!("cannot read {}: {error}", self.name))
+    }
+
+    pub(crate) fn name(&self) -> &str {
+        &self.name
+    }
+}
+
+/// Reads some bytes; 0 at the end.
+pub(crate) fn read(reader: &mut impl Read, buffer: &mut [u8]) -> io::Result<usize> {
+    loop {
+        match reader.read(buffer) {
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            outcome => return outcome,
+        }
+    }
+}

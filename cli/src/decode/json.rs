@@ -1,0 +1,208 @@
+//! What is found, as JSON, and messages back from it. `cli/SCHEMAS.md` documents the members; they are only ever added.
+
+use cafewire_core::dissect::{FieldValue, FieldView, fields};
+use cafewire_core::{Family, Frame, MessagePayload, OwnedMessage, ParseError, chat, echo};
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+use super::hex;
+use super::report::{Content, Item, Side};
+
+/// A line of `decode --json`.
+#[derive(Serialize)]
+pub(crate) struct ItemJson<'a> {
+    kind: &'static str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    conversation: Option<u64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    client: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    server: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    packet: Option<u64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    time_ns: Option<u64>,
+    from: Option<Side>,
+    offset: u64,
+    size: u64,
+    family: Option<Family>,
+    #[serde(rename = "type")]
+    type_name: Option<&'static str>,
+    message: Option<MessageJson<'a>>,
+    fields: Vec<FieldJson<'a>>,
+    error: Option<ErrorJson>,
+    hex: Option<String>,
+}
+
+#[derive(Serialize)]
+#[serde(untagged)]
+enum MessageJson<'a> {
+    Echo {
+        #[serde(rename = "type")]
+        message_type: echo::MessageType,
+        payload: String,
+    },
+    Chat(MessagePayload<'a>),
+}
+
+#[derive(Serialize)]
+struct FieldJson<'a> {
+    name: &'static str,
+    offset: usize,
+    size: usize,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    value: Option<ValueJson<'a>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    bytes: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    means: Option<&'static str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    expected: Option<u32>,
+}
+
+#[derive(Serialize)]
+#[serde(untagged)]
+enum ValueJson<'a> {
+    Number(u64),
+    Text(&'a str),
+}
+
+#[derive(Serialize)]
+struct ErrorJson {
+    #[serde(flatten)]
+    error: ParseError,
+    /// The byte of the frame that is wrong; the error's own `offset`, which not every kind has.
+    at: usize,
+    code: u16,
+    code_name: &'static str,
+    sentence: String,
+}
+
+impl<'a> ItemJson<'a> {
+    pub(crate) fn of(item: &Item<'a>) -> Self {
+        let (kind, size, bytes, error) = match item.content {
+            Content::Frame { bytes, error, .. } => ("frame", bytes.len() as u64, Some(bytes), error),
+            Content::Bad { bytes, error } => ("bad", bytes.len() as u64, Some(bytes), Some(error)),
+            Content::Gap { size_bytes } => ("gap", size_bytes, None, None),
+        };
+        let shown = bytes.unwrap_or_default();
+        let type_name = fields(shown).find(|field| field.name == "type").and_then(|field| match field.value {
+            FieldValue::Named { name, .. } => Some(name),
+            _ => None,
+        });
+        Self {
+            kind,
+            conversation: item.place.map(|place| place.conversation),
+            client: item.place.map(|place| place.client.to_string()),
+            server: item.place.map(|place| place.server.to_string()),
+            packet: item.place.map(|place| place.packet),
+            time_ns: item.place.and_then(|place| place.time_ns),
+            from: item.from,
+            offset: item.offset,
+            size,
+            family: shown.first().copied().and_then(Family::of_first_byte),
+            type_name,
+            message: match item.content {
+                Content::Frame { frame, .. } => MessageJson::of(frame),
+                Content::Bad { .. } | Content::Gap { .. } => None,
+            },
+            fields: fields(shown).map(FieldJson::of).collect(),
+            error: error.map(ErrorJson::of),
+            hex: bytes.map(hex::digits),
+        }
+    }
+}
+
+impl<'a> MessageJson<'a> {
+    /// `None` if a field is bad.
+    fn of(frame: Frame<'a>) -> Option<Self> {
+        match frame {
+            Frame::Echo(view) => {
+                Some(Self::Echo { message_type: view.message_type, payload: hex::digits(view.payload) })
+            }
+            Frame::Chat(view) => view.parse_payload().ok().map(Self::Chat),
+        }
+    }
+}
+
+impl<'a> FieldJson<'a> {
+    fn of(field: FieldView<'a>) -> Self {
+        let mut json = Self {
+            name: field.name,
+            offset: field.offset,
+            size: field.bytes.len(),
+            value: None,
+            bytes: None,
+            means: None,
+            expected: None,
+        };
+        match field.value {
+            FieldValue::Number(number) => json.value = Some(ValueJson::Number(number)),
+            FieldValue::Named { number, name } => {
+                (json.value, json.means) = (Some(ValueJson::Number(number)), Some(name));
+            }
+            FieldValue::Text(text) => json.value = Some(ValueJson::Text(text)),
+            FieldValue::Checksum { carried, computed } => {
+                (json.value, json.expected) = (Some(ValueJson::Number(u64::from(carried))), Some(computed));
+            }
+            _ => json.bytes = Some(hex::digits(field.bytes)),
+        }
+        json
+    }
+}
+
+impl ErrorJson {
+    fn of(error: ParseError) -> Self {
+        let code = error.code();
+        Self { error, at: error.offset(), code: code.to_wire(), code_name: code.name(), sentence: error.to_string() }
+    }
+}
+
+// ---- And back ------------------------------------------------------------------------------------------------------
+
+/// A line that `encode json` reads: what `decode --json` prints, or as much of it as a message needs.
+#[derive(Deserialize)]
+struct Input {
+    kind: Option<String>,
+    family: Option<Family>,
+    message: Option<Value>,
+}
+
+#[derive(Deserialize)]
+struct EchoInput {
+    #[serde(rename = "type")]
+    message_type: echo::MessageType,
+    payload: Option<String>,
+    text: Option<String>,
+}
+
+/// The message of one line. The sentence of an error is for the user.
+pub(crate) fn message(line: &str) -> Result<OwnedMessage, String> {
+    let input: Input = serde_json::from_str(line).map_err(|error| error.to_string())?;
+    let (Some(family), Some(message)) = (input.family, input.message) else {
+        return Err(match input.kind.as_deref() {
+            Some("bad" | "frame") => "it holds a bad frame, which is no message that could be encoded".to_owned(),
+            Some("gap") => "it stands for bytes that are missing".to_owned(),
+            _ => r#"an object is wanted such as {"family":"chat-v1","message":{"type":"JoinRoom","room":"tea"}}"#
+                .to_owned(),
+        });
+    };
+    match family {
+        Family::Echo => echo_message(message),
+        _ => serde_json::from_value::<chat::OwnedMessage>(message)
+            .map(OwnedMessage::from)
+            .map_err(|error| error.to_string()),
+    }
+}
+
+fn echo_message(message: Value) -> Result<OwnedMessage, String> {
+    let input: EchoInput = serde_json::from_value(message).map_err(|error| error.to_string())?;
+    let payload = match (&input.payload, input.text) {
+        (Some(_), Some(_)) => return Err("payload and text are two ways to say the same: give one".to_owned()),
+        (Some(digits), None) => hex::parse(digits).map_err(|error| format!("payload: {error}"))?,
+        (None, Some(text)) => text.into_bytes(),
+        (None, None) => Vec::new(),
+    };
+    let frame = echo::ZeroCopyMessage { message_type: input.message_type, payload: &payload };
+    Ok(OwnedMessage::from(frame.message()))
+}

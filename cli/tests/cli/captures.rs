@@ -1,0 +1,358 @@
+//! `decode` on captures: files made here, segment by segment, of conversations that went well and of those that did not.
+
+use std::fmt::Write as _;
+use std::path::PathBuf;
+
+use cafewire_core::{Message, MessagePayload};
+use etherparse::{PacketBuilder, TcpHeader};
+use proptest::prelude::*;
+use serde_json::Value;
+
+use crate::decode::{file, objects};
+use crate::support::{Ended, run};
+
+const ETHERNET: u32 = 1;
+const RAW: u32 = 101;
+const LINUX_SLL: u32 = 113;
+const LINUX_SLL2: u32 = 276;
+const LOOPBACK: u32 = 0;
+
+/// One end of a connection that writes packets.
+#[derive(Clone, Copy)]
+struct Flow {
+    is_v6: bool,
+    source_port: u16,
+    destination_port: u16,
+    /// The sequence number of the SYN.
+    first: u32,
+}
+
+#[derive(Clone, Copy, PartialEq)]
+enum Flag {
+    Syn,
+    SynAck,
+    Fin,
+    Data,
+}
+
+const CLIENT: Flow = Flow { is_v6: false, source_port: 40_000, destination_port: 8080, first: 4_294_967_290 };
+const SERVER: Flow = Flow { is_v6: false, source_port: 8080, destination_port: 40_000, first: 77 };
+
+impl Flow {
+    /// An IP packet with the bytes that stand at `offset` of this flow.
+    fn packet(&self, offset: u32, flag: Flag, payload: &[u8]) -> Vec<u8> {
+        let opening = matches!(flag, Flag::Syn | Flag::SynAck);
+        let mut tcp = TcpHeader::new(self.source_port, self.destination_port, 0, 65_535);
+        tcp.sequence_number = self.first.wrapping_add(u32::from(!opening)).wrapping_add(offset);
+        (tcp.syn, tcp.ack, tcp.fin) = (opening, flag != Flag::Syn, flag == Flag::Fin);
+        let (low, high) = ([10, 0, 0, 1], [10, 0, 0, 2]);
+        let (source, destination) = if self.source_port > self.destination_port { (low, high) } else { (high, low) };
+        let mut packet = Vec::new();
+        if self.is_v6 {
+            let address = |last| [0xFD, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, last];
+            let builder = PacketBuilder::ipv6(address(source[3]), address(destination[3]), 64).tcp_header(tcp);
+            builder.write(&mut packet, payload).expect("a packet");
+        } else {
+            let builder = PacketBuilder::ipv4(source, destination, 64).tcp_header(tcp);
+            builder.write(&mut packet, payload).expect("a packet");
+        }
+        packet
+    }
+
+    /// A whole stream, cut at these places.
+    fn stream(&self, bytes: &[u8], piece: usize) -> Vec<Vec<u8>> {
+        let opening = if self.source_port == 8080 { Flag::SynAck } else { Flag::Syn };
+        let mut packets = vec![self.packet(0, opening, b"")];
+        for (index, piece_bytes) in bytes.chunks(piece).enumerate() {
+            packets.push(self.packet(u32::try_from(index * piece).expect("short"), Flag::Data, piece_bytes));
+        }
+        packets.push(self.packet(u32::try_from(bytes.len()).expect("short"), Flag::Fin, b""));
+        packets
+    }
+}
+
+fn link(link_type: u32, packet: &[u8]) -> Vec<u8> {
+    let ether_type: [u8; 2] = if packet[0] >> 4 == 6 { [0x86, 0xDD] } else { [0x08, 0x00] };
+    match link_type {
+        ETHERNET => [&[2; 12][..], &ether_type, packet].concat(),
+        LINUX_SLL => [&[0; 14][..], &ether_type, packet].concat(),
+        LINUX_SLL2 => [&ether_type[..], &[0; 18], packet].concat(),
+        LOOPBACK => [&[2, 0, 0, 0][..], packet].concat(),
+        _ => packet.to_vec(),
+    }
+}
+
+/// A pcap file; each packet a second after the one before.
+fn pcap(link_type: u32, packets: &[Vec<u8>]) -> Vec<u8> {
+    let mut bytes = [0xA1B2_C3D4_u32, 0x0002_0004, 0, 0, 65_535, link_type].map(u32::to_le_bytes).concat();
+    bytes[4..8].copy_from_slice(&[2, 0, 4, 0]);
+    for (second, packet) in (1_700_000_000_u32..).zip(packets) {
+        let packet = link(link_type, packet);
+        let size = u32::try_from(packet.len()).expect("short");
+        bytes.extend([second, 250_000, size, size].map(u32::to_le_bytes).concat());
+        bytes.extend(packet);
+    }
+    bytes
+}
+
+/// The same as pcapng: a section, an interface with nanoseconds, and packets.
+fn pcapng(link_type: u16, packets: &[Vec<u8>]) -> Vec<u8> {
+    fn block(kind: u32, body: &[u8]) -> Vec<u8> {
+        let padding = vec![0; body.len().next_multiple_of(4) - body.len()];
+        let size = u32::try_from(12 + body.len() + padding.len()).expect("short").to_le_bytes();
+        [&kind.to_le_bytes()[..], &size, body, &padding, &size].concat()
+    }
+    let section = [&0x1A2B_3C4D_u32.to_le_bytes()[..], &[1, 0, 0, 0], &[0xFF; 8]].concat();
+    let resolution = [&9_u16.to_le_bytes()[..], &[1, 0], &[9, 0, 0, 0], &[0; 4]].concat();
+    let interface = [&link_type.to_le_bytes()[..], &[0, 0], &[0; 4], &resolution].concat();
+    let mut bytes = [block(0x0A0D_0D0A, &section), block(1, &interface)].concat();
+    for (second, packet) in (1_700_000_000_u64..).zip(packets) {
+        let packet = link(u32::from(link_type), packet);
+        let time_ns = second * 1_000_000_000 + 250_000_000;
+        let halves = [(time_ns >> 32) as u32, (time_ns & 0xFFFF_FFFF) as u32].map(u32::to_le_bytes).concat();
+        let size = u32::try_from(packet.len()).expect("short").to_le_bytes();
+        bytes.extend(block(6, &[&[0; 4][..], &halves, &size, &size, &packet].concat()));
+    }
+    bytes
+}
+
+fn chat(message: MessagePayload<'_>) -> Vec<u8> {
+    message.encode_into(&mut [0; 700]).expect("a good message").to_vec()
+}
+
+/// What a client says and what a server answers.
+fn conversation() -> (Vec<u8>, Vec<u8>) {
+    let said = [
+        chat(MessagePayload::Connect { username: "ada" }),
+        chat(MessagePayload::JoinRoom { room: "tea" }),
+        chat(MessagePayload::SendMessage { room: "tea", content: "hello, tea" }),
+        chat(MessagePayload::Disconnect),
+    ];
+    let answered = [
+        chat(MessagePayload::ConnectAck { user_id: 7, server_info: "cafewire" }),
+        chat(MessagePayload::UserJoined { user_id: 7, username: "ada", room: "tea" }),
+        chat(MessagePayload::MessageBroadcast {
+            user_id: 7,
+            timestamp: 1,
+            username: "ada",
+            room: "tea",
+            content: "hello, tea",
+        }),
+    ];
+    (said.concat(), answered.concat())
+}
+
+const SAID: [&str; 4] = ["Connect", "JoinRoom", "SendMessage", "Disconnect"];
+const ANSWERED: [&str; 3] = ["ConnectAck", "UserJoined", "MessageBroadcast"];
+
+fn decode(name: &str, capture: &[u8], more_args: &[&str]) -> Ended {
+    let path = file(name, capture);
+    run(&[&["decode", "--json", path.to_str().expect("a path")], more_args].concat(), "")
+}
+
+fn types<'o>(objects: &'o [Value], from: &str) -> Vec<&'o str> {
+    objects.iter().filter(|object| object["from"] == from).filter_map(|object| object["type"].as_str()).collect()
+}
+
+/// A capture that lacks a segment, for others.
+pub(crate) fn with_a_gap() -> PathBuf {
+    let (said, _) = conversation();
+    let mut packets = CLIENT.stream(&said, 8);
+    packets.remove(3);
+    file("gap.pcap", &pcap(RAW, &packets))
+}
+
+#[test]
+fn both_directions_are_read_from_every_link_type_and_file_form() {
+    let (said, answered) = conversation();
+    for is_v6 in [false, true] {
+        let flow = |flow: Flow| Flow { is_v6, ..flow };
+        let packets = [flow(CLIENT).stream(&said, 7), flow(SERVER).stream(&answered, 1000)].concat();
+        for link_type in [ETHERNET, RAW, LINUX_SLL, LINUX_SLL2, LOOPBACK] {
+            let short = u16::try_from(link_type).expect("short");
+            for (name, capture) in [("pcap", pcap(link_type, &packets)), ("pcapng", pcapng(short, &packets))] {
+                let ended = decode(&format!("{link_type}.{is_v6}.{name}"), &capture, &[]);
+                ended.assert_done();
+                let objects = objects(&ended);
+                assert_eq!(types(&objects, "client"), SAID, "{link_type} {name}");
+                assert_eq!(types(&objects, "server"), ANSWERED, "{link_type} {name}");
+            }
+        }
+    }
+}
+
+#[test]
+fn a_frame_says_where_and_when_it_was() {
+    let (said, answered) = conversation();
+    let packets = [CLIENT.stream(&said, 16), SERVER.stream(&answered, 1000)].concat();
+    for (name, capture) in [("place.pcap", pcap(RAW, &packets)), ("place.pcapng", pcapng(101, &packets))] {
+        let ended = decode(name, &capture, &[]);
+        let objects = objects(&ended);
+        let first = &objects[0];
+        assert_eq!((&first["conversation"], &first["packet"], &first["offset"]), (&1.into(), &2.into(), &0.into()));
+        assert_eq!((&first["client"], &first["server"]), (&"10.0.0.1:40000".into(), &"10.0.0.2:8080".into()));
+        assert_eq!(first["time_ns"], 1_700_000_001_250_000_000_u64, "{name}");
+        assert_eq!(objects[1]["offset"], 12);
+        assert_eq!(objects[1]["packet"], 3, "the packet that made it whole");
+    }
+    let path = file("text.pcap", &pcap(RAW, &packets));
+    let ended = run(&["decode", path.to_str().expect("a path")], "");
+    let heading = "22:13:21 #1 10.0.0.1:40000 > 10.0.0.2:8080 packet 2 byte 0: chat Connect, 12 bytes, from the client";
+    assert_eq!(ended.stdout[0], heading);
+    assert!(ended.stdout.iter().any(|line| line.contains("10.0.0.1:40000 < 10.0.0.2:8080")), "{ended:?}");
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(32))]
+
+    /// Segments of any sizes, in any order, some twice, some overlapping: the same frames.
+    #[test]
+    fn any_order_and_any_overlap_give_the_same_frames(
+        piece in 1..40_usize,
+        overlap in 0..20_usize,
+        shuffle in prop::collection::vec(any::<prop::sample::Index>(), 0..60),
+        again in prop::collection::vec(any::<prop::sample::Index>(), 0..10),
+    ) {
+        let (said, answered) = conversation();
+        let mut packets = [CLIENT.stream(&said, piece), SERVER.stream(&answered, piece)].concat();
+        for (index, _) in said.chunks(piece).enumerate() {
+            let start = (index * piece).saturating_sub(overlap);
+            let end = ((index + 1) * piece + overlap).min(said.len());
+            packets.push(CLIENT.packet(u32::try_from(start).expect("short"), Flag::Data, &said[start..end]));
+        }
+        for pick in again {
+            packets.push(packets[pick.index(packets.len())].clone());
+        }
+        // The SYNs stay first: what comes before them is for another test.
+        let opening: Vec<Vec<u8>> = [CLIENT.packet(0, Flag::Syn, b""), SERVER.packet(0, Flag::SynAck, b"")].to_vec();
+        for (at, pick) in shuffle.iter().enumerate() {
+            let (one, other) = (at % packets.len(), pick.index(packets.len()));
+            packets.swap(one, other);
+        }
+        let ended = decode("order.pcap", &pcap(ETHERNET, &[opening, packets].concat()), &[]);
+        ended.assert_done();
+        let objects = objects(&ended);
+        prop_assert_eq!(types(&objects, "client"), SAID);
+        prop_assert_eq!(types(&objects, "server"), ANSWERED);
+    }
+}
+
+#[test]
+fn missing_segments_are_said_plainly_and_reading_goes_on() {
+    let ended = run(&["decode", "--json", with_a_gap().to_str().expect("a path")], "");
+    assert_eq!(ended.code, Some(1));
+    let objects = objects(&ended);
+    let kinds: Vec<(&str, u64, u64)> = objects
+        .iter()
+        .map(|it| (it["kind"].as_str().unwrap(), it["offset"].as_u64().unwrap(), it["size"].as_u64().unwrap()))
+        .collect();
+    // Connect 0..12, JoinRoom 12..24, SendMessage 24..46, Disconnect 46..54; bytes 16 to 24 are missing.
+    assert_eq!(kinds, [("frame", 0, 12), ("bad", 12, 4), ("gap", 16, 8), ("frame", 24, 22), ("frame", 46, 8)]);
+    assert_eq!(objects[1]["error"]["kind"], "Truncated");
+    let text = run(&["decode", with_a_gap().to_str().expect("a path")], "");
+    assert!(
+        text.stdout.iter().any(|line| line.ends_with("byte 16: 8 bytes missing from the capture, from the client"))
+    );
+    assert_eq!(text.stderr, "3 good frames, 1 bad, 1 with missing bytes");
+}
+
+#[test]
+fn a_capture_that_began_in_the_middle_is_read_from_the_next_frame_on() {
+    let (said, answered) = conversation();
+    let packets = [&CLIENT.stream(&said, 8)[2..], &SERVER.stream(&answered, 1000)[1..]].concat();
+    let ended = decode("middle.pcap", &pcap(RAW, &packets), &[]);
+    assert_eq!(ended.code, Some(1));
+    let objects = objects(&ended);
+    assert_eq!((&objects[0]["kind"], &objects[0]["size"]), (&"bad".into(), &4.into()));
+    assert_eq!(types(&objects, "client"), SAID[1..]);
+    assert_eq!(types(&objects, "server"), ANSWERED);
+}
+
+#[test]
+fn conversations_are_told_apart_and_others_left_alone() {
+    let (said, _) = conversation();
+    let ping = Message::ping().encode_into(&mut [0; 8]).expect("a frame").to_vec();
+    let echo = Flow { source_port: 40_001, destination_port: 9999, ..CLIENT };
+    let web = Flow { source_port: 40_002, destination_port: 80, ..CLIENT };
+    let mut packets = Vec::new();
+    let streams = [CLIENT.stream(&said, 9), echo.stream(&ping, 2), web.stream(b"GET / HTTP/1.1\r\n\r\n", 5)];
+    for index in 0..10 {
+        packets.extend(streams.iter().filter_map(|stream| stream.get(index).cloned()));
+    }
+    // The same two ends again, with another sequence number.
+    packets.extend(Flow { first: 1_000_000, ..CLIENT }.stream(&chat(MessagePayload::Disconnect), 3));
+    let mut udp = Vec::new();
+    PacketBuilder::ipv4([10, 0, 0, 1], [10, 0, 0, 2], 9)
+        .udp(8080, 8080)
+        .write(&mut udp, b"\xCA\xFE")
+        .expect("a packet");
+    packets.push(udp);
+    let capture = pcap(ETHERNET, &packets);
+    let numbered = |ended: &Ended| {
+        objects(ended).iter().fold(String::new(), |mut text, object| {
+            let _ = write!(text, "{}{} ", object["conversation"], object["type"].as_str().unwrap_or("-"));
+            text
+        })
+    };
+    let ended = decode("several.pcap", &capture, &[]);
+    ended.assert_done();
+    assert_eq!(numbered(&ended), "1Connect 1JoinRoom 2Ping 1SendMessage 1Disconnect 3Disconnect ");
+    let ended = decode("one-port.pcap", &capture, &["--port", "9999"]);
+    assert_eq!(numbered(&ended), "1Ping ");
+    let ended = decode("web.pcap", &capture, &["--port", "80"]);
+    assert_eq!((ended.code, objects(&ended)[0]["error"]["kind"].as_str()), (Some(1), Some("UnsupportedVersion")));
+    let path = file("remarks.pcap", &capture);
+    let text = run(&["decode", path.to_str().expect("a path")], "");
+    assert!(text.stderr.contains("1 TCP connections do not start with a good frame"), "{text:?}");
+    assert!(text.stderr.contains("1 packets are no TCP"), "{text:?}");
+}
+
+#[test]
+fn a_type_that_travels_the_wrong_way_is_bad() {
+    let packets = CLIENT.stream(&chat(MessagePayload::ConnectAck { user_id: 1, server_info: "" }), 100);
+    let ended = decode("wrong-way.pcap", &pcap(RAW, &packets), &[]);
+    assert_eq!(ended.code, Some(1));
+    assert_eq!(objects(&ended)[0]["error"]["kind"], "WrongDirection");
+}
+
+#[test]
+fn a_damaged_file_is_read_as_far_as_it_goes() {
+    let (said, _) = conversation();
+    let capture = pcap(RAW, &CLIENT.stream(&said, 1000));
+    let cut = decode("cut.pcap", &capture[..capture.len() - 3], &[]);
+    cut.assert_failed(1, "after packet 2: the file ends in the middle of a block");
+    assert_eq!(types(&objects(&cut), "client"), SAID);
+    let mut huge = capture.clone();
+    huge[24 + 8..24 + 12].copy_from_slice(&0x7FFF_FFFF_u32.to_le_bytes());
+    decode("huge.pcap", &huge, &[]).assert_failed(1, "after packet 0: ");
+    let mut unknown = capture;
+    unknown[20..24].copy_from_slice(&147_u32.to_le_bytes());
+    let path = file("link.pcap", &unknown);
+    let ended = run(&["decode", path.to_str().expect("a path")], "");
+    assert!(ended.stderr.contains("3 packets of link type 147, which is not read here, were passed over"), "{ended:?}");
+}
+
+#[test]
+fn a_packet_cut_by_the_capture_is_a_gap() {
+    let (said, _) = conversation();
+    let mut packets = CLIENT.stream(&said, 12);
+    let cut = packets[2].len() - 5;
+    packets[2].truncate(cut); // JoinRoom, without its last 5 bytes
+    let ended = decode("snaplen.pcap", &pcap(RAW, &packets), &[]);
+    let kinds: Vec<String> = objects(&ended).iter().map(|it| format!("{}{}", it["kind"], it["size"])).collect();
+    assert_eq!(kinds.join(" ").replace('"', ""), "frame12 bad7 gap5 frame22 frame8");
+}
+
+/// Nothing that a file can hold makes it panic or hang.
+#[test]
+fn noise_in_a_capture_is_survived() {
+    let (said, answered) = conversation();
+    let good = pcapng(1, &[CLIENT.stream(&said, 5), SERVER.stream(&answered, 50)].concat());
+    for place in (0..good.len()).step_by(97) {
+        let mut damaged = good.clone();
+        damaged[place] ^= 0xFF;
+        let ended = decode("noise.pcapng", &damaged, &[]);
+        assert!(matches!(ended.code, Some(0 | 1)), "byte {place}: {ended:?}");
+        assert!(!ended.stderr.contains("panicked"), "byte {place}: {ended:?}");
+    }
+}
