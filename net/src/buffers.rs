@@ -18,6 +18,20 @@ pub(crate) struct BufferPool {
     kept_bytes: usize,
     lent_bytes: usize,
     copied_bytes: usize,
+    // Boxes, so that taking one and putting it back moves a pointer.
+    #[allow(clippy::vec_box)]
+    free_waiting: Vec<Box<WaitingBytes>>,
+}
+
+/// Free ones that the pool keeps for reuse.
+const KEPT_WAITING_MAX: usize = 1024;
+
+/// The beginning of something whose end has not come.
+#[derive(Debug, Default)]
+pub(crate) struct WaitingBytes {
+    pub(crate) bytes: RingBuffer,
+    /// How many more are waited for.
+    pub(crate) missing: usize,
 }
 
 impl BufferPool {
@@ -46,6 +60,22 @@ impl BufferPool {
         {
             self.kept_bytes += size;
             free.push(storage);
+        }
+    }
+
+    /// A copy of these bytes, to wait for `missing` more.
+    pub(crate) fn wait_with(&mut self, bytes: &[u8], missing: usize) -> Box<WaitingBytes> {
+        let mut waiting = self.free_waiting.pop().unwrap_or_default();
+        waiting.bytes.extend(bytes, self);
+        waiting.missing = missing;
+        waiting
+    }
+
+    /// Takes back what [`wait_with`](Self::wait_with) gave.
+    pub(crate) fn end_wait(&mut self, mut waiting: Box<WaitingBytes>) {
+        waiting.bytes.clear(self);
+        if self.free_waiting.len() < KEPT_WAITING_MAX {
+            self.free_waiting.push(waiting);
         }
     }
 

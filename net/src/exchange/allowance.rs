@@ -24,14 +24,12 @@ pub(super) struct Allowance {
 
 impl Allowance {
     /// `None` if the limits leave the rate open.
-    pub(super) fn new(limits: &Limits, now_ms: u64) -> Option<Box<Self>> {
-        (limits.frames_per_second > 0 || limits.bytes_per_second > 0).then(|| {
-            Box::new(Self {
-                frames: Bucket::full(limits.frames_per_second),
-                bytes: Bucket::full(limits.bytes_per_second),
-                refreshed_ms: now_ms,
-                refusals: 0,
-            })
+    pub(super) fn new(limits: &Limits, now_ms: u64) -> Option<Self> {
+        (limits.frames_per_second > 0 || limits.bytes_per_second > 0).then(|| Self {
+            frames: Bucket::full(limits.frames_per_second),
+            bytes: Bucket::full(limits.bytes_per_second),
+            refreshed_ms: now_ms,
+            refusals: 0,
         })
     }
 
@@ -99,7 +97,7 @@ mod tests {
 
     fn allowance(frames_per_second: u64, bytes_per_second: u64) -> Allowance {
         let limits = Limits { frames_per_second, bytes_per_second, ..Limits::default() };
-        *Allowance::new(&limits, 0).unwrap()
+        Allowance::new(&limits, 0).unwrap()
     }
 
     #[test]

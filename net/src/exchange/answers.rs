@@ -32,7 +32,7 @@ pub(super) fn answer_echo(
         Message::Pong(_) => return,
     };
     // An echo peer signs in with its first frame.
-    world.outboxes.set_limit(id, world.limits.outbox_bytes);
+    world.outboxes.sign_in(id);
     let answer = answer.frame();
     if let Ok(header) = answer.header() {
         world.outboxes.answer(id, &[&header, answer.payload], world.pool);

@@ -142,7 +142,7 @@ impl Hub {
         let user_id = self.last_user_id;
         self.members.insert(from, Member { user_id, username: username.into(), rooms: Box::default() });
         self.by_username.insert(from, |id| name_of(&self.members, id));
-        world.outboxes.set_limit(from, world.limits.outbox_bytes);
+        world.outboxes.sign_in(from);
         world.metrics.users.set(self.members.len());
         let server_info = concat!("cafewire/", env!("CARGO_PKG_VERSION"));
         self.answer(from, &MessagePayload::ConnectAck { user_id, server_info }, world);

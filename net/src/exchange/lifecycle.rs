@@ -3,13 +3,14 @@
 use std::fmt;
 use std::time::Duration;
 
-use cafewire_core::{ErrorCode, Family};
+use cafewire_core::ErrorCode;
 use tracing::{debug, info};
 
 use super::answers::queue_error;
 use super::error_text::ErrorText;
 use super::hub::Surroundings;
-use super::{AfterFlush, ConnectionId, Exchange, Now, Peer, Stage, millis};
+use super::{AfterFlush, ConnectionId, Exchange, Now, Peer, Stage, is_signing_in, millis};
+use crate::address::PeerAddress;
 use crate::close_reason::CloseReason;
 
 const TOO_MUCH: &str = "the server holds too much for its peers, and most of all for you";
@@ -20,7 +21,7 @@ impl Exchange {
     pub fn end_of_input(&mut self, id: ConnectionId, now: Now) {
         let Some(peer) = self.peers.get_mut(id) else { return };
         match peer.stage {
-            Stage::Open => {
+            Stage::Open { .. } => {
                 let reason = if peer.session.is_within_frame() {
                     self.metrics.parse_errors.add(1);
                     CloseReason::CutFrame
@@ -56,7 +57,7 @@ impl Exchange {
     pub fn flushed(&mut self, id: ConnectionId, now: Now) -> AfterFlush {
         let Some(peer) = self.peers.get_mut(id) else { return AfterFlush::Gone };
         match peer.stage {
-            Stage::Open | Stage::Lingering { .. } => AfterFlush::Keep,
+            Stage::Open { .. } | Stage::Lingering { .. } => AfterFlush::Keep,
             Stage::Flushing { linger: true, .. } => {
                 let until_ms = now.monotonic_ms + millis(self.limits.close_timeout);
                 peer.stage = Stage::Lingering { until_ms };
@@ -82,7 +83,7 @@ impl Exchange {
                 continue;
             }
             match peer.stage {
-                Stage::Open => self.close_for_silence(id, now),
+                Stage::Open { .. } => self.close_for_silence(id, now),
                 Stage::Flushing { .. } | Stage::Lingering { .. } => self.set_gone(id),
                 Stage::Gone => {}
             }
@@ -96,23 +97,18 @@ impl Exchange {
     /// (the listener turns keep-alive probes on), and that of the first broadcast that it does not take.
     fn deadline_ms(&self, id: ConnectionId, peer: &Peer, now: Now) -> u64 {
         match peer.stage {
-            Stage::Open if self.is_signing_in(id, peer) => peer.opened_ms + millis(self.limits.sign_in_timeout),
-            Stage::Open if self.hub.is_listening(id) => now.monotonic_ms + millis(self.limits.idle_timeout),
-            Stage::Open => peer.last_active_ms + millis(self.limits.idle_timeout),
+            Stage::Open { since_ms } if is_signing_in(id, peer, &self.hub) => {
+                since_ms + millis(self.limits.sign_in_timeout)
+            }
+            Stage::Open { .. } if self.hub.is_listening(id) => now.monotonic_ms + millis(self.limits.idle_timeout),
+            Stage::Open { since_ms } => since_ms + millis(self.limits.idle_timeout),
             Stage::Flushing { until_ms, .. } | Stage::Lingering { until_ms } => until_ms,
             Stage::Gone => 0,
         }
     }
 
-    fn is_signing_in(&self, id: ConnectionId, peer: &Peer) -> bool {
-        match peer.session.family() {
-            Some(Family::Echo) => !peer.session.has_framed(),
-            _ => !self.hub.is_signed_in(id),
-        }
-    }
-
     fn close_for_silence(&mut self, id: ConnectionId, now: Now) {
-        if self.peers.get(id).is_some_and(|peer| self.is_signing_in(id, peer)) {
+        if self.peers.get(id).is_some_and(|peer| is_signing_in(id, peer, &self.hub)) {
             let text = ErrorText::new("no complete frame, or no sign-in, came in time");
             self.close(id, CloseReason::SignInTimeout, &text, now);
         } else {
@@ -148,6 +144,7 @@ impl Exchange {
         if let Some(mut peer) = self.peers.remove(id) {
             peer.session.release(&mut self.pool);
         }
+        self.allowances.remove(id);
         self.drop_queue(id);
         Some(id)
     }
@@ -168,7 +165,7 @@ impl Exchange {
         let held_bytes = self.pool.lent_bytes();
         // What it has of a room's log is given back only with the log's last reader.
         let shares = self.outboxes.reads_rooms(id);
-        let was_open = self.peers.get(id).is_some_and(|peer| peer.stage == Stage::Open);
+        let was_open = self.peers.get(id).is_some_and(|peer| peer.is_open());
         self.close(id, CloseReason::BufferBudget, &ErrorText::new(TOO_MUCH), now);
         // Who was closing already does not get the rest of its time. And who holds as much with its Error frame as before
         // goes without one, or everybody would have to go for the sake of a byte.
@@ -199,10 +196,10 @@ impl Exchange {
 
     /// The one door out. Leaves the rooms, tells the peer, counts and logs the reason. Later reasons change nothing.
     pub(super) fn close(&mut self, id: ConnectionId, reason: CloseReason, text: &ErrorText, now: Now) {
-        let Some(peer) = self.peers.get_mut(id).filter(|peer| peer.stage == Stage::Open) else { return };
+        let Some(peer) = self.peers.get_mut(id).filter(|peer| peer.is_open()) else { return };
         let until_ms = now.monotonic_ms + millis(self.limits.close_timeout);
         peer.stage = Stage::Flushing { until_ms, linger: true };
-        let (address, family) = (peer.address, peer.session.family());
+        let (address, family) = (PeerAddress::from(peer.address), peer.session.family());
         peer.session.release(&mut self.pool);
 
         let mut world = world!(self);
@@ -238,7 +235,7 @@ impl Exchange {
         if let Some(peer) = self.peers.get_mut(id)
             && peer.stage != Stage::Gone
         {
-            debug_assert_ne!(peer.stage, Stage::Open, "gone without a reason");
+            debug_assert!(!peer.is_open(), "gone without a reason");
             peer.stage = Stage::Gone;
             self.gone.push(id);
         }

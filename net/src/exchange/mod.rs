@@ -40,6 +40,7 @@ macro_rules! world {
 mod addresses;
 mod allowance;
 mod answers;
+mod compact_address;
 mod error_text;
 mod hub;
 mod lifecycle;
@@ -55,19 +56,20 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use cafewire_core::{Family, Frame};
-use slotmap::{SlotMap, new_key_type};
+use slotmap::{SecondaryMap, SlotMap, new_key_type};
 use tracing::debug;
 
 use self::addresses::Addresses;
 use self::allowance::{Allowance, Verdict};
 use self::answers::{Ending, answer_chat, answer_echo, refuse_rate};
+use self::compact_address::CompactAddress;
 use self::error_text::ErrorText;
 use self::hub::{Hub, Surroundings};
 use self::outbox::{Outboxes, Span};
 use self::session::{Received, Session};
 use self::timers::Timers;
 use crate::address::PeerAddress;
-use crate::buffers::{BufferPool, RingBuffer};
+use crate::buffers::BufferPool;
 use crate::close_reason::CloseReason;
 use crate::config::Limits;
 use crate::metrics::ServerMetrics;
@@ -104,19 +106,40 @@ pub type DataTap = Box<dyn FnMut(PeerAddress, &[u8]) + Send>;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Stage {
-    Open,
-    Flushing { until_ms: u64, linger: bool },
-    Lingering { until_ms: u64 },
+    /// `since_ms`: while it signs in, when it came; from then on, when something last passed.
+    Open {
+        since_ms: u64,
+    },
+    Flushing {
+        until_ms: u64,
+        linger: bool,
+    },
+    Lingering {
+        until_ms: u64,
+    },
     Gone,
 }
 
+/// What every connection costs even when nothing happens, so it has nothing in it that most do without.
 struct Peer {
     session: Session,
-    address: PeerAddress,
-    opened_ms: u64,
-    last_active_ms: u64,
     stage: Stage,
-    allowance: Option<Box<Allowance>>,
+    address: CompactAddress,
+}
+
+impl Peer {
+    const fn is_open(&self) -> bool {
+        matches!(self.stage, Stage::Open { .. })
+    }
+
+    /// Something passed. Before sign-in that gives nobody more time.
+    const fn note_activity(&mut self, is_signing_in: bool, now: Now) {
+        if let Stage::Open { since_ms } = &mut self.stage
+            && !is_signing_in
+        {
+            *since_ms = now.monotonic_ms;
+        }
+    }
 }
 
 /// See the [module](self).
@@ -129,6 +152,8 @@ pub struct Exchange {
     gone: Vec<ConnectionId>,
     open: usize,
     addresses: Addresses,
+    /// Empty while the limits leave the rate open.
+    allowances: SecondaryMap<ConnectionId, Allowance>,
     data_tap: Option<DataTap>,
     limits: Limits,
     metrics: Arc<ServerMetrics>,
@@ -144,17 +169,21 @@ impl Exchange {
     /// An exchange without connections.
     #[must_use]
     pub fn new(limits: Limits, metrics: Arc<ServerMetrics>) -> Self {
+        let limits = limits.made_workable();
+        let mut outboxes = Outboxes::default();
+        outboxes.set_limits(&limits);
         Self {
             peers: SlotMap::with_key(),
             hub: Hub::default(),
-            outboxes: Outboxes::default(),
+            outboxes,
             pool: BufferPool::default(),
             timers: Timers::default(),
             gone: Vec::new(),
             open: 0,
             addresses: Addresses::default(),
+            allowances: SecondaryMap::new(),
             data_tap: None,
-            limits: limits.made_workable(),
+            limits,
             metrics,
         }
     }
@@ -165,14 +194,14 @@ impl Exchange {
         self.limits = limits.made_workable();
         // Each is looked at in this turn, and enters the deadline that it has now.
         self.timers.clear();
-        for (id, peer) in &mut self.peers {
+        for id in self.peers.keys() {
             self.timers.set(now.monotonic_ms, id);
-            peer.allowance = Allowance::new(&self.limits, now.monotonic_ms);
-            let signing_in = peer.session.family() != Some(Family::Echo) && !self.hub.is_signed_in(id);
-            let limits = &self.limits;
-            let bytes = if signing_in { limits.outbox_bytes_before_sign_in } else { limits.outbox_bytes };
-            self.outboxes.set_limit(id, bytes);
+            self.allowances.remove(id);
+            if let Some(allowance) = Allowance::new(&self.limits, now.monotonic_ms) {
+                self.allowances.insert(id, allowance);
+            }
         }
+        self.outboxes.set_limits(&self.limits);
     }
 
     /// Has every Data frame passed to `tap`.
@@ -195,14 +224,14 @@ impl Exchange {
         }
         let now_ms = now.monotonic_ms;
         let id = self.peers.insert(Peer {
-            session: Session::new(RingBuffer::default()),
-            address,
-            opened_ms: now_ms,
-            last_active_ms: now_ms,
-            stage: Stage::Open,
-            allowance: Allowance::new(&self.limits, now_ms),
+            session: Session::new(),
+            stage: Stage::Open { since_ms: now_ms },
+            address: address.into(),
         });
-        self.outboxes.open(id, self.limits.outbox_bytes_before_sign_in);
+        if let Some(allowance) = Allowance::new(&self.limits, now_ms) {
+            self.allowances.insert(id, allowance);
+        }
+        self.outboxes.open(id);
         self.open += 1;
         if let Some(ip) = address.ip() {
             self.addresses.enter(ip);
@@ -251,18 +280,16 @@ impl Exchange {
     }
 
     fn work_on(&mut self, id: ConnectionId, bytes: &[u8], now: Now) {
-        let Self { peers, hub, outboxes, pool, limits, metrics, data_tap, .. } = self;
-        let Some(peer) = peers.get_mut(id) else { return };
-        if peer.stage != Stage::Open {
-            return;
-        }
+        let Self { peers, hub, outboxes, pool, limits, metrics, allowances, data_tap, .. } = self;
+        let Some(peer) = peers.get_mut(id).filter(|peer| peer.is_open()) else { return };
         let mut ending = None;
-        let Peer { session, allowance, address, .. } = peer;
+        let Peer { session, address, .. } = peer;
+        let mut allowance = allowances.get_mut(id);
         let mut frames = 0;
         let received = session.receive(bytes, FRAMES_PER_TURN, pool, |frame, pool| {
             frames += 1;
             let mut world = Surroundings { outboxes, pool, metrics, limits };
-            if let Some(allowance) = allowance {
+            if let Some(allowance) = &mut allowance {
                 match allowance.take(frame.serialized_size(), now.monotonic_ms) {
                     Verdict::Allowed => {}
                     verdict => {
@@ -275,7 +302,7 @@ impl Exchange {
                 Frame::Echo(view) => {
                     answer_echo(id, view, &mut world, |payload| {
                         if let Some(tap) = data_tap {
-                            tap(*address, payload);
+                            tap((*address).into(), payload);
                         }
                     });
                     None
@@ -286,7 +313,7 @@ impl Exchange {
         });
         metrics.messages_processed.add(frames);
         if frames > 0 {
-            peer.last_active_ms = now.monotonic_ms;
+            peer.note_activity(is_signing_in(id, peer, hub), now);
         }
         if let Received::Corrupt { error, stream_offset } = received {
             metrics.parse_errors.add(1);
@@ -303,7 +330,7 @@ impl Exchange {
     #[must_use]
     pub fn is_reading(&self, id: ConnectionId) -> bool {
         self.peers.get(id).is_some_and(|peer| match peer.stage {
-            Stage::Open => self.outboxes.queued_bytes(id) <= self.limits.read_pause_bytes,
+            Stage::Open { .. } => self.outboxes.queued_bytes(id) <= self.limits.read_pause_bytes,
             Stage::Flushing { .. } | Stage::Lingering { .. } => true,
             Stage::Gone => false,
         })
@@ -358,7 +385,7 @@ impl Exchange {
             self.hub.release_reader(room, &mut self.pool, &self.metrics);
         }
         if let Some(peer) = self.peers.get_mut(id) {
-            peer.last_active_ms = now.monotonic_ms;
+            peer.note_activity(is_signing_in(id, peer, &self.hub), now);
         }
     }
 
@@ -395,9 +422,9 @@ impl Exchange {
         let mut counted = 0;
         for (id, peer) in &self.peers {
             peer.session.invariants();
-            open += usize::from(peer.stage == Stage::Open);
-            counted += usize::from(peer.stage == Stage::Open && peer.address.ip().is_some());
-            assert!(peer.stage == Stage::Open || !self.hub.is_signed_in(id), "a closed connection is still a user");
+            open += usize::from(peer.is_open());
+            counted += usize::from(peer.is_open() && PeerAddress::from(peer.address).ip().is_some());
+            assert!(peer.is_open() || !self.hub.is_signed_in(id), "a closed connection is still a user");
             assert_eq!(peer.stage == Stage::Gone, self.gone.contains(&id));
         }
         let kept_input: usize = self.peers.values().map(|peer| peer.session.held_bytes()).sum();
@@ -409,6 +436,14 @@ impl Exchange {
         if self.peers.is_empty() {
             assert_eq!(self.pool.lent_bytes(), 0, "buffers held for nobody");
         }
+    }
+}
+
+/// Whether the time for that still runs: an echo peer signs in with its first frame.
+fn is_signing_in(id: ConnectionId, peer: &Peer, hub: &Hub) -> bool {
+    match peer.session.family() {
+        Some(Family::Echo) => !peer.session.has_framed(),
+        _ => !hub.is_signed_in(id),
     }
 }
 

@@ -15,6 +15,7 @@ use slotmap::SecondaryMap;
 
 use super::{ConnectionId, RoomId};
 use crate::buffers::{BufferPool, RingBuffer};
+use crate::config::Limits;
 
 /// Outboxes kept for reuse, and the spans one may have room for while it is kept.
 const KEPT_OUTBOXES_MAX: usize = 65_536;
@@ -57,7 +58,8 @@ struct Outbox {
 #[derive(Debug, Default)]
 struct Entry {
     outbox: Option<Box<Outbox>>,
-    limit_bytes: usize,
+    /// It may have as much queued as anybody, not just as much as somebody whom nobody knows.
+    signed_in: bool,
     dirty: bool,
     /// Nothing more is queued: the connection is closing, or was left behind.
     sealed: bool,
@@ -77,16 +79,24 @@ pub(super) struct Outboxes {
     dirty: Vec<ConnectionId>,
     overflowed: Vec<ConnectionId>,
     turn: u64,
+    limit_bytes: usize,
+    limit_bytes_before_sign_in: usize,
 }
 
 impl Outboxes {
-    pub(super) fn open(&mut self, id: ConnectionId, limit_bytes: usize) {
-        self.entries.insert(id, Entry { limit_bytes, ..Entry::default() });
+    /// How much may be queued for one connection. Who is over it already is noticed with the next that is queued.
+    pub(super) const fn set_limits(&mut self, limits: &Limits) {
+        self.limit_bytes = limits.outbox_bytes;
+        self.limit_bytes_before_sign_in = limits.outbox_bytes_before_sign_in;
     }
 
-    pub(super) fn set_limit(&mut self, id: ConnectionId, limit_bytes: usize) {
+    pub(super) fn open(&mut self, id: ConnectionId) {
+        self.entries.insert(id, Entry::default());
+    }
+
+    pub(super) fn sign_in(&mut self, id: ConnectionId) {
         if let Some(entry) = self.entries.get_mut(id) {
-            entry.limit_bytes = limit_bytes;
+            entry.signed_in = true;
         }
     }
 
@@ -148,9 +158,9 @@ impl Outboxes {
     }
 
     fn check_limit(&mut self, id: ConnectionId) {
-        if let Some(entry) = self.entries.get(id)
-            && entry.outbox.as_ref().is_some_and(|outbox| outbox.queued_bytes > entry.limit_bytes)
-        {
+        let Some(entry) = self.entries.get(id) else { return };
+        let limit_bytes = if entry.signed_in { self.limit_bytes } else { self.limit_bytes_before_sign_in };
+        if entry.outbox.as_ref().is_some_and(|outbox| outbox.queued_bytes > limit_bytes) {
             self.overflowed.push(id);
         }
     }

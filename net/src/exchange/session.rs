@@ -10,7 +10,7 @@ use std::ops::ControlFlow;
 
 use cafewire_core::{Direction, Family, Frame, FrameReader, Framing, ParseError, chat, echo};
 
-use crate::buffers::{BufferPool, RingBuffer};
+use crate::buffers::{BufferPool, WaitingBytes};
 
 /// How a batch of bytes ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -26,15 +26,15 @@ pub(super) enum Received {
 #[derive(Debug)]
 pub(super) struct Session {
     reader: FrameReader,
-    /// The start of a frame, or a backlog, and nothing before it. It lies in one piece: the ring was empty before.
-    kept: RingBuffer,
-    /// Bytes that must come before what is kept is looked at again. 0 with a backlog.
-    missing: usize,
+    /// The start of a frame, or a backlog, and nothing before it. It lies in one piece: the ring was empty before. `missing`
+    /// bytes must come before it is looked at again; 0 with a backlog. `None` rather than an empty ring: most connections
+    /// have nothing here most of the time.
+    kept: Option<Box<WaitingBytes>>,
 }
 
 impl Session {
-    pub(super) const fn new(kept: RingBuffer) -> Self {
-        Self { reader: FrameReader::new(Direction::ToServer), kept, missing: 0 }
+    pub(super) const fn new() -> Self {
+        Self { reader: FrameReader::new(Direction::ToServer), kept: None }
     }
 
     pub(super) const fn family(&self) -> Option<Family> {
@@ -48,17 +48,17 @@ impl Session {
 
     /// Whether a frame has begun and not ended.
     pub(super) const fn is_within_frame(&self) -> bool {
-        !self.kept.is_empty()
+        self.kept.is_some()
     }
 
     /// Bytes of storage held for what is kept.
-    pub(super) const fn held_bytes(&self) -> usize {
-        self.kept.capacity()
+    pub(super) fn held_bytes(&self) -> usize {
+        self.kept.as_ref().map_or(0, |kept| kept.bytes.capacity())
     }
 
     /// Whether bytes are kept that were not looked at yet.
-    pub(super) const fn has_backlog(&self) -> bool {
-        !self.kept.is_empty() && self.missing == 0
+    pub(super) fn has_backlog(&self) -> bool {
+        self.kept.as_ref().is_some_and(|kept| kept.missing == 0)
     }
 
     /// Frames what is kept and then `input`, which is empty while there is a backlog. Calls `handle` for each frame, at
@@ -71,24 +71,27 @@ impl Session {
         mut handle: impl FnMut(Frame<'_>, &mut BufferPool) -> ControlFlow<()>,
     ) -> Received {
         debug_assert!(input.is_empty() || !self.has_backlog(), "bytes that would overtake others");
-        while self.is_within_frame() {
-            let (wanted, rest) = input.split_at(self.missing.min(input.len()));
-            self.kept.extend(wanted, pool);
-            self.missing -= wanted.len();
+        while let Some(kept) = &mut self.kept {
+            let (wanted, rest) = input.split_at(kept.missing.min(input.len()));
+            kept.bytes.extend(wanted, pool);
+            kept.missing -= wanted.len();
             input = rest;
-            if self.missing > 0 || budget == 0 {
+            if kept.missing > 0 || budget == 0 {
                 return Received::All;
             }
-            match self.reader.next_frame(self.kept.front()) {
+            match self.reader.next_frame(kept.bytes.front()) {
                 Framing::NeedMore { at_least } => {
-                    self.kept.move_to_start(pool);
-                    self.missing = self.ask_again_after(at_least);
+                    kept.bytes.move_to_start(pool);
+                    kept.missing = ask_again_after(self.reader.family(), kept.bytes.len(), at_least);
                 }
                 Framing::Corrupt { error } => return self.corrupt(error),
                 Framing::Frame { frame, consumed } => {
                     budget -= 1;
                     let flow = handle(frame, pool);
-                    self.kept.consume(consumed, pool);
+                    kept.bytes.consume(consumed, pool);
+                    if kept.bytes.is_empty() {
+                        self.release(pool);
+                    }
                     if flow.is_break() {
                         return Received::Stopped;
                     }
@@ -97,8 +100,7 @@ impl Session {
         }
         loop {
             if budget == 0 {
-                self.missing = 0;
-                self.kept.extend(input, pool);
+                self.keep(input, 0, pool);
                 return Received::All;
             }
             match self.reader.next_frame(input) {
@@ -110,8 +112,8 @@ impl Session {
                     input = &input[consumed..];
                 }
                 Framing::NeedMore { at_least } => {
-                    self.kept.extend(input, pool);
-                    self.missing = self.ask_again_after(at_least);
+                    let missing = ask_again_after(self.reader.family(), input.len(), at_least);
+                    self.keep(input, missing, pool);
                     return Received::All;
                 }
                 Framing::Corrupt { error } => return self.corrupt(error),
@@ -119,13 +121,10 @@ impl Session {
         }
     }
 
-    /// Within the header every byte is judged as it comes, so that a wrong one is answered at once; a body is waited for.
-    fn ask_again_after(&self, at_least: usize) -> usize {
-        let header_size = match self.family() {
-            Some(Family::Echo) => echo::HEADER_SIZE,
-            _ => chat::HEADER_SIZE,
-        };
-        if self.kept.len() < header_size { 1 } else { at_least }
+    fn keep(&mut self, bytes: &[u8], missing: usize, pool: &mut BufferPool) {
+        if !bytes.is_empty() {
+            self.kept = Some(pool.wait_with(bytes, missing));
+        }
     }
 
     const fn corrupt(&self, error: ParseError) -> Received {
@@ -134,12 +133,27 @@ impl Session {
 
     /// Gives the ring's storage back. A session is dropped only after this.
     pub(super) fn release(&mut self, pool: &mut BufferPool) {
-        self.kept.clear(pool);
+        if let Some(kept) = self.kept.take() {
+            pool.end_wait(kept);
+        }
     }
 
     pub(super) fn invariants(&self) {
-        assert_eq!(self.kept.front().len(), self.kept.len(), "what is kept lies in two pieces");
+        if let Some(kept) = &self.kept {
+            assert!(!kept.bytes.is_empty(), "nothing is kept, in a buffer");
+            assert_eq!(kept.bytes.front().len(), kept.bytes.len(), "what is kept lies in two pieces");
+        }
     }
+}
+
+/// How many bytes must come before a frame that has `len` of them is looked at again, if it needs `at_least`. Within the
+/// header every byte is judged as it comes, so that a wrong one is answered at once; a body is waited for.
+const fn ask_again_after(family: Option<Family>, len: usize, at_least: usize) -> usize {
+    let header_size = match family {
+        Some(Family::Echo) => echo::HEADER_SIZE,
+        _ => chat::HEADER_SIZE,
+    };
+    if len < header_size { 1 } else { at_least }
 }
 
 #[cfg(test)]
@@ -158,7 +172,7 @@ mod tests {
 
     fn frames_of(chunks: &mut dyn Iterator<Item = &[u8]>) -> Vec<usize> {
         let mut pool = BufferPool::default();
-        let mut session = Session::new(RingBuffer::default());
+        let mut session = Session::new();
         let mut payload_sizes = Vec::new();
         for chunk in chunks {
             let received = session.receive(chunk, 256, &mut pool, |frame, _| {
@@ -188,7 +202,7 @@ mod tests {
         for budget in 1..=4 {
             for size in 1..=stream.len() {
                 let mut pool = BufferPool::default();
-                let mut session = Session::new(RingBuffer::default());
+                let mut session = Session::new();
                 let mut payload_sizes = Vec::new();
                 let mut given = 0;
                 for mut chunk in stream.chunks(size) {
@@ -222,7 +236,7 @@ mod tests {
     #[test]
     fn a_stop_drops_the_rest() {
         let mut pool = BufferPool::default();
-        let mut session = Session::new(RingBuffer::default());
+        let mut session = Session::new();
         let mut seen = 0;
         let received = session.receive(&stream(), 256, &mut pool, |_, _| {
             seen += 1;
@@ -235,7 +249,7 @@ mod tests {
     fn a_wrong_header_byte_is_told_at_once() {
         for bytes in [&[0xCA, 0x00][..], &[0xCA, 0xFE, 0x09], &[0x01, 0x77], &[0x01, 0x81]] {
             let mut pool = BufferPool::default();
-            let mut session = Session::new(RingBuffer::default());
+            let mut session = Session::new();
             let (last, before) = bytes.split_last().unwrap();
             for &byte in before {
                 assert_eq!(session.receive(&[byte], 256, &mut pool, |_, _| ControlFlow::Continue(())), Received::All);
@@ -253,7 +267,7 @@ mod tests {
         stream.extend_from_slice(&[0x01, 0x02, 0x00, 0x01]);
         for size in 1..=stream.len() {
             let mut pool = BufferPool::default();
-            let mut session = Session::new(RingBuffer::default());
+            let mut session = Session::new();
             let outcomes: Vec<_> = stream
                 .chunks(size)
                 .map(|chunk| session.receive(chunk, 256, &mut pool, |_, _| ControlFlow::Continue(())))
