@@ -27,7 +27,9 @@ fn a_codecs_error_leads_back_to_its_cause() {
     use cafewire_core::{ParseError, ProtocolError};
 
     let source = |error: CodecError| error.source().expect("a cause").to_string();
-    assert_eq!(source(io::Error::other("cable").into()), "cable");
+    let failed = || CodecError::from(io::Error::other("cable"));
+    assert_eq!(failed().to_string(), "the connection failed: cable");
+    assert_eq!(source(failed()), "cable");
     let error = ParseError::UnknownType { offset: 1, actual: 9 };
     assert_eq!(source(CodecError::Parse { error, stream_offset: 40 }), error.to_string());
     let error = ProtocolError::BufferTooSmall { needed: 2, available: 1 };

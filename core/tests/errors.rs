@@ -39,6 +39,10 @@ fn bytes_that_were_refused() {
             ParseError::FieldOverrun { offset: 4, field, needed: 6, available: 3 },
             "room name at byte 4 needs 6 bytes, the body has 3 left",
         ),
+        (
+            ParseError::FieldOverrun { offset: 4, field: Field::FixedPart, needed: 4, available: 3 },
+            "fixed part at byte 4 needs 4 bytes, the body has 3 left",
+        ),
         (ParseError::InvalidUtf8 { offset: 9, field: Field::Content }, "content is not UTF-8 at byte 9"),
         (
             ParseError::InvalidField { offset: 4, error: FieldError::ControlCharacter { field, position: 2 } },
