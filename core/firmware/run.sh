@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# The core on a microcontroller: builds the images, runs the test vectors on an emulated Cortex-M3 and Cortex-M0, and
-# has the Cortex-M3 chat over its serial line, through a cafewire server, with a host. Ends with 0 if all of it went
+# The core on a microcontroller: builds the images, runs the test vectors on an emulated Cortex-M3, Cortex-M0 and RISC-V,
+# and has the Cortex-M3 chat over its serial line, through a cafewire server, with a host. Ends with 0 if all of it went
 # well.
 #
 #   core/firmware/run.sh
@@ -43,25 +43,32 @@ wait_for() {
     done
 }
 
-# boot MACHINE CPU IMAGE ARGUMENT…: becomes QEMU with the image, so call it in a subshell. Its status is the image's;
-# 124 if it takes more than a minute.
+# boot TARGET IMAGE ARGUMENT…: becomes QEMU with the image, so call it in a subshell. Its status is the image's; 124 if it
+# takes more than a minute.
 boot() {
-    exec timeout --kill-after 5 60 qemu-system-arm -machine "$1" -cpu "$2" -kernel "$3" \
-        -display none -monitor none -semihosting-config enable=on,target=native "${@:4}" \
+    local target=$1 image=$2 machine
+    case $target in
+        thumbv7m-*) machine=(qemu-system-arm -machine lm3s6965evb -cpu cortex-m3) ;;
+        thumbv6m-*) machine=(qemu-system-arm -machine microbit -cpu cortex-m0) ;;
+        riscv32*) machine=(qemu-system-riscv32 -machine virt -cpu rv32 -bios none) ;;
+    esac
+    exec timeout --kill-after 5 60 "${machine[@]}" -kernel "$(target_directory_for "$target")/$target/release/$image" \
+        -display none -monitor none -semihosting-config enable=on,target=native "${@:3}" \
         </dev/null 2>"$scratch/qemu.txt"
 }
 
 build() {
     echo "== Building"
     install qemu-system-arm qemu-system-arm
+    install qemu-system-riscv32 qemu-system-misc
     local target
     for target in thumbv7m-none-eabi thumbv6m-none-eabi; do
         cargo_for "$target" build --release --quiet --package cafewire-firmware --bins
         echo "$target: images built"
     done
-    # The parser alone: no emulator for this one is asked for.
-    cargo_for riscv32imc-unknown-none-elf build --release --quiet --package cafewire-core
-    echo "riscv32imc-unknown-none-elf: the core built"
+    target=riscv32imc-unknown-none-elf
+    cargo_for "$target" build --release --quiet --package cafewire-firmware --bin self-test
+    echo "$target: image built"
 
     cafewire=${CAFEWIRE:-}
     if [[ -z $cafewire ]]; then
@@ -72,11 +79,11 @@ build() {
     [[ -x $cafewire ]] || fail "no program cafewire at '$cafewire'"
 }
 
-# self_test NAME MACHINE CPU TARGET
+# self_test NAME TARGET
 self_test() {
     echo
     echo "== Self-test on $1"
-    (boot "$2" "$3" "$(target_directory_for "$4")/$4/release/self-test" -serial none) || fail "the self-test, status $?"
+    (boot "$2" self-test -serial none) || fail "the self-test, status $?"
 }
 
 # The host is in front of `cafewire chat`: a person would type what goes into the pipe here.
@@ -90,9 +97,7 @@ chat() {
     port=$(sed -n 's/^listening on tcp:\/\/127\.0\.0\.1:\([0-9]*\).*/\1/p' "$scratch/server.txt" | head -n 1)
     echo "cafewire serve: port $port; the device's UART is plugged straight into it"
 
-    local target=thumbv7m-none-eabi
-    boot lm3s6965evb cortex-m3 "$(target_directory_for "$target")/$target/release/chat" \
-        -serial "tcp:127.0.0.1:$port" >"$scratch/device.txt" &
+    boot thumbv7m-none-eabi chat -serial "tcp:127.0.0.1:$port" >"$scratch/device.txt" &
     local device=$!
     processes+=("$device")
     wait_for 30 '^said in room lab' "$scratch/device.txt"
@@ -119,8 +124,9 @@ chat() {
 }
 
 build
-self_test "a Cortex-M3 (LM3S6965)" lm3s6965evb cortex-m3 thumbv7m-none-eabi
-self_test "a Cortex-M0 (micro:bit), without compare-and-swap" microbit cortex-m0 thumbv6m-none-eabi
+self_test "a Cortex-M3 (LM3S6965)" thumbv7m-none-eabi
+self_test "a Cortex-M0 (micro:bit), without compare-and-swap" thumbv6m-none-eabi
+self_test "a 32-bit RISC-V with compressed instructions" riscv32imc-unknown-none-elf
 chat
 echo
 echo "All good."

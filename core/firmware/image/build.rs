@@ -3,7 +3,7 @@
 //! A vector that this file does not understand ends the build: new ones may not be left out in silence.
 
 use std::fmt::Write as _;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::{env, fs};
 
 use serde_json::Value;
@@ -18,16 +18,28 @@ const MAX_LONG_BYTES_IN_ALL: usize = 132 * 1024;
 
 fn main() {
     println!("cargo::rerun-if-changed=build.rs");
-    println!("cargo::rerun-if-changed=memory.x");
     println!("cargo::rerun-if-changed={VECTORS}");
     let here = env::var("CARGO_MANIFEST_DIR").expect("cargo sets it");
-    println!("cargo::rustc-link-search={here}");
-    println!("cargo::rustc-link-arg-bins=-Tlink.x");
+    link(&PathBuf::from(here), &env::var("CARGO_CFG_TARGET_ARCH").expect("cargo sets it"));
 
     let json = fs::read_to_string(VECTORS).expect("the vectors can be read");
     let vectors: Vec<Value> = serde_json::from_str(&json).expect("the vectors are JSON");
     let out = PathBuf::from(env::var("OUT_DIR").expect("cargo sets it")).join("vectors.rs");
     fs::write(out, table(&vectors)).expect("the table can be written");
+}
+
+/// The runtime's linker script, and where memory is: a Cortex-M's runtime includes that, a RISC-V's is given it.
+fn link(here: &Path, architecture: &str) {
+    let memory = match architecture {
+        "riscv32" => here.join("riscv32"),
+        _ => here.to_path_buf(),
+    };
+    println!("cargo::rerun-if-changed={}", memory.join("memory.x").display());
+    println!("cargo::rustc-link-search={}", memory.display());
+    if architecture == "riscv32" {
+        println!("cargo::rustc-link-arg-bins=-Tmemory.x");
+    }
+    println!("cargo::rustc-link-arg-bins=-Tlink.x");
 }
 
 fn table(vectors: &[Value]) -> String {

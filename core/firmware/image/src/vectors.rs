@@ -5,7 +5,7 @@ use cafewire_core::{
     Direction, ErrorCode, Family, Field, FieldError, Frame, FrameReader, Framing, Message, MessagePayload, MessageType,
     ParseError, ParseResult, ProtocolParser, chat, echo,
 };
-use cortex_m_semihosting::hprintln;
+use semihosting::println;
 
 use crate::outcome::{Outcome, ensure};
 
@@ -50,7 +50,7 @@ pub struct Tally {
 pub fn run() -> Result<Tally, &'static str> {
     let mut tally = Tally { left_out: LEFT_OUT, ..Tally::default() };
     for vector in VECTORS {
-        check(vector, &mut tally).inspect_err(|_| hprintln!("vector {}", vector.name))?;
+        check(vector, &mut tally).inspect_err(|_| println!("vector {}", vector.name))?;
     }
     Ok(tally)
 }

@@ -8,7 +8,7 @@ use cafewire_core::{Direction, Family, Frame, MessagePayload, ProtocolParser, ch
 use cafewire_firmware::outcome::{Outcome, end};
 use cafewire_firmware::uart::Uart;
 use cortex_m_rt::entry;
-use cortex_m_semihosting::hprintln;
+use semihosting::println;
 
 const NAME: &str = "device";
 const ROOM: &str = "lab";
@@ -58,29 +58,29 @@ fn converse(uart: &mut Uart) -> Outcome {
 fn answer_to(message: MessagePayload<'_>) -> Result<Next, &'static str> {
     Ok(match message {
         MessagePayload::ConnectAck { user_id, server_info } => {
-            hprintln!("signed in as {}, user {}, on {}", NAME, user_id, server_info);
+            println!("signed in as {}, user {}, on {}", NAME, user_id, server_info);
             Next::Say(MessagePayload::JoinRoom { room: ROOM })
         }
         MessagePayload::UserJoined { username: NAME, room, .. } => {
-            hprintln!("entered room {}", room);
+            println!("entered room {}", room);
             Next::Say(MessagePayload::SendMessage { room: ROOM, content: MEASURED })
         }
         MessagePayload::UserJoined { username, .. } => {
-            hprintln!("{} came in", username);
+            println!("{} came in", username);
             Next::Say(MessagePayload::SendMessage { room: ROOM, content: MEASURED })
         }
         // One's own words are the receipt that everybody got them.
         MessagePayload::MessageBroadcast { username: NAME, content: UNDERSTOOD, .. } => Next::Done,
         MessagePayload::MessageBroadcast { username: NAME, room, content, .. } => {
-            hprintln!("said in room {}: {}", room, content);
+            println!("said in room {}: {}", room, content);
             Next::Wait
         }
         MessagePayload::MessageBroadcast { username, content, .. } => {
-            hprintln!("{}: {}", username, content);
+            println!("{}: {}", username, content);
             Next::Say(MessagePayload::SendMessage { room: ROOM, content: UNDERSTOOD })
         }
         MessagePayload::Error { code, message } => {
-            hprintln!("the server says: {}: {}", code, message);
+            println!("the server says: {}: {}", code, message);
             return Err("refused");
         }
         _ => Next::Wait,

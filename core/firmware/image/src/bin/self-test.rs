@@ -6,9 +6,13 @@
 
 use cafewire_firmware::outcome::{Outcome, end};
 use cafewire_firmware::{noisy_line, round_trip, vectors};
+#[cfg(target_arch = "arm")]
 use cortex_m_rt::entry;
-use cortex_m_semihosting::hprintln;
+#[cfg(target_arch = "riscv32")]
+use riscv_rt::entry;
+use semihosting::println;
 
+/// The runtime has set up memory before.
 #[entry]
 fn main() -> ! {
     end(run())
@@ -16,15 +20,15 @@ fn main() -> ! {
 
 fn run() -> Outcome {
     let tally = vectors::run()?;
-    hprintln!("vectors: {} good frames and {} bad ones agree", tally.good, tally.bad);
-    hprintln!("vectors: {} read but not encoded, larger than RAM", tally.not_encoded);
-    hprintln!("vectors: {} left out, no room in flash", tally.left_out);
+    println!("vectors: {} good frames and {} bad ones agree", tally.good, tally.bad);
+    println!("vectors: {} read but not encoded, larger than RAM", tally.not_encoded);
+    println!("vectors: {} left out, no room in flash", tally.left_out);
 
     let types = round_trip::run()?;
-    hprintln!("round trip: {} types encoded and read back", types);
+    println!("round trip: {} types encoded and read back", types);
 
     let tally = noisy_line::run()?;
-    hprintln!("noisy line: {} frames out of {} bytes of noise", tally.frames, tally.noise_bytes);
-    hprintln!("noisy line: {} damaged frames among it, none taken for good", tally.damaged);
+    println!("noisy line: {} frames out of {} bytes of noise", tally.frames, tally.noise_bytes);
+    println!("noisy line: {} damaged frames among it, none taken for good", tally.damaged);
     Ok(())
 }
