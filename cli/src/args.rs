@@ -9,6 +9,7 @@ use clap::error::ErrorKind;
 use clap::{Args, CommandFactory as _, Parser, Subcommand, ValueEnum};
 use serde::{Deserialize, Serialize};
 
+use crate::chat_screen::view::theme::ThemeName;
 use crate::decode::args::{DecodeArgs, EncodeArgs};
 use crate::help;
 use crate::settings::Settings;
@@ -51,7 +52,7 @@ pub(crate) enum Command {
     /// Have a server send back what you type.
     #[command(after_help = help::ECHO)]
     Echo(EchoArgs),
-    /// Talk in rooms, line by line.
+    /// Talk in rooms: full screen on a terminal, else line by line.
     #[command(after_help = help::CHAT)]
     Chat(ChatArgs),
     /// Say one message, or each line of standard input, and see it delivered.
@@ -148,14 +149,26 @@ pub(crate) struct EchoArgs {
 
 #[derive(Debug, Args)]
 pub(crate) struct ChatArgs {
+    /// The server: tcp://HOST:PORT or HOST:PORT, tls://HOST:PORT, unix:///PATH [default: tcp://127.0.0.1:8080].
+    #[arg(value_name = "ADDR")]
+    pub(crate) address: Option<Address>,
     #[command(flatten)]
-    pub(crate) server: ServerAddress,
-    /// The name to sign in under: 1 to 32 bytes, no control characters.
+    pub(crate) tls: TlsArgs,
+    /// The name to sign in under: 1 to 32 bytes, no control characters. The full screen asks for one if none is given.
     #[arg(short, long, value_name = "NAME", value_parser = username)]
-    pub(crate) user: String,
-    /// A room to join first: 1 to 64 bytes, no control characters.
-    #[arg(short, long, value_name = "ROOM", value_parser = room)]
-    pub(crate) room: Option<String>,
+    pub(crate) user: Option<String>,
+    /// A room to join first: 1 to 64 bytes, no control characters; may be repeated.
+    #[arg(short, long = "room", value_name = "ROOM", value_parser = room)]
+    pub(crate) rooms: Vec<String>,
+    /// Take address, name, rooms and theme from [profile.NAME] of the config file, where they are not given here.
+    #[arg(short, long, value_name = "NAME")]
+    pub(crate) profile: Option<String>,
+    /// Colours of the full screen [default: dark].
+    #[arg(long, value_name = "THEME")]
+    pub(crate) theme: Option<ThemeName>,
+    /// Line by line, even on a terminal.
+    #[arg(long, conflicts_with = "theme")]
+    pub(crate) plain: bool,
 }
 
 #[derive(Debug, Args)]
@@ -220,6 +233,16 @@ impl SendArgs {
     }
 }
 
+/// Ends the process as clap does when an argument is missing: line by line, nobody can be asked for a name.
+pub(crate) fn exit_without_user() -> ! {
+    Arguments::command()
+        .error(
+            ErrorKind::MissingRequiredArgument,
+            "--user <NAME> is needed, here or as `user` in a profile: the name to sign in under",
+        )
+        .exit()
+}
+
 /// Whether `room` can be told `content`, by the core's own rules.
 pub(crate) fn content(content: &str, room: &str) -> Result<(), FieldError> {
     MessagePayload::SendMessage { room, content }.validate()
@@ -230,7 +253,7 @@ pub(crate) fn room(room: &str) -> Result<String, FieldError> {
     MessagePayload::JoinRoom { room }.validate().map(|()| room.to_owned())
 }
 
-fn username(username: &str) -> Result<String, FieldError> {
+pub(crate) fn username(username: &str) -> Result<String, FieldError> {
     MessagePayload::Connect { username }.validate().map(|()| username.to_owned())
 }
 
@@ -259,7 +282,8 @@ mod tests {
             (ping.server.address, ping.count, ping.interval),
             (Address::default(), None, Duration::from_secs(1))
         );
-        assert_eq!(parse("cafewire chat").unwrap_err(), ErrorKind::MissingRequiredArgument);
+        let Ok(Command::Chat(chat)) = parse("cafewire chat") else { panic!() };
+        assert!(chat.address.is_none() && chat.user.is_none() && chat.rooms.is_empty());
         assert_eq!(parse("cafewire listen --user a").unwrap_err(), ErrorKind::MissingRequiredArgument);
     }
 

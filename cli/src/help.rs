@@ -61,21 +61,39 @@ Examples:
   printf 'hello\\nping\\nquit\\n' | cafewire echo";
 
 pub(crate) const CHAT: &str = "\
+On a terminal this is a full screen: your rooms with what is unread, the messages, the names seen, a line that says \
+whether the connection stands, and a line to type in. /help there lists all keys and commands. When the server goes away \
+it connects again by itself, after a delay that grows to half a minute, joins its rooms again, and says what may have \
+been missed. With --plain, or when input or output is no terminal, it goes line by line.
+
 Text goes to the current room, at most 512 bytes at a time. Lines that begin with / are commands:
   /join ROOM     join a room and make it the current one
   /leave [ROOM]  leave a room, without a name the current one
   /room ROOM     make another joined room the current one
-  /quit          wait until all was delivered, then leave; as at the end of input
-  /help          this list
-A line that begins with // says a text that begins with /. Empty lines say nothing. Ctrl-C leaves at once.
+  /quit          leave; line by line: when all was delivered, as at the end of input
+  /help          this list, and on the full screen all the others
+A line that begins with // says a text that begins with /. Empty lines say nothing. Ctrl-C leaves; on the full screen it \
+empties the line, and leaves when pressed twice. Control characters, invisible ones and those that reorder text are shown \
+escaped, as in \\u{1b}.
 
-What the rooms say goes to standard output: `12:34:56 [room] <name> text`, joins and leaves with a * before the name, \
-in local time. Your own messages appear when the server has passed them on. Control characters, invisible ones and \
-those that reorder text are shown escaped, as in \\u{1b}. Complaints go to standard error.
+Line by line, what the rooms say goes to standard output: `12:34:56 [room] <name> text`, joins and leaves with a * before \
+the name, in local time. Your own messages appear when the server has passed them on. Complaints go to standard error.
+
+Profiles are tables of cafewire/config.toml in $XDG_CONFIG_HOME (~/.config); [profile.default] counts without --profile:
+  [profile.work]
+  address = \"tcp://192.0.2.7:8080\"
+  user = \"ada\"
+  rooms = [\"lobby\", \"builds\"]
+  theme = \"light\"
+Lines typed on the full screen are kept in cafewire/chat_history in $XDG_STATE_HOME (~/.local/state), at most 2000. \
+NO_COLOR turns colours off.
+
+Exit status: 0 after /quit; 128 and the number of the signal when a signal ends the full screen.
 
 Examples:
   cafewire chat --user ada --room lobby
-  cafewire chat 192.0.2.7:8080 --user ada
+  cafewire chat 192.0.2.7:8080 --user ada --room lobby --room tea
+  cafewire chat --profile work
   printf 'hello\\n/join tea\\nhello, tea\\n' | cafewire chat --user ada --room lobby";
 
 pub(crate) const SEND: &str = "\

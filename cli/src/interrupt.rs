@@ -1,5 +1,6 @@
-//! Ctrl-C as something that happens in the program, instead of to it.
+//! Signals as something that happens in the program, instead of to it.
 
+use std::ffi::c_int;
 use std::thread;
 
 use signal_hook::consts::SIGINT;
@@ -9,11 +10,19 @@ use crate::failure::Failure;
 
 /// Calls `on_interrupt` at every SIGINT, on a thread of its own, until it returns false.
 pub(crate) fn watch(mut on_interrupt: impl FnMut() -> bool + Send + 'static) -> Result<(), Failure> {
+    watch_all(&[SIGINT], move |_| on_interrupt())
+}
+
+/// Calls `on_signal` at every one of these signals, on a thread of its own, until it returns false.
+pub(crate) fn watch_all(
+    signals: &[c_int],
+    mut on_signal: impl FnMut(c_int) -> bool + Send + 'static,
+) -> Result<(), Failure> {
     let mut signals =
-        Signals::new([SIGINT]).map_err(|error| Failure::Sentence(format!("cannot watch for Ctrl-C: {error}")))?;
+        Signals::new(signals).map_err(|error| Failure::Sentence(format!("cannot watch for signals: {error}")))?;
     thread::spawn(move || {
-        for _ in signals.forever() {
-            if !on_interrupt() {
+        for signal in signals.forever() {
+            if !on_signal(signal) {
                 break;
             }
         }

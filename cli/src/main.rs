@@ -2,7 +2,9 @@
 
 mod args;
 mod chat_line;
+mod chat_screen;
 mod commands;
+mod config_file;
 mod conversation;
 mod decode;
 mod escape;
@@ -11,10 +13,12 @@ mod help;
 mod interrupt;
 mod lines;
 mod output;
+mod profile;
 mod requests;
 mod settings;
 mod show;
 mod stats;
+mod terminal;
 
 use std::process::ExitCode;
 

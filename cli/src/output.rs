@@ -31,6 +31,11 @@ pub(crate) fn json(value: &impl Serialize) -> Result<(), Failure> {
     write_out(&line)
 }
 
+/// The same object as text, for whoever shows it elsewhere. `None` if it cannot be written.
+pub(crate) fn json_text(value: &impl Serialize) -> Option<String> {
+    String::from_utf8(to_json(value).ok()?).ok()
+}
+
 /// A remark beside the output, on standard error. Nobody need be listening there.
 pub(crate) fn remark(remark: impl fmt::Display) {
     let _ = io::stderr().write_all(format!("{remark}\n").as_bytes());

@@ -54,6 +54,11 @@ impl Requests {
         self.open.is_empty()
     }
 
+    /// Those that were never answered, oldest first; none are left.
+    pub(crate) fn take_open(&mut self) -> VecDeque<Request> {
+        std::mem::take(&mut self.open)
+    }
+
     /// Holds an event against the oldest request.
     pub(crate) fn answer(&mut self, event: &Event) -> Answer {
         let fits = match (event, self.open.front()) {

@@ -18,10 +18,32 @@ pub(crate) enum EventJson<'a> {
 
 /// The time of day here, as `12:34:56`. A server can claim any time: one that no calendar has is shown as dashes.
 pub(crate) fn local_time(timestamp_ms: u64) -> String {
-    i64::try_from(timestamp_ms).ok().and_then(|ms| Timestamp::from_millisecond(ms).ok()).map_or_else(
-        || "--:--:--".to_owned(),
-        |timestamp| timestamp.to_zoned(TimeZone::system()).strftime("%H:%M:%S").to_string(),
-    )
+    time_of_day(timestamp_ms, &TimeZone::system())
+}
+
+/// The time of day there.
+pub(crate) fn time_of_day(timestamp_ms: u64, time_zone: &TimeZone) -> String {
+    format_time(timestamp_ms, time_zone, "%H:%M:%S").unwrap_or_else(|| "--:--:--".to_owned())
+}
+
+/// The date there, as `Friday, 2026-05-01`.
+pub(crate) fn local_date(timestamp_ms: u64, time_zone: &TimeZone) -> String {
+    format_time(timestamp_ms, time_zone, "%A, %Y-%m-%d").unwrap_or_else(|| "a date that no calendar has".to_owned())
+}
+
+fn format_time(timestamp_ms: u64, time_zone: &TimeZone, format: &str) -> Option<String> {
+    let timestamp = Timestamp::from_millisecond(i64::try_from(timestamp_ms).ok()?).ok()?;
+    Some(timestamp.to_zoned(time_zone.clone()).strftime(format).to_string())
+}
+
+/// So many seconds, as people say it: `7 s`, `12 min`, `3 h`, `2 days`.
+pub(crate) fn rough_span(seconds: u64) -> String {
+    match seconds {
+        0..120 => format!("{seconds} s"),
+        120..7200 => format!("{} min", seconds / 60),
+        7200..172_800 => format!("{} h", seconds / 3600),
+        _ => format!("{} days", seconds / 86_400),
+    }
 }
 
 /// The time of day here, now.
@@ -60,6 +82,17 @@ mod tests {
         }
         assert_eq!(local_time(u64::MAX), "--:--:--");
         assert!(is_time(&local_time_now()));
+    }
+
+    #[test]
+    fn dates_and_spans_as_people_say_them() {
+        let paris = TimeZone::fixed(jiff::tz::offset(2));
+        assert_eq!(local_date(1_777_593_600_000, &paris), "Friday, 2026-05-01");
+        assert_eq!(time_of_day(1_777_593_600_000, &paris), "02:00:00");
+        assert!(!local_date(u64::MAX, &paris).is_empty());
+        for (seconds, said) in [(0, "0 s"), (119, "119 s"), (120, "2 min"), (7200, "2 h"), (172_800, "2 days")] {
+            assert_eq!(rough_span(seconds), said);
+        }
     }
 
     #[test]

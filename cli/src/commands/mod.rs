@@ -1,6 +1,7 @@
 //! What `cafewire` can do, a file per command. Each takes its arguments, prints, and returns how it ended.
 
 pub(crate) mod chat;
+mod chat_lines;
 pub(crate) mod decode;
 pub(crate) mod echo;
 pub(crate) mod encode;

@@ -3,41 +3,17 @@
 use std::path::Path;
 
 use super::Settings;
+use crate::config_file;
 use crate::failure::Failure;
 
-/// How alike two names must be for one to be suggested for the other, from 0 to 1.
-const ALIKE: f64 = 0.7;
-
 pub(super) fn read(path: &Path) -> Result<Settings, Failure> {
-    let shown = path.display();
-    let text = std::fs::read_to_string(path)
-        .map_err(|error| Failure::Sentence(format!("cannot read the config file {shown}: {error}")))?;
-    parse(&text).map_err(|sentence| Failure::Sentence(format!("config file {shown}: {sentence}")))
+    parse(&config_file::read(path)?).map_err(|sentence| config_file::wrong(path, &sentence))
 }
 
 fn parse(text: &str) -> Result<Settings, String> {
-    let table: toml::Table = toml::from_str(text).map_err(|error| place(&error, text))?;
-    if let Some(unknown) = table.keys().find(|key| !Settings::KEYS.contains(&key.as_str())) {
-        let nearest = Settings::KEYS
-            .iter()
-            .map(|key| (strsim::jaro_winkler(key, unknown), key))
-            .filter(|&(alike, _)| alike >= ALIKE)
-            .max_by(|(one, _), (other, _)| one.total_cmp(other));
-        return Err(match nearest {
-            Some((_, key)) => format!("there is no setting {unknown:?}; did you mean {key:?}?"),
-            None => format!("there is no setting {unknown:?}; `cafewire serve --print-config` shows all"),
-        });
-    }
-    toml::from_str(text).map_err(|error| place(&error, text))
-}
-
-/// TOML's errors are pictures of several lines; ours are one sentence.
-fn place(error: &toml::de::Error, text: &str) -> String {
-    let message = error.message();
-    match error.span().and_then(|span| text.get(..span.start)) {
-        Some(before) => format!("line {}: {message}", before.matches('\n').count() + 1),
-        None => message.to_owned(),
-    }
+    let table: toml::Table = toml::from_str(text).map_err(|error| config_file::place(&error, text))?;
+    config_file::check_keys(&table, Settings::KEYS, "`cafewire serve --print-config` shows all")?;
+    toml::from_str(text).map_err(|error| config_file::place(&error, text))
 }
 
 #[cfg(test)]

@@ -60,10 +60,10 @@ impl Lines {
     }
 }
 
-/// The binary with these arguments, its three streams piped, its clock in UTC.
+/// The binary with these arguments, its three streams piped, its clock in UTC, without the user's own settings.
 pub(crate) fn command(args: &[&str]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_cafewire"));
-    command.args(args).env("TZ", "UTC").env_remove("RUST_LOG");
+    command.args(args).env("TZ", "UTC").env("XDG_CONFIG_HOME", "/nonexistent").env_remove("RUST_LOG");
     command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
     command
 }

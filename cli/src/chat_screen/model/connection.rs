@@ -1,0 +1,131 @@
+//! The connection comes, goes, and comes again: what that means for the rooms and for what is shown.
+
+use cafewire_core::ErrorCode;
+
+use super::{Model, Prompt};
+use crate::chat_screen::clock::Now;
+use crate::chat_screen::effect::{Effect, News};
+use crate::chat_screen::room::{Membership, NoteKind};
+use crate::requests::Request;
+
+impl Model {
+    pub(super) fn news(&mut self, now: Now, news: News) -> Vec<Effect> {
+        match news {
+            News::SignedIn { user_id, server_info } => self.signed_in(now, user_id, &server_info),
+            News::Event(event) => {
+                let mut effects = self.take_event(now, &event);
+                effects.extend(self.link.heard(now.running));
+                effects
+            }
+            News::Ended { why, code: Some(code @ (ErrorCode::UsernameTaken | ErrorCode::InvalidUsername)) }
+                if !self.link.is_online() =>
+            {
+                self.name_refused(now, why, code);
+                Vec::new()
+            }
+            News::Ended { why, .. } => {
+                self.lost(now, why);
+                Vec::new()
+            }
+        }
+    }
+
+    pub(super) fn tick(&mut self, now: Now) -> Vec<Effect> {
+        match self.link.tick(now.running) {
+            Ok(effects) => effects,
+            Err(why) => {
+                let link = self.link.number;
+                self.lost(now, why);
+                vec![Effect::HangUp { link }]
+            }
+        }
+    }
+
+    fn signed_in(&mut self, now: Now, user_id: u32, server_info: &str) -> Vec<Effect> {
+        if matches!(self.prompt, Some(Prompt::Name)) {
+            self.prompt = None;
+        }
+        let greeting = format!("connected as {} to {}", self.username(), self.link.address);
+        let greeting = if server_info.is_empty() { greeting } else { format!("{greeting} ({server_info})") };
+        self.note_in(0, now, NoteKind::Plain, greeting);
+        self.last_words = None;
+        let rooms = self.rooms.iter().filter(|room| room.membership == Membership::Wanted);
+        let rooms = rooms.map(|room| room.name.clone()).collect();
+        self.link.signed_in(now.running, user_id, rooms)
+    }
+
+    fn lost(&mut self, now: Now, why: String) {
+        // The server's own reason says more than that the connection is closed.
+        let why = self.last_words.take().unwrap_or(why);
+        let was_online = self.link.is_online();
+        let is_first_failure = self.link.failures() == 0;
+        let uncertain = self.link.lost(now.running, why.clone());
+        if was_online {
+            self.leave_rooms_unwillingly(now, &format!("connection lost: {why}"));
+        } else if is_first_failure {
+            self.note_in(0, now, NoteKind::Warning, why);
+        }
+        self.report_uncertain(now, uncertain);
+    }
+
+    /// We are in no room any more, but shall be again.
+    pub(super) fn leave_rooms_unwillingly(&mut self, now: Now, why: &str) {
+        for index in 0..self.rooms.len() {
+            let room = &mut self.rooms[index];
+            match room.membership {
+                Membership::In => {
+                    room.membership = Membership::Wanted;
+                    room.away_since = Some(now.unix_ms);
+                }
+                Membership::Home | Membership::Wanted => {}
+                Membership::Out => continue,
+            }
+            self.note_in(index, now, NoteKind::Warning, why.to_owned());
+        }
+    }
+
+    pub(super) fn report_uncertain(&mut self, now: Now, uncertain: impl IntoIterator<Item = Request>) {
+        for request in uncertain {
+            if let Request::Send { room, content } = request
+                && let Some(index) = self.room_index(&room)
+            {
+                let note = format!("perhaps not delivered, and not sent again: {content}");
+                self.note_in(index, now, NoteKind::Warning, note);
+            }
+        }
+    }
+
+    fn name_refused(&mut self, now: Now, why: String, code: ErrorCode) {
+        self.link.name_refused(now.running, why.clone());
+        let is_retried = !matches!(self.link.state, crate::chat_screen::link::State::NeedsName);
+        let advice = match code {
+            ErrorCode::UsernameTaken if is_retried => {
+                "Perhaps your own lost connection still holds it: it is tried again. Or type another name."
+            }
+            _ => "Type another name.",
+        };
+        if matches!(self.prompt, Some(Prompt::Name)) && is_retried {
+            return;
+        }
+        self.ask_for_name(now, &format!("{why}. {advice}"));
+    }
+
+    /// The room is ours again, or for the first time.
+    pub(super) fn entered(&mut self, now: Now, index: usize) {
+        let name = self.username().to_owned();
+        let room = &mut self.rooms[index];
+        room.membership = Membership::In;
+        room.members.clear();
+        room.members.heard(&name);
+        let Some(away_since) = self.rooms[index].away_since.take() else {
+            self.note_in(index, now, NoteKind::Plain, "you joined".to_owned());
+            return;
+        };
+        let seconds = now.unix_ms.saturating_sub(away_since).div_ceil(1000);
+        let note = format!(
+            "back after {}; what was said meanwhile is not here: protocol version 1 has no history",
+            crate::show::rough_span(seconds)
+        );
+        self.note_in(index, now, NoteKind::Warning, note);
+    }
+}

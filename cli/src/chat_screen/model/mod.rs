@@ -1,0 +1,215 @@
+//! The chat screen's state: everything that can be seen, and what is on its way. Pure: it is told what happened and
+//! when, and returns what is to be done.
+
+mod connection;
+mod conversation;
+mod obey;
+mod prompts;
+mod reading;
+#[cfg(test)]
+mod tests;
+mod typing;
+
+use std::collections::BTreeSet;
+
+use cafewire_net::Address;
+use crossterm::event::{MouseButton, MouseEventKind};
+use jiff::tz::TimeZone;
+
+use super::clock::Now;
+use super::complete::Candidates;
+use super::editor::Editor;
+use super::effect::{Effect, Input};
+use super::history::History;
+use super::keys;
+use super::link::Link;
+use super::room::{Content, Membership, NoteKind, Room};
+use super::view::layout::Areas;
+use super::view::theme::Theme;
+
+pub(crate) use prompts::Prompt;
+
+/// How the screen begins.
+pub(crate) struct Setup {
+    pub(crate) address: Address,
+    /// `None` asks for one.
+    pub(crate) username: Option<String>,
+    /// To be joined; the first is turned to.
+    pub(crate) rooms: Vec<String>,
+    pub(crate) history: History,
+    pub(crate) theme: Theme,
+    pub(crate) time_zone: TimeZone,
+    /// Columns and rows.
+    pub(crate) size: (u16, u16),
+    /// For what is random.
+    pub(crate) seed: u64,
+}
+
+pub(crate) struct Model {
+    pub(crate) link: Link,
+    /// The first is this client's own page and always there.
+    pub(crate) rooms: Vec<Room>,
+    /// Which of them is turned to.
+    pub(crate) current: usize,
+    pub(crate) editor: Editor,
+    pub(crate) history: History,
+    pub(crate) prompt: Option<Prompt>,
+    /// While Tab is pressed again and again.
+    completing: Option<Completing>,
+    pub(crate) ignored: BTreeSet<String>,
+    /// Events are shown as the server sent them.
+    pub(crate) is_raw: bool,
+    is_focused: bool,
+    pub(crate) size: (u16, u16),
+    pub(crate) time_zone: TimeZone,
+    pub(crate) theme: Theme,
+    /// Why the server said that it would close the connection.
+    last_words: Option<String>,
+    /// The last line or Ctrl-D asked to leave while something was on its way.
+    has_asked_to_quit: bool,
+    /// The last key was Ctrl-C.
+    was_interrupted: bool,
+}
+
+struct Completing {
+    candidates: Candidates,
+    chosen: usize,
+}
+
+impl Model {
+    /// The state at the beginning, and what is to be done first.
+    pub(crate) fn new(setup: Setup, now: Now) -> (Self, Vec<Effect>) {
+        let Setup { address, username, rooms, history, theme, time_zone, size, seed } = setup;
+        let mut model = Self {
+            link: Link::new(address, username, seed),
+            rooms: vec![Room::new("", Membership::Home)],
+            current: 0,
+            editor: Editor::default(),
+            history,
+            prompt: None,
+            completing: None,
+            ignored: BTreeSet::new(),
+            is_raw: false,
+            is_focused: true,
+            size,
+            time_zone,
+            theme,
+            last_words: None,
+            has_asked_to_quit: false,
+            was_interrupted: false,
+        };
+        for room in rooms {
+            // More than can be kept: it says so, on the first page.
+            let _ = model.open_room(&room, now);
+        }
+        model.current = usize::from(model.rooms.len() > 1);
+        model.note_in(
+            0,
+            now,
+            NoteKind::Plain,
+            "Tab completes, PgUp scrolls, /help lists all keys and commands.".to_owned(),
+        );
+        if model.current == 0 {
+            model.note_in(0, now, NoteKind::Plain, "/join ROOM to talk.".to_owned());
+        }
+        if model.link.username.is_none() {
+            model.ask_for_name(now, "Under which name do you want to sign in? Up to 32 bytes.");
+        }
+        let effects = model.link.connect();
+        (model, effects)
+    }
+
+    /// What happened, and when. Returns what is to be done.
+    pub(crate) fn update(&mut self, now: Now, input: Input) -> Vec<Effect> {
+        let read_before = self.room_being_read().map(|room| room.name.clone());
+        let effects = self.take(now, input);
+        let read_now = self.room_being_read().map(|room| room.name.clone());
+        if read_before != read_now {
+            if let Some(room) = read_before.and_then(|name| self.room_mut(&name)) {
+                room.stop_reading();
+            }
+            if let Some(room) = read_now.and_then(|name| self.room_mut(&name)) {
+                room.begin_reading();
+            }
+        }
+        effects
+    }
+
+    fn take(&mut self, now: Now, input: Input) -> Vec<Effect> {
+        match input {
+            Input::Key(key) => keys::action(key).map_or_else(Vec::new, |action| self.act(now, action)),
+            Input::Paste(text) => self.paste(now, &text),
+            Input::Mouse(mouse) => {
+                match mouse.kind {
+                    MouseEventKind::ScrollUp => self.scroll_up(reading::WHEEL_ROWS),
+                    MouseEventKind::ScrollDown => self.scroll_down(reading::WHEEL_ROWS),
+                    MouseEventKind::Down(MouseButton::Left) => self.click(mouse.column, mouse.row),
+                    _ => {}
+                }
+                Vec::new()
+            }
+            Input::Resized { width, height } => {
+                self.size = (width, height);
+                Vec::new()
+            }
+            Input::Focused(is_focused) => {
+                self.is_focused = is_focused;
+                Vec::new()
+            }
+            Input::Link { link, news } if link == self.link.number => self.news(now, news),
+            Input::Link { .. } => Vec::new(),
+            Input::Tick => self.tick(now),
+            Input::NotRemembered(why) => {
+                let why = format!("typed lines are not kept for the next time: {why}");
+                self.note(now, NoteKind::Warning, why);
+                Vec::new()
+            }
+        }
+    }
+
+    pub(crate) fn room(&self) -> &Room {
+        &self.rooms[self.current]
+    }
+
+    pub(crate) fn areas(&self) -> Areas {
+        Areas::of(self.size)
+    }
+
+    /// The name that we have, or ask for.
+    pub(crate) fn username(&self) -> &str {
+        self.link.username.as_deref().unwrap_or_default()
+    }
+
+    fn room_mut(&mut self, name: &str) -> Option<&mut Room> {
+        self.rooms.iter_mut().find(|room| room.name == name)
+    }
+
+    fn room_index(&self, name: &str) -> Option<usize> {
+        self.rooms.iter().position(|room| room.name == name && room.membership != Membership::Home)
+    }
+
+    fn room_being_read(&self) -> Option<&Room> {
+        Some(self.room()).filter(|room| self.is_focused && room.scroll.is_none())
+    }
+
+    /// Adds a line to a room, after the date if that has changed.
+    fn push(&mut self, index: usize, now: Now, content: Content) {
+        let is_read = self.room_being_read().is_some_and(|room| std::ptr::eq(room, &raw const self.rooms[index]));
+        let date = crate::show::local_date(now.unix_ms, &self.time_zone);
+        let room = &mut self.rooms[index];
+        if room.last_date.as_ref().is_some_and(|last| *last != date) {
+            room.push(now.unix_ms, Content::NewDay(date.clone()), is_read);
+        }
+        room.last_date = Some(date);
+        room.push(now.unix_ms, content, is_read);
+    }
+
+    /// Tells the user something, on the page that they look at.
+    fn note(&mut self, now: Now, kind: NoteKind, text: String) {
+        self.note_in(self.current, now, kind, text);
+    }
+
+    fn note_in(&mut self, index: usize, now: Now, kind: NoteKind, text: String) {
+        self.push(index, now, Content::Note(kind, text));
+    }
+}

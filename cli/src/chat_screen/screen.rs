@@ -1,0 +1,189 @@
+//! The full-screen client at work: the terminal, the clock, the signals, and the effects that the state asks for. Decides
+//! nothing.
+
+use std::hash::{BuildHasher as _, RandomState};
+use std::process::ExitCode;
+use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
+use std::thread;
+use std::time::Duration;
+
+use cafewire_net::{Address, ClientConfig};
+use crossterm::event::{self, Event as TerminalEvent};
+use jiff::tz::TimeZone;
+use signal_hook::consts::{SIGCONT, SIGHUP, SIGINT, SIGTERM};
+
+use super::clock::Clock;
+use super::effect::{Effect, Input};
+use super::history::History;
+use super::history_file::HistoryFile;
+use super::model::{Model, Setup};
+use super::view;
+use super::view::theme::{ColourDepth, Theme, ThemeName};
+use super::wire::Wire;
+use crate::failure::Failure;
+use crate::interrupt;
+use crate::terminal::FullScreen;
+
+/// What waits to be dealt with. More waits in the sockets and in the terminal.
+const QUEUE_LEN: usize = 1024;
+
+/// How much is dealt with before the screen is drawn again.
+const BATCH_LEN: usize = 256;
+
+/// An exit status that tells of a signal is this and the signal's number, as shells have it.
+const SIGNAL_EXIT_STATUS: u8 = 128;
+
+/// What the user chose.
+pub(crate) struct Options {
+    pub(crate) address: Address,
+    /// How to reach it, and other servers that are chosen later.
+    pub(crate) config: ClientConfig,
+    pub(crate) username: Option<String>,
+    pub(crate) rooms: Vec<String>,
+    pub(crate) theme: ThemeName,
+}
+
+pub(super) enum Happening {
+    Input(Input),
+    Signal(i32),
+    /// Nothing more can be read from the terminal.
+    TerminalLost(std::io::Error),
+}
+
+/// Runs until the user leaves.
+pub(crate) fn run(options: Options) -> Result<ExitCode, Failure> {
+    let (queue, happenings) = sync_channel(QUEUE_LEN);
+    let signals = queue.clone();
+    interrupt::watch_all(&[SIGINT, SIGTERM, SIGHUP, SIGCONT], move |signal| {
+        signals.send(Happening::Signal(signal)).is_ok()
+    })?;
+    let terminal = FullScreen::enter()?;
+    let keys = queue.clone();
+    thread::spawn(move || pass_on_keys(&keys));
+    let (history_file, history) = HistoryFile::open();
+    let clock = Clock::start();
+    let setup = Setup {
+        address: options.address,
+        username: options.username,
+        rooms: options.rooms,
+        history: History::new(history),
+        theme: Theme::new(options.theme, colour_depth()),
+        time_zone: TimeZone::system(),
+        size: terminal.size()?,
+        seed: RandomState::new().hash_one(0),
+    };
+    let (model, effects) = Model::new(setup, clock.now());
+    let wire = Wire::new(queue, options.config);
+    let mut screen = Screen { terminal, clock, model, wire, history_file, happenings };
+    let ended = screen.run(effects);
+    // The terminal first: saying goodbye may take a moment.
+    let Screen { terminal, wire, happenings, .. } = screen;
+    drop(terminal);
+    wire.say_goodbye(&happenings);
+    ended
+}
+
+struct Screen {
+    terminal: FullScreen,
+    clock: Clock,
+    model: Model,
+    wire: Wire,
+    history_file: HistoryFile,
+    happenings: Receiver<Happening>,
+}
+
+impl Screen {
+    fn run(&mut self, first_effects: Vec<Effect>) -> Result<ExitCode, Failure> {
+        if let Some(status) = self.perform(first_effects)? {
+            return Ok(status);
+        }
+        loop {
+            let (model, now) = (&self.model, self.clock.now());
+            self.terminal.draw(|frame| view::draw(frame, model, now))?;
+            let Some(first) = self.wait() else { continue };
+            // One frame for all that is there: a flood of messages must not be drawn one by one.
+            let mut next = Some(first);
+            let mut taken = 0;
+            while let Some(happening) = next {
+                if let Some(status) = self.take(happening)? {
+                    return Ok(status);
+                }
+                taken += 1;
+                next = if taken < BATCH_LEN { self.happenings.try_recv().ok() } else { None };
+            }
+        }
+    }
+
+    /// What happens next; time passing is an [`Input::Tick`].
+    fn wait(&self) -> Option<Happening> {
+        let now = self.clock.now().running;
+        match self.model.link.next_wake_up(now) {
+            // The queue cannot close: the wire holds a sender.
+            None => self.happenings.recv().ok(),
+            Some(at) => match self.happenings.recv_timeout(at.saturating_sub(now).max(Duration::from_millis(1))) {
+                Ok(happening) => Some(happening),
+                Err(_) => Some(Happening::Input(Input::Tick)),
+            },
+        }
+    }
+
+    fn take(&mut self, happening: Happening) -> Result<Option<ExitCode>, Failure> {
+        match happening {
+            Happening::Input(input) => {
+                let effects = self.model.update(self.clock.now(), input);
+                self.perform(effects)
+            }
+            Happening::Signal(SIGCONT) => self.terminal.retake().map(|()| None),
+            Happening::Signal(signal) => {
+                Ok(Some(ExitCode::from(SIGNAL_EXIT_STATUS + u8::try_from(signal).unwrap_or_default())))
+            }
+            Happening::TerminalLost(error) => Err(Failure::Sentence(format!("cannot read the terminal: {error}"))),
+        }
+    }
+
+    fn perform(&mut self, effects: Vec<Effect>) -> Result<Option<ExitCode>, Failure> {
+        for effect in effects {
+            match effect {
+                Effect::Connect { link, address, username } => self.wire.connect(link, address, username),
+                Effect::HangUp { link } => self.wire.hang_up(link),
+                Effect::Send { link, request } => self.wire.send(link, request),
+                Effect::Remember(line) => {
+                    if let Err(why) = self.history_file.append(&line) {
+                        // Gives no effects.
+                        self.model.update(self.clock.now(), Input::NotRemembered(why));
+                    }
+                }
+                Effect::Suspend => self.terminal.suspend()?,
+                Effect::Redraw => self.terminal.forget()?,
+                Effect::Quit => return Ok(Some(ExitCode::SUCCESS)),
+            }
+        }
+        Ok(None)
+    }
+}
+
+fn pass_on_keys(queue: &SyncSender<Happening>) {
+    loop {
+        let input = match event::read() {
+            Ok(TerminalEvent::Key(key)) => Input::Key(key),
+            Ok(TerminalEvent::Mouse(mouse)) => Input::Mouse(mouse),
+            Ok(TerminalEvent::Paste(text)) => Input::Paste(text),
+            Ok(TerminalEvent::Resize(width, height)) => Input::Resized { width, height },
+            Ok(TerminalEvent::FocusGained) => Input::Focused(true),
+            Ok(TerminalEvent::FocusLost) => Input::Focused(false),
+            Err(error) => {
+                // If nobody hears it any more, there is nobody to tell.
+                let _ = queue.send(Happening::TerminalLost(error));
+                return;
+            }
+        };
+        if queue.send(Happening::Input(input)).is_err() {
+            return;
+        }
+    }
+}
+
+fn colour_depth() -> ColourDepth {
+    let variable = |name| std::env::var(name).unwrap_or_default();
+    ColourDepth::of(&variable("NO_COLOR"), &variable("COLORTERM"), &variable("TERM"))
+}

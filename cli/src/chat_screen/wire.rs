@@ -1,0 +1,137 @@
+//! The connection: a thread that connects and then reads, and one that writes. Their news go into the queue of all that
+//! happens; they decide nothing.
+
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
+use std::sync::{Arc, OnceLock};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use cafewire_net::client::{ChatClient, ChatSender, ClientError};
+use cafewire_net::{Address, ClientConfig};
+
+use super::effect::{Input, News};
+use super::screen::Happening;
+use crate::requests::{MAX_IN_FLIGHT, Request};
+
+/// How often the reading thread looks whether it is still wanted, and whether writing failed.
+const LOOK_WAIT: Duration = Duration::from_secs(1);
+
+/// How long the server may take to close the connection when we have said goodbye.
+const GOODBYE_WAIT: Duration = Duration::from_secs(2);
+
+pub(super) struct Wire {
+    queue: SyncSender<Happening>,
+    config: ClientConfig,
+    current: Option<Connection>,
+}
+
+/// This end of the threads of one connection. When it is dropped the writing thread says goodbye.
+struct Connection {
+    link: u64,
+    /// Holds all that may be unanswered, so that handing a request over never waits.
+    requests: SyncSender<Request>,
+    shared: Arc<Shared>,
+}
+
+/// What the threads of one connection tell each other.
+#[derive(Default)]
+struct Shared {
+    is_given_up: AtomicBool,
+    write_failure: OnceLock<String>,
+}
+
+impl Wire {
+    pub(super) const fn new(queue: SyncSender<Happening>, config: ClientConfig) -> Self {
+        Self { queue, config, current: None }
+    }
+
+    pub(super) fn connect(&mut self, link: u64, address: Address, username: String) {
+        let (requests, outbox) = sync_channel(MAX_IN_FLIGHT);
+        let shared = Arc::new(Shared::default());
+        self.current = Some(Connection { link, requests, shared: Arc::clone(&shared) });
+        let (queue, config) = (self.queue.clone(), self.config.clone());
+        thread::spawn(move || {
+            let report = |news| queue.send(Happening::Input(Input::Link { link, news })).is_ok();
+            let error = converse(&address, &config, &username, outbox, &shared, report);
+            let code = if let ClientError::Refused { code, .. } = &error { Some(*code) } else { None };
+            // The system's words for a failed write come second to what the server said of it, if it did.
+            let why = match (error, shared.write_failure.get()) {
+                (ClientError::TimedOut, Some(why)) => why.clone(),
+                (error, _) => error.to_string(),
+            };
+            report(News::Ended { why, code });
+        });
+    }
+
+    pub(super) fn send(&self, link: u64, request: Request) {
+        if let Some(connection) = self.current.as_ref().filter(|connection| connection.link == link) {
+            // Fails when the writing thread has ended: then the reading one says so.
+            let _ = connection.requests.try_send(request);
+        }
+    }
+
+    pub(super) fn hang_up(&mut self, link: u64) {
+        if let Some(connection) = self.current.take_if(|connection| connection.link == link) {
+            connection.shared.is_given_up.store(true, Ordering::Relaxed);
+        }
+    }
+
+    /// Leaves, and waits for the server to have noticed: from then on the name is free for the next command.
+    pub(super) fn say_goodbye(mut self, happenings: &Receiver<Happening>) {
+        let Some(Connection { link: last, .. }) = self.current.take() else { return };
+        let deadline = Instant::now() + GOODBYE_WAIT;
+        while let Ok(happening) = happenings.recv_timeout(deadline.saturating_duration_since(Instant::now())) {
+            if matches!(happening, Happening::Input(Input::Link { link, news: News::Ended { .. } }) if link == last) {
+                return;
+            }
+        }
+    }
+}
+
+/// Connects and reads until it is over. Returns why it is; [`ClientError::TimedOut`] if it was given up, or if writing
+/// failed and the server had nothing to say about it.
+fn converse(
+    address: &Address,
+    config: &ClientConfig,
+    username: &str,
+    outbox: Receiver<Request>,
+    shared: &Arc<Shared>,
+    report: impl Fn(News) -> bool,
+) -> ClientError {
+    let mut client = match ChatClient::connect_with(address, username, config) {
+        Ok(client) => client,
+        Err(error) => return error,
+    };
+    let sender = match client.sender() {
+        Ok(sender) => sender,
+        Err(error) => return ClientError::Io(error),
+    };
+    let writer = Arc::clone(shared);
+    thread::spawn(move || pass_on_requests(&sender, &outbox, &writer));
+    let mut is_heard =
+        report(News::SignedIn { user_id: client.user_id(), server_info: client.server_info().to_owned() });
+    while is_heard && !shared.is_given_up.load(Ordering::Relaxed) {
+        match client.next_event_within(LOOK_WAIT) {
+            Ok(Some(event)) => is_heard = report(News::Event(event)),
+            Ok(None) if shared.write_failure.get().is_some() => break,
+            Ok(None) => {}
+            Err(error) => return error,
+        }
+    }
+    ClientError::TimedOut
+}
+
+/// Writes until nothing more can come, and then says goodbye.
+fn pass_on_requests(sender: &ChatSender, outbox: &Receiver<Request>, shared: &Shared) {
+    let written = outbox.iter().try_for_each(|request| match &request {
+        Request::Join { room } => sender.join(room),
+        Request::Leave { room } => sender.leave(room),
+        Request::Send { room, content } => sender.send(room, content),
+    });
+    match written {
+        // A server that is already gone needs no goodbye.
+        Ok(()) => drop(sender.disconnect()),
+        Err(error) => drop(shared.write_failure.set(error.to_string())),
+    }
+}

@@ -1,0 +1,172 @@
+//! Profiles: where to chat and as whom, from `cafewire/config.toml` in the XDG config folder.
+//!
+//! ```toml
+//! [profile.default]            # without --profile
+//! user = "ada"
+//!
+//! [profile.work]               # --profile work
+//! address = "tcp://chat.example:8080"
+//! user = "ada"
+//! rooms = ["lobby", "builds"]
+//! theme = "light"              # dark, light or none
+//! ```
+
+use std::collections::BTreeMap;
+use std::path::Path;
+
+use cafewire_net::Address;
+use etcetera::BaseStrategy as _;
+use serde::Deserialize;
+
+use crate::args;
+use crate::chat_screen::view::theme::ThemeName;
+use crate::config_file;
+use crate::failure::Failure;
+use crate::settings::ListenAddress;
+
+/// The profile that counts when none is named.
+const DEFAULT: &str = "default";
+
+const KEYS: &[&str] = &["address", "user", "rooms", "theme"];
+
+/// What a profile says; what it does not say is left to the command line and the defaults.
+#[derive(Debug, Default, PartialEq)]
+pub(crate) struct Profile {
+    pub(crate) address: Option<Address>,
+    pub(crate) user: Option<String>,
+    pub(crate) rooms: Vec<String>,
+    pub(crate) theme: Option<ThemeName>,
+}
+
+/// The file, as it is written.
+#[derive(Deserialize)]
+struct Written {
+    #[serde(default)]
+    profile: BTreeMap<String, WrittenProfile>,
+}
+
+#[derive(Deserialize)]
+struct WrittenProfile {
+    address: Option<ListenAddress>,
+    user: Option<String>,
+    #[serde(default)]
+    rooms: Vec<String>,
+    theme: Option<ThemeName>,
+}
+
+impl Profile {
+    /// The profile with this name, or else the default one, which may be empty.
+    pub(crate) fn load(name: Option<&str>) -> Result<Self, Failure> {
+        let Ok(folders) = etcetera::choose_base_strategy() else {
+            return match name {
+                None => Ok(Self::default()),
+                Some(name) => Err(Failure::Sentence(format!("no profile {name:?}: there is no home folder"))),
+            };
+        };
+        let path = folders.config_dir().join("cafewire").join("config.toml");
+        Self::load_from(&path, name)
+    }
+
+    fn load_from(path: &Path, name: Option<&str>) -> Result<Self, Failure> {
+        match (config_file::read_if_there(path)?, name) {
+            (Some(text), _) => parse(&text, name).map_err(|sentence| config_file::wrong(path, &sentence)),
+            (None, None) => Ok(Self::default()),
+            (None, Some(name)) => {
+                Err(Failure::Sentence(format!("no profile {name:?}: there is no config file {}", path.display())))
+            }
+        }
+    }
+}
+
+fn parse(text: &str, name: Option<&str>) -> Result<Profile, String> {
+    let table: toml::Table = toml::from_str(text).map_err(|error| config_file::place(&error, text))?;
+    config_file::check_keys(&table, &["profile"], "what can be set is [profile.NAME]")?;
+    for (name, profile) in table.get("profile").and_then(toml::Value::as_table).into_iter().flatten() {
+        if let Some(profile) = profile.as_table() {
+            config_file::check_keys(profile, KEYS, "address, user, rooms and theme can be set")
+                .map_err(|sentence| format!("profile.{name}: {sentence}"))?;
+        }
+    }
+    let mut written: Written = toml::from_str(text).map_err(|error| config_file::place(&error, text))?;
+    match written.profile.remove(name.unwrap_or(DEFAULT)) {
+        Some(profile) => profile.checked().map_err(|why| format!("profile.{}: {why}", name.unwrap_or(DEFAULT))),
+        None => match name {
+            None => Ok(Profile::default()),
+            Some(name) => Err(match config_file::nearest(written.profile.keys().map(String::as_str), name) {
+                Some(nearest) => format!("there is no profile {name:?}; did you mean {nearest:?}?"),
+                None => format!("there is no profile {name:?}; [profile.{name}] would begin it"),
+            }),
+        },
+    }
+}
+
+impl WrittenProfile {
+    /// Held to the rules of the core.
+    fn checked(self) -> Result<Profile, String> {
+        if let Some(user) = &self.user {
+            args::username(user).map_err(|error| format!("user: {error}"))?;
+        }
+        for room in &self.rooms {
+            args::room(room).map_err(|error| format!("rooms: {error}"))?;
+        }
+        let Self { address, user, rooms, theme } = self;
+        Ok(Profile { address: address.map(|address| address.0), user, rooms, theme })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const FILE: &str = "\
+[profile.default]
+user = \"ada\"
+[profile.work]
+address = \"tcp://chat.example:8080\"
+user = \"ada l\"
+rooms = [\"lobby\", \"builds\"]
+theme = \"light\"
+";
+
+    #[test]
+    fn a_profile_says_where_and_as_whom() {
+        let work = parse(FILE, Some("work")).unwrap();
+        assert_eq!(work.address.map(|address| address.to_string()).as_deref(), Some("tcp://chat.example:8080"));
+        assert_eq!((work.user.as_deref(), work.theme), (Some("ada l"), Some(ThemeName::Light)));
+        assert_eq!(work.rooms, ["lobby", "builds"]);
+    }
+
+    #[test]
+    fn without_a_name_the_default_one_counts() {
+        assert_eq!(parse(FILE, None).unwrap().user.as_deref(), Some("ada"));
+        assert_eq!(parse("", None), Ok(Profile::default()));
+        assert_eq!(parse("[profile.work]\n", None), Ok(Profile::default()));
+    }
+
+    #[test]
+    fn what_is_wrong_is_said_with_its_place() {
+        for (text, says) in [
+            ("[profil.work]", "there is no setting \"profil\"; did you mean \"profile\"?"),
+            ("[profile.work]\nuesr = \"a\"", "profile.work: there is no setting \"uesr\"; did you mean \"user\"?"),
+            ("[profile.work]\nzebra = 1", "address, user, rooms and theme can be set"),
+            ("[profile.work]\naddress = \"nowhere\"", "line 2: the port is missing"),
+            ("[profile.work]\ntheme = \"pink\"", "line 2: unknown variant `pink`"),
+            ("[profile.work]\nuser = \"\"", "profile.work: user: username is 0 bytes long"),
+            ("[profile.work]\nrooms = [\"a\", \"\"]", "profile.work: rooms: room name is 0 bytes long"),
+            ("[profile.wrok]", "there is no profile \"work\"; did you mean \"wrok\"?"),
+            ("", "there is no profile \"work\"; [profile.work] would begin it"),
+            ("[profile", "line 1"),
+        ] {
+            let error = parse(text, Some("work")).unwrap_err();
+            assert!(error.contains(says) && !error.contains('\n'), "{text:?}: {error}");
+        }
+    }
+
+    #[test]
+    fn a_file_that_is_not_there_has_no_profiles() {
+        let nowhere = Path::new("/nonexistent/cafewire/config.toml");
+        assert!(matches!(Profile::load_from(nowhere, None), Ok(profile) if profile == Profile::default()));
+        let Err(Failure::Sentence(sentence)) = Profile::load_from(nowhere, Some("work")) else { panic!() };
+        assert!(sentence.contains("no profile \"work\""), "{sentence}");
+    }
+}

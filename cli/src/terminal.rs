@@ -1,0 +1,144 @@
+//! The terminal as a full screen: taken over, drawn on, and given back as it was, however the program ends. Knows
+//! nothing of what is drawn.
+//!
+//! Nothing here asks the terminal a question (where is the cursor?): its answer would arrive among the keys, which
+//! another thread reads.
+
+use std::io::{self, Stdout, Write};
+use std::panic;
+use std::sync::Once;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use crossterm::event::{
+    DisableBracketedPaste, DisableFocusChange, DisableMouseCapture, EnableBracketedPaste, EnableFocusChange,
+    EnableMouseCapture,
+};
+use crossterm::terminal::{EnterAlternateScreen, LeaveAlternateScreen, disable_raw_mode, enable_raw_mode};
+use crossterm::{cursor, execute, queue};
+use ratatui::Frame;
+use ratatui::backend::CrosstermBackend;
+use ratatui::layout::Rect;
+
+use crate::failure::Failure;
+
+/// How a program ends that panicked, as Rust's own runtime has it.
+const PANIC_EXIT_STATUS: i32 = 101;
+
+/// Whether the terminal is ours now. One per process, as the terminal is, so that a panic on any thread knows.
+static IS_TAKEN: AtomicBool = AtomicBool::new(false);
+
+/// The terminal, taken over until this is dropped.
+pub(crate) struct FullScreen {
+    terminal: ratatui::Terminal<CrosstermBackend<Stdout>>,
+}
+
+impl FullScreen {
+    /// Takes the terminal over: alternate screen, raw keys, pastes in one piece, mouse wheel, focus. A panic on any
+    /// thread gives it back before it is reported, and ends the program.
+    pub(crate) fn enter() -> Result<Self, Failure> {
+        restore_on_panic();
+        take().map_err(|error| failure(&error))?;
+        match ratatui::Terminal::new(CrosstermBackend::new(io::stdout())) {
+            Ok(terminal) => Ok(Self { terminal }),
+            Err(error) => {
+                restore();
+                Err(failure(&error))
+            }
+        }
+    }
+
+    /// Columns and rows.
+    pub(crate) fn size(&self) -> Result<(u16, u16), Failure> {
+        self.terminal.size().map(|size| (size.width, size.height)).map_err(|error| failure(&error))
+    }
+
+    /// Draws a frame; only what differs from the last one is written.
+    pub(crate) fn draw(&mut self, draw: impl FnOnce(&mut Frame<'_>)) -> Result<(), Failure> {
+        self.terminal.draw(draw).map(drop).map_err(|error| failure(&error))
+    }
+
+    /// Forgets what the screen is thought to show: the next frame is written in full.
+    pub(crate) fn forget(&mut self) -> Result<(), Failure> {
+        let (width, height) = self.size()?;
+        self.terminal.resize(Rect::new(0, 0, width, height)).map_err(|error| failure(&error))
+    }
+
+    /// Ctrl-Z: gives the terminal back and stops, with all the processes that the shell counts to this job. Returns
+    /// when the job is in the foreground again, at once if there is no shell that could bring it there.
+    pub(crate) fn suspend(&mut self) -> Result<(), Failure> {
+        restore();
+        // To the main thread, which this is, the signal is delivered before the call returns.
+        let stopped = rustix::process::kill_current_process_group(rustix::process::Signal::TSTP);
+        self.retake()?;
+        stopped.map_err(|error| failure(&error.into()))
+    }
+
+    /// Takes the terminal again after a stop, whoever stopped us and whatever was done to the terminal meanwhile.
+    pub(crate) fn retake(&mut self) -> Result<(), Failure> {
+        restore();
+        take().map_err(|error| failure(&error))?;
+        self.forget()
+    }
+}
+
+impl Drop for FullScreen {
+    fn drop(&mut self) {
+        restore();
+    }
+}
+
+fn take() -> io::Result<()> {
+    enable_raw_mode()?;
+    IS_TAKEN.store(true, Ordering::SeqCst);
+    let entered = execute!(
+        io::stdout(),
+        EnterAlternateScreen,
+        EnableBracketedPaste,
+        EnableMouseCapture,
+        EnableFocusChange,
+        cursor::Hide
+    );
+    if entered.is_err() {
+        restore();
+    }
+    entered
+}
+
+/// Gives the terminal back if it is ours. What fails here cannot be mended, and must not hide why the program ends.
+fn restore() {
+    if !IS_TAKEN.swap(false, Ordering::SeqCst) {
+        return;
+    }
+    let mut stdout = io::stdout();
+    let _ = queue!(
+        stdout,
+        DisableFocusChange,
+        DisableMouseCapture,
+        DisableBracketedPaste,
+        LeaveAlternateScreen,
+        cursor::Show
+    );
+    let _ = stdout.flush();
+    let _ = disable_raw_mode();
+}
+
+/// Without this, what the panic says would be drawn on the alternate screen, and vanish with it. A panic on a thread
+/// that only reads ends the program too: it would go on with half of itself missing.
+fn restore_on_panic() {
+    static ONCE: Once = Once::new();
+    ONCE.call_once(|| {
+        let report = panic::take_hook();
+        panic::set_hook(Box::new(move |panic| {
+            let was_taken = IS_TAKEN.load(Ordering::SeqCst);
+            restore();
+            report(panic);
+            if was_taken {
+                std::process::exit(PANIC_EXIT_STATUS);
+            }
+        }));
+    });
+}
+
+fn failure(error: &io::Error) -> Failure {
+    Failure::Sentence(format!("cannot use the terminal: {error}"))
+}
