@@ -4,7 +4,8 @@
 #   open_screen NAME COLUMNSxROWS COMMAND…   start a command on a terminal of that size
 #   screen NAME                              what it shows, as text
 #   press NAME KEY…                          keys as tmux names them (Enter, C-r, M-1, PPage)
-#   enter NAME TEXT                          type a text, and Enter
+#   type_in NAME TEXT                        a text, as it is
+#   enter NAME TEXT                          the same, and Enter
 #   wait_for_screen NAME PATTERN [SECONDS]   until a row matches (grep's basic patterns), or fail with what is shown
 #   wait_for_end NAME STATUS [SECONDS]       until the command has ended with that status
 #   resize_screen NAME COLUMNSxROWS
@@ -43,8 +44,12 @@ press() {
     screens_tmux send-keys -t "$name" -- "$@"
 }
 
-enter() {
+type_in() {
     screens_tmux send-keys -t "$1" -l -- "$2"
+}
+
+enter() {
+    type_in "$1" "$2"
     press "$1" Enter
 }
 

@@ -21,6 +21,12 @@ SIXTEEN = (
     "#2b2f37 #e06c75 #98c379 #e5c07b #61afef #c678dd #56b6c2 #c8ccd4 "
     "#5c6370 #ff7b86 #b5e890 #ffd68a #80c4ff #de9bf0 #7fdbe6 #ffffff"
 ).split()
+MARKS = {
+    "bold": ' font-weight="bold"',
+    "dim": ' opacity="0.6"',
+    "italic": ' font-style="italic"',
+    "underline": ' text-decoration="underline"',
+}
 SEQUENCE = re.compile(r"\x1b(?:\[([0-9;:]*)m|\(B|[\x0e\x0f]|.)|[\x0e\x0f]")
 
 
@@ -134,10 +140,8 @@ def draw(rows, columns, title, cursor):
     )
     for number, colour in enumerate(("#ff5f57", "#febc2e", "#28c840")):
         yield f'<circle cx="{18 + 20 * number}" cy="15" r="6" fill="{colour}"/>'
-    yield (
-        f'<text x="{picture_width / 2:g}" y="20" fill="#9aa1ad" text-anchor="middle">{escape(title)}</text>'
-        f'<g transform="translate({MARGIN} {TITLE_HEIGHT + MARGIN})" xml:space="preserve">'
-    )
+    yield f'<text x="{picture_width / 2:g}" y="20" fill="#9aa1ad" text-anchor="middle">{escape(title)}</text>'
+    yield f'<g transform="translate({MARGIN} {TITLE_HEIGHT + MARGIN})">'
     if cursor:
         x, y = (int(part) for part in cursor.split())
         yield f'<rect x="{x * CELL_WIDTH:g}" y="{y * CELL_HEIGHT}" width="{CELL_WIDTH}" height="{CELL_HEIGHT}" fill="#7d8590"/>'
@@ -151,22 +155,15 @@ def draw(rows, columns, title, cursor):
                     f'<rect x="{x:g}" y="{y * CELL_HEIGHT}" width="{run_width + 0.4:g}" '
                     f'height="{CELL_HEIGHT + 0.4:g}" fill="{background}"/>'
                 )
-            stripped = text.lstrip(" ")
-            x += (len(text) - len(stripped)) * CELL_WIDTH
-            run_width -= (len(text) - len(stripped)) * CELL_WIDTH
-            run_width -= (len(stripped) - len(stripped.rstrip(" "))) * CELL_WIDTH
-            stripped = stripped.rstrip(" ")
-            if not stripped:
-                continue
-            marks = "".join(
-                {"bold": ' font-weight="bold"', "dim": ' opacity="0.6"', "italic": ' font-style="italic"',
-                 "underline": ' text-decoration="underline"'}[name]
-                for name in sorted(attributes)
-            )
-            yield (
-                f'<text x="{x:g}" y="{y * CELL_HEIGHT + BASELINE:g}" fill="{foreground}" textLength="{run_width:g}" '
-                f'lengthAdjust="spacingAndGlyphs"{marks}>{escape(stripped)}</text>'
-            )
+            marks = "".join(MARKS[name] for name in sorted(attributes))
+            # Viewers make one space of many, so the words between are placed each by itself.
+            for words in re.finditer(r"\S+(?: \S+)*", text):
+                before = sum(map(width, text[: words.start()]))
+                words_width = sum(map(width, words.group())) * CELL_WIDTH
+                yield (
+                    f'<text x="{x + before * CELL_WIDTH:g}" y="{y * CELL_HEIGHT + BASELINE:g}" fill="{foreground}" '
+                    f'textLength="{words_width:g}" lengthAdjust="spacingAndGlyphs"{marks}>{escape(words.group())}</text>'
+                )
     yield "</g></svg>"
 
 

@@ -64,7 +64,7 @@ pub(crate) const CHAT: &str = "\
 On a terminal this is a full screen: your rooms with what is unread, the messages, the names seen, a line that says \
 whether the connection stands, and a line to type in. /help there lists all keys and commands. When the server goes away \
 it connects again by itself, after a delay that grows to half a minute, joins its rooms again, and says what may have \
-been missed. With --plain, or when input or output is no terminal, it goes line by line.
+been missed. With --plain, or when input or output is no terminal or a dumb one, it goes line by line.
 
 Text goes to the current room, at most 512 bytes at a time. Lines that begin with / are commands:
   /join ROOM     join a room and make it the current one

@@ -38,6 +38,8 @@ struct Connection {
 #[derive(Default)]
 struct Shared {
     is_given_up: AtomicBool,
+    /// Between sign-in and end.
+    is_signed_in: AtomicBool,
     write_failure: OnceLock<String>,
 }
 
@@ -54,6 +56,7 @@ impl Wire {
         thread::spawn(move || {
             let report = |news| queue.send(Happening::Input(Input::Link { link, news })).is_ok();
             let error = converse(&address, &config, &username, outbox, &shared, report);
+            shared.is_signed_in.store(false, Ordering::Relaxed);
             let code = if let ClientError::Refused { code, .. } = &error { Some(*code) } else { None };
             // The system's words for a failed write come second to what the server said of it, if it did.
             let why = match (error, shared.write_failure.get()) {
@@ -79,7 +82,11 @@ impl Wire {
 
     /// Leaves, and waits for the server to have noticed: from then on the name is free for the next command.
     pub(super) fn say_goodbye(mut self, happenings: &Receiver<Happening>) {
-        let Some(Connection { link: last, .. }) = self.current.take() else { return };
+        let Some(Connection { link: last, requests, shared }) = self.current.take() else { return };
+        if !shared.is_signed_in.load(Ordering::Relaxed) {
+            return;
+        }
+        drop(requests);
         let deadline = Instant::now() + GOODBYE_WAIT;
         while let Ok(happening) = happenings.recv_timeout(deadline.saturating_duration_since(Instant::now())) {
             if matches!(happening, Happening::Input(Input::Link { link, news: News::Ended { .. } }) if link == last) {
@@ -109,6 +116,7 @@ fn converse(
     };
     let writer = Arc::clone(shared);
     thread::spawn(move || pass_on_requests(&sender, &outbox, &writer));
+    shared.is_signed_in.store(true, Ordering::Relaxed);
     let mut is_heard =
         report(News::SignedIn { user_id: client.user_id(), server_info: client.server_info().to_owned() });
     while is_heard && !shared.is_given_up.load(Ordering::Relaxed) {

@@ -4,6 +4,7 @@
 mod arguments;
 mod captures;
 mod chat;
+mod chat_profile;
 mod decode;
 mod echo_family;
 mod encode;

@@ -124,9 +124,9 @@ impl Model {
     }
 
     fn help(&mut self, now: Now) {
-        let commands = COMMANDS.iter().map(|entry| format!("{:<16} {}", entry.usage, entry.does));
-        let text = ["//TEXT           say a text that begins with /".to_owned()];
-        let keys = KEYS.iter().map(|(keys, does)| format!("{keys}: {does}"));
+        let commands = COMMANDS.iter().map(|entry| format!("{:<24} {}", entry.usage, entry.does));
+        let text = ["//TEXT                   say a text that begins with /".to_owned()];
+        let keys = KEYS.iter().map(|(keys, does)| format!("{keys:<24} {does}"));
         for line in commands.chain(text).chain(keys) {
             self.note(now, NoteKind::Plain, line);
         }

@@ -71,9 +71,11 @@ fn connection(model: &Model, now: Now) -> Vec<String> {
         }
         State::Waiting { until, why } => {
             let seconds = span(until.saturating_sub(now.running) + Duration::from_millis(999));
-            let reconnecting = format!("reconnecting in {seconds}");
             let heard = link.last_heard.map(|heard| span(now.running.saturating_sub(heard)));
-            let heard = heard.map_or_else(|| ", never connected".to_owned(), |ago| format!(", last heard {ago} ago"));
+            let (reconnecting, heard) = match heard {
+                Some(ago) => (format!("reconnecting in {seconds}"), format!(", last heard {ago} ago")),
+                None => (format!("not connected, trying again in {seconds}"), String::new()),
+            };
             vec![
                 format!("{reconnecting}{heard}: {}", escape::text(why)),
                 format!("{reconnecting}{heard}"),

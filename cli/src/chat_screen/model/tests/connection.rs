@@ -87,6 +87,16 @@ fn clients_that_lose_one_server_do_not_come_back_at_one_time() {
 }
 
 #[test]
+fn a_server_that_was_never_there_is_tried_again() {
+    let mut desk = Desk::new(Some("ada"), &["lobby"]);
+    desk.lose("cannot connect to tcp://127.0.0.1:8080: Connection refused");
+    assert!(desk.shows("not connected, trying again in 1 s: cannot connect to tcp://127.0.0.1:8080"));
+    desk.wait_until_it_connects();
+    desk.sign_in();
+    assert!(desk.shows("-- you joined"));
+}
+
+#[test]
 fn the_servers_own_reason_is_shown() {
     let mut desk = Desk::in_rooms(&["lobby"]);
     desk.refuse(ErrorCode::ShuttingDown, "going down");

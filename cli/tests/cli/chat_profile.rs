@@ -1,0 +1,75 @@
+//! `chat`'s profiles: settings from the user's config folder.
+
+use std::fs;
+use std::path::PathBuf;
+
+use crate::support::{Ended, Running, Server, command, run};
+
+/// A config folder of a test's own, removed with it.
+struct ConfigFolder(PathBuf);
+
+impl ConfigFolder {
+    fn with(test: &str, config: &str) -> Self {
+        let folder = std::env::temp_dir().join(format!("cafewire-cli-{}-{test}", std::process::id()));
+        fs::create_dir_all(folder.join("cafewire")).expect("a folder");
+        fs::write(folder.join("cafewire/config.toml"), config).expect("a file");
+        Self(folder)
+    }
+
+    fn start(&self, args: &[&str]) -> Running {
+        Running::start(command(args).env("XDG_CONFIG_HOME", &self.0))
+    }
+
+    fn run(&self, args: &[&str]) -> Ended {
+        self.start(args).end()
+    }
+}
+
+impl Drop for ConfigFolder {
+    fn drop(&mut self) {
+        let _ = fs::remove_dir_all(&self.0);
+    }
+}
+
+#[test]
+fn a_profile_says_where_and_as_whom_and_the_command_line_wins() {
+    let server = Server::start();
+    let config = format!(
+        "[profile.default]\nuser = \"nobody\"\n\
+         [profile.work]\naddress = \"{}\"\nuser = \"ada\"\nrooms = [\"lobby\", \"tea\"]\n",
+        server.address
+    );
+    let folder = ConfigFolder::with("where", &config);
+    let mut chat = folder.start(&["chat", "--profile", "work"]);
+    chat.line_with("[lobby] * <ada> joined");
+    chat.line_with("[tea] * <ada> joined");
+    chat.write("to the first room\n");
+    chat.line_with("[lobby] <ada> to the first room");
+    let mut other = folder.start(&["chat", "--profile", "work", "--user", "grace", "--room", "attic"]);
+    other.line_with("[attic] * <grace> joined");
+    let ended = other.end();
+    ended.assert_done();
+    assert_eq!(ended.stdout, [] as [String; 0]);
+    chat.end().assert_done();
+    let mut default = folder.start(&["chat", &server.address, "--room", "lobby"]);
+    default.line_with("[lobby] * <nobody> joined");
+    default.end().assert_done();
+}
+
+#[test]
+fn what_is_wrong_in_the_file_is_said() {
+    let folder = ConfigFolder::with("wrong", "[profile.work]\nuesr = \"ada\"\n");
+    folder.run(&["chat", "--profile", "work"]).assert_failed(1, "did you mean \"user\"?");
+    folder.run(&["chat", "--user", "ada"]).assert_failed(1, "cafewire/config.toml: profile.work:");
+    let folder = ConfigFolder::with("none", "[profile.work]\n");
+    folder.run(&["chat", "--profile", "wrok"]).assert_failed(1, "did you mean \"work\"?");
+    run(&["chat", "--profile", "work"], "").assert_failed(1, "there is no config file /nonexistent/");
+}
+
+#[test]
+fn without_a_name_from_anywhere_one_is_asked_for_by_its_option() {
+    let folder = ConfigFolder::with("nameless", "[profile.work]\nrooms = [\"lobby\"]\n");
+    let ended = folder.run(&["chat", "--profile", "work", "--plain"]);
+    assert_eq!(ended.code, Some(2), "{ended:?}");
+    assert!(ended.stderr.contains("--user <NAME> is needed"), "{ended:?}");
+}
