@@ -1,8 +1,9 @@
 #!/usr/bin/env python3
-"""What the core costs: measures, holds the numbers against budget.toml, and keeps the tables in README.md up to date.
+"""What the core costs: measures, holds the numbers against budget.toml, and keeps the tables in README.md and core/cost.md
+up to date.
 
-    cost.py            measure, print, write the tables into README.md
-    cost.py --check    measure, print, and fail if README.md differs; writes nothing
+    cost.py            measure, print, write the tables
+    cost.py --check    measure, print, and fail if the tables differ; writes nothing
 
 Either way a number above its budget is a failure. `.ci/size` gives it what it needs in the environment: see there. The
 programs that are measured are in cost/.
@@ -17,7 +18,8 @@ import tomllib
 from pathlib import Path
 
 HERE = Path(__file__).resolve().parent
-README = HERE.parent.parent / "README.md"
+# The page of the project, and a part of the crate's page.
+PAGES = [HERE.parent.parent / "README.md", HERE.parent / "cost.md"]
 BEGIN, END = "<!-- size-table:begin -->", "<!-- size-table:end -->"
 DEVICE = "thumbv7m-none-eabi"
 
@@ -219,35 +221,38 @@ def over_budget(budget, sets, device, host):
     return failures
 
 
-# ---- README ----------------------------------------------------------------------------------------------------------
+# ---- The pages -------------------------------------------------------------------------------------------------------
 
 
-def between_markers():
-    text = README.read_text()
+def between_markers(page):
+    text = page.read_text()
     if text.count(BEGIN) != 1 or text.count(END) != 1:
-        sys.exit(f"cost: {README.name} must hold {BEGIN} and {END}, once each")
+        sys.exit(f"cost: {page.name} must hold {BEGIN} and {END}, once each")
     before, rest = text.split(BEGIN)
     old, after = rest.split(END)
     return before, old.strip(), after
 
 
 def write(text):
-    before, _, after = between_markers()
-    README.write_text(f"{before}{BEGIN}\n{text}\n{END}{after}")
+    for page in PAGES:
+        before, _, after = between_markers(page)
+        page.write_text(f"{before}{BEGIN}\n{text}\n{END}{after}")
 
 
 def differences(text, tolerance_percent):
     """Words must be the same, numbers about the same."""
-    _, old, _ = between_markers()
     number = re.compile(r"(?<![\w-])\d+(?![\w-])")
-    if number.sub("#", old) != number.sub("#", text):
-        return ["the tables in README.md are out of date; run core/firmware/cost.py"]
     failures = []
-    for in_readme, measured in zip(number.findall(old), number.findall(text)):
-        # A few instructions are no difference.
-        allowed = max(4, int(measured) * tolerance_percent / 100)
-        if abs(int(in_readme) - int(measured)) > allowed:
-            failures.append(f"README.md says {in_readme}, measured {measured}; run core/firmware/cost.py")
+    for page in PAGES:
+        _, old, _ = between_markers(page)
+        if number.sub("#", old) != number.sub("#", text):
+            failures.append(f"the tables in {page.name} are out of date; run .ci/size --write")
+            continue
+        for on_page, measured in zip(number.findall(old), number.findall(text)):
+            # A few instructions are no difference.
+            allowed = max(4, int(measured) * tolerance_percent / 100)
+            if abs(int(on_page) - int(measured)) > allowed:
+                failures.append(f"{page.name} says {on_page}, measured {measured}; run .ci/size --write")
     return failures
 
 

@@ -3,16 +3,17 @@
 //! `#![no_std]`; no allocation, no I/O, no clock, no `unsafe`. The same code runs on a Cortex-M, in a server and in
 //! a fuzzer. The bytes themselves are specified in `PROTOCOL.md` beside this crate.
 //!
-//! Two families share one port, told apart by the first byte of a connection:
+//! # What a frame is
+//! Two families share one port, told apart by the first byte of a connection. Integers are big-endian.
 //!
-//! | module | frame | for |
-//! |---|---|---|
-//! | [`echo`] | `CA FE type length payload` | ping, pong, echo, data, error: no sign-in, no checksum |
-//! | [`chat`] | `version type length body crc32` | users, rooms, broadcasts |
+//! ```text
+//! echo   CA FE │ type │ length:u16 │ payload               ping, pong, echo, data, error: no sign-in, no checksum
+//! chat   01    │ type │ length:u16 │ body │ CRC-32:u32     users, rooms, broadcasts
+//! ```
 //!
-//! Both work in the same three steps: *framing* finds where a frame ends and checks its envelope ([`Framing`],
-//! [`FrameReader`]); the frame view borrows its payload ([`ZeroCopyMessage`], [`echo::ZeroCopyMessage`]); the typed
-//! view gives the payload's fields ([`MessagePayload`], [`Message`]).
+//! The modules [`echo`] and [`chat`] say more of each. Both work in the same three steps: *framing* finds where a frame
+//! ends and checks its envelope ([`Framing`], [`FrameReader`]); the frame view borrows its payload ([`ZeroCopyMessage`],
+//! [`echo::ZeroCopyMessage`]); the typed view gives the payload's fields ([`MessagePayload`], [`Message`]).
 //!
 //! ```
 //! use cafewire_core::{Frame, Framing, MessagePayload};
@@ -35,8 +36,19 @@
 //! # Ok::<(), Box<dyn core::error::Error>>(())
 //! ```
 //!
-//! A line without connections, whose bytes may be damaged, such as a UART's: [`ProtocolParser`]. Tools that explain
-//! bytes: [`dissect`].
+//! # Reading a stream
+//! A frame that is not whole yet is no error: [`Framing::NeedMore`] says how many bytes to wait for. What is left after the
+//! last whole frame stays in your buffer, and more is read behind it; nothing is read twice for that.
+//!
+//! - A connection, which is closed when its bytes are no frames: [`FrameReader`].
+//! - A line that may damage bytes and cannot be closed, such as a UART's: [`ProtocolParser`], which finds the next frame.
+//! - A port of `embedded-io` or tokio's `Framed`: the features below.
+//! - Tools that explain bytes, the bad as well: [`dissect`].
+//!
+//! # Errors
+//! [`ParseError`] says what is wrong with bytes and at which of them, [`ProtocolError`] what keeps a message from becoming
+//! bytes, in numbers; text is made when somebody asks. [`ParseError::code`] is what to answer a chat peer with, and
+//! [`ErrorCode::closes`] whether the connection can go on. When an encoder refuses, nothing was written.
 //!
 //! # Features
 //! None is on by default; each only adds, and none changes what is there without it. The default build needs neither
@@ -53,6 +65,8 @@
 //! | `embedded-io` | frames over a port that blocks, through a buffer of yours (module `port`) |
 //! | `embedded-io-async` | the same over a port that is awaited, cancel-safe |
 //! | `tokio-codec` | `std`; `FrameCodec` and `MessageCodec` for tokio-util's `Framed` (module `tokio_codec`) |
+//!
+#![doc = include_str!("../cost.md")]
 //!
 //! # What it never does
 //! Panic on input, allocate (but where the feature `alloc` is called for it), copy a payload, keep a reference past its
