@@ -76,3 +76,38 @@ fn past_the_budget_of_all_buffers_those_who_do_not_read_go() {
     neighbour.send_echo(&Message::ping());
     neighbour.expect_echo(&Message::pong());
 }
+
+/// As many as the limit says at once, and the next one is dropped. All of them come in one piece, so that no time passes
+/// in which the allowance grows.
+#[test]
+fn frames_per_second_to_the_frame() {
+    const LIMIT: usize = 20;
+    for (limit, sent, refused) in [(LIMIT, LIMIT - 1, 0), (LIMIT, LIMIT, 0), (LIMIT, LIMIT + 1, 1), (0, 1000, 0)] {
+        let server = TestServer::with(|config| config.limits.frames_per_second = limit as u64);
+        assert_eq!(refused_of(&server, &echo(&Message::ping()).repeat(sent), sent), refused, "{sent} of {limit}");
+        assert_eq!(server.metrics().rate_limited, refused);
+    }
+}
+
+#[test]
+fn bytes_per_second_to_the_byte() {
+    const FRAMES: usize = 10;
+    let frames = echo(&Message::Ping(&[7; 95])).repeat(FRAMES);
+    let sent = frames.len() as u64;
+    for (limit, refused) in [(sent - 1, 1), (sent, 0), (sent + 1, 0), (0, 0)] {
+        let server = TestServer::with(|config| config.limits.bytes_per_second = limit);
+        assert_eq!(refused_of(&server, &frames, FRAMES), refused, "{sent} bytes of {limit}");
+    }
+}
+
+/// Sends frames that each ask for an answer, and counts the refusals among the answers.
+fn refused_of(server: &TestServer, frames: &[u8], count: usize) -> u64 {
+    let mut peer = server.peer();
+    peer.send(frames);
+    let answers = (0..count).map(|_| match peer.next() {
+        Received::Echo(MessageType::Pong, _) => 0,
+        Received::Echo(MessageType::Error, _) => 1,
+        other => panic!("{other:?}"),
+    });
+    answers.sum()
+}

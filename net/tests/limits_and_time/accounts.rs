@@ -1,0 +1,166 @@
+//! What tests need to know of a server to the byte: what it was done with, and what it has queued for somebody who does
+//! not read.
+
+use std::time::{Duration, Instant};
+
+use cafewire_core::{Message, MessagePayload};
+use cafewire_net::{Limits, MetricsSnapshot};
+
+use crate::support::{PATIENCE, Peer, TestServer, say};
+
+/// A peer to whom the server never says anything: it sends Error frames of the echo family, and nobody else does. Once one
+/// is counted, the turns before it are over, and all that they did is counted as well.
+pub(crate) struct Clock {
+    peer: Peer,
+    ticks: u64,
+    /// Those that others sent before.
+    ticks_before: u64,
+}
+
+impl Clock {
+    pub(crate) fn new(server: &TestServer) -> Self {
+        let ticks_before = server.metrics().error_messages;
+        let mut this = Self { peer: server.peer(), ticks: 0, ticks_before };
+        this.metrics(server);
+        this
+    }
+
+    /// The metrics once all that was answered, or seen to be read, is done. The clock's own bytes are left out of them.
+    pub(crate) fn metrics(&mut self, server: &TestServer) -> MetricsSnapshot {
+        let tick = Message::Error(b"tick");
+        self.peer.send_echo(&tick);
+        self.ticks += 1;
+        let deadline = Instant::now() + PATIENCE;
+        loop {
+            let mut metrics = server.metrics();
+            if metrics.error_messages == self.ticks_before + self.ticks {
+                metrics.bytes_received -= self.ticks * tick.serialized_size() as u64;
+                return metrics;
+            }
+            assert!(Instant::now() < deadline, "a server without time: {metrics:#?}");
+            std::thread::yield_now();
+        }
+    }
+}
+
+/// For this long a system must have taken nothing of what it was offered, until a socket is taken to be full: longer than
+/// it delays an acknowledgement, and than it waits for its first probe of a closed window. Each makes room for more.
+/// Later probes make room for little, seldom.
+pub(crate) const FULL_AFTER: Duration = Duration::from_millis(300);
+
+/// So much is queued before less is offered at a time.
+pub(crate) const ENOUGH_BYTES: u64 = 10_000;
+
+/// Ada speaks and reads; the sloth is in the same two rooms and never reads again.
+pub(crate) struct Rooms {
+    ada: Peer,
+    _sloth: Peer,
+    clock: Clock,
+    /// Bytes that ada got, and that the sloth is to get, since `sent_before`.
+    heard_bytes: u64,
+    owed_bytes: u64,
+    sent_before: u64,
+    // After the peers, that it is dropped after them: a server that goes down waits for its peers.
+    pub(crate) server: TestServer,
+}
+
+pub(crate) const LONGEST: usize = 512;
+
+/// What ada's shortest word is as a frame; [`Rooms::add_bytes`] checks it.
+const SHORTEST_BROADCAST: u64 = 33;
+
+impl Rooms {
+    pub(crate) fn new(change: impl FnOnce(&mut Limits)) -> Self {
+        let server = TestServer::with(|config| change(&mut config.limits));
+        let mut clock = Clock::new(&server);
+        let mut sloth = Peer::connect_with_small_buffer(server.address());
+        sloth.sign_in("sloth");
+        let mut ada = server.user("ada");
+        for room in ["fill", "tea"] {
+            sloth.join(room);
+            ada.join(room);
+            sloth.next_chat();
+        }
+        let sent_before = clock.metrics(&server).bytes_sent;
+        let mut this = Self { ada, _sloth: sloth, clock, heard_bytes: 0, owed_bytes: 0, sent_before, server };
+        this.fill();
+        this
+    }
+
+    /// Says something so many times, and waits until it came to ada, and so was tried to be sent to the sloth as well.
+    fn say(&mut self, room: &str, content: &str, times: usize) {
+        self.ada.send(&say(room, content).repeat(times));
+        for _ in 0..times {
+            let frame_bytes = self.ada.next_chat().len() as u64;
+            self.heard_bytes += frame_bytes;
+            self.owed_bytes += frame_bytes;
+        }
+    }
+
+    /// Speaks in one of the rooms until the system takes nothing more for the sloth.
+    fn fill(&mut self) {
+        let deadline = Instant::now() + PATIENCE;
+        let mut taken_last = Instant::now();
+        while taken_last.elapsed() < FULL_AFTER {
+            assert!(Instant::now() < deadline, "the system takes everything");
+            let before = (self.queued_bytes(), self.owed_bytes);
+            if before.0 < ENOUGH_BYTES {
+                self.say("fill", &"x".repeat(LONGEST), 10);
+            } else {
+                std::thread::sleep(Duration::from_millis(5));
+                self.say("fill", "x", 1);
+            }
+            if self.queued_bytes() < before.0 + self.owed_bytes - before.1 {
+                taken_last = Instant::now();
+            }
+        }
+    }
+
+    /// Bytes queued for the sloth.
+    pub(crate) fn queued_bytes(&mut self) -> u64 {
+        let metrics = self.clock.metrics(&self.server);
+        self.owed_bytes - (metrics.bytes_sent - self.sent_before - self.heard_bytes)
+    }
+
+    /// Says in the other room so much that exactly this many bytes are queued for the sloth, whatever the system still
+    /// takes meanwhile; or until the sloth is closed.
+    pub(crate) fn queue_up_to(&mut self, bytes: u64) {
+        let deadline = Instant::now() + PATIENCE;
+        while self.sloth_is_there() {
+            match bytes - self.queued_bytes() {
+                0 => return,
+                // Less than any message has: the system will take some more.
+                1..SHORTEST_BROADCAST => assert!(Instant::now() < deadline, "{bytes} bytes cannot be queued"),
+                missing => self.add_bytes(missing),
+            }
+        }
+    }
+
+    /// Says in the other room so much that exactly this many bytes are added.
+    pub(crate) fn add_bytes(&mut self, mut bytes: u64) {
+        let broadcast =
+            MessagePayload::MessageBroadcast { user_id: 2, timestamp: 0, username: "ada", room: "tea", content: "x" };
+        let (shortest, longest) = (broadcast.serialized_size(), broadcast.serialized_size() + LONGEST - 1);
+        assert_eq!(shortest as u64, SHORTEST_BROADCAST);
+        while bytes > 0 {
+            let most = usize::try_from(bytes).unwrap().min(longest);
+            let left = usize::try_from(bytes).unwrap() - most;
+            let frame_bytes = if left > 0 && left < shortest { most - shortest } else { most };
+            assert!(frame_bytes >= shortest, "{bytes} bytes are no message");
+            let before = self.owed_bytes;
+            self.say("tea", &"x".repeat(frame_bytes - shortest + 1), 1);
+            assert_eq!(self.owed_bytes - before, frame_bytes as u64);
+            bytes -= frame_bytes as u64;
+        }
+    }
+
+    /// Says the shortest thing there is.
+    pub(crate) fn add_a_word(&mut self) {
+        self.say("tea", "x", 1);
+    }
+
+    /// Whether the sloth is a member still.
+    pub(crate) fn sloth_is_there(&mut self) -> bool {
+        self.clock.metrics(&self.server).users == 2
+    }
+}

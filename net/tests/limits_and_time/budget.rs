@@ -1,0 +1,145 @@
+//! The limit on all buffers together, which is an exact account: what is lent follows from what was done, and one byte
+//! over the limit somebody goes, and nobody else.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+use cafewire_core::{Message, MessagePayload};
+use cafewire_net::exchange::{ConnectionId, Exchange, Now};
+use cafewire_net::{CloseReason, Limits, ServerMetrics};
+
+use super::accounts::Clock;
+use crate::support::{Peer, Received, TestServer, chat, echo, say};
+
+/// The buffer that holds so many bytes: powers of two from 1 KiB on.
+fn buffer_for(bytes: usize) -> u64 {
+    bytes.next_power_of_two().max(1024) as u64
+}
+
+/// Sends the first bytes of the largest echo frame there is.
+fn begin_frame(server: &TestServer, bytes: usize) -> Peer {
+    let mut peer = server.peer();
+    peer.send(&echo(&Message::Echo(&[7; 65_535]))[..bytes]);
+    peer
+}
+
+/// Peers that have each begun a frame, once the server has read all of it.
+fn beginners(server: &TestServer, sizes: &[usize]) -> Vec<Peer> {
+    let received = server.metrics().bytes_received;
+    let peers = sizes.iter().map(|&bytes| begin_frame(server, bytes)).collect();
+    let sent: usize = sizes.iter().sum();
+    server.wait_until("what was sent", |metrics| metrics.bytes_received == received + sent as u64);
+    peers
+}
+
+#[test]
+fn what_half_sent_frames_hold() {
+    const SIZES: [usize; 8] = [1, 1023, 1024, 1025, 2048, 2049, 65_536, 65_539];
+    let server = TestServer::start();
+    let mut clock = Clock::new(&server);
+    let mut peers = beginners(&server, &SIZES);
+    let mut held: u64 = SIZES.iter().map(|&bytes| buffer_for(bytes)).sum();
+    assert_eq!(clock.metrics(&server).buffer_bytes, held);
+    // One after the other is completed, answered, and gives its buffer back; the last one is lost.
+    let frame = echo(&Message::Echo(&[7; 65_535]));
+    for (&bytes, peer) in SIZES.iter().zip(&mut peers).take(SIZES.len() - 1) {
+        peer.send(&frame[bytes..]);
+        peer.expect_echo(&Message::Echo(&[7; 65_535]));
+        held -= buffer_for(bytes);
+        assert_eq!(clock.metrics(&server).buffer_bytes, held);
+    }
+    peers.pop().unwrap().reset();
+    server.wait_until("nothing held", |metrics| metrics.buffer_bytes == 0);
+}
+
+#[test]
+fn a_byte_over_the_budget_and_the_largest_goes() {
+    const SIZES: [usize; 4] = [10, 3000, 40_000, 2000];
+    let held: u64 = SIZES.iter().map(|&bytes| buffer_for(bytes)).sum();
+    for (limit, closed) in [(held - 1, 1), (held, 0), (held + 1, 0), (0, 0)] {
+        let server = TestServer::with(|config| config.limits.buffer_bytes = usize::try_from(limit).unwrap());
+        let mut clock = Clock::new(&server);
+        let mut peers = beginners(&server, &SIZES);
+        let metrics = clock.metrics(&server);
+        assert_eq!(metrics.closes(CloseReason::BufferBudget), closed, "{held} bytes held, {limit} may be");
+        assert_eq!(metrics.clients_connected, 5 - closed);
+        if closed > 0 {
+            assert!(matches!(peers[2].next(), Received::Echo(..)), "the largest is told");
+            peers[2].expect_end();
+            assert_eq!(clock.metrics(&server).buffer_bytes, held - buffer_for(SIZES[2]));
+        } else {
+            assert_eq!(metrics.buffer_bytes, held);
+        }
+    }
+}
+
+/// An Error frame would hold as much as is given back. So there is none; and not everybody goes.
+#[test]
+fn a_byte_over_the_budget_of_the_smallest_and_one_goes() {
+    const PEERS: u64 = 12;
+    let server = TestServer::with(|config| config.limits.buffer_bytes = 12 * 1024 - 1);
+    let mut clock = Clock::new(&server);
+    let peers = beginners(&server, &[10; PEERS as usize]);
+    let metrics = clock.metrics(&server);
+    assert_eq!((metrics.closes(CloseReason::BufferBudget), metrics.clients_connected), (1, PEERS));
+    assert_eq!(metrics.buffer_bytes, (PEERS - 1) * 1024);
+    drop((peers, clock));
+    server.wait_until_empty();
+}
+
+const NOW: Now = Now { monotonic_ms: 1, unix_ms: 1 };
+
+/// A turn in which no socket takes anything.
+fn turn(exchange: &mut Exchange, id: ConnectionId, bytes: &[u8]) {
+    exchange.receive(id, bytes, NOW);
+    exchange.settle(NOW);
+    while exchange.next_dirty().is_some() {}
+    assert_eq!(exchange.next_gone(), None);
+    exchange.invariants();
+}
+
+/// Everything that holds buffers at once, where sockets cannot say how much they take: input, answers and a room's log.
+#[test]
+fn what_everything_together_holds() {
+    let metrics = Arc::new(ServerMetrics::default());
+    let mut exchange = Exchange::new(Limits::default(), Arc::clone(&metrics));
+    let admit = |exchange: &mut Exchange| exchange.admit(SocketAddr::from(([127, 0, 0, 1], 1)), NOW).unwrap();
+    let (ada, bob, echoing) = (admit(&mut exchange), admit(&mut exchange), admit(&mut exchange));
+    let (mut answers, mut log_bytes) = (0, 0);
+    for (id, username) in [(ada, "ada"), (bob, "bob")] {
+        turn(&mut exchange, id, &chat(&MessagePayload::Connect { username }));
+        turn(&mut exchange, id, &chat(&MessagePayload::JoinRoom { room: "tea" }));
+        answers += buffer_for(1); // ConnectAck
+        log_bytes += MessagePayload::UserJoined { user_id: 1, username, room: "tea" }.serialized_size();
+    }
+    assert_eq!(metrics.buffer_bytes.get(), answers + buffer_for(log_bytes));
+    for number in 0..100 {
+        let content = "x".repeat(1 + 5 * number);
+        turn(&mut exchange, ada, &say("tea", &content));
+        log_bytes += MessagePayload::MessageBroadcast {
+            user_id: 1,
+            timestamp: 1,
+            username: "ada",
+            room: "tea",
+            content: &content,
+        }
+        .serialized_size();
+        assert_eq!(metrics.buffer_bytes.get(), answers + buffer_for(log_bytes), "{log_bytes} bytes in the log");
+    }
+    assert_eq!(metrics.log_bytes_appended.get(), log_bytes as u64);
+    let log = buffer_for(log_bytes);
+    turn(&mut exchange, echoing, &echo(&Message::Echo(&[7; 9000])));
+    turn(&mut exchange, echoing, &echo(&Message::Echo(&[7; 5000]))[..3000]);
+    assert_eq!(metrics.buffer_bytes.get(), answers + log + buffer_for(9005) + buffer_for(3000));
+    // The log stays as long as one of its two readers does.
+    for (gone, held) in
+        [(bob, buffer_for(1) + log + buffer_for(9005) + buffer_for(3000)), (echoing, buffer_for(1) + log)]
+    {
+        exchange.lost(gone, NOW);
+        exchange.settle(NOW);
+        while exchange.next_gone().is_some() {}
+        exchange.invariants();
+        // Bob's going is one frame more in the log.
+        assert_eq!(metrics.buffer_bytes.get(), held);
+    }
+}

@@ -1,0 +1,206 @@
+//! Time limits to the millisecond, on a clock of the test's own; and over real sockets never too early by the client's.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use cafewire_core::{ErrorCode, Message, MessagePayload};
+use cafewire_net::exchange::{AfterFlush, ConnectionId, Exchange, Now};
+use cafewire_net::{CloseReason, Limits, ServerMetrics};
+
+use super::accounts::Clock;
+use crate::support::{TestServer, chat, echo};
+
+/// Long enough for every timer but an endless one: some thousand years.
+const AGES_MS: u64 = 1 << 45;
+
+const START_MS: u64 = 5000;
+
+/// A server without sockets, and one client that connected at [`START_MS`].
+struct Stage {
+    exchange: Exchange,
+    metrics: Arc<ServerMetrics>,
+    id: ConnectionId,
+}
+
+impl Stage {
+    fn new(change: impl FnOnce(&mut Limits)) -> Self {
+        let metrics = Arc::new(ServerMetrics::default());
+        let mut limits = Limits::default();
+        change(&mut limits);
+        let mut exchange = Exchange::new(limits, Arc::clone(&metrics));
+        let id = exchange.admit(SocketAddr::from(([127, 0, 0, 1], 1)), now(START_MS)).unwrap();
+        Self { exchange, metrics, id }
+    }
+
+    fn receive(&mut self, bytes: &[u8], at_ms: u64) {
+        self.exchange.receive(self.id, bytes, now(at_ms));
+        self.turn(at_ms);
+    }
+
+    /// A turn at this time; everything queued is taken.
+    fn turn(&mut self, at_ms: u64) {
+        self.exchange.expire(now(at_ms));
+        self.exchange.settle(now(at_ms));
+        while let Some(id) = self.exchange.next_dirty() {
+            while !self.exchange.front(id).is_empty() {
+                let offered = self.exchange.front(id).len();
+                self.exchange.written(id, offered, now(at_ms));
+            }
+            let _: AfterFlush = self.exchange.flushed(id, now(at_ms));
+        }
+        while self.exchange.next_gone().is_some() {}
+        self.exchange.invariants();
+    }
+
+    fn closes(&self, reason: CloseReason) -> u64 {
+        self.metrics.snapshot().closes(reason)
+    }
+
+    /// The client is closed at this time, as the server asked to be woken for, and not a millisecond earlier.
+    fn assert_closed_at(mut self, at_ms: u64, reason: CloseReason) {
+        while let Some(wake_ms) = self.exchange.next_deadline_ms().filter(|&wake_ms| wake_ms < at_ms) {
+            self.turn(wake_ms);
+            assert_eq!(self.closes(reason), 0, "{reason} at {wake_ms}, not {at_ms}");
+        }
+        assert_eq!(self.exchange.next_deadline_ms(), Some(at_ms), "not woken in time");
+        self.turn(at_ms - 1);
+        assert_eq!(self.closes(reason), 0, "a millisecond early");
+        self.turn(at_ms);
+        assert_eq!(self.closes(reason), 1);
+    }
+
+    fn assert_never_closed(mut self, reason: CloseReason) {
+        for at_ms in [START_MS + 1, 1 << 30, AGES_MS] {
+            self.turn(at_ms);
+            assert_eq!(self.closes(reason), 0, "{reason} at {at_ms}");
+        }
+    }
+}
+
+const fn now(monotonic_ms: u64) -> Now {
+    Now { monotonic_ms, unix_ms: 1 }
+}
+
+/// A time limit, a bit less and a bit more.
+const TIMES_MS: [u64; 5] = [1, 2, 999, 1000, 1001];
+
+#[test]
+fn the_time_to_sign_in_to_the_millisecond() {
+    let connect = chat(&MessagePayload::Connect { username: "ada" });
+    let half_an_echo = &echo(&Message::Ping(b"never whole"))[..9];
+    for bytes in [&[][..], &connect[..7], half_an_echo] {
+        for time_ms in TIMES_MS {
+            let mut stage = Stage::new(|limits| limits.sign_in_timeout = Duration::from_millis(time_ms));
+            stage.receive(bytes, START_MS);
+            stage.assert_closed_at(START_MS + time_ms, CloseReason::SignInTimeout);
+        }
+        let mut stage = Stage::new(|limits| limits.sign_in_timeout = Duration::ZERO);
+        stage.receive(bytes, START_MS);
+        // Nor is it idle: that time begins with the sign-in.
+        stage.assert_never_closed(CloseReason::SignInTimeout);
+    }
+}
+
+/// A sign-in in the last millisecond is one in time.
+#[test]
+fn a_sign_in_just_in_time() {
+    let connect = chat(&MessagePayload::Connect { username: "ada" });
+    for (late_ms, is_in_time) in [(999, true), (1000, false)] {
+        let mut stage = Stage::new(|limits| limits.sign_in_timeout = Duration::from_secs(1));
+        stage.turn(START_MS + late_ms);
+        stage.receive(&connect, START_MS + late_ms);
+        assert_eq!(stage.closes(CloseReason::SignInTimeout), u64::from(!is_in_time));
+        assert_eq!(stage.metrics.users.get(), u64::from(is_in_time));
+    }
+}
+
+#[test]
+fn the_time_of_silence_to_the_millisecond() {
+    let connect = chat(&MessagePayload::Connect { username: "ada" });
+    let ping = echo(&Message::ping());
+    for frame in [&connect, &ping] {
+        for time_ms in TIMES_MS {
+            let mut stage = Stage::new(|limits| limits.idle_timeout = Duration::from_millis(time_ms));
+            // However often it says something just in time, and late as it begins.
+            let mut last_ms = START_MS + 7000;
+            stage.receive(frame, last_ms);
+            for _ in 0..20 {
+                last_ms += time_ms - 1;
+                stage.turn(last_ms);
+                let refused = chat(&MessagePayload::LeaveRoom { room: "nowhere" });
+                stage.receive(if frame == &ping { &ping } else { &refused }, last_ms);
+            }
+            stage.assert_closed_at(last_ms + time_ms, CloseReason::IdleTimeout);
+        }
+        let mut stage = Stage::new(|limits| limits.idle_timeout = Duration::ZERO);
+        stage.receive(frame, START_MS);
+        stage.assert_never_closed(CloseReason::IdleTimeout);
+    }
+}
+
+/// Who was told and does not end is dropped when its time is over.
+#[test]
+fn the_time_to_fetch_the_last_bytes_to_the_millisecond() {
+    for time_ms in TIMES_MS {
+        let mut stage = Stage::new(|limits| limits.close_timeout = Duration::from_millis(time_ms));
+        stage.receive(b"rubbish", START_MS + 9);
+        assert_eq!(stage.exchange.len(), 1);
+        stage.turn(START_MS + 9 + time_ms - 1);
+        assert_eq!(stage.exchange.len(), 1, "a millisecond early");
+        stage.turn(START_MS + 9 + time_ms);
+        assert!(stage.exchange.is_empty());
+    }
+    let mut stage = Stage::new(|limits| limits.close_timeout = Duration::ZERO);
+    stage.receive(b"rubbish", START_MS);
+    stage.turn(AGES_MS);
+    assert_eq!(stage.exchange.len(), 1, "0 is no limit");
+}
+
+const TIME: Duration = Duration::from_millis(120);
+
+/// The server counts whole milliseconds, from the one in which a turn began.
+fn assert_not_early(since: Instant) {
+    assert!(since.elapsed() + Duration::from_millis(1) >= TIME, "early: after {:?}", since.elapsed());
+}
+
+#[test]
+fn no_time_is_over_early_by_the_clients_clock() {
+    let server = TestServer::with(|config| {
+        config.limits.sign_in_timeout = TIME;
+        config.limits.idle_timeout = TIME;
+    });
+    for _ in 0..3 {
+        // No turn is under way whose time is that of before.
+        Clock::new(&server).metrics(&server);
+        let start = Instant::now();
+        let mut silent = server.peer();
+        silent.expect_error(ErrorCode::IdleTimeout);
+        assert_not_early(start);
+
+        let mut user = server.user("ada");
+        user.send_chat(&MessagePayload::LeaveRoom { room: "nowhere" });
+        user.expect_error(ErrorCode::NotInRoom);
+        let start = Instant::now();
+        user.send_chat(&MessagePayload::LeaveRoom { room: "nowhere" });
+        user.expect_error(ErrorCode::NotInRoom);
+        user.expect_error(ErrorCode::IdleTimeout);
+        assert_not_early(start);
+        user.expect_end();
+    }
+}
+
+#[test]
+fn nobody_is_dropped_early_while_the_server_goes_down() {
+    let mut server = TestServer::with(|config| {
+        config.limits.close_timeout = TIME;
+        config.drain_timeout = Duration::from_secs(3600);
+    });
+    let mut told = server.user("ada");
+    let start = Instant::now();
+    server.handle().shut_down();
+    told.expect_error(ErrorCode::ShuttingDown);
+    told.expect_end();
+    server.wait_for_end();
+    assert_not_early(start);
+}

@@ -1,0 +1,148 @@
+//! The limits on how many there may be of something: as many as the limit says are taken, one more is refused, and there is
+//! room for one again when one has gone. 0 is no limit.
+
+use cafewire_core::{ErrorCode, Message, MessagePayload};
+use cafewire_net::Limits;
+
+use crate::support::{Peer, Received, TestServer, parse};
+
+/// Something that is limited: what sets the limit, how one more is tried, and how one goes.
+struct Countable {
+    what: &'static str,
+    limit: fn(&mut Limits) -> &mut usize,
+    add: fn(&TestServer, &mut Vec<Peer>, usize) -> bool,
+    remove: fn(&TestServer, &mut Vec<Peer>, usize),
+}
+
+const COUNTABLES: [Countable; 5] = [
+    Countable {
+        what: "connections",
+        limit: |limits| &mut limits.connections,
+        add: add_connection,
+        remove: remove_connection,
+    },
+    Countable {
+        what: "connections per address",
+        limit: |limits| &mut limits.connections_per_address,
+        add: add_connection,
+        remove: remove_connection,
+    },
+    Countable {
+        what: "rooms per connection",
+        limit: |limits| &mut limits.rooms_per_connection,
+        add: add_room,
+        remove: remove_room,
+    },
+    Countable { what: "rooms", limit: |limits| &mut limits.rooms, add: add_room, remove: remove_room },
+    Countable {
+        what: "members per room",
+        limit: |limits| &mut limits.members_per_room,
+        add: add_member,
+        remove: remove_member,
+    },
+];
+
+/// A server whose only limit of this kind is the one in question.
+fn server_with(countable: &Countable, limit: usize) -> TestServer {
+    TestServer::with(|config| {
+        let limits = &mut config.limits;
+        (limits.connections, limits.connections_per_address) = (0, 0);
+        (limits.rooms_per_connection, limits.rooms, limits.members_per_room) = (0, 0, 0);
+        *(countable.limit)(limits) = limit;
+    })
+}
+
+#[test]
+fn as_many_as_the_limit_and_not_one_more() {
+    for countable in &COUNTABLES {
+        for limit in [1, 4, 5, 6] {
+            let server = server_with(countable, limit);
+            let mut peers = Vec::new();
+            let mut taken = 0;
+            for _ in 0..limit + 3 {
+                taken += usize::from((countable.add)(&server, &mut peers, taken));
+            }
+            assert_eq!(taken, limit, "{}", countable.what);
+            (countable.remove)(&server, &mut peers, taken - 1);
+            assert!((countable.add)(&server, &mut peers, taken - 1), "no room for one again: {}", countable.what);
+            assert!(!(countable.add)(&server, &mut peers, taken), "room for two: {}", countable.what);
+            drop(peers);
+            server.wait_until_empty();
+        }
+    }
+}
+
+/// More than the default allows, where that can be had without more descriptors than a process may have.
+#[test]
+fn no_limit_at_all() {
+    const MANY: usize = 80;
+    assert!(MANY > Limits::default().rooms_per_connection);
+    for countable in &COUNTABLES {
+        let server = server_with(countable, 0);
+        let mut peers = Vec::new();
+        for number in 0..MANY {
+            assert!((countable.add)(&server, &mut peers, number), "{} of {}", number + 1, countable.what);
+        }
+    }
+}
+
+fn add_connection(server: &TestServer, peers: &mut Vec<Peer>, _: usize) -> bool {
+    let mut peer = server.peer();
+    peer.send_echo(&Message::ping());
+    match peer.next() {
+        Received::Echo(..) => {
+            peers.push(peer);
+            true
+        }
+        Received::Chat(frame) => {
+            assert!(matches!(parse(&frame), MessagePayload::Error { code: ErrorCode::ServerFull, .. }), "{frame:?}");
+            peer.expect_end();
+            false
+        }
+        Received::End => panic!("closed without a word"),
+    }
+}
+
+fn remove_connection(server: &TestServer, peers: &mut Vec<Peer>, left: usize) {
+    peers.pop();
+    server.wait_until("one connection less", |metrics| metrics.clients_connected == left as u64);
+}
+
+fn add_room(server: &TestServer, peers: &mut Vec<Peer>, number: usize) -> bool {
+    if peers.is_empty() {
+        peers.push(server.user("ada"));
+    }
+    joins(&mut peers[0], &format!("room {number}"))
+}
+
+fn remove_room(_: &TestServer, peers: &mut Vec<Peer>, number: usize) {
+    peers[0].send_chat(&MessagePayload::LeaveRoom { room: &format!("room {number}") });
+    assert!(matches!(parse(&peers[0].next_chat()), MessagePayload::UserLeft { .. }));
+}
+
+fn add_member(server: &TestServer, peers: &mut Vec<Peer>, number: usize) -> bool {
+    let mut peer = server.user(&format!("member {number}"));
+    let joined = joins(&mut peer, "tea");
+    if joined {
+        peers.push(peer);
+    } else {
+        let users = server.metrics().users;
+        drop(peer);
+        server.wait_until("the refused one's going", |metrics| metrics.users < users);
+    }
+    joined
+}
+
+fn remove_member(server: &TestServer, peers: &mut Vec<Peer>, left: usize) {
+    peers.pop();
+    server.wait_until("one member less", |metrics| metrics.users == left as u64);
+}
+
+fn joins(peer: &mut Peer, room: &str) -> bool {
+    peer.send_chat(&MessagePayload::JoinRoom { room });
+    match parse(&peer.next_chat()) {
+        MessagePayload::UserJoined { .. } => true,
+        MessagePayload::Error { code: ErrorCode::LimitReached, .. } => false,
+        other => panic!("{other:?}"),
+    }
+}

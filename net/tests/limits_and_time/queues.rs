@@ -1,0 +1,194 @@
+//! The limits on bytes queued, to the byte: at the limit all is well, one byte more is too much.
+
+use std::time::{Duration, Instant};
+
+use cafewire_core::{ErrorCode, Message, MessagePayload, chat};
+use cafewire_net::CloseReason;
+
+use super::accounts::{Clock, ENOUGH_BYTES, FULL_AFTER, Rooms};
+use crate::support::{PATIENCE, Peer, TestServer, chat as chat_frame, echo, parse};
+
+#[test]
+fn an_outbox_to_the_byte() {
+    const LIMIT: u64 = 140_000;
+    for (target, is_kept) in [(LIMIT - 1, true), (LIMIT, true), (LIMIT + 1, false)] {
+        let mut rooms = Rooms::new(|limits| limits.outbox_bytes = usize::try_from(LIMIT).unwrap());
+        rooms.queue_up_to(target);
+        assert_eq!(rooms.sloth_is_there(), is_kept, "{target} bytes queued, {LIMIT} may be");
+        while rooms.sloth_is_there() {
+            rooms.add_a_word();
+        }
+        rooms.server.wait_for_closes(CloseReason::SlowConsumer, 1);
+    }
+}
+
+/// A log that has no room for one more frame of the largest size drops its oldest quarter.
+#[test]
+fn a_rooms_log_to_the_byte() {
+    const LIMIT: u64 = 50_000;
+    let full = LIMIT - chat::MAX_FRAME_SIZE as u64;
+    for (target, is_kept) in [(full - 1, true), (full, true), (full + 1, false)] {
+        let mut rooms = Rooms::new(|limits| {
+            limits.room_log_bytes = usize::try_from(LIMIT).unwrap();
+            limits.outbox_bytes = 0;
+        });
+        rooms.add_bytes(target);
+        assert!(rooms.sloth_is_there(), "{target} bytes in a log for {LIMIT}");
+        rooms.add_a_word();
+        assert_eq!(rooms.sloth_is_there(), is_kept, "a frame behind {target} bytes in a log for {LIMIT}");
+        rooms.server.wait_for_closes(CloseReason::SlowConsumer, u64::from(!is_kept));
+    }
+}
+
+#[test]
+fn queues_without_limits() {
+    let mut rooms = Rooms::new(|limits| {
+        limits.outbox_bytes = 0;
+        limits.room_log_bytes = 0;
+    });
+    rooms.add_bytes(1_200_000); // either default is 1 MiB
+    assert!(rooms.sloth_is_there());
+}
+
+/// Twenty refusals in one turn: they fit, or they do not.
+#[test]
+fn an_outbox_before_sign_in_to_the_byte() {
+    const REFUSALS: usize = 20;
+    let refused = chat_frame(&MessagePayload::Connect { username: "ada" });
+    let refusal_bytes = {
+        let server = TestServer::start();
+        let _ada = server.user("ada");
+        let mut peer = server.peer();
+        peer.send(&refused);
+        peer.next_chat().len()
+    };
+    let queued = REFUSALS * refusal_bytes;
+    for (limit, is_kept) in [(queued - 1, false), (queued, true), (queued + 1, true), (0, true)] {
+        let server = TestServer::with(|config| config.limits.outbox_bytes_before_sign_in = limit);
+        let _ada = server.user("ada");
+        let mut peer = server.peer();
+        // Few enough bytes to come in one piece.
+        peer.send(&refused.repeat(REFUSALS));
+        if is_kept {
+            (0..REFUSALS).for_each(|_| drop(peer.expect_error(ErrorCode::UsernameTaken)));
+            peer.sign_in("bob");
+        } else {
+            peer.expect_error(ErrorCode::SlowConsumer);
+            peer.expect_end();
+        }
+        if limit == 0 {
+            // More than the default of 4 KiB. Of one connection 256 frames are done in a turn.
+            let mut peer = server.peer();
+            peer.send(&refused.repeat(250));
+            (0..250).for_each(|_| drop(peer.expect_error(ErrorCode::UsernameTaken)));
+        }
+    }
+}
+
+/// Asks for echoes and never reads them.
+struct Asker {
+    peer: Peer,
+    clock: Clock,
+    asked_bytes: u64,
+    last_was_read: bool,
+    sent_before: u64,
+    server: TestServer,
+}
+
+impl Asker {
+    fn new(read_pause_bytes: usize, outbox_bytes: usize) -> Self {
+        let server = TestServer::with(|config| {
+            config.limits.read_pause_bytes = read_pause_bytes;
+            config.limits.outbox_bytes = outbox_bytes;
+        });
+        let mut clock = Clock::new(&server);
+        let peer = Peer::connect_with_small_buffer(server.address());
+        let sent_before = clock.metrics(&server).bytes_sent;
+        let mut this = Self { peer, clock, asked_bytes: 0, last_was_read: false, sent_before, server };
+        let deadline = Instant::now() + PATIENCE;
+        let mut taken_last = Instant::now();
+        while taken_last.elapsed() < FULL_AFTER {
+            assert!(Instant::now() < deadline, "the system takes everything");
+            let before = this.queued_bytes();
+            let frame_bytes = if before < ENOUGH_BYTES { 5000 } else { 5 };
+            if frame_bytes == 5 {
+                std::thread::sleep(Duration::from_millis(5));
+            }
+            assert!(this.ask(frame_bytes));
+            if this.queued_bytes() < before + frame_bytes as u64 {
+                taken_last = Instant::now();
+            }
+        }
+        this
+    }
+
+    /// Asks for so much that exactly this many bytes are queued.
+    fn queue_up_to(&mut self, bytes: u64) {
+        let deadline = Instant::now() + PATIENCE;
+        loop {
+            assert!(Instant::now() < deadline, "{bytes} bytes cannot be queued");
+            match usize::try_from(bytes - self.queued_bytes()).unwrap() {
+                0 => return,
+                // Less than any frame has: the system will take some more.
+                1..5 => {}
+                missing @ 5..20_000 => assert!(self.ask(missing)),
+                _ => assert!(self.ask(10_000)),
+            }
+        }
+    }
+
+    fn queued_bytes(&mut self) -> u64 {
+        self.asked_bytes - (self.clock.metrics(&self.server).bytes_sent - self.sent_before)
+    }
+
+    /// Sends a frame of this size; whether the server read it.
+    fn ask(&mut self, frame_bytes: usize) -> bool {
+        let received = self.clock.metrics(&self.server).bytes_received;
+        self.peer.send(&echo(&Message::Echo(&vec![b'x'; frame_bytes - cafewire_core::HEADER_SIZE])));
+        // When the clock's tick is read, the frame that was there before it would have been, at least in part.
+        let is_read = self.clock.metrics(&self.server).bytes_received > received;
+        if is_read {
+            self.asked_bytes += frame_bytes as u64;
+            while self.clock.metrics(&self.server).bytes_received < received + frame_bytes as u64 {}
+        }
+        self.last_was_read = is_read;
+        is_read
+    }
+}
+
+#[test]
+fn a_pause_of_reading_to_the_byte() {
+    const LIMIT: u64 = 100_000;
+    for (target, is_read) in [(LIMIT - 1, true), (LIMIT, true), (LIMIT + 1, false)] {
+        let mut asker = Asker::new(usize::try_from(LIMIT).unwrap(), 0);
+        // Again, should the system take something in between.
+        while {
+            asker.queue_up_to(target);
+            asker.ask(5) && !is_read && asker.queued_bytes() != target + 5
+        } {}
+        assert_eq!(asker.last_was_read, is_read, "{target} bytes queued, a pause past {LIMIT}");
+    }
+}
+
+#[test]
+fn reading_without_a_pause() {
+    let mut asker = Asker::new(0, 0);
+    while asker.queued_bytes() < 1_200_000 {
+        assert!(asker.ask(60_000));
+    }
+    assert!(asker.ask(5));
+}
+
+/// A limit that nothing could work with is raised to one frame of the largest size.
+#[test]
+fn the_least_there_is_before_sign_in() {
+    let server = TestServer::with(|config| config.limits.outbox_bytes_before_sign_in = 1);
+    let _ada = server.user("ada");
+    let mut peer = server.peer();
+    peer.send(&chat_frame(&MessagePayload::Connect { username: "ada" }));
+    peer.expect_error(ErrorCode::UsernameTaken);
+    peer.send(&chat_frame(&MessagePayload::Connect { username: "ada" }).repeat(100));
+    let frame = peer.next_chat();
+    assert!(matches!(parse(&frame), MessagePayload::Error { code: ErrorCode::SlowConsumer, .. }), "{frame:?}");
+    peer.expect_end();
+}
