@@ -67,7 +67,7 @@ pub(crate) struct Rooms {
 pub(crate) const LONGEST: usize = 512;
 
 /// What ada's shortest word is as a frame; [`Rooms::add_bytes`] checks it.
-const SHORTEST_BROADCAST: u64 = 33;
+const SHORTEST_BROADCAST: u64 = 29;
 
 impl Rooms {
     pub(crate) fn new(change: impl FnOnce(&mut Limits)) -> Self {
