@@ -6,18 +6,28 @@ use std::time::Duration;
 use cafewire_core::{FieldError, MessagePayload};
 use cafewire_net::{Address, ClientConfig, ClientTls, TlsIdentity};
 use clap::error::ErrorKind;
-use clap::{Args, CommandFactory as _, Parser, Subcommand, ValueEnum};
+use clap::{ArgAction, Args, CommandFactory as _, Parser, Subcommand, ValueEnum};
 use serde::{Deserialize, Serialize};
 
 use crate::chat_screen::view::theme::ThemeName;
+use crate::commands::bench::BenchArgs;
+use crate::commands::version;
 use crate::decode::args::{DecodeArgs, EncodeArgs};
 use crate::help;
 use crate::settings::Settings;
 
 /// Server and client of the cafewire binary protocol.
 #[derive(Debug, Parser)]
-#[command(name = "cafewire", version, arg_required_else_help = true, after_help = help::GENERAL)]
+#[command(
+    name = "cafewire",
+    version,
+    long_version = version::LONG.as_str(),
+    arg_required_else_help = true,
+    after_help = help::GENERAL
+)]
 pub(crate) struct Arguments {
+    #[command(flatten)]
+    pub(crate) verbosity: Verbosity,
     #[command(subcommand)]
     pub(crate) command: Command,
 }
@@ -27,9 +37,12 @@ impl Arguments {
     /// and ends it with 2.
     pub(crate) fn parse_or_exit() -> Self {
         let arguments = Self::parse();
-        if let Command::Send(send) = &arguments.command
-            && let Err(sentence) = send.address_and_text()
-        {
+        let refusal = match &arguments.command {
+            Command::Send(send) => send.address_and_text().err(),
+            Command::Bench(bench) => bench.load_config().err(),
+            _ => None,
+        };
+        if let Some(sentence) = refusal {
             Self::command().error(ErrorKind::ValueValidation, sentence).exit();
         }
         if let Command::Encode(encode) = &arguments.command
@@ -67,6 +80,47 @@ pub(crate) enum Command {
     /// Make frames: from arguments, or from what `decode --json` prints.
     #[command(after_help = help::ENCODE)]
     Encode(EncodeArgs),
+    /// Put a server under load, and see what it takes and what it loses.
+    #[command(after_help = help::BENCH)]
+    Bench(BenchArgs),
+    /// Print what completes commands and options in your shell.
+    #[command(after_help = help::COMPLETIONS)]
+    Completions(CompletionsArgs),
+    /// Print the manual, or write all its pages.
+    #[command(after_help = help::MAN)]
+    Man(ManArgs),
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct CompletionsArgs {
+    /// The shell.
+    #[arg(value_name = "SHELL")]
+    pub(crate) shell: clap_complete::Shell,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct ManArgs {
+    /// Write every page into this folder, which is made if need be; without it, print the first.
+    #[arg(value_name = "DIR")]
+    pub(crate) folder: Option<PathBuf>,
+}
+
+/// How much is said beside the output.
+#[derive(Clone, Copy, Debug, Args)]
+pub(crate) struct Verbosity {
+    /// Say more: `serve` logs debug messages; given twice, all.
+    #[arg(short, long, global = true, action = ArgAction::Count, conflicts_with = "quiet")]
+    verbose: u8,
+    /// Say less: no notices, only errors; `serve` logs from warnings up; given twice, only errors.
+    #[arg(short, long, global = true, action = ArgAction::Count)]
+    quiet: u8,
+}
+
+impl Verbosity {
+    /// Steps up (more) or down (less) from what is said by default.
+    pub(crate) fn steps(self) -> i16 {
+        i16::from(self.verbose) - i16::from(self.quiet)
+    }
 }
 
 #[derive(Debug, Args)]

@@ -9,10 +9,12 @@ Examples:
   uptime | cafewire send --user bot --room lobby    speak from a script
   cafewire listen --user log --room lobby --json    listen from a script
   cafewire decode capture.pcap                      what was said on the wire?
+  cafewire bench echo -d 5s                         how much does it take?
 
 Exit status:
-  0   done
-  1   it went wrong, and a sentence on standard error says how
+  0   done, or whoever read the output has had enough
+  1   it went wrong, and a sentence on standard error says how; `ping`, `bench`:
+      something was lost
   2   wrong arguments
   27  `listen -t` ran out of time";
 
@@ -155,3 +157,63 @@ Examples:
   cafewire encode chat send-message --room lobby --content hi
   cafewire encode echo echo --payload hello | nc -q 1 127.0.0.1 8080 | cafewire decode
   cafewire decode --json capture.pcap | cafewire encode json --hex";
+
+pub(crate) const BENCH: &str = "\
+One thread holds all connections. Every message says who sent it, which one it is and when it was due, and every \
+receiver is held to what it should get: what is lost, duplicated, reordered or not ours is counted exactly, for each \
+delivery. Throughput is taken between the warm-up and the end; latency is that of the messages after the warm-up. \
+Without --rate each sender sends when one of its messages has come back; with --rate messages are sent when they are \
+due, and latency counts from then, so that a server that stalls is seen to stall.
+
+From a loopback address connections beyond 1,000 come from others of 127.0.0.0/8, so that neither ports nor a bound \
+per address run out. Ctrl-C ends the test early, with a report; a second one does not wait for what is under way.
+
+Exit status: 0 if every connection was made and kept and every message was delivered, once and in order; 1 if not, or \
+if no connection could be made; 2 for wrong arguments. --json and --csv are documented in cli/SCHEMAS.md.
+
+Examples:
+  cafewire bench echo
+  cafewire bench chat --members 1000 --window 64
+  cafewire bench idle -c 10000 -d 1m";
+
+pub(crate) const BENCH_ECHO: &str = "\
+SIZE is 64, 1KiB or the like, TIME is 300ms, 10s or 5m. See `cafewire bench --help` for what is measured, and for the \
+exit status.
+
+Examples:
+  cafewire bench echo -c 50 -i 64                  as much as it takes
+  cafewire bench echo -c 50 --rate 100000 -d 1m    latency at a steady rate
+  cafewire bench echo -c 1 -n 100000 --json | jq .latency_ns.p99";
+
+pub(crate) const BENCH_CHAT: &str = "\
+A delivery is one message to one member: a room of 1,000 gets 1,000 for each message, its sender's own included. SIZE \
+is 64, 512 or the like, TIME is 300ms, 10s or 5m. See `cafewire bench --help` for what is measured, and for the exit \
+status.
+
+Examples:
+  cafewire bench chat --members 1000 --window 64
+  cafewire bench chat --rooms 100 --members 10 --publishers 10 --rate 10000
+  cafewire bench chat -n 1000 --csv";
+
+pub(crate) const BENCH_IDLE: &str = "\
+When the time is over each connection joins a room of its own, and the answer to that is what it is asked for. A \
+server's idle time-out (`serve --idle-timeout`) ends connections that are held for longer, and that is reported. TIME \
+is 300ms, 10s or 5m. See `cafewire bench --help` for the exit status.
+
+Examples:
+  cafewire bench idle -c 10000 -d 1m
+  cafewire bench idle 192.0.2.7:8080 -c 500 --connect-rate 100";
+
+pub(crate) const COMPLETIONS: &str = "\
+Examples:
+  cafewire completions bash > ~/.local/share/bash-completion/completions/cafewire
+  cafewire completions zsh > ~/.zfunc/_cafewire
+  cafewire completions fish > ~/.config/fish/completions/cafewire.fish";
+
+pub(crate) const MAN: &str = "\
+The pages are cafewire(1), one of section 1 for each command, and cafewire.toml(5) on the config file.
+
+Examples:
+  cafewire man | man -l -
+  cafewire man ~/.local/share/man/man1 && man cafewire-bench
+  cafewire man pages && man -l pages/cafewire.toml.5";

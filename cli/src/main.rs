@@ -27,6 +27,7 @@ use failure::Failure;
 
 fn main() -> ExitCode {
     let arguments = Arguments::parse_or_exit();
+    output::set_verbosity(arguments.verbosity.steps());
     let outcome = match &arguments.command {
         Command::Serve(args) => commands::serve::run(args),
         Command::Ping(args) => commands::ping::run(args),
@@ -36,6 +37,9 @@ fn main() -> ExitCode {
         Command::Listen(args) => commands::listen::run(args),
         Command::Decode(args) => commands::decode::run(args),
         Command::Encode(args) => commands::encode::run(args),
+        Command::Bench(args) => commands::bench::run(args),
+        Command::Completions(args) => commands::completions::run(args),
+        Command::Man(args) => commands::man::run(args),
     };
     outcome.unwrap_or_else(|failure| {
         if let Failure::Sentence(sentence) = &failure {

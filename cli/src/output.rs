@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::io::{self, Write};
+use std::sync::atomic::{AtomicI16, Ordering};
 
 use serde::Serialize;
 use serde_json::ser::Formatter;
@@ -34,6 +35,29 @@ pub(crate) fn json(value: &impl Serialize) -> Result<(), Failure> {
 /// The same object as text, for whoever shows it elsewhere. `None` if it cannot be written.
 pub(crate) fn json_text(value: &impl Serialize) -> Option<String> {
     String::from_utf8(to_json(value).ok()?).ok()
+}
+
+/// Steps above (`-v`) or below (`-q`) what is said by default. Set once, before anything is said.
+static VERBOSITY: AtomicI16 = AtomicI16::new(0);
+
+pub(crate) fn set_verbosity(steps: i16) {
+    VERBOSITY.store(steps, Ordering::Relaxed);
+}
+
+pub(crate) fn verbosity() -> i16 {
+    VERBOSITY.load(Ordering::Relaxed)
+}
+
+/// Whether people are told what is not an error.
+pub(crate) fn is_talkative() -> bool {
+    verbosity() >= 0
+}
+
+/// A remark that can be done without, unless `-q` says that it should.
+pub(crate) fn notice(notice: impl fmt::Display) {
+    if is_talkative() {
+        remark(notice);
+    }
 }
 
 /// A remark beside the output, on standard error. Nobody need be listening there.

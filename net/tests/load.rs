@@ -10,8 +10,8 @@ use std::net::{SocketAddr, TcpListener};
 use std::time::{Duration, Instant};
 
 use cafewire_core::ErrorCode;
-use cafewire_net::Address;
 use cafewire_net::load::{self, Amount, Deliveries, LoadConfig, LoadError, Monitor, Phase, Report, Work};
+use cafewire_net::{Address, Server, ServerConfig};
 
 use socket2::{Domain, Socket, Type};
 
@@ -76,6 +76,22 @@ fn chat_reaches_every_member_of_its_room_once_and_in_one_order() {
     let metrics = server.metrics();
     assert_eq!((metrics.broadcasts, metrics.parse_errors), (3000, 0));
     server.wait_until_empty();
+}
+
+#[test]
+fn a_unix_domain_socket_is_as_good() {
+    let path = std::env::temp_dir().join(format!("cafewire-load-{}.sock", std::process::id()));
+    let target = Address::Unix { path };
+    let mut config = ServerConfig::default();
+    config.listen = vec![target.clone()];
+    let server = Server::bind(config).unwrap();
+    let handle = server.handle();
+    let thread = std::thread::spawn(|| server.run());
+    for (work, deliveries) in [(ECHO, 1000), (CHAT, 7000)] {
+        assert_eq!(run(&target, work, 1000).deliveries, all_came(deliveries));
+    }
+    handle.shut_down();
+    thread.join().unwrap().unwrap();
 }
 
 #[test]

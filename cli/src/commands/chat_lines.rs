@@ -30,7 +30,7 @@ pub(crate) fn run(
     let client = ChatClient::connect_with(address, username, config)?;
     let sender = client.sender().map_err(Failure::no_second_handle)?;
     let requests = Requests::new(client.user_id());
-    output::remark(format_args!(
+    output::notice(format_args!(
         "signed in to {} [{}] as <{}>; /help lists the commands",
         address,
         escape::text(client.server_info()),
@@ -178,7 +178,7 @@ impl Chat {
     fn switch_to(&mut self, room: &str) -> Result<(), Failure> {
         if self.rooms.iter().any(|joined| joined == room) {
             self.current_room = Some(room.to_owned());
-            output::remark(format_args!("text now goes to [{}]", escape::room(room)));
+            output::notice(format_args!("text now goes to [{}]", escape::room(room)));
         } else {
             complain(&format!("you are not in [{0}]: /join {0}", escape::room(room)));
         }
@@ -193,7 +193,7 @@ impl Chat {
         }
         self.current_room = self.rooms.last().cloned();
         if let Some(room) = &self.current_room {
-            output::remark(format_args!("text now goes to [{}]", escape::room(room)));
+            output::notice(format_args!("text now goes to [{}]", escape::room(room)));
         }
     }
 

@@ -84,7 +84,7 @@ fn is_over(deadline: Option<Instant>) -> bool {
 /// event that says so.
 fn show_joined(args: &ListenArgs, client: &ChatClient) -> Result<(), Failure> {
     let (room, username) = (args.room.as_str(), client.username());
-    output::remark(format_args!("listening to [{}] as <{}>", escape::room(room), escape::username(username)));
+    output::notice(format_args!("listening to [{}] as <{}>", escape::room(room), escape::username(username)));
     if args.json {
         output::json(&EventJson::Joined { user_id: client.user_id(), username, room })?;
     }

@@ -88,9 +88,20 @@ fn print_data(peer: PeerAddress, payload: &[u8], handle: &ServerHandle, failures
     }
 }
 
+/// What is logged if RUST_LOG does not say: so many steps above or below what is by default.
+const fn default_level(steps: i16) -> LevelFilter {
+    match steps {
+        ..=-2 => LevelFilter::ERROR,
+        -1 => LevelFilter::WARN,
+        0 => LevelFilter::INFO,
+        1 => LevelFilter::DEBUG,
+        2.. => LevelFilter::TRACE,
+    }
+}
+
 fn start_log(format: LogFormat) -> Result<(), Failure> {
     let filter = EnvFilter::builder()
-        .with_default_directive(LevelFilter::INFO.into())
+        .with_default_directive(default_level(output::verbosity()).into())
         .from_env()
         .map_err(|error| Failure::Sentence(format!("RUST_LOG is not understood: {error}")))?;
     let log = tracing_subscriber::fmt()

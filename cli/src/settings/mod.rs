@@ -4,7 +4,7 @@
 
 mod file;
 mod http_address;
-mod units;
+pub(crate) mod units;
 
 use std::path::PathBuf;
 
@@ -33,7 +33,7 @@ macro_rules! settings {
 
         impl Settings {
             /// The keys of the config file, in the order of `--help`.
-            const KEYS: &'static [&'static str] = &[$(stringify!($name)),*];
+            pub(crate) const KEYS: &'static [&'static str] = &[$(stringify!($name)),*];
 
             /// These settings, and where nothing was given, the others.
             pub(crate) fn or(self, other: Self) -> Self {

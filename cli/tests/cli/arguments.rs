@@ -2,13 +2,12 @@
 
 use crate::support::{Nobody, cafewire, run};
 
-const COMMANDS: [&str; 8] = ["serve", "ping", "echo", "chat", "send", "listen", "decode", "encode"];
+const COMMANDS: [&str; 11] =
+    ["serve", "ping", "echo", "chat", "send", "listen", "decode", "encode", "bench", "completions", "man"];
 
 #[test]
 fn version_and_help_end_with_0() {
-    let version = run(&["--version"], "");
-    version.assert_done();
-    assert_eq!(version.stdout, [format!("cafewire {}", env!("CARGO_PKG_VERSION"))]);
+    run(&["--version"], "").assert_done();
     let help = run(&["--help"], "");
     help.assert_done();
     for command in COMMANDS {
@@ -18,11 +17,12 @@ fn version_and_help_end_with_0() {
 
 #[test]
 fn the_help_of_every_command_has_examples() {
-    for command in COMMANDS {
-        let help = run(&[command, "--help"], "");
+    let tests_of_bench = [["bench", "echo"], ["bench", "chat"], ["bench", "idle"]];
+    for command in COMMANDS.iter().map(std::slice::from_ref).chain(tests_of_bench.iter().map(<[_; 2]>::as_slice)) {
+        let help = run(&[command, &["--help"]].concat(), "");
         help.assert_done();
         let text = help.stdout.join("\n");
-        assert!(text.contains("Examples:") && text.contains(&format!("cafewire {command}")), "{text}");
+        assert!(text.contains("Examples:") && text.contains(&format!("cafewire {}", command.join(" "))), "{text}");
     }
 }
 

@@ -2,6 +2,7 @@
 //! what the real one never does.
 
 mod arguments;
+mod bench;
 mod captures;
 mod chat;
 mod chat_profile;
@@ -10,6 +11,7 @@ mod echo_family;
 mod encode;
 mod faults;
 mod listen;
+mod packaging;
 mod send;
 mod serve;
 mod settings;

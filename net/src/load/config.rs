@@ -10,6 +10,7 @@ use cafewire_core::echo::MAX_PAYLOAD_SIZE;
 use super::payload::{MAX_SENDERS, STAMP_SIZE};
 use super::schedule::MAX_RATE_PER_SECOND;
 use crate::address::Address;
+use crate::tls::ClientTls;
 
 /// The smallest message, in bytes: it says who sent it, which one it is, and when it was due.
 pub const MIN_SIZE_BYTES: usize = STAMP_SIZE;
@@ -20,6 +21,8 @@ pub const MIN_SIZE_BYTES: usize = STAMP_SIZE;
 pub struct LoadConfig {
     /// The server.
     pub target: Address,
+    /// Whom to trust, and what to show, at `tls://` addresses. Default: trust whom the system trusts, show nothing.
+    pub tls: ClientTls,
     /// What is done.
     pub work: Work,
     /// How much of it.
@@ -96,6 +99,7 @@ impl LoadConfig {
     pub const fn new(target: Address, work: Work) -> Self {
         Self {
             target,
+            tls: ClientTls { ca: None, identity: None },
             work,
             amount: Amount::Time(Duration::from_secs(10)),
             rate_per_second: None,
@@ -163,7 +167,7 @@ impl LoadConfig {
 pub enum LoadError {
     /// What was asked for cannot be. A sentence.
     Config(String),
-    /// The address has a name that cannot be looked up.
+    /// The address has a name that cannot be looked up, or TLS settings that cannot be used.
     Unresolved {
         /// The address.
         target: Address,

@@ -6,7 +6,8 @@ use cafewire_core::{Direction, FrameReader};
 use mio::{Interest, Poll, Token};
 
 use super::connector::Attempt;
-use super::stream::{Stream, Target};
+use super::stream::Target;
+use crate::transport::Transport;
 
 /// Bytes read from one connection at a time, besides those that it had left.
 const READ_SIZE: usize = 128 << 10;
@@ -29,7 +30,7 @@ pub(super) enum Stage {
 
 #[derive(Debug)]
 pub(super) struct Connection {
-    stream: Option<Stream>,
+    stream: Option<Transport>,
     pub(super) stage: Stage,
     pub(super) attempt: u32,
     pub(super) input: FrameReader,
@@ -113,7 +114,7 @@ impl Connections {
 
     /// Whether the system has connected it.
     pub(super) fn is_connected(&self, index: usize) -> io::Result<bool> {
-        self.all[index].stream.as_ref().map_or(Ok(false), Stream::connected)
+        self.all[index].stream.as_ref().map_or(Ok(false), Transport::is_connected)
     }
 
     /// Closes it, and forgets what was under way.
@@ -166,7 +167,7 @@ impl Connections {
             Ok(count) => {
                 // A short read means that there is no more for now (epoll(7), Q9); but an end that came with these bytes has
                 // had its event.
-                if connection.ended || left + count == self.buffer.len() {
+                if connection.ended || left + count == self.buffer.len() || stream.holds_input() {
                     self.mark_readable(index, false);
                 }
                 Read::Bytes(left + count)
@@ -189,10 +190,20 @@ impl Connections {
         partial.extend_from_slice(rest);
     }
 
+    /// Whether reading has left something to write: what TLS answers, or what waited for its handshake.
+    pub(super) fn wants_flush(&self, index: usize) -> bool {
+        let connection = &self.all[index];
+        let waits = connection.stage == Stage::Opening && !connection.out.is_empty();
+        connection.stream.as_ref().is_some_and(|stream| waits || stream.wants_flush())
+    }
+
     /// Writes what is to be written. True if all of it has gone.
     pub(super) fn flush(&mut self, index: usize) -> io::Result<bool> {
         let connection = &mut self.all[index];
         let Some(stream) = &mut connection.stream else { return Ok(false) };
+        if !stream.flush()? {
+            return Ok(false);
+        }
         while connection.written < connection.out.len() {
             match stream.write(&connection.out[connection.written..]) {
                 Ok(count) => connection.written += count,
@@ -202,7 +213,7 @@ impl Connections {
         }
         connection.out.clear();
         connection.written = 0;
-        Ok(true)
+        stream.flush()
     }
 }
 

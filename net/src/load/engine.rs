@@ -343,8 +343,10 @@ impl<'a, W: Workload> Engine<'a, W> {
                 Read::Bytes(count) => self.take(connection, count),
                 Read::Ended(reason) => Err(Failed(reason)),
             };
-            if let Err(failed) = outcome {
-                self.end(connection, &failed);
+            match outcome {
+                Ok(()) if self.connections.wants_flush(connection) => self.flush(connection),
+                Ok(()) => {}
+                Err(failed) => self.end(connection, &failed),
             }
         }
         self.reading = list;
@@ -405,7 +407,6 @@ impl<'a, W: Workload> Engine<'a, W> {
             }
             Opening::NotYet => {}
         }
-        self.connections.flush(connection).map_err(|error| Failed(error.to_string()))?;
         Ok(taken)
     }
 

@@ -66,7 +66,7 @@ use stream::Target;
 /// Only what keeps the test from beginning: see [`LoadError`]. What goes wrong later is in the report.
 pub fn run(config: &LoadConfig, monitor: &Monitor) -> Result<Report, LoadError> {
     config.validate()?;
-    let target = Target::resolve(&config.target, config.connect_timeout)
+    let target = Target::resolve(&config.target, &config.tls, config.connect_timeout)
         .map_err(|source| LoadError::Unresolved { target: config.target.clone(), source })?;
     match config.work {
         Work::Echo { connections, size_bytes, .. } => {

@@ -8,7 +8,7 @@ pub use super::latencies::LatencySummary;
 const BUSY_SHARE: f64 = 0.9;
 
 /// What a load test found.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, Default, PartialEq)]
 #[non_exhaustive]
 pub struct Report {
     /// Connections, by what became of them.
@@ -131,18 +131,7 @@ mod tests {
     use super::*;
 
     fn clean() -> Report {
-        Report {
-            connections: Connections::default(),
-            sent: 0,
-            deliveries: Deliveries::default(),
-            server_errors: Vec::new(),
-            measured: Measured::default(),
-            latency: None,
-            send_lag: None,
-            connect_time: Duration::ZERO,
-            drain_time: Duration::ZERO,
-            was_interrupted: false,
-        }
+        Report::default()
     }
 
     #[test]

@@ -1,16 +1,21 @@
-//! One connection's socket, from the address to the bytes. The only place of a load test that knows what kind it is.
+//! Where a load test's connections lead, and how they begin. The only place of it that knows what kinds there are.
 
-use std::io::{self, Read, Write};
+use std::io;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr, TcpStream as BlockingTcpStream};
+use std::os::unix::net::UnixStream as StdUnixStream;
+use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::Duration;
 
-use mio::event::Source;
-use mio::net::TcpStream;
-use mio::{Interest, Registry, Token};
+use mio::net::{TcpStream, UnixStream};
 use rustix::io::Errno;
-use socket2::{Domain, Protocol, Socket, Type};
+use rustls::ClientConfig;
+use rustls::pki_types::ServerName;
+use socket2::{Domain, Protocol, SockAddr, Socket, Type};
 
 use crate::address::Address;
+use crate::tls::ClientTls;
+use crate::transport::{TlsStream, Transport};
 
 /// Connections from one source address within 127.0.0.0/8. Fewer than the 1,024 that our server allows one address,
 /// and than the ports of one address (`net.ipv4.ip_local_port_range`).
@@ -18,116 +23,88 @@ const CONNECTIONS_PER_SOURCE: usize = 1000;
 
 /// Where connections lead.
 #[derive(Debug)]
-pub(super) struct Target {
-    address: SocketAddr,
+pub(super) enum Target {
+    Tcp { address: SocketAddr, tls: Option<Tls> },
+    Unix { path: PathBuf },
+}
+
+/// How to shake hands.
+#[derive(Debug)]
+pub(super) struct Tls {
+    config: Arc<ClientConfig>,
+    name: ServerName<'static>,
 }
 
 impl Target {
     /// Looks the name up. Where it has several addresses, the first that accepts a connection within the time is taken, so
     /// that all connections go the same way; if none does, the first.
-    pub(super) fn resolve(address: &Address, probe_timeout: Duration) -> io::Result<Self> {
-        if !matches!(address, Address::Tcp { .. }) {
-            return Err(io::Error::new(io::ErrorKind::Unsupported, "a load test goes over plain TCP"));
-        }
+    pub(super) fn resolve(address: &Address, tls: &ClientTls, probe_timeout: Duration) -> io::Result<Self> {
+        let tls = match address {
+            Address::Unix { path } => return Ok(Self::Unix { path: path.clone() }),
+            Address::Tcp { .. } => None,
+            Address::Tls { host, .. } => {
+                let name = ServerName::try_from(host.clone()).map_err(|_| {
+                    let sentence = "TLS needs a name or an IP address to check, and this is none";
+                    io::Error::new(io::ErrorKind::InvalidInput, sentence)
+                })?;
+                Some(Tls { config: tls.load()?, name })
+            }
+        };
         let found = address.resolve()?;
         let answers = |candidate: &&SocketAddr| BlockingTcpStream::connect_timeout(candidate, probe_timeout).is_ok();
         let taken = if found.len() > 1 { found.iter().find(answers) } else { None };
         let address = taken.or(found.first()).copied().ok_or(io::ErrorKind::NotFound)?;
-        Ok(Self { address })
+        Ok(Self::Tcp { address, tls })
     }
 
-    /// Begins to connect. The poll tells when it has come to something: see [`Stream::connected`].
-    pub(super) fn connect(&self, connection: usize) -> io::Result<Stream> {
-        let socket = Socket::new(Domain::for_address(self.address), Type::STREAM, Some(Protocol::TCP))?;
+    /// Begins to connect. The poll tells when it has come to something: see [`Transport::is_connected`].
+    pub(super) fn connect(&self, connection: usize) -> io::Result<Transport> {
+        let (address, tls) = match self {
+            Self::Tcp { address, tls } => (*address, tls),
+            Self::Unix { path } => {
+                let socket = Socket::new(Domain::UNIX, Type::STREAM, None)?;
+                socket.set_nonblocking(true)?;
+                // It stands at once, or fails: with a full backlog too, and is then tried again.
+                socket.connect(&SockAddr::unix(path)?)?;
+                return Ok(Transport::Unix(UnixStream::from_std(StdUnixStream::from(socket))));
+            }
+        };
+        let socket = Socket::new(Domain::for_address(address), Type::STREAM, Some(Protocol::TCP))?;
         socket.set_nonblocking(true)?;
         // Small messages are sent when they are due, not when the answer to the one before has come (RFC 896).
         socket.set_tcp_nodelay(true)?;
-        if let Some(source) = self.source(connection) {
+        if let Some(source) = source(address, connection) {
             socket.bind(&SocketAddr::from((source, 0)).into())?;
         }
-        match socket.connect(&self.address.into()) {
+        match socket.connect(&address.into()) {
             Ok(()) => {}
-            Err(error) if is_under_way(&error) => {}
+            Err(error) if error.raw_os_error() == Some(Errno::INPROGRESS.raw_os_error()) => {}
             Err(error) => return Err(error),
         }
-        Ok(Stream(TcpStream::from_std(socket.into())))
-    }
-
-    /// Where the connection comes from, if that is not left to the system: the loopback network has 16 million
-    /// addresses, each with ports of its own.
-    fn source(&self, connection: usize) -> Option<Ipv4Addr> {
-        let is_loopback = matches!(self.address.ip(), IpAddr::V4(address) if address.is_loopback());
-        let group = u32::try_from(connection / CONNECTIONS_PER_SOURCE).ok()?;
-        // 127.0.0.1 is what the system would choose; from 127.0.1.1 on they are ours.
-        (is_loopback && group > 0).then(|| Ipv4Addr::from_bits(Ipv4Addr::new(127, 0, 1, 0).to_bits() + group))
-    }
-}
-
-fn is_under_way(error: &io::Error) -> bool {
-    error.kind() == io::ErrorKind::WouldBlock || error.raw_os_error() == Some(Errno::INPROGRESS.raw_os_error())
-}
-
-/// A non-blocking byte stream to the server.
-#[derive(Debug)]
-pub(super) struct Stream(TcpStream);
-
-impl Stream {
-    /// Whether it stands by now.
-    ///
-    /// # Errors
-    /// It never will, and why.
-    pub(super) fn connected(&self) -> io::Result<bool> {
-        if let Some(error) = self.0.take_error()? {
-            return Err(error);
-        }
-        match self.0.peer_addr() {
-            Ok(_) => Ok(true),
-            Err(error) if error.kind() == io::ErrorKind::NotConnected || is_under_way(&error) => Ok(false),
-            Err(error) => Err(error),
-        }
-    }
-
-    /// Reads what is there. An interrupted call is made again.
-    pub(super) fn read(&mut self, into: &mut [u8]) -> io::Result<usize> {
-        loop {
-            match self.0.read(into) {
-                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-                done => return done,
-            }
-        }
-    }
-
-    /// Writes what the system takes. An interrupted call is made again.
-    pub(super) fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        loop {
-            match self.0.write(bytes) {
-                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-                done => return done,
+        let stream = TcpStream::from_std(socket.into());
+        match tls {
+            None => Ok(Transport::Tcp(stream)),
+            Some(Tls { config, name }) => {
+                let stream = TlsStream::client(stream, Arc::clone(config), name.clone())?;
+                Ok(Transport::Tls(Box::new(stream)))
             }
         }
     }
 }
 
-impl Source for Stream {
-    fn register(&mut self, registry: &Registry, token: Token, interests: Interest) -> io::Result<()> {
-        self.0.register(registry, token, interests)
-    }
-
-    fn reregister(&mut self, registry: &Registry, token: Token, interests: Interest) -> io::Result<()> {
-        self.0.reregister(registry, token, interests)
-    }
-
-    fn deregister(&mut self, registry: &Registry) -> io::Result<()> {
-        self.0.deregister(registry)
-    }
+/// Where a connection comes from, if that is not left to the system: the loopback network has 16 million addresses,
+/// each with ports of its own.
+fn source(target: SocketAddr, connection: usize) -> Option<Ipv4Addr> {
+    let is_loopback = matches!(target.ip(), IpAddr::V4(address) if address.is_loopback());
+    let group = u32::try_from(connection / CONNECTIONS_PER_SOURCE).ok()?;
+    // 127.0.0.1 is what the system would choose; from 127.0.1.1 on they are ours.
+    (is_loopback && group > 0).then(|| Ipv4Addr::from_bits(Ipv4Addr::new(127, 0, 1, 0).to_bits() + group))
 }
 
 #[cfg(test)]
 mod tests {
-    use super::*;
-
     fn source(address: &str, connection: usize) -> Option<String> {
-        Target { address: address.parse().unwrap() }.source(connection).map(|source| source.to_string())
+        super::source(address.parse().unwrap(), connection).map(|source| source.to_string())
     }
 
     #[test]

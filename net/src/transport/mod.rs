@@ -20,6 +20,24 @@ pub(crate) enum Transport {
 }
 
 impl Transport {
+    /// Whether a connection that was begun without waiting stands by now.
+    ///
+    /// # Errors
+    /// It never will, and why.
+    pub(crate) fn is_connected(&self) -> io::Result<bool> {
+        let (failure, peer) = match self {
+            Self::Tcp(stream) => (stream.take_error()?, stream.peer_addr().map(drop)),
+            Self::Unix(stream) => (stream.take_error()?, stream.peer_addr().map(drop)),
+            Self::Tls(stream) => (stream.socket().take_error()?, stream.socket().peer_addr().map(drop)),
+        };
+        match (failure, peer) {
+            (Some(failure), _) => Err(failure),
+            (None, Ok(())) => Ok(true),
+            (None, Err(error)) if error.kind() == io::ErrorKind::NotConnected => Ok(false),
+            (None, Err(error)) => Err(error),
+        }
+    }
+
     /// Reads what is there. An interrupted call is made again. A read that does not fill `into` has taken everything,
     /// unless [`holds_input`](Self::holds_input).
     pub(crate) fn read(&mut self, into: &mut [u8]) -> io::Result<usize> {

@@ -12,7 +12,8 @@ use std::net::Shutdown;
 use std::sync::Arc;
 
 use mio::net::TcpStream;
-use rustls::{ServerConfig, ServerConnection};
+use rustls::pki_types::ServerName;
+use rustls::{ClientConfig, ClientConnection, Connection, ServerConfig, ServerConnection};
 
 use super::uninterrupted;
 
@@ -22,7 +23,7 @@ const RECORD_BYTES_MAX: usize = 16 << 10;
 #[derive(Debug)]
 pub(crate) struct TlsStream {
     socket: TcpStream,
-    session: ServerConnection,
+    session: Connection,
     /// What the next read answers: the end of the stream, or why it failed.
     kept: Option<io::Result<()>>,
 }
@@ -32,7 +33,20 @@ impl TlsStream {
     /// A configuration that cannot be used.
     pub(crate) fn new(socket: TcpStream, config: Arc<ServerConfig>) -> io::Result<Self> {
         let session = ServerConnection::new(config).map_err(io::Error::other)?;
-        Ok(Self { socket, session, kept: None })
+        Ok(Self { socket, session: session.into(), kept: None })
+    }
+
+    /// A client's end, which begins the handshake when it is flushed.
+    ///
+    /// # Errors
+    /// A configuration that cannot be used.
+    pub(crate) fn client(socket: TcpStream, config: Arc<ClientConfig>, name: ServerName<'static>) -> io::Result<Self> {
+        let session = ClientConnection::new(config, name).map_err(io::Error::other)?;
+        Ok(Self { socket, session: session.into(), kept: None })
+    }
+
+    pub(super) const fn socket(&self) -> &TcpStream {
+        &self.socket
     }
 
     pub(super) const fn socket_mut(&mut self) -> &mut TcpStream {

@@ -147,6 +147,11 @@ impl Running {
         assert!(status.expect("kill starts").success(), "kill -s {name}");
     }
 
+    /// Reads its standard output no further than to the next line, and closes it.
+    pub(crate) fn stop_reading(&mut self) {
+        self.stdout = Lines::of(None::<std::io::Empty>);
+    }
+
     /// Closes its input and waits for it to end.
     pub(crate) fn end(mut self) -> Ended {
         self.close_stdin();

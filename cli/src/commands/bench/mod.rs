@@ -1,0 +1,55 @@
+//! `cafewire bench`: puts a server under load and reports what came of it.
+
+mod args;
+mod numbers;
+mod progress;
+mod record;
+mod table;
+
+use std::io::{self, IsTerminal as _};
+use std::process::ExitCode;
+
+use cafewire_net::load::{self, LoadConfig, Monitor, Report};
+
+pub(crate) use self::args::BenchArgs;
+use self::progress::Bar;
+use self::record::Record;
+use crate::failure::Failure;
+use crate::interrupt;
+use crate::output;
+
+pub(crate) fn run(args: &BenchArgs) -> Result<ExitCode, Failure> {
+    let config = args.load_config().map_err(Failure::Sentence)?;
+    let monitor = Monitor::default();
+    let stopping = monitor.clone();
+    interrupt::watch(move || {
+        stopping.stop();
+        true
+    })?;
+    let shows_progress = !args.common().no_progress && output::is_talkative() && io::stderr().is_terminal();
+    let bar = shows_progress.then(|| Bar::start(monitor.clone(), &config));
+    let outcome = load::run(&config, &monitor);
+    drop(bar);
+    let report = outcome.map_err(|error| Failure::Sentence(error.to_string()))?;
+    let exit_code = if report.is_clean() { ExitCode::SUCCESS } else { ExitCode::FAILURE };
+    match show(args, &config, &report) {
+        // That nobody reads the report does not make it a better one.
+        Ok(()) | Err(Failure::OutputClosed) => Ok(exit_code),
+        Err(failure) => Err(failure),
+    }
+}
+
+fn show(args: &BenchArgs, config: &LoadConfig, report: &Report) -> Result<(), Failure> {
+    for remark in table::remarks(config, report) {
+        output::notice(format_args!("cafewire: {remark}"));
+    }
+    let record = Record::of(config, report);
+    if args.common().json {
+        return output::json(&record);
+    }
+    if args.common().csv {
+        let csv = record.to_csv().map_err(|error| Failure::Sentence(format!("cannot write CSV: {error}")))?;
+        return output::text(&csv);
+    }
+    output::text(&table::report(config, report))
+}

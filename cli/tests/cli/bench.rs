@@ -1,0 +1,255 @@
+//! `bench`: exact numbers against the real server, and against scripted ones what is wrong, with the right exit status.
+
+use cafewire_core::{Frame, Message, MessagePayload};
+use serde_json::Value;
+
+use crate::support::scripted::{Peer, ScriptedServer};
+use crate::support::{Ended, Nobody, Server, cafewire, run};
+
+fn bench(address: &str, args: &[&str]) -> Ended {
+    run(&[&["bench", args[0], address], &args[1..]].concat(), "")
+}
+
+fn report(ended: &Ended) -> Value {
+    assert_eq!(ended.stdout.len(), 1, "{ended:?}");
+    serde_json::from_str(&ended.stdout[0]).unwrap()
+}
+
+#[test]
+fn echo_for_people() {
+    let server = Server::start();
+    let ended = bench(&server.address, &["echo", "-c", "3", "-i", "4", "-n", "999"]);
+    ended.assert_done();
+    assert_eq!(
+        ended.stdout[0],
+        format!("echo: 3 connections, 4 in flight on each, 64 bytes each, on {}", server.address)
+    );
+    let row = |name: &str| ended.stdout.iter().find(|line| line.trim_start().starts_with(name)).unwrap().clone();
+    assert!(row("connections").contains(" 3 ") && row("sent").contains(" 999 "), "{ended:?}");
+    assert!(row("delivered").contains(" 999 ") && row("delivered").ends_with("of 999 expected"), "{ended:?}");
+    assert!(["lost", "duplicated", "reordered"].iter().all(|name| row(name).ends_with(" 0")), "{ended:?}");
+    assert!(row("latency").contains("µs") || row("latency").contains("ms"), "{ended:?}");
+}
+
+#[test]
+fn chat_for_programs_has_every_documented_field() {
+    let server = Server::start();
+    let args = ["chat", "--rooms", "2", "-m", "5", "-p", "2", "-w", "3", "-s", "100", "-n", "60", "--json"];
+    let ended = bench(&server.address, &args);
+    ended.assert_done();
+    let report = report(&ended);
+    assert_eq!(fields(&report, ""), DOCUMENTED);
+    assert_eq!((&report["kind"], &report["schema"], &report["test"]), (&"bench".into(), &1.into(), &"chat".into()));
+    assert_eq!((&report["clean"], &report["interrupted"]), (&true.into(), &false.into()));
+    assert_eq!(report["address"], server.address.as_str());
+    let number = |path: &str| report.pointer(path).and_then(Value::as_u64).unwrap_or_else(|| panic!("{path}"));
+    assert_eq!([number("/connections/ready"), number("/settings/connections"), number("/sent")], [10, 10, 60]);
+    let deliveries = ["expected", "received", "lost", "duplicated", "reordered", "unexpected"];
+    let deliveries = deliveries.map(|name| number(&format!("/deliveries/{name}")));
+    assert_eq!(deliveries, [300, 300, 0, 0, 0, 0]);
+    assert_eq!([number("/latency_ns/count"), number("/measured/received")], [300, 300]);
+    assert_eq!(report["send_lag_ns"], Value::Null);
+}
+
+/// `SCHEMAS.md` says what each of them is.
+const DOCUMENTED: &str = "address clean connect_time_ns connections.ended_early connections.failed connections.ready \
+connections.reasons connections.retried connections.wanted deliveries.duplicated deliveries.expected deliveries.lost \
+deliveries.received deliveries.reordered deliveries.unexpected drain_time_ns interrupted kind latency_ns.count \
+latency_ns.max latency_ns.mean latency_ns.min latency_ns.p50 latency_ns.p90 latency_ns.p99 latency_ns.p99_9 \
+measured.bytes_per_second measured.bytes_received measured.duration_ns measured.generator_cpu measured.received \
+measured.received_per_second measured.sent measured.sent_per_second schema send_lag_ns sent server_errors \
+settings.connections settings.duration_ns settings.members settings.messages settings.publishers \
+settings.rate_per_second settings.rooms settings.size_bytes settings.warm_up_ns settings.window test";
+
+/// The paths of all fields, sorted.
+fn fields(value: &Value, path: &str) -> String {
+    let Value::Object(object) = value else { return path.to_owned() };
+    let mut paths: Vec<String> = object
+        .iter()
+        .map(|(name, value)| fields(value, &if path.is_empty() { name.clone() } else { format!("{path}.{name}") }))
+        .collect();
+    paths.sort();
+    paths.join(" ")
+}
+
+#[test]
+fn every_documented_field_stands_in_the_document() {
+    let document = include_str!("../../SCHEMAS.md");
+    for name in DOCUMENTED.split([' ', '.']) {
+        assert!(document.contains(&format!("`{name}`")), "SCHEMAS.md does not tell of {name}");
+    }
+}
+
+#[test]
+fn csv_has_a_value_for_each_name() {
+    let server = Server::start();
+    for rate in [None, Some(["--rate", "1000"])] {
+        let args =
+            [&["echo", "-c", "2", "-n", "10", "--csv"][..], rate.as_ref().map_or(&[], |rate| &rate[..])].concat();
+        let ended = bench(&server.address, &args);
+        ended.assert_done();
+        let [names, values] = &ended.stdout[..] else { panic!("{ended:?}") };
+        let names: Vec<&str> = names.split(',').collect();
+        let values: Vec<&str> = values.split(',').collect();
+        assert_eq!(names.len(), values.len());
+        let value = |name| values[names.iter().position(|&other| other == name).unwrap_or_else(|| panic!("{name}"))];
+        assert_eq!([value("deliveries_received"), value("test"), value("clean")], ["10", "echo", "true"]);
+        assert_eq!(value("send_lag_ns_count"), if rate.is_some() { "10" } else { "" });
+    }
+}
+
+#[test]
+fn idle_connections_are_held() {
+    let server = Server::start();
+    let ended = bench(&server.address, &["idle", "-c", "20", "-d", "200ms", "--json"]);
+    ended.assert_done();
+    let report = report(&ended);
+    assert_eq!((&report["test"], &report["deliveries"]["received"]), (&"idle".into(), &20.into()));
+}
+
+/// Answers the ping that opens a connection, then gives each echo to `answer`, which sends back what it wants.
+fn serve_echo(mut peer: Peer, mut answer: impl FnMut(&mut Peer, Vec<u8>)) {
+    while let Some(message) = peer.receive(|frame| match frame {
+        Frame::Echo(view) => view.payload.to_vec(),
+        Frame::Chat(view) => panic!("{view:?}"),
+    }) {
+        if message.is_empty() {
+            peer.send_echo(&Message::Pong(&[]));
+        } else {
+            answer(&mut peer, message);
+        }
+    }
+}
+
+/// A bench of ten messages on one connection to a server that answers so.
+fn scripted(answer: impl FnMut(&mut Peer, Vec<u8>) + Send + 'static) -> (Ended, Value) {
+    let server = ScriptedServer::start(|peer| serve_echo(peer, answer));
+    let args = ["echo", "-c", "1", "-i", "10", "-n", "10", "--drain-timeout", "300ms", "--json"];
+    let ended = bench(&server.address, &args);
+    server.finish();
+    let report = report(&ended);
+    (ended, report)
+}
+
+fn counts(report: &Value) -> [u64; 5] {
+    ["received", "lost", "duplicated", "reordered", "unexpected"]
+        .map(|name| report["deliveries"][name].as_u64().unwrap())
+}
+
+#[test]
+fn a_server_that_does_right_ends_with_0() {
+    let (ended, report) = scripted(|peer, payload| peer.send_echo(&Message::Echo(&payload)));
+    ended.assert_done();
+    assert_eq!(counts(&report), [10, 0, 0, 0, 0]);
+}
+
+#[test]
+fn what_is_lost_duplicated_or_reordered_ends_with_1() {
+    let mut number = 0;
+    let (ended, report) = scripted(move |peer, payload| {
+        number += 1;
+        if number != 4 {
+            peer.send_echo(&Message::Echo(&payload));
+        }
+    });
+    assert_eq!((ended.code, counts(&report)), (Some(1), [9, 1, 0, 0, 0]));
+
+    let (ended, report) = scripted(|peer, payload| {
+        peer.send_echo(&Message::Echo(&payload));
+        peer.send_echo(&Message::Echo(&payload));
+    });
+    assert_eq!((ended.code, counts(&report)), (Some(1), [10, 0, 10, 0, 0]));
+
+    let mut held = None;
+    let (ended, report) = scripted(move |peer, payload| match held.take() {
+        None => held = Some(payload),
+        Some(earlier) => {
+            peer.send_echo(&Message::Echo(&payload));
+            peer.send_echo(&Message::Echo(&earlier));
+        }
+    });
+    assert_eq!((ended.code, counts(&report)), (Some(1), [10, 0, 0, 5, 0]));
+}
+
+#[test]
+fn what_nobody_said_in_a_room_ends_with_1() {
+    let server = ScriptedServer::start(|mut peer| {
+        let (username, room) = sign_in_whoever_it_is(&mut peer);
+        peer.broadcast(7, &username, &room, "something that no generator ever said");
+        peer.until_it_leaves();
+    });
+    let args = ["chat", "-m", "1", "-n", "1", "--drain-timeout", "300ms", "--json"];
+    let ended = bench(&server.address, &args);
+    server.finish();
+    assert_eq!((ended.code, counts(&report(&ended))), (Some(1), [0, 1, 0, 0, 1]));
+}
+
+/// Signs a client in as user 7 and lets it into its first room; who it is, and which.
+fn sign_in_whoever_it_is(peer: &mut Peer) -> (String, String) {
+    let name = |frame: Frame<'_>| match frame {
+        Frame::Chat(view) => match view.parse_payload().unwrap() {
+            MessagePayload::Connect { username } => username.to_owned(),
+            MessagePayload::JoinRoom { room } => room.to_owned(),
+            other => panic!("{other:?}"),
+        },
+        Frame::Echo(view) => panic!("{view:?}"),
+    };
+    let username = peer.receive(name).unwrap();
+    peer.send(&MessagePayload::ConnectAck { user_id: 7, server_info: "scripted" });
+    let room = peer.receive(name).unwrap();
+    peer.send(&MessagePayload::UserJoined { user_id: 7, username: &username, room: &room });
+    (username, room)
+}
+
+#[test]
+fn connections_that_fail_end_with_1_and_are_told() {
+    let server = Server::start_with(&["--connections", "2"]);
+    let ended = bench(&server.address, &["echo", "-c", "3", "-n", "10", "--connect-retries", "0"]);
+    assert_eq!(ended.code, Some(1), "{ended:?}");
+    assert!(ended.stderr.contains("cafewire: connections, 1 times: the server refused"), "{ended:?}");
+    assert!(ended.stdout.iter().any(|line| line.contains("1 failed")), "{ended:?}");
+    let quiet = bench(&server.address, &["echo", "-c", "3", "-n", "10", "--connect-retries", "0", "-q"]);
+    assert_eq!((quiet.code, quiet.stderr.as_str()), (Some(1), ""), "{quiet:?}");
+}
+
+#[test]
+fn nobody_listening_is_one_sentence_and_1() {
+    let nobody = Nobody::new();
+    let ended = bench(&nobody.address, &["chat", "--connect-retries", "0"]);
+    ended.assert_failed(1, &format!("cannot connect to {}", nobody.address));
+    assert_eq!(ended.stderr.lines().count(), 1, "{ended:?}");
+}
+
+#[test]
+fn ctrl_c_ends_it_with_a_report() {
+    let server = Server::start();
+    let bench = cafewire(&["bench", "echo", &server.address, "-c", "2", "-d", "1h", "--json"]);
+    let mut ear = cafewire(&["ping", &server.address, "-i", "0.05"]);
+    // Some pings later it is well under way; when exactly it is stopped is no matter, if only its handler stands.
+    for _ in 0..10 {
+        ear.next_line();
+    }
+    bench.signal("INT");
+    let ended = bench.end_by_itself();
+    let report = report(&ended);
+    ended.assert_done();
+    assert_eq!((&report["interrupted"], &report["deliveries"]["lost"]), (&true.into(), &0.into()));
+}
+
+#[test]
+fn what_cannot_be_is_refused_with_2() {
+    for (args, needle) in [
+        (&["bench", "echo", "-s", "31"][..], "31 bytes"),
+        (&["bench", "chat", "-s", "513"], "32 to 512"),
+        (&["bench", "chat", "-m", "2", "-p", "3"], "3 of 2 members"),
+        (&["bench", "echo", "-n", "5", "-d", "5s"], "--duration"),
+        (&["bench", "echo", "-i", "5", "--rate", "5"], "--rate"),
+        (&["bench", "idle", "-c", "0"], "connections"),
+        (&["bench", "echo", "--json", "--csv"], "--csv"),
+        (&["bench", "dance"], "dance"),
+    ] {
+        let ended = run(args, "");
+        assert_eq!(ended.code, Some(2), "{args:?}: {ended:?}");
+        assert!(ended.stderr.contains(needle) && ended.stdout.is_empty(), "{args:?}: {ended:?}");
+    }
+}

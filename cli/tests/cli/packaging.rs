@@ -1,0 +1,141 @@
+//! What scripts and packagers need: completions, the manual, the long version, verbosity, and a quiet end when nobody
+//! reads any more.
+
+use std::process::Stdio;
+
+use crate::support::{Running, Server, cafewire, command, run};
+
+#[test]
+fn completions_know_every_command() {
+    for (shell, needle) in [
+        ("bash", "complete -F"),
+        ("zsh", "#compdef cafewire"),
+        ("fish", "complete -c cafewire"),
+        ("elvish", "edit:completion"),
+        ("powershell", "Register-ArgumentCompleter"),
+    ] {
+        let ended = run(&["completions", shell], "");
+        ended.assert_done();
+        let script = ended.stdout.join("\n");
+        assert!(script.contains(needle) && script.contains("bench") && script.contains("idle-timeout"), "{shell}");
+    }
+    assert_eq!(run(&["completions", "tcl"], "").code, Some(2));
+}
+
+#[test]
+fn the_manual_is_printed_or_written() {
+    let ended = run(&["man"], "");
+    ended.assert_done();
+    assert!(ended.stdout.iter().any(|line| line.starts_with(".TH cafewire 1")), "{ended:?}");
+    let folder = std::env::temp_dir().join(format!("cafewire-man-{}", std::process::id()));
+    run(&["man", folder.join("deep").to_str().unwrap()], "").assert_done();
+    let mut pages: Vec<String> = std::fs::read_dir(folder.join("deep"))
+        .unwrap()
+        .map(|entry| entry.unwrap().file_name().into_string().unwrap())
+        .collect();
+    pages.sort();
+    std::fs::remove_dir_all(&folder).unwrap();
+    for page in ["cafewire.1", "cafewire-serve.1", "cafewire-bench.1", "cafewire-bench-chat.1", "cafewire.toml.5"] {
+        assert!(pages.iter().any(|there| there == page), "{page}: {pages:?}");
+    }
+    let ended = run(&["man", "/dev/null/nowhere"], "");
+    ended.assert_failed(1, "cannot write the manual into /dev/null/nowhere");
+}
+
+#[test]
+fn the_long_version_tells_how_it_was_built() {
+    let ended = run(&["--version"], "");
+    ended.assert_done();
+    let number = format!("cafewire {}", env!("CARGO_PKG_VERSION"));
+    assert_eq!(ended.stdout[0], number);
+    for (line, start) in ended.stdout[1..].iter().zip(["protocol: ", "features: tcp", "build: "]) {
+        assert!(line.starts_with(start), "{ended:?}");
+    }
+    assert_eq!(ended.stdout.len(), 4);
+    assert_eq!(run(&["-V"], "").stdout, [number]);
+}
+
+/// What `serve` logs from its start to its end.
+fn log_of(verbosity: &[&str]) -> String {
+    let server = Server::start_with(verbosity);
+    run(&["ping", &server.address, "-c", "1"], "").assert_done();
+    server.running.signal("TERM");
+    server.running.end_by_itself().stderr
+}
+
+#[test]
+fn the_log_says_more_or_less_as_asked() {
+    let usual = log_of(&[]);
+    assert!(usual.contains("INFO") && !usual.contains("DEBUG"), "{usual}");
+    assert!(log_of(&["-v"]).contains("DEBUG"));
+    assert_eq!(log_of(&["-q"]), "");
+    assert_eq!(run(&["serve", "-q", "-v"], "").code, Some(2));
+}
+
+#[test]
+fn rust_log_has_the_last_word() {
+    let mut child = command(&["serve", "--listen", "127.0.0.1:0", "-q"]);
+    let mut running = Running::start(child.env("RUST_LOG", "info"));
+    running.line_with("listening");
+    running.signal("TERM");
+    assert!(running.end_by_itself().stderr.contains("INFO"));
+}
+
+#[test]
+fn a_quiet_client_says_only_what_was_asked_for() {
+    let server = Server::start();
+    let listen = ["listen", &server.address, "--user", "ear", "--room", "lobby", "-t", "0.2", "-q"];
+    let ended = run(&listen, "");
+    assert_eq!((ended.code, ended.stderr.as_str()), (Some(27), ""));
+    // Errors are said all the same.
+    let ended = run(&["-q", "ping", "unix:///nowhere.sock"], "");
+    ended.assert_failed(1, "cannot connect");
+}
+
+/// Starts the command and closes the other end of its standard output after so many lines.
+fn ends_quietly_after(lines: usize, args: &[&str], input: &str) {
+    let mut running = cafewire(args);
+    running.write(input);
+    for _ in 0..lines {
+        running.next_line();
+    }
+    running.stop_reading();
+    running.write(input);
+    let ended = running.end_by_itself();
+    assert_eq!((ended.code, ended.stderr.contains("cafewire:")), (Some(0), false), "{args:?}: {ended:?}");
+    assert!(!ended.stderr.contains("panic"), "{args:?}: {ended:?}");
+}
+
+#[test]
+fn every_command_ends_quietly_when_nobody_reads_any_more() {
+    let server = Server::start();
+    let address = server.address.as_str();
+    ends_quietly_after(1, &["ping", address, "-i", "0"], "");
+    ends_quietly_after(1, &["echo", address], &"hello\n".repeat(100));
+    ends_quietly_after(1, &["chat", address, "--user", "a", "--room", "r"], &"hello\n".repeat(100));
+    let mut talker = cafewire(&["chat", address, "--user", "talker", "--room", "lobby"]);
+    talker.line_with("joined");
+    let listen = std::thread::scope(|scope| {
+        let ending =
+            scope.spawn(|| ends_quietly_after(1, &["listen", address, "--user", "ear", "--room", "lobby"], ""));
+        while !ending.is_finished() {
+            talker.write("again\n");
+            std::thread::sleep(std::time::Duration::from_millis(5)); // not to flood, and not waited for
+        }
+        ending.join()
+    });
+    listen.unwrap();
+}
+
+#[test]
+fn what_prints_once_ends_quietly_with_a_closed_output() {
+    let server = Server::start();
+    let bench = ["bench", "echo", server.address.as_str(), "-c", "1", "-n", "10"];
+    for args in [&bench[..], &["man"], &["completions", "bash"], &["serve", "--print-config"]] {
+        let (reader, writer) = std::io::pipe().unwrap();
+        drop(reader);
+        let mut command = command(args);
+        let ended = Running::start(command.stdout(Stdio::from(writer))).end();
+        assert_eq!((ended.code, ended.stderr.as_str()), (Some(0), ""), "{args:?}");
+    }
+}
