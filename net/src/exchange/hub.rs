@@ -54,6 +54,9 @@ struct Member {
     rooms: Box<[Membership]>,
 }
 
+#[cfg(test)]
+pub(super) const MEMBER_BYTES: usize = super::idle_cost::slot_bytes::<Member>();
+
 impl Member {
     fn enter(&mut self, membership: Membership) {
         let mut rooms = std::mem::take(&mut self.rooms).into_vec();

@@ -43,6 +43,8 @@ mod answers;
 mod compact_address;
 mod error_text;
 mod hub;
+#[cfg(test)]
+mod idle_cost;
 mod lifecycle;
 mod outbox;
 mod room_log;

@@ -69,6 +69,9 @@ struct Entry {
     broken: bool,
 }
 
+#[cfg(test)]
+pub(super) const ENTRY_BYTES: usize = super::idle_cost::slot_bytes::<Entry>();
+
 /// The outboxes of all connections.
 #[derive(Debug, Default)]
 pub(super) struct Outboxes {

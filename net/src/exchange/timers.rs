@@ -14,6 +14,9 @@ pub(super) struct Timers {
     heap: BinaryHeap<Reverse<(u64, ConnectionId)>>,
 }
 
+#[cfg(test)]
+pub(super) const TIMER_BYTES: usize = size_of::<Reverse<(u64, ConnectionId)>>();
+
 impl Timers {
     pub(super) fn set(&mut self, at_ms: u64, id: ConnectionId) {
         self.heap.push(Reverse((at_ms, id)));
