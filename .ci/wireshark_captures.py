@@ -1,0 +1,196 @@
+"""Captures for .ci/wireshark, made without a network, and a client that speaks to a real server in awkward pieces.
+
+    wireshark_captures.py vectors OUT.pcap      every vector in a connection of its own, bad ones too
+    wireshark_captures.py reorder IN.pcap OUT.pcap SEED    the packets that carry data in another order, some twice
+    wireshark_captures.py talk HOST PORT        what `cafewire`'s own commands never do: errors, cut frames, many in one piece
+"""
+
+import json
+import pathlib
+import random
+import socket
+import struct
+import sys
+
+ROOT = pathlib.Path(__file__).resolve().parent.parent
+sys.path.insert(0, str(ROOT / "core" / "vectors"))
+import wire  # noqa: E402  (the generator's frames, which share no code with the program)
+
+RAW_IP = 101
+SERVER_PORT = 8080
+FIN, SYN, PSH, ACK = 1, 2, 8, 16
+MAX_SEGMENT = 1400
+
+
+def unfold(text):
+    groups = (group.partition("*") for group in text.split())
+    return b"".join(bytes.fromhex(digits) * int(times or 1) for digits, _, times in groups)
+
+
+# ---- pcap ------------------------------------------------------------------------------------------------------------
+
+
+def write_pcap(path, packets, link_type=RAW_IP):
+    with open(path, "wb") as file:
+        file.write(struct.pack("<IHHiIII", 0xA1B2C3D4, 2, 4, 0, 0, 262144, link_type))
+        for index, packet in enumerate(packets):
+            file.write(struct.pack("<IIII", 1_700_000_000 + index // 1000, index % 1000 * 1000, len(packet), len(packet)))
+            file.write(packet)
+
+
+def read_pcap(path):
+    data = pathlib.Path(path).read_bytes()
+    magic, *_, link_type = struct.unpack("<IHHiIII", data[:24])
+    if magic not in (0xA1B2C3D4, 0xA1B23C4D):
+        sys.exit(f"{path}: not a little-endian pcap file")
+    packets, place = [], 24
+    while place < len(data):
+        size = struct.unpack("<I", data[place + 8 : place + 12])[0]
+        packets.append(data[place + 16 : place + 16 + size])
+        place += 16 + size
+    return link_type, packets
+
+
+def packet(client_port, from_client, sequence, acknowledged, flags, payload=b""):
+    ports = (client_port, SERVER_PORT) if from_client else (SERVER_PORT, client_port)
+    tcp = struct.pack(">HHIIBBHHH", *ports, sequence, acknowledged, 5 << 4, flags, 65535, 0, 0) + payload
+    ends = (b"\x0a\0\0\x01", b"\x0a\0\0\x02") if from_client else (b"\x0a\0\0\x02", b"\x0a\0\0\x01")
+    return struct.pack(">BBHHHBBH", 0x45, 0, 20 + len(tcp), 0, 0, 64, 6, 0) + ends[0] + ends[1] + tcp
+
+
+def connection(client_port, to_server, to_client):
+    """A whole TCP connection. Each side's last piece comes with its FIN, so that who reads it knows that it ends there."""
+    yield packet(client_port, True, 99, 0, SYN)
+    yield packet(client_port, False, 199, 100, SYN | ACK)
+    for from_client, first, other, data in ((True, 100, 200, to_server), (False, 200, 100 + len(to_server), to_client)):
+        pieces = [data[at : at + MAX_SEGMENT] for at in range(0, len(data), MAX_SEGMENT)] or [b""]
+        for index, piece in enumerate(pieces):
+            flags = PSH | ACK | (FIN if index == len(pieces) - 1 else 0)
+            yield packet(client_port, from_client, first + index * MAX_SEGMENT, other, flags, piece)
+
+
+# ---- The captures ----------------------------------------------------------------------------------------------------
+
+
+def vectors(out):
+    packets = []
+    for index, vector in enumerate(json.loads((ROOT / "core" / "vectors" / "vectors.json").read_text())):
+        data = unfold(vector.get("before", "")) + unfold(vector["hex"])
+        # A type that only servers send comes from one, unless it is to be refused for that.
+        servers = vector["family"] == "chat-v1" and len(data) > 1 and data[0] == 1 and data[1] >= 0x80
+        if vector.get("direction", "either") != "either":
+            servers = vector["direction"] == "to-client"
+        packets += connection(10_000 + index, b"" if servers else data, data if servers else b"")
+    write_pcap(out, packets)
+
+
+def reorder(source, out, seed):
+    link_type, packets = read_pcap(source)
+    chance = random.Random(int(seed))
+    # Those that open connections stay where they are; the others move by up to four places.
+    places = [(index + chance.uniform(0, 4) if is_movable(link_type, data) else index, data) for index, data in enumerate(packets)]
+    places += [(place + chance.uniform(1, 5), data) for place, data in places if chance.random() < 0.1]
+    write_pcap(out, [data for _, data in sorted(places, key=lambda entry: entry[0])], link_type)
+
+
+def is_movable(link_type, data):
+    ip = data[{1: 14, RAW_IP: 0, 113: 16}[link_type] :]
+    if ip[0] >> 4 != 4 or ip[9] != 6:
+        return False
+    tcp = ip[(ip[0] & 15) * 4 :]
+    return not tcp[13] & (SYN | FIN)
+
+
+# ---- A client --------------------------------------------------------------------------------------------------------
+
+
+class Client:
+    def __init__(self, host, port):
+        self.socket = socket.create_connection((host, port), timeout=20)
+        self.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+
+    def send(self, *pieces):
+        """Each piece by itself: a segment of its own, for nothing waits for more."""
+        for piece in pieces:
+            self.socket.sendall(piece)
+        return self
+
+    def read(self, count):
+        data = b""
+        while len(data) < count:
+            more = self.socket.recv(count - len(data))
+            if not more:
+                sys.exit(f"the server closed after {len(data)} of {count} bytes")
+            data += more
+        return data
+
+    def read_chat(self, kind):
+        """Past other frames."""
+        while True:
+            head = self.read(4)
+            body = self.read(int.from_bytes(head[2:], "big") + 4)[:-4]
+            if head[1] == wire.CHAT_TYPES[kind][0]:
+                return body
+
+    def read_to_the_end(self):
+        while self.socket.recv(65536):
+            pass
+        self.socket.close()
+
+    def close(self):
+        self.socket.shutdown(socket.SHUT_WR)
+        self.read_to_the_end()
+
+
+def message(kind, **fields):
+    return wire.chat(kind, wire.body_of({"type": kind, **fields}))
+
+
+def talk(host, port):
+    port = int(port)
+    # Two people in two rooms; one speaks in pieces, the other says much at once.
+    ada, bob = Client(host, port), Client(host, port)
+    hello = message("Connect", username="ada")
+    ada.send(hello[:1], hello[1:5], hello[5:]).read_chat("ConnectAck")
+    bob.send(message("Connect", username="bób") + message("JoinRoom", room="tea") + message("JoinRoom", room="Käse"))
+    bob.read_chat("ConnectAck"), bob.read_chat("UserJoined"), bob.read_chat("UserJoined")
+    ada.send(message("JoinRoom", room="tea")).read_chat("UserJoined")
+    said = message("SendMessage", room="tea", content="hällo \N{TEACUP WITHOUT HANDLE}\n\x1b[2J")
+    ada.send(*[said[at : at + 3] for at in range(0, len(said), 3)]).read_chat("MessageBroadcast")
+    burst = [message("SendMessage", room="tea", content="x" * (1 + 13 * index % 512)) for index in range(200)]
+    bob.send(b"".join(burst))
+    for _ in burst:
+        ada.read_chat("MessageBroadcast")
+    # What is answered with an error and leaves the connection open.
+    ada.send(message("JoinRoom", room="tea")).read_chat("Error")
+    ada.send(message("SendMessage", room="elsewhere", content="?")).read_chat("Error")
+    ada.send(wire.chat("JoinRoom", wire.name(b"a\xffb"))).read_chat("Error")
+    ada.send(wire.chat("Connect", wire.name(b""))).read_chat("Error")
+    taken = Client(host, port).send(message("Connect", username="ada"))
+    taken.read_chat("Error")
+    taken.send(message("Connect", username="zoe")).read_chat("ConnectAck")
+    taken.close()
+    bob.send(message("LeaveRoom", room="Käse")).read_chat("UserLeft")
+    ada.send(message("Disconnect")).read_to_the_end()
+    bob.close()
+    # What ends it.
+    damaged = bytearray(message("Connect", username="eve"))
+    damaged[-1] ^= 1
+    for bad in (bytes(damaged), message("ConnectAck", user_id=1, server_info=""), b"GET / HTTP/1.1\r\n\r\n", b"\x01\x01\xff\xff", b"\x01\x77"):
+        Client(host, port).send(bad).read_to_the_end()
+    # The echo family: many in one piece, one in many, the largest, and a bad one behind a good one.
+    echo = Client(host, port)
+    echo.send(b"".join(wire.echo("Ping", bytes([index])) for index in range(100))).read(100 * 6)
+    frame = wire.echo("Echo", bytes(range(256)))
+    echo.send(*[frame[at : at + 50] for at in range(0, len(frame), 50)]).read(len(frame))
+    largest = wire.echo("Echo", b"L" * 65535)
+    echo.send(largest).read(len(largest))
+    echo.send(wire.echo("Data", b"17.5"), wire.echo("Error", b"\xff\xfe"))
+    echo.send(wire.echo("Ping") + b"\xca\xfe\x09\x00\x00").read_to_the_end()
+
+
+if __name__ == "__main__":
+    commands = {"vectors": vectors, "reorder": reorder, "talk": talk}
+    if len(sys.argv) < 2 or sys.argv[1] not in commands:
+        sys.exit(__doc__)
+    commands[sys.argv[1]](*sys.argv[2:])

@@ -1,0 +1,196 @@
+"""Holds what tshark says of a capture against what `cafewire decode --json` says: frame by frame, field by field.
+
+    wireshark_compare.py TSHARK.json DECODE.jsonl
+
+TSHARK.json is the output of `tshark -T json -x --no-duplicate-keys`' longer form, without that option: keys come twice,
+and are kept in their order. Both sides are put into one form: for each connection and direction a list of frames, each with
+its family, its fields (name, place, bytes, value) and its error (kind, byte). Noise that one side tells in more pieces than the
+other, because a segment ended there, counts as one.
+"""
+
+import json
+import sys
+from collections import defaultdict
+
+MAX_SEGMENT = 1400
+
+
+def by_decode(path):
+    streams = defaultdict(list)
+    for line in open(path, encoding="utf-8"):
+        it = json.loads(line)
+        if it["kind"] == "gap":
+            sys.exit(f"the capture lacks bytes: {it}")
+        fields = [(field["name"], field["offset"], slice_of(it["hex"], field), value_of(field)) for field in it["fields"]]
+        error = it["error"] and (it["error"]["kind"], it["error"]["at"])
+        family = it["family"] if it["kind"] == "frame" else None
+        key = (it["client"], it["server"], it["from"])
+        streams[key].append({"family": family, "size": it["size"], "fields": fields, "error": error})
+    return streams
+
+
+def slice_of(digits, field):
+    return digits[2 * field["offset"] : 2 * (field["offset"] + field["size"])].lower()
+
+
+def value_of(field):
+    """What a checksum should be goes with it; bytes say nothing beyond themselves."""
+    value = field.get("value")
+    return (value, field["expected"]) if "expected" in field else value
+
+
+def pairs(text):
+    return json.loads(text, object_pairs_hook=lambda pairs: pairs)
+
+
+def first(layer, name):
+    return next((value for key, value in layer if key == name), None)
+
+
+def by_tshark(path):
+    streams = defaultdict(list)
+    servers = {}
+    for packet in pairs(open(path, encoding="utf-8").read()):
+        layers = first(first(packet, "_source"), "layers")
+        tcp, ip = first(layers, "tcp"), first(layers, "ip") or first(layers, "ipv6")
+        if not tcp:
+            continue
+        version = "ip" if first(layers, "ip") else "ipv6"
+        ends = [address(first(ip, f"{version}.{end}"), first(tcp, f"tcp.{end}port")) for end in ("src", "dst")]
+        # Who opens a connection is its client.
+        servers.setdefault(frozenset(ends), ends[1])
+        server = servers[frozenset(ends)]
+        side = "client" if ends[1] == server else "server"
+        key = (ends[0], ends[1], side) if side == "client" else (ends[1], ends[0], side)
+        # A layer stands behind its own bytes, under the same name with `_raw`.
+        raws = [value for name, value in layers if name == "cafewire_raw"]
+        for raw, layer in zip(raws, [value for name, value in layers if name == "cafewire"], strict=True):
+            streams[key].append(frame_of(raw, layer))
+    return streams
+
+
+def address(host, port):
+    return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+
+
+def frame_of(raw, layer):
+    start, size = raw[1], raw[2]
+    values = dict(layer)
+    fields = []
+    for name, value in layer:
+        if name.endswith(("_raw", "_tree")) or not name.startswith(("cafewire.echo.", "cafewire.chat.")):
+            continue
+        short = name.split(".", 2)[2]
+        if short in ("checksum.expected", "checksum.status"):
+            continue
+        if f"{name}_raw" not in values:
+            # A field of no bytes: tshark does not say where it is.
+            fields.append((short, None, "", value if isinstance(value, str) else None))
+            continue
+        digits, place, _ = values[f"{name}_raw"][:3]
+        fields.append((short, place - start, digits.lower(), typed(short, digits, values, name)))
+    error = values.get("cafewire.error")
+    return {
+        "family": values.get("cafewire.family"),
+        "size": size,
+        "fields": fields,
+        "error": error and (error, int(values["cafewire.error.at"])),
+    }
+
+
+def typed(short, digits, values, name):
+    if short in ("magic", "payload", "left_over"):
+        return None
+    if short == "checksum":
+        state = int(values["cafewire.chat.checksum.status"])
+        expected = int(values["cafewire.chat.checksum.expected"], 0)
+        if state != (int(digits, 16) == expected):
+            sys.exit(f"the status of checksum {digits} is {state}")
+        return int(digits, 16), expected
+    if short in ("username", "room", "content", "server_info", "message"):
+        return values[name] if is_utf8(digits) else None
+    return int(values[name], 0)
+
+
+def is_utf8(digits):
+    try:
+        bytes.fromhex(digits).decode("utf-8")
+    except UnicodeDecodeError:
+        return False
+    return True
+
+
+def merged(frames):
+    """Neighbouring noise as one: its first error, its size in all."""
+    out = []
+    for frame in frames:
+        if frame["family"] is None and out and out[-1]["family"] is None:
+            out[-1] = {**out[-1], "size": out[-1]["size"] + frame["size"]}
+        else:
+            out.append(frame)
+    return out
+
+
+def same(ours, theirs):
+    parts = ("family", "size", "error")
+    return (
+        all(ours[part] == theirs[part] for part in parts)
+        and len(ours["fields"]) == len(theirs["fields"])
+        and all(same_field(mine, other) for mine, other in zip(ours["fields"], theirs["fields"]))
+    )
+
+
+def same_as_far_as_told(ours, theirs):
+    """Noise at the end of a stream: Wireshark waits for more where its last bytes could be the start of a frame."""
+    is_noise = ours["family"] is None and theirs["family"] is None and theirs["size"] < ours["size"]
+    told = ours["fields"][: len(theirs["fields"])]
+    return is_noise and ours["error"] == theirs["error"] and all(map(same_field, told, theirs["fields"]))
+
+
+def same_field(mine, other):
+    name, place, digits, value = mine
+    if (name, digits) != (other[0], other[2]) or other[1] not in (None, place):
+        return False
+    return value == other[3] or not digits or (isinstance(value, str) and shown(value) == shown(other[3]))
+
+
+def shown(text):
+    """Wireshark ends a text at its first zero byte."""
+    return text.split("\0")[0]
+
+
+def is_cut_over_segments(frame):
+    """Wireshark does not hand on the segments of a frame that is never completed."""
+    return frame["error"] and frame["error"][0] == "Truncated" and frame["size"] > MAX_SEGMENT
+
+
+def main(tshark, decode):
+    theirs, ours = by_tshark(tshark), by_decode(decode)
+    counts, wrong = defaultdict(int), 0
+    for key in sorted(set(ours) | set(theirs)):
+        mine, others = merged(ours.get(key, [])), merged(theirs.get(key, []))
+        for index in range(max(len(mine), len(others))):
+            one = mine[index] if index < len(mine) else None
+            other = others[index] if index < len(others) else None
+            if one and not other and is_cut_over_segments(one) and index == len(mine) - 1:
+                counts["cut"] += 1
+                continue
+            is_last = index == len(mine) - 1 == len(others) - 1
+            if one and other and (same(one, other) or is_last and same_as_far_as_told(one, other)):
+                counts["bad" if one["error"] else "good"] += 1
+                counts["fields"] += len(one["fields"])
+                continue
+            wrong += 1
+            if wrong <= 10:
+                print(f"{key}, frame {index}:\n  decode: {one}\n  tshark: {other}", file=sys.stderr)
+            break
+    if wrong or not counts["good"]:
+        sys.exit(f"tshark and decode disagree in {wrong} streams; {counts['good']} good frames are the same")
+    cut = f"; {counts['cut']} cut over segments, which decode alone tells" if counts["cut"] else ""
+    print(f"the same in tshark and decode: {counts['good']} good frames, {counts['bad']} bad, {counts['fields']} fields{cut}")
+
+
+if __name__ == "__main__":
+    if len(sys.argv) != 3:
+        sys.exit(__doc__)
+    main(*sys.argv[1:])

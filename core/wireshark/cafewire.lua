@@ -1,0 +1,507 @@
+-- cafewire in Wireshark: the echo family and chat version 1, as core/PROTOCOL.md specifies them.
+--
+-- README.md beside this file says how to install it and what to filter for. Needs Wireshark 3.4 or newer (Lua 5.1 to 5.4).
+-- It makes the checks of the specification, in its order, and goes on after a bad frame as `cafewire decode` does: one
+-- byte after the bad frame's start, but never inside a good frame.
+
+local proto = Proto("cafewire", "cafewire protocol")
+
+-- ---- Fields ----------------------------------------------------------------------------------------------------------
+
+local ECHO_TYPES = { [0x01] = "Ping", [0x02] = "Pong", [0x03] = "Echo", [0x04] = "Data", [0xFF] = "Error" }
+
+local CHAT_TYPES = {
+    [0x01] = "Connect", [0x02] = "Disconnect", [0x03] = "SendMessage", [0x04] = "JoinRoom", [0x05] = "LeaveRoom",
+    [0x81] = "ConnectAck", [0x82] = "MessageBroadcast", [0x83] = "UserJoined", [0x84] = "UserLeft", [0xFF] = "Error",
+}
+
+local ERROR_CODES = {
+    [1] = "MalformedFrame", [2] = "UnsupportedVersion", [3] = "UnknownType", [4] = "ChecksumMismatch",
+    [5] = "InvalidUsername", [6] = "InvalidRoomName", [7] = "InvalidContent", [8] = "NotConnected",
+    [9] = "AlreadyConnected", [10] = "UsernameTaken", [11] = "NotInRoom", [12] = "AlreadyInRoom",
+    [13] = "LimitReached", [14] = "ServerFull", [15] = "RateLimited", [16] = "SlowConsumer",
+    [17] = "ShuttingDown", [18] = "IdleTimeout", [19] = "UnexpectedMessage", [20] = "AuthenticationFailed",
+    [21] = "UnsupportedFlags", [22] = "Replay", [23] = "NoSuchUser",
+}
+
+local CHECKSUM_STATES = { [0] = "Bad", [1] = "Good" }
+
+local f = {
+    family = ProtoField.string("cafewire.family", "Family"),
+    error = ProtoField.string("cafewire.error", "Error"),
+    error_at = ProtoField.uint32("cafewire.error.at", "Byte that is wrong"),
+    noise = ProtoField.bytes("cafewire.noise", "Bytes of no good frame"),
+
+    magic = ProtoField.bytes("cafewire.echo.magic", "Magic"),
+    echo_type = ProtoField.uint8("cafewire.echo.type", "Type", base.HEX, ECHO_TYPES),
+    echo_length = ProtoField.uint16("cafewire.echo.length", "Length"),
+    payload = ProtoField.bytes("cafewire.echo.payload", "Payload"),
+
+    version = ProtoField.uint8("cafewire.chat.version", "Version"),
+    chat_type = ProtoField.uint8("cafewire.chat.type", "Type", base.HEX, CHAT_TYPES),
+    chat_length = ProtoField.uint16("cafewire.chat.length", "Length"),
+    user_id = ProtoField.uint32("cafewire.chat.user_id", "User id"),
+    timestamp = ProtoField.uint64("cafewire.chat.timestamp", "Timestamp (ms since 1970-01-01 UTC)"),
+    code = ProtoField.uint16("cafewire.chat.code", "Code", base.DEC, ERROR_CODES),
+    username_length = ProtoField.uint8("cafewire.chat.username_length", "Username length"),
+    username = ProtoField.string("cafewire.chat.username", "Username", base.UNICODE),
+    room_length = ProtoField.uint8("cafewire.chat.room_length", "Room length"),
+    room = ProtoField.string("cafewire.chat.room", "Room", base.UNICODE),
+    content = ProtoField.string("cafewire.chat.content", "Content", base.UNICODE),
+    server_info = ProtoField.string("cafewire.chat.server_info", "Server info", base.UNICODE),
+    message = ProtoField.string("cafewire.chat.message", "Message", base.UNICODE),
+    left_over = ProtoField.bytes("cafewire.chat.left_over", "Left over"),
+    checksum = ProtoField.uint32("cafewire.chat.checksum", "Checksum", base.HEX),
+    checksum_expected = ProtoField.uint32("cafewire.chat.checksum.expected", "Checksum of the bytes", base.HEX),
+    checksum_status = ProtoField.uint8("cafewire.chat.checksum.status", "Checksum status", base.DEC, CHECKSUM_STATES),
+}
+proto.fields = f
+
+local e = {
+    malformed = ProtoExpert.new("cafewire.expert.malformed", "Malformed frame", expert.group.MALFORMED, expert.severity.ERROR),
+    checksum = ProtoExpert.new("cafewire.expert.checksum", "Wrong checksum", expert.group.CHECKSUM, expert.severity.ERROR),
+    field = ProtoExpert.new("cafewire.expert.field", "Field breaks a rule", expert.group.PROTOCOL, expert.severity.WARN),
+    direction = ProtoExpert.new("cafewire.expert.direction", "Type travels the wrong way", expert.group.PROTOCOL, expert.severity.ERROR),
+}
+proto.experts = e
+
+local EXPERT_OF = {
+    ChecksumMismatch = e.checksum, WrongDirection = e.direction, InvalidField = e.field, InvalidUtf8 = e.field,
+}
+
+proto.prefs.ports = Pref.range("TCP ports of servers", "8080", "Which end of a connection is the server.", 65535)
+proto.prefs.heuristic = Pref.bool("Look at other ports", true, "Take any TCP connection that starts with a frame.")
+
+local tcp_stream = Field.new("tcp.stream")
+local tcp_fin = Field.new("tcp.flags.fin")
+
+-- ---- Layouts ---------------------------------------------------------------------------------------------------------
+
+local ECHO_HEADER_SIZE = 5
+local CHAT_HEADER_SIZE = 4
+local CHECKSUM_SIZE = 4
+
+local USERNAME = { kind = "name", length = f.username_length, field = f.username, min = 1, max = 32, what = "username" }
+local ROOM = { kind = "name", length = f.room_length, field = f.room, min = 1, max = 64, what = "room name" }
+local USER_ID = { kind = "number", size = 4, field = f.user_id }
+local TIMESTAMP = { kind = "number", size = 8, field = f.timestamp }
+local CODE = { kind = "number", size = 2, field = f.code }
+local CONTENT = { kind = "text", field = f.content, min = 1, max = 512, what = "content" }
+local SERVER_INFO = { kind = "text", field = f.server_info, min = 0, max = 512, what = "server info" }
+local MESSAGE = { kind = "text", field = f.message, min = 0, max = 512, what = "error message" }
+
+-- The smallest and largest body of each type, and its parts.
+local BODIES = {
+    [0x01] = { min = 1, max = 33, USERNAME },
+    [0x02] = { min = 0, max = 0 },
+    [0x03] = { min = 1, max = 577, ROOM, CONTENT },
+    [0x04] = { min = 1, max = 65, ROOM },
+    [0x05] = { min = 1, max = 65, ROOM },
+    [0x81] = { min = 4, max = 516, USER_ID, SERVER_INFO },
+    [0x82] = { min = 14, max = 622, USER_ID, TIMESTAMP, USERNAME, ROOM, CONTENT },
+    [0x83] = { min = 6, max = 102, USER_ID, USERNAME, ROOM },
+    [0x84] = { min = 6, max = 102, USER_ID, USERNAME, ROOM },
+    [0xFF] = { min = 2, max = 514, CODE, MESSAGE },
+}
+
+-- ---- Checksum --------------------------------------------------------------------------------------------------------
+
+-- Lua 5.1 has Wireshark's `bit`, 5.2 `bit32`, 5.4 an operator that the others cannot even read.
+local xor = (bit32 and bit32.bxor) or (bit and bit.bxor) or load("return function(a, b) return a ~ b end")()
+
+local CRC_TABLE = {}
+for byte = 0, 255 do
+    local crc = byte
+    for _ = 1, 8 do
+        local half = (crc - crc % 2) / 2
+        crc = crc % 2 == 1 and xor(half, 0xEDB88320) % 0x100000000 or half
+    end
+    CRC_TABLE[byte] = crc
+end
+
+-- Of `size` bytes from `first` on; `raw` counts from 1.
+local function crc32(raw, first, size)
+    local crc = 0xFFFFFFFF
+    for place = first, first + size - 1 do
+        local low = crc % 256
+        crc = xor(CRC_TABLE[xor(low, raw:byte(place)) % 256], (crc - low) / 256) % 0x100000000
+    end
+    return xor(crc, 0xFFFFFFFF) % 0x100000000
+end
+
+-- ---- Checks ----------------------------------------------------------------------------------------------------------
+--
+-- All of them read `raw`, a Lua string, at `at`, counted from 0. An error has a kind, as in core/vectors/README.md, and the
+-- byte of the frame that is wrong.
+
+local function u16(raw, at)
+    local high, low = raw:byte(at + 1, at + 2)
+    return high * 256 + low
+end
+
+local function u32(raw, at)
+    return u16(raw, at) * 65536 + u16(raw, at + 2)
+end
+
+local function wrong(kind, at, text)
+    return { kind = kind, at = at, text = text .. " (byte " .. at .. ")" }
+end
+
+-- RFC 3629: how many continuation bytes follow a first byte, and the range of the first of them.
+local function utf8_sequence(first)
+    if first < 0x80 then return 0 end
+    if first >= 0xC2 and first <= 0xDF then return 1, 0x80, 0xBF end
+    if first == 0xE0 then return 2, 0xA0, 0xBF end
+    if first == 0xED then return 2, 0x80, 0x9F end
+    if first >= 0xE1 and first <= 0xEF then return 2, 0x80, 0xBF end
+    if first == 0xF0 then return 3, 0x90, 0xBF end
+    if first >= 0xF1 and first <= 0xF3 then return 3, 0x80, 0xBF end
+    if first == 0xF4 then return 3, 0x80, 0x8F end
+    return nil
+end
+
+-- Where text stops being UTF-8, from 0, or nil.
+local function invalid_utf8(text)
+    local place = 1
+    while place <= #text do
+        local more, low, high = utf8_sequence(text:byte(place))
+        if not more or place + more > #text then return place - 1 end
+        for index = 1, more do
+            local byte = text:byte(place + index)
+            if byte < low or byte > high then return place - 1 end
+            low, high = 0x80, 0xBF
+        end
+        place = place + more + 1
+    end
+    return nil
+end
+
+-- Whether valid UTF-8 holds U+0000 to U+001F or U+007F to U+009F.
+local function has_control_character(text)
+    local before = 0
+    for place = 1, #text do
+        local byte = text:byte(place)
+        if byte < 0x20 or byte == 0x7F or (before == 0xC2 and byte < 0xA0) then return true end
+        before = byte
+    end
+    return false
+end
+
+-- A name's or text's rules; `place` is where its bytes start, `start` where the field does.
+local function check_text(part, text, start, place)
+    local bad = invalid_utf8(text)
+    if bad then return wrong("InvalidUtf8", place + bad, part.what .. " is not UTF-8") end
+    if #text < part.min or #text > part.max then
+        local rule = " bytes long, " .. part.min .. " to " .. part.max .. " are allowed"
+        return wrong("InvalidField", start, part.what .. " is " .. #text .. rule)
+    end
+    if part.kind == "name" and has_control_character(text) then
+        return wrong("InvalidField", start, part.what .. " holds a control character")
+    end
+    return nil
+end
+
+-- What is wrong with the body of a chat frame whose envelope is good; nil if nothing is.
+local function check_body(raw, at, parts, length)
+    local place, stop = CHAT_HEADER_SIZE, CHAT_HEADER_SIZE + length
+    for _, part in ipairs(parts) do
+        if part.kind == "number" then
+            place = place + part.size
+        elseif part.kind == "name" then
+            local size = place < stop and raw:byte(at + place + 1)
+            if not size or place + 1 + size > stop then
+                return wrong("FieldOverrun", place, part.what .. " is longer than what the body has left")
+            end
+            local text = raw:sub(at + place + 2, at + place + 1 + size)
+            local bad = check_text(part, text, place, place + 1)
+            if bad then return bad end
+            place = place + 1 + size
+        else
+            local bad = check_text(part, raw:sub(at + place + 1, at + stop), place, place)
+            if bad then return bad end
+            place = stop
+        end
+    end
+    if place < stop then return wrong("TrailingBytes", place, (stop - place) .. " bytes too many") end
+    return nil
+end
+
+-- The three answers of `look_…`: a frame of so many bytes, perhaps with an error; so many more bytes; an error.
+
+local function look_echo(raw, at)
+    local there = #raw - at
+    for index, expected in ipairs({ 0xCA, 0xFE }) do
+        if there < index then return nil, ECHO_HEADER_SIZE - there end
+        if raw:byte(at + index) ~= expected then return nil, nil, wrong("BadMagic", index - 1, "not the magic CA FE") end
+    end
+    if there >= 3 and not ECHO_TYPES[raw:byte(at + 3)] then
+        return nil, nil, wrong("UnknownType", 2, "unknown type")
+    end
+    if there < ECHO_HEADER_SIZE then return nil, ECHO_HEADER_SIZE - there end
+    local size = ECHO_HEADER_SIZE + u16(raw, at + 3)
+    if there < size then return nil, size - there end
+    return size
+end
+
+local function look_chat(raw, at, direction)
+    local there = #raw - at
+    if there >= 2 then
+        local code = raw:byte(at + 2)
+        if not CHAT_TYPES[code] then return nil, nil, wrong("UnknownType", 1, "unknown type") end
+        local is_from_server = code >= 0x80
+        if direction and is_from_server ~= (direction == "to client") then
+            local error = wrong("WrongDirection", 1, CHAT_TYPES[code] .. " travels only the other way")
+            local size, more = look_chat(raw, at, nil)
+            if size then return size, nil, error end
+            return nil, more, error
+        end
+    end
+    if there < CHAT_HEADER_SIZE then return nil, CHAT_HEADER_SIZE - there end
+    local body, length = BODIES[raw:byte(at + 2)], u16(raw, at + 2)
+    if length < body.min or length > body.max then
+        local text = "length " .. length .. " where " .. body.min .. " to " .. body.max .. " are allowed"
+        return nil, nil, wrong("LengthOutOfRange", 2, text)
+    end
+    local size = CHAT_HEADER_SIZE + length + CHECKSUM_SIZE
+    if there < size then return nil, size - there end
+    local carried = u32(raw, at + CHAT_HEADER_SIZE + length)
+    local computed = crc32(raw, at + 1, CHAT_HEADER_SIZE + length)
+    if carried ~= computed then
+        local text = string.format("checksum is 0x%08x, that of the bytes is 0x%08x", carried, computed)
+        return nil, nil, wrong("ChecksumMismatch", CHAT_HEADER_SIZE + length, text)
+    end
+    return size, nil, check_body(raw, at, body, length)
+end
+
+-- The frame at `at`, by the rules of a connection whose family is known or not (nil).
+local function look(raw, at, direction, family)
+    local first = raw:byte(at + 1)
+    local here = first == 0xCA and "echo" or first == 0x01 and "chat-v1" or nil
+    if family and here and here ~= family then
+        return nil, nil, wrong("FamilyChanged", 0, "this connection began as " .. family)
+    end
+    if (family or here) == "echo" then return look_echo(raw, at) end
+    if not here then
+        return nil, nil, wrong("UnsupportedVersion", 0, string.format("0x%02x is no family or version", first))
+    end
+    local size, more, error = look_chat(raw, at, direction)
+    return size, more, error
+end
+
+-- ---- Tree ------------------------------------------------------------------------------------------------------------
+
+local function add_checksum(tree, tvb, raw, at, stop)
+    local item = tree:add(f.checksum, tvb(stop, CHECKSUM_SIZE))
+    local computed = crc32(raw, at + 1, stop - at)
+    local is_good = u32(raw, stop) == computed
+    item:append_text(is_good and " [right]" or string.format(" [wrong: 0x%08x is right]", computed))
+    tree:add(f.checksum_expected, tvb(stop, CHECKSUM_SIZE), computed):set_generated()
+    tree:add(f.checksum_status, tvb(stop, CHECKSUM_SIZE), is_good and 1 or 0):set_generated()
+end
+
+-- The parts of a chat body between `place` and `stop`, as far as they are there, which is up to `limit`. Answers what is
+-- worth a line.
+local function add_body(tree, tvb, raw, parts, place, stop, limit)
+    local said, there = {}, math.min(stop, limit)
+    for _, part in ipairs(parts) do
+        if part.kind == "number" then
+            if place + part.size > there then break end
+            tree:add(part.field, tvb(place, part.size))
+            place = place + part.size
+        elseif part.kind == "name" then
+            if place + 1 > there then break end
+            tree:add(part.length, tvb(place, 1))
+            local size = raw:byte(place + 1)
+            place = place + 1
+            if place + size > there then break end
+            tree:add_packet_field(part.field, tvb(place, size), ENC_UTF_8)
+            said[#said + 1] = raw:sub(place + 1, place + size)
+            place = place + size
+        elseif stop <= limit then
+            tree:add_packet_field(part.field, tvb(place, stop - place), ENC_UTF_8)
+            said[#said + 1] = raw:sub(place + 1, stop)
+            place = stop
+        end
+    end
+    if place < stop and stop <= limit then tree:add(f.left_over, tvb(place, stop - place)) end
+    return said
+end
+
+-- The fields of what starts at `at`, up to `limit`: all of a good frame, and as much of a bad one as can be followed.
+local function add_fields(tree, tvb, raw, at, limit)
+    local there = limit - at
+    if raw:byte(at + 1) == 0xCA then
+        if there < 2 then return end
+        tree:add(f.magic, tvb(at, 2))
+        if there < 3 or raw:byte(at + 2) ~= 0xFE then return end
+        tree:add(f.echo_type, tvb(at + 2, 1))
+        if there < 5 or not ECHO_TYPES[raw:byte(at + 3)] then return end
+        tree:add(f.echo_length, tvb(at + 3, 2))
+        local length = u16(raw, at + 3)
+        if there < ECHO_HEADER_SIZE + length then return end
+        tree:add(f.payload, tvb(at + ECHO_HEADER_SIZE, length))
+        return length .. " bytes"
+    end
+    tree:add(f.version, tvb(at, 1))
+    if there < 2 or raw:byte(at + 1) ~= 0x01 then return end
+    tree:add(f.chat_type, tvb(at + 1, 1))
+    local body = BODIES[raw:byte(at + 2)]
+    if there < 4 or not body then return end
+    tree:add(f.chat_length, tvb(at + 2, 2))
+    local length = u16(raw, at + 2)
+    if length < body.min or length > body.max then return end
+    local stop = at + CHAT_HEADER_SIZE + length
+    local said = add_body(tree, tvb, raw, body, at + CHAT_HEADER_SIZE, stop, limit)
+    if stop + CHECKSUM_SIZE <= limit then add_checksum(tree, tvb, raw, at, stop) end
+    return table.concat(said, " ")
+end
+
+local function type_name(raw, at)
+    if raw:byte(at + 1) == 0xCA then return ECHO_TYPES[raw:byte(at + 3)] end
+    return CHAT_TYPES[raw:byte(at + 2)]
+end
+
+local function add_error(tree, tvb, at, error)
+    local place = math.min(at + error.at, tvb:len() - 1)
+    tree:add(f.error, tvb(place, 1), error.kind):set_generated()
+    tree:add(f.error_at, tvb(place, 1), error.at):set_generated()
+    tree:add_proto_expert_info(EXPERT_OF[error.kind] or e.malformed, error.kind .. ": " .. error.text)
+end
+
+local function add_frame(tree, pinfo, tvb, raw, at, size, error)
+    local item = tree:add(proto, tvb(at, size))
+    local family = raw:byte(at + 1) == 0xCA and "echo" or "chat"
+    local name = type_name(raw, at)
+    item:set_text("cafewire " .. family .. ", " .. name)
+    item:add(f.family, tvb(at, 1), family == "echo" and "echo" or "chat-v1"):set_generated()
+    local said = add_fields(item, tvb, raw, at, at + size)
+    if error then add_error(item, tvb, at, error) end
+    pinfo.cols.info:append((error and "BAD " or "") .. name .. (said and said ~= "" and " " .. said or "") .. "; ")
+end
+
+local function add_noise(tree, pinfo, tvb, raw, at, size, error)
+    local item = tree:add(proto, tvb(at, size))
+    item:set_text("cafewire, no good frame: " .. error.kind)
+    add_fields(item, tvb, raw, at, at + size)
+    item:add(f.noise, tvb(at, size)):set_generated()
+    add_error(item, tvb, at, error)
+    pinfo.cols.info:append("BAD " .. error.kind .. "; ")
+end
+
+-- ---- Streams ---------------------------------------------------------------------------------------------------------
+
+-- By TCP stream: which port is the client's, and for each side which family it speaks and since when.
+local streams = {}
+
+function proto.init()
+    streams = {}
+end
+
+local function is_server_port(port)
+    local range = "," .. proto.prefs.ports:gsub("%s", "") .. ","
+    if range:find("," .. port .. ",", 1, true) then return true end
+    for low, high in range:gmatch("(%d+)%-(%d+)") do
+        if port >= tonumber(low) and port <= tonumber(high) then return true end
+    end
+    return false
+end
+
+-- Which way this packet travels. Without a server's port the one who speaks first is the client, unless it says what only
+-- servers say.
+local function direction_of(stream, pinfo, raw)
+    local from_server, to_server = is_server_port(pinfo.src_port), is_server_port(pinfo.dst_port)
+    if to_server and not from_server then return "to server" end
+    if from_server and not to_server then return "to client" end
+    if not stream.client_port then
+        local is_servers = raw:byte(1) == 0x01 and #raw > 1 and raw:byte(2) >= 0x80
+        stream.client_port = is_servers and pinfo.dst_port or pinfo.src_port
+    end
+    return pinfo.src_port == stream.client_port and "to server" or "to client"
+end
+
+local function last_value(field)
+    local all = { field() }
+    return #all > 0 and all[#all].value or nil
+end
+
+-- The family is that of the side's first good frame. Packets are looked at again, in any order: what counts is what was known
+-- when this one was first read.
+local function known_family(side, pinfo, at)
+    if not side.family then return nil end
+    local is_later = pinfo.number > side.number or (pinfo.number == side.number and at > side.at)
+    return is_later and side.family or nil
+end
+
+local function dissect(tvb, pinfo, tree)
+    local raw, size = tvb:raw(), tvb:len()
+    if size == 0 then return 0 end
+    local key = last_value(tcp_stream) or -1
+    local stream = streams[key] or {}
+    streams[key] = stream
+    local direction = direction_of(stream, pinfo, raw)
+    local side = stream[direction] or {}
+    stream[direction] = side
+    -- With the FIN, or where segments are not put together, no more bytes will come.
+    local fin = last_value(tcp_fin)
+    local is_end = fin == true or fin == 1 or pinfo.can_desegment == 0 or pinfo.can_desegment == false
+
+    pinfo.cols.protocol = "cafewire"
+    pinfo.cols.info:clear()
+    local at, noise_start, noise_error = 0, nil, nil
+    local function end_noise()
+        if noise_start then add_noise(tree, pinfo, tvb, raw, noise_start, at - noise_start, noise_error) end
+        noise_start = nil
+    end
+    while at < size do
+        local frame_size, more, error = look(raw, at, direction, known_family(side, pinfo, at))
+        if frame_size then
+            end_noise()
+            if not side.family then
+                side.family, side.number, side.at = raw:byte(at + 1) == 0xCA and "echo" or "chat-v1", pinfo.number, at
+            end
+            add_frame(tree, pinfo, tvb, raw, at, frame_size, error)
+            at = at + frame_size
+        elseif more and not is_end then
+            end_noise()
+            pinfo.desegment_offset, pinfo.desegment_len = at, more
+            break
+        else
+            if not noise_start then
+                local there = size - at
+                local text = "cut short: " .. there + (more or 0) .. " bytes needed, " .. there .. " there"
+                noise_start, noise_error = at, error or wrong("Truncated", there, text)
+            end
+            at = at + 1
+        end
+    end
+    if at >= size then end_noise() end
+    pinfo.cols.info:fence()
+    return size
+end
+
+proto.dissector = dissect
+
+-- ---- Registration ----------------------------------------------------------------------------------------------------
+
+local tcp_ports = DissectorTable.get("tcp.port")
+local registered
+
+local function register_ports()
+    if registered then tcp_ports:remove(registered, proto) end
+    registered = proto.prefs.ports
+    tcp_ports:add(registered, proto)
+end
+proto.prefs_changed = register_ports
+register_ports()
+
+-- Takes over a connection that starts with a frame, or with the header of one.
+proto:register_heuristic("tcp", function(tvb, pinfo, tree)
+    if not proto.prefs.heuristic then return false end
+    local raw = tvb:raw()
+    if #raw < CHAT_HEADER_SIZE then return false end
+    local size, more = look(raw, 0, nil, nil)
+    if not size and not more then return false end
+    pinfo.conversation = proto
+    dissect(tvb, pinfo, tree)
+    return true
+end)
