@@ -9,7 +9,7 @@ use tracing::{debug, info};
 use super::answers::queue_error;
 use super::error_text::ErrorText;
 use super::hub::Surroundings;
-use super::{AfterFlush, ConnectionId, Exchange, Now, Peer, Stage, is_signing_in, millis};
+use super::{AfterFlush, ConnectionId, Exchange, Now, Peer, Stage, is_signing_in, millis, span};
 use crate::address::PeerAddress;
 use crate::close_reason::CloseReason;
 
@@ -224,11 +224,15 @@ impl Exchange {
         }
         self.metrics.clients_connected.set(self.open);
         self.metrics.count_close(reason);
-        if reason.error_code().is_some() {
-            info!(connection = ?id, peer = %address, %reason, detail = text.as_str(), "closed");
-        } else {
-            debug!(connection = ?id, peer = %address, %reason, "closed");
-        }
+        let family = family.map_or("none", family_label);
+        let detail = text.as_str();
+        span(id, address).in_scope(|| match reason {
+            // What happens to every connection in the end.
+            CloseReason::Disconnected | CloseReason::EndOfInput | CloseReason::ConnectionLost => {
+                debug!(%reason, family, "closed");
+            }
+            _ => info!(%reason, family, detail, "closed"),
+        });
     }
 
     fn set_gone(&mut self, id: ConnectionId) {
@@ -239,5 +243,14 @@ impl Exchange {
             peer.stage = Stage::Gone;
             self.gone.push(id);
         }
+    }
+}
+
+/// The family's name in the log.
+const fn family_label(family: Family) -> &'static str {
+    match family {
+        Family::Echo => "echo",
+        Family::ChatV1 => "chat_v1",
+        _ => "other",
     }
 }

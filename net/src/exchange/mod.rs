@@ -59,7 +59,7 @@ use std::time::Duration;
 
 use cafewire_core::{Family, Frame};
 use slotmap::{SecondaryMap, SlotMap, new_key_type};
-use tracing::debug;
+use tracing::{Level, debug, enabled, info_span};
 
 use self::addresses::Addresses;
 use self::allowance::{Allowance, Verdict};
@@ -241,7 +241,9 @@ impl Exchange {
         self.metrics.clients_connected.set(self.open);
         // The earlier of the two, so that whichever comes to count is looked at in time.
         self.timers.set(now_ms + millis(self.limits.sign_in_timeout.min(self.limits.idle_timeout)), id);
-        debug!(connection = ?id, peer = %address, "accepted");
+        if enabled!(Level::DEBUG) {
+            span(id, address).in_scope(|| debug!("accepted"));
+        }
         if let Some((reason, text)) = refusal {
             self.close(id, reason, &ErrorText::new(text), now);
         }
@@ -452,6 +454,12 @@ fn is_signing_in(id: ConnectionId, peer: &Peer, hub: &Hub) -> bool {
 /// A duration that can be added to any time without overflow: endless is some hundred million years.
 fn millis(duration: Duration) -> u64 {
     u64::try_from(duration.as_millis()).unwrap_or(u64::MAX).min(u64::MAX / 4)
+}
+
+/// What everything that the log says of a connection is said within. Made when there is something to say: kept, it would be
+/// the largest part of an idle connection.
+fn span(id: ConnectionId, address: PeerAddress) -> tracing::Span {
+    info_span!("connection", ?id, peer = %address)
 }
 
 impl fmt::Debug for Exchange {
