@@ -1,8 +1,10 @@
 //! The transports besides plain TCP, over real sockets: Unix-domain sockets, TLS, IPv6; and the reload of certificates
 //! and limits.
 
-#[allow(dead_code)] // each test file uses its part
+#![allow(clippy::unwrap_used)] // helpers of tests may unwrap as tests do
+
 mod support;
+
 mod transports {
     mod certificates;
     mod ipv6;

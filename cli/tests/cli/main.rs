@@ -12,6 +12,7 @@ mod encode;
 mod faults;
 mod listen;
 mod packaging;
+mod operation;
 mod send;
 mod serve;
 mod settings;

@@ -3,7 +3,7 @@
 use std::fmt;
 use std::time::Duration;
 
-use cafewire_core::ErrorCode;
+use cafewire_core::{ErrorCode, Family};
 use tracing::{debug, info};
 
 use super::answers::queue_error;

@@ -1,0 +1,184 @@
+//! `serve` as a service: reloads at SIGHUP, sockets and notifications of a service manager, TLS and Unix-domain sockets
+//! from the command line, the log.
+
+use std::fs;
+use std::net::TcpListener;
+use std::os::fd::OwnedFd;
+use std::os::unix::net::UnixDatagram;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+
+use rcgen::{CertificateParams, KeyPair};
+
+use crate::support::{PATIENCE, Running, cafewire, command, run};
+
+/// A folder of one test's own.
+struct Folder(PathBuf);
+
+impl Folder {
+    fn new(name: &str) -> Self {
+        let path = std::env::temp_dir().join(format!("cafewire-{}-{name}", std::process::id()));
+        fs::create_dir(&path).expect("the temporary folder is writable");
+        Self(path)
+    }
+
+    fn path(&self, name: &str) -> String {
+        self.0.join(name).to_str().expect("a plain path").to_owned()
+    }
+
+    fn write(&self, name: &str, content: &str) -> String {
+        let path = self.path(name);
+        fs::write(&path, content).expect("the temporary folder is writable");
+        path
+    }
+}
+
+impl Drop for Folder {
+    fn drop(&mut self) {
+        let _ = fs::remove_dir_all(&self.0);
+    }
+}
+
+fn address_of(serve: &mut Running) -> String {
+    serve.line_with("listening on ").replace("listening on ", "")
+}
+
+#[test]
+fn a_broken_config_at_sighup_keeps_the_old_one_and_says_why() {
+    let folder = Folder::new("reload");
+    let config = |rest: &str| folder.write("cafewire.toml", &format!("listen = [\"127.0.0.1:0\"]\n{rest}"));
+    let path = config("connections = 1\n");
+    let mut serve = cafewire(&["serve", "--config", &path]);
+    let address = address_of(&mut serve);
+    let mut ada = cafewire(&["listen", &address, "--user", "ada", "--room", "tea"]);
+    ada.remark_with("listening to");
+    let is_full = || {
+        run(&["send", &address, "--user", "bob", "--room", "tea", "x"], "").assert_failed(1, "as many connections");
+    };
+    is_full();
+    for (broken, why) in [
+        ("connections = 2\nroms = 3\n", "did you mean"),
+        ("connections = many\n", "line 2"),
+        ("connections = 2\ntls_key = \"/nowhere.key\"\n", "a key needs its certificate"),
+        ("connections = 2\ntls_key = \"/nowhere.key\"\ntls_certificate = \"/nowhere.pem\"\n", "/nowhere.pem"),
+    ] {
+        config(broken);
+        serve.signal("HUP");
+        let remark = serve.remark_with("not reloaded");
+        assert!(remark.contains(why), "{remark}");
+        is_full();
+    }
+    config("connections = 2\n");
+    serve.signal("HUP");
+    serve.remark_with("was reloaded");
+    run(&["ping", &address, "-c", "1"], "").assert_done();
+    serve.signal("TERM");
+    serve.end_by_itself().assert_done();
+}
+
+#[test]
+fn a_service_manager_is_told() {
+    let folder = Folder::new("notify");
+    let path = folder.path("notify.sock");
+    let manager = UnixDatagram::bind(&path).expect("a socket");
+    manager.set_read_timeout(Some(PATIENCE)).expect("a time-out");
+    let told = || {
+        let mut buffer = [0; 256];
+        let count = manager.recv(&mut buffer).expect("a notification");
+        String::from_utf8_lossy(&buffer[..count]).into_owned()
+    };
+    let mut serve = Running::start(command(&["serve", "--listen", "127.0.0.1:0"]).env("NOTIFY_SOCKET", &path));
+    assert_eq!(told().trim_end(), "READY=1");
+    serve.signal("HUP");
+    let reloading = told();
+    assert!(reloading.contains("RELOADING=1") && reloading.contains("MONOTONIC_USEC="), "{reloading:?}");
+    assert_eq!(told().trim_end(), "READY=1");
+    serve.signal("TERM");
+    assert_eq!(told().trim_end(), "STOPPING=1");
+    serve.remark_with("stopped");
+    serve.end_by_itself().assert_done();
+}
+
+/// As systemd starts a service with a socket unit: the listening socket is descriptor 3.
+#[test]
+fn sockets_of_a_service_manager_are_taken_over() {
+    let socket = TcpListener::bind("127.0.0.1:0").expect("a free port");
+    let address = socket.local_addr().expect("its address");
+    let mut shell = Command::new("sh");
+    let script = "exec 3<&0 </dev/null; LISTEN_PID=$$ LISTEN_FDS=1 exec \"$@\"";
+    shell.args(["-c", script, "sh", env!("CARGO_BIN_EXE_cafewire"), "serve", "--listen", "127.0.0.1:1"]);
+    shell.stdin(Stdio::from(OwnedFd::from(socket))).stdout(Stdio::piped()).stderr(Stdio::piped());
+    let mut serve = Running::start(&mut shell);
+    assert_eq!(serve.next_line(), format!("listening on tcp://{address}"));
+    run(&["ping", &address.to_string(), "-c", "2", "-i", "0"], "").assert_done();
+}
+
+#[test]
+fn tls_and_unix_sockets_from_the_command_line() {
+    let folder = Folder::new("tls");
+    let key = KeyPair::generate().expect("a key");
+    let certificate = CertificateParams::new(vec!["localhost".to_owned()])
+        .and_then(|params| params.self_signed(&key))
+        .expect("a certificate");
+    let (cert, key) = (folder.write("cert.pem", &certificate.pem()), folder.write("key.pem", &key.serialize_pem()));
+    let unix = format!("unix://{}", folder.path("cafewire.sock"));
+    let listen = ["serve", "--listen", "tls://localhost:0", "--listen", &unix];
+    let mut serve = cafewire(&[&listen[..], &["--tls-certificate", &cert, "--tls-key", &key]].concat());
+    let tls = address_of(&mut serve);
+    assert_eq!(address_of(&mut serve), unix);
+    let port = tls.rsplit(':').next().expect("a port");
+    let tls = format!("tls://localhost:{port}");
+
+    run(&["ping", &unix, "-c", "1"], "").assert_done();
+    run(&["ping", &tls, "--ca", &cert, "-c", "1"], "").assert_done();
+    let mut ada = cafewire(&["listen", &tls, "--ca", &cert, "--user", "ada", "--room", "tea", "-n", "1"]);
+    ada.remark_with("listening to");
+    run(&["send", &unix, "--user", "bob", "--room", "tea", "through another door"], "").assert_done();
+    assert!(ada.line_with("through another door").contains("bob"));
+    // Whom the system trusts does not include us; and there is no way to look away.
+    run(&["ping", &tls, "-c", "1"], "").assert_failed(1, "cannot connect to tls://localhost");
+    run(&["ping", &tls, "--ca", "/nowhere.pem", "-c", "1"], "").assert_failed(1, "/nowhere.pem");
+    serve.signal("TERM");
+    serve.end_by_itself().assert_done();
+    assert!(!Path::new(&folder.path("cafewire.sock")).exists());
+}
+
+#[test]
+fn tls_settings_that_want_others_are_refused_before_anything_is_served() {
+    for (args, says) in [
+        (&["--tls-certificate", "a.pem"][..], "a certificate needs its key"),
+        (&["--tls-key", "a.key"], "a key needs its certificate"),
+        (&["--tls-client-ca", "a.pem"], "which TLS needs first"),
+        (&["--listen", "tls://127.0.0.1:0"], "TLS needs a certificate"),
+        (&["--tls-certificate", "/nowhere.pem", "--tls-key", "/nowhere.key"], "/nowhere.pem"),
+    ] {
+        run(&[&["serve", "--listen", "127.0.0.1:0"], args].concat(), "").assert_failed(1, says);
+    }
+    run(&["serve", "--check-config", "--listen", "tls://127.0.0.1:0"], "")
+        .assert_failed(1, "tls_certificate and tls_key");
+    let unreadable = ["serve", "--check-config", "--tls-certificate", "/nowhere.pem", "--tls-key", "/nowhere.key"];
+    run(&unreadable, "").assert_failed(1, "/nowhere.pem");
+}
+
+#[test]
+fn the_log_says_everything_of_a_connection_within_its_span() {
+    let mut serve = command(&["serve", "--listen", "127.0.0.1:0", "--log-format", "json"]);
+    let mut serve = Running::start(serve.env("RUST_LOG", "debug"));
+    let address = address_of(&mut serve);
+    run(&["send", &address, "--user", "ada", "--room", "tea", "hello"], "").assert_done();
+    let mut connections = Vec::new();
+    for message in ["accepted", "closed"] {
+        let line = serve.remark_with(&format!("\"message\":\"{message}\""));
+        let entry: serde_json::Value = serde_json::from_str(&line).expect("a JSON object per line");
+        assert_eq!(entry["span"]["name"], "connection", "{line}");
+        assert!(entry["span"]["peer"].as_str().is_some_and(|peer| peer.starts_with("127.0.0.1:")), "{line}");
+        connections.push(entry["span"]["id"].clone());
+        if message == "closed" {
+            assert_eq!(
+                (&entry["fields"]["reason"], &entry["fields"]["family"]),
+                (&"disconnected".into(), &"chat_v1".into())
+            );
+        }
+    }
+    assert_eq!(connections[0], connections[1]);
+}
