@@ -143,3 +143,116 @@ fn pass_on_requests(sender: &ChatSender, outbox: &Receiver<Request>, shared: &Sh
         Err(error) => drop(shared.write_failure.set(error.to_string())),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use cafewire_core::ErrorCode;
+    use cafewire_net::client::Event;
+    use cafewire_net::{Server, ServerConfig, ServerHandle};
+
+    use super::*;
+
+    /// Longer than anything here takes on a busy machine.
+    const PATIENCE: Duration = Duration::from_secs(30);
+
+    /// The real server on a port of its own, until this is dropped.
+    struct TestServer {
+        address: Address,
+        handle: ServerHandle,
+        thread: Option<thread::JoinHandle<std::io::Result<()>>>,
+    }
+
+    impl TestServer {
+        fn start() -> Self {
+            let mut config = ServerConfig::default();
+            config.listen = vec!["127.0.0.1:0".parse().unwrap()];
+            let mut server = Server::bind(config).unwrap();
+            let (address, handle) = (server.local_addresses()[0].clone(), server.handle());
+            Self { address, handle, thread: Some(thread::spawn(move || server.run())) }
+        }
+
+        fn stop(&mut self) {
+            self.handle.shut_down();
+            if let Some(thread) = self.thread.take() {
+                thread.join().unwrap().unwrap();
+            }
+        }
+    }
+
+    impl Drop for TestServer {
+        fn drop(&mut self) {
+            if self.thread.is_some() {
+                self.stop();
+            }
+        }
+    }
+
+    struct Line {
+        wire: Wire,
+        happenings: Receiver<Happening>,
+    }
+
+    impl Line {
+        fn connect(server: &TestServer, username: &str) -> Self {
+            let (queue, happenings) = sync_channel(64);
+            let mut wire = Wire::new(queue, ClientConfig::default());
+            wire.connect(1, server.address.clone(), username.to_owned());
+            Self { wire, happenings }
+        }
+
+        fn next(&self) -> News {
+            match self.happenings.recv_timeout(PATIENCE) {
+                Ok(Happening::Input(Input::Link { news, .. })) => news,
+                _ => panic!("nothing is heard of the connection"),
+            }
+        }
+    }
+
+    #[test]
+    fn what_is_asked_is_sent_and_what_is_said_is_heard() {
+        let server = TestServer::start();
+        let line = Line::connect(&server, "ada");
+        assert!(matches!(line.next(), News::SignedIn { .. }));
+        line.wire.send(1, Request::Join { room: "lobby".to_owned() });
+        line.wire.send(1, Request::Send { room: "lobby".to_owned(), content: "hello".to_owned() });
+        line.wire.send(2, Request::Leave { room: "lobby".to_owned() });
+        assert!(matches!(line.next(), News::Event(Event::Joined { room, .. }) if room == "lobby"));
+        assert!(matches!(line.next(), News::Event(Event::Message { content, .. }) if content == "hello"));
+        line.wire.say_goodbye(&line.happenings);
+        // The name is free from then on.
+        assert!(matches!(Line::connect(&server, "ada").next(), News::SignedIn { .. }));
+    }
+
+    #[test]
+    fn a_refused_name_says_so_by_its_code() {
+        let server = TestServer::start();
+        let first = Line::connect(&server, "ada");
+        assert!(matches!(first.next(), News::SignedIn { .. }));
+        let second = Line::connect(&server, "ada");
+        assert!(matches!(second.next(), News::Ended { code: Some(ErrorCode::UsernameTaken), .. }));
+        // There is nobody to say goodbye to, so this waits for nothing.
+        second.wire.say_goodbye(&second.happenings);
+    }
+
+    #[test]
+    fn the_end_of_the_server_is_heard_with_its_reason() {
+        let mut server = TestServer::start();
+        let line = Line::connect(&server, "ada");
+        assert!(matches!(line.next(), News::SignedIn { .. }));
+        server.stop();
+        assert!(matches!(line.next(), News::Event(Event::Error { code: ErrorCode::ShuttingDown, .. })));
+        assert!(matches!(line.next(), News::Ended { code: None, .. }));
+        let nobody = Line::connect(&server, "ada");
+        assert!(matches!(nobody.next(), News::Ended { why, .. } if why.contains("cannot connect")));
+    }
+
+    #[test]
+    fn a_connection_that_is_given_up_ends() {
+        let server = TestServer::start();
+        let mut line = Line::connect(&server, "ada");
+        assert!(matches!(line.next(), News::SignedIn { .. }));
+        line.wire.hang_up(1);
+        assert!(matches!(line.next(), News::Ended { .. }));
+        line.wire.hang_up(1);
+    }
+}
