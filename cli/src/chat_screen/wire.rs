@@ -166,7 +166,7 @@ mod tests {
         fn start() -> Self {
             let mut config = ServerConfig::default();
             config.listen = vec!["127.0.0.1:0".parse().unwrap()];
-            let mut server = Server::bind(config).unwrap();
+            let server = Server::bind(config).unwrap();
             let (address, handle) = (server.local_addresses()[0].clone(), server.handle());
             Self { address, handle, thread: Some(thread::spawn(move || server.run())) }
         }
