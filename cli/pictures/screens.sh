@@ -73,7 +73,8 @@ wait_for_screen() {
 
 wait_for_end() {
     local deadline=$((SECONDS + ${3:-20})) ended
-    until ended=$(screens_tmux display-message -p -t "$1" '#{pane_dead} #{pane_dead_status}'); [[ $ended == 1* ]]; do
+    # The status comes a moment after the end.
+    until ended=$(screens_tmux display-message -p -t "$1" '#{pane_dead} #{pane_dead_status}'); [[ $ended == 1\ [0-9]* ]]; do
         ((SECONDS < deadline)) || screens_fail "$1 does not end"
         sleep 0.05
     done
