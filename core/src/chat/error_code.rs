@@ -148,6 +148,14 @@ mod tests {
     }
 
     #[test]
+    fn a_code_is_shown_with_its_name_and_number() {
+        use std::string::ToString as _;
+
+        assert_eq!(ErrorCode::UsernameTaken.to_string(), "UsernameTaken (10)");
+        assert_eq!(ErrorCode::Unknown(99).to_string(), "Unknown (99)");
+    }
+
+    #[test]
     fn only_what_leaves_the_stream_trustworthy_leaves_it_open() {
         let open: std::vec::Vec<u16> =
             ErrorCode::ALL.iter().filter(|code| !code.closes()).map(|code| code.to_wire()).collect();
