@@ -21,7 +21,9 @@ Exit status:
 pub(crate) const SERVE: &str = "\
 Once connections are accepted, a line per listener, `listening on tcp://HOST:PORT` with the real port, is printed, \
 and `listening on http://HOST:PORT` for --http. \
-SIGINT or SIGTERM tells everybody, sends what is queued and ends with status 0; a second one ends it at once. With \
+SIGINT or SIGTERM tells everybody, sends what is queued and ends with status 0; a second one ends it at once. \
+SIGHUP reads the config file and the certificates again: all of it is checked before any of it counts; addresses stay. \
+Sockets of a service manager (systemd's LISTEN_FDS) are served in place of --listen, one named tls with TLS. With \
 --print-data the server waits for whoever reads its output, and ends when nobody does any more.
 
 SIZE is 64KiB, 1MiB or plain bytes, TIME is 300ms, 10s or 5m; 0 is no bound. Every setting can also be an environment \
@@ -34,6 +36,8 @@ Examples:
   cafewire serve --idle-timeout 1m --print-config
   cafewire serve --listen 0.0.0.0:8080 --listen '[::1]:8080'
   cafewire serve --listen tcp://127.0.0.1:0    a free port
+  cafewire serve --listen unix:///run/user/1000/cafewire.sock
+  cafewire serve --listen tls://0.0.0.0:8443 --tls-certificate a.pem --tls-key a.key
   RUST_LOG=debug cafewire serve --log-format json
   cafewire serve --print-data
   cafewire serve --http 9090    metrics and a status page on http://127.0.0.1:9090";
