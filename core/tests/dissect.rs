@@ -2,7 +2,7 @@
 //! search after noise.
 
 use cafewire_core::dissect::{Dissected, Dissector, FieldValue, FieldView, fields};
-use cafewire_core::{Direction, Family, Frame, MessagePayload, ProtocolParser};
+use cafewire_core::{Direction, ErrorCode, Family, Frame, MessagePayload, ProtocolParser};
 use proptest::prelude::*;
 use serde_json::Value;
 
@@ -42,6 +42,22 @@ fn says(field: &FieldView<'_>, expected: &Value) -> bool {
         FieldValue::Bytes(bytes) => bytes == unfold(expected),
         _ => false,
     }
+}
+
+#[test]
+fn bytes_of_no_field_are_left_over() {
+    // A Connect that claims more name than there is.
+    let frame = b"\x01\x01\x00\x04\x04ada\x07\x2C\xBB\xAE";
+    let left_over = FieldView { name: "left_over", offset: 5, bytes: b"ada", value: FieldValue::Bytes(b"ada") };
+    assert_eq!(fields(frame).find(|field| field.name == "left_over"), Some(left_over));
+    assert_eq!(fields(frame).count(), 6);
+}
+
+#[test]
+fn an_error_code_has_its_name() {
+    let frame = chat(MessagePayload::Error { code: ErrorCode::UsernameTaken, message: "no" });
+    let code = fields(&frame).find(|field| field.name == "code").map(|field| field.value);
+    assert_eq!(code, Some(FieldValue::Named { number: 10, name: "UsernameTaken" }));
 }
 
 #[test]
