@@ -11,7 +11,7 @@ const STATUS_PAGE: &str = include_str!("status.html");
 
 /// The page's own script and style, by their hashes, its own metrics, and nothing else from anywhere.
 const STATUS_PAGE_FIELDS: &str = "Content-Security-Policy: default-src 'none'; connect-src 'self'; img-src data:; \
-    script-src 'sha256-jADHGpOG9H4irD1OZdRICMpwTAjofiAI1teh3u8kTk8='; style-src 'sha256-kyG4tp/aZqVfz7mfbS+tyiBOtqk14OPy+k47jzNgGxw='; base-uri 'none'; form-action 'none'; \
+    script-src 'sha256-jADHGpOG9H4irD1OZdRICMpwTAjofiAI1teh3u8kTk8='; style-src 'sha256-Kyp+YbwIH9GfwotWCqhHp2BdiOr5icHANzdYDfewFPc='; base-uri 'none'; form-action 'none'; \
     frame-ancestors 'none'\r\nReferrer-Policy: no-referrer\r\n";
 
 #[derive(Debug)]
