@@ -11,6 +11,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::chat_screen::view::theme::ThemeName;
 use crate::commands::bench::BenchArgs;
+use crate::commands::top::TopArgs;
 use crate::commands::version;
 use crate::decode::args::{DecodeArgs, EncodeArgs};
 use crate::help;
@@ -80,6 +81,9 @@ pub(crate) enum Command {
     /// Make frames: from arguments, or from what `decode --json` prints.
     #[command(after_help = help::ENCODE)]
     Encode(EncodeArgs),
+    /// Watch a server as it works.
+    #[command(after_help = help::TOP)]
+    Top(TopArgs),
     /// Put a server under load, and see what it takes and what it loses.
     #[command(after_help = help::BENCH)]
     Bench(BenchArgs),

@@ -221,3 +221,25 @@ Examples:
   cafewire man | man -l -
   cafewire man ~/.local/share/man/man1 && man cafewire-bench
   cafewire man pages && man -l pages/cafewire.toml.5";
+
+pub(crate) const TOP: &str = "\
+Shows rates, connections, users, rooms, how long turns of the server's loop and frames take, and why connections ended, as \
+they change; the newest is at the right. The server must have been started with --http. When it is away, that is said, and \
+it is asked again. Keys: q quits, Ctrl-L draws anew, Ctrl-Z suspends. NO_COLOR turns colours off.
+
+A turn is what the server's loop does between two waits; a frame's time is from when its turn began to read until all that \
+the turn had to say was written. Of each the 99th of 100 is shown, as the bound of the histogram's bucket that it fell into.
+
+--once and --json need no terminal. Both ask twice, an interval apart. Exit status 1 if the server does not answer. With --json \
+it is one object; per_s is per second, _s seconds, null where nothing was measured or it took more than a second:
+  url, version, start_time_unix_s, draining, interval_s
+  connections, users, rooms, buffer_bytes
+  accepted_per_s, closed_per_s, messages_per_s, broadcasts_per_s, deliveries_per_s
+  received_bytes_per_s, sent_bytes_per_s
+  turn_p50_s, turn_p99_s, frame_p50_s, frame_p99_s
+  closes: an object, the number of connections that ended by each reason
+
+Examples:
+  cafewire top
+  cafewire top http://192.0.2.7:9090 -i 5
+  cafewire top 9090 --json | jq .messages_per_s";

@@ -40,6 +40,7 @@ fn main() -> ExitCode {
         Command::Bench(args) => commands::bench::run(args),
         Command::Completions(args) => commands::completions::run(args),
         Command::Man(args) => commands::man::run(args),
+        Command::Top(args) => commands::top::run(args),
     };
     outcome.unwrap_or_else(|failure| {
         if let Failure::Sentence(sentence) = &failure {

@@ -12,4 +12,5 @@ pub(crate) mod man;
 pub(crate) mod ping;
 pub(crate) mod send;
 pub(crate) mod serve;
+pub(crate) mod top;
 pub(crate) mod version;

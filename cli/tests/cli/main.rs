@@ -17,3 +17,4 @@ mod send;
 mod serve;
 mod settings;
 mod support;
+mod top;

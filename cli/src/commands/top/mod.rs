@@ -1,0 +1,156 @@
+//! `cafewire top`: a server watched as it works, through its `/metrics`. Here are the threads and the terminal; what is
+//! known and how it is drawn are pure, in their own files.
+
+mod args;
+mod fetch;
+mod figures;
+mod once;
+mod sample;
+mod view;
+mod watch;
+
+use std::io::{self, IsTerminal as _};
+use std::process::ExitCode;
+use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, sync_channel};
+use std::thread;
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+
+use crossterm::event::{Event, KeyCode, KeyEvent, KeyEventKind, KeyModifiers};
+use signal_hook::consts::{SIGCONT, SIGHUP, SIGINT, SIGTERM};
+
+pub(crate) use self::args::TopArgs;
+use self::fetch::Fetcher;
+use self::once::Report;
+use self::sample::Sample;
+use self::view::Palette;
+use self::watch::Watch;
+use crate::failure::Failure;
+use crate::terminal::FullScreen;
+use crate::{interrupt, output};
+
+/// How often the screen is drawn when nothing happens, so that ages grow.
+const REDRAW_EVERY: Duration = Duration::from_secs(1);
+
+/// What a signal adds to, as shells have it.
+const SIGNAL_EXIT_STATUS: u8 = 128;
+
+/// What happens while the screen is up.
+enum Happening {
+    Asked(Result<Sample, String>),
+    Input(Event),
+    InputBroke(io::Error),
+    Signal(i32),
+}
+
+pub(crate) fn run(args: &TopArgs) -> Result<ExitCode, Failure> {
+    if args.once || args.json {
+        return print_once(args).map(|()| ExitCode::SUCCESS);
+    }
+    if !io::stdout().is_terminal() || !io::stdin().is_terminal() {
+        let sentence = "top needs a terminal to draw on: --once or --json print one sample anywhere";
+        return Err(Failure::Sentence(sentence.to_owned()));
+    }
+    let happenings = watch_everything(args)?;
+    show(args, &happenings)
+}
+
+/// Takes one sample, another an interval later, and prints the second with what happened between.
+fn print_once(args: &TopArgs) -> Result<(), Failure> {
+    let url = args.url.to_string();
+    let fetcher = Fetcher::new(args.url.clone());
+    let started = Instant::now();
+    let sample = || {
+        let text = fetcher.fetch().map_err(|why| Failure::Sentence(format!("no answer from {url}: {why}")))?;
+        Sample::parse(&text, started.elapsed()).map_err(|sentence| Failure::Sentence(format!("{url}: {sentence}")))
+    };
+    let before = sample()?;
+    thread::sleep(args.interval);
+    let after = sample()?;
+    if !after.continues(&before) {
+        return Err(Failure::Sentence(format!("{url}: the server started anew within the interval: ask again")));
+    }
+    if args.json {
+        output::json(&Report::of(&url, &before, &after))
+    } else {
+        output::text(&once::lines(&before, &after))
+    }
+}
+
+/// Starts what asks the server, what reads the keys and what waits for signals, each on a thread of its own that ends
+/// with the program.
+fn watch_everything(args: &TopArgs) -> Result<Receiver<Happening>, Failure> {
+    // Whoever is ahead of the screen waits for it.
+    let (sender, happenings) = sync_channel(16);
+    let signals = sender.clone();
+    interrupt::watch_all(&[SIGINT, SIGTERM, SIGHUP, SIGCONT], move |signal| {
+        signals.send(Happening::Signal(signal)).is_ok()
+    })?;
+    let (fetcher, interval, asking) = (Fetcher::new(args.url.clone()), args.interval, sender.clone());
+    thread::spawn(move || ask(&fetcher, interval, &asking));
+    thread::spawn(move || read_keys(&sender));
+    Ok(happenings)
+}
+
+fn ask(fetcher: &Fetcher, interval: Duration, asked: &SyncSender<Happening>) {
+    let started = Instant::now();
+    loop {
+        let due = Instant::now() + interval;
+        let sample = fetcher.fetch().and_then(|text| Sample::parse(&text, started.elapsed()));
+        if asked.send(Happening::Asked(sample)).is_err() {
+            return;
+        }
+        thread::sleep(due.saturating_duration_since(Instant::now()));
+    }
+}
+
+fn read_keys(sender: &SyncSender<Happening>) {
+    loop {
+        let happening = match crossterm::event::read() {
+            Ok(event) => Happening::Input(event),
+            Err(error) => Happening::InputBroke(error),
+        };
+        let is_last = matches!(happening, Happening::InputBroke(_));
+        if sender.send(happening).is_err() || is_last {
+            return;
+        }
+    }
+}
+
+/// Draws until somebody wants to quit.
+fn show(args: &TopArgs, happenings: &Receiver<Happening>) -> Result<ExitCode, Failure> {
+    let palette = Palette { is_coloured: std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty()) };
+    let started = Instant::now();
+    let mut watch = Watch::new(args.url.to_string());
+    let mut screen = FullScreen::enter()?;
+    loop {
+        // A clock before 1970 is a clock that nobody set.
+        let unix_s = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_secs_f64();
+        screen.draw(|frame| view::draw(frame, &watch, started.elapsed(), unix_s, palette))?;
+        match happenings.recv_timeout(REDRAW_EVERY) {
+            Ok(Happening::Asked(Ok(sample))) => watch.heard(sample),
+            Ok(Happening::Asked(Err(why))) => watch.failed(started.elapsed(), why),
+            Ok(Happening::Input(Event::Key(key))) if wants(key, 'z') => screen.suspend()?,
+            Ok(Happening::Input(Event::Key(key))) if quits(key) => return Ok(ExitCode::SUCCESS),
+            Ok(Happening::Input(Event::Key(key))) if wants(key, 'l') => screen.forget()?,
+            // The next frame is drawn in the size that the terminal has by then.
+            Ok(Happening::Input(_)) | Err(RecvTimeoutError::Timeout) => {}
+            Ok(Happening::InputBroke(error)) => return Err(Failure::input(&error)),
+            Ok(Happening::Signal(SIGCONT)) => screen.retake()?,
+            Ok(Happening::Signal(signal)) => {
+                return Ok(ExitCode::from(SIGNAL_EXIT_STATUS.saturating_add(u8::try_from(signal).unwrap_or_default())));
+            }
+            Err(RecvTimeoutError::Disconnected) => return Ok(ExitCode::FAILURE),
+        }
+    }
+}
+
+fn quits(key: KeyEvent) -> bool {
+    key.kind != KeyEventKind::Release && (matches!(key.code, KeyCode::Char('q') | KeyCode::Esc) || wants(key, 'c'))
+}
+
+/// Whether this is the letter with Ctrl.
+fn wants(key: KeyEvent, letter: char) -> bool {
+    key.kind != KeyEventKind::Release
+        && key.modifiers.contains(KeyModifiers::CONTROL)
+        && key.code == KeyCode::Char(letter)
+}
