@@ -6,6 +6,7 @@ use std::sync::mpsc::{Sender, channel};
 
 use cafewire_net::{Address, PeerAddress, Phase, Server, ServerConfig, ServerHandle};
 use sd_notify::NotifyState;
+use tracing_appender::non_blocking::{ErrorCounter, NonBlockingBuilder, WorkerGuard};
 use tracing_subscriber::EnvFilter;
 use tracing_subscriber::filter::LevelFilter;
 
@@ -24,7 +25,7 @@ pub(crate) fn run(args: &ServeArgs) -> Result<ExitCode, Failure> {
     if args.check_config {
         return check(&config).map(|()| ExitCode::SUCCESS);
     }
-    start_log(settings.log_format.unwrap_or(LogFormat::Text))?;
+    let _log = start_log(settings.log_format.unwrap_or(LogFormat::Text))?;
     let mut server = Server::bind(config).map_err(|error| Failure::Sentence(error.to_string()))?;
     let (given, path) = (args.settings.clone(), args.config.clone());
     server.on_reload(Box::new(move || {
@@ -99,14 +100,36 @@ const fn default_level(steps: i16) -> LevelFilter {
     }
 }
 
-fn start_log(format: LogFormat) -> Result<(), Failure> {
+/// Lines of the log that wait to be written. What comes while so many wait is dropped, and counted: whoever does not read
+/// the log must not hold up the server.
+const LOG_LINES_MAX: usize = 16_384;
+
+/// Writes the log, on a thread of its own, as long as it lives.
+struct Log {
+    dropped: ErrorCounter,
+    _writer: WorkerGuard,
+}
+
+impl Drop for Log {
+    fn drop(&mut self) {
+        let lines = self.dropped.dropped_lines();
+        if lines > 0 {
+            tracing::warn!(lines, "nobody read the log in time: so many lines were dropped");
+        }
+    }
+}
+
+fn start_log(format: LogFormat) -> Result<Log, Failure> {
     let filter = EnvFilter::builder()
         .with_default_directive(default_level(output::verbosity()).into())
         .from_env()
         .map_err(|error| Failure::Sentence(format!("RUST_LOG is not understood: {error}")))?;
+    let (writer, guard) =
+        NonBlockingBuilder::default().buffered_lines_limit(LOG_LINES_MAX).lossy(true).finish(io::stderr());
+    let dropped = writer.error_counter();
     let log = tracing_subscriber::fmt()
         .with_env_filter(filter)
-        .with_writer(io::stderr)
+        .with_writer(writer)
         .with_ansi(io::stderr().is_terminal())
         // A log that nobody reads is no reason to write to the same place about it.
         .log_internal_errors(false);
@@ -114,5 +137,5 @@ fn start_log(format: LogFormat) -> Result<(), Failure> {
         LogFormat::Text => log.init(),
         LogFormat::Json => log.json().init(),
     }
-    Ok(())
+    Ok(Log { dropped, _writer: guard })
 }

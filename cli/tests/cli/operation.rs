@@ -8,6 +8,7 @@ use std::os::unix::net::UnixDatagram;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
+use cafewire_net::Client;
 use rcgen::{CertificateParams, KeyPair};
 
 use crate::support::{PATIENCE, Running, cafewire, command, run};
@@ -181,4 +182,21 @@ fn the_log_says_everything_of_a_connection_within_its_span() {
         }
     }
     assert_eq!(connections[0], connections[1]);
+}
+
+/// The log's pipe is full, and whoever holds its other end does not read.
+#[test]
+fn a_log_that_nobody_reads_holds_nobody_up() {
+    let mut command = command(&["serve", "--listen", "127.0.0.1:0"]);
+    let mut child = command.env("RUST_LOG", "trace").spawn().expect("the binary starts");
+    let unread = child.stderr.take();
+    let mut serve = Running::adopt(child);
+    let address = address_of(&mut serve).parse().expect("an address");
+    // Two lines each: several times what a pipe holds, 64 KiB (pipe(7)).
+    for _ in 0..1500 {
+        Client::connect(&address).and_then(|mut client| client.ping()).expect("the server serves");
+    }
+    serve.signal("TERM");
+    serve.end_by_itself().assert_done();
+    drop(unread);
 }

@@ -13,6 +13,9 @@ use super::{AfterFlush, ConnectionId, Exchange, Now, Peer, Stage, is_signing_in,
 use crate::address::PeerAddress;
 use crate::close_reason::CloseReason;
 
+/// Moments within one idle time at which silent members of rooms are looked at.
+const LOOKS_PER_IDLE_TIME: u64 = 8;
+
 const TOO_MUCH: &str = "the server holds too much for its peers, and most of all for you";
 const TOO_SLOW: &str = "you read more slowly than your rooms speak";
 
@@ -77,9 +80,7 @@ impl Exchange {
             let Some(peer) = self.peers.get(id) else { continue };
             let deadline_ms = self.deadline_ms(id, peer, now);
             if deadline_ms > now.monotonic_ms {
-                // Once signed in, the connection has the idle time, which may be the shorter one: look again by then.
-                let idle_ms = now.monotonic_ms + millis(self.limits.idle_timeout);
-                self.timers.set(deadline_ms.min(idle_ms), id);
+                self.timers.set(deadline_ms.min(self.next_look_ms(now)), id);
                 continue;
             }
             match peer.stage {
@@ -90,6 +91,15 @@ impl Exchange {
         }
         let peers = &self.peers;
         self.timers.tidy(peers.len(), |id| peers.contains_key(id));
+    }
+
+    /// When to look again at a connection whose time is not up. Once signed in it has the idle time, which may be the
+    /// shorter one: by then. The times of all who listen fall together on a few moments of each idle time, so that many who
+    /// say nothing do not wake the loop one by one.
+    fn next_look_ms(&self, now: Now) -> u64 {
+        let idle_ms = millis(self.limits.idle_timeout);
+        let latest_ms = now.monotonic_ms + idle_ms;
+        latest_ms - latest_ms % (idle_ms / LOOKS_PER_IDLE_TIME).max(1)
     }
 
     /// When the connection is to end if nothing happens. A member of a room may be silent for ever: chat version 1 gives
