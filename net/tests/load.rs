@@ -6,15 +6,20 @@
 mod faulty;
 mod support;
 
+#[allow(dead_code)] // other tests use the rest
+#[path = "transports/certificates.rs"]
+mod certificates;
+
 use std::net::{SocketAddr, TcpListener};
 use std::time::{Duration, Instant};
 
 use cafewire_core::ErrorCode;
 use cafewire_net::load::{self, Amount, Deliveries, LoadConfig, LoadError, Monitor, Phase, Report, Work};
-use cafewire_net::{Address, Server, ServerConfig};
+use cafewire_net::{Address, ClientTls, Server, ServerConfig};
 
 use socket2::{Domain, Socket, Type};
 
+use certificates::Authority;
 use faulty::Fault;
 use support::{PATIENCE, TestServer, wait_until};
 
@@ -81,15 +86,31 @@ fn chat_reaches_every_member_of_its_room_once_and_in_one_order() {
 #[test]
 fn a_unix_domain_socket_is_as_good() {
     let path = std::env::temp_dir().join(format!("cafewire-load-{}.sock", std::process::id()));
-    let target = Address::Unix { path };
-    let mut config = ServerConfig::default();
-    config.listen = vec![target.clone()];
-    let server = Server::bind(config).unwrap();
-    let handle = server.handle();
-    let thread = std::thread::spawn(|| server.run());
+    let server = TestServer::with(|config| config.listen.push(Address::Unix { path: path.clone() }));
     for (work, deliveries) in [(ECHO, 1000), (CHAT, 7000)] {
-        assert_eq!(run(&target, work, 1000).deliveries, all_came(deliveries));
+        assert_eq!(run(&Address::Unix { path: path.clone() }, work, 1000).deliveries, all_came(deliveries));
     }
+    drop(server);
+}
+
+#[test]
+fn so_is_tls_if_the_certificate_is_trusted() {
+    let authority = Authority::new();
+    let mut config = ServerConfig::default();
+    config.listen = vec!["tls://127.0.0.1:0".parse().unwrap()];
+    config.tls = Some(authority.server_tls());
+    let server = Server::bind(config).unwrap();
+    let (target, handle) = (server.local_addresses()[0].clone(), server.handle());
+    let thread = std::thread::spawn(|| server.run());
+    let trusted = ClientTls { ca: Some(authority.certificate.clone()), identity: None };
+    for (work, deliveries) in [(ECHO, 1000), (CHAT, 7000)] {
+        let report = run_with(&target, work, 1000, |config| config.tls = trusted.clone());
+        assert_eq!(report.deliveries, all_came(deliveries));
+    }
+    let mut config = LoadConfig::new(target, ECHO);
+    (config.tls.ca, config.connect_retries) = (Some(Authority::new().certificate.clone()), 0);
+    let error = load::run(&config, &Monitor::default()).unwrap_err().to_string();
+    assert!(error.contains("cannot connect to tls://"), "{error}");
     handle.shut_down();
     thread.join().unwrap().unwrap();
 }

@@ -149,7 +149,7 @@ fn setting_entry(roff: &mut Roff, setting: &Arg) {
     roff.control("TP", []);
     roff.text([bold(setting.get_id().as_str()), roman(" = "), italic(kind)]);
     let help = setting.get_help().map(ToString::to_string).unwrap_or_default();
-    roff.text([roman(help.replace('\n', " "))]);
+    roff.text([roman(format!("{}.", help.replace('\n', " ").trim_end_matches('.')))]);
     if let Some(variable) = setting.get_env().and_then(|variable| variable.to_str()) {
         roff.text([roman("Variable: "), bold(variable), roman(".")]);
     }
