@@ -12,7 +12,7 @@ fn bench(address: &str, args: &[&str]) -> Ended {
 
 fn report(ended: &Ended) -> Value {
     assert_eq!(ended.stdout.len(), 1, "{ended:?}");
-    serde_json::from_str(&ended.stdout[0]).unwrap()
+    serde_json::from_str(&ended.stdout[0]).expect("a JSON object")
 }
 
 #[test]
@@ -133,7 +133,7 @@ fn scripted(answer: impl FnMut(&mut Peer, Vec<u8>) + Send + 'static) -> (Ended, 
 
 fn counts(report: &Value) -> [u64; 5] {
     ["received", "lost", "duplicated", "reordered", "unexpected"]
-        .map(|name| report["deliveries"][name].as_u64().unwrap())
+        .map(|name| report["deliveries"][name].as_u64().expect("a count"))
 }
 
 #[test]
@@ -187,16 +187,16 @@ fn what_nobody_said_in_a_room_ends_with_1() {
 /// Signs a client in as user 7 and lets it into its first room; who it is, and which.
 fn sign_in_whoever_it_is(peer: &mut Peer) -> (String, String) {
     let name = |frame: Frame<'_>| match frame {
-        Frame::Chat(view) => match view.parse_payload().unwrap() {
+        Frame::Chat(view) => match view.parse_payload().expect("a good frame") {
             MessagePayload::Connect { username } => username.to_owned(),
             MessagePayload::JoinRoom { room } => room.to_owned(),
             other => panic!("{other:?}"),
         },
         Frame::Echo(view) => panic!("{view:?}"),
     };
-    let username = peer.receive(name).unwrap();
+    let username = peer.receive(name).expect("a sign-in");
     peer.send(&MessagePayload::ConnectAck { user_id: 7, server_info: "scripted" });
-    let room = peer.receive(name).unwrap();
+    let room = peer.receive(name).expect("a join");
     peer.send(&MessagePayload::UserJoined { user_id: 7, username: &username, room: &room });
     (username, room)
 }

@@ -76,13 +76,13 @@ fn a_byte_over_the_budget_and_the_largest_goes() {
 /// An Error frame would hold as much as is given back. So there is none; and not everybody goes.
 #[test]
 fn a_byte_over_the_budget_of_the_smallest_and_one_goes() {
-    const PEERS: u64 = 12;
+    const PEERS: usize = 12;
     let server = TestServer::with(|config| config.limits.buffer_bytes = 12 * 1024 - 1);
     let mut clock = Clock::new(&server);
-    let peers = beginners(&server, &[10; PEERS as usize]);
+    let peers = beginners(&server, &[10; PEERS]);
     let metrics = clock.metrics(&server);
-    assert_eq!((metrics.closes(CloseReason::BufferBudget), metrics.clients_connected), (1, PEERS));
-    assert_eq!(metrics.buffer_bytes, (PEERS - 1) * 1024);
+    assert_eq!((metrics.closes(CloseReason::BufferBudget), metrics.clients_connected), (1, PEERS as u64));
+    assert_eq!(metrics.buffer_bytes, (PEERS as u64 - 1) * 1024);
     drop((peers, clock));
     server.wait_until_empty();
 }

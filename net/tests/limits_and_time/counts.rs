@@ -115,6 +115,7 @@ fn add_room(server: &TestServer, peers: &mut Vec<Peer>, number: usize) -> bool {
     joins(&mut peers[0], &format!("room {number}"))
 }
 
+#[allow(clippy::ptr_arg)] // the table has one type for all of these
 fn remove_room(_: &TestServer, peers: &mut Vec<Peer>, number: usize) {
     peers[0].send_chat(&MessagePayload::LeaveRoom { room: &format!("room {number}") });
     assert!(matches!(parse(&peers[0].next_chat()), MessagePayload::UserLeft { .. }));
