@@ -91,9 +91,9 @@ impl Network {
         self.judge_the_living();
         self.judge_the_rooms();
         if self.world.ends_by_shutting_down {
-            self.shut_down()
+            self.shut_down();
         } else {
-            self.leave_for_good()
+            self.leave_for_good();
         }
         assert!(self.exchange.is_empty());
         let left = self.metrics.snapshot();
