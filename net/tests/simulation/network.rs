@@ -194,14 +194,22 @@ impl Network {
             return;
         }
         match self.random.below(400) {
-            0 => self.exchange.lost(id, self.now),
-            1 => self.exchange.tls_failed(id, "a record that nobody sealed", self.now),
+            0 => self.lose(id),
+            1 => {
+                socket.is_broken = true;
+                self.exchange.tls_failed(id, "a record that nobody sealed", self.now);
+            }
             2..4 if !socket.client.half_closed => socket.client.half_close(&mut self.random),
             4..10 => socket.stalled_turns = self.random.size(60),
             // Readiness that is none.
             10..14 => self.exchange.mark_dirty(id),
             _ => {}
         }
+    }
+
+    fn lose(&mut self, id: ConnectionId) {
+        self.sockets[id].is_broken = true;
+        self.exchange.lost(id, self.now);
     }
 
     /// The server reads from a socket that has something for it, unless the rooms have said enough in this turn.
@@ -278,6 +286,10 @@ impl Network {
     /// The server closed its socket. What it had sent before is still read.
     fn drop_socket(&mut self, id: ConnectionId) {
         let Some(mut socket) = self.sockets.remove(id) else { return };
+        let is_flushed = socket.server_flushed_all || socket.server_shut;
+        let drain_is_over = self.calm && self.world.ends_by_shutting_down;
+        let may_drop = socket.is_broken || drain_is_over || self.world.may_drop_unflushed();
+        assert!(is_flushed || may_drop, "dropped unflushed: {socket:?}");
         let bytes = socket.take_for_client(usize::MAX);
         let mut around = Surroundings { world: &self.world, frames: &mut self.frames, times_shown: &self.times_shown };
         self.digest.write(&bytes);
@@ -326,7 +338,7 @@ impl Network {
             if self.random.one_in(2) && socket.client.habit != Habit::Deaf {
                 socket.client.half_closed = true;
             } else {
-                self.exchange.lost(id, self.now);
+                self.lose(id);
             }
             // Mass departures are much to say at once.
             if self.random.one_in(20) {
@@ -336,7 +348,7 @@ impl Network {
         self.calm_down();
         self.judge_the_departures();
         for id in self.order.clone() {
-            self.exchange.lost(id, self.now);
+            self.lose(id);
         }
         self.turn();
     }
@@ -354,7 +366,7 @@ impl Network {
         self.turn();
         if !self.exchange.is_empty() {
             // Lingering begins with the flush and lasts for the close timeout, which may be endless.
-            self.order.clone().into_iter().for_each(|id| self.exchange.lost(id, self.now));
+            self.order.clone().into_iter().for_each(|id| self.lose(id));
             self.turn();
         }
     }

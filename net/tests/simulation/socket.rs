@@ -26,6 +26,8 @@ pub(crate) struct Socket {
     pub(crate) server_shut: bool,
     /// The server wrote all it had before it let go.
     pub(crate) server_flushed_all: bool,
+    /// The connection broke under both sides.
+    pub(crate) is_broken: bool,
     client_saw_end: bool,
 }
 
@@ -46,6 +48,7 @@ impl Socket {
             told_end: false,
             server_shut: false,
             server_flushed_all: false,
+            is_broken: false,
             client_saw_end: false,
         }
     }

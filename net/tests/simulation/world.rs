@@ -58,6 +58,11 @@ impl World {
         self.limits.frames_per_second > 0 || self.limits.bytes_per_second > 0
     }
 
+    /// Whether the server may drop somebody who has not taken everything: because its time is over, or for its memory.
+    pub(crate) fn may_drop_unflushed(&self) -> bool {
+        !self.limits.close_timeout.is_zero() || (1..MEBIBYTE).contains(&self.limits.buffer_bytes)
+    }
+
     /// Bytes that rooms may say in a turn. More could leave even those behind who read everything at once.
     pub(crate) const fn said_bytes_per_turn_max(&self) -> u64 {
         match self.limits.room_log_bytes {
