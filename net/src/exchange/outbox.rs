@@ -384,8 +384,9 @@ impl Outboxes {
                     Span::Room { room, start, end } => range(id, room, start, end),
                 }
             }
-            assert_eq!(own_bytes, outbox.own.len());
-            assert_eq!(outbox.queued_bytes, outbox.spans.iter().map(|span| span.len()).sum::<usize>());
+            assert_eq!(own_bytes, outbox.own.len(), "own bytes miscounted");
+            let queued_bytes: usize = outbox.spans.iter().map(|span| span.len()).sum();
+            assert_eq!(outbox.queued_bytes, queued_bytes, "queued bytes miscounted");
         }
         for outbox in &self.spare {
             assert!(outbox.spans.is_empty() && outbox.own.capacity() == 0, "a spare outbox holds something");

@@ -104,12 +104,13 @@ impl Sums {
     }
 }
 
-/// Runs the seeds on as many threads as there are processors. The first that fails ends all, and says how to replay it.
+/// Runs the seeds on as many threads as there are processors. One that fails ends all; of those that did by then, the first
+/// says how to replay it.
 fn run_seeds(first: u64, count: u64) -> Sums {
     let next = AtomicU64::new(first);
     let end = first + count;
     let sums = Mutex::new(Sums::default());
-    let failed: Mutex<Option<(u64, Box<dyn Any + Send>)>> = Mutex::new(None);
+    let failed: Mutex<Vec<(u64, Box<dyn Any + Send>)>> = Mutex::default();
     std::thread::scope(|scope| {
         for _ in 0..std::thread::available_parallelism().map_or(1, usize::from) {
             scope.spawn(|| {
@@ -122,19 +123,21 @@ fn run_seeds(first: u64, count: u64) -> Sums {
                         Ok(outcome) => sums.lock().unwrap().add(&outcome),
                         Err(panic) => {
                             next.store(end, Ordering::Relaxed);
-                            failed.lock().unwrap().get_or_insert((seed, panic));
+                            failed.lock().unwrap().push((seed, panic));
                         }
                     }
                 }
             });
         }
     });
-    if let Some((seed, panic)) = failed.into_inner().unwrap() {
+    if let Some((seed, panic)) = failed.into_inner().unwrap().into_iter().min_by_key(|(seed, _)| *seed) {
+        let text = panic.downcast_ref::<String>().map(String::as_str).or(panic.downcast_ref::<&str>().copied());
         eprintln!(
-            "simulation: seed {seed} failed, number {} of {count}. Replay it with\n\n    {}\n",
+            "simulation: seed {seed} failed, number {} of {count}: {}",
             seed - first + 1,
-            replay(seed)
+            text.unwrap_or_default()
         );
+        eprintln!("Replay it with\n\n    {}\n", replay(seed));
         resume_unwind(panic);
     }
     sums.into_inner().unwrap()
