@@ -8,6 +8,7 @@
 use std::io::{self, ErrorKind, IoSlice, Read, Write};
 use std::mem::MaybeUninit;
 use std::net::{Shutdown, SocketAddr};
+use std::ops::Range;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -33,6 +34,8 @@ struct Tls {
     session: Arc<Mutex<ClientConnection>>,
     /// Where sealed bytes land; empty in a handle that only writes.
     sealed: Box<[u8]>,
+    /// Those of them that the session has not taken yet. It takes no more while it holds a record's worth of opened ones.
+    sealed_left: Range<usize>,
 }
 
 impl Stream {
@@ -60,6 +63,7 @@ impl Stream {
                 let tls = Tls {
                     session: Arc::new(Mutex::new(session)),
                     sealed: vec![0; SEALED_BUFFER_SIZE].into_boxed_slice(),
+                    sealed_left: 0..0,
                 };
                 Self { socket, tls: Some(tls) }
             }
@@ -70,7 +74,11 @@ impl Stream {
 
     /// A second handle, for writing.
     pub(super) fn clone_for_writing(&self) -> io::Result<Self> {
-        let tls = self.tls.as_ref().map(|tls| Tls { session: Arc::clone(&tls.session), sealed: Box::default() });
+        let tls = self.tls.as_ref().map(|tls| Tls {
+            session: Arc::clone(&tls.session),
+            sealed: Box::default(),
+            sealed_left: 0..0,
+        });
         Ok(Self { socket: self.socket.try_clone()?, tls })
     }
 
@@ -101,8 +109,11 @@ impl Stream {
                 Err(error) if error.kind() == ErrorKind::WouldBlock => {}
                 done => return done,
             }
-            let count = (&self.socket).read(&mut tls.sealed)?;
-            tls.open(count)?;
+            if tls.sealed_left.is_empty() {
+                // 0, the end, is the session's to know too.
+                tls.sealed_left = 0..(&self.socket).read(&mut tls.sealed)?;
+            }
+            tls.open()?;
         }
     }
 
@@ -187,17 +198,13 @@ impl Tls {
         self.session.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// The first `count` bytes of `sealed` came from the socket. 0: it ended.
-    fn open(&self, count: usize) -> io::Result<()> {
-        let mut session = self.session();
-        let mut sealed = &self.sealed[..count];
-        loop {
-            session.read_tls(&mut sealed)?;
-            session.process_new_packets().map_err(|error| io::Error::new(ErrorKind::InvalidData, error))?;
-            if sealed.is_empty() {
-                return Ok(());
-            }
-        }
+    /// Has the session take sealed bytes, as many as it will. To be called when everything that it has opened is read.
+    fn open(&mut self) -> io::Result<()> {
+        let mut session = self.session.lock().unwrap_or_else(PoisonError::into_inner);
+        let taken = session.read_tls(&mut &self.sealed[self.sealed_left.clone()])?;
+        self.sealed_left.start += taken;
+        session.process_new_packets().map_err(|error| io::Error::new(ErrorKind::InvalidData, error))?;
+        Ok(())
     }
 
     fn seal(&self, parts: &[IoSlice<'_>]) -> io::Result<Vec<u8>> {

@@ -1,5 +1,8 @@
 //! TLS as it should go: both families, both versions of TLS, large transfers, half-close, a clean end.
 
+use std::io::Write as _;
+use std::net::TcpListener;
+
 use cafewire_core::{ErrorCode, MAX_PAYLOAD_SIZE, Message, MessagePayload};
 use cafewire_net::client::Event;
 use cafewire_net::pool::PoolConfig;
@@ -56,6 +59,31 @@ fn our_clients_talk_over_tls() {
     assert_eq!(server.metrics().closes(CloseReason::TlsFailed), 0);
 }
 
+/// Record upon record lies in the socket, none of them begins where a read of it ends, and at times two are whole at once:
+/// more than a session holds opened.
+#[test]
+fn a_client_that_reads_late_gets_everything() {
+    const FRAMES: usize = 100;
+    let authority = Authority::new();
+    let config = authority.server_tls().load().unwrap();
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = Address::Tls { host: "localhost".to_owned(), port: listener.local_addr().unwrap().port() };
+    std::thread::scope(|scope| {
+        scope.spawn(|| {
+            let session = rustls::ServerConnection::new(config).unwrap();
+            let mut stream = rustls::StreamOwned::new(session, listener.accept().unwrap().0);
+            let frames = echo(&Message::Data(&[7; 60_000])).repeat(FRAMES);
+            for record in frames.chunks(9000) {
+                stream.write_all(record).and_then(|()| stream.flush()).unwrap();
+            }
+        });
+        let mut client = Client::connect_with(&address, &authority.client_config()).unwrap();
+        for _ in 0..FRAMES {
+            assert_eq!(client.receive_message().unwrap(), Message::Data(&[7; 60_000]));
+        }
+    });
+}
+
 #[test]
 fn pooled_connections_are_reused_though_session_tickets_lie_unread() {
     let authority = Authority::new();
@@ -109,7 +137,6 @@ fn a_peer_that_reads_late_gets_everything_in_order() {
     let sealed: Vec<Vec<u8>> = frames
         .iter()
         .map(|frame| {
-            use std::io::Write as _;
             peer.stream.conn.writer().write_all(frame).unwrap();
             let mut sealed = Vec::new();
             while peer.stream.conn.wants_write() {
