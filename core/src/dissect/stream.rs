@@ -190,6 +190,7 @@ fn look(mut reader: FrameReader, bytes: &[u8], is_end: bool) -> Look<'_> {
 mod tests {
     use super::*;
     use crate::Family;
+    use std::borrow::ToOwned as _;
     use std::vec::Vec;
 
     static DISCONNECT: [u8; 8] = [0x01, 0x02, 0x00, 0x00, 0x9A, 0x7C, 0x6C, 0x17];
@@ -241,17 +242,30 @@ mod tests {
 
     #[test]
     fn a_frame_that_travels_the_wrong_way_is_whole() {
-        let mut buffer = [0; 64];
-        let inner = core::str::from_utf8(&DISCONNECT[..4]).unwrap();
-        let error = crate::MessagePayload::Error { code: crate::ErrorCode::Unknown(99), message: inner };
-        let line = [error.encode_into(&mut buffer).unwrap(), &DISCONNECT].concat();
+        let (mut inner, mut outer) = ([0; 64], [0; 128]);
+        // A text that is a good frame, which must not come out of the frame that carries it: one whose checksum is UTF-8.
+        let inner = ('a'..='z').find_map(|room| {
+            let mut utf8 = [0; 4];
+            let room = &*room.encode_utf8(&mut utf8);
+            let frame = crate::MessagePayload::JoinRoom { room }.encode_into(&mut inner).unwrap();
+            core::str::from_utf8(frame).ok().map(str::to_owned)
+        });
+        let (code, message) = (crate::ErrorCode::Unknown(99), &*inner.unwrap());
+        let frame = crate::MessagePayload::Error { code, message }.encode_into(&mut outer).unwrap();
+        let line = [frame, &DISCONNECT].concat();
         let message_type = crate::MessageType::Error;
         let wrong_way = ParseError::WrongDirection { offset: 1, message_type };
         for piece in [1, 5, 64] {
-            assert_eq!(found(Direction::ToServer, &line, piece), [(14, Some(wrong_way)), (8, None)]);
+            assert_eq!(found(Direction::ToServer, &line, piece), [(frame.len(), Some(wrong_way)), (8, None)]);
         }
         // Cut, it is refused for its direction, which comes before its end.
         assert_eq!(found(Direction::ToServer, &line[..3], 1), [(3, Some(wrong_way))]);
+    }
+
+    #[test]
+    fn a_frame_cut_short_says_what_it_needs() {
+        let error = ParseError::Truncated { needed: 8, available: 5 };
+        assert_eq!(found(Direction::ToServer, &DISCONNECT[..5], 2), [(5, Some(error))]);
     }
 
     #[test]
