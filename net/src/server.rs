@@ -99,7 +99,7 @@ impl Server {
         self.event_loop.supervision_mut().config_source = Some(source);
     }
 
-    /// Has each [`Phase`] that the server enters passed to `tap`, on the server's thread.
+    /// Has each [`Phase`](crate::Phase) that the server enters passed to `tap`, on the server's thread.
     pub fn on_phase(&mut self, tap: PhaseTap) {
         self.event_loop.supervision_mut().phase_tap = Some(tap);
     }
