@@ -6,6 +6,7 @@
 //! dropped only at the end of the turn, and tokens carry the slot's generation, so a late event never reaches a
 //! connection that took over a slot.
 
+mod connections;
 mod control;
 
 use std::io;
@@ -16,9 +17,10 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 use mio::{Events, Interest, Poll, Token};
 use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
 use signal_hook_mio::v1_0::Signals;
-use slotmap::{Key, KeyData, SecondaryMap};
+use slotmap::{Key, KeyData};
 use tracing::{info, warn};
 
+use self::connections::{Connection, Connections, Input, State};
 use crate::config::{Limits, ServerConfig};
 use crate::descriptors::SpareDescriptor;
 use crate::exchange::{AfterFlush, ConnectionId, Exchange, Now};
@@ -26,7 +28,6 @@ use crate::http::HttpPort;
 use crate::listener::{Accepted, Listener};
 use crate::metrics::ServerMetrics;
 use crate::supervision::{Phase, Requests, Supervision};
-use crate::transport::Transport;
 
 /// Bytes read from one connection per turn; the size of the one read buffer.
 const READ_BUDGET_BYTES: usize = 64 << 10;
@@ -47,18 +48,6 @@ pub(crate) const FIRST_HTTP: usize = 1 << 20;
 const _: () = assert!(FIRST_HTTP + HttpPort::TOKENS < 1 << 32, "an HTTP token must not be a connection's");
 const _: () = assert!(usize::BITS >= 64, "a connection's id must fit a token");
 
-struct Connection {
-    transport: Transport,
-    /// The system may have bytes for us.
-    readable: bool,
-    /// The peer's side has ended, whatever is still to be read before that. No further edge will say so.
-    ended: bool,
-    /// It is on the ready list.
-    listed: bool,
-    /// The poll watches for room to write.
-    awaits_writable: bool,
-}
-
 /// What the loop itself was asked for within a turn.
 #[derive(Default)]
 struct Asked {
@@ -74,7 +63,7 @@ pub(crate) struct EventLoop {
     requests: Arc<Requests>,
     supervision: Supervision,
     exchange: Exchange,
-    connections: SecondaryMap<ConnectionId, Connection>,
+    connections: Connections,
     ready: Vec<ConnectionId>,
     read_buffer: Box<[u8]>,
     started: Instant,
@@ -111,7 +100,7 @@ impl EventLoop {
             requests: Arc::clone(&requests),
             supervision: Supervision::default(),
             exchange,
-            connections: SecondaryMap::new(),
+            connections: Connections::default(),
             ready: Vec::new(),
             read_buffer: vec![0; READ_BUDGET_BYTES].into_boxed_slice(),
             started: Instant::now(),
@@ -261,11 +250,11 @@ impl EventLoop {
                 }
                 Token(id) => {
                     let id = ConnectionId::from(KeyData::from_ffi(id as u64));
-                    let Some(connection) = self.connections.get_mut(id) else { continue };
-                    if event.is_readable() || event.is_read_closed() || event.is_error() {
-                        connection.readable = true;
-                        connection.ended |= event.is_read_closed() || event.is_error();
-                        list(&mut self.ready, connection, id);
+                    let Some(state) = self.connections.state_mut(id) else { continue };
+                    let has_ended = event.is_read_closed() || event.is_error();
+                    if has_ended || event.is_readable() {
+                        state.input = state.input.max(if has_ended { Input::Ending } else { Input::Waiting });
+                        list(&mut self.ready, state, id);
                     }
                     if event.is_writable() || event.is_write_closed() {
                         self.exchange.mark_dirty(id);
@@ -291,10 +280,8 @@ impl EventLoop {
                     Accepted::None => break,
                 };
                 let Some(id) = self.exchange.admit(address, now) else { continue };
-                let registered = self.poll.registry().register(&mut transport, token(id), Interest::READABLE);
-                let connection =
-                    Connection { transport, readable: false, ended: false, listed: false, awaits_writable: false };
-                self.connections.insert(id, connection);
+                let registered = self.poll.registry().register(&mut transport.as_mut(), token(id), Interest::READABLE);
+                self.connections.insert(id, transport);
                 if let Err(error) = registered {
                     warn!(%error, peer = %address, "a connection cannot be watched");
                     self.exchange.lost(id, now);
@@ -307,9 +294,9 @@ impl EventLoop {
         let mut handshakes = 0;
         for index in 0..self.ready.len() {
             let id = self.ready[index];
-            if let Some(connection) = self.connections.get_mut(id) {
-                connection.listed = false;
-                if connection.transport.is_handshaking() {
+            if let Some(Connection { transport, state }) = self.connections.get_mut(id) {
+                state.listed = false;
+                if transport.is_handshaking() {
                     handshakes += 1;
                     if handshakes > HANDSHAKE_BUDGET {
                         continue;
@@ -322,9 +309,9 @@ impl EventLoop {
         let connections = &mut self.connections;
         let exchange = &self.exchange;
         self.ready.retain(|&id| {
-            connections.get_mut(id).is_some_and(|connection| {
-                connection.listed = connection.readable && exchange.is_reading(id);
-                connection.listed
+            connections.state_mut(id).is_some_and(|state| {
+                state.listed = state.input != Input::Drained && exchange.is_reading(id);
+                state.listed
             })
         });
     }
@@ -333,24 +320,25 @@ impl EventLoop {
         if !self.exchange.is_reading(id) || self.exchange.resume(id, now) {
             return;
         }
-        let Some(connection) = self.connections.get_mut(id) else { return };
-        match connection.transport.read(&mut self.read_buffer) {
+        let Some(Connection { mut transport, state }) = self.connections.get_mut(id) else { return };
+        match transport.read(&mut self.read_buffer) {
             Ok(0) => {
-                connection.readable = false;
+                state.input = Input::Drained;
                 self.exchange.end_of_input(id, now);
             }
             Ok(count) => {
                 self.exchange.receive(id, &self.read_buffer[..count], now);
                 // A short read means drained, and the next byte makes a new edge (epoll(7), Q9); but the end that came
                 // with these bytes has had its edge.
-                connection.readable = count == self.read_buffer.len()
-                    || connection.ended
-                    || connection.transport.holds_input()
-                    || self.exchange.has_backlog(id);
+                let has_more =
+                    count == self.read_buffer.len() || transport.holds_input() || self.exchange.has_backlog(id);
+                if !has_more && state.input != Input::Ending {
+                    state.input = Input::Drained;
+                }
             }
-            Err(error) if error.kind() == io::ErrorKind::WouldBlock => connection.readable = false,
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => state.input = Input::Drained,
             Err(error) => {
-                connection.readable = false;
+                state.input = Input::Drained;
                 match error.kind() {
                     // Only TLS says these of a read.
                     io::ErrorKind::InvalidData | io::ErrorKind::UnexpectedEof => {
@@ -360,7 +348,7 @@ impl EventLoop {
                 }
             }
         }
-        if connection.transport.wants_flush() {
+        if transport.wants_flush() {
             self.exchange.mark_dirty(id);
         }
     }
@@ -368,27 +356,27 @@ impl EventLoop {
     fn flush(&mut self, now: Now) {
         while let Some(id) = self.exchange.next_dirty() {
             self.flush_one(id, now);
-            if let Some(connection) = self.connections.get_mut(id)
-                && connection.readable
+            if let Some(state) = self.connections.state_mut(id)
+                && state.input != Input::Drained
                 && self.exchange.is_reading(id)
             {
-                list(&mut self.ready, connection, id);
+                list(&mut self.ready, state, id);
             }
         }
     }
 
     fn flush_one(&mut self, id: ConnectionId, now: Now) {
-        let Some(connection) = self.connections.get_mut(id) else { return };
+        let Some(Connection { mut transport, state }) = self.connections.get_mut(id) else { return };
         let left_over = loop {
             let chunk = self.exchange.front(id);
             if chunk.is_empty() {
-                match connection.transport.flush() {
+                match transport.flush() {
                     Ok(done) => break !done,
                     Err(_) => return self.exchange.lost(id, now),
                 }
             }
             let offered = chunk.len();
-            match connection.transport.write(chunk) {
+            match transport.write(chunk) {
                 Ok(count) => {
                     self.exchange.written(id, count, now);
                     if count < offered {
@@ -399,25 +387,25 @@ impl EventLoop {
                 Err(_) => return self.exchange.lost(id, now),
             }
         };
-        if left_over != connection.awaits_writable {
-            connection.awaits_writable = left_over;
+        if left_over != state.awaits_writable {
+            state.awaits_writable = left_over;
             let interest = if left_over { Interest::READABLE | Interest::WRITABLE } else { Interest::READABLE };
-            if self.poll.registry().reregister(&mut connection.transport, token(id), interest).is_err() {
+            if self.poll.registry().reregister(&mut transport, token(id), interest).is_err() {
                 return self.exchange.lost(id, now);
             }
         }
         if !left_over && self.exchange.flushed(id, now) == AfterFlush::ShutDownSending {
             // It fails only if the peer is gone already; then the next read says so.
-            let _ = connection.transport.shut_down_sending();
+            let _ = transport.shut_down_sending();
         }
     }
 
     fn drop_gone(&mut self) {
         while let Some(id) = self.exchange.next_gone() {
-            if let Some(mut connection) = self.connections.remove(id) {
-                connection.transport.say_goodbye();
+            if let Some(mut transport) = self.connections.remove(id) {
+                transport.as_mut().say_goodbye();
                 // Closing the socket takes it off the poll as well; a failure here changes nothing.
-                let _ = self.poll.registry().deregister(&mut connection.transport);
+                let _ = self.poll.registry().deregister(&mut transport.as_mut());
             }
         }
     }
@@ -427,9 +415,9 @@ fn millis(duration: Duration) -> u64 {
     u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
 }
 
-fn list(ready: &mut Vec<ConnectionId>, connection: &mut Connection, id: ConnectionId) {
-    if !connection.listed {
-        connection.listed = true;
+fn list(ready: &mut Vec<ConnectionId>, state: &mut State, id: ConnectionId) {
+    if !state.listed {
+        state.listed = true;
         ready.push(id);
     }
 }

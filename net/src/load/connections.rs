@@ -107,7 +107,7 @@ impl Connections {
         let mut stream = target.connect(index)?;
         // The poll tells edges: with both interests from the start nothing need be registered anew.
         let token = token(Attempt { connection: index, number: connection.attempt });
-        self.poll.registry().register(&mut stream, token, Interest::READABLE | Interest::WRITABLE)?;
+        self.poll.registry().register(&mut stream.as_mut(), token, Interest::READABLE | Interest::WRITABLE)?;
         connection.stream = Some(stream);
         Ok(())
     }
@@ -123,7 +123,7 @@ impl Connections {
         connection.stage = Stage::None;
         if let Some(mut stream) = connection.stream.take() {
             // Closing takes it off the poll as well; a failure here changes nothing.
-            let _ = self.poll.registry().deregister(&mut stream);
+            let _ = self.poll.registry().deregister(&mut stream.as_mut());
         }
         (connection.partial, connection.out, connection.written) = (Vec::new(), Vec::new(), 0);
     }
@@ -159,7 +159,7 @@ impl Connections {
     /// Reads once. When there may be more, the connection is on the list again.
     pub(super) fn read(&mut self, index: usize) -> Read {
         let connection = &mut self.all[index];
-        let Some(stream) = &mut connection.stream else { return Read::Nothing };
+        let Some(mut stream) = connection.stream.as_mut().map(Transport::as_mut) else { return Read::Nothing };
         let left = connection.partial.len();
         self.buffer[..left].copy_from_slice(&connection.partial);
         match stream.read(&mut self.buffer[left..]) {
@@ -191,16 +191,16 @@ impl Connections {
     }
 
     /// Whether reading has left something to write: what TLS answers, or what waited for its handshake.
-    pub(super) fn wants_flush(&self, index: usize) -> bool {
-        let connection = &self.all[index];
+    pub(super) fn wants_flush(&mut self, index: usize) -> bool {
+        let connection = &mut self.all[index];
         let waits = connection.stage == Stage::Opening && !connection.out.is_empty();
-        connection.stream.as_ref().is_some_and(|stream| waits || stream.wants_flush())
+        connection.stream.as_mut().is_some_and(|stream| waits || stream.as_mut().wants_flush())
     }
 
     /// Writes what is to be written. True if all of it has gone.
     pub(super) fn flush(&mut self, index: usize) -> io::Result<bool> {
         let connection = &mut self.all[index];
-        let Some(stream) = &mut connection.stream else { return Ok(false) };
+        let Some(mut stream) = connection.stream.as_mut().map(Transport::as_mut) else { return Ok(false) };
         if !stream.flush()? {
             return Ok(false);
         }

@@ -11,7 +11,7 @@ use mio::{Interest, Registry, Token};
 
 pub(crate) use self::tls::TlsStream;
 
-/// A non-blocking byte stream that the poll can watch.
+/// A non-blocking byte stream that the poll can watch, owned. What can be done with it: see [`TransportMut`].
 #[derive(Debug)]
 pub(crate) enum Transport {
     Tcp(TcpStream),
@@ -19,7 +19,23 @@ pub(crate) enum Transport {
     Tls(Box<TlsStream>),
 }
 
+/// The same wherever it lies: who holds thousands keeps the small kinds apart from the large one.
+#[derive(Debug)]
+pub(crate) enum TransportMut<'a> {
+    Tcp(&'a mut TcpStream),
+    Unix(&'a mut UnixStream),
+    Tls(&'a mut TlsStream),
+}
+
 impl Transport {
+    pub(crate) fn as_mut(&mut self) -> TransportMut<'_> {
+        match self {
+            Self::Tcp(stream) => TransportMut::Tcp(stream),
+            Self::Unix(stream) => TransportMut::Unix(stream),
+            Self::Tls(stream) => TransportMut::Tls(stream),
+        }
+    }
+
     /// Whether a connection that was begun without waiting stands by now.
     ///
     /// # Errors
@@ -37,7 +53,9 @@ impl Transport {
             (None, Err(error)) => Err(error),
         }
     }
+}
 
+impl TransportMut<'_> {
     /// Reads what is there. An interrupted call is made again. A read that does not fill `into` has taken everything,
     /// unless [`holds_input`](Self::holds_input).
     pub(crate) fn read(&mut self, into: &mut [u8]) -> io::Result<usize> {
@@ -99,8 +117,8 @@ impl Transport {
 
     fn source(&mut self) -> &mut dyn Source {
         match self {
-            Self::Tcp(stream) => stream,
-            Self::Unix(stream) => stream,
+            Self::Tcp(stream) => *stream,
+            Self::Unix(stream) => *stream,
             Self::Tls(stream) => stream.socket_mut(),
         }
     }
@@ -115,7 +133,7 @@ pub(crate) fn uninterrupted<T>(mut call: impl FnMut() -> io::Result<T>) -> io::R
     }
 }
 
-impl Source for Transport {
+impl Source for TransportMut<'_> {
     fn register(&mut self, registry: &Registry, token: Token, interests: Interest) -> io::Result<()> {
         self.source().register(registry, token, interests)
     }
