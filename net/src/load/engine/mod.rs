@@ -1,0 +1,209 @@
+//! The run: one thread around one poll. Makes the connections, has them say what is due, hands what comes to the workload,
+//! and knows when it is over. Decides nothing about messages.
+//!
+//! A turn: wait for an event or for what is due next; begin connections; read those that have something; let those send
+//! that may. Here are the turn and the connections' coming and going; what they read and write is in `traffic`, which
+//! phases turns make up, from the first connection to the report, in `phases`.
+
+mod phases;
+mod plan;
+mod traffic;
+
+use std::io;
+use std::time::{Duration, Instant};
+
+use mio::{Events, Poll, Token};
+
+use self::plan::Plan;
+use super::config::{LoadConfig, LoadError};
+use super::connections::{Connections, Stage, attempt_of};
+use super::connector::{AfterFailure, Attempt, Connector};
+use super::latencies::Latencies;
+use super::monitor::Monitor;
+use super::report;
+use super::schedule::{Due, Senders};
+use super::stream::Target;
+use super::tally::{Reasons, Tally};
+use super::timer::Timer;
+use super::workload::Workload;
+
+const TIMER: Token = Token(usize::MAX);
+
+/// How long a turn may wait at most, so that a stop is noticed.
+const LONGEST_WAIT_NS: u64 = 100_000_000;
+
+pub(super) struct Engine<'a, W> {
+    target: Target,
+    monitor: &'a Monitor,
+    plan: Plan,
+    workload: W,
+    connector: Connector,
+    connections: Connections,
+    timer: Timer,
+    clock: Instant,
+    /// On the clock: when sending began.
+    began_ns: u64,
+    senders: Senders,
+    /// For each sender, its connection.
+    sender_connections: Vec<usize>,
+    /// For each connection, its number as a sender.
+    sender_of: Vec<Option<usize>>,
+    /// At a fixed rate: whose turn is when.
+    due: Option<Due>,
+    /// Senders that may have something to send.
+    may_send: Vec<usize>,
+    /// Messages may be sent, and not only what was begun.
+    is_sending: bool,
+    /// Connections that are being read.
+    reading: Vec<usize>,
+    tally: Tally,
+    send_lag: Latencies,
+    counts: report::Connections,
+    reasons: Reasons,
+    last_reason: String,
+}
+
+/// A connection came to nothing, and why.
+struct Failed(String);
+
+impl<'a, W: Workload> Engine<'a, W> {
+    pub(super) fn new(
+        config: &LoadConfig,
+        target: Target,
+        monitor: &'a Monitor,
+        workload: W,
+    ) -> Result<Self, LoadError> {
+        let plan = Plan::of(config, workload.connections());
+        let poll = Poll::new().map_err(LoadError::System)?;
+        let timer = Timer::new(poll.registry(), TIMER).map_err(LoadError::System)?;
+        let count = workload.connections();
+        Ok(Self {
+            target,
+            monitor,
+            connector: Connector::new(
+                count,
+                config.connects_per_second,
+                ns(config.connect_timeout),
+                config.connect_retries,
+            ),
+            connections: Connections::new(count, poll),
+            timer,
+            clock: Instant::now(),
+            began_ns: 0,
+            senders: Senders::new(plan.pace, plan.limit, 0),
+            sender_connections: Vec::new(),
+            sender_of: vec![None; count],
+            due: None,
+            may_send: Vec::new(),
+            is_sending: false,
+            reading: Vec::new(),
+            tally: Tally::new(plan.measured_from_ns),
+            send_lag: Latencies::new(),
+            counts: report::Connections { wanted: count as u64, ..report::Connections::default() },
+            reasons: Reasons::default(),
+            last_reason: String::new(),
+            plan,
+            workload,
+        })
+    }
+
+    /// Waits, at most until `next_ns` on the clock, and does what there is to do.
+    fn turn(&mut self, events: &mut Events, next_ns: Option<u64>) -> io::Result<()> {
+        self.wait(events, next_ns)?;
+        for event in &*events {
+            if event.token() == TIMER {
+                continue;
+            }
+            let attempt = attempt_of(event.token());
+            if !self.connections.is_current(attempt) {
+                continue;
+            }
+            if event.is_readable() || event.is_read_closed() || event.is_error() {
+                self.connections.mark_readable(attempt.connection, event.is_read_closed() || event.is_error());
+            }
+            if event.is_writable() || event.is_error() {
+                self.writable(attempt.connection);
+            }
+        }
+        self.connect();
+        self.read_all();
+        self.send_all();
+        while let Some((connection, reason)) = self.workload.take_outcast() {
+            self.end(connection, &Failed(reason.to_owned()));
+        }
+        Ok(())
+    }
+
+    fn wait(&mut self, events: &mut Events, next_ns: Option<u64>) -> io::Result<()> {
+        let wait_ns = if self.connections.has_readable() || !self.may_send.is_empty() {
+            0
+        } else {
+            next_ns.map_or(LONGEST_WAIT_NS, |next_ns| next_ns.saturating_sub(self.now_ns()).min(LONGEST_WAIT_NS))
+        };
+        let wait = Duration::from_nanos(wait_ns);
+        let timeout = if wait_ns == 0 { Some(wait) } else { self.timer.wake_after(wait)? };
+        match self.connections.poll_mut().poll(events, timeout) {
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {
+                events.clear();
+                Ok(())
+            }
+            done => done,
+        }
+    }
+
+    /// Begins the connections whose turn it is, and gives up those whose time is over.
+    fn connect(&mut self) {
+        if self.connector.is_done() {
+            return;
+        }
+        let now_ns = self.now_ns();
+        while let Some(connection) = self.connector.next(now_ns) {
+            let attempt = Attempt { connection, number: self.connections.get(connection).attempt };
+            self.connector.begun(attempt, now_ns);
+            if let Err(error) = self.connections.begin(connection, &self.target) {
+                self.end(connection, &Failed(error.to_string()));
+            }
+        }
+        while let Some(attempt) = self.connector.take_overdue(now_ns) {
+            if self.connections.is_current(attempt) && !self.is_ready(attempt.connection) {
+                self.end(attempt.connection, &Failed("the server did not answer in time".to_owned()));
+            }
+        }
+    }
+
+    fn end(&mut self, connection: usize, failed: &Failed) {
+        let state = self.connections.get(connection);
+        let attempt = Attempt { connection, number: state.attempt };
+        match state.stage {
+            Stage::None => return,
+            Stage::Ready => {
+                self.counts.ended_early += 1;
+                self.workload.leave(connection);
+            }
+            Stage::Connecting | Stage::Opening => match self.connector.failed(attempt, self.now_ns()) {
+                AfterFailure::TryAgain => self.counts.retried += 1,
+                AfterFailure::GiveUp => self.counts.failed += 1,
+            },
+        }
+        self.reasons.add(&failed.0);
+        self.last_reason.clone_from(&failed.0);
+        self.connections.end(connection);
+        self.connections.get_mut(connection).attempt += 1;
+    }
+
+    fn is_ready(&self, connection: usize) -> bool {
+        self.connections.get(connection).stage == Stage::Ready
+    }
+
+    fn now_ns(&self) -> u64 {
+        ns(self.clock.elapsed())
+    }
+
+    fn since_began_ns(&self) -> u64 {
+        self.now_ns().saturating_sub(self.began_ns)
+    }
+}
+
+fn ns(duration: Duration) -> u64 {
+    u64::try_from(duration.as_nanos()).unwrap_or(u64::MAX)
+}

@@ -1,0 +1,177 @@
+//! The phases of a run: connecting, idling, sending, draining, and the report in the end. Says how long turns go on, not
+//! what is done in one.
+
+use std::time::Duration;
+
+use mio::Events;
+
+use super::Engine;
+use crate::load::config::{LoadConfig, LoadError, Work};
+use crate::load::connections::Stage;
+use crate::load::measure::Snapshot;
+use crate::load::monitor::{Phase, Progress};
+use crate::load::report::{Deliveries, Measured, Report};
+use crate::load::schedule::{Due, Pace, Senders};
+use crate::load::workload::Workload;
+
+const EVENTS_PER_POLL: usize = 1024;
+
+/// When all has come: how much longer to listen for what comes twice.
+const LISTEN_ON_NS: u64 = 100_000_000;
+
+impl<W: Workload> Engine<'_, W> {
+    /// From the first connection to the report.
+    pub(in crate::load) fn run(mut self, config: &LoadConfig) -> Result<Report, LoadError> {
+        let mut events = Events::with_capacity(EVENTS_PER_POLL);
+        while !self.connector.is_done() && self.monitor.stops() == 0 {
+            self.show(Phase::Connecting);
+            self.turn(&mut events, self.connector.next_ns()).map_err(LoadError::System)?;
+        }
+        let connect_time = self.clock.elapsed();
+        if self.counts.ready == 0 {
+            let reason =
+                if self.last_reason.is_empty() { "stopped before it stood".to_owned() } else { self.last_reason };
+            return Err(LoadError::NoConnection { target: config.target.clone(), reason });
+        }
+        let idle_until_ns = self.now_ns().saturating_add(self.plan.idle_ns);
+        while self.now_ns() < idle_until_ns && self.monitor.stops() == 0 {
+            self.show(Phase::Idling);
+            self.turn(&mut events, Some(idle_until_ns)).map_err(LoadError::System)?;
+        }
+        let is_idle_test = matches!(config.work, Work::Idle { .. });
+        let was_stopped_early = self.monitor.stops() > 0;
+        // A stop ends the idling; that the connections are served is seen all the same.
+        if is_idle_test || !was_stopped_early {
+            self.begin();
+        }
+        let (measured, drain_time) = self.send_and_drain(&mut events, is_idle_test)?;
+        self.show(Phase::Done);
+        Ok(self.report(measured, connect_time, drain_time))
+    }
+
+    /// Those that are ready become senders and receivers.
+    fn begin(&mut self) {
+        let ready: Vec<bool> = self.connections.stages().map(|stage| stage == Stage::Ready).collect();
+        self.sender_connections = self.workload.begin(&ready);
+        for (sender, &connection) in self.sender_connections.iter().enumerate() {
+            self.sender_of[connection] = Some(sender);
+        }
+        let count = self.sender_connections.len();
+        self.senders = Senders::new(self.plan.pace, self.plan.limit, count);
+        match self.plan.pace {
+            Pace::PerSecond(rate) => self.due = Some(Due::new(rate, self.plan.limit)),
+            Pace::Window(_) => self.may_send.extend(0..count),
+        }
+        self.began_ns = self.now_ns();
+        self.is_sending = true;
+    }
+
+    fn send_and_drain(
+        &mut self,
+        events: &mut Events,
+        is_idle_test: bool,
+    ) -> Result<(Option<Measured>, Duration), LoadError> {
+        let mut measured_from = None;
+        while !self.is_sending_over(is_idle_test) {
+            let since_ns = self.since_began_ns();
+            if measured_from.is_none() && since_ns >= self.plan.measured_from_ns {
+                measured_from = Some(self.snapshot());
+            }
+            self.show(if measured_from.is_some() { Phase::Measuring } else { Phase::WarmingUp });
+            let milestone_ns =
+                if measured_from.is_none() { Some(self.plan.measured_from_ns) } else { self.plan.until_ns };
+            let next_ns = [milestone_ns, self.due.as_ref().and_then(Due::next_ns)].into_iter().flatten().min();
+            self.turn(events, next_ns.map(|next_ns| self.began_ns.saturating_add(next_ns)))
+                .map_err(LoadError::System)?;
+        }
+        let sending_ended_ns = self.since_began_ns();
+        let at_end = self.snapshot();
+        self.is_sending = false;
+        self.due = None;
+        let at_completion = self.drain(events)?;
+        let last_delivery_ns = self.tally.last_delivery_ns;
+        let drain_time = Duration::from_nanos(last_delivery_ns.saturating_sub(sending_ended_ns));
+        // Where messages are counted and not time, the last one's delivery is part of the work.
+        let (until, until_ns) =
+            if self.plan.until_ns.is_some() { (at_end, sending_ended_ns) } else { (at_completion, last_delivery_ns) };
+        Ok((measured_from.map(|from| from.until(&until, until_ns)), drain_time))
+    }
+
+    fn is_sending_over(&self, is_idle_test: bool) -> bool {
+        let since_ns = self.since_began_ns();
+        let is_stopped = if is_idle_test { self.monitor.stops() > 1 } else { self.monitor.stops() > 0 };
+        let is_time_over = self.plan.until_ns.is_some_and(|until_ns| until_ns <= since_ns);
+        // Windows that stay full because something was lost would wait for ever.
+        let is_stuck = matches!(self.senders.pace(), Pace::Window(_))
+            && self.plan.until_ns.is_none()
+            && since_ns.saturating_sub(self.tally.last_delivery_ns) > self.plan.drain_ns;
+        let is_nobody_left = !self.sender_connections.iter().any(|&connection| self.is_ready(connection));
+        is_stopped || is_time_over || is_stuck || is_nobody_left || self.senders.is_exhausted()
+    }
+
+    /// Waits for what is under way: until all has come and a little longer, or nothing has come for the drain time-out.
+    /// Gives what was counted when all had come, or was given up.
+    fn drain(&mut self, events: &mut Events) -> Result<Snapshot, LoadError> {
+        let expected = self.workload.expected(&self.senders);
+        let mut at_completion = None;
+        let mut last_progress_ns = self.now_ns();
+        let mut received = self.tally.received;
+        loop {
+            self.show(Phase::Draining);
+            let now_ns = self.now_ns();
+            if self.tally.received != received {
+                (received, last_progress_ns) = (self.tally.received, now_ns);
+            }
+            let is_complete = received >= expected;
+            if is_complete && at_completion.is_none() {
+                at_completion = Some(self.snapshot());
+            }
+            let nobody_is_left = self.connections.stages().all(|stage| stage != Stage::Ready);
+            let wait_ns = if is_complete { LISTEN_ON_NS.min(self.plan.drain_ns) } else { self.plan.drain_ns };
+            let until_ns = last_progress_ns.saturating_add(wait_ns);
+            if until_ns <= now_ns || nobody_is_left || self.monitor.stops() > 1 {
+                return Ok(at_completion.unwrap_or_else(|| self.snapshot()));
+            }
+            self.turn(events, Some(until_ns)).map_err(LoadError::System)?;
+        }
+    }
+
+    fn snapshot(&self) -> Snapshot {
+        Snapshot::take(self.since_began_ns(), &self.senders, &self.tally)
+    }
+
+    fn show(&self, phase: Phase) {
+        self.monitor.show(Progress {
+            phase,
+            ready: self.counts.ready - self.counts.ended_early,
+            retried: self.counts.retried,
+            sent: self.senders.sent_in_all(),
+            received: self.tally.received,
+        });
+    }
+
+    fn report(mut self, measured: Option<Measured>, connect_time: Duration, drain_time: Duration) -> Report {
+        let expected = self.workload.expected(&self.senders);
+        let received = self.tally.received;
+        self.counts.reasons = self.reasons.into_sorted();
+        Report {
+            connections: self.counts,
+            sent: self.senders.sent_in_all(),
+            deliveries: Deliveries {
+                expected,
+                received,
+                reordered: self.tally.reordered,
+                duplicated: self.tally.duplicated,
+                lost: expected.saturating_sub(received),
+                unexpected: self.tally.unexpected,
+            },
+            server_errors: self.tally.server_errors.into_sorted(),
+            measured: measured.unwrap_or_default(),
+            latency: self.tally.latencies.summary(),
+            send_lag: self.send_lag.summary(),
+            connect_time,
+            drain_time,
+            was_interrupted: self.monitor.stops() > 0,
+        }
+    }
+}

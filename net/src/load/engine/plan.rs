@@ -1,0 +1,55 @@
+//! What a configuration means for the engine. Pure.
+
+use super::ns;
+use crate::load::config::{Amount, LoadConfig, Work};
+use crate::load::schedule::Pace;
+
+/// What is sent and how it is measured, in nanoseconds.
+#[derive(Debug)]
+pub(super) struct Plan {
+    /// Before anything is sent.
+    pub(super) idle_ns: u64,
+    pub(super) pace: Pace,
+    /// Messages.
+    pub(super) limit: Option<u64>,
+    /// Since sending began.
+    pub(super) measured_from_ns: u64,
+    /// Since sending began; `None`: when all is sent.
+    pub(super) until_ns: Option<u64>,
+    pub(super) drain_ns: u64,
+}
+
+impl Plan {
+    pub(super) fn of(config: &LoadConfig, connections: usize) -> Self {
+        let warm_up_ns = ns(config.warm_up);
+        let window = match config.work {
+            Work::Echo { in_flight, .. } => in_flight,
+            Work::Chat { window, .. } => window,
+            Work::Idle { .. } => 1,
+        };
+        let pace = config.rate_per_second.map_or(Pace::Window(window), Pace::PerSecond);
+        let drain_ns = ns(config.drain_timeout);
+        match (config.work, config.amount) {
+            // Each sends one message, at the pace at which they connected.
+            (Work::Idle { .. }, Amount::Time(time)) => Self {
+                idle_ns: ns(time),
+                pace: Pace::PerSecond(config.connects_per_second),
+                limit: Some(connections as u64),
+                measured_from_ns: 0,
+                until_ns: None,
+                drain_ns,
+            },
+            (_, Amount::Time(time)) => Self {
+                idle_ns: 0,
+                pace,
+                limit: None,
+                measured_from_ns: warm_up_ns,
+                until_ns: Some(warm_up_ns.saturating_add(ns(time))),
+                drain_ns,
+            },
+            (_, Amount::Messages(messages)) => {
+                Self { idle_ns: 0, pace, limit: Some(messages), measured_from_ns: warm_up_ns, until_ns: None, drain_ns }
+            }
+        }
+    }
+}
