@@ -162,7 +162,24 @@ impl FrameReader {
     /// ```
     #[must_use]
     pub const fn new(direction: Direction) -> Self {
-        Self { direction, family: None, consumed: 0 }
+        Self::resume(direction, None, 0)
+    }
+
+    /// A reader that goes on where another one, of the same connection, stopped after so many bytes of whole frames. For a
+    /// server with very many connections, all of the same direction, of which it wants to keep as little as can be.
+    ///
+    /// ```
+    /// use cafewire_core::{Direction, FrameReader, Framing, ParseError};
+    /// let mut reader = FrameReader::new(Direction::ToServer);
+    /// assert_eq!(reader.next_frame(b"\xCA\xFE\x01\x00\x00").consumed(), 5);
+    /// let mut resumed = FrameReader::resume(Direction::ToServer, reader.family(), reader.stream_offset());
+    /// let Framing::Corrupt { error } = resumed.next_frame(&[0x01]) else { panic!() };
+    /// assert!(matches!(error, ParseError::FamilyChanged { .. }));
+    /// assert_eq!(resumed.stream_offset_of(&error), 5);
+    /// ```
+    #[must_use]
+    pub const fn resume(direction: Direction, family: Option<Family>, stream_offset: u64) -> Self {
+        Self { direction, family, consumed: stream_offset }
     }
 
     /// The family that the first byte told, once there was one.

@@ -190,6 +190,14 @@ impl PeerAddress {
             Self::Local => None,
         }
     }
+
+    /// The peer's port, 0 for one on this machine.
+    pub(crate) const fn port(self) -> u16 {
+        match self {
+            Self::Ip(address) => address.port(),
+            Self::Local => 0,
+        }
+    }
 }
 
 impl From<SocketAddr> for PeerAddress {

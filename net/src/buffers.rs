@@ -4,6 +4,10 @@
 //! A ring that runs empty gives its storage back, so an idle connection owns no buffer. Storage grows as bytes
 //! arrive, by doubling, and never by a number that a peer announced.
 
+use std::num::NonZeroU32;
+
+use slab::Slab;
+
 const SMALLEST_BITS: u32 = 10;
 const LARGEST_BITS: u32 = 24;
 const CLASSES: usize = (LARGEST_BITS - SMALLEST_BITS + 1) as usize;
@@ -18,13 +22,19 @@ pub(crate) struct BufferPool {
     kept_bytes: usize,
     lent_bytes: usize,
     copied_bytes: usize,
-    // Boxes, so that taking one and putting it back moves a pointer.
-    #[allow(clippy::vec_box)]
-    free_waiting: Vec<Box<WaitingBytes>>,
+    waiting: Slab<WaitingBytes>,
 }
 
-/// Free ones that the pool keeps for reuse.
-const KEPT_WAITING_MAX: usize = 1024;
+/// Names bytes that wait in a pool. Whoever drops it must [`end the wait`](BufferPool::end_wait) first. Four bytes, and no
+/// more with an `Option` around it.
+#[derive(Debug)]
+pub(crate) struct WaitingId(NonZeroU32);
+
+impl WaitingId {
+    const fn key(&self) -> usize {
+        self.0.get() as usize - 1
+    }
+}
 
 /// The beginning of something whose end has not come.
 #[derive(Debug, Default)]
@@ -64,18 +74,35 @@ impl BufferPool {
     }
 
     /// A copy of these bytes, to wait for `missing` more.
-    pub(crate) fn wait_with(&mut self, bytes: &[u8], missing: usize) -> Box<WaitingBytes> {
-        let mut waiting = self.free_waiting.pop().unwrap_or_default();
+    /// `None` while four thousand million others wait.
+    pub(crate) fn wait_with(&mut self, bytes: &[u8], missing: usize) -> Option<WaitingId> {
+        let id = NonZeroU32::new(u32::try_from(self.waiting.vacant_key() + 1).unwrap_or_default())?;
+        let mut waiting = WaitingBytes { bytes: RingBuffer::default(), missing };
         waiting.bytes.extend(bytes, self);
-        waiting.missing = missing;
-        waiting
+        self.waiting.insert(waiting);
+        Some(WaitingId(id))
     }
 
-    /// Takes back what [`wait_with`](Self::wait_with) gave.
-    pub(crate) fn end_wait(&mut self, mut waiting: Box<WaitingBytes>) {
-        waiting.bytes.clear(self);
-        if self.free_waiting.len() < KEPT_WAITING_MAX {
-            self.free_waiting.push(waiting);
+    /// What waits there. `None` never comes while the wait goes on.
+    pub(crate) fn waiting(&self, id: &WaitingId) -> Option<&WaitingBytes> {
+        self.waiting.get(id.key())
+    }
+
+    /// Takes what waits there out for work, with the pool at hand; [`put_back`](Self::put_back) follows.
+    pub(crate) fn take_out(&mut self, id: &WaitingId) -> WaitingBytes {
+        self.waiting.get_mut(id.key()).map(std::mem::take).unwrap_or_default()
+    }
+
+    pub(crate) fn put_back(&mut self, id: &WaitingId, waiting: WaitingBytes) {
+        if let Some(place) = self.waiting.get_mut(id.key()) {
+            *place = waiting;
+        }
+    }
+
+    /// Drops what waits there, and gives its storage back.
+    pub(crate) fn end_wait(&mut self, id: WaitingId) {
+        if let Some(mut waiting) = self.waiting.try_remove(id.key()) {
+            waiting.bytes.clear(self);
         }
     }
 

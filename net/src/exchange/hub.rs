@@ -13,6 +13,7 @@ use std::collections::HashMap;
 use cafewire_core::chat::MAX_FRAME_SIZE;
 use cafewire_core::{ErrorCode, MessagePayload};
 use slotmap::{SecondaryMap, SlotMap};
+use thin_vec::ThinVec;
 
 use super::outbox::Outboxes;
 use super::room_log::RoomLog;
@@ -51,7 +52,7 @@ struct Member {
     user_id: u32,
     username: Username,
     /// As many as there are, without room for more: most members are in one or two.
-    rooms: Box<[Membership]>,
+    rooms: ThinVec<Membership>,
 }
 
 #[cfg(test)]
@@ -59,16 +60,13 @@ pub(super) const MEMBER_BYTES: usize = super::idle_cost::slot_bytes::<Member>();
 
 impl Member {
     fn enter(&mut self, membership: Membership) {
-        let mut rooms = std::mem::take(&mut self.rooms).into_vec();
-        rooms.reserve_exact(1);
-        rooms.push(membership);
-        self.rooms = rooms.into_boxed_slice();
+        self.rooms.reserve_exact(1);
+        self.rooms.push(membership);
     }
 
     fn leave(&mut self, index: usize) -> Membership {
-        let mut rooms = std::mem::take(&mut self.rooms).into_vec();
-        let left = rooms.swap_remove(index);
-        self.rooms = rooms.into_boxed_slice();
+        let left = self.rooms.swap_remove(index);
+        self.rooms.shrink_to_fit();
         left
     }
 }
@@ -143,7 +141,7 @@ impl Hub {
         }
         self.last_user_id = self.last_user_id.checked_add(1).unwrap_or(1);
         let user_id = self.last_user_id;
-        self.members.insert(from, Member { user_id, username: username.into(), rooms: Box::default() });
+        self.members.insert(from, Member { user_id, username: username.into(), rooms: ThinVec::new() });
         self.by_username.insert(from, |id| name_of(&self.members, id));
         world.outboxes.sign_in(from);
         world.metrics.users.set(self.members.len());

@@ -16,16 +16,16 @@ pub(super) const fn slot_bytes<T>() -> usize {
 #[test]
 fn an_idle_connection_is_small() {
     let parts = [
-        ("session, stage, address", slot_bytes::<Peer>(), 72),
-        ("member of the hub, with a name of up to 22 bytes", MEMBER_BYTES, 56),
-        ("entry for an outbox", ENTRY_BYTES, 24),
-        ("timer", TIMER_BYTES, 16),
+        ("session, stage, address", slot_bytes::<Peer>(), 40),
+        ("member of the hub, with a name of up to 14 bytes", MEMBER_BYTES, 40),
+        ("entry for an outbox", ENTRY_BYTES, 12),
+        ("timer", TIMER_BYTES, 12),
         ("place in the table of names", size_of::<ConnectionId>() + 1, 9),
     ];
     for (part, bytes, expected) in parts {
         assert_eq!(bytes, expected, "{part}: mend ARCHITECTURE.md");
     }
-    assert_eq!(parts.iter().map(|(_, bytes, _)| bytes).sum::<usize>(), 177);
+    assert_eq!(parts.iter().map(|(_, bytes, _)| bytes).sum::<usize>(), 113);
     // What is apart for most connections takes nothing while there is none.
     assert_eq!(SecondaryMap::<ConnectionId, super::Allowance>::new().capacity(), 0);
 }

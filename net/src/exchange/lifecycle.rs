@@ -10,7 +10,6 @@ use super::answers::queue_error;
 use super::error_text::ErrorText;
 use super::hub::Surroundings;
 use super::{AfterFlush, ConnectionId, Exchange, Now, Peer, Stage, is_signing_in, millis, span};
-use crate::address::PeerAddress;
 use crate::close_reason::CloseReason;
 
 /// Moments within one idle time at which silent members of rooms are looked at.
@@ -24,7 +23,7 @@ impl Exchange {
     pub fn end_of_input(&mut self, id: ConnectionId, now: Now) {
         let Some(peer) = self.peers.get_mut(id) else { return };
         match peer.stage {
-            Stage::Open { .. } => {
+            Stage::Open => {
                 let reason = if peer.session.is_within_frame() {
                     self.metrics.parse_errors.add(1);
                     CloseReason::CutFrame
@@ -34,12 +33,12 @@ impl Exchange {
                 let text = ErrorText::new("the stream ended within a frame");
                 self.close(id, reason, &text, now);
                 // With the peer's side shut there is nothing to linger for.
-                if let Some(Peer { stage: Stage::Flushing { linger, .. }, .. }) = self.peers.get_mut(id) {
+                if let Some(Peer { stage: Stage::Flushing { linger }, .. }) = self.peers.get_mut(id) {
                     *linger = false;
                 }
             }
-            Stage::Flushing { ref mut linger, .. } => *linger = false,
-            Stage::Lingering { .. } => self.set_gone(id),
+            Stage::Flushing { ref mut linger } => *linger = false,
+            Stage::Lingering => self.set_gone(id),
             Stage::Gone => {}
         }
     }
@@ -60,14 +59,15 @@ impl Exchange {
     pub fn flushed(&mut self, id: ConnectionId, now: Now) -> AfterFlush {
         let Some(peer) = self.peers.get_mut(id) else { return AfterFlush::Gone };
         match peer.stage {
-            Stage::Open { .. } | Stage::Lingering { .. } => AfterFlush::Keep,
-            Stage::Flushing { linger: true, .. } => {
+            Stage::Open | Stage::Lingering => AfterFlush::Keep,
+            Stage::Flushing { linger: true } => {
                 let until_ms = now.monotonic_ms + millis(self.limits.close_timeout);
-                peer.stage = Stage::Lingering { until_ms };
+                peer.stage = Stage::Lingering;
+                peer.clock_ms = until_ms;
                 self.timers.set(until_ms, id);
                 AfterFlush::ShutDownSending
             }
-            Stage::Flushing { linger: false, .. } | Stage::Gone => {
+            Stage::Flushing { linger: false } | Stage::Gone => {
                 self.set_gone(id);
                 AfterFlush::Gone
             }
@@ -84,8 +84,8 @@ impl Exchange {
                 continue;
             }
             match peer.stage {
-                Stage::Open { .. } => self.close_for_silence(id, now),
-                Stage::Flushing { .. } | Stage::Lingering { .. } => self.set_gone(id),
+                Stage::Open => self.close_for_silence(id, now),
+                Stage::Flushing { .. } | Stage::Lingering => self.set_gone(id),
                 Stage::Gone => {}
             }
         }
@@ -107,12 +107,10 @@ impl Exchange {
     /// (the listener turns keep-alive probes on), and that of the first broadcast that it does not take.
     fn deadline_ms(&self, id: ConnectionId, peer: &Peer, now: Now) -> u64 {
         match peer.stage {
-            Stage::Open { since_ms } if is_signing_in(id, peer, &self.hub) => {
-                since_ms + millis(self.limits.sign_in_timeout)
-            }
-            Stage::Open { .. } if self.hub.is_listening(id) => now.monotonic_ms + millis(self.limits.idle_timeout),
-            Stage::Open { since_ms } => since_ms + millis(self.limits.idle_timeout),
-            Stage::Flushing { until_ms, .. } | Stage::Lingering { until_ms } => until_ms,
+            Stage::Open if is_signing_in(id, peer, &self.hub) => peer.clock_ms + millis(self.limits.sign_in_timeout),
+            Stage::Open if self.hub.is_listening(id) => now.monotonic_ms + millis(self.limits.idle_timeout),
+            Stage::Open => peer.clock_ms + millis(self.limits.idle_timeout),
+            Stage::Flushing { .. } | Stage::Lingering => peer.clock_ms,
             Stage::Gone => 0,
         }
     }
@@ -188,7 +186,7 @@ impl Exchange {
 
     fn largest_kept(&self) -> Option<ConnectionId> {
         let keeping = self.peers.iter().filter(|(_, peer)| peer.session.is_within_frame());
-        keeping.max_by_key(|(_, peer)| peer.session.held_bytes()).map(|(id, _)| id)
+        keeping.max_by_key(|(_, peer)| peer.session.held_bytes(&self.pool)).map(|(id, _)| id)
     }
 
     /// The connection's outbox went over its limit, or a room left it behind. One that is closing already, and so slowly
@@ -208,8 +206,10 @@ impl Exchange {
     pub(super) fn close(&mut self, id: ConnectionId, reason: CloseReason, text: &ErrorText, now: Now) {
         let Some(peer) = self.peers.get_mut(id).filter(|peer| peer.is_open()) else { return };
         let until_ms = now.monotonic_ms + millis(self.limits.close_timeout);
-        peer.stage = Stage::Flushing { until_ms, linger: true };
-        let (address, family) = (PeerAddress::from(peer.address), peer.session.family());
+        peer.stage = Stage::Flushing { linger: true };
+        peer.clock_ms = until_ms;
+        let (address, family) = (self.addresses.get(peer.address, peer.port), peer.session.family());
+        self.addresses.leave(&mut peer.address);
         peer.session.release(&mut self.pool);
 
         let mut world = world!(self);
@@ -229,9 +229,6 @@ impl Exchange {
         self.outboxes.mark_dirty(id);
         self.timers.set(until_ms, id);
         self.open -= 1;
-        if let Some(ip) = address.ip() {
-            self.addresses.leave(ip);
-        }
         self.metrics.clients_connected.set(self.open);
         self.metrics.count_close(reason);
         let family = family.map_or("none", family_label);

@@ -40,7 +40,6 @@ macro_rules! world {
 mod addresses;
 mod allowance;
 mod answers;
-mod compact_address;
 mod error_text;
 mod hub;
 #[cfg(test)]
@@ -61,10 +60,9 @@ use cafewire_core::{Family, Frame};
 use slotmap::{SecondaryMap, SlotMap, new_key_type};
 use tracing::{Level, debug, enabled, info_span};
 
-use self::addresses::Addresses;
+use self::addresses::{AddressId, Addresses};
 use self::allowance::{Allowance, Verdict};
 use self::answers::{Ending, answer_chat, answer_echo, refuse_rate};
-use self::compact_address::CompactAddress;
 use self::error_text::ErrorText;
 use self::hub::{Hub, Surroundings};
 use self::outbox::{Outboxes, Span};
@@ -108,38 +106,32 @@ pub type DataTap = Box<dyn FnMut(PeerAddress, &[u8]) + Send>;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Stage {
-    /// `since_ms`: while it signs in, when it came; from then on, when something last passed.
-    Open {
-        since_ms: u64,
-    },
-    Flushing {
-        until_ms: u64,
-        linger: bool,
-    },
-    Lingering {
-        until_ms: u64,
-    },
+    Open,
+    Flushing { linger: bool },
+    Lingering,
     Gone,
 }
 
-/// What every connection costs even when nothing happens, so it has nothing in it that most do without.
+/// What every connection costs even when nothing happens, so it has nothing in it that most do without, and nothing that
+/// leaves a hole.
 struct Peer {
     session: Session,
+    /// While it is open: when it came, and once it has signed in, when something last passed. While it closes: until when.
+    clock_ms: u64,
+    address: AddressId,
+    port: u16,
     stage: Stage,
-    address: CompactAddress,
 }
 
 impl Peer {
     const fn is_open(&self) -> bool {
-        matches!(self.stage, Stage::Open { .. })
+        matches!(self.stage, Stage::Open)
     }
 
     /// Something passed. Before sign-in that gives nobody more time.
     const fn note_activity(&mut self, is_signing_in: bool, now: Now) {
-        if let Stage::Open { since_ms } = &mut self.stage
-            && !is_signing_in
-        {
-            *since_ms = now.monotonic_ms;
+        if self.is_open() && !is_signing_in {
+            self.clock_ms = now.monotonic_ms;
         }
     }
 }
@@ -227,17 +219,16 @@ impl Exchange {
         let now_ms = now.monotonic_ms;
         let id = self.peers.insert(Peer {
             session: Session::new(),
-            stage: Stage::Open { since_ms: now_ms },
-            address: address.into(),
+            clock_ms: now_ms,
+            address: self.addresses.enter(address),
+            port: address.port(),
+            stage: Stage::Open,
         });
         if let Some(allowance) = Allowance::new(&self.limits, now_ms) {
             self.allowances.insert(id, allowance);
         }
         self.outboxes.open(id);
         self.open += 1;
-        if let Some(ip) = address.ip() {
-            self.addresses.enter(ip);
-        }
         self.metrics.clients_connected.set(self.open);
         // The earlier of the two, so that whichever comes to count is looked at in time.
         self.timers.set(now_ms + millis(self.limits.sign_in_timeout.min(self.limits.idle_timeout)), id);
@@ -254,7 +245,7 @@ impl Exchange {
     fn refusal(&self, address: PeerAddress) -> Option<(CloseReason, &'static str)> {
         if self.open >= self.limits.connections {
             Some((CloseReason::ServerFull, "the server holds as many connections as it may: try again later"))
-        } else if address.ip().is_some_and(|ip| self.addresses.open(ip) >= self.limits.connections_per_address) {
+        } else if self.addresses.open(address) >= self.limits.connections_per_address {
             Some((CloseReason::AddressFull, "your address has as many connections as it may: close one first"))
         } else {
             None
@@ -280,14 +271,14 @@ impl Exchange {
     /// Whether there are whole frames that wait for [`resume`](Self::resume).
     #[must_use]
     pub fn has_backlog(&self, id: ConnectionId) -> bool {
-        self.peers.get(id).is_some_and(|peer| peer.session.has_backlog())
+        self.peers.get(id).is_some_and(|peer| peer.session.has_backlog(&self.pool))
     }
 
     fn work_on(&mut self, id: ConnectionId, bytes: &[u8], now: Now) {
-        let Self { peers, hub, outboxes, pool, limits, metrics, allowances, data_tap, .. } = self;
+        let Self { peers, hub, outboxes, pool, limits, metrics, addresses, allowances, data_tap, .. } = self;
         let Some(peer) = peers.get_mut(id).filter(|peer| peer.is_open()) else { return };
         let mut ending = None;
-        let Peer { session, address, .. } = peer;
+        let Peer { session, address, port, .. } = peer;
         let mut allowance = allowances.get_mut(id);
         let mut frames = 0;
         let received = session.receive(bytes, FRAMES_PER_TURN, pool, |frame, pool| {
@@ -306,7 +297,7 @@ impl Exchange {
                 Frame::Echo(view) => {
                     answer_echo(id, view, &mut world, |payload| {
                         if let Some(tap) = data_tap {
-                            tap((*address).into(), payload);
+                            tap(addresses.get(*address, *port), payload);
                         }
                     });
                     None
@@ -425,13 +416,14 @@ impl Exchange {
         let mut open = 0;
         let mut counted = 0;
         for (id, peer) in &self.peers {
-            peer.session.invariants();
+            peer.session.invariants(&self.pool);
             open += usize::from(peer.is_open());
-            counted += usize::from(peer.is_open() && PeerAddress::from(peer.address).ip().is_some());
+            counted += usize::from(peer.address != AddressId::NONE);
+            assert!(peer.is_open() || peer.address == AddressId::NONE, "a closed connection is still counted");
             assert!(peer.is_open() || !self.hub.is_signed_in(id), "a closed connection is still a user");
             assert_eq!(peer.stage == Stage::Gone, self.gone.contains(&id));
         }
-        let kept_input: usize = self.peers.values().map(|peer| peer.session.held_bytes()).sum();
+        let kept_input: usize = self.peers.values().map(|peer| peer.session.held_bytes(&self.pool)).sum();
         let held_bytes = kept_input + self.outboxes.held_bytes() + self.hub.held_bytes();
         assert_eq!(self.pool.lent_bytes(), held_bytes, "a buffer that nobody holds, or that is counted twice");
         assert_eq!(open, self.open);

@@ -3,10 +3,10 @@
 //!
 //! An outbox is a queue of spans: *own* bytes (answers to this connection alone, in its own ring) and *ranges* of
 //! room logs. A range that continues the one before it merges with it, so that a whole turn's broadcasts leave in one
-//! write. A connection with nothing queued owns no outbox: they come from a pool and go back to it.
+//! write. A connection with nothing queued owns no outbox: they stay in one table, and go from hand to hand.
 //!
 //! Invariants, checked by [`Outboxes::invariants`]: the spans' sizes add up to `queued_bytes`; the own spans' add up to
-//! what the ring holds; no span is empty; nothing queued means no outbox.
+//! what the ring holds; no span is empty; nothing queued means no outbox; each outbox belongs to one connection or to nobody.
 
 use std::collections::VecDeque;
 
@@ -17,7 +17,7 @@ use super::{ConnectionId, RoomId};
 use crate::buffers::{BufferPool, RingBuffer};
 use crate::config::Limits;
 
-/// Outboxes kept for reuse, and the spans one may have room for while it is kept.
+/// Outboxes that keep room for spans while nothing is queued in them, and for how many spans each.
 const KEPT_OUTBOXES_MAX: usize = 65_536;
 const KEPT_SPANS_MAX: usize = 16;
 
@@ -44,7 +44,7 @@ impl Span {
     }
 }
 
-#[derive(Debug, Default)]
+#[derive(Debug)]
 struct Outbox {
     spans: VecDeque<Span>,
     own: RingBuffer,
@@ -55,18 +55,48 @@ struct Outbox {
     frame_left: Option<usize>,
 }
 
-#[derive(Debug, Default)]
+impl Default for Outbox {
+    fn default() -> Self {
+        Self { spans: VecDeque::new(), own: RingBuffer::default(), queued_bytes: 0, since_turn: 0, frame_left: Some(0) }
+    }
+}
+
+/// An outbox in the table of all, or none.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct OutboxId(u32);
+
+impl OutboxId {
+    const NONE: Self = Self(u32::MAX);
+
+    const fn place(self) -> usize {
+        self.0 as usize
+    }
+}
+
+/// Whether a connection takes more.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Intake {
+    Open,
+    /// No more: it is closing.
+    Sealed,
+    /// No more: a room dropped what was queued for it, and it has not been told yet.
+    LeftBehind,
+}
+
+#[derive(Debug)]
 struct Entry {
-    outbox: Option<Box<Outbox>>,
+    outbox: OutboxId,
+    intake: Intake,
     /// It may have as much queued as anybody, not just as much as somebody whom nobody knows.
     signed_in: bool,
     dirty: bool,
-    /// Nothing more is queued: the connection is closing, or was left behind.
-    sealed: bool,
-    /// A room dropped what was queued for it, and it has not been told yet.
-    left_behind: bool,
     /// What was given up began in the middle of a frame, so nothing that follows could be understood.
     broken: bool,
+}
+
+impl Entry {
+    const NEW: Self =
+        Self { outbox: OutboxId::NONE, intake: Intake::Open, signed_in: false, dirty: false, broken: false };
 }
 
 #[cfg(test)]
@@ -76,9 +106,9 @@ pub(super) const ENTRY_BYTES: usize = super::idle_cost::slot_bytes::<Entry>();
 #[derive(Debug, Default)]
 pub(super) struct Outboxes {
     entries: SecondaryMap<ConnectionId, Entry>,
-    // Boxes, so that taking one and putting it back moves a pointer.
-    #[allow(clippy::vec_box)]
-    spare: Vec<Box<Outbox>>,
+    all: Vec<Outbox>,
+    /// Those of `all` in which nothing is queued.
+    spare: Vec<OutboxId>,
     dirty: Vec<ConnectionId>,
     overflowed: Vec<ConnectionId>,
     turn: u64,
@@ -94,7 +124,7 @@ impl Outboxes {
     }
 
     pub(super) fn open(&mut self, id: ConnectionId) {
-        self.entries.insert(id, Entry::default());
+        self.entries.insert(id, Entry::NEW);
     }
 
     pub(super) fn sign_in(&mut self, id: ConnectionId) {
@@ -104,7 +134,17 @@ impl Outboxes {
     }
 
     pub(super) fn queued_bytes(&self, id: ConnectionId) -> usize {
-        self.entries.get(id).and_then(|entry| entry.outbox.as_ref()).map_or(0, |outbox| outbox.queued_bytes)
+        self.of(id).map_or(0, |outbox| outbox.queued_bytes)
+    }
+
+    /// What is queued for this connection, if anything is.
+    fn of(&self, id: ConnectionId) -> Option<&Outbox> {
+        self.all.get(self.entries.get(id)?.outbox.place())
+    }
+
+    /// Connections for which something is queued.
+    fn busy(&self) -> impl Iterator<Item = (ConnectionId, &Outbox)> {
+        self.entries.iter().filter_map(|(id, entry)| Some((id, self.all.get(entry.outbox.place())?)))
     }
 
     /// Queues bytes for this connection alone: the pieces of one frame.
@@ -144,26 +184,31 @@ impl Outboxes {
     /// The outbox to queue into, made if need be, and the connection marked for the flush of this turn.
     fn touch(&mut self, id: ConnectionId) -> Option<&mut Outbox> {
         let entry = self.entries.get_mut(id)?;
-        if entry.sealed {
+        if entry.intake != Intake::Open {
             return None;
         }
         if !entry.dirty {
             entry.dirty = true;
             self.dirty.push(id);
         }
-        if entry.outbox.is_none() {
-            let fresh = || Box::new(Outbox { frame_left: Some(0), ..Outbox::default() });
-            let mut outbox = self.spare.pop().unwrap_or_else(fresh);
-            outbox.since_turn = self.turn;
-            entry.outbox = Some(outbox);
+        if entry.outbox == OutboxId::NONE {
+            entry.outbox = match self.spare.pop() {
+                Some(spare) => spare,
+                None => {
+                    let made = OutboxId(u32::try_from(self.all.len()).ok()?);
+                    self.all.push(Outbox::default());
+                    made
+                }
+            };
+            self.all[entry.outbox.place()].since_turn = self.turn;
         }
-        entry.outbox.as_deref_mut()
+        self.all.get_mut(entry.outbox.place())
     }
 
     fn check_limit(&mut self, id: ConnectionId) {
         let Some(entry) = self.entries.get(id) else { return };
         let limit_bytes = if entry.signed_in { self.limit_bytes } else { self.limit_bytes_before_sign_in };
-        if entry.outbox.as_ref().is_some_and(|outbox| outbox.queued_bytes > limit_bytes) {
+        if self.all.get(entry.outbox.place()).is_some_and(|outbox| outbox.queued_bytes > limit_bytes) {
             self.overflowed.push(id);
         }
     }
@@ -177,18 +222,19 @@ impl Outboxes {
     /// reason, for what came next would follow a gap.
     pub(super) fn note_left_behind(&mut self, id: ConnectionId) {
         if let Some(entry) = self.entries.get_mut(id) {
-            entry.sealed = true;
-            entry.left_behind = true;
+            entry.intake = Intake::LeftBehind;
             self.overflowed.push(id);
         }
     }
 
     /// Whether a room left this connection behind since it was asked last. If so it can be told now: the seal is off.
     pub(super) fn take_left_behind(&mut self, id: ConnectionId) -> bool {
-        let Some(entry) = self.entries.get_mut(id).filter(|entry| entry.left_behind) else { return false };
-        entry.left_behind = false;
-        entry.sealed = false;
-        true
+        let Some(entry) = self.entries.get_mut(id) else { return false };
+        let is_left_behind = entry.intake == Intake::LeftBehind;
+        if is_left_behind {
+            entry.intake = Intake::Open;
+        }
+        is_left_behind
     }
 
     pub(super) fn mark_dirty(&mut self, id: ConnectionId) {
@@ -213,7 +259,7 @@ impl Outboxes {
 
     /// The span to write next, and the own bytes at the front of the ring.
     pub(super) fn front(&self, id: ConnectionId) -> Option<(Span, &[u8])> {
-        let outbox = self.entries.get(id)?.outbox.as_deref()?;
+        let outbox = self.of(id)?;
         let span = *outbox.spans.front()?;
         Some((span, outbox.own.front()))
     }
@@ -226,8 +272,7 @@ impl Outboxes {
         frame_left: Option<usize>,
         pool: &mut BufferPool,
     ) -> Option<RoomId> {
-        let entry = self.entries.get_mut(id)?;
-        let outbox = entry.outbox.as_deref_mut()?;
+        let outbox = self.all.get_mut(self.entries.get(id)?.outbox.place())?;
         let span = outbox.spans.front_mut()?;
         assert!(count <= span.len(), "wrote {count} bytes of {}", span.len());
         outbox.frame_left = frame_left;
@@ -255,7 +300,7 @@ impl Outboxes {
     }
 
     pub(super) fn frame_left(&self, id: ConnectionId) -> Option<usize> {
-        self.entries.get(id).map_or(Some(0), |entry| entry.outbox.as_ref().map_or(Some(0), |outbox| outbox.frame_left))
+        self.of(id).map_or(Some(0), |outbox| outbox.frame_left)
     }
 
     /// Between the work and the flush: what is queued from now on belongs to the next turn.
@@ -266,21 +311,20 @@ impl Outboxes {
     /// The connection with the most queued among those that an earlier turn's flush did not rid of everything, those that
     /// are closing included.
     pub(super) fn largest_leftover(&self) -> Option<ConnectionId> {
-        let busy = self.entries.iter().filter_map(|(id, entry)| Some((id, entry.outbox.as_deref()?)));
-        busy.filter(|(_, outbox)| outbox.since_turn < self.turn)
+        self.busy()
+            .filter(|(_, outbox)| outbox.since_turn < self.turn)
             .max_by_key(|(_, outbox)| outbox.queued_bytes)
             .map(|(id, _)| id)
     }
 
     /// Whether something of a room's log is queued for this connection.
     pub(super) fn reads_rooms(&self, id: ConnectionId) -> bool {
-        let outbox = self.entries.get(id).and_then(|entry| entry.outbox.as_deref());
-        outbox.is_some_and(|outbox| outbox.spans.iter().any(|span| span.room().is_some()))
+        self.of(id).is_some_and(|outbox| outbox.spans.iter().any(|span| span.room().is_some()))
     }
 
     /// Bytes of storage that the connections' own answers hold.
     pub(super) fn held_bytes(&self) -> usize {
-        self.entries.values().filter_map(|entry| entry.outbox.as_deref()).map(|outbox| outbox.own.capacity()).sum()
+        self.all.iter().map(|outbox| outbox.own.capacity()).sum()
     }
 
     /// The connections for which something of a room's log before this position is still queued, those that have left
@@ -288,8 +332,7 @@ impl Outboxes {
     pub(super) fn readers_before(&self, room: RoomId, position: u64) -> Vec<ConnectionId> {
         let is_behind =
             |span: &Span| matches!(*span, Span::Room { room: same, start, .. } if same == room && start < position);
-        let busy = self.entries.iter().filter_map(|(id, entry)| Some((id, entry.outbox.as_deref()?)));
-        busy.filter(|(_, outbox)| outbox.spans.iter().any(is_behind)).map(|(id, _)| id).collect()
+        self.busy().filter(|(_, outbox)| outbox.spans.iter().any(is_behind)).map(|(id, _)| id).collect()
     }
 
     /// Gives up everything queued but the rest of a frame that is half sent, which is kept as own bytes, so that an Error
@@ -303,7 +346,7 @@ impl Outboxes {
         released: &mut Vec<RoomId>,
     ) -> bool {
         let Some(entry) = self.entries.get_mut(id) else { return false };
-        let Some(outbox) = entry.outbox.as_deref_mut() else { return !entry.broken };
+        let Some(outbox) = self.all.get_mut(entry.outbox.place()) else { return !entry.broken };
         released.extend(outbox.spans.iter().filter_map(|span| span.room()));
         let kept = match (outbox.frame_left, outbox.spans.front()) {
             (None, _) => None,
@@ -343,38 +386,41 @@ impl Outboxes {
     /// From now on nothing more is queued for this connection.
     pub(super) fn seal(&mut self, id: ConnectionId) {
         if let Some(entry) = self.entries.get_mut(id) {
-            entry.sealed = true;
+            if entry.intake == Intake::Open {
+                entry.intake = Intake::Sealed;
+            }
         }
     }
 
     /// Forgets the connection and all that is queued for it.
     pub(super) fn remove(&mut self, id: ConnectionId, pool: &mut BufferPool, mut released: impl FnMut(RoomId)) {
-        let Some(mut entry) = self.entries.remove(id) else { return };
-        if let Some(mut outbox) = entry.outbox.take() {
+        if let Some(outbox) = self.entries.get(id).and_then(|entry| self.all.get_mut(entry.outbox.place())) {
             outbox.spans.drain(..).filter_map(|span| span.room()).for_each(&mut released);
             outbox.own.clear(pool);
             outbox.queued_bytes = 0;
-            self.keep(outbox);
         }
+        self.give_back(id);
+        self.entries.remove(id);
     }
 
+    /// Nothing is queued for this connection any more: what it had an outbox for is done.
     fn give_back(&mut self, id: ConnectionId) {
-        if let Some(outbox) = self.entries.get_mut(id).and_then(|entry| entry.outbox.take()) {
-            self.keep(outbox);
+        let Some(entry) = self.entries.get_mut(id) else { return };
+        let spare = std::mem::replace(&mut entry.outbox, OutboxId::NONE);
+        let Some(outbox) = self.all.get_mut(spare.place()) else { return };
+        outbox.frame_left = Some(0);
+        if outbox.spans.capacity() > KEPT_SPANS_MAX || self.spare.len() >= KEPT_OUTBOXES_MAX {
+            outbox.spans = VecDeque::new();
         }
-    }
-
-    fn keep(&mut self, mut outbox: Box<Outbox>) {
-        if self.spare.len() < KEPT_OUTBOXES_MAX && outbox.spans.capacity() <= KEPT_SPANS_MAX {
-            outbox.frame_left = Some(0);
-            self.spare.push(outbox);
-        }
+        self.spare.push(spare);
     }
 
     /// Checks what the module's head promises; calls `range` for each range of a room's log that is queued.
     pub(super) fn invariants(&self, mut range: impl FnMut(ConnectionId, RoomId, u64, u64)) {
+        let mut used = 0;
         for (id, entry) in &self.entries {
-            let Some(outbox) = &entry.outbox else { continue };
+            let Some(outbox) = self.all.get(entry.outbox.place()) else { continue };
+            used += 1;
             assert!(!outbox.spans.is_empty(), "an outbox with nothing in it");
             let mut own_bytes = 0;
             for span in &outbox.spans {
@@ -388,7 +434,8 @@ impl Outboxes {
             let queued_bytes: usize = outbox.spans.iter().map(|span| span.len()).sum();
             assert_eq!(outbox.queued_bytes, queued_bytes, "queued bytes miscounted");
         }
-        for outbox in &self.spare {
+        assert_eq!(used + self.spare.len(), self.all.len(), "an outbox of two, or of nobody");
+        for outbox in self.spare.iter().map(|spare| &self.all[spare.place()]) {
             assert!(outbox.spans.is_empty() && outbox.own.capacity() == 0, "a spare outbox holds something");
         }
     }

@@ -10,7 +10,7 @@ use std::ops::ControlFlow;
 
 use cafewire_core::{Direction, Family, Frame, FrameReader, Framing, ParseError, chat, echo};
 
-use crate::buffers::{BufferPool, WaitingBytes};
+use crate::buffers::{BufferPool, WaitingBytes, WaitingId};
 
 /// How a batch of bytes ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -23,27 +23,31 @@ pub(super) enum Received {
     Corrupt { error: ParseError, stream_offset: u64 },
 }
 
+/// Every connection has one, so it holds what differs between them and no more: the framing's rules are made anew for
+/// each batch.
 #[derive(Debug)]
 pub(super) struct Session {
-    reader: FrameReader,
-    /// The start of a frame, or a backlog, and nothing before it. It lies in one piece: the ring was empty before. `missing`
-    /// bytes must come before it is looked at again; 0 with a backlog. `None` rather than an empty ring: most connections
+    /// Where in the stream the next frame begins.
+    stream_offset: u64,
+    /// The start of a frame, or a backlog, and nothing before it. It lies in one piece: the ring was empty before. What is
+    /// `missing` must come before it is looked at again; 0 with a backlog. `None` rather than an empty ring: most connections
     /// have nothing here most of the time.
-    kept: Option<Box<WaitingBytes>>,
+    kept: Option<WaitingId>,
+    family: Option<Family>,
 }
 
 impl Session {
     pub(super) const fn new() -> Self {
-        Self { reader: FrameReader::new(Direction::ToServer), kept: None }
+        Self { stream_offset: 0, kept: None, family: None }
     }
 
     pub(super) const fn family(&self) -> Option<Family> {
-        self.reader.family()
+        self.family
     }
 
     /// Whether a whole frame has come.
     pub(super) const fn has_framed(&self) -> bool {
-        self.reader.stream_offset() > 0
+        self.stream_offset > 0
     }
 
     /// Whether a frame has begun and not ended.
@@ -51,84 +55,61 @@ impl Session {
         self.kept.is_some()
     }
 
+    fn kept<'p>(&self, pool: &'p BufferPool) -> Option<&'p WaitingBytes> {
+        self.kept.as_ref().and_then(|kept| pool.waiting(kept))
+    }
+
     /// Bytes of storage held for what is kept.
-    pub(super) fn held_bytes(&self) -> usize {
-        self.kept.as_ref().map_or(0, |kept| kept.bytes.capacity())
+    pub(super) fn held_bytes(&self, pool: &BufferPool) -> usize {
+        self.kept(pool).map_or(0, |kept| kept.bytes.capacity())
     }
 
     /// Whether bytes are kept that were not looked at yet.
-    pub(super) fn has_backlog(&self) -> bool {
-        self.kept.as_ref().is_some_and(|kept| kept.missing == 0)
+    pub(super) fn has_backlog(&self, pool: &BufferPool) -> bool {
+        self.kept(pool).is_some_and(|kept| kept.missing == 0)
     }
 
     /// Frames what is kept and then `input`, which is empty while there is a backlog. Calls `handle` for each frame, at
     /// most `budget` times, the family of the connection known by then.
     pub(super) fn receive(
         &mut self,
-        mut input: &[u8],
-        mut budget: usize,
+        input: &[u8],
+        budget: usize,
         pool: &mut BufferPool,
-        mut handle: impl FnMut(Frame<'_>, &mut BufferPool) -> ControlFlow<()>,
+        handle: impl Handle,
     ) -> Received {
-        debug_assert!(input.is_empty() || !self.has_backlog(), "bytes that would overtake others");
-        while let Some(kept) = &mut self.kept {
-            let (wanted, rest) = input.split_at(kept.missing.min(input.len()));
-            kept.bytes.extend(wanted, pool);
-            kept.missing -= wanted.len();
-            input = rest;
-            if kept.missing > 0 || budget == 0 {
-                return Received::All;
-            }
-            match self.reader.next_frame(kept.bytes.front()) {
-                Framing::NeedMore { at_least } => {
-                    kept.bytes.move_to_start(pool);
-                    kept.missing = ask_again_after(self.reader.family(), kept.bytes.len(), at_least);
-                }
-                Framing::Corrupt { error } => return self.corrupt(error),
-                Framing::Frame { frame, consumed } => {
-                    budget -= 1;
-                    let flow = handle(frame, pool);
-                    kept.bytes.consume(consumed, pool);
-                    if kept.bytes.is_empty() {
-                        self.release(pool);
+        debug_assert!(input.is_empty() || !self.has_backlog(pool), "bytes that would overtake others");
+        let reader = FrameReader::resume(Direction::ToServer, self.family, self.stream_offset);
+        let mut batch = Batch { reader, input, budget, handle };
+        let received = match self.complete_kept(&mut batch, pool) {
+            Some(received) => received,
+            None => match batch.frame_input(pool) {
+                Ok(missing) => {
+                    if !batch.input.is_empty() {
+                        self.kept = pool.wait_with(batch.input, missing);
                     }
-                    if flow.is_break() {
-                        return Received::Stopped;
-                    }
+                    Received::All
                 }
-            }
-        }
-        loop {
-            if budget == 0 {
-                self.keep(input, 0, pool);
-                return Received::All;
-            }
-            match self.reader.next_frame(input) {
-                Framing::Frame { frame, consumed } => {
-                    budget -= 1;
-                    if handle(frame, pool).is_break() {
-                        return Received::Stopped;
-                    }
-                    input = &input[consumed..];
-                }
-                Framing::NeedMore { at_least } => {
-                    let missing = ask_again_after(self.reader.family(), input.len(), at_least);
-                    self.keep(input, missing, pool);
-                    return Received::All;
-                }
-                Framing::Corrupt { error } => return self.corrupt(error),
-            }
-        }
+                Err(ended) => ended,
+            },
+        };
+        self.family = batch.reader.family();
+        self.stream_offset = batch.reader.stream_offset();
+        received
     }
 
-    fn keep(&mut self, bytes: &[u8], missing: usize, pool: &mut BufferPool) {
-        if !bytes.is_empty() {
-            self.kept = Some(pool.wait_with(bytes, missing));
+    /// Does what is kept first. `None`: nothing is, any more.
+    fn complete_kept<H: Handle>(&mut self, batch: &mut Batch<'_, H>, pool: &mut BufferPool) -> Option<Received> {
+        let id = self.kept.take()?;
+        let mut kept = pool.take_out(&id);
+        let received = batch.frame_kept(&mut kept, pool);
+        if kept.bytes.is_empty() {
+            pool.end_wait(id);
+        } else {
+            pool.put_back(&id, kept);
+            self.kept = Some(id);
         }
-    }
-
-    const fn corrupt(&self, error: ParseError) -> Received {
-        Received::Corrupt { error, stream_offset: self.reader.stream_offset_of(&error) }
+        received
     }
 
     /// Gives the ring's storage back. A session is dropped only after this.
@@ -138,11 +119,81 @@ impl Session {
         }
     }
 
-    pub(super) fn invariants(&self) {
-        if let Some(kept) = &self.kept {
+    pub(super) fn invariants(&self, pool: &BufferPool) {
+        assert_eq!(self.kept.is_some(), self.kept(pool).is_some(), "what is kept is nowhere");
+        if let Some(kept) = self.kept(pool) {
             assert!(!kept.bytes.is_empty(), "nothing is kept, in a buffer");
             assert_eq!(kept.bytes.front().len(), kept.bytes.len(), "what is kept lies in two pieces");
         }
+    }
+}
+
+/// What is done with each frame. It may need buffers.
+pub(super) trait Handle: FnMut(Frame<'_>, &mut BufferPool) -> ControlFlow<()> {}
+impl<F: FnMut(Frame<'_>, &mut BufferPool) -> ControlFlow<()>> Handle for F {}
+
+/// One batch of bytes at work.
+struct Batch<'i, H> {
+    reader: FrameReader,
+    /// What was not framed or kept yet.
+    input: &'i [u8],
+    /// Frames that may still be done.
+    budget: usize,
+    handle: H,
+}
+
+impl<H: Handle> Batch<'_, H> {
+    /// Frames what was kept, completed from the input. `None`: all of it is done.
+    fn frame_kept(&mut self, kept: &mut WaitingBytes, pool: &mut BufferPool) -> Option<Received> {
+        while !kept.bytes.is_empty() {
+            let (wanted, rest) = self.input.split_at(kept.missing.min(self.input.len()));
+            kept.bytes.extend(wanted, pool);
+            kept.missing -= wanted.len();
+            self.input = rest;
+            if kept.missing > 0 || self.budget == 0 {
+                return Some(Received::All);
+            }
+            match self.reader.next_frame(kept.bytes.front()) {
+                Framing::NeedMore { at_least } => {
+                    kept.bytes.move_to_start(pool);
+                    kept.missing = ask_again_after(self.reader.family(), kept.bytes.len(), at_least);
+                }
+                Framing::Corrupt { error } => return Some(self.corrupt(error)),
+                Framing::Frame { frame, consumed } => {
+                    self.budget -= 1;
+                    let flow = (self.handle)(frame, pool);
+                    kept.bytes.consume(consumed, pool);
+                    if flow.is_break() {
+                        return Some(Received::Stopped);
+                    }
+                }
+            }
+        }
+        None
+    }
+
+    /// Frames the input where it lies. What is left of it then is to be kept until so many more bytes are there.
+    fn frame_input(&mut self, pool: &mut BufferPool) -> Result<usize, Received> {
+        while self.budget > 0 {
+            match self.reader.next_frame(self.input) {
+                Framing::Frame { frame, consumed } => {
+                    self.budget -= 1;
+                    if (self.handle)(frame, pool).is_break() {
+                        return Err(Received::Stopped);
+                    }
+                    self.input = &self.input[consumed..];
+                }
+                Framing::NeedMore { at_least } => {
+                    return Ok(ask_again_after(self.reader.family(), self.input.len(), at_least));
+                }
+                Framing::Corrupt { error } => return Err(self.corrupt(error)),
+            }
+        }
+        Ok(0)
+    }
+
+    const fn corrupt(&self, error: ParseError) -> Received {
+        Received::Corrupt { error, stream_offset: self.reader.stream_offset_of(&error) }
     }
 }
 
@@ -181,7 +232,7 @@ mod tests {
                 ControlFlow::Continue(())
             });
             assert_eq!(received, Received::All);
-            session.invariants();
+            session.invariants(&pool);
             assert_eq!(pool.lent_bytes() > 0, session.is_within_frame(), "a buffer exactly while a frame waits");
         }
         assert!(!session.is_within_frame());
@@ -216,9 +267,9 @@ mod tests {
                         });
                         assert_eq!(received, Received::All);
                         assert!(payload_sizes.len() - before <= budget);
-                        session.invariants();
+                        session.invariants(&pool);
                         chunk = &[];
-                        if !session.has_backlog() {
+                        if !session.has_backlog(&pool) {
                             break;
                         }
                     }

@@ -7,14 +7,19 @@ use hashbrown::HashTable;
 
 use super::ConnectionId;
 
-/// What fits beside its length into as much room as a boxed name and the distinction between the two take.
-const INLINE_MAX: usize = 22;
+/// What fits beside its length into as much room as a pointer and the distinction between the two take.
+const INLINE_MAX: usize = 14;
 
 /// A user's name. Most are short and need no memory of their own.
 #[derive(Clone, Debug)]
 pub(super) enum Username {
-    Inline { len: u8, bytes: [u8; INLINE_MAX] },
-    Boxed(Box<str>),
+    Inline {
+        len: u8,
+        bytes: [u8; INLINE_MAX],
+    },
+    /// Twice, for a pointer that knows no length takes half the room.
+    #[allow(clippy::redundant_allocation)]
+    Boxed(Box<Box<str>>),
 }
 
 impl Username {
@@ -36,7 +41,7 @@ impl From<&str> for Username {
                 bytes[..name.len()].copy_from_slice(name.as_bytes());
                 Self::Inline { len, bytes }
             }
-            _ => Self::Boxed(name.into()),
+            _ => Self::Boxed(Box::new(name.into())),
         }
     }
 }
