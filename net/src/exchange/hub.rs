@@ -103,6 +103,10 @@ fn name_of(members: &SecondaryMap<ConnectionId, Member>, id: ConnectionId) -> &s
 }
 
 impl Hub {
+    pub(super) fn with_places(places: usize) -> Self {
+        Self { members: SecondaryMap::with_capacity(places), ..Self::default() }
+    }
+
     pub(super) fn is_signed_in(&self, id: ConnectionId) -> bool {
         self.members.contains_key(id)
     }

@@ -156,6 +156,10 @@ pub struct Exchange {
 /// Connections over the limit that are told so before they are closed, at a time. The rest is closed without a word.
 const REFUSALS_MAX: usize = 256;
 
+/// Connections for which the tables have places from the start, if the limit lets so many in: tables that grow are copied,
+/// in the middle of somebody's turn, and leave holes in the heap. Places that were never used have no memory behind them.
+const PREPARED_PLACES_MAX: usize = 1 << 16;
+
 /// Frames done for one connection per turn; the rest of what it sent waits for the next.
 const FRAMES_PER_TURN: usize = 256;
 
@@ -164,14 +168,15 @@ impl Exchange {
     #[must_use]
     pub fn new(limits: Limits, metrics: Arc<ServerMetrics>) -> Self {
         let limits = limits.made_workable();
-        let mut outboxes = Outboxes::default();
+        let places = prepared_places(&limits);
+        let mut outboxes = Outboxes::with_places(places);
         outboxes.set_limits(&limits);
         Self {
-            peers: SlotMap::with_key(),
-            hub: Hub::default(),
+            peers: SlotMap::with_capacity_and_key(places),
+            hub: Hub::with_places(places),
             outboxes,
             pool: BufferPool::default(),
-            timers: Timers::default(),
+            timers: Timers::with_places(places),
             gone: Vec::new(),
             open: 0,
             addresses: Addresses::default(),
@@ -441,6 +446,11 @@ fn is_signing_in(id: ConnectionId, peer: &Peer, hub: &Hub) -> bool {
         Some(Family::Echo) => !peer.session.has_framed(),
         _ => !hub.is_signed_in(id),
     }
+}
+
+/// How many connections the tables are made for. The limit may be as good as none.
+pub(crate) fn prepared_places(limits: &Limits) -> usize {
+    limits.connections.saturating_add(REFUSALS_MAX).min(PREPARED_PLACES_MAX)
 }
 
 /// A duration that can be added to any time without overflow: endless is some hundred million years.

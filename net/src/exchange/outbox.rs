@@ -117,6 +117,10 @@ pub(super) struct Outboxes {
 }
 
 impl Outboxes {
+    pub(super) fn with_places(places: usize) -> Self {
+        Self { entries: SecondaryMap::with_capacity(places), ..Self::default() }
+    }
+
     /// How much may be queued for one connection. Who is over it already is noticed with the next that is queued.
     pub(super) const fn set_limits(&mut self, limits: &Limits) {
         self.limit_bytes = limits.outbox_bytes;

@@ -26,6 +26,10 @@ pub(super) struct Timers {
 pub(super) const TIMER_BYTES: usize = size_of::<Reverse<(u32, ConnectionId)>>();
 
 impl Timers {
+    pub(super) fn with_places(places: usize) -> Self {
+        Self { heap: BinaryHeap::with_capacity(places), base_ms: 0 }
+    }
+
     /// Has [`pop_due`](Self::pop_due) give this connection at that time, or earlier if that is weeks ahead.
     pub(super) fn set(&mut self, at_ms: u64, id: ConnectionId) {
         let from_base = u32::try_from(at_ms.saturating_sub(self.base_ms)).unwrap_or(u32::MAX);
@@ -56,10 +60,11 @@ impl Timers {
         let lag_ms = now_ms.saturating_sub(self.base_ms);
         if lag_ms >= BASE_LAG_MS {
             let moved = u32::try_from(lag_ms).unwrap_or(u32::MAX);
-            let entries = std::mem::take(&mut self.heap).into_vec();
-            let entries =
-                entries.into_iter().map(|Reverse((from_base, id))| Reverse((from_base.saturating_sub(moved), id)));
-            self.heap = entries.collect();
+            let mut entries = std::mem::take(&mut self.heap).into_vec();
+            for Reverse((from_base, _)) in &mut entries {
+                *from_base = from_base.saturating_sub(moved);
+            }
+            self.heap = entries.into();
             self.base_ms = now_ms;
         }
     }
