@@ -39,7 +39,7 @@ struct Options {
     /// Seconds in which nothing happens.
     #[arg(short, long, default_value_t = 10)]
     seconds: u64,
-    /// Fail if a connection costs more bytes of the heap than this, or the loop wakes up at all.
+    /// Fail if a connection costs more bytes of private memory than this, or the loop wakes up at all.
     #[arg(long)]
     budget: Option<f64>,
     /// Be the server.
@@ -173,17 +173,17 @@ fn measure(options: &Options) -> Outcome<()> {
         return Err(format!("only {} of {} users are left", after.users, options.connections).into());
     }
     let each = |now: u64, then: u64| (now as f64 - then as f64) / f64::from(options.connections);
-    let heap_bytes = each(after.heap_bytes, before.heap_bytes);
+    let private_bytes = each(after.private_bytes, before.private_bytes);
     let turns = after.turns - idle.turns;
     println!("{} idle chat users from {} addresses", options.connections, options.addresses);
-    println!("  heap in use            {heap_bytes:7.1} bytes each");
+    println!("  private memory         {private_bytes:7.1} bytes each");
+    println!("  the heap grew by       {:7.1} bytes each", each(after.heap_bytes, before.heap_bytes));
     println!("  in pieces of it        {:7.2} each", each(after.heap_blocks, before.heap_blocks));
-    println!("  private memory         {:7.1} bytes each", each(after.private_bytes, before.private_bytes));
     println!("  turns of the loop      {turns:7} in {} s", options.seconds);
     println!("  sleeps of its thread   {:7} in {} s", after.sleeps - idle.sleeps, options.seconds);
     drop(users);
     match options.budget {
-        Some(budget) if heap_bytes > budget => Err(format!("more than the {budget} bytes of the budget").into()),
+        Some(budget) if private_bytes > budget => Err(format!("more than the {budget} bytes of the budget").into()),
         Some(_) if turns > 0 => Err("the loop woke up though nothing happened".into()),
         _ => Ok(()),
     }

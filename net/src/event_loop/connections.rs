@@ -55,6 +55,10 @@ pub(super) struct Connections {
 }
 
 impl Connections {
+    pub(super) fn with_places(places: usize) -> Self {
+        Self { entries: SecondaryMap::with_capacity(places), tls: Slab::new() }
+    }
+
     /// Takes in a connection that is new, with nothing to read yet. Its id's slot must be free: the socket of a
     /// connection that is gone is to be removed before its slot is used again.
     #[allow(clippy::cast_possible_truncation)] // there are no more of them than ids, and those count slots in 32 bits

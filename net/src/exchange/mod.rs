@@ -187,6 +187,11 @@ impl Exchange {
         }
     }
 
+    /// How many connections the tables are made for from the start.
+    pub(crate) fn places(&self) -> usize {
+        self.peers.capacity()
+    }
+
     /// Has other limits count from now on, for those who are here as for those who come. Who is over a limit already
     /// is not closed for that; what is queued beyond one makes a slow consumer with the next that is queued.
     pub fn set_limits(&mut self, limits: Limits, now: Now) {
@@ -449,7 +454,7 @@ fn is_signing_in(id: ConnectionId, peer: &Peer, hub: &Hub) -> bool {
 }
 
 /// How many connections the tables are made for. The limit may be as good as none.
-pub(crate) fn prepared_places(limits: &Limits) -> usize {
+fn prepared_places(limits: &Limits) -> usize {
     limits.connections.saturating_add(REFUSALS_MAX).min(PREPARED_PLACES_MAX)
 }
 
