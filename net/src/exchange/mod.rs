@@ -335,8 +335,8 @@ impl Exchange {
     #[must_use]
     pub fn is_reading(&self, id: ConnectionId) -> bool {
         self.peers.get(id).is_some_and(|peer| match peer.stage {
-            Stage::Open { .. } => self.outboxes.queued_bytes(id) <= self.limits.read_pause_bytes,
-            Stage::Flushing { .. } | Stage::Lingering { .. } => true,
+            Stage::Open => self.outboxes.queued_bytes(id) <= self.limits.read_pause_bytes,
+            Stage::Flushing { .. } | Stage::Lingering => true,
             Stage::Gone => false,
         })
     }

@@ -389,10 +389,10 @@ impl Outboxes {
 
     /// From now on nothing more is queued for this connection.
     pub(super) fn seal(&mut self, id: ConnectionId) {
-        if let Some(entry) = self.entries.get_mut(id) {
-            if entry.intake == Intake::Open {
-                entry.intake = Intake::Sealed;
-            }
+        if let Some(entry) = self.entries.get_mut(id)
+            && entry.intake == Intake::Open
+        {
+            entry.intake = Intake::Sealed;
         }
     }
 
