@@ -8,6 +8,10 @@ use cafewire_core::{ErrorCode, ParseError, ProtocolError};
 
 use crate::address::Address;
 
+/// How records begin with which TLS servers answer those who do not speak TLS (RFC 8446, 5.1).
+const TLS_ALERT: u8 = 21;
+const TLS_HANDSHAKE: u8 = 22;
+
 /// Why a client's call failed.
 ///
 /// Each displays as one sentence, with its cause in it; [`source`](Error::source) gives the cause by itself. What a
@@ -75,6 +79,13 @@ impl fmt::Display for ClientError {
                 "the connection ended in the middle of a frame, after {stream_offset} bytes: \
                  the frame needs at least {needed}, {available} came"
             ),
+            Self::Corrupt { error: error @ ParseError::UnsupportedVersion { actual, .. }, stream_offset: 0 } => {
+                write!(f, "what answers there does not speak this protocol: {error}")?;
+                if matches!(*actual, TLS_ALERT | TLS_HANDSHAKE) {
+                    f.write_str("; that is how TLS answers, whose addresses begin with tls://")?;
+                }
+                Ok(())
+            }
             Self::Corrupt { error, stream_offset } => {
                 write!(f, "byte {stream_offset} from the server is not the protocol; in its frame: {error}")
             }

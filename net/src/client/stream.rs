@@ -241,10 +241,24 @@ fn shake_hands(socket: &Socket, session: &mut ClientConnection, deadline: Instan
         if let Err(error) = session.process_new_packets() {
             // The alert that tells the server why. It is no matter if that fails.
             let _ = session.write_tls(&mut socket);
-            return Err(io::Error::new(ErrorKind::InvalidData, error));
+            return Err(handshake_failed(error));
         }
     }
     Ok(())
+}
+
+/// With what to do about it, where that is known.
+fn handshake_failed(error: rustls::Error) -> io::Error {
+    use rustls::CertificateError::{BadSignature, UnknownIssuer};
+    let sentence = match &error {
+        // The second: somebody who is trusted has the same name, and another key.
+        rustls::Error::InvalidCertificate(UnknownIssuer | BadSignature) => {
+            format!("{error}: nobody who is trusted here signed it; to trust its CA, name the file with that CA")
+        }
+        rustls::Error::InvalidMessage(_) => format!("what answers there is no TLS: {error}"),
+        _ => return io::Error::new(ErrorKind::InvalidData, error),
+    };
+    io::Error::new(ErrorKind::InvalidData, sentence)
 }
 
 fn connect_tcp(candidates: &[SocketAddr], deadline: Instant) -> io::Result<Socket> {

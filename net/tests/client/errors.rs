@@ -27,6 +27,23 @@ fn every_error_is_one_plain_sentence() {
              bad magic at byte 1: 0x00 where 0xfe belongs",
         ),
         (
+            ClientError::Corrupt {
+                error: ParseError::UnsupportedVersion { offset: 0, actual: b'H' },
+                stream_offset: 0,
+            },
+            "what answers there does not speak this protocol: \
+             byte 0 is 0x48: neither the echo magic 0xca nor chat version 0x01",
+        ),
+        (
+            ClientError::Corrupt {
+                error: ParseError::UnsupportedVersion { offset: 0, actual: 0x15 },
+                stream_offset: 0,
+            },
+            "what answers there does not speak this protocol: \
+             byte 0 is 0x15: neither the echo magic 0xca nor chat version 0x01; \
+             that is how TLS answers, whose addresses begin with tls://",
+        ),
+        (
             ClientError::Corrupt { error: ParseError::Truncated { needed: 7, available: 6 }, stream_offset: 20 },
             "the connection ended in the middle of a frame, after 20 bytes: the frame needs at least 7, 6 came",
         ),

@@ -19,7 +19,13 @@ fn a_certificate_that_will_not_do_is_refused_with_the_reason() {
     let refusal =
         |address: &Address, config: &ClientConfig| Client::connect_with(address, config).unwrap_err().to_string();
     let foreign = refusal(&address(&server), &strangers.client_config());
-    assert!(foreign.contains("invalid peer certificate"), "{foreign}");
+    assert!(foreign.contains("invalid peer certificate") && foreign.contains("to trust its CA"), "{foreign}");
+    let plain = TestServer::start();
+    let port = plain.address().port();
+    let no_tls = refusal(&Address::Tls { host: "localhost".to_owned(), port }, &authority.client_config());
+    assert!(no_tls.contains("what answers there is no TLS"), "{no_tls}");
+    let tls_unasked = Client::connect(&Address::from(server.address())).unwrap().ping().unwrap_err().to_string();
+    assert!(tls_unasked.contains("begin with tls://"), "{tls_unasked}");
     let by_another_name = Address::Tls { host: "127.0.0.2".to_owned(), port: server.address().port() };
     // Not for this name; the connection itself works, since all of 127.0.0.0/8 is this machine.
     let wildcard = TestServer::with(|config| {
@@ -32,7 +38,7 @@ fn a_certificate_that_will_not_do_is_refused_with_the_reason() {
     };
     let misnamed = refusal(&by_another_name, &authority.client_config());
     assert!(misnamed.contains("not valid for"), "{misnamed}");
-    server.wait_for_closes(CloseReason::TlsFailed, 1);
+    server.wait_for_closes(CloseReason::TlsFailed, 2);
     wildcard.wait_for_closes(CloseReason::TlsFailed, 1);
     assert_eq!(Client::connect_with(&address(&server), &authority.client_config()).unwrap().echo(b"x").unwrap(), b"x");
 }
