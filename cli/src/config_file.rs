@@ -27,13 +27,24 @@ pub(crate) fn wrong(path: &Path, sentence: &str) -> Failure {
     Failure::Sentence(format!("config file {}: {sentence}", path.display()))
 }
 
-/// Refuses a table with a key that is not known, with the nearest that is; `otherwise` says where to find them all.
-pub(crate) fn check_keys(table: &toml::Table, known: &[&str], otherwise: &str) -> Result<(), String> {
+/// Refuses a table of the text with a key that is not known, with the nearest that is; `otherwise` says where to find them
+/// all.
+pub(crate) fn check_keys(table: &toml::Table, text: &str, known: &[&str], otherwise: &str) -> Result<(), String> {
     let Some(unknown) = table.keys().find(|key| !known.contains(&key.as_str())) else { return Ok(()) };
+    let line = line_of(text, unknown).map_or_else(String::new, |line| format!("line {line}: "));
     Err(match nearest(known.iter().copied(), unknown) {
-        Some(key) => format!("there is no setting {unknown:?}; did you mean {key:?}?"),
-        None => format!("there is no setting {unknown:?}; {otherwise}"),
+        Some(key) => format!("{line}there is no setting {unknown:?}; did you mean {key:?}?"),
+        None => format!("{line}there is no setting {unknown:?}; {otherwise}"),
     })
+}
+
+/// The first line that begins with this key, or with a table of that name. A key that is written in another way has none.
+fn line_of(text: &str, key: &str) -> Option<usize> {
+    let is_there = |line: &str| {
+        let rest = line.trim_start_matches([' ', '\t', '[', '"']).strip_prefix(key);
+        rest.is_some_and(|rest| !rest.starts_with(|next: char| next.is_alphanumeric() || next == '_' || next == '-'))
+    };
+    text.lines().position(is_there).map(|index| index + 1)
 }
 
 /// The known name that is most like this one, if any is.
@@ -47,13 +58,61 @@ pub(crate) fn nearest<'k>(known: impl Iterator<Item = &'k str>, unknown: &str) -
 
 /// TOML's errors are pictures of several lines; ours are one sentence.
 pub(crate) fn place(error: &toml::de::Error, text: &str) -> String {
-    let message = error.message();
+    let message = plainly(error.message());
     match error.span().and_then(|span| text.get(..span.start)) {
         Some(before) => format!("line {}: {message}", before.matches('\n').count() + 1),
-        None => message.to_owned(),
+        None => message,
     }
+}
+
+/// What is said of a value of the wrong kind, in words of TOML rather than of our own types.
+fn plainly(message: &str) -> String {
+    let found = message.strip_prefix("invalid type: ").or_else(|| message.strip_prefix("invalid value: "));
+    let Some((found, wanted)) = found.and_then(|rest| rest.rsplit_once(", expected ")) else {
+        return message.to_owned();
+    };
+    let wanted = match wanted {
+        "usize" | "u64" | "u32" | "u16" => "a whole number from 0 up",
+        "any valid TOML value" => "a number of at most 9223372036854775807",
+        "a sequence" => "a list, as in [\"a\", \"b\"],",
+        "a boolean" => "true or false",
+        "a string" => "a text in quotes",
+        other => other,
+    };
+    format!("{wanted} is wanted, not {}", found.trim_end_matches(" as i128"))
 }
 
 fn cannot_read(path: &Path, error: &std::io::Error) -> Failure {
     Failure::Sentence(format!("cannot read the config file {}: {error}", path.display()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_value_of_the_wrong_kind_is_told_in_plain_words() {
+        for (message, says) in [
+            ("invalid value: integer `-1`, expected usize", "a whole number from 0 up is wanted, not integer `-1`"),
+            (
+                "invalid type: string \"a, expected b\", expected a sequence",
+                "a list, as in [\"a\", \"b\"], is wanted, not string \"a, expected b\"",
+            ),
+            (
+                "invalid type: integer `99999999999999999999` as i128, expected any valid TOML value",
+                "a number of at most 9223372036854775807 is wanted, not integer `99999999999999999999`",
+            ),
+            ("the port is missing", "the port is missing"),
+            ("unknown variant `xml`, expected `text` or `json`", "unknown variant `xml`, expected `text` or `json`"),
+        ] {
+            assert_eq!(plainly(message), says);
+        }
+    }
+
+    #[test]
+    fn a_key_is_found_where_it_stands() {
+        let text = "roomsize = 1\n\n  rooms = 2\n[profil.work]\n\"odd\" = 3\n";
+        let lines = ["rooms", "profil", "odd", "work", "nothing"].map(|key| line_of(text, key));
+        assert_eq!(lines, [Some(3), Some(4), Some(5), None, None]);
+    }
 }

@@ -80,10 +80,10 @@ impl Profile {
 
 fn parse(text: &str, name: Option<&str>) -> Result<Profile, String> {
     let table: toml::Table = toml::from_str(text).map_err(|error| config_file::place(&error, text))?;
-    config_file::check_keys(&table, &["profile"], "what can be set is [profile.NAME]")?;
+    config_file::check_keys(&table, text, &["profile"], "what can be set is [profile.NAME]")?;
     for (name, profile) in table.get("profile").and_then(toml::Value::as_table).into_iter().flatten() {
         if let Some(profile) = profile.as_table() {
-            config_file::check_keys(profile, KEYS, "address, user, rooms and theme can be set")
+            config_file::check_keys(profile, text, KEYS, "address, user, rooms and theme can be set")
                 .map_err(|sentence| format!("profile.{name}: {sentence}"))?;
         }
     }
@@ -147,7 +147,10 @@ theme = \"light\"
     fn what_is_wrong_is_said_with_its_place() {
         for (text, says) in [
             ("[profil.work]", "there is no setting \"profil\"; did you mean \"profile\"?"),
-            ("[profile.work]\nuesr = \"a\"", "profile.work: there is no setting \"uesr\"; did you mean \"user\"?"),
+            (
+                "[profile.work]\nuesr = \"a\"",
+                "profile.work: line 2: there is no setting \"uesr\"; did you mean \"user\"?",
+            ),
             ("[profile.work]\nzebra = 1", "address, user, rooms and theme can be set"),
             ("[profile.work]\naddress = \"nowhere\"", "line 2: the port is missing"),
             ("[profile.work]\ntheme = \"pink\"", "line 2: unknown variant `pink`"),

@@ -147,7 +147,9 @@ fn config_page() -> io::Result<Vec<u8>> {
 fn setting_entry(roff: &mut Roff, setting: &Arg) {
     let kind = setting.get_value_names().and_then(<[_]>::first).map_or("VALUE", |name| name.as_str());
     roff.control("TP", []);
-    roff.text([bold(setting.get_id().as_str()), roman(" = "), italic(kind)]);
+    // What may be several on the command line is a list in the file, even of one.
+    let value = if setting.get_value_delimiter().is_some() { format!("[{kind}, …]") } else { kind.to_owned() };
+    roff.text([bold(setting.get_id().as_str()), roman(" = "), italic(value)]);
     let help = setting.get_help().map(ToString::to_string).unwrap_or_default();
     roff.text([roman(format!("{}.", help.replace('\n', " ").trim_end_matches('.')))]);
     if let Some(variable) = setting.get_env().and_then(|variable| variable.to_str()) {
@@ -184,6 +186,7 @@ mod tests {
             assert!(text.contains(&format!("\\fB{key}\\fR = \\fI")), "{key}: {text}");
             assert!(text.contains(&format!("\\fBCAFEWIRE_{}\\fR", key.to_uppercase())), "{key}: {text}");
         }
+        assert!(text.contains("\\fBlisten\\fR = \\fI[ADDR, …]\\fR"), "{text}");
     }
 
     #[test]

@@ -12,7 +12,7 @@ pub(super) fn read(path: &Path) -> Result<Settings, Failure> {
 
 fn parse(text: &str) -> Result<Settings, String> {
     let table: toml::Table = toml::from_str(text).map_err(|error| config_file::place(&error, text))?;
-    config_file::check_keys(&table, Settings::KEYS, "`cafewire serve --print-config` shows all")?;
+    config_file::check_keys(&table, text, Settings::KEYS, "`cafewire serve --print-config` shows all")?;
     toml::from_str(text).map_err(|error| config_file::place(&error, text))
 }
 
@@ -35,9 +35,10 @@ mod tests {
     fn an_unknown_key_is_refused_with_the_nearest() {
         assert_eq!(
             parse("outbox_byte = 1").unwrap_err(),
-            "there is no setting \"outbox_byte\"; did you mean \"outbox_bytes\"?"
+            "line 1: there is no setting \"outbox_byte\"; did you mean \"outbox_bytes\"?"
         );
-        assert!(parse("[zebra]\nx = 1").unwrap_err().contains("--print-config"));
+        let zebra = parse("rooms = 1\n[zebra]\nx = 1").unwrap_err();
+        assert!(zebra.starts_with("line 2: there is no") && zebra.contains("--print-config"), "{zebra}");
     }
 
     #[test]
@@ -45,7 +46,9 @@ mod tests {
         for (text, says) in [
             ("rooms = 7\nrooms = 8", "line 2"),
             ("\n\nidle_timeout = \"soon\"", "line 3: a time is wanted"),
-            ("rooms = -1", "line 1"),
+            ("rooms = -1", "line 1: a whole number from 0 up is wanted, not integer `-1`"),
+            ("listen = \"h:1\"", "line 1: a list, as in [\"a\", \"b\"], is wanted, not string \"h:1\""),
+            ("print_data = \"yes\"", "line 1: true or false is wanted"),
             ("outbox_bytes = -1", "line 1"),
             ("listen = [\"nowhere\"]", "line 1: the port is missing"),
             ("log_format = \"xml\"", "line 1"),

@@ -63,11 +63,11 @@ settings! {
     /// How long a server that goes down waits for its queues to be flushed [default: 10s].
     drain_timeout "CAFEWIRE_DRAIN_TIMEOUT" "TIME" Span;
     /// Connections at a time; lowered to what file descriptors allow [default: 65536].
-    connections "CAFEWIRE_CONNECTIONS" "N" usize;
+    connections "CAFEWIRE_CONNECTIONS" "N" usize, value_parser = units::count::<usize>;
     /// Connections from one IP address at a time [default: 1024].
-    connections_per_address "CAFEWIRE_CONNECTIONS_PER_ADDRESS" "N" usize;
+    connections_per_address "CAFEWIRE_CONNECTIONS_PER_ADDRESS" "N" usize, value_parser = units::count::<usize>;
     /// Frames per second from one connection, with a burst of as many [default: 0].
-    frames_per_second "CAFEWIRE_FRAMES_PER_SECOND" "N" u64;
+    frames_per_second "CAFEWIRE_FRAMES_PER_SECOND" "N" u64, value_parser = units::count::<u64>;
     /// Bytes of frames per second from one connection [default: 0].
     bytes_per_second "CAFEWIRE_BYTES_PER_SECOND" "SIZE" Size;
     /// All buffers of connections and rooms together [default: 512MiB].
@@ -87,13 +87,13 @@ settings! {
     /// Bytes of one room's log; who still needs what goes is a slow consumer [default: 1MiB].
     room_log_bytes "CAFEWIRE_ROOM_LOG_BYTES" "SIZE" Size;
     /// Rooms that one connection may be in [default: 64].
-    rooms_per_connection "CAFEWIRE_ROOMS_PER_CONNECTION" "N" usize;
+    rooms_per_connection "CAFEWIRE_ROOMS_PER_CONNECTION" "N" usize, value_parser = units::count::<usize>;
     /// Rooms in all [default: 65536].
-    rooms "CAFEWIRE_ROOMS" "N" usize;
+    rooms "CAFEWIRE_ROOMS" "N" usize, value_parser = units::count::<usize>;
     /// Members of one room [default: 65536].
-    members_per_room "CAFEWIRE_MEMBERS_PER_ROOM" "N" usize;
+    members_per_room "CAFEWIRE_MEMBERS_PER_ROOM" "N" usize, value_parser = units::count::<usize>;
     /// Connections to the HTTP port at a time, which count nowhere else [default: 64].
-    http_connections "CAFEWIRE_HTTP_CONNECTIONS" "N" usize;
+    http_connections "CAFEWIRE_HTTP_CONNECTIONS" "N" usize, value_parser = units::count::<usize>;
     /// Time that an HTTP peer has for each request, and to take each response [default: 10s].
     http_timeout "CAFEWIRE_HTTP_TIMEOUT" "TIME" Span;
 }

@@ -16,6 +16,11 @@ pub(crate) struct Size(pub(crate) u64);
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Span(pub(crate) Duration);
 
+/// A number on the command line or in the environment.
+pub(super) fn count<N: FromStr>(text: &str) -> Result<N, &'static str> {
+    text.parse().map_err(|_| "a whole number from 0 up is wanted")
+}
+
 impl FromStr for Size {
     type Err = String;
 
