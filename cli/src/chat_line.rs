@@ -38,6 +38,16 @@ pub(crate) fn parse(line: &str) -> Intent<'_> {
         "leave" => with_room(argument, "/leave", |room| Intent::Leave(Some(room))),
         "quit" => Intent::Quit,
         "help" => Intent::Help,
+        "who" => Intent::Unclear(
+            "protocol version 1 has no list of members: who is seen to join, leave or speak is all there is".to_owned(),
+        ),
+        "rooms" => Intent::Unclear("protocol version 1 has no list of rooms: /join ROOM makes one".to_owned()),
+        "msg" => {
+            Intent::Unclear("not sent: protocol version 1 has no messages to one person, only to rooms".to_owned())
+        }
+        "ignore" | "clear" | "raw" | "connect" => Intent::Unclear(format!(
+            "/{name} is for the full screen, which wants a terminal; here there are {COMMANDS}"
+        )),
         _ => Intent::Unclear(format!("there is no command /{name}: {COMMANDS}")),
     }
 }
@@ -83,6 +93,14 @@ mod tests {
         assert!(why("/").contains("no command /:"));
         assert!(why("/dance now").contains("/dance"));
         assert!(why("/joint").contains("/joint"));
+        for (line, says) in [
+            ("/who", "version 1 has no list of members"),
+            ("/rooms", "version 1 has no list of rooms"),
+            ("/msg bob hi", "version 1 has no messages to one person"),
+            ("/clear", "/clear is for the full screen"),
+        ] {
+            assert!(why(line).contains(says), "{line}: {}", why(line));
+        }
         assert_eq!(why("/join"), "which room? /join ROOM");
         assert_eq!(why("/room "), "which room? /room ROOM");
         let long = "x".repeat(65);
