@@ -37,7 +37,7 @@ pub(crate) fn run(args: &DecodeArgs) -> Result<ExitCode, Failure> {
         Format::Pcap => explain_capture(input, args, &mut report)?,
     };
     if !args.json {
-        output::remark(report.summary());
+        output::notice(report.summary());
     }
     match damage {
         Some(damage) => Err(Failure::Sentence(format!("{name}: {damage}"))),
@@ -103,7 +103,7 @@ fn explain_capture(input: Input, args: &DecodeArgs, report: &mut Report) -> Resu
     let leftovers: Leftovers = capture::explain(input.into_reader(), &mut conversations, report)?;
     if !args.json {
         for sentence in leftovers.sentences().into_iter().chain(conversations.sentences()) {
-            output::remark(sentence);
+            output::notice(sentence);
         }
     }
     Ok(leftovers.damage)

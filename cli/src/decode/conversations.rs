@@ -146,7 +146,12 @@ impl Conversations {
         let mut sentences = Vec::new();
         match (self.others, self.port) {
             (0, _) => {}
+            (1, Some(port)) => sentences.push(format!("1 TCP connection is not of port {port}")),
             (others, Some(port)) => sentences.push(format!("{others} TCP connections are not of port {port}")),
+            (1, None) => sentences.push(
+                "1 TCP connection does not start with a good frame and was not looked at; --port PORT looks anyway"
+                    .to_owned(),
+            ),
             (others, None) => sentences.push(format!(
                 "{others} TCP connections do not start with a good frame and were not looked at; --port PORT looks anyway"
             )),

@@ -303,7 +303,7 @@ fn conversations_are_told_apart_and_others_left_alone() {
     assert_eq!((ended.code, objects(&ended)[0]["error"]["kind"].as_str()), (Some(1), Some("UnsupportedVersion")));
     let path = file("remarks.pcap", &capture);
     let text = run(&["decode", path.to_str().expect("a path")], "");
-    assert!(text.stderr.contains("1 TCP connections do not start with a good frame"), "{text:?}");
+    assert!(text.stderr.contains("1 TCP connection does not start with a good frame"), "{text:?}");
     assert!(text.stderr.contains("1 packets are no TCP"), "{text:?}");
 }
 
