@@ -176,15 +176,25 @@ struct EchoInput {
     text: Option<String>,
 }
 
+const WANTED: &str = r#"an object is wanted such as {"family":"chat-v1","message":{"type":"JoinRoom","room":"tea"}}"#;
+
+/// The parser is given one line at a time and calls each the first: which one it is, the caller says.
+fn without_its_line(error: &serde_json::Error) -> String {
+    error.to_string().replace(" at line 1 column ", " at column ")
+}
+
 /// The message of one line. The sentence of an error is for the user.
 pub(crate) fn message(line: &str) -> Result<OwnedMessage, String> {
-    let input: Input = serde_json::from_str(line).map_err(|error| error.to_string())?;
+    let line = line.trim();
+    if !line.starts_with('{') {
+        return Err(format!("no JSON object begins here: {WANTED}"));
+    }
+    let input: Input = serde_json::from_str(line).map_err(|error| without_its_line(&error))?;
     let (Some(family), Some(message)) = (input.family, input.message) else {
         return Err(match input.kind.as_deref() {
             Some("bad" | "frame") => "it holds a bad frame, which is no message that could be encoded".to_owned(),
             Some("gap") => "it stands for bytes that are missing".to_owned(),
-            _ => r#"an object is wanted such as {"family":"chat-v1","message":{"type":"JoinRoom","room":"tea"}}"#
-                .to_owned(),
+            _ => WANTED.to_owned(),
         });
     };
     match family {

@@ -119,7 +119,8 @@ fn a_line_that_is_no_message_is_named_and_those_before_it_are_printed() {
     let bad = run(&["decode", "--json"], "CAFE07").stdout.join("\n");
     for (line, needle) in [
         (bad.as_str(), "line 2: it holds a bad frame"),
-        ("{", "line 2: EOF while parsing"),
+        ("{", "line 2: EOF while parsing an object at column 1"),
+        ("[]", "line 2: no JSON object begins here: an object is wanted such as"),
         ("{}", r#"line 2: an object is wanted such as {"family":"#),
         (r#"{"kind":"gap"}"#, "line 2: it stands for bytes that are missing"),
         (r#"{"family":"chat-v1","message":{"type":"Connect"}}"#, "line 2: missing field `username`"),

@@ -75,6 +75,7 @@ fn nobody_there_is_one_sentence_and_1() {
 fn somebody_else_there_is_one_sentence_and_1() {
     for (answer, says) in [
         ("HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhello", "no cafewire server's /metrics"),
+        ("hello there\r\n\r\n", "speaks no HTTP: is it the port of `serve --http`?"),
         ("HTTP/1.1 404 Not Found\r\nContent-Length: 0\r\n\r\n", "status 404"),
         ("HTTP/1.1 302 Found\r\nLocation: http://example.org/\r\nContent-Length: 0\r\n\r\n", "status 302"),
         ("HTTP/1.1 200 OK\r\nContent-Length: 9999999\r\n\r\n", ""),

@@ -76,6 +76,7 @@ fn describe(error: &ureq::Error) -> String {
         ureq::Error::Timeout(_) => format!("nothing for {} s", TIMEOUT.as_secs()),
         ureq::Error::HostNotFound => "there is no such host".to_owned(),
         ureq::Error::BodyExceedsLimit(_) => "far more is said than a server's metrics".to_owned(),
+        ureq::Error::Protocol(_) => "what answers there speaks no HTTP: is it the port of `serve --http`?".to_owned(),
         other => crate::escape::text(&other.to_string()).into_owned(),
     }
 }
