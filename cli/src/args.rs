@@ -5,8 +5,9 @@ use std::time::Duration;
 
 use cafewire_core::{FieldError, MessagePayload};
 use cafewire_net::{Address, ClientConfig, ClientTls, TlsIdentity};
-use clap::error::ErrorKind;
-use clap::{ArgAction, Args, CommandFactory as _, Parser, Subcommand, ValueEnum};
+use clap::error::{ContextKind, ContextValue, ErrorKind};
+use clap::parser::ValueSource;
+use clap::{ArgAction, ArgMatches, Args, CommandFactory as _, FromArgMatches as _, Parser, Subcommand, ValueEnum};
 use serde::{Deserialize, Serialize};
 
 use crate::chat_screen::view::theme::ThemeName;
@@ -37,22 +38,86 @@ impl Arguments {
     /// The arguments of this process. Help and version are printed and end it with 0; what cannot work is explained
     /// and ends it with 2.
     pub(crate) fn parse_or_exit() -> Self {
-        let arguments = Self::parse();
+        let matches = Self::command().try_get_matches().unwrap_or_else(|error| with_its_variable(error).exit());
+        let arguments = Self::from_arg_matches(&matches).unwrap_or_else(|error| error.exit());
         let refusal = match &arguments.command {
             Command::Send(send) => send.address_and_text().err(),
             Command::Bench(bench) => bench.load_config().err(),
+            Command::Encode(encode) => encode.message().err(),
             _ => None,
         };
-        if let Some(sentence) = refusal {
-            Self::command().error(ErrorKind::ValueValidation, sentence).exit();
-        }
-        if let Command::Encode(encode) = &arguments.command
-            && let Err(sentence) = encode.message()
-        {
-            Self::command().error(ErrorKind::ValueValidation, sentence).exit();
+        if let Some(sentence) = refusal.or_else(|| arguments.tls_in_vain(&matches)) {
+            command_asked_for(&matches).error(ErrorKind::ValueValidation, sentence).exit();
         }
         arguments
     }
+
+    /// TLS that was asked for on the command line, of an address that has none: whoever takes that for safe is mistaken.
+    /// The variables are for all addresses, and count where they can.
+    fn tls_in_vain(&self, matches: &ArgMatches) -> Option<String> {
+        let matches = innermost(matches);
+        let address = match &self.command {
+            Command::Send(send) => send.address_and_text().ok()?.0,
+            _ => matches.try_get_one::<Address>("address").ok()??.clone(),
+        };
+        let is_given = |id: &&str| {
+            matches!(matches.try_contains_id(id), Ok(true))
+                && matches.value_source(id) == Some(ValueSource::CommandLine)
+        };
+        let option = ["ca", "cert", "key"].into_iter().find(is_given)?;
+        let is_plain = !matches!(address, Address::Tls { .. });
+        is_plain.then(|| format!("--{option} is for tls:// addresses, and {address} is none"))
+    }
+}
+
+/// A value that came from the environment is told by its variable, and not by an option that nobody gave.
+fn with_its_variable(mut error: clap::Error) -> clap::Error {
+    let said = |kind| match error.get(kind) {
+        Some(ContextValue::String(text)) => Some(text.clone()),
+        _ => None,
+    };
+    let (Some(option), Some(value)) = (said(ContextKind::InvalidArg), said(ContextKind::InvalidValue)) else {
+        return error;
+    };
+    let flag = option.split(' ').next().unwrap_or_default();
+    if !std::env::args().any(|given| given.starts_with(flag))
+        && let Some(variable) = variable_of(&Arguments::command(), flag, &value)
+    {
+        error.insert(ContextKind::InvalidArg, ContextValue::String(format!("{variable} in the environment")));
+    }
+    error
+}
+
+/// The variable that holds this value for this option, of the command or of one below it.
+fn variable_of(command: &clap::Command, flag: &str, value: &str) -> Option<String> {
+    let holds = |variable: &&std::ffi::OsStr| {
+        std::env::var(variable).is_ok_and(|held| held.split(',').any(|part| part == value) || held == value)
+    };
+    let own = command.get_arguments().find(|argument| argument.get_long() == flag.strip_prefix("--"));
+    own.and_then(clap::Arg::get_env)
+        .filter(holds)
+        .map(|variable| variable.to_string_lossy().into_owned())
+        .or_else(|| command.get_subcommands().find_map(|below| variable_of(below, flag, value)))
+}
+
+/// The arguments of the command that was asked for, however deep it stands.
+fn innermost(mut matches: &ArgMatches) -> &ArgMatches {
+    while let Some((_, deeper)) = matches.subcommand() {
+        matches = deeper;
+    }
+    matches
+}
+
+/// The definition of that command, for what it says of its usage.
+fn command_asked_for(matches: &ArgMatches) -> clap::Command {
+    let mut command = Arguments::command();
+    command.build();
+    let mut matches = matches;
+    while let Some((name, deeper)) = matches.subcommand() {
+        let Some(found) = command.find_subcommand(name) else { break };
+        (command, matches) = (found.clone(), deeper);
+    }
+    command
 }
 
 #[derive(Debug, Subcommand)]
@@ -112,7 +177,7 @@ pub(crate) struct ManArgs {
 /// How much is said beside the output.
 #[derive(Clone, Copy, Debug, Args)]
 pub(crate) struct Verbosity {
-    /// Say more: `serve` logs debug messages; given twice, all.
+    /// Say more: which address a connection was made to; `serve` logs debug messages; given twice, all.
     #[arg(short, long, global = true, action = ArgAction::Count, conflicts_with = "quiet")]
     verbose: u8,
     /// Say less: no notices, only errors; `serve` logs from warnings up; given twice, only errors.
@@ -130,7 +195,7 @@ impl Verbosity {
 #[derive(Debug, Args)]
 pub(crate) struct ServeArgs {
     /// A TOML file with settings; keys are the options' names with _ for -.
-    #[arg(long, env = "CAFEWIRE_CONFIG", value_name = "FILE", hide_env = true)]
+    #[arg(long, env = "CAFEWIRE_CONFIG", value_name = "FILE", hide_env_values = true)]
     pub(crate) config: Option<PathBuf>,
     /// Read the settings, say what is wrong with them, and end.
     #[arg(long)]
@@ -165,13 +230,13 @@ pub(crate) struct ServerAddress {
 #[derive(Debug, Args)]
 pub(crate) struct TlsArgs {
     /// At tls:// addresses, trust the certificates in this PEM file and no others [default: those the system trusts].
-    #[arg(long, env = "CAFEWIRE_CA", value_name = "FILE", hide_env = true)]
+    #[arg(long, env = "CAFEWIRE_CA", value_name = "FILE", hide_env_values = true)]
     pub(crate) ca: Option<PathBuf>,
     /// At tls:// addresses, the PEM file with the certificate to show to a server that asks for one.
-    #[arg(long, env = "CAFEWIRE_CERT", value_name = "FILE", hide_env = true, requires = "key")]
+    #[arg(long, env = "CAFEWIRE_CERT", value_name = "FILE", hide_env_values = true, requires = "key")]
     pub(crate) cert: Option<PathBuf>,
     /// The PEM file with that certificate's private key.
-    #[arg(long, env = "CAFEWIRE_KEY", value_name = "FILE", hide_env = true, requires = "cert")]
+    #[arg(long, env = "CAFEWIRE_KEY", value_name = "FILE", hide_env_values = true, requires = "cert")]
     pub(crate) key: Option<PathBuf>,
 }
 
@@ -293,7 +358,11 @@ impl SendArgs {
 
 /// Ends the process as clap does when an argument is missing: line by line, nobody can be asked for a name.
 pub(crate) fn exit_without_user() -> ! {
-    Arguments::command()
+    let mut all = Arguments::command();
+    all.build();
+    all.find_subcommand("chat")
+        .cloned()
+        .unwrap_or(all)
         .error(
             ErrorKind::MissingRequiredArgument,
             "--user <NAME> is needed, here or as `user` in a profile: the name to sign in under",

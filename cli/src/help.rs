@@ -162,6 +162,28 @@ Examples:
   cafewire encode echo echo --payload hello | nc -q 1 127.0.0.1 8080 | cafewire decode
   cafewire decode --json capture.pcap | cafewire encode json --hex";
 
+pub(crate) const ENCODE_ECHO: &str = "\
+Examples:
+  cafewire encode echo ping | nc -q 1 127.0.0.1 8080 | cafewire decode
+  cafewire encode echo data --payload-hex 00ff --hex";
+
+pub(crate) const ENCODE_CHAT: &str = "\
+Examples:
+  cafewire encode chat connect --username ada --hex
+  cafewire encode chat send-message --room lobby --content hi | cafewire decode";
+
+pub(crate) const ENCODE_BROADCAST: &str = "\
+Examples:
+  cafewire encode chat message-broadcast --user-id 7 --timestamp 1700000000000 \\
+      --username ada --room lobby --content hi --hex";
+
+pub(crate) const ENCODE_JSON: &str = "\
+cli/SCHEMAS.md documents the members. Of those only `family` and `message` are read.
+
+Examples:
+  cafewire decode --json capture.pcap | cafewire encode json --hex
+  echo '{\"family\":\"echo\",\"message\":{\"type\":\"Ping\"}}' | cafewire encode json --hex";
+
 pub(crate) const BENCH: &str = "\
 One thread holds all connections. Every message says who sent it, which one it is and when it was due, and every \
 receiver is held to what it should get: what is lost, duplicated, reordered or not ours is counted exactly, for each \
@@ -219,8 +241,9 @@ The pages are cafewire(1), one of section 1 for each command, and cafewire.toml(
 
 Examples:
   cafewire man | man -l -
-  cafewire man ~/.local/share/man/man1 && man cafewire-bench
-  cafewire man pages && man -l pages/cafewire.toml.5";
+  cafewire man pages && man -l pages/cafewire.toml.5
+  install -D -m 644 -t ~/.local/share/man/man1 pages/*.1
+  install -D -m 644 -t ~/.local/share/man/man5 pages/*.5";
 
 pub(crate) const TOP: &str = "\
 Shows rates, connections, users, rooms, how long turns of the server's loop and frames take, and why connections ended, as \

@@ -60,6 +60,13 @@ pub(crate) fn notice(notice: impl fmt::Display) {
     }
 }
 
+/// A remark for those who asked to be told more, with `-v`.
+pub(crate) fn detail(detail: impl fmt::Display) {
+    if verbosity() > 0 {
+        remark(detail);
+    }
+}
+
 /// A remark beside the output, on standard error. Nobody need be listening there.
 pub(crate) fn remark(remark: impl fmt::Display) {
     let _ = io::stderr().write_all(format!("{remark}\n").as_bytes());

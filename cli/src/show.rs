@@ -1,11 +1,15 @@
-//! How what happens in a room is shown to people, and how to programs. Pure, but for the time zone.
+//! How what happens in a room is shown to people, and how to programs. Pure, but for the time zone and what `-v` says.
+
+use std::io;
 
 use cafewire_net::client::Event;
+use cafewire_net::{Address, PeerAddress};
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
 use serde::Serialize;
 
 use crate::escape;
+use crate::output;
 
 /// An event as one JSON object; `--help` of `listen` documents the fields.
 #[derive(Serialize)]
@@ -14,6 +18,14 @@ pub(crate) enum EventJson<'a> {
     Message { user_id: u32, timestamp_ms: u64, username: &'a str, room: &'a str, content: &'a str },
     Joined { user_id: u32, username: &'a str, room: &'a str },
     Left { user_id: u32, username: &'a str, room: &'a str },
+}
+
+/// With `-v`, where a connection was made to: a name may have many addresses.
+pub(crate) fn connected(address: &Address, peer: io::Result<PeerAddress>) {
+    match peer.ok().and_then(|peer| peer.ip().map(|_| peer)) {
+        Some(peer) => output::detail(format_args!("connected to {address}, at {peer}")),
+        None => output::detail(format_args!("connected to {address}")),
+    }
 }
 
 /// The time of day here, as `12:34:56`. A server can claim any time: one that no calendar has is shown as dashes.

@@ -28,6 +28,7 @@ pub(crate) fn run(
     rooms: &[String],
 ) -> Result<ExitCode, Failure> {
     let client = ChatClient::connect_with(address, username, config)?;
+    show::connected(address, client.peer_address());
     let sender = client.sender().map_err(Failure::no_second_handle)?;
     let requests = Requests::new(client.user_id());
     output::notice(format_args!(

@@ -11,9 +11,11 @@ use crate::escape;
 use crate::failure::Failure;
 use crate::lines::LineReader;
 use crate::output;
+use crate::show;
 
 pub(crate) fn run(args: &EchoArgs) -> Result<ExitCode, Failure> {
     let mut client = Client::connect_with(&args.server.address, &args.server.tls.client_config())?;
+    show::connected(&args.server.address, client.peer_address());
     let stdin = io::stdin().lock();
     let is_interactive = stdin.is_terminal();
     let mut lines = LineReader::new(stdin, MAX_PAYLOAD_SIZE);

@@ -73,7 +73,9 @@ fn connect(args: &ListenArgs) -> Result<ChatClient, ClientError> {
         config.connect_timeout = config.connect_timeout.min(timeout);
         config.read_timeout = Some(config.read_timeout.map_or(timeout, |default| default.min(timeout)));
     }
-    ChatClient::connect_with(&args.server.address, &args.user, &config)
+    let client = ChatClient::connect_with(&args.server.address, &args.user, &config)?;
+    show::connected(&args.server.address, client.peer_address());
+    Ok(client)
 }
 
 fn is_over(deadline: Option<Instant>) -> bool {

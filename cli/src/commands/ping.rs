@@ -15,6 +15,7 @@ use crate::escape;
 use crate::failure::Failure;
 use crate::interrupt;
 use crate::output;
+use crate::show;
 use crate::stats::{RoundTrips, duration_ns, milliseconds};
 
 /// How long a reply may take before its ping is lost.
@@ -89,7 +90,9 @@ struct Target {
 
 impl Target {
     fn connect(&self) -> Result<Client, ClientError> {
-        Client::connect_with(&self.address, &self.config)
+        let client = Client::connect_with(&self.address, &self.config)?;
+        show::connected(&self.address, client.peer_address());
+        Ok(client)
     }
 }
 

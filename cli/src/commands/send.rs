@@ -12,10 +12,12 @@ use crate::conversation::{ANSWER_TIMEOUT, Conversation, Happening};
 use crate::failure::Failure;
 use crate::lines::Line;
 use crate::requests::{Answer, MAX_IN_FLIGHT, Request, Requests};
+use crate::show;
 
 pub(crate) fn run(args: &SendArgs) -> Result<ExitCode, Failure> {
     let (address, text) = args.address_and_text().map_err(Failure::Sentence)?;
     let client = ChatClient::connect_with(&address, &args.user, &args.tls.client_config())?;
+    show::connected(&address, client.peer_address());
     let sender = client.sender().map_err(Failure::no_second_handle)?;
     let requests = Requests::new(client.user_id());
     let input = text.map_or(Input::Idle, |text| Input::Text(text.to_owned()));

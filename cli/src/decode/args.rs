@@ -8,6 +8,7 @@ use clap::{Args, Subcommand, ValueEnum};
 
 use super::hex;
 use super::report::Side;
+use crate::help;
 
 #[derive(Debug, Args)]
 pub(crate) struct DecodeArgs {
@@ -82,12 +83,13 @@ pub(crate) struct EncodeArgs {
 #[derive(Debug, Subcommand)]
 pub(crate) enum EncodeWhat {
     /// A frame of the echo family.
-    #[command(subcommand)]
+    #[command(subcommand, after_help = help::ENCODE_ECHO)]
     Echo(EchoMessage),
     /// A frame of the chat family, version 1.
-    #[command(subcommand)]
+    #[command(subcommand, after_help = help::ENCODE_CHAT)]
     Chat(ChatMessage),
     /// Frames from JSON, one object per line, as `decode --json` prints them.
+    #[command(after_help = help::ENCODE_JSON)]
     Json {
         /// What to read; - or nothing is standard input.
         #[arg(value_name = "FILE")]
@@ -98,14 +100,21 @@ pub(crate) enum EncodeWhat {
 #[derive(Clone, Debug, Subcommand)]
 pub(crate) enum EchoMessage {
     /// Client: are you there?
+    #[command(
+        after_help = "Examples:\n  cafewire encode echo ping --payload hello | nc -q 1 127.0.0.1 8080 | cafewire decode"
+    )]
     Ping(Payload),
     /// The answer to a Ping.
+    #[command(after_help = "Examples:\n  cafewire encode echo pong --payload hello --hex")]
     Pong(Payload),
     /// Client: send this back. Server: here it is.
+    #[command(after_help = "Examples:\n  cafewire encode echo echo --payload-hex 00ff --hex")]
     Echo(Payload),
     /// Client: take this and say nothing.
+    #[command(after_help = "Examples:\n  cafewire encode echo data --payload '21.5 C' | nc -q 1 127.0.0.1 8080")]
     Data(Payload),
     /// What went wrong.
+    #[command(after_help = "Examples:\n  cafewire encode echo error --payload 'out of paper' --hex")]
     Error(Payload),
 }
 
@@ -122,14 +131,17 @@ pub(crate) struct Payload {
 #[derive(Clone, Debug, Subcommand)]
 pub(crate) enum ChatMessage {
     /// Client: sign in under a name.
+    #[command(after_help = "Examples:\n  cafewire encode chat connect --username ada --hex")]
     Connect {
         /// 1 to 32 bytes, no control characters.
         #[arg(long, value_name = "NAME")]
         username: String,
     },
     /// Client: goodbye.
+    #[command(after_help = "Examples:\n  cafewire encode chat disconnect --hex")]
     Disconnect,
     /// Client: say something in a room.
+    #[command(after_help = "Examples:\n  cafewire encode chat send-message --room lobby --content hi --hex")]
     SendMessage {
         /// 1 to 64 bytes, no control characters.
         #[arg(long)]
@@ -139,18 +151,21 @@ pub(crate) enum ChatMessage {
         content: String,
     },
     /// Client: enter a room.
+    #[command(after_help = "Examples:\n  cafewire encode chat join-room --room lobby --hex")]
     JoinRoom {
         /// 1 to 64 bytes, no control characters.
         #[arg(long)]
         room: String,
     },
     /// Client: leave a room.
+    #[command(after_help = "Examples:\n  cafewire encode chat leave-room --room lobby --hex")]
     LeaveRoom {
         /// 1 to 64 bytes, no control characters.
         #[arg(long)]
         room: String,
     },
     /// Server: you are signed in.
+    #[command(after_help = "Examples:\n  cafewire encode chat connect-ack --user-id 7 --server-info cafewire --hex")]
     ConnectAck {
         /// The client's.
         #[arg(long, value_name = "NUMBER")]
@@ -160,6 +175,7 @@ pub(crate) enum ChatMessage {
         server_info: String,
     },
     /// Server: somebody said something.
+    #[command(after_help = help::ENCODE_BROADCAST)]
     MessageBroadcast {
         /// The speaker's.
         #[arg(long, value_name = "NUMBER")]
@@ -178,10 +194,15 @@ pub(crate) enum ChatMessage {
         content: String,
     },
     /// Server: somebody entered a room.
+    #[command(
+        after_help = "Examples:\n  cafewire encode chat user-joined --user-id 7 --username ada --room lobby --hex"
+    )]
     UserJoined(Presence),
     /// Server: somebody left a room.
+    #[command(after_help = "Examples:\n  cafewire encode chat user-left --user-id 7 --username ada --room lobby --hex")]
     UserLeft(Presence),
     /// Server: what was wrong.
+    #[command(after_help = "Examples:\n  cafewire encode chat error --code UsernameTaken --message no --hex")]
     Error {
         /// A number, or a name such as UsernameTaken.
         #[arg(long, value_parser = error_code)]

@@ -1,9 +1,9 @@
 //! The command line itself: what is explained, what is refused, and with which exit status.
 
-use crate::support::{Nobody, cafewire, run};
+use crate::support::{Nobody, Running, cafewire, command, run};
 
-const COMMANDS: [&str; 11] =
-    ["serve", "ping", "echo", "chat", "send", "listen", "decode", "encode", "bench", "completions", "man"];
+const COMMANDS: [&str; 12] =
+    ["serve", "ping", "echo", "chat", "send", "listen", "decode", "encode", "bench", "top", "completions", "man"];
 
 #[test]
 fn version_and_help_end_with_0() {
@@ -17,13 +17,60 @@ fn version_and_help_end_with_0() {
 
 #[test]
 fn the_help_of_every_command_has_examples() {
-    let tests_of_bench = [["bench", "echo"], ["bench", "chat"], ["bench", "idle"]];
-    for command in COMMANDS.iter().map(std::slice::from_ref).chain(tests_of_bench.iter().map(<[_; 2]>::as_slice)) {
-        let help = run(&[command, &["--help"]].concat(), "");
+    let mut left: Vec<Vec<String>> = COMMANDS.iter().map(|&command| vec![command.to_owned()]).collect();
+    let mut seen = 0;
+    while let Some(command) = left.pop() {
+        let args: Vec<&str> = command.iter().map(String::as_str).chain(["--help"]).collect();
+        let help = run(&args, "");
         help.assert_done();
         let text = help.stdout.join("\n");
         assert!(text.contains("Examples:") && text.contains(&format!("cafewire {}", command.join(" "))), "{text}");
+        // And of those below it: the words at the beginning of the lines between two headings.
+        let below = help.stdout.iter().skip_while(|line| *line != "Commands:").skip(1);
+        for line in below.take_while(|line| !line.is_empty()) {
+            let name = line.split_whitespace().next().expect("a command");
+            if name != "help" {
+                left.push([&command[..], &[name.to_owned()]].concat());
+            }
+        }
+        seen += 1;
     }
+    assert!(seen > COMMANDS.len() + 20, "only {seen} commands were seen");
+}
+
+#[test]
+fn what_is_refused_late_is_refused_with_the_usage_of_its_command() {
+    for (args, usage) in [
+        (&["encode", "chat", "connect", "--username", ""][..], "Usage: cafewire encode chat connect "),
+        (&["bench", "echo", "-s", "3"], "Usage: cafewire bench echo "),
+        (&["send", "--user", "a", "--room", "b", ""], "Usage: cafewire send "),
+        (&["chat", "--plain"], "Usage: cafewire chat "),
+    ] {
+        let ended = run(args, "");
+        assert_eq!(ended.code, Some(2), "{args:?}: {ended:?}");
+        assert!(ended.stderr.contains(usage), "{args:?}: {ended:?}");
+    }
+}
+
+#[test]
+fn tls_that_was_asked_for_in_vain_is_refused() {
+    let nobody = Nobody::new();
+    let address = nobody.address.as_str();
+    for args in [
+        &["ping", address, "--ca", "ca.pem"][..],
+        &["echo", "--ca", "ca.pem"],
+        &["chat", address, "--user", "a", "--cert", "a.pem", "--key", "a.key"],
+        &["send", address, "--ca", "ca.pem", "--user", "a", "--room", "b", "hello"],
+        &["listen", "unix:///nowhere.sock", "--ca", "ca.pem", "--user", "a", "--room", "b"],
+        &["bench", "echo", address, "--ca", "ca.pem"],
+    ] {
+        let ended = run(args, "");
+        assert_eq!(ended.code, Some(2), "{args:?}: {ended:?}");
+        assert!(ended.stderr.contains("is for tls:// addresses, and "), "{args:?}: {ended:?}");
+    }
+    // A variable is there for whatever address wants it.
+    let mut ping = command(&["ping", address]);
+    Running::start(ping.env("CAFEWIRE_CA", "ca.pem")).end().assert_failed(1, "cannot connect");
 }
 
 #[test]
@@ -31,7 +78,7 @@ fn wrong_arguments_end_with_2() {
     let long_name = "x".repeat(33);
     let long_room = "x".repeat(65);
     let long_text = "x".repeat(513);
-    let cases: [(&[&str], &str); 14] = [
+    let cases: [(&[&str], &str); 15] = [
         (&[], "Usage"),
         (&["dance"], "dance"),
         (&["ping", "nowhere"], "HOST:PORT"),
@@ -46,6 +93,7 @@ fn wrong_arguments_end_with_2() {
         (&["send", "--user", "a", "--room", "b", &long_text], "content is 513 bytes long, 1 to 512 are allowed"),
         (&["listen", "--user", "a", "--room", &long_room], "room name is 65 bytes long"),
         (&["serve", "--log-format", "xml"], "xml"),
+        (&["serve", "--rooms", "many"], "a whole number from 0 up is wanted"),
     ];
     for (args, needle) in cases {
         let ended = run(args, "");

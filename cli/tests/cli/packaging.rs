@@ -92,6 +92,31 @@ fn a_quiet_client_says_only_what_was_asked_for() {
     ended.assert_failed(1, "cannot connect");
 }
 
+#[test]
+fn a_client_says_where_it_connected_if_asked() {
+    let server = Server::start();
+    let connected = format!("connected to {0}, at {1}", server.address, server.address.trim_start_matches("tcp://"));
+    let talk = ["--user", "ear", "--room", "lobby"];
+    for args in [
+        &["ping", &server.address, "-c", "1", "-v"][..],
+        &["echo", &server.address, "-v"],
+        &[&["send", &server.address, "hello", "-v"], &talk[..]].concat(),
+        &[&["listen", &server.address, "-t", "0.2", "-v"], &talk[..]].concat(),
+        &[&["chat", &server.address, "-v"], &talk[..]].concat(),
+    ] {
+        let ended = run(args, "");
+        assert!(ended.stderr.starts_with(&connected), "{args:?}: {ended:?}");
+    }
+    assert!(!run(&["ping", &server.address, "-c", "1"], "").stderr.contains("connected"));
+}
+
+#[test]
+fn a_quiet_decode_says_what_it_found_and_no_sum() {
+    let ended = run(&["decode", "-q"], "CAFE010000");
+    ended.assert_done();
+    assert!(ended.stderr.is_empty() && !ended.stdout.is_empty(), "{ended:?}");
+}
+
 /// Starts the command and closes the other end of its standard output after so many lines.
 fn ends_quietly_after(lines: usize, args: &[&str], input: &str) {
     let mut running = cafewire(args);

@@ -52,13 +52,32 @@ fn an_option_wins_over_a_variable_and_that_over_the_file() {
 }
 
 #[test]
+fn a_wrong_variable_is_called_by_its_name() {
+    for (variable, value) in
+        [("CAFEWIRE_IDLE_TIMEOUT", "soon"), ("CAFEWIRE_LISTEN", "h:1,nowhere"), ("CAFEWIRE_LOG_FORMAT", "xml")]
+    {
+        let ended = Running::start(command(&["serve", "--check-config"]).env(variable, value)).end();
+        assert_eq!(ended.code, Some(2), "{ended:?}");
+        assert!(ended.stderr.contains(&format!("for '{variable} in the environment'")), "{ended:?}");
+    }
+    let option = ["serve", "--idle-timeout", "soon"];
+    let ended = Running::start(command(&option).env("CAFEWIRE_IDLE_TIMEOUT", "soon")).end();
+    assert!(ended.stderr.contains("for '--idle-timeout <TIME>'"), "{ended:?}");
+}
+
+#[test]
 fn check_config_says_what_is_wrong_and_serves_nobody() {
     let good = ConfigFile::new("good", "listen = [\"tcp://127.0.0.1:1\", \"[::1]:2\"]\nlog_format = \"json\"\n");
     let checked = run(&["serve", "--config", good.path(), "--check-config"], "");
     checked.assert_done();
     assert!(checked.stdout.is_empty() && checked.stderr.is_empty(), "{checked:?}");
     for (name, text, says) in [
-        ("typo", "outbox_byte = 1", "did you mean \"outbox_bytes\"?"),
+        (
+            "typo",
+            "rooms = 1\noutbox_byte = 1",
+            "line 2: there is no setting \"outbox_byte\"; did you mean \"outbox_bytes\"?",
+        ),
+        ("kind", "rooms = -1", "line 1: a whole number from 0 up is wanted"),
         ("value", "rooms = 1\nidle_timeout = \"soon\"", "line 2: a time is wanted"),
         ("toml", "rooms = ", "line 1"),
     ] {
