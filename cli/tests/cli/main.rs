@@ -13,6 +13,7 @@ mod faults;
 mod listen;
 mod operation;
 mod packaging;
+mod schemas;
 mod send;
 mod serve;
 mod settings;
