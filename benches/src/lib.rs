@@ -8,6 +8,11 @@
 //! | [`allocations`] | an allocator that counts |
 //! | [`heap`] | an allocator that weighs |
 
+/// Has the example of the README at the top compiled.
+#[cfg(doctest)]
+#[doc = include_str!("../../README.md")]
+struct Readme;
+
 pub mod allocations;
 pub mod contenders;
 pub mod heap;
