@@ -35,9 +35,14 @@ pub const PROTOCOL_VERSION: u8 = 1;
 /// ```
 pub const HEADER_SIZE: usize = size_of::<Header>();
 
-/// Bytes after the body.
+/// Bytes after the body: the CRC-32 of all that is before them.
 ///
-/// See [`HEADER_SIZE`] for an example.
+/// ```
+/// use cafewire_core::chat::CHECKSUM_SIZE;
+/// let frame = b"\x01\x02\x00\x00\x9A\x7C\x6C\x17";
+/// let Some((covered, checksum)) = frame.split_last_chunk::<CHECKSUM_SIZE>() else { panic!() };
+/// assert_eq!(*checksum, crc32fast::hash(covered).to_be_bytes());
+/// ```
 pub const CHECKSUM_SIZE: usize = size_of::<U32>();
 
 /// The largest frame that the envelope can express, in bytes. No frame of version 1 comes near it:

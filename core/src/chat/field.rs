@@ -21,17 +21,39 @@ pub const MAX_USERNAME_SIZE: usize = 32;
 
 /// The longest room name, in bytes.
 ///
-/// See [`MAX_USERNAME_SIZE`] for an example.
+/// ```
+/// use cafewire_core::{Field, FieldError, MessagePayload, chat};
+/// let room = "ü".repeat(chat::MAX_ROOM_NAME_SIZE / 2 + 1); // 33 characters, but 66 bytes
+/// let why = FieldError::Length { field: Field::RoomName, actual: 66, min: 1, max: chat::MAX_ROOM_NAME_SIZE };
+/// assert_eq!(MessagePayload::JoinRoom { room: &room }.validate(), Err(why));
+/// ```
 pub const MAX_ROOM_NAME_SIZE: usize = 64;
 
 /// The longest content of a message, in bytes.
 ///
-/// See [`MAX_USERNAME_SIZE`] for an example.
+/// ```
+/// use cafewire_core::{MessagePayload, chat};
+/// let text = "€".repeat(200); // 600 bytes, too long for one message: cut it between two characters
+/// let mut end = chat::MAX_CONTENT_SIZE;
+/// while !text.is_char_boundary(end) {
+///     end -= 1;
+/// }
+/// for content in [&text[..end], &text[end..]] {
+///     MessagePayload::SendMessage { room: "lobby", content }.validate()?;
+/// }
+/// # Ok::<(), cafewire_core::FieldError>(())
+/// ```
 pub const MAX_CONTENT_SIZE: usize = 512;
 
 /// The longest text that a server adds of its own (server info, error message), in bytes.
 ///
-/// See [`MAX_USERNAME_SIZE`] for an example.
+/// ```
+/// use cafewire_core::{MessagePayload, chat};
+/// const WELCOME: &str = "be kind; rooms are cleared at midnight";
+/// const { assert!(WELCOME.len() <= chat::MAX_TEXT_SIZE) }; // too long? Told when it is compiled, not when it is sent
+/// MessagePayload::ConnectAck { user_id: 7, server_info: WELCOME }.validate()?;
+/// # Ok::<(), cafewire_core::FieldError>(())
+/// ```
 pub const MAX_TEXT_SIZE: usize = 512;
 
 /// Bytes before a name's own: its length.
