@@ -38,8 +38,21 @@ FEATURE_SETS = [
     ),
 ]
 
+# Feature of the core and of the measured programs, and what it is used for. Each is added to this row of the above:
+FEATURES_ADD_TO = "both"
+FEATURES = [
+    ("alloc", "keep a message; write a kept one to a vector"),
+    ("embedded-io", "receive and send, the port blocks"),
+    ("embedded-io-async", "receive and send, the port is awaited"),
+    ("serde", "write and read a message with postcard"),
+]
+
 # Every firmware has these already, or will with its next struct assignment.
 RUNTIME_SYMBOL = re.compile(r"^(compiler_builtins::|__aeabi_|mem(cpy|move|set|cmp|clr))")
+
+# What the measured program brings of its own: its calls, the port, the heap.
+HEAP_SYMBOL = re.compile(r"^(<?cost::harness::bump::|__rustc(\[\w+\])?::__rust_(de|re)?alloc)")
+HARNESS_SYMBOL = re.compile(r"^(main$|<?cost::harness::)")
 
 
 def main():
@@ -50,10 +63,11 @@ def main():
     device = {crc: measure_device(crc) for crc in ("crc-small", "")}
     host = measure_host()
     sets = [measure_set(row, device["" if row[0] == "both-crc32fast" else "crc-small"]) for row in FEATURE_SETS]
+    features = measure_features(next(row for row in sets if row["key"] == FEATURES_ADD_TO))
 
-    text = tables(sets, device, host)
+    text = tables(sets, features, device, host)
     print(text)
-    failures = over_budget(budget, sets, device, host)
+    failures = over_budget(budget, sets, features, device, host)
     if arguments:
         failures += differences(text, budget["readme_tolerance_percent"])
     else:
@@ -84,16 +98,20 @@ def build(program, target, features, opt_level):
     return Path(directory) / target / "release" / program
 
 
-def measure_device(crc):
-    """What the program on the emulated chip printed: {(sample, what): (frame size, instructions, stack)}."""
-    image = build("cortex-m", DEVICE, crc, "s")
+def run_device(features):
+    """What the program on the emulated chip printed: the fields of each line."""
+    image = build("cortex-m", DEVICE, features, "s")
     # 1,024 ns for every instruction: many ticks of the system timer each.
     emulator = ["qemu-system-arm", "-machine", "lm3s6965evb", "-cpu", "cortex-m3"]
     emulator += ["-display", "none", "-monitor", "none", "-serial", "none", "-semihosting-config", "enable=on,target=native"]
     emulator += ["-icount", "shift=10,align=off,sleep=off", "-kernel", image]
+    return [line.split("\t") for line in run(*emulator, timeout=120).splitlines()]
+
+
+def measure_device(crc):
+    """{(sample, what): (frame size, instructions, stack)}, and the size of the parser."""
     measured = {}
-    for line in run(*emulator, timeout=120).splitlines():
-        name, *numbers = line.split("\t")
+    for name, *numbers in run_device(crc):
         if name == "parser-size":
             measured["parser-size"] = int(numbers[0])
         else:
@@ -127,44 +145,65 @@ def measure_host():
     return measured
 
 
-def measure_set(row, device):
-    """One row of the flash table."""
-    key, title, features, families, operations = row
+def measure_flash(features):
+    """Bytes of the linked program that are not of its own calls."""
     program = build("flash", DEVICE, features, "s")
     sections = {}
     for line in run("size", "-A", "-d", program).splitlines():
         fields = line.split()
         if len(fields) == 3 and fields[0].startswith("."):
             sections[fields[0]] = int(fields[1])
-    runtime = harness = 0
+    runtime = harness = heap = 0
     for line in run("nm", "--print-size", "--demangle", program).splitlines():
         _, *fields = line.split(None, 3)
         if len(fields) == 3 and fields[1] in "tTwW":
-            if fields[2] == "main":
-                harness += int(fields[0], 16)
-            elif RUNTIME_SYMBOL.match(fields[2]):
-                runtime += int(fields[0], 16)
+            size, _, name = int(fields[0], 16), *fields[1:]
+            if HEAP_SYMBOL.match(name):
+                heap += size
+            elif HARNESS_SYMBOL.match(name):
+                harness += size
+            elif RUNTIME_SYMBOL.match(name):
+                runtime += size
+    return {
+        "code": sections[".text"] - runtime - harness - heap,
+        "tables": sections.get(".rodata", 0),
+        "runtime": runtime,
+        "heap": heap,
+        "statics": sections.get(".data", 0) + sections.get(".bss", 0),
+    }
+
+
+def measure_set(row, device):
+    """One row of the flash table."""
+    key, title, features, families, operations = row
     stack = max(
         measured[2]
         for name, measured in device.items()
         if name != "parser-size" and name[0].split()[0] in families and name[1] in operations
     )
-    return {
-        "key": key,
-        "title": title,
-        "code": sections[".text"] - runtime - harness,
-        "tables": sections.get(".rodata", 0),
-        "runtime": runtime,
-        "statics": sections.get(".data", 0) + sections.get(".bss", 0),
-        "parser": device["parser-size"] if "stream" in operations else 0,
-        "stack": stack,
-    }
+    parser = device["parser-size"] if "stream" in operations else 0
+    return {"key": key, "title": title, "parser": parser, "stack": stack, **measure_flash(features)}
+
+
+def measure_features(base):
+    """The rows of the table of features: what each adds to `base`."""
+    crc_and_families = next(row[2] for row in FEATURE_SETS if row[0] == base["key"])
+    # One program that uses all of them: RAM and stack of one do not depend on the others.
+    lines = run_device("crc-small," + ",".join(name for name, _ in FEATURES))
+    rows = []
+    for name, used_to in FEATURES:
+        flash = measure_flash(f"{crc_and_families},{name}")
+        added = {column: flash[column] - base[column] for column in ("code", "tables", "runtime", "heap")}
+        ram = sum(int(fields[2]) for fields in lines if fields[:2] == ["feature-ram", name])
+        stack = max(int(fields[2]) for fields in lines if fields[:2] == ["feature-stack", name])
+        rows.append({"key": name, "used_to": used_to, "ram": ram, "stack": stack, **added})
+    return rows
 
 
 # ---- The tables ------------------------------------------------------------------------------------------------------
 
 
-def tables(sets, device, host):
+def tables(sets, features, device, host):
     lines = [
         "Bytes on a Cortex-M3, opt-level `s`, fat LTO, parsing down to the fields and encoding every type:",
         "",
@@ -176,6 +215,7 @@ def tables(sets, device, host):
         lines.append(
             f"| {row['title']} | {row['code']} | {row['tables']} | {row['runtime']} | {ram} | {row['stack']} |"
         )
+    lines += features_table(features)
     lines += [
         "",
         "Instructions for one frame, names of 8 bytes and texts of 32 (Cortex-M3 with `crc-small` / with crc32fast):",
@@ -197,7 +237,28 @@ def tables(sets, device, host):
     return "\n".join(lines)
 
 
-def over_budget(budget, sets, device, host):
+def features_table(features):
+    lines = [
+        "",
+        "What a feature adds to both families with `crc-small` when it is used:",
+        "",
+        "| feature | used to | code | tables | `memcpy` and kin | RAM | deepest stack |",
+        "|---|---|---:|---:|---:|---:|---:|",
+    ]
+    for row in features:
+        numbers = " | ".join(str(row[column]) for column in ("code", "tables", "runtime", "ram", "stack"))
+        lines.append(f"| `{row['key']}` | {row['used_to']} | {numbers} |")
+    heap = next(row["heap"] for row in features if row["key"] == "alloc")
+    lines += [
+        "",
+        f"Port, executor and heap are the program's own and not counted (this heap: {heap} bytes of code); postcard is. RAM:",
+        "receiver, sender and buffers for any chat frame; with `alloc`, the longest message below and its frame in the heap.",
+        "`defmt` has no row: nothing of it can be measured apart from the logger, whose encoding it is.",
+    ]
+    return lines
+
+
+def over_budget(budget, sets, features, device, host):
     failures = []
 
     def hold(what, measured, limit):
@@ -208,6 +269,9 @@ def over_budget(budget, sets, device, host):
         for column in ("code", "tables", "stack"):
             hold(f"flash.{row['key']}.{column}", row[column], budget["flash"][row["key"]][column])
         hold(f"flash.{row['key']}: RAM of its own", row["statics"], 0)
+    for row in features:
+        for column in ("code", "tables", "ram", "stack"):
+            hold(f"features.{row['key']}.{column}", row[column], budget["features"][row["key"]][column])
     instructions = {
         "host": host,
         "cortex-m3": {name: value[1] for name, value in device["crc-small"].items() if name != "parser-size"},

@@ -1,8 +1,8 @@
 # Sourced by the scripts that build for microcontrollers: a compiler for the target, and QEMU.
 #
-# Rust's target is used if rustup has it or can add it. Where it cannot, Debian's own compiler builds `core` from
-# source, as root installs it (rustc-web, rust-web-src, cargo-web, lld). FIRMWARE_COMPILER=debian takes that way at
-# once.
+# Rust's target is used if rustup has it or can add it. Where it cannot, Debian's own compiler builds `core` and `alloc`
+# from source, as root installs it (rustc-web, rust-web-src, cargo-web, lld). FIRMWARE_COMPILER=debian takes that way
+# at once.
 
 # The core's own minimum (rust-version in Cargo.toml), which Debian's compiler has to reach too.
 oldest_compiler=1.88
@@ -59,7 +59,7 @@ cargo_for() {
         linker=CARGO_TARGET_$(tr 'a-z-' 'A-Z_' <<<"$target")_LINKER
         env "PATH=/usr/bin:$PATH" RUSTC=/usr/bin/rustc RUSTC_BOOTSTRAP=1 "$linker=ld.lld" \
             "CARGO_TARGET_DIR=$(target_directory_for "$target")" \
-            /usr/bin/cargo "$command" -Zbuild-std=core --target "$target" "$@"
+            /usr/bin/cargo "$command" -Zbuild-std=core,alloc --target "$target" "$@"
     else
         echo "no compiler for $target: rustup target add $target" >&2
         return 1

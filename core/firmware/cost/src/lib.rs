@@ -4,6 +4,12 @@
 
 #![no_std]
 
+#[cfg(feature = "alloc")]
+extern crate alloc;
+
+pub mod features;
+pub mod harness;
+
 use core::hint::black_box;
 
 use cafewire_core::chat::{self, ErrorCode, MessagePayload};
@@ -116,10 +122,14 @@ pub fn encode_chat<'b>(message: &MessagePayload<'_>, buffer: &'b mut [u8]) -> Re
 #[inline(never)]
 pub fn parse_stream<'p>(parser: &'p mut StreamParser, bytes: &[u8]) -> ParseResult<Option<Heard<'p>>> {
     black_box(parser.feed(bytes));
-    Ok(match parser.try_parse()? {
-        None => None,
-        Some(Frame::Echo(view)) => Some(Heard::Echo(view.message())),
-        Some(Frame::Chat(view)) => Some(Heard::Chat(view.parse_payload()?)),
+    parser.try_parse()?.map(heard).transpose()
+}
+
+/// A frame, down to its fields.
+fn heard(frame: Frame<'_>) -> ParseResult<Heard<'_>> {
+    Ok(match frame {
+        Frame::Echo(view) => Heard::Echo(view.message()),
+        Frame::Chat(view) => Heard::Chat(view.parse_payload()?),
     })
 }
 

@@ -1,5 +1,5 @@
 //! Reads and writes every sample on the chip and prints what each took: `NAME size parse|encode|stream instructions
-//! stack`.
+//! stack`; and what `features` says.
 //!
 //! For QEMU with `-icount`, where the system timer advances by the same time for every instruction; the program finds
 //! out how many ticks that is from a loop of known length.
@@ -7,6 +7,7 @@
 #![no_std]
 #![no_main]
 
+mod features;
 mod stack;
 
 use core::hint::black_box;
@@ -56,7 +57,9 @@ fn run(counter: &mut Counter) -> Result<(), &'static str> {
         counter.report(sample, size, "stream", || {
             black_box(cost::parse_stream(&mut parser, black_box(frame)).is_ok());
         });
+        features::report_stack(&sample.message, frame)?;
     }
+    features::report_ram();
     Ok(())
 }
 

@@ -34,7 +34,7 @@ fn paint(top: usize) {
     while address < end {
         // SAFETY: the range begins 4 KiB below the caller's stack pointer and ends below this function's own, with a
         // margin for what it may call. The linker script puts the stack at the end of RAM (16 KiB) and the statics,
-        // below 1 KiB, at its start, and only a few KiB of stack are in use: all of the range is RAM below the live
+        // below 2 KiB, at its start, and only a few KiB of stack are in use: all of the range is RAM below the live
         // stack, and no object lives there. No interrupt is enabled whose handler could push a frame there meanwhile.
         unsafe { ptr::write_volatile(address as *mut u8, PAINT) };
         address += 1;

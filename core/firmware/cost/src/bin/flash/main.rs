@@ -10,6 +10,9 @@
 #[cfg(any(feature = "echo", feature = "chat", feature = "stream"))]
 use core::hint::black_box;
 
+#[cfg(any(feature = "alloc", feature = "embedded-io", feature = "serde"))]
+mod features;
+
 /// Calls what is measured with inputs that the compiler knows nothing of; is not counted itself.
 #[unsafe(no_mangle)]
 extern "C" fn main() {
@@ -30,6 +33,8 @@ extern "C" fn main() {
         let mut parser = black_box(cost::StreamParser::new());
         let _ = black_box(cost::parse_stream(&mut parser, black_box(&[])).is_ok());
     }
+    #[cfg(any(feature = "alloc", feature = "embedded-io", feature = "serde"))]
+    features::call();
 }
 
 #[panic_handler]
