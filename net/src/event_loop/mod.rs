@@ -332,8 +332,8 @@ impl EventLoop {
                 // with these bytes has had its edge.
                 let has_more =
                     count == self.read_buffer.len() || transport.holds_input() || self.exchange.has_backlog(id);
-                if !has_more && state.input != Input::Ending {
-                    state.input = Input::Drained;
+                if state.input != Input::Ending {
+                    state.input = if has_more { Input::Waiting } else { Input::Drained };
                 }
             }
             Err(error) if error.kind() == io::ErrorKind::WouldBlock => state.input = Input::Drained,
