@@ -105,6 +105,15 @@ pub struct Limits {
     pub rooms: usize,
     /// Members of one room. Default 65,536.
     pub members_per_room: usize,
+    /// Bytes read from one connection in a turn of the loop, before others have theirs; between 1 KiB and 1 MiB, whatever is
+    /// asked for. All that is read lies in one buffer of this size. Default 64 KiB.
+    pub read_bytes_per_turn: usize,
+    /// Frames done for one connection in a turn; what else it sent waits for the next. Default 256.
+    pub frames_per_turn: usize,
+    /// Connections accepted per listener in a turn. Default 64.
+    pub accepts_per_turn: usize,
+    /// Reads in a turn that may do the arithmetic of a TLS handshake, a millisecond with some keys. Default 4.
+    pub handshakes_per_turn: usize,
     /// Connections to the HTTP port at a time, which count nowhere else. One more gets status 503. Default 64.
     pub http_connections: usize,
     /// Time that an HTTP peer has for each request, and to take each response. Default 10 s.
@@ -129,6 +138,10 @@ impl Default for Limits {
             rooms_per_connection: 64,
             rooms: 65_536,
             members_per_room: 65_536,
+            read_bytes_per_turn: 64 << 10,
+            frames_per_turn: 256,
+            accepts_per_turn: 64,
+            handshakes_per_turn: 4,
             http_connections: 64,
             http_timeout: Duration::from_secs(10),
         }
@@ -151,6 +164,10 @@ impl Limits {
             &mut self.rooms_per_connection,
             &mut self.rooms,
             &mut self.members_per_room,
+            &mut self.read_bytes_per_turn,
+            &mut self.frames_per_turn,
+            &mut self.accepts_per_turn,
+            &mut self.handshakes_per_turn,
             &mut self.http_connections,
         ] {
             if *count == 0 {
@@ -169,6 +186,7 @@ impl Limits {
         self.read_pause_bytes = self.read_pause_bytes.min(self.outbox_bytes - largest_answer);
         self.outbox_bytes_before_sign_in = self.outbox_bytes_before_sign_in.max(chat::MAX_FRAME_SIZE);
         self.room_log_bytes = self.room_log_bytes.max(16 * chat::MAX_FRAME_SIZE);
+        self.read_bytes_per_turn = self.read_bytes_per_turn.clamp(1 << 10, 1 << 20);
         self
     }
 }
@@ -195,12 +213,18 @@ mod tests {
             rooms_per_connection: 0,
             rooms: 0,
             members_per_room: 0,
+            read_bytes_per_turn: 0,
+            frames_per_turn: 0,
+            accepts_per_turn: 0,
+            handshakes_per_turn: 0,
             http_connections: 0,
             http_timeout: Duration::ZERO,
         };
         let workable = zero.made_workable();
         assert_eq!(workable.connections, usize::MAX);
         assert_eq!(workable.room_log_bytes, usize::MAX);
+        assert_eq!((workable.frames_per_turn, workable.accepts_per_turn), (usize::MAX, usize::MAX));
+        assert_eq!((workable.handshakes_per_turn, workable.read_bytes_per_turn), (usize::MAX, 1 << 20));
         assert!(workable.read_pause_bytes > 1 << 40 && workable.idle_timeout == Duration::MAX);
     }
 
@@ -210,6 +234,17 @@ mod tests {
         let workable = small.made_workable();
         assert!(workable.outbox_bytes >= 65_540 && workable.room_log_bytes >= 630);
         assert!(workable.read_pause_bytes + 65_540 <= workable.outbox_bytes);
+        for (asked, read_bytes_per_turn) in [
+            (1, 1 << 10),
+            (1023, 1 << 10),
+            (1024, 1024),
+            (1025, 1025),
+            ((1 << 20) - 1, (1 << 20) - 1),
+            ((1 << 20) + 1, 1 << 20),
+        ] {
+            let limits = Limits { read_bytes_per_turn: asked, ..Limits::default() };
+            assert_eq!(limits.made_workable(), Limits { read_bytes_per_turn, ..Limits::default() });
+        }
         assert_eq!(Limits::default().made_workable(), Limits::default());
     }
 }

@@ -128,7 +128,7 @@ server_metrics! {
         broadcasts Counter "cafewire_broadcasts_total"
             "Messages said in rooms.",
         deliveries Counter "cafewire_deliveries_total"
-            "Room frames queued for members, one for each member and burst.",
+            "Frames of rooms queued for members: each as often as the room has members.",
         log_bytes_appended Counter "cafewire_room_log_appended_bytes_total"
             "Bytes encoded into rooms' logs: each broadcast once.",
         buffer_bytes Gauge "cafewire_buffer_bytes"

@@ -52,9 +52,10 @@ fn encoded(message: &MessagePayload<'_>) -> Vec<u8> {
     message.encode_into(&mut [0; 1024]).unwrap().to_vec()
 }
 
-/// A turn in which `bytes` come from one member, and every socket takes all it is offered. Gives the bytes written.
-fn turn(exchange: &mut Exchange, from: ConnectionId, bytes: &[u8]) -> usize {
-    let mut written = 0;
+/// A turn in which `bytes` come from one member, and every socket takes all it is offered. Gives how many writes that took, and
+/// the bytes written.
+fn turn(exchange: &mut Exchange, from: ConnectionId, bytes: &[u8]) -> (usize, usize) {
+    let (mut writes, mut written) = (0, 0);
     exchange.receive(from, bytes, NOW);
     exchange.settle(NOW);
     while let Some(id) = exchange.next_dirty() {
@@ -64,11 +65,12 @@ fn turn(exchange: &mut Exchange, from: ConnectionId, bytes: &[u8]) -> usize {
                 break;
             }
             exchange.written(id, offered, NOW);
+            writes += 1;
             written += offered;
         }
     }
     assert_eq!(exchange.next_gone(), None);
-    written
+    (writes, written)
 }
 
 /// What it took to say `messages` to everybody in the room, once the server had warmed up.
@@ -77,6 +79,7 @@ struct Cost {
     allocations: u64,
     encoded_bytes: u64,
     copied_bytes: u64,
+    writes: usize,
     written_bytes: usize,
     deliveries: u64,
 }
@@ -99,7 +102,7 @@ fn cost_of(messages: usize, members: usize) -> Cost {
     turn(&mut exchange, speaker.unwrap(), &message);
 
     let (allocations, before) = (ALLOCATIONS.get(), metrics.snapshot());
-    let written_bytes = turn(&mut exchange, speaker.unwrap(), &message);
+    let (writes, written_bytes) = turn(&mut exchange, speaker.unwrap(), &message);
     let allocations = ALLOCATIONS.get() - allocations;
     let after = metrics.snapshot();
     assert_eq!(after.buffer_bytes, 0, "between the turns nobody holds a buffer");
@@ -108,6 +111,7 @@ fn cost_of(messages: usize, members: usize) -> Cost {
         allocations,
         encoded_bytes: after.log_bytes_appended - before.log_bytes_appended,
         copied_bytes: after.bytes_copied - before.bytes_copied,
+        writes,
         written_bytes,
         deliveries: after.deliveries - before.deliveries,
     }
@@ -128,6 +132,7 @@ fn a_broadcast_allocates_nothing_and_is_copied_once_however_many_are_to_have_it(
             allocations: 0,
             encoded_bytes: frame_bytes as u64,
             copied_bytes: frame_bytes as u64,
+            writes: members,
             written_bytes: members * frame_bytes,
             deliveries: members as u64,
         };
@@ -141,10 +146,11 @@ fn a_broadcast_allocates_nothing_and_is_copied_once_however_many_are_to_have_it(
 fn a_burst_is_copied_less_than_twice_however_many_are_to_have_it() {
     const MESSAGES: usize = 64;
     let alone = cost_of(MESSAGES, 1);
-    assert_eq!((alone.allocations, alone.deliveries), (0, 1));
+    assert_eq!((alone.allocations, alone.deliveries), (0, MESSAGES as u64));
     assert!(alone.copied_bytes < 2 * alone.encoded_bytes, "{alone:?}");
     let crowd = cost_of(MESSAGES, 1000);
-    assert_eq!((crowd.allocations, crowd.deliveries), (0, 1000), "one delivery per member and burst");
+    assert_eq!((crowd.allocations, crowd.deliveries), (0, 1000 * MESSAGES as u64));
+    assert_eq!((alone.writes, crowd.writes), (1, 1000), "what a burst leaves for a member lies in one piece");
     assert_eq!((crowd.encoded_bytes, crowd.copied_bytes), (alone.encoded_bytes, alone.copied_bytes));
     assert_eq!(crowd.written_bytes, 1000 * alone.written_bytes);
 }
@@ -157,6 +163,6 @@ fn an_answer_is_copied_once() {
     let id = exchange.admit(SocketAddr::from(([127, 0, 0, 1], 1)), NOW).unwrap();
     let mut frame = [0; 1005];
     let frame = Message::Echo(&[7; 1000]).encode_into(&mut frame).unwrap();
-    assert_eq!(turn(&mut exchange, id, frame), frame.len());
+    assert_eq!(turn(&mut exchange, id, frame), (1, frame.len()));
     assert_eq!(metrics.snapshot().bytes_copied, frame.len() as u64);
 }

@@ -17,4 +17,5 @@ mod limits_and_time {
     mod rates;
     mod shutdown;
     mod timeouts;
+    mod turns;
 }

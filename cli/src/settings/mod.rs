@@ -92,6 +92,14 @@ settings! {
     rooms "CAFEWIRE_ROOMS" "N" usize, value_parser = units::count::<usize>;
     /// Members of one room [default: 65536].
     members_per_room "CAFEWIRE_MEMBERS_PER_ROOM" "N" usize, value_parser = units::count::<usize>;
+    /// Bytes read from one connection in a turn of the loop, 1KiB to 1MiB; the rest waits for the next [default: 64KiB].
+    read_bytes_per_turn "CAFEWIRE_READ_BYTES_PER_TURN" "SIZE" Size;
+    /// Frames done for one connection in a turn [default: 256].
+    frames_per_turn "CAFEWIRE_FRAMES_PER_TURN" "N" usize, value_parser = units::count::<usize>;
+    /// Connections accepted per address to listen on in a turn [default: 64].
+    accepts_per_turn "CAFEWIRE_ACCEPTS_PER_TURN" "N" usize, value_parser = units::count::<usize>;
+    /// Steps of TLS handshakes in a turn [default: 4].
+    handshakes_per_turn "CAFEWIRE_HANDSHAKES_PER_TURN" "N" usize, value_parser = units::count::<usize>;
     /// Connections to the HTTP port at a time, which count nowhere else [default: 64].
     http_connections "CAFEWIRE_HTTP_CONNECTIONS" "N" usize, value_parser = units::count::<usize>;
     /// Time that an HTTP peer has for each request, and to take each response [default: 10s].
@@ -133,6 +141,10 @@ impl Settings {
             rooms_per_connection: Some(limits.rooms_per_connection),
             rooms: Some(limits.rooms),
             members_per_room: Some(limits.members_per_room),
+            read_bytes_per_turn: size(limits.read_bytes_per_turn),
+            frames_per_turn: Some(limits.frames_per_turn),
+            accepts_per_turn: Some(limits.accepts_per_turn),
+            handshakes_per_turn: Some(limits.handshakes_per_turn),
             http_connections: Some(limits.http_connections),
             http_timeout: Some(Span(limits.http_timeout)),
         }
@@ -170,6 +182,10 @@ impl Settings {
         set(&mut limits.rooms_per_connection, self.rooms_per_connection);
         set(&mut limits.rooms, self.rooms);
         set(&mut limits.members_per_room, self.members_per_room);
+        set_size(&mut limits.read_bytes_per_turn, self.read_bytes_per_turn);
+        set(&mut limits.frames_per_turn, self.frames_per_turn);
+        set(&mut limits.accepts_per_turn, self.accepts_per_turn);
+        set(&mut limits.handshakes_per_turn, self.handshakes_per_turn);
         set(&mut limits.http_connections, self.http_connections);
         set_span(&mut limits.http_timeout, self.http_timeout);
         Ok(config)

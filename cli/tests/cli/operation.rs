@@ -2,11 +2,13 @@
 //! from the command line, the log.
 
 use std::fs;
-use std::net::TcpListener;
+use std::io::Write;
+use std::net::{TcpListener, TcpStream};
 use std::os::fd::OwnedFd;
 use std::os::unix::net::UnixDatagram;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
+use std::time::Duration;
 
 use cafewire_net::Client;
 use rcgen::{CertificateParams, KeyPair};
@@ -75,6 +77,35 @@ fn a_broken_config_at_sighup_keeps_the_old_one_and_says_why() {
     run(&["ping", &address, "-c", "1"], "").assert_done();
     serve.signal("TERM");
     serve.end_by_itself().assert_done();
+}
+
+/// Who does not read when the server goes down does not get all that was queued for it, and the log says so.
+#[test]
+fn the_log_tells_who_went_without_the_rest() {
+    let stop = |serve: &mut Running| {
+        serve.signal("TERM");
+        let remark = serve.remark_with("stopped");
+        serve.end_by_itself().assert_done();
+        remark
+    };
+    let start = || cafewire(&["serve", "--listen", "127.0.0.1:0", "--drain-timeout", "300ms"]);
+    let mut serve = start();
+    let address = address_of(&mut serve);
+    let _idle = TcpStream::connect(address.trim_start_matches("tcp://")).expect("it listens");
+    run(&["ping", &address, "-c", "1"], "").assert_done();
+    let remark = stop(&mut serve);
+    assert!(remark.contains("every queue was flushed"), "{remark}");
+
+    let mut serve = start();
+    let address = address_of(&mut serve);
+    let mut deaf = TcpStream::connect(address.trim_start_matches("tcp://")).expect("it listens");
+    deaf.set_write_timeout(Some(Duration::from_secs(2))).expect("a time-out");
+    let mut frame = vec![0; 5 + 60_000];
+    frame[..5].copy_from_slice(&[0xCA, 0xFE, 0x03, 0xEA, 0x60]);
+    // Until the server holds all that it will hold for a peer that does not read, and reads no more itself.
+    while deaf.write_all(&frame).is_ok() {}
+    let remark = stop(&mut serve);
+    assert!(remark.contains("not everybody took all") && remark.contains("connections=1"), "{remark}");
 }
 
 #[test]

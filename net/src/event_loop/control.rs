@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use tracing::{info, warn};
 
-use super::{EventLoop, millis};
+use super::{EventLoop, millis, read_buffer};
 use crate::config::ServerConfig;
 use crate::exchange::Now;
 use crate::listener::Listener;
@@ -43,6 +43,9 @@ impl EventLoop {
                     self.listeners.iter_mut().for_each(|listener| listener.set_tls(tls));
                 }
                 self.exchange.set_limits(config.limits_that_fit(), now);
+                if self.read_buffer.len() != self.exchange.limits().read_bytes_per_turn {
+                    self.read_buffer = read_buffer(self.exchange.limits());
+                }
                 if let Some(http) = &mut self.http {
                     http.set_limits(config.limits.clone().made_workable());
                 }

@@ -29,15 +29,6 @@ use crate::listener::{Accepted, Listener};
 use crate::metrics::ServerMetrics;
 use crate::supervision::{Phase, Requests, Supervision};
 
-/// Bytes read from one connection per turn; the size of the one read buffer.
-const READ_BUDGET_BYTES: usize = 64 << 10;
-
-/// Connections accepted per listener and turn.
-const ACCEPT_BUDGET: usize = 64;
-
-/// Reads per turn that may do the arithmetic of a TLS handshake, a millisecond with some keys.
-const HANDSHAKE_BUDGET: usize = 4;
-
 const EVENTS_PER_POLL: usize = 1024;
 
 // A connection's token is its id, whose upper half, the generation, is never 0: small numbers are free for others.
@@ -100,9 +91,9 @@ impl EventLoop {
             requests: Arc::clone(&requests),
             supervision: Supervision::default(),
             connections: Connections::with_places(exchange.places()),
-            exchange,
             ready: Vec::new(),
-            read_buffer: vec![0; READ_BUDGET_BYTES].into_boxed_slice(),
+            read_buffer: read_buffer(exchange.limits()),
+            exchange,
             started: Instant::now(),
             config,
             drain_until_ms: None,
@@ -168,15 +159,12 @@ impl EventLoop {
             if let Some(http) = &mut self.http {
                 http.turn(now.monotonic_ms);
             }
-            if let Some(until_ms) = self.drain_until_ms {
-                if self.exchange.is_empty() {
-                    info!("stopped: every queue was flushed");
-                    return Ok(());
+            if self.drain_until_ms.is_some_and(|until_ms| self.exchange.is_empty() || until_ms <= now.monotonic_ms) {
+                match self.exchange.unserved() {
+                    0 => info!("stopped: every queue was flushed"),
+                    connections => warn!(connections, "stopped: the drain timeout is over, and not everybody took all"),
                 }
-                if until_ms <= now.monotonic_ms {
-                    warn!(connections = self.exchange.len(), "stopped: the drain timeout is over");
-                    return Ok(());
-                }
+                return Ok(());
             }
         }
     }
@@ -266,8 +254,9 @@ impl EventLoop {
     }
 
     fn accept(&mut self, now: Now) {
+        let budget = self.exchange.limits().accepts_per_turn;
         for listener in &mut self.listeners {
-            for _ in 0..ACCEPT_BUDGET {
+            for _ in 0..budget {
                 if !listener.is_ready(now.monotonic_ms) {
                     break;
                 }
@@ -291,16 +280,16 @@ impl EventLoop {
     }
 
     fn read(&mut self, now: Now) {
-        let mut handshakes = 0;
+        let mut handshakes_left = self.exchange.limits().handshakes_per_turn;
         for index in 0..self.ready.len() {
             let id = self.ready[index];
             if let Some(Connection { transport, state }) = self.connections.get_mut(id) {
                 state.listed = false;
                 if transport.is_handshaking() {
-                    handshakes += 1;
-                    if handshakes > HANDSHAKE_BUDGET {
+                    if handshakes_left == 0 {
                         continue;
                     }
+                    handshakes_left -= 1;
                 }
                 self.read_one(id, now);
             }
@@ -413,6 +402,11 @@ impl EventLoop {
 
 fn millis(duration: Duration) -> u64 {
     u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
+}
+
+/// All that is read from anybody is read into this one.
+fn read_buffer(limits: &Limits) -> Box<[u8]> {
+    vec![0; limits.read_bytes_per_turn].into_boxed_slice()
 }
 
 fn list(ready: &mut Vec<ConnectionId>, state: &mut State, id: ConnectionId) {

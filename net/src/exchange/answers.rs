@@ -64,7 +64,7 @@ pub(super) fn answer_chat(
         return Some(Ending { reason: CloseReason::of_code(code), text });
     }
     // Not louder: whoever is allowed to go on may do this as fast as the line carries it.
-    tracing::debug!(?id, %code, detail = text.as_str(), "refused");
+    tracing::debug!(%id, %code, detail = text.as_str(), "refused");
     queue_error(id, Some(Family::ChatV1), code, text.as_str(), hub, world);
     None
 }

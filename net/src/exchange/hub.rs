@@ -87,13 +87,20 @@ struct Room {
     settled: u64,
 }
 
+/// What was appended and not delivered yet.
+#[derive(Clone, Copy, Debug)]
+struct Unsettled {
+    room: RoomId,
+    frames: u64,
+}
+
 #[derive(Debug, Default)]
 pub(super) struct Hub {
     members: SecondaryMap<ConnectionId, Member>,
     by_username: Usernames,
     rooms: SlotMap<RoomId, Room>,
     by_room_name: HashMap<Box<str>, RoomId>,
-    unsettled: Option<RoomId>,
+    unsettled: Option<Unsettled>,
     last_user_id: u32,
 }
 
@@ -300,7 +307,7 @@ impl Hub {
     /// A room is about to speak: what was put off for a different one is done first, and its log is made to have room
     /// for one more frame.
     fn make_way_for(&mut self, room_id: RoomId, world: &mut Surroundings<'_>) {
-        if self.unsettled.is_some_and(|unsettled| unsettled != room_id) {
+        if self.unsettled.is_some_and(|unsettled| unsettled.room != room_id) {
             self.settle(world);
         }
         if self.rooms.get(room_id).is_some_and(|room| room.log.len() + MAX_FRAME_SIZE > world.limits.room_log_bytes) {
@@ -309,8 +316,9 @@ impl Hub {
         }
     }
 
+    /// One more frame was appended to this room's log, [`way made for it`](Self::make_way_for) before.
     fn note_unsettled(&mut self, room_id: RoomId, world: &mut Surroundings<'_>) {
-        self.unsettled = Some(room_id);
+        self.unsettled.get_or_insert(Unsettled { room: room_id, frames: 0 }).frames += 1;
         if self.rooms.get(room_id).is_some_and(|room| room.log.head() - room.settled > UNSETTLED_BYTES_MAX) {
             self.settle(world);
         }
@@ -345,7 +353,7 @@ impl Hub {
 
     /// Delivers what was put off.
     pub(super) fn settle(&mut self, world: &mut Surroundings<'_>) {
-        let Some(room_id) = self.unsettled.take() else { return };
+        let Some(Unsettled { room: room_id, frames }) = self.unsettled.take() else { return };
         let Some(room) = self.rooms.get_mut(room_id) else { return };
         let (start, end) = (room.settled, room.log.head());
         room.settled = end;
@@ -354,7 +362,7 @@ impl Hub {
                 room.log.add_reader();
             }
         }
-        world.metrics.deliveries.add(room.members.len() as u64);
+        world.metrics.deliveries.add(frames * room.members.len() as u64);
         room.log.drop_unread(end, world.pool);
     }
 
@@ -388,7 +396,7 @@ impl Hub {
             room.log.drop_before(u64::MAX, pool);
             self.by_room_name.remove(&room.name);
             metrics.rooms.set(self.rooms.len());
-            if self.unsettled == Some(room_id) {
+            if self.unsettled.is_some_and(|unsettled| unsettled.room == room_id) {
                 self.unsettled = None;
             }
         }
@@ -415,7 +423,10 @@ impl Hub {
             assert_eq!(self.by_room_name.get(&room.name), Some(&id));
             assert_eq!(room.log.readers(), readers(id), "readers miscounted");
             assert!(!room.members.is_empty() || room.log.readers() > 0, "an empty room stays");
-            assert!(room.settled == room.log.head() || self.unsettled == Some(id), "bytes that nobody delivers");
+            assert!(
+                room.settled == room.log.head() || self.unsettled.is_some_and(|unsettled| unsettled.room == id),
+                "bytes that nobody delivers"
+            );
         }
     }
 }

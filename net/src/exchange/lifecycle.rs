@@ -85,7 +85,10 @@ impl Exchange {
             }
             match peer.stage {
                 Stage::Open => self.close_for_silence(id, now),
-                Stage::Flushing { .. } | Stage::Lingering => self.set_gone(id),
+                Stage::Flushing { .. } | Stage::Lingering => {
+                    self.cut_off += usize::from(self.outboxes.queued_bytes(id) > 0);
+                    self.set_gone(id);
+                }
                 Stage::Gone => {}
             }
         }
@@ -140,6 +143,14 @@ impl Exchange {
             self.close(id, CloseReason::ShuttingDown, &text, now);
         }
         self.limits.close_timeout = close_timeout;
+        self.cut_off = 0;
+    }
+
+    /// How many connections have not taken all that was queued for them when the server went down, and will not, if it ends
+    /// now. Those that were lost meanwhile are not counted.
+    #[must_use]
+    pub fn unserved(&self) -> usize {
+        self.cut_off + self.peers.keys().filter(|&id| self.outboxes.queued_bytes(id) > 0).count()
     }
 
     /// The next connection whose socket is to be dropped. Its id names nothing any more. `None` ends the turn.

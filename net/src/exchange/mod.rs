@@ -57,7 +57,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use cafewire_core::{Family, Frame};
-use slotmap::{SecondaryMap, SlotMap, new_key_type};
+use slotmap::{Key, SecondaryMap, SlotMap, new_key_type};
 use tracing::{Level, debug, enabled, info_span};
 
 use self::addresses::{AddressId, Addresses};
@@ -145,6 +145,8 @@ pub struct Exchange {
     timers: Timers,
     gone: Vec<ConnectionId>,
     open: usize,
+    /// Connections whose time was over before they had taken all, since the server goes down.
+    cut_off: usize,
     addresses: Addresses,
     /// Empty while the limits leave the rate open.
     allowances: SecondaryMap<ConnectionId, Allowance>,
@@ -159,9 +161,6 @@ const REFUSALS_MAX: usize = 256;
 /// Connections for which the tables have places from the start, if the limit lets so many in: tables that grow are copied,
 /// in the middle of somebody's turn, and leave holes in the heap. Places that were never used have no memory behind them.
 const PREPARED_PLACES_MAX: usize = 1 << 16;
-
-/// Frames done for one connection per turn; the rest of what it sent waits for the next.
-const FRAMES_PER_TURN: usize = 256;
 
 impl Exchange {
     /// An exchange without connections.
@@ -179,6 +178,7 @@ impl Exchange {
             timers: Timers::with_places(places),
             gone: Vec::new(),
             open: 0,
+            cut_off: 0,
             addresses: Addresses::default(),
             allowances: SecondaryMap::new(),
             data_tap: None,
@@ -190,6 +190,11 @@ impl Exchange {
     /// How many connections the tables are made for from the start.
     pub(crate) fn places(&self) -> usize {
         self.peers.capacity()
+    }
+
+    /// The limits in force, with nothing in them that would keep the protocol from working.
+    pub(crate) const fn limits(&self) -> &Limits {
+        &self.limits
     }
 
     /// Has other limits count from now on, for those who are here as for those who come. Who is over a limit already
@@ -291,7 +296,7 @@ impl Exchange {
         let Peer { session, address, port, .. } = peer;
         let mut allowance = allowances.get_mut(id);
         let mut frames = 0;
-        let received = session.receive(bytes, FRAMES_PER_TURN, pool, |frame, pool| {
+        let received = session.receive(bytes, limits.frames_per_turn, pool, |frame, pool| {
             frames += 1;
             let mut world = Surroundings { outboxes, pool, metrics, limits };
             if let Some(allowance) = &mut allowance {
@@ -466,7 +471,14 @@ fn millis(duration: Duration) -> u64 {
 /// What everything that the log says of a connection is said within. Made when there is something to say: kept, it would be
 /// the largest part of an idle connection.
 fn span(id: ConnectionId, address: PeerAddress) -> tracing::Span {
-    info_span!("connection", ?id, peer = %address)
+    info_span!("connection", %id, peer = %address)
+}
+
+impl fmt::Display for ConnectionId {
+    /// The slot and its generation.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Debug::fmt(&self.data(), f)
+    }
 }
 
 impl fmt::Debug for Exchange {

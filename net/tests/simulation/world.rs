@@ -88,6 +88,7 @@ fn tight_limits(random: &mut Random) -> Limits {
     limits.rooms_per_connection = random.pick(&[4, 5, 64, 0]);
     limits.rooms = random.pick(&[5, 6, 65_536, 0]);
     limits.members_per_room = random.pick(&[3, 8, 65_536, 0]);
+    limits.frames_per_turn = random.pick(&[1, 7, 256, 0]);
     limits.sign_in_timeout = seconds(random, &[2, 10, 0]);
     limits.idle_timeout = seconds(random, &[5, 60, 0]);
     limits.close_timeout = seconds(random, &[1, 2, 0]);

@@ -237,3 +237,35 @@ fn mutual_tls_wants_a_certificate_of_the_right_authority() {
     }
     server.wait_for_closes(CloseReason::TlsFailed, 2);
 }
+
+/// A handshake needs two of the server's reads, at least.
+#[test]
+fn no_more_handshakes_are_done_in_a_turn_than_may_be() {
+    const CLIENTS: u64 = 6;
+    let authority = Authority::new();
+    for limit in [1, 2, 3, 0] {
+        let mut clients = Vec::new();
+        let server = TestServer::with_tap(
+            |config| {
+                config.listen = vec!["tls://127.0.0.1:0".parse().unwrap()];
+                config.tls = Some(authority.server_tls());
+                config.limits.handshakes_per_turn = limit;
+            },
+            |server| {
+                // They are there, and wait, before the loop begins to turn.
+                let port = server.local_addresses()[0].resolve().unwrap()[0].port();
+                for _ in 0..CLIENTS {
+                    let address = Address::Tls { host: "localhost".to_owned(), port };
+                    let config = authority.client_config();
+                    clients.push(std::thread::spawn(move || Client::connect_with(&address, &config).unwrap().ping()));
+                }
+            },
+        );
+        for client in clients {
+            client.join().unwrap().unwrap();
+        }
+        let turns = server.metrics().turns;
+        let least = if limit == 0 { 1 } else { (2 * CLIENTS).div_ceil(limit as u64) };
+        assert!(turns >= least, "{turns} turns of at most {limit} handshakes");
+    }
+}
