@@ -82,7 +82,7 @@ fn a_broken_config_at_sighup_keeps_the_old_one_and_says_why() {
 /// Who does not read when the server goes down does not get all that was queued for it, and the log says so.
 #[test]
 fn the_log_tells_who_went_without_the_rest() {
-    let stop = |serve: &mut Running| {
+    let stop = |mut serve: Running| {
         serve.signal("TERM");
         let remark = serve.remark_with("stopped");
         serve.end_by_itself().assert_done();
@@ -93,7 +93,7 @@ fn the_log_tells_who_went_without_the_rest() {
     let address = address_of(&mut serve);
     let _idle = TcpStream::connect(address.trim_start_matches("tcp://")).expect("it listens");
     run(&["ping", &address, "-c", "1"], "").assert_done();
-    let remark = stop(&mut serve);
+    let remark = stop(serve);
     assert!(remark.contains("every queue was flushed"), "{remark}");
 
     let mut serve = start();
@@ -104,7 +104,7 @@ fn the_log_tells_who_went_without_the_rest() {
     frame[..5].copy_from_slice(&[0xCA, 0xFE, 0x03, 0xEA, 0x60]);
     // Until the server holds all that it will hold for a peer that does not read, and reads no more itself.
     while deaf.write_all(&frame).is_ok() {}
-    let remark = stop(&mut serve);
+    let remark = stop(serve);
     assert!(remark.contains("not everybody took all") && remark.contains("connections=1"), "{remark}");
 }
 
