@@ -79,6 +79,11 @@ fn the_rest_is_logged_too() {
     for value in values {
         assert!(!value().is_empty());
     }
+    let mut parser = ProtocolParser::<16>::new();
+    assert_eq!(parser.feed(&[0; 16]), 16);
+    assert!(parser.try_parse().is_err());
+    assert_eq!(parser.try_parse(), Ok(None));
+    assert!(holds(&log(&parser), &16_u64.to_le_bytes()), "what it skipped");
     #[cfg(feature = "alloc")]
     assert!(holds(&log(&cafewire_core::OwnedMessage::from(Message::echo(b"owned"))), b"owned"));
     #[cfg(any(feature = "embedded-io", feature = "embedded-io-async"))]

@@ -170,4 +170,7 @@ fn owned_messages_read_what_borrowed_ones_cannot() {
         let read = postcard::from_bytes::<echo::OwnedMessage>(&packed);
         assert_eq!(read.is_ok(), longest == echo::MAX_PAYLOAD_SIZE);
     }
+    let text = format!(r#"{{"type":"Data","payload":[0{}]}}"#, ",0".repeat(echo::MAX_PAYLOAD_SIZE));
+    let error = from_str::<echo::OwnedMessage>(&text).unwrap_err().to_string();
+    assert!(error.starts_with("invalid length 65536, expected at most 65535 bytes"), "{error}");
 }
