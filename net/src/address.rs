@@ -8,6 +8,11 @@ use std::path::{Path, PathBuf};
 use std::str::FromStr;
 
 /// The port that servers listen on and clients try when nothing else is said.
+///
+/// ```
+/// use cafewire_net::address::{Address, DEFAULT_PORT};
+/// assert_eq!(Address::default().to_string(), format!("tcp://127.0.0.1:{DEFAULT_PORT}"));
+/// ```
 pub const DEFAULT_PORT: u16 = 8080;
 
 /// An address to listen on or to connect to.
@@ -60,6 +65,16 @@ impl Address {
     /// # Errors
     /// The resolver's; `NotFound` if it knows the name but has no address for it; `InvalidInput` for a Unix-domain
     /// socket, which has a path instead.
+    ///
+    /// ```
+    /// use std::net::SocketAddr;
+    /// use cafewire_net::Address;
+    /// let address: Address = "[::1]:8080".parse()?;
+    /// assert_eq!(address.resolve()?, ["[::1]:8080".parse::<SocketAddr>()?]);
+    /// let socket: Address = "unix:///run/cafewire.sock".parse()?;
+    /// assert_eq!(socket.resolve().unwrap_err().to_string(), "a Unix-domain socket has no IP address");
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn resolve(&self) -> io::Result<Vec<SocketAddr>> {
         let (host, port) = match self {
             Self::Tcp { host, port } | Self::Tls { host, port } => (host, *port),
@@ -125,6 +140,14 @@ fn host_and_port(text: &str) -> Result<(String, u16), AddressError> {
 }
 
 /// Why a text is no [`Address`].
+///
+/// ```
+/// use cafewire_net::Address;
+/// use cafewire_net::address::AddressError;
+/// let error = "localhost".parse::<Address>().unwrap_err();
+/// assert_eq!(error, AddressError::NoPort);
+/// assert_eq!(error.to_string(), "the port is missing: write HOST:PORT");
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum AddressError {

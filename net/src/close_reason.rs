@@ -6,7 +6,18 @@ use cafewire_core::ErrorCode;
 
 macro_rules! close_reasons {
     ($($name:ident $label:literal $code:expr, $doc:literal;)*) => {
-        /// Why a connection was closed.
+        /// Why a connection was closed. The server's log and metrics say it, and
+        /// [`MetricsSnapshot::closes`](crate::MetricsSnapshot::closes) counts by it.
+        ///
+        /// ```
+        /// use cafewire_core::ErrorCode;
+        /// use cafewire_net::CloseReason;
+        /// let reason = CloseReason::AddressFull;
+        /// assert_eq!((reason.label(), reason.to_string()), ("address_full", "address_full".to_owned()));
+        /// assert_eq!(reason.error_code(), Some(ErrorCode::ServerFull)); // what the peer is told
+        /// assert_eq!(CloseReason::ALL[reason.index()], reason);
+        /// assert_eq!(CloseReason::Disconnected.error_code(), None); // the peer wanted it so
+        /// ```
         #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
         #[non_exhaustive]
         pub enum CloseReason {
@@ -55,7 +66,7 @@ close_reasons! {
 }
 
 impl CloseReason {
-    /// The reason's place in [`ALL`](Self::ALL).
+    /// The reason's place in [`ALL`](Self::ALL), from 0. It may be another in another version: keep labels, not places.
     #[must_use]
     pub const fn index(self) -> usize {
         self as usize

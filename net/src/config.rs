@@ -11,6 +11,17 @@ use crate::descriptors::connections_that_fit;
 use crate::tls::ServerTls;
 
 /// A server's configuration. The defaults are safe on a small machine.
+///
+/// ```
+/// use std::time::Duration;
+/// use cafewire_net::ServerConfig;
+/// let mut config = ServerConfig::default();
+/// assert_eq!(config.listen[0].to_string(), "tcp://127.0.0.1:8080");
+/// config.listen = vec!["0.0.0.0:8080".parse()?, "unix:///run/cafewire.sock".parse()?];
+/// config.http = vec!["127.0.0.1:9100".parse()?];
+/// config.limits.idle_timeout = Duration::from_secs(60);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct ServerConfig {
@@ -66,7 +77,25 @@ impl ServerConfig {
     }
 }
 
-/// The bounds on everything that peers can make grow. Everywhere 0 means no bound.
+/// The bounds on everything that peers can make grow. Everywhere 0 means no bound. Times count in whole milliseconds.
+///
+/// A server takes every value, and moves what would keep the protocol from working: it lets at least 131,080 bytes queue for
+/// a connection (twice the largest answer), 630 before sign-in (the largest chat frame), and a room's log hold 10,080; and it
+/// stops reading from a peer at the latest when another largest answer would no longer fit.
+///
+/// ```
+/// use cafewire_core::ErrorCode;
+/// use cafewire_net::{ChatClient, ClientError, ServerConfig};
+/// let mut config = ServerConfig::default();
+/// config.limits.rooms_per_connection = 1;
+/// # let serve = include!(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/support/serve.rs"));
+/// # let (address, _, _server) = serve(Some(config));
+/// let mut client = ChatClient::connect(&address, "ada")?;
+/// client.join("lobby")?;
+/// let error = client.join("den").unwrap_err();
+/// assert!(matches!(error, ClientError::Refused { code: ErrorCode::LimitReached, .. }));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Limits {

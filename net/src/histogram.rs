@@ -23,7 +23,13 @@ const UPPER_BOUNDS_NS: [u64; 19] = {
 /// The bounded buckets, and one for everything above.
 const BUCKETS: usize = UPPER_BOUNDS_NS.len() + 1;
 
-/// How often something took how long, live.
+/// How often something took how long, live. Written by a server's one thread, read by anybody.
+///
+/// ```
+/// use cafewire_net::ServerMetrics;
+/// let metrics = ServerMetrics::default();
+/// assert_eq!(metrics.turn_time.snapshot().count(), 0); // no server has made a turn with it
+/// ```
 #[derive(Debug, Default)]
 pub struct Histogram {
     buckets: [Counter; BUCKETS],
@@ -31,6 +37,19 @@ pub struct Histogram {
 }
 
 /// The numbers of a [`Histogram`] at one moment.
+///
+/// ```
+/// use cafewire_net::Client;
+/// # let serve = include!(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/support/serve.rs"));
+/// # let (address, handle, server) = serve(None);
+/// Client::connect(&address)?.ping()?;
+/// # drop(server); // which counts a frame only after its answer has left
+/// let times = handle.metrics().parse_to_flush_time; // once the server has ended
+/// assert_eq!(times.count(), 1);
+/// let quick = times.buckets().filter(|&(bound_seconds, _)| bound_seconds <= 0.001);
+/// println!("{} within 1 ms, {:?} in all", quick.map(|(_, count)| count).sum::<u64>(), times.sum());
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct HistogramSnapshot {
@@ -61,13 +80,14 @@ impl HistogramSnapshot {
         self.buckets.iter().sum()
     }
 
-    /// The time that all of them took together.
+    /// The time that all of them took together, to the nanosecond.
     #[must_use]
     pub const fn sum(&self) -> Duration {
         Duration::from_nanos(self.sum_ns)
     }
 
-    /// Each bucket's upper bound in seconds, the last one's infinite, with how many fell into this bucket alone.
+    /// Each bucket's upper bound in seconds, with how many fell into this bucket alone: 19 bounds in steps of 1, 2 and 5 from
+    /// 1 µs to 1 s, each itself in its bucket, then an infinite one.
     pub fn buckets(&self) -> impl ExactSizeIterator<Item = (f64, u64)> {
         self.buckets.iter().enumerate().map(|(index, &count)| {
             let bound = UPPER_BOUNDS_NS.get(index).map_or(f64::INFINITY, |&ns| Duration::from_nanos(ns).as_secs_f64());

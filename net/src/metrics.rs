@@ -7,8 +7,15 @@ use cafewire_core::ErrorCode;
 use crate::close_reason::CloseReason;
 use crate::histogram::{Histogram, HistogramSnapshot};
 
-/// A number that one thread writes and others read. Adding is a load and a store, no locked instruction: there is only
+/// A number that one thread, the server's, writes and others read. Adding is a load and a store, no locked instruction: there is only
 /// the one writer.
+///
+/// ```
+/// use cafewire_net::{Counter, ServerMetrics};
+/// let metrics = ServerMetrics::default();
+/// let broadcasts: &Counter = &metrics.broadcasts;
+/// assert_eq!(broadcasts.get(), 0); // no server has counted with it yet
+/// ```
 #[derive(Debug, Default)]
 pub struct Counter(AtomicU64);
 
@@ -50,7 +57,20 @@ pub(crate) enum Kind {
 macro_rules! server_metrics {
     (numbers { $($name:ident $kind:ident $exposed:literal $doc:literal,)* }
      times { $($time:ident $exposed_time:literal $time_doc:literal,)* }) => {
-        /// What a server counts, live. [`snapshot`](Self::snapshot) gives plain numbers.
+        /// What a server counts, live. [`snapshot`](Self::snapshot) gives plain numbers. Whoever drives an
+        /// [`Exchange`](crate::exchange::Exchange) makes one; a [`Server`](crate::Server) has its own.
+        ///
+        /// ```
+        /// use std::{net::SocketAddr, sync::Arc};
+        /// use cafewire_net::exchange::{Exchange, Now};
+        /// use cafewire_net::{Limits, ServerMetrics};
+        /// let metrics = Arc::new(ServerMetrics::default());
+        /// let mut exchange = Exchange::new(Limits::default(), Arc::clone(&metrics));
+        /// exchange.admit("192.0.2.1:4711".parse::<SocketAddr>()?, Now { monotonic_ms: 0, unix_ms: 0 });
+        /// assert_eq!(metrics.clients_connected.get(), 1); // one of them, live
+        /// assert_eq!(metrics.snapshot().connections_accepted, 1); // all of them
+        /// # Ok::<(), Box<dyn std::error::Error>>(())
+        /// ```
         #[derive(Debug, Default)]
         pub struct ServerMetrics {
             $(#[doc = $doc] pub $name: Counter,)*
@@ -59,7 +79,21 @@ macro_rules! server_metrics {
             errors_sent: [Counter; ERROR_CODES],
         }
 
-        /// The numbers of a [`ServerMetrics`] at one moment.
+        /// The numbers of a [`ServerMetrics`] at one moment: what [`ServerHandle::metrics`](crate::ServerHandle::metrics) gives.
+        ///
+        /// ```
+        /// use cafewire_core::ErrorCode;
+        /// use cafewire_net::{ChatClient, CloseReason};
+        /// # let serve = include!(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/support/serve.rs"));
+        /// # let (address, handle, server) = serve(None);
+        /// let ada = ChatClient::connect(&address, "ada")?;
+        /// assert_eq!(handle.metrics().users, 1);
+        /// assert!(ChatClient::connect(&address, "ada").is_err()); // the name is taken
+        /// assert_eq!(handle.metrics().errors_sent(ErrorCode::UsernameTaken), 1);
+        /// ada.disconnect()?;
+        /// assert_eq!(handle.metrics().closes(CloseReason::Disconnected), 1);
+        /// # Ok::<(), Box<dyn std::error::Error>>(())
+        /// ```
         #[derive(Clone, Debug, PartialEq, Eq)]
         #[non_exhaustive]
         pub struct MetricsSnapshot {

@@ -12,6 +12,13 @@ use crate::address::Address;
 use crate::client::{Client, ClientConfig, ClientError};
 
 /// How many connections a [`ConnectionPool`] holds, and for how long.
+///
+/// ```
+/// use std::time::Duration;
+/// use cafewire_net::pool::PoolConfig;
+/// let config = PoolConfig { max_connections: 32, wait_timeout: Duration::from_secs(1), ..PoolConfig::default() };
+/// assert_eq!(config.max_idle, 8); // 24 of the 32 are closed when they come back all at once
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct PoolConfig {
     /// Connections at the same time, lent out and idle together; 0 counts as 1. Default: 8.
@@ -40,6 +47,20 @@ impl Default for PoolConfig {
 }
 
 /// Why there is no connection to be had.
+///
+/// ```
+/// use std::time::Duration;
+/// use cafewire_net::ConnectionPool;
+/// use cafewire_net::pool::{PoolConfig, PoolError};
+/// # let serve = include!(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/support/serve.rs"));
+/// # let (address, _, _server) = serve(None);
+/// let config = PoolConfig { max_connections: 1, wait_timeout: Duration::ZERO, ..PoolConfig::default() };
+/// let pool = ConnectionPool::new(address, config);
+/// let lent_out = pool.get_connection()?;
+/// let error = pool.get_connection().unwrap_err();
+/// assert!(matches!(error, PoolError::Exhausted { max_connections: 1, .. }));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Debug)]
 #[non_exhaustive]
 pub enum PoolError {
@@ -78,19 +99,21 @@ impl Error for PoolError {
 
 /// Connections to one server, shared by threads.
 ///
-/// ```no_run
-/// use cafewire_net::{Address, ConnectionPool};
+/// ```
+/// use cafewire_net::ConnectionPool;
 /// use cafewire_net::pool::PoolConfig;
-/// let pool = ConnectionPool::new(Address::default(), PoolConfig::default());
+/// # let serve = include!(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/support/serve.rs"));
+/// # let (address, _, _server) = serve(None);
+/// let pool = ConnectionPool::new(address, PoolConfig { max_connections: 4, ..PoolConfig::default() });
 /// std::thread::scope(|scope| {
 ///     for _ in 0..32 {
-///         scope.spawn(|| -> Result<(), Box<dyn std::error::Error + Send + Sync>> {
-///             let mut connection = pool.get_connection()?;
-///             connection.echo(b"hello")?;
-///             Ok(()) // returned by going out of scope
-///         });
+///         scope.spawn(|| {
+///             let mut connection = pool.get_connection().unwrap();
+///             assert_eq!(connection.echo(b"hello").unwrap(), b"hello");
+///         }); // returned by going out of scope
 ///     }
 /// });
+/// assert!(pool.in_use() == 0 && pool.idle() <= 4);
 /// ```
 pub struct ConnectionPool {
     address: Address,
@@ -115,6 +138,12 @@ struct IdleConnection {
 
 impl ConnectionPool {
     /// A pool that has no connection yet: they are made when needed.
+    ///
+    /// ```
+    /// use cafewire_net::{Address, ConnectionPool};
+    /// let pool = ConnectionPool::new(Address::default(), Default::default());
+    /// assert_eq!((pool.in_use(), pool.idle()), (0, 0)); // whether anybody listens there, nobody knows yet
+    /// ```
     #[must_use]
     pub fn new(address: Address, mut config: PoolConfig) -> Self {
         config.max_connections = config.max_connections.max(1);
@@ -126,7 +155,19 @@ impl ConnectionPool {
     /// served.
     ///
     /// # Errors
-    /// [`PoolError::Exhausted`] if none came free in time, [`PoolError::Connect`].
+    /// [`PoolError::Exhausted`] if none came free within [`PoolConfig::wait_timeout`]; [`PoolError::Connect`] if a new one was
+    /// due and did not come about within the connect time-out. Either leaves the pool as it was.
+    ///
+    /// ```
+    /// use cafewire_net::ConnectionPool;
+    /// # let serve = include!(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/support/serve.rs"));
+    /// # let (address, _, _server) = serve(None);
+    /// let pool = ConnectionPool::new(address, Default::default());
+    /// let first = pool.get_connection()?.local_address()?;
+    /// let second = pool.get_connection()?.local_address()?;
+    /// assert_eq!(first, second); // the same connection, lent out again
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn get_connection(&self) -> Result<PooledConnection<'_>, PoolError> {
         // From here on the loan is counted, and `connection` ends it however this goes on.
         let mut connection = PooledConnection { pool: self, client: self.begin_loan()? };
@@ -145,17 +186,30 @@ impl ConnectionPool {
     ///
     /// It is kept if the next user can go on with it as if it were new: nothing went wrong on it, no answer is on its
     /// way, nothing lies unread and the server has not closed it. Otherwise it is closed.
+    ///
+    /// ```
+    /// use cafewire_net::ConnectionPool;
+    /// # let serve = include!(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/support/serve.rs"));
+    /// # let (address, _, _server) = serve(None);
+    /// let pool = ConnectionPool::new(address, Default::default());
+    /// let connection = pool.get_connection()?;
+    /// assert_eq!((pool.in_use(), pool.idle()), (1, 0));
+    /// pool.return_connection(connection);
+    /// assert_eq!((pool.in_use(), pool.idle()), (0, 1));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn return_connection(&self, connection: PooledConnection<'_>) {
         drop(connection);
     }
 
-    /// Connections lent out.
+    /// Connections lent out, being opened or being looked over: 0 to [`PoolConfig::max_connections`].
     #[must_use]
     pub fn in_use(&self) -> usize {
         self.lock().in_use
     }
 
-    /// Connections that wait to be lent out.
+    /// Connections that wait to be lent out: 0 to [`PoolConfig::max_idle`]. Together with those in use never more than
+    /// [`PoolConfig::max_connections`].
     #[must_use]
     pub fn idle(&self) -> usize {
         self.lock().idle.len()
@@ -253,6 +307,19 @@ impl fmt::Debug for ConnectionPool {
 }
 
 /// A connection lent out by a [`ConnectionPool`]: a [`Client`] that goes back when dropped.
+///
+/// ```
+/// use cafewire_net::ConnectionPool;
+/// use cafewire_net::pool::PooledConnection;
+/// # let serve = include!(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/support/serve.rs"));
+/// # let (address, _, _server) = serve(None);
+/// let pool = ConnectionPool::new(address, Default::default());
+/// let mut connection: PooledConnection<'_> = pool.get_connection()?;
+/// assert_eq!(connection.echo(b"hello")?, b"hello"); // everything that a Client can
+/// drop(connection);
+/// assert_eq!(pool.idle(), 1);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Debug)]
 pub struct PooledConnection<'p> {
     pool: &'p ConnectionPool,

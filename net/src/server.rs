@@ -48,7 +48,19 @@ impl Server {
     /// process's limit on file descriptors as far as it may, and lowers the limit on connections to what fits.
     ///
     /// # Errors
-    /// An address that cannot be resolved or listened on, with the address in the text; no poll to be had.
+    /// An address that cannot be resolved or listened on, with the address in the text; `InvalidInput` if there is none, or if
+    /// the TLS settings cannot be used (a [`TlsError`](crate::tls::TlsError)); no poll to be had.
+    ///
+    /// ```
+    /// use cafewire_net::{Server, ServerConfig};
+    /// let mut config = ServerConfig::default();
+    /// config.listen = vec!["127.0.0.1:0".parse()?];
+    /// let server = Server::bind(config.clone())?;
+    /// config.listen = server.local_addresses().to_vec(); // taken, now
+    /// let error = Server::bind(config).unwrap_err();
+    /// assert!(error.to_string().starts_with("cannot listen on tcp://127.0.0.1:"));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn bind(config: ServerConfig) -> io::Result<Self> {
         let tls = config.tls.as_ref().map(ServerTls::load).transpose()?;
         let mut listeners = if config.inherit_sockets { inherited::listeners(tls.as_ref())? } else { Vec::new() };
@@ -69,25 +81,64 @@ impl Server {
         Ok(Self { event_loop, local_addresses, http_addresses, handle })
     }
 
-    /// Where the listeners are, in the order of [`ServerConfig::listen`], with their real ports.
+    /// Where the listeners are, one or more, in the order of [`ServerConfig::listen`], with their real ports.
+    ///
+    /// ```
+    /// use cafewire_net::{Server, ServerConfig};
+    /// let mut config = ServerConfig::default();
+    /// config.listen = vec!["127.0.0.1:0".parse()?, "127.0.0.1:0".parse()?];
+    /// let server = Server::bind(config)?;
+    /// let [first, second] = server.local_addresses() else { panic!("two were asked for") };
+    /// assert_ne!(first, second); // each on a port of its own
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     #[must_use]
     pub fn local_addresses(&self) -> &[Address] {
         &self.local_addresses
     }
 
     /// Where HTTP is answered, in the order of [`ServerConfig::http`], with the real ports.
+    ///
+    /// ```
+    /// use cafewire_net::{Server, ServerConfig};
+    /// let mut config = ServerConfig::default();
+    /// config.listen = vec!["127.0.0.1:0".parse()?];
+    /// config.http = vec!["127.0.0.1:0".parse()?];
+    /// let server = Server::bind(config)?;
+    /// println!("metrics at http://{}/metrics", server.http_addresses()[0]);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     #[must_use]
     pub fn http_addresses(&self) -> &[SocketAddr] {
         &self.http_addresses
     }
 
-    /// A handle for other threads.
+    /// A handle for other threads; to be taken before [`run`](Self::run), which takes the server.
     #[must_use]
     pub fn handle(&self) -> ServerHandle {
         self.handle.clone()
     }
 
-    /// Has every Data frame of the echo family passed to `tap`, on the server's thread: it must be quick.
+    /// Has every Data frame of the echo family passed to `tap`, with who sent it, on the server's thread: it must be quick.
+    /// A payload is 0 to 65,535 bytes.
+    ///
+    /// ```
+    /// use std::{sync::mpsc, time::Duration};
+    /// use cafewire_core::Message;
+    /// use cafewire_net::{Client, Server, ServerConfig};
+    /// # let mut config = ServerConfig::default();
+    /// # config.listen = vec!["127.0.0.1:0".parse()?];
+    /// let (sender, payloads) = mpsc::channel();
+    /// let mut server = Server::bind(config)?;
+    /// server.on_data(Box::new(move |_from, payload| drop(sender.send(payload.to_vec()))));
+    /// # let (address, handle) = (server.local_addresses()[0].clone(), server.handle());
+    /// # let thread = std::thread::spawn(|| server.run());
+    /// Client::connect(&address)?.send_message(&Message::Data(b"21.5 C"))?;
+    /// assert_eq!(payloads.recv_timeout(Duration::from_secs(10))?, b"21.5 C");
+    /// # handle.shut_down();
+    /// # thread.join().unwrap()?;
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn on_data(&mut self, tap: DataTap) {
         self.event_loop.exchange_mut().tap_data(tap);
     }
@@ -95,16 +146,61 @@ impl Server {
     /// Has the configuration read from `source` when the server is asked to reload; without one it keeps what it has.
     /// It is called on the server's thread. What it gives is checked as a whole before anything of it counts; then limits count
     /// at once, certificates from the next connection on. Addresses to listen on are not changed by a reload.
+    ///
+    /// ```
+    /// use std::{sync::mpsc, time::Duration};
+    /// use cafewire_net::{ChatClient, Phase, Server, ServerConfig};
+    /// # let mut config = ServerConfig::default();
+    /// # config.listen = vec!["127.0.0.1:0".parse()?];
+    /// let mut server = Server::bind(config)?;
+    /// server.on_reload(Box::new(|| {
+    ///     let mut config = ServerConfig::default(); // out of a file, say
+    ///     config.limits.rooms_per_connection = 1;
+    ///     Ok(config)
+    /// }));
+    /// let (sender, phases) = mpsc::channel();
+    /// server.on_phase(Box::new(move |phase| drop(sender.send(phase))));
+    /// # let (address, handle) = (server.local_addresses()[0].clone(), server.handle());
+    /// # let thread = std::thread::spawn(|| server.run());
+    /// handle.reload();
+    /// while phases.recv_timeout(Duration::from_secs(10))? != Phase::Reloading {}
+    /// assert_eq!(phases.recv_timeout(Duration::from_secs(10))?, Phase::Ready); // again
+    /// let mut client = ChatClient::connect(&address, "ada")?;
+    /// client.join("lobby")?;
+    /// assert!(client.join("den").is_err()); // one room for each
+    /// # drop(client);
+    /// # handle.shut_down();
+    /// # thread.join().unwrap()?;
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn on_reload(&mut self, source: ConfigSource) {
         self.event_loop.supervision_mut().config_source = Some(source);
     }
 
     /// Has each [`Phase`](crate::Phase) that the server enters passed to `tap`, on the server's thread.
+    ///
+    /// ```
+    /// use std::{sync::mpsc, time::Duration};
+    /// use cafewire_net::{Phase, Server, ServerConfig};
+    /// # let mut config = ServerConfig::default();
+    /// # config.listen = vec!["127.0.0.1:0".parse()?];
+    /// let mut server = Server::bind(config)?;
+    /// let (sender, phases) = mpsc::channel();
+    /// server.on_phase(Box::new(move |phase| drop(sender.send(phase))));
+    /// let handle = server.handle();
+    /// let thread = std::thread::spawn(|| server.run());
+    /// assert_eq!(phases.recv_timeout(Duration::from_secs(10))?, Phase::Ready);
+    /// handle.shut_down();
+    /// assert_eq!(phases.recv_timeout(Duration::from_secs(10))?, Phase::Draining);
+    /// thread.join().unwrap()?;
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn on_phase(&mut self, tap: PhaseTap) {
         self.event_loop.supervision_mut().phase_tap = Some(tap);
     }
 
-    /// Serves until it is stopped and every queue is flushed, or the drain timeout is over.
+    /// Serves until it is stopped and every queue is flushed, or the drain timeout is over. An example is at
+    /// [`Server`].
     ///
     /// # Errors
     /// The poll failed. Nothing that a peer does makes it fail.
@@ -126,6 +222,21 @@ impl fmt::Debug for Server {
 }
 
 /// Stops a server and reads its metrics, from any thread.
+///
+/// ```
+/// use cafewire_net::{Client, Server, ServerConfig};
+/// # let mut config = ServerConfig::default();
+/// # config.listen = vec!["127.0.0.1:0".parse()?];
+/// let server = Server::bind(config)?;
+/// # let address = server.local_addresses()[0].clone();
+/// let handle = server.handle();
+/// let thread = std::thread::spawn(|| server.run());
+/// Client::connect(&address)?.ping()?;
+/// handle.shut_down();
+/// thread.join().unwrap()?;
+/// assert_eq!(handle.metrics().messages_processed, 1); // the numbers outlive the server
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Clone, Debug)]
 pub struct ServerHandle {
     waker: Arc<mio::Waker>,
@@ -134,8 +245,9 @@ pub struct ServerHandle {
 }
 
 impl ServerHandle {
-    /// Asks the server to drain and end: no more connections, everybody told and flushed. Asked again while it
-    /// drains, it ends at once. Does not wait; [`Server::run`] returns when it is done.
+    /// Asks the server to drain and end: no more connections, everybody told and flushed, for at most
+    /// [`ServerConfig::drain_timeout`]. Asked again while it drains, it ends at once. Does not wait; [`Server::run`] returns
+    /// when it is done. Of no effect on a server that has ended.
     pub fn shut_down(&self) {
         self.requests.ask_to_stop();
         self.wake();
@@ -153,7 +265,7 @@ impl ServerHandle {
         }
     }
 
-    /// What the server has counted so far.
+    /// What the server has counted so far. It may be asked for at any time, after the server's end too.
     #[must_use]
     pub fn metrics(&self) -> MetricsSnapshot {
         self.metrics.snapshot()

@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use crate::config::ServerConfig;
 
-/// A phase that a server enters. A service manager wants to know (`sd_notify(3)`).
+/// A phase that a server enters. A service manager wants to know (`sd_notify(3)`); [`PhaseTap`] shows how it learns.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Phase {
@@ -18,10 +18,33 @@ pub enum Phase {
     Draining,
 }
 
-/// Gives the configuration anew when the server is asked to reload, or says in a sentence why it cannot.
+/// Gives the configuration anew when the server is asked to reload, or says in a sentence why it cannot, which goes into the
+/// log while everything stays as it is. Set by [`Server::on_reload`](crate::Server::on_reload), called on the server's thread.
+///
+/// ```
+/// use cafewire_net::{ConfigSource, ServerConfig};
+/// let mut source: ConfigSource = Box::new(|| {
+///     let text = "1O00"; // of a file, say
+///     let mut config = ServerConfig::default();
+///     config.limits.connections = text.parse().map_err(|error| format!("connections: {error}"))?;
+///     Ok(config)
+/// });
+/// assert_eq!(source().unwrap_err(), "connections: invalid digit found in string");
+/// ```
 pub type ConfigSource = Box<dyn FnMut() -> Result<ServerConfig, String> + Send>;
 
-/// Called with each phase that the server enters.
+/// Called with each phase that the server enters, on the server's thread. Set by [`Server::on_phase`](crate::Server::on_phase).
+///
+/// ```
+/// use cafewire_net::{Phase, PhaseTap};
+/// let mut tap: PhaseTap = Box::new(|phase| match phase {
+///     Phase::Ready => println!("READY=1"),
+///     Phase::Reloading => println!("RELOADING=1"),
+///     Phase::Draining => println!("STOPPING=1"),
+///     _ => {}
+/// });
+/// tap(Phase::Ready);
+/// ```
 pub type PhaseTap = Box<dyn FnMut(Phase) + Send>;
 
 /// Whom a server asks and tells.

@@ -15,6 +15,15 @@ use rustls::server::WebPkiClientVerifier;
 use rustls::{ClientConfig, RootCertStore, ServerConfig};
 
 /// A certificate and its key, as files in PEM form.
+///
+/// ```
+/// use cafewire_net::TlsIdentity;
+/// let identity = TlsIdentity {
+///     certificate: "/etc/cafewire/fullchain.pem".into(),
+///     key: "/etc/cafewire/privkey.pem".into(),
+/// };
+/// assert!(identity.key.is_absolute()); // read when a server binds or a client connects, not before
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct TlsIdentity {
     /// The certificate, and behind it those that lead to a root, in that order.
@@ -24,6 +33,21 @@ pub struct TlsIdentity {
 }
 
 /// What a server's `tls://` addresses need.
+///
+/// ```
+/// use cafewire_net::{Client, ClientConfig, ClientTls, ServerConfig, ServerTls};
+/// # let (identity, _folder) = include!(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/support/certificate.rs"));
+/// // `identity` is a certificate for 127.0.0.1 that signed itself, and its key.
+/// let mut config = ServerConfig::default();
+/// config.listen = vec!["tls://127.0.0.1:0".parse()?];
+/// config.tls = Some(ServerTls { identity: identity.clone(), client_ca: None });
+/// # let serve = include!(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/support/serve.rs"));
+/// # let (address, _, _server) = serve(Some(config));
+/// let tls = ClientTls { ca: Some(identity.certificate), identity: None };
+/// let mut client = Client::connect_with(&address, &ClientConfig { tls, ..ClientConfig::default() })?;
+/// assert_eq!(client.echo(b"hello")?, b"hello");
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ServerTls {
     /// What the server shows.
@@ -33,6 +57,23 @@ pub struct ServerTls {
 }
 
 /// What a client's `tls://` addresses need. The default trusts what the system trusts and shows nothing.
+///
+/// ```
+/// use cafewire_net::{Client, ClientConfig, ClientTls, ServerConfig, ServerTls};
+/// # let (identity, _folder) = include!(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/support/certificate.rs"));
+/// // Mutual TLS: server and client trust the same certificate, and show it.
+/// let ca = Some(identity.certificate.clone());
+/// let mut config = ServerConfig::default();
+/// config.listen = vec!["tls://127.0.0.1:0".parse()?];
+/// config.tls = Some(ServerTls { identity: identity.clone(), client_ca: ca.clone() });
+/// # let serve = include!(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/support/serve.rs"));
+/// # let (address, _, _server) = serve(Some(config));
+/// let tls = ClientTls { ca, identity: Some(identity) };
+/// Client::connect_with(&address, &ClientConfig { tls, ..ClientConfig::default() })?.ping()?;
+/// let refused = Client::connect(&address).unwrap_err(); // trusts whom the system trusts
+/// assert!(refused.to_string().starts_with("cannot connect to tls://127.0.0.1:"));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct ClientTls {
     /// Trusts the certificates in this file, and no others, to sign a server's.
@@ -42,6 +83,15 @@ pub struct ClientTls {
 }
 
 /// What is wrong with TLS settings. Displays as a sentence that names the file.
+///
+/// ```
+/// use cafewire_net::tls::TlsError;
+/// use cafewire_net::{ServerTls, TlsIdentity};
+/// let identity = TlsIdentity { certificate: "/nonexistent/a.pem".into(), key: "/nonexistent/a.key".into() };
+/// let error = ServerTls { identity, client_ca: None }.load().unwrap_err();
+/// assert!(matches!(&error, TlsError::File { path, .. } if path.ends_with("a.pem")));
+/// assert!(error.to_string().starts_with("/nonexistent/a.pem, the file with the certificate, cannot be read"));
+/// ```
 #[derive(Debug)]
 #[non_exhaustive]
 pub enum TlsError {
@@ -117,10 +167,21 @@ impl From<TlsError> for io::Error {
 }
 
 impl ServerTls {
-    /// Reads the files and puts them together; a server does this when it binds and when it reloads.
+    /// Reads the files and puts them together. A server does this when it binds and when it reloads; whoever writes the
+    /// settings may do it to check them.
     ///
     /// # Errors
-    /// See [`TlsError`].
+    /// [`TlsError::File`], [`TlsError::Unusable`], [`TlsError::ClientCa`], each with the file; [`TlsError::Provider`].
+    ///
+    /// ```
+    /// use cafewire_net::ServerTls;
+    /// # let (identity, _folder) = include!(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/support/certificate.rs"));
+    /// let tls = ServerTls { identity: identity.clone(), client_ca: None };
+    /// tls.load()?; // all is well with the files
+    /// std::fs::write(&identity.key, "no key")?;
+    /// assert!(tls.load().unwrap_err().to_string().ends_with("holds no private key in PEM form"));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn load(&self) -> Result<Arc<ServerConfig>, TlsError> {
         let provider = provider();
         let builder = ServerConfig::builder_with_provider(Arc::clone(&provider))
@@ -143,10 +204,21 @@ impl ServerTls {
 }
 
 impl ClientTls {
-    /// Reads the files and puts them together; a client does this when it connects.
+    /// Reads the files and puts them together. A client does this when it connects; whoever writes the settings may do it to
+    /// check them.
     ///
     /// # Errors
-    /// See [`TlsError`].
+    /// [`TlsError::File`], [`TlsError::Unusable`], each with the file; [`TlsError::NoSystemRoots`], [`TlsError::Provider`].
+    ///
+    /// ```
+    /// use cafewire_net::ClientTls;
+    /// # let (identity, _folder) = include!(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/support/certificate.rs"));
+    /// let tls = ClientTls { ca: Some(identity.certificate.clone()), identity: None };
+    /// tls.load()?; // all is well with the file
+    /// std::fs::write(&identity.certificate, "no certificate")?;
+    /// assert!(tls.load().unwrap_err().to_string().ends_with("holds no certificate in PEM form"));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn load(&self) -> Result<Arc<ClientConfig>, TlsError> {
         let roots = match &self.ca {
             Some(path) => roots_in(path)?,

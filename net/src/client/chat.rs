@@ -18,14 +18,18 @@ pub const MAX_KEPT_EVENTS: usize = 4096;
 
 /// A chat connection, signed in under a name.
 ///
-/// ```no_run
-/// use cafewire_net::{Address, ChatClient};
-/// let mut client = ChatClient::connect(&Address::default(), "ada")?;
+/// ```
+/// use cafewire_net::{ChatClient, Event};
+/// # let serve = include!(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/support/serve.rs"));
+/// # let (address, _, _server) = serve(None);
+/// let mut client = ChatClient::connect(&address, "ada")?;
+/// assert!(client.server_info().starts_with("cafewire/"));
 /// client.join("lobby")?;
 /// client.send("lobby", "hello")?;
-/// println!("{:?}", client.next_event()?);
+/// let Event::Message { user_id, username, .. } = client.next_event()? else { panic!("nothing else can come") };
+/// assert_eq!((user_id, &*username), (client.user_id(), client.username())); // one's own
 /// client.disconnect()?;
-/// # Ok::<(), cafewire_net::ClientError>(())
+/// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 #[derive(Debug)]
 pub struct ChatClient {
@@ -38,21 +42,39 @@ pub struct ChatClient {
 }
 
 impl ChatClient {
-    /// Connects and signs in, with the default time-outs.
+    /// Connects and signs in, with the default time-outs: 5 s to connect, 10 s for an answer, 10 s for a write.
     ///
     /// # Errors
     /// As [`connect_with`](Self::connect_with).
+    ///
+    /// ```
+    /// use cafewire_net::{Address, ChatClient, ClientError};
+    /// let nameless = ChatClient::connect(&Address::default(), "").unwrap_err();
+    /// assert!(matches!(nameless, ClientError::Encode(_))); // seen before anything was connected
+    /// ```
     pub fn connect(address: &Address, username: &str) -> Result<Self, ClientError> {
         Self::connect_with(address, username, &ClientConfig::default())
     }
 
-    /// Connects and signs in: 1 to 32 bytes, no control characters.
+    /// Connects and signs in under a name of 1 to 32 bytes, no control characters.
     ///
     /// # Errors
     /// [`ClientError::Encode`] if the name is not allowed, and then nothing was connected;
     /// [`ClientError::Connect`]; [`ClientError::Refused`], say with [`ErrorCode::UsernameTaken`];
     /// [`ClientError::Unexpected`] from a server that answers with something else; what
     /// [`next_event`](Self::next_event) gives.
+    ///
+    /// ```
+    /// use cafewire_core::ErrorCode;
+    /// use cafewire_net::{ChatClient, ClientConfig, ClientError};
+    /// # let serve = include!(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/support/serve.rs"));
+    /// # let (address, _, _server) = serve(None);
+    /// let config = ClientConfig::default();
+    /// let _ada = ChatClient::connect_with(&address, "ada", &config)?;
+    /// let error = ChatClient::connect_with(&address, "ada", &config).unwrap_err();
+    /// assert!(matches!(error, ClientError::Refused { code: ErrorCode::UsernameTaken, .. }));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn connect_with(address: &Address, username: &str, config: &ClientConfig) -> Result<Self, ClientError> {
         let sign_in = MessagePayload::Connect { username };
         sign_in.validate().map_err(|error| ClientError::Encode(error.into()))?;
@@ -98,6 +120,16 @@ impl ChatClient {
     ///
     /// # Errors
     /// The system's.
+    ///
+    /// ```
+    /// use cafewire_net::ChatClient;
+    /// # let serve = include!(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/support/serve.rs"));
+    /// # let (address, _, _server) = serve(None);
+    /// let client = ChatClient::connect(&address, "ada")?;
+    /// assert_eq!(client.peer_address()?.ip(), Some("127.0.0.1".parse()?));
+    /// assert_ne!(client.peer_address()?, client.local_address()?); // the same host, another port
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn peer_address(&self) -> io::Result<PeerAddress> {
         self.connection.stream().peer_address()
     }
@@ -120,6 +152,19 @@ impl ChatClient {
     /// [`ClientError::Encode`]; [`ClientError::Refused`], say with [`ErrorCode::AlreadyInRoom`];
     /// [`ClientError::TooManyEvents`]; what [`next_event`](Self::next_event) gives. After
     /// [`ClientError::TimedOut`] and [`ClientError::TooManyEvents`] the answer may still come, as an event.
+    ///
+    /// ```
+    /// use cafewire_core::ErrorCode;
+    /// use cafewire_net::{ChatClient, ClientError};
+    /// # let serve = include!(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/support/serve.rs"));
+    /// # let (address, _, _server) = serve(None);
+    /// let mut client = ChatClient::connect(&address, "ada")?;
+    /// client.join("lobby")?;
+    /// let error = client.join("lobby").unwrap_err();
+    /// assert!(matches!(error, ClientError::Refused { code: ErrorCode::AlreadyInRoom, .. }));
+    /// client.join("den")?; // such a refusal does not end the connection
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn join(&mut self, room: &str) -> Result<(), ClientError> {
         let user_id = self.user_id;
         self.ask(&MessagePayload::JoinRoom { room }, |event| match event {
@@ -132,6 +177,19 @@ impl ChatClient {
     ///
     /// # Errors
     /// As [`join`](Self::join); [`ClientError::Refused`] has [`ErrorCode::NotInRoom`], say.
+    ///
+    /// ```
+    /// use cafewire_core::ErrorCode;
+    /// use cafewire_net::{ChatClient, ClientError};
+    /// # let serve = include!(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/support/serve.rs"));
+    /// # let (address, _, _server) = serve(None);
+    /// let mut client = ChatClient::connect(&address, "ada")?;
+    /// client.join("lobby")?;
+    /// client.leave("lobby")?;
+    /// let error = client.leave("lobby").unwrap_err();
+    /// assert!(matches!(error, ClientError::Refused { code: ErrorCode::NotInRoom, .. }));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn leave(&mut self, room: &str) -> Result<(), ClientError> {
         let user_id = self.user_id;
         self.ask(&MessagePayload::LeaveRoom { room }, |event| match event {
@@ -146,6 +204,19 @@ impl ChatClient {
     /// # Errors
     /// [`ClientError::Encode`]; [`ClientError::Io`], also if the server does not read within the write time-out. What
     /// the server said before it closed can still be received.
+    ///
+    /// ```
+    /// use cafewire_net::{ChatClient, Event};
+    /// # let serve = include!(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/support/serve.rs"));
+    /// # let (address, _, _server) = serve(None);
+    /// let mut client = ChatClient::connect(&address, "ada")?;
+    /// client.join("lobby")?;
+    /// client.send("lobby", "hello")?;
+    /// client.send("den", "is anybody here?")?; // where one is not; sent all the same
+    /// assert!(matches!(client.next_event()?, Event::Message { content, .. } if content == "hello"));
+    /// assert!(matches!(client.next_event()?, Event::Error { .. }));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn send(&mut self, room: &str, content: &str) -> Result<(), ClientError> {
         self.write(&MessagePayload::SendMessage { room, content })
     }
@@ -155,6 +226,19 @@ impl ChatClient {
     /// # Errors
     /// [`ClientError::TimedOut`], after which one may ask again and has lost nothing; [`ClientError::Closed`],
     /// [`ClientError::Io`], [`ClientError::Corrupt`]; [`ClientError::Unexpected`] for a second ConnectAck.
+    ///
+    /// ```
+    /// use cafewire_net::{ChatClient, Event};
+    /// # let serve = include!(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/support/serve.rs"));
+    /// # let (address, _, _server) = serve(None);
+    /// let mut ada = ChatClient::connect(&address, "ada")?;
+    /// let mut bob = ChatClient::connect(&address, "bob")?;
+    /// ada.join("lobby")?;
+    /// bob.join("lobby")?;
+    /// let Event::Joined { username, .. } = ada.next_event()? else { panic!("bob came in") };
+    /// assert_eq!(username, "bob");
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn next_event(&mut self) -> Result<Event, ClientError> {
         let mut deadline = self.connection.read_deadline();
         self.kept_or_received(&mut deadline)
@@ -165,6 +249,19 @@ impl ChatClient {
     ///
     /// # Errors
     /// As [`next_event`](Self::next_event), but for the time-out.
+    ///
+    /// ```
+    /// use std::time::Duration;
+    /// use cafewire_net::ChatClient;
+    /// # let serve = include!(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/support/serve.rs"));
+    /// # let (address, _, _server) = serve(None);
+    /// let mut client = ChatClient::connect(&address, "ada")?;
+    /// client.join("lobby")?;
+    /// assert_eq!(client.next_event_within(Duration::ZERO)?, None);
+    /// client.send("lobby", "hello")?;
+    /// assert!(client.next_event_within(Duration::from_secs(10))?.is_some());
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn next_event_within(&mut self, wait: Duration) -> Result<Option<Event>, ClientError> {
         match self.kept_or_received(&mut Deadline::after(Some(wait))) {
             Ok(event) => Ok(Some(event)),
@@ -173,7 +270,24 @@ impl ChatClient {
         }
     }
 
-    /// The events from now on, each waited for up to the read time-out. See [`Events`] for when it ends.
+    /// The events from now on, each waited for up to the read time-out, those that [`join`](Self::join) and
+    /// [`leave`](Self::leave) kept first. See [`Events`] for when it ends.
+    ///
+    /// ```
+    /// use cafewire_net::{ChatClient, Event};
+    /// # let serve = include!(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/support/serve.rs"));
+    /// # let (address, _, _server) = serve(None);
+    /// let mut client = ChatClient::connect(&address, "ada")?;
+    /// client.join("lobby")?;
+    /// client.send("lobby", "hello")?;
+    /// for event in client.events() {
+    ///     if let Event::Message { content, .. } = event? {
+    ///         assert_eq!(content, "hello");
+    ///         break;
+    ///     }
+    /// }
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn events(&mut self) -> Events<'_> {
         Events::new(self)
     }
@@ -182,6 +296,19 @@ impl ChatClient {
     ///
     /// # Errors
     /// The system's, when it has no descriptor left.
+    ///
+    /// ```
+    /// use cafewire_net::{ChatClient, Event};
+    /// # let serve = include!(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/support/serve.rs"));
+    /// # let (address, _, _server) = serve(None);
+    /// let mut client = ChatClient::connect(&address, "ada")?;
+    /// client.join("lobby")?;
+    /// let sender = client.sender()?;
+    /// let writing = std::thread::spawn(move || sender.send("lobby", "hello"));
+    /// assert!(matches!(client.next_event()?, Event::Message { .. })); // waits while the other thread writes
+    /// writing.join().unwrap()?;
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn sender(&self) -> io::Result<ChatSender> {
         ChatSender::new(self.connection.stream(), &self.turn)
     }
@@ -191,6 +318,15 @@ impl ChatClient {
     ///
     /// # Errors
     /// [`ClientError::Io`]; [`ClientError::TimedOut`] if the server does not close.
+    ///
+    /// ```
+    /// use cafewire_net::ChatClient;
+    /// # let serve = include!(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/support/serve.rs"));
+    /// # let (address, _, _server) = serve(None);
+    /// ChatClient::connect(&address, "ada")?.disconnect()?;
+    /// ChatClient::connect(&address, "ada")?.disconnect()?; // the name is free again
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn disconnect(mut self) -> Result<(), ClientError> {
         self.write(&MessagePayload::Disconnect)?;
         let mut deadline = self.connection.read_deadline();

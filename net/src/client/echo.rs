@@ -21,12 +21,14 @@ use crate::address::{Address, PeerAddress};
 /// questions in flight: receive all their answers before asking with `ping` or `echo` again. After an error other than
 /// [`ClientError::Encode`] an answer may still be on its way, so a connection had better be dropped.
 ///
-/// ```no_run
-/// use cafewire_net::{Address, Client};
-/// let mut client = Client::connect(&Address::default())?;
+/// ```
+/// use cafewire_net::Client;
+/// # let serve = include!(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/support/serve.rs"));
+/// # let (address, _, _server) = serve(None);
+/// let mut client = Client::connect(&address)?;
 /// println!("{:?} there and back", client.ping()?);
 /// assert_eq!(client.echo(b"hello")?, b"hello");
-/// # Ok::<(), cafewire_net::ClientError>(())
+/// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 #[derive(Debug)]
 pub struct Client {
@@ -39,18 +41,38 @@ pub struct Client {
 }
 
 impl Client {
-    /// Connects with the default time-outs.
+    /// Connects with the default time-outs: 5 s to connect, 10 s for an answer, 10 s for a write.
     ///
     /// # Errors
-    /// [`ClientError::Connect`].
+    /// As [`connect_with`](Self::connect_with).
+    ///
+    /// ```
+    /// use cafewire_net::{Client, ClientError};
+    /// let nobody = "unix:///nonexistent/cafewire.sock".parse()?;
+    /// let error = Client::connect(&nobody).unwrap_err();
+    /// assert!(matches!(error, ClientError::Connect { .. }));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn connect(address: &Address) -> Result<Self, ClientError> {
         Self::connect_with(address, &ClientConfig::default())
     }
 
-    /// Connects.
+    /// Connects, and shakes hands if the address says TLS. Nothing of the protocol is sent yet.
     ///
     /// # Errors
-    /// [`ClientError::Connect`].
+    /// [`ClientError::Connect`]: the name is unknown, nobody listens there, it took longer than the connect time-out, or TLS
+    /// did not come about, be it for a file that cannot be used.
+    ///
+    /// ```
+    /// use std::time::Duration;
+    /// use cafewire_net::{Client, ClientConfig};
+    /// # let serve = include!(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/support/serve.rs"));
+    /// # let (address, _, _server) = serve(None);
+    /// let patient = ClientConfig { read_timeout: Some(Duration::from_secs(60)), ..ClientConfig::default() };
+    /// let mut client = Client::connect_with(&address, &patient)?;
+    /// assert_eq!(client.echo(b"take your time")?, b"take your time");
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn connect_with(address: &Address, config: &ClientConfig) -> Result<Self, ClientError> {
         let connection = Connection::open(address, config, Family::Echo)?;
         Ok(Self { connection, pings_sent: 0, answers_owed: 0, failed: false })
@@ -60,6 +82,16 @@ impl Client {
     ///
     /// # Errors
     /// As [`ping_with`](Self::ping_with).
+    ///
+    /// ```
+    /// use cafewire_net::Client;
+    /// # let serve = include!(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/support/serve.rs"));
+    /// # let (address, _, _server) = serve(None);
+    /// let mut client = Client::connect(&address)?;
+    /// let (first, second) = (client.ping()?, client.ping()?);
+    /// println!("{:?} there and back, the faster of two", first.min(second));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn ping(&mut self) -> Result<Duration, ClientError> {
         self.pings_sent += 1;
         let payload = self.pings_sent.to_be_bytes();
@@ -71,6 +103,17 @@ impl Client {
     /// # Errors
     /// [`ClientError::Encode`] if the payload is too long; [`ClientError::Unexpected`] if something else than a Pong
     /// with the same payload comes back; what [`receive_message`](Self::receive_message) gives.
+    ///
+    /// ```
+    /// use cafewire_net::{Client, ClientError};
+    /// # let serve = include!(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/support/serve.rs"));
+    /// # let (address, _, _server) = serve(None);
+    /// let mut client = Client::connect(&address)?;
+    /// client.ping_with(&[0; 65_535])?; // the largest
+    /// assert!(matches!(client.ping_with(&[0; 65_536]), Err(ClientError::Encode(_))));
+    /// client.ping()?; // nothing was sent, and the connection is as it was
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn ping_with(&mut self, payload: &[u8]) -> Result<Duration, ClientError> {
         let started = Instant::now();
         self.ask(&Message::Ping(payload), "a Pong with the Ping's payload")?;
@@ -82,6 +125,16 @@ impl Client {
     /// # Errors
     /// [`ClientError::Encode`] if the payload is too long; [`ClientError::Unexpected`] if something else than an Echo
     /// with the same payload comes back; what [`receive_message`](Self::receive_message) gives.
+    ///
+    /// ```
+    /// use cafewire_net::Client;
+    /// # let serve = include!(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/support/serve.rs"));
+    /// # let (address, _, _server) = serve(None);
+    /// let mut client = Client::connect(&address)?;
+    /// assert_eq!(client.echo(b"hello")?, b"hello");
+    /// assert_eq!(client.echo(b"")?, b"");
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn echo(&mut self, payload: &[u8]) -> Result<&[u8], ClientError> {
         self.ask(&Message::Echo(payload), "an Echo with the same payload")
     }
@@ -94,6 +147,20 @@ impl Client {
     /// # Errors
     /// [`ClientError::Encode`] if the payload is too long; [`ClientError::Io`], also if the server does not read
     /// within the write time-out.
+    ///
+    /// ```
+    /// use cafewire_core::Message;
+    /// use cafewire_net::Client;
+    /// # let serve = include!(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/support/serve.rs"));
+    /// # let (address, _, _server) = serve(None);
+    /// let mut client = Client::connect(&address)?;
+    /// for payload in [b"one", b"two"] {
+    ///     client.send_message(&Message::Echo(payload))?; // both under way at the same time
+    /// }
+    /// assert_eq!(client.receive_message()?, Message::Echo(b"one"));
+    /// assert_eq!(client.receive_message()?, Message::Echo(b"two"));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn send_message(&mut self, message: &Message<'_>) -> Result<(), ClientError> {
         let frame = message.frame();
         let header = frame.header()?;
@@ -113,6 +180,18 @@ impl Client {
     /// [`ClientError::TimedOut`], after which one may ask again; [`ClientError::Closed`], [`ClientError::Io`],
     /// [`ClientError::Corrupt`]; [`ClientError::Refused`] from a server that turns connections away before it knows
     /// what they will speak.
+    ///
+    /// ```
+    /// use std::time::Duration;
+    /// use cafewire_net::{Client, ClientConfig, ClientError};
+    /// # let serve = include!(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/support/serve.rs"));
+    /// # let (address, _, _server) = serve(None);
+    /// let hasty = ClientConfig { read_timeout: Some(Duration::from_millis(1)), ..ClientConfig::default() };
+    /// let mut client = Client::connect_with(&address, &hasty)?;
+    /// let nothing = client.receive_message(); // for nothing was asked
+    /// assert!(matches!(nothing, Err(ClientError::TimedOut)));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn receive_message(&mut self) -> Result<Message<'_>, ClientError> {
         let mut deadline = self.connection.read_deadline();
         match receive(&mut self.connection, &mut deadline) {
@@ -133,6 +212,16 @@ impl Client {
     ///
     /// # Errors
     /// The system's.
+    ///
+    /// ```
+    /// use cafewire_net::Client;
+    /// # let serve = include!(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/support/serve.rs"));
+    /// # let (address, _, _server) = serve(None);
+    /// let client = Client::connect(&address)?;
+    /// assert_eq!(client.peer_address()?.ip(), Some("127.0.0.1".parse()?));
+    /// assert_ne!(client.peer_address()?, client.local_address()?); // the same host, another port
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn peer_address(&self) -> io::Result<PeerAddress> {
         self.connection.stream().peer_address()
     }

@@ -16,6 +16,22 @@ const TLS_HANDSHAKE: u8 = 22;
 ///
 /// Each displays as one sentence, with its cause in it; [`source`](Error::source) gives the cause by itself. What a
 /// server wrote is shown with its control characters escaped.
+///
+/// ```
+/// use cafewire_core::ErrorCode;
+/// use cafewire_net::ClientError;
+/// fn what_to_do(error: &ClientError) -> &'static str {
+///     match error {
+///         ClientError::Encode(_) => "send something else",
+///         ClientError::Refused { code, .. } if !code.closes() => "ask for something else",
+///         ClientError::TimedOut => "wait on",
+///         _ => "connect again",
+///     }
+/// }
+/// let taken = ClientError::Refused { code: ErrorCode::UsernameTaken, message: "try ada2".to_owned() };
+/// assert_eq!(taken.to_string(), "the server refused: UsernameTaken (10): try ada2");
+/// assert_eq!(what_to_do(&taken), "ask for something else");
+/// ```
 #[derive(Debug)]
 #[non_exhaustive]
 pub enum ClientError {

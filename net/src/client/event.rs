@@ -5,6 +5,21 @@ use cafewire_core::{ErrorCode, MessagePayload};
 use super::{ChatClient, ClientError};
 
 /// What happened, as the server told it.
+///
+/// ```
+/// use cafewire_net::Event;
+/// fn line(event: &Event) -> String {
+///     match event {
+///         Event::Message { username, content, .. } => format!("{username}: {}", content.escape_debug()),
+///         Event::Joined { username, room, .. } => format!("{username} joined {room}"),
+///         Event::Left { username, room, .. } => format!("{username} left {room}"),
+///         Event::Error { code, message } => format!("{code}: {}", message.escape_debug()),
+///         _ => "something new".to_owned(),
+///     }
+/// }
+/// let left = Event::Left { user_id: 7, username: "ada".to_owned(), room: "lobby".to_owned() };
+/// assert_eq!(line(&left), "ada left lobby");
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Event {
@@ -75,6 +90,20 @@ impl Event {
 ///
 /// Ends when the server has closed the connection in good order, and after any error but
 /// [`ClientError::TimedOut`], which only says that it was quiet for the read time-out.
+///
+/// ```
+/// use cafewire_net::{ChatClient, Event};
+/// # let serve = include!(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/support/serve.rs"));
+/// # let (address, _, _server) = serve(None);
+/// let mut client = ChatClient::connect(&address, "ada")?;
+/// client.join("lobby")?;
+/// client.send("lobby", "hello")?;
+/// client.sender()?.disconnect()?;
+/// let mut events = client.events();
+/// assert!(matches!(events.next(), Some(Ok(Event::Message { .. }))));
+/// assert!(events.next().is_none()); // the server has closed
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Debug)]
 pub struct Events<'c> {
     client: &'c mut ChatClient,

@@ -15,6 +15,21 @@ use super::stream::Stream;
 /// one that reads. Made by [`ChatClient::sender`](super::ChatClient::sender).
 ///
 /// It waits for no answer: those arrive as events at the client.
+///
+/// ```
+/// use cafewire_net::{ChatClient, Event};
+/// # let serve = include!(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/support/serve.rs"));
+/// # let (address, _, _server) = serve(None);
+/// let mut client = ChatClient::connect(&address, "ada")?;
+/// let sender = client.sender()?;
+/// sender.join("lobby")?;
+/// sender.send("lobby", "hello")?;
+/// sender.leave("lobby")?;
+/// sender.disconnect()?;
+/// let told: Vec<Event> = client.events().map_while(Result::ok).collect();
+/// assert!(matches!(told[..], [Event::Joined { .. }, Event::Message { .. }, Event::Left { .. }]));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Debug)]
 pub struct ChatSender {
     stream: Stream,
@@ -30,16 +45,16 @@ impl ChatSender {
     /// [`Event::Joined`](super::Event::Joined) of one's own, or an [`Event::Error`](super::Event::Error).
     ///
     /// # Errors
-    /// [`ClientError::Encode`], [`ClientError::Io`].
+    /// [`ClientError::Encode`]; [`ClientError::Io`], also if the server does not read within the write time-out.
     pub fn join(&self, room: &str) -> Result<(), ClientError> {
         self.write(&MessagePayload::JoinRoom { room })
     }
 
-    /// Asks to leave a room. The answer is an [`Event::Left`](super::Event::Left) of one's own, or an
+    /// Asks to leave a room: 1 to 64 bytes, no control characters. The answer is an [`Event::Left`](super::Event::Left) of one's own, or an
     /// [`Event::Error`](super::Event::Error).
     ///
     /// # Errors
-    /// [`ClientError::Encode`], [`ClientError::Io`].
+    /// As [`join`](Self::join).
     pub fn leave(&self, room: &str) -> Result<(), ClientError> {
         self.write(&MessagePayload::LeaveRoom { room })
     }
@@ -56,7 +71,7 @@ impl ChatSender {
     /// Says goodbye. The server sends what it has queued, then closes; the client sees the end of its events.
     ///
     /// # Errors
-    /// [`ClientError::Io`].
+    /// [`ClientError::Io`], also if the server does not read within the write time-out.
     pub fn disconnect(&self) -> Result<(), ClientError> {
         self.write(&MessagePayload::Disconnect)
     }
