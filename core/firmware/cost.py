@@ -251,7 +251,7 @@ def features_table(features):
     heap = next(row["heap"] for row in features if row["key"] == "alloc")
     lines += [
         "",
-        f"Port, executor and heap are the program's own and not counted (this heap: {heap} bytes of code); postcard is. RAM:",
+        f"Port and heap are the program's own and not counted (this heap: {heap} bytes of code); postcard is, and a loop that polls. RAM:",
         "receiver, sender and buffers for any chat frame; with `alloc`, the longest message below and its frame in the heap.",
         "`defmt` has no row: nothing of it can be measured apart from the logger, whose encoding it is.",
     ]
