@@ -79,9 +79,9 @@ impl ServerConfig {
 
 /// The bounds on everything that peers can make grow. Everywhere 0 means no bound. Times count in whole milliseconds.
 ///
-/// A server takes every value, and moves what would keep the protocol from working: it lets at least 131,080 bytes queue for
-/// a connection (twice the largest answer), 630 before sign-in (the largest chat frame), and a room's log hold 10,080; and it
-/// stops reading from a peer at the latest when another largest answer would no longer fit.
+/// A server takes every value, and moves what would keep the protocol from working: it lets at least 131,080 bytes
+/// queue for a connection (twice the largest answer), 630 before sign-in (the largest chat frame), and a room's log
+/// hold 10,080; and it stops reading from a peer at the latest when another largest answer would no longer fit.
 ///
 /// ```
 /// use cafewire_core::ErrorCode;

@@ -86,8 +86,8 @@ impl HistogramSnapshot {
         Duration::from_nanos(self.sum_ns)
     }
 
-    /// Each bucket's upper bound in seconds, with how many fell into this bucket alone: 19 bounds in steps of 1, 2 and 5 from
-    /// 1 µs to 1 s, each itself in its bucket, then an infinite one.
+    /// Each bucket's upper bound in seconds, with how many fell into this bucket alone: 19 bounds in steps of 1, 2 and
+    /// 5 from 1 µs to 1 s, each itself in its bucket, then an infinite one.
     pub fn buckets(&self) -> impl ExactSizeIterator<Item = (f64, u64)> {
         self.buckets.iter().enumerate().map(|(index, &count)| {
             let bound = UPPER_BOUNDS_NS.get(index).map_or(f64::INFINITY, |&ns| Duration::from_nanos(ns).as_secs_f64());

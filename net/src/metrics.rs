@@ -7,8 +7,8 @@ use cafewire_core::ErrorCode;
 use crate::close_reason::CloseReason;
 use crate::histogram::{Histogram, HistogramSnapshot};
 
-/// A number that one thread, the server's, writes and others read. Adding is a load and a store, no locked instruction: there is only
-/// the one writer.
+/// A number that one thread, the server's, writes and others read. Adding is a load and a store, no locked instruction:
+/// there is only the one writer.
 ///
 /// ```
 /// use cafewire_net::{Counter, ServerMetrics};
@@ -79,7 +79,8 @@ macro_rules! server_metrics {
             errors_sent: [Counter; ERROR_CODES],
         }
 
-        /// The numbers of a [`ServerMetrics`] at one moment: what [`ServerHandle::metrics`](crate::ServerHandle::metrics) gives.
+        /// The numbers of a [`ServerMetrics`] at one moment: what
+        /// [`ServerHandle::metrics`](crate::ServerHandle::metrics) gives.
         ///
         /// ```
         /// use cafewire_core::ErrorCode;

@@ -155,8 +155,8 @@ impl ConnectionPool {
     /// served.
     ///
     /// # Errors
-    /// [`PoolError::Exhausted`] if none came free within [`PoolConfig::wait_timeout`]; [`PoolError::Connect`] if a new one was
-    /// due and did not come about within the connect time-out. Either leaves the pool as it was.
+    /// [`PoolError::Exhausted`] if none came free within [`PoolConfig::wait_timeout`]; [`PoolError::Connect`] if a new
+    /// one was due and did not come about within the connect time-out. Either leaves the pool as it was.
     ///
     /// ```
     /// use cafewire_net::ConnectionPool;

@@ -48,8 +48,8 @@ impl Server {
     /// process's limit on file descriptors as far as it may, and lowers the limit on connections to what fits.
     ///
     /// # Errors
-    /// An address that cannot be resolved or listened on, with the address in the text; `InvalidInput` if there is none, or if
-    /// the TLS settings cannot be used (a [`TlsError`](crate::tls::TlsError)); no poll to be had.
+    /// An address that cannot be resolved or listened on, with the address in the text; `InvalidInput` if there is
+    /// none, or if the TLS settings cannot be used (a [`TlsError`](crate::tls::TlsError)); no poll to be had.
     ///
     /// ```
     /// use cafewire_net::{Server, ServerConfig};
@@ -119,8 +119,8 @@ impl Server {
         self.handle.clone()
     }
 
-    /// Has every Data frame of the echo family passed to `tap`, with who sent it, on the server's thread: it must be quick.
-    /// A payload is 0 to 65,535 bytes.
+    /// Has every Data frame of the echo family passed to `tap`, with who sent it, on the server's thread: it must be
+    /// quick. A payload is 0 to 65,535 bytes.
     ///
     /// ```
     /// use std::{sync::mpsc, time::Duration};
@@ -246,8 +246,8 @@ pub struct ServerHandle {
 
 impl ServerHandle {
     /// Asks the server to drain and end: no more connections, everybody told and flushed, for at most
-    /// [`ServerConfig::drain_timeout`]. Asked again while it drains, it ends at once. Does not wait; [`Server::run`] returns
-    /// when it is done. Of no effect on a server that has ended.
+    /// [`ServerConfig::drain_timeout`]. Asked again while it drains, it ends at once. Does not wait; [`Server::run`]
+    /// returns when it is done. Of no effect on a server that has ended.
     pub fn shut_down(&self) {
         self.requests.ask_to_stop();
         self.wake();

@@ -18,8 +18,9 @@ pub enum Phase {
     Draining,
 }
 
-/// Gives the configuration anew when the server is asked to reload, or says in a sentence why it cannot, which goes into the
-/// log while everything stays as it is. Set by [`Server::on_reload`](crate::Server::on_reload), called on the server's thread.
+/// Gives the configuration anew when the server is asked to reload, or says in a sentence why it cannot, which goes
+/// into the log while everything stays as it is. Set by [`Server::on_reload`](crate::Server::on_reload), called on the
+/// server's thread.
 ///
 /// ```
 /// use cafewire_net::{ConfigSource, ServerConfig};
@@ -33,7 +34,8 @@ pub enum Phase {
 /// ```
 pub type ConfigSource = Box<dyn FnMut() -> Result<ServerConfig, String> + Send>;
 
-/// Called with each phase that the server enters, on the server's thread. Set by [`Server::on_phase`](crate::Server::on_phase).
+/// Called with each phase that the server enters, on the server's thread. Set by
+/// [`Server::on_phase`](crate::Server::on_phase).
 ///
 /// ```
 /// use cafewire_net::{Phase, PhaseTap};

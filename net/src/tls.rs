@@ -204,11 +204,12 @@ impl ServerTls {
 }
 
 impl ClientTls {
-    /// Reads the files and puts them together. A client does this when it connects; whoever writes the settings may do it to
-    /// check them.
+    /// Reads the files and puts them together. A client does this when it connects; whoever writes the settings may do
+    /// it to check them.
     ///
     /// # Errors
-    /// [`TlsError::File`], [`TlsError::Unusable`], each with the file; [`TlsError::NoSystemRoots`], [`TlsError::Provider`].
+    /// [`TlsError::File`], [`TlsError::Unusable`], each with the file; [`TlsError::NoSystemRoots`],
+    /// [`TlsError::Provider`].
     ///
     /// ```
     /// use cafewire_net::ClientTls;

@@ -60,8 +60,8 @@ impl Client {
     /// Connects, and shakes hands if the address says TLS. Nothing of the protocol is sent yet.
     ///
     /// # Errors
-    /// [`ClientError::Connect`]: the name is unknown, nobody listens there, it took longer than the connect time-out, or TLS
-    /// did not come about, be it for a file that cannot be used.
+    /// [`ClientError::Connect`]: the name is unknown, nobody listens there, it took longer than the connect time-out,
+    /// or TLS did not come about, be it for a file that cannot be used.
     ///
     /// ```
     /// use std::time::Duration;

@@ -50,8 +50,8 @@ impl ChatSender {
         self.write(&MessagePayload::JoinRoom { room })
     }
 
-    /// Asks to leave a room: 1 to 64 bytes, no control characters. The answer is an [`Event::Left`](super::Event::Left) of one's own, or an
-    /// [`Event::Error`](super::Event::Error).
+    /// Asks to leave a room: 1 to 64 bytes, no control characters. The answer is an [`Event::Left`](super::Event::Left)
+    /// of one's own, or an [`Event::Error`](super::Event::Error).
     ///
     /// # Errors
     /// As [`join`](Self::join).

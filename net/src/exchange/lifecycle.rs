@@ -20,6 +20,16 @@ const TOO_SLOW: &str = "you read more slowly than your rooms speak";
 
 impl Exchange {
     /// The peer shut its sending side: nothing more will come from it. It still gets what is queued for it.
+    ///
+    /// ```
+    /// use cafewire_net::exchange::AfterFlush;
+    /// # let (mut exchange, id, now) = include!(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/support/exchange.rs"));
+    /// exchange.receive(id, b"\xCA\xFE\x01\x00\x02hi", now); // the last that it asks
+    /// exchange.end_of_input(id, now);
+    /// assert_eq!(exchange.front(id).len(), 7); // it is answered
+    /// exchange.written(id, 7, now);
+    /// assert_eq!(exchange.flushed(id, now), AfterFlush::Gone);
+    /// ```
     pub fn end_of_input(&mut self, id: ConnectionId, now: Now) {
         let Some(peer) = self.peers.get_mut(id) else { return };
         match peer.stage {
@@ -44,18 +54,46 @@ impl Exchange {
     }
 
     /// The transport failed: neither side can say anything any more.
+    ///
+    /// ```
+    /// # let (mut exchange, id, now) = include!(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/support/exchange.rs"));
+    /// exchange.receive(id, b"\xCA\xFE\x01\x00\x02hi", now);
+    /// exchange.lost(id, now); // a reset: the Pong has nowhere to go
+    /// assert_eq!(exchange.next_gone(), Some(id));
+    /// assert!(exchange.is_empty());
+    /// ```
     pub fn lost(&mut self, id: ConnectionId, now: Now) {
         self.close(id, CloseReason::ConnectionLost, &ErrorText::new(""), now);
         self.set_gone(id);
     }
 
     /// TLS failed: no session came about, or it broke. Neither side can say anything any more. `detail` is for the log.
+    ///
+    /// ```
+    /// # let (mut exchange, id, now) = include!(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/support/exchange.rs"));
+    /// exchange.tls_failed(id, "the peer ended the handshake", now);
+    /// assert!(exchange.front(id).is_empty()); // there is no session to tell it in
+    /// assert_eq!(exchange.next_gone(), Some(id));
+    /// ```
     pub fn tls_failed(&mut self, id: ConnectionId, detail: impl fmt::Display, now: Now) {
         self.close(id, CloseReason::TlsFailed, &ErrorText::new(detail), now);
         self.set_gone(id);
     }
 
-    /// Everything queued for the connection was written.
+    /// Everything queued for the connection was written. The driver calls it when [`front`](Self::front) is empty.
+    ///
+    /// ```
+    /// use std::time::Duration;
+    /// use cafewire_net::exchange::AfterFlush;
+    /// # let (mut exchange, id, now) = include!(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/support/exchange.rs"));
+    /// assert_eq!(exchange.flushed(id, now), AfterFlush::Keep);
+    /// exchange.shut_down(Duration::from_secs(10), now);
+    /// let len = exchange.front(id).len(); // Error(ShuttingDown)
+    /// exchange.written(id, len, now);
+    /// assert_eq!(exchange.flushed(id, now), AfterFlush::ShutDownSending);
+    /// exchange.end_of_input(id, now); // the peer has read it, and ends too
+    /// assert_eq!(exchange.next_gone(), Some(id));
+    /// ```
     pub fn flushed(&mut self, id: ConnectionId, now: Now) -> AfterFlush {
         let Some(peer) = self.peers.get_mut(id) else { return AfterFlush::Gone };
         match peer.stage {
@@ -74,7 +112,17 @@ impl Exchange {
         }
     }
 
-    /// Ends the connections whose time is up.
+    /// Ends the connections whose time is up. The driver calls it every turn, and has a turn by
+    /// [`next_deadline_ms`](Self::next_deadline_ms).
+    ///
+    /// ```
+    /// use cafewire_net::exchange::Now;
+    /// # let (mut exchange, id, now) = include!(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/support/exchange.rs"));
+    /// exchange.expire(Now { monotonic_ms: 9_999, ..now });
+    /// assert!(exchange.front(id).is_empty());
+    /// exchange.expire(Now { monotonic_ms: 10_000, ..now });
+    /// assert_eq!(exchange.front(id)[..2], [0x01, 0xFF]); // Error(IdleTimeout): it never signed in
+    /// ```
     pub fn expire(&mut self, now: Now) {
         while let Some(id) = self.timers.pop_due(now.monotonic_ms) {
             let Some(peer) = self.peers.get(id) else { continue };
@@ -128,13 +176,32 @@ impl Exchange {
         }
     }
 
-    /// When [`expire`](Self::expire) wants to be called next, on the monotonic clock.
+    /// When [`expire`](Self::expire) wants to be called next, in milliseconds of the monotonic clock. `None`: nothing
+    /// is to be waited for but the peers.
+    ///
+    /// ```
+    /// use std::time::Duration;
+    /// # let (mut exchange, id, now) = include!(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/support/exchange.rs"));
+    /// let wait = exchange.next_deadline_ms().map(|at_ms| Duration::from_millis(at_ms - now.monotonic_ms));
+    /// assert_eq!(wait, Some(Duration::from_secs(10))); // how long a poll may sleep: someone is to sign in
+    /// ```
     #[must_use]
     pub fn next_deadline_ms(&self) -> Option<u64> {
         self.timers.next_ms()
     }
 
-    /// The server goes down: everybody is told, and closed once flushed or when `drain_timeout` is over.
+    /// The server goes down: everybody is told, and closed once flushed or when `drain_timeout` is over, which counts
+    /// in milliseconds. It is the driver's to admit nobody any more.
+    ///
+    /// ```
+    /// use std::time::Duration;
+    /// use cafewire_net::exchange::Now;
+    /// # let (mut exchange, id, now) = include!(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/support/exchange.rs"));
+    /// exchange.shut_down(Duration::from_secs(30), now);
+    /// assert_eq!(exchange.front(id)[..2], [0x01, 0xFF]); // Error(ShuttingDown)
+    /// exchange.expire(Now { monotonic_ms: 30_000, ..now }); // the peer did not take it
+    /// assert_eq!(exchange.next_gone(), Some(id));
+    /// ```
     pub fn shut_down(&mut self, drain_timeout: Duration, now: Now) {
         let close_timeout = std::mem::replace(&mut self.limits.close_timeout, drain_timeout);
         let text = ErrorText::new("the server is shutting down");
@@ -148,12 +215,31 @@ impl Exchange {
 
     /// How many connections have not taken all that was queued for them when the server went down, and will not, if it ends
     /// now. Those that were lost meanwhile are not counted.
+    ///
+    /// ```
+    /// use std::time::Duration;
+    /// # let (mut exchange, id, now) = include!(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/support/exchange.rs"));
+    /// exchange.shut_down(Duration::from_secs(30), now);
+    /// assert_eq!(exchange.unserved(), 1); // Error(ShuttingDown) is still on its way
+    /// let len = exchange.front(id).len();
+    /// exchange.written(id, len, now);
+    /// assert_eq!(exchange.unserved(), 0);
+    /// ```
     #[must_use]
     pub fn unserved(&self) -> usize {
         self.cut_off + self.peers.keys().filter(|&id| self.outboxes.queued_bytes(id) > 0).count()
     }
 
-    /// The next connection whose socket is to be dropped. Its id names nothing any more. `None` ends the turn.
+    /// The next connection whose socket is to be dropped. The driver asks until there is none. Its id names nothing any
+    /// more. `None` ends the turn.
+    ///
+    /// ```
+    /// # let (mut exchange, id, now) = include!(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/support/exchange.rs"));
+    /// exchange.end_of_input(id, now);
+    /// assert_eq!(exchange.next_gone(), None); // not before it is flushed
+    /// let _ = exchange.flushed(id, now);
+    /// assert_eq!(exchange.next_gone(), Some(id)); // its socket is to be closed now
+    /// ```
     pub fn next_gone(&mut self) -> Option<ConnectionId> {
         let Some(id) = self.gone.pop() else {
             self.metrics.buffer_bytes.set(self.pool.lent_bytes());

@@ -22,6 +22,34 @@
 //! | lingering | dropped, until its end or a time-out | our side is shut |
 //! | gone | none | none |
 //!
+//! A whole turn, with a vector for a socket:
+//!
+//! ```
+//! use std::{net::SocketAddr, sync::Arc};
+//! use cafewire_net::Limits;
+//! use cafewire_net::exchange::{AfterFlush, Exchange, Now};
+//! let mut exchange = Exchange::new(Limits::default(), Arc::default());
+//! let now = Now { monotonic_ms: 0, unix_ms: 1_700_000_000_000 };
+//! let id = exchange.admit("192.0.2.1:4711".parse::<SocketAddr>()?, now).expect("there is a place");
+//! let mut socket = Vec::new();
+//!
+//! exchange.receive(id, b"\xCA\xFE\x01\x00\x02hi", now); // a Ping
+//! exchange.expire(now);
+//! exchange.settle(now);
+//! while let Some(id) = exchange.next_dirty() {
+//!     while !exchange.front(id).is_empty() {
+//!         socket.extend_from_slice(exchange.front(id));
+//!         exchange.written(id, exchange.front(id).len(), now);
+//!     }
+//!     assert_eq!(exchange.flushed(id, now), AfterFlush::Keep);
+//! }
+//! assert_eq!(exchange.next_gone(), None); // ends the turn
+//! assert_eq!(socket, b"\xCA\xFE\x02\x00\x02hi"); // its Pong
+//! # Ok::<(), std::net::AddrParseError>(())
+//! ```
+//!
+//! Nothing here fails, whatever a peer sends. An id that names no connection any more changes nothing.
+//!
 //! Lingering is for the peer's sake: closing a socket with bytes unread resets it, and a reset destroys what the peer
 //! has not read yet, the Error frame included (RFC 9293, 3.10.4 and RFC 2525, 2.17).
 
@@ -76,11 +104,34 @@ use crate::metrics::ServerMetrics;
 
 new_key_type! {
     /// Names a connection for as long as it lives. A later connection in the same slot has another id.
+    ///
+    /// ```
+    /// use std::net::SocketAddr;
+    /// # let (mut exchange, id, now) = include!(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/support/exchange.rs"));
+    /// assert_eq!(id.to_string(), "1v1"); // as the log writes it
+    /// exchange.lost(id, now);
+    /// assert_eq!(exchange.next_gone(), Some(id));
+    /// let later = exchange.admit("192.0.2.2:4711".parse::<SocketAddr>()?, now);
+    /// assert_ne!(later, Some(id)); // although the place is the same
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub struct ConnectionId;
     struct RoomId;
 }
 
 /// The time, as the driver tells it.
+///
+/// ```
+/// use std::time::{Instant, SystemTime, UNIX_EPOCH};
+/// use cafewire_net::exchange::Now;
+/// let started = Instant::now();
+/// let now = Now {
+///     monotonic_ms: u64::try_from(started.elapsed().as_millis())?,
+///     unix_ms: u64::try_from(SystemTime::now().duration_since(UNIX_EPOCH)?.as_millis())?,
+/// };
+/// assert!(now.unix_ms > 1_700_000_000_000); // it is later than November 2023
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Now {
     /// Milliseconds since some moment; never goes back. All time-outs count on this.
@@ -89,7 +140,7 @@ pub struct Now {
     pub unix_ms: u64,
 }
 
-/// What a driver is to do with a socket whose outbox has run empty.
+/// What a driver is to do with a socket whose outbox has run empty: what [`Exchange::flushed`] gives, which shows it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[must_use]
 pub enum AfterFlush {
@@ -101,7 +152,8 @@ pub enum AfterFlush {
     Gone,
 }
 
-/// Called with each Data frame of the echo family: who sent it, and its payload.
+/// Called with each Data frame of the echo family: who sent it, and its payload, 0 to 65,535 bytes. Set by
+/// [`Exchange::tap_data`], which shows one, and by [`Server::on_data`](crate::Server::on_data).
 pub type DataTap = Box<dyn FnMut(PeerAddress, &[u8]) + Send>;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -136,7 +188,7 @@ impl Peer {
     }
 }
 
-/// See the [module](self).
+/// The state of all connections, users and rooms. The [module](self) says how it is driven.
 pub struct Exchange {
     peers: SlotMap<ConnectionId, Peer>,
     hub: Hub,
@@ -163,7 +215,7 @@ const REFUSALS_MAX: usize = 256;
 const PREPARED_PLACES_MAX: usize = 1 << 16;
 
 impl Exchange {
-    /// An exchange without connections.
+    /// An exchange without connections. It counts with `metrics`, which anybody may read.
     #[must_use]
     pub fn new(limits: Limits, metrics: Arc<ServerMetrics>) -> Self {
         let limits = limits.made_workable();
@@ -199,6 +251,18 @@ impl Exchange {
 
     /// Has other limits count from now on, for those who are here as for those who come. Who is over a limit already
     /// is not closed for that; what is queued beyond one makes a slow consumer with the next that is queued.
+    ///
+    /// ```
+    /// use std::time::Duration;
+    /// use cafewire_net::Limits;
+    /// use cafewire_net::exchange::Now;
+    /// # let (mut exchange, id, now) = include!(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/support/exchange.rs"));
+    /// let mut limits = Limits::default();
+    /// limits.sign_in_timeout = Duration::from_secs(1);
+    /// exchange.set_limits(limits, now);
+    /// exchange.expire(Now { monotonic_ms: 1000, ..now });
+    /// assert!(!exchange.front(id).is_empty()); // an Error frame, for who came under longer time-outs too
+    /// ```
     pub fn set_limits(&mut self, limits: Limits, now: Now) {
         self.limits = limits.made_workable();
         // Each is looked at in this turn, and enters the deadline that it has now.
@@ -213,13 +277,38 @@ impl Exchange {
         self.outboxes.set_limits(&self.limits);
     }
 
-    /// Has every Data frame passed to `tap`.
+    /// Has every Data frame passed to `tap`, from within [`receive`](Self::receive) and [`resume`](Self::resume).
+    ///
+    /// ```
+    /// # let (mut exchange, id, now) = include!(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/support/exchange.rs"));
+    /// let (sender, taken) = std::sync::mpsc::channel();
+    /// exchange.tap_data(Box::new(move |from, payload| drop(sender.send((from.to_string(), payload.to_vec())))));
+    /// exchange.receive(id, b"\xCA\xFE\x04\x00\x02hi", now); // Data
+    /// assert_eq!(taken.try_recv()?, ("192.0.2.1:4711".to_owned(), b"hi".to_vec()));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn tap_data(&mut self, tap: DataTap) {
         self.data_tap = Some(tap);
     }
 
-    /// Takes a new connection in. `None` if it is to be closed without a word. One that is refused with an Error frame
-    /// is taken in too, already on its way out.
+    /// Takes a new connection in, once it is accepted. `None` if it is to be closed without a word. One that is refused
+    /// with an Error frame is taken in too, already on its way out.
+    ///
+    /// ```
+    /// use std::{net::SocketAddr, sync::Arc};
+    /// use cafewire_net::Limits;
+    /// use cafewire_net::exchange::{Exchange, Now};
+    /// let mut limits = Limits::default();
+    /// limits.connections = 1;
+    /// let mut exchange = Exchange::new(limits, Arc::default());
+    /// let now = Now { monotonic_ms: 0, unix_ms: 1_700_000_000_000 };
+    /// let address: SocketAddr = "192.0.2.1:4711".parse()?;
+    /// let first = exchange.admit(address, now).expect("there is a place");
+    /// let second = exchange.admit(address, now).expect("there is a place to be told in");
+    /// assert!(exchange.front(first).is_empty());
+    /// assert_eq!(exchange.front(second)[..2], [0x01, 0xFF]); // Error(ServerFull) of chat version 1
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn admit(&mut self, address: impl Into<PeerAddress>, now: Now) -> Option<ConnectionId> {
         let address = address.into();
         self.metrics.connections_accepted.add(1);
@@ -267,7 +356,16 @@ impl Exchange {
         }
     }
 
-    /// Bytes came from the peer.
+    /// Bytes came from the peer: as many as the driver likes to read at once, cut anywhere.
+    ///
+    /// ```
+    /// # let (mut exchange, id, now) = include!(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/support/exchange.rs"));
+    /// let (head, tail) = b"\xCA\xFE\x01\x00\x02hi".split_at(3); // a Ping, cut where the transport cut it
+    /// exchange.receive(id, head, now);
+    /// assert!(exchange.front(id).is_empty());
+    /// exchange.receive(id, tail, now);
+    /// assert_eq!(exchange.front(id), b"\xCA\xFE\x02\x00\x02hi"); // its Pong
+    /// ```
     pub fn receive(&mut self, id: ConnectionId, bytes: &[u8], now: Now) {
         self.metrics.bytes_received.add(bytes.len() as u64);
         self.work_on(id, bytes, now);
@@ -275,6 +373,18 @@ impl Exchange {
 
     /// Goes on with frames that came earlier, if [`receive`](Self::receive) left some for the next turn: it does so
     /// after as many as one connection may ask for in one turn. False: there are none, the peer can be read from.
+    ///
+    /// ```
+    /// use cafewire_net::Limits;
+    /// # let (mut exchange, id, now) = include!(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/support/exchange.rs"));
+    /// let mut limits = Limits::default();
+    /// limits.frames_per_turn = 1;
+    /// exchange.set_limits(limits, now);
+    /// exchange.receive(id, b"\xCA\xFE\x01\x00\x00\xCA\xFE\x01\x00\x00", now); // two Pings
+    /// assert!(exchange.has_backlog(id));
+    /// assert!(exchange.resume(id, now)); // the second one's turn
+    /// assert!(!exchange.resume(id, now)); // from now on the socket may be read again
+    /// ```
     pub fn resume(&mut self, id: ConnectionId, now: Now) -> bool {
         let has_backlog = self.has_backlog(id);
         if has_backlog {
@@ -283,7 +393,8 @@ impl Exchange {
         has_backlog
     }
 
-    /// Whether there are whole frames that wait for [`resume`](Self::resume).
+    /// Whether there are whole frames that wait for [`resume`](Self::resume), which shows it. If so the driver's poll
+    /// must not sleep: nothing new need come from the peer.
     #[must_use]
     pub fn has_backlog(&self, id: ConnectionId) -> bool {
         self.peers.get(id).is_some_and(|peer| peer.session.has_backlog(&self.pool))
@@ -337,6 +448,18 @@ impl Exchange {
     }
 
     /// Whether the peer's bytes are wanted now. A peer that does not take its answers is not read from until it does.
+    ///
+    /// ```
+    /// use cafewire_net::Limits;
+    /// # let (mut exchange, id, now) = include!(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/support/exchange.rs"));
+    /// let mut limits = Limits::default();
+    /// limits.read_pause_bytes = 5;
+    /// exchange.set_limits(limits, now);
+    /// exchange.receive(id, b"\xCA\xFE\x01\x00\x02hi", now);
+    /// assert!(!exchange.is_reading(id)); // a Pong of 7 bytes is queued
+    /// exchange.written(id, 7, now);
+    /// assert!(exchange.is_reading(id));
+    /// ```
     #[must_use]
     pub fn is_reading(&self, id: ConnectionId) -> bool {
         self.peers.get(id).is_some_and(|peer| match peer.stage {
@@ -347,6 +470,20 @@ impl Exchange {
     }
 
     /// Does what was put off within the turn, and closes those who fell too far behind. To be called before flushing.
+    ///
+    /// ```
+    /// use cafewire_core::MessagePayload;
+    /// # let (mut exchange, id, now) = include!(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/support/exchange.rs"));
+    /// for payload in [MessagePayload::Connect { username: "ada" }, MessagePayload::JoinRoom { room: "lobby" }] {
+    ///     exchange.receive(id, &payload.encode_to_vec()?, now);
+    /// }
+    /// let before = exchange.front(id).len();
+    /// exchange.written(id, before, now); // ConnectAck
+    /// assert!(exchange.front(id).is_empty());
+    /// exchange.settle(now); // what was said in rooms is dealt out once for the whole turn
+    /// assert!(!exchange.front(id).is_empty()); // UserJoined
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn settle(&mut self, now: Now) {
         loop {
             self.hub.settle(&mut world!(self));
@@ -360,6 +497,15 @@ impl Exchange {
     }
 
     /// The next connection that has something to write, or has come to its end. Each comes once per turn.
+    ///
+    /// ```
+    /// # let (mut exchange, id, now) = include!(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/support/exchange.rs"));
+    /// exchange.receive(id, b"\xCA\xFE\x01\x00\x00\xCA\xFE\x01\x00\x00", now); // two Pings
+    /// exchange.settle(now);
+    /// assert_eq!(exchange.next_dirty(), Some(id));
+    /// assert_eq!(exchange.next_dirty(), None); // both Pongs go in one write
+    /// assert_eq!(exchange.front(id).len(), 10);
+    /// ```
     pub fn next_dirty(&mut self) -> Option<ConnectionId> {
         while let Some(id) = self.outboxes.next_dirty() {
             if self.peers.get(id).is_some_and(|peer| peer.stage != Stage::Gone) {
@@ -369,7 +515,8 @@ impl Exchange {
         None
     }
 
-    /// The bytes to write next. Empty: nothing is left, see [`flushed`](Self::flushed).
+    /// The bytes to write next, which need not be all there are: when they are [`written`](Self::written), there may be
+    /// more. Empty: nothing is left, see [`flushed`](Self::flushed).
     #[must_use]
     pub fn front(&self, id: ConnectionId) -> &[u8] {
         match self.outboxes.front(id) {
@@ -379,7 +526,19 @@ impl Exchange {
         }
     }
 
-    /// The first `count` bytes of [`front`](Self::front) were taken by the transport.
+    /// The first `count` bytes of [`front`](Self::front) were taken by the transport. 0 changes nothing.
+    ///
+    /// # Panics
+    /// If `count` is more than `front` had, it may.
+    ///
+    /// ```
+    /// # let (mut exchange, id, now) = include!(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/support/exchange.rs"));
+    /// exchange.receive(id, b"\xCA\xFE\x01\x00\x02hi", now);
+    /// exchange.written(id, 5, now); // no more than that had room in the socket
+    /// assert_eq!(exchange.front(id), b"hi");
+    /// exchange.written(id, 2, now);
+    /// assert!(exchange.front(id).is_empty());
+    /// ```
     pub fn written(&mut self, id: ConnectionId, count: usize, now: Now) {
         if count == 0 {
             return;
@@ -400,26 +559,54 @@ impl Exchange {
     }
 
     /// The transport took fewer bytes than [`front`](Self::front) had; the rest goes when it takes bytes again.
+    ///
+    /// ```
+    /// # let (mut exchange, id, now) = include!(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/support/exchange.rs"));
+    /// exchange.receive(id, b"\xCA\xFE\x01\x00\x02hi", now);
+    /// exchange.settle(now);
+    /// assert_eq!(exchange.next_dirty(), Some(id));
+    /// exchange.written(id, 5, now); // the socket is full, and two bytes are left
+    /// exchange.mark_dirty(id); // the poll says that there is room again
+    /// assert_eq!(exchange.next_dirty(), Some(id));
+    /// ```
     pub fn mark_dirty(&mut self, id: ConnectionId) {
         self.outboxes.mark_dirty(id);
     }
 
     /// Connections in any stage.
+    ///
+    /// ```
+    /// # let (mut exchange, id, now) = include!(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/support/exchange.rs"));
+    /// assert_eq!(exchange.len(), 1);
+    /// exchange.lost(id, now);
+    /// assert_eq!(exchange.len(), 1); // it counts until its socket is dropped
+    /// exchange.next_gone();
+    /// assert!(exchange.is_empty());
+    /// ```
     #[must_use]
     pub fn len(&self) -> usize {
         self.peers.len()
     }
 
-    /// Whether there are no connections.
+    /// Whether there are no connections, in any stage.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.peers.is_empty()
     }
 
-    /// Checks what this module and its parts promise, for tests and simulations to call after every step.
+    /// Checks what this module and its parts promise, for tests and simulations to call after every step. It looks at
+    /// every connection and every byte queued: nothing for a server.
     ///
     /// # Panics
     /// If a promise is broken.
+    ///
+    /// ```
+    /// # let (mut exchange, id, now) = include!(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/support/exchange.rs"));
+    /// exchange.receive(id, b"\xCA\xFE\x01\x00\x02hi", now);
+    /// exchange.invariants();
+    /// exchange.lost(id, now);
+    /// exchange.invariants();
+    /// ```
     pub fn invariants(&self) {
         let mut readers = std::collections::HashMap::new();
         self.outboxes.invariants(|id, room, start, end| {

@@ -16,6 +16,20 @@ use crate::tls::ClientTls;
 pub const MIN_SIZE_BYTES: usize = STAMP_SIZE;
 
 /// What a load test does, how much of it, and how patiently.
+///
+/// ```
+/// use std::time::Duration;
+/// use cafewire_net::load::{Amount, LoadConfig, Work};
+/// // 20,000 messages a second for a minute, over TLS, the first ten seconds not counted in.
+/// let chat = Work::Chat { rooms: 100, members: 50, publishers: 2, window: 1, size_bytes: 128 };
+/// let mut config = LoadConfig::new("tls://chat.example:8443".parse()?, chat);
+/// config.tls.ca = Some("/etc/cafewire/ca.pem".into());
+/// config.rate_per_second = Some(20_000);
+/// config.warm_up = Duration::from_secs(10);
+/// config.amount = Amount::Time(Duration::from_secs(60));
+/// config.validate()?;
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct LoadConfig {
@@ -43,6 +57,18 @@ pub struct LoadConfig {
 }
 
 /// What a load test does.
+///
+/// ```
+/// use cafewire_net::load::{MIN_SIZE_BYTES, Work};
+/// let ping_pong = Work::Echo { connections: 1, in_flight: 1, size_bytes: MIN_SIZE_BYTES };
+/// let full_hall = Work::Chat { rooms: 1, members: 1000, publishers: 1, window: 64, size_bytes: 512 };
+/// let crowd = Work::Idle { connections: 10_000 };
+/// # let target = cafewire_net::Address::default();
+/// # for work in [ping_pong, full_hall, crowd] {
+/// #     cafewire_net::load::LoadConfig::new(target.clone(), work).validate()?;
+/// # }
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Work {
     /// Every connection sends Echo messages and gets each back.
@@ -115,6 +141,14 @@ impl LoadConfig {
     ///
     /// # Errors
     /// [`LoadError::Config`], with a sentence on the first thing that cannot be.
+    ///
+    /// ```
+    /// use cafewire_net::Address;
+    /// use cafewire_net::load::{LoadConfig, MIN_SIZE_BYTES, Work};
+    /// let echo = Work::Echo { connections: 1, in_flight: 1, size_bytes: MIN_SIZE_BYTES - 1 };
+    /// let error = LoadConfig::new(Address::default(), echo).validate().unwrap_err();
+    /// assert_eq!(error.to_string(), "messages of 31 bytes cannot be sent: 32 to 65535 can");
+    /// ```
     pub fn validate(&self) -> Result<(), LoadError> {
         let refuse = |sentence: String| Err(LoadError::Config(sentence));
         let size = |size_bytes: usize, max: usize| {
@@ -162,6 +196,16 @@ impl LoadConfig {
 }
 
 /// Why there was no load test. What goes wrong while there is one stands in its [`Report`](super::Report).
+///
+/// ```
+/// use cafewire_net::load::{self, LoadConfig, LoadError, Monitor, Work};
+/// let nobody = "unix:///nonexistent/cafewire.sock".parse()?;
+/// let mut config = LoadConfig::new(nobody, Work::Idle { connections: 1 });
+/// config.connect_retries = 0;
+/// let error = load::run(&config, &Monitor::default()).unwrap_err();
+/// assert!(matches!(error, LoadError::NoConnection { .. }));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Debug)]
 #[non_exhaustive]
 pub enum LoadError {

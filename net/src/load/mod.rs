@@ -64,6 +64,18 @@ use stream::Target;
 ///
 /// # Errors
 /// Only what keeps the test from beginning: see [`LoadError`]. What goes wrong later is in the report.
+///
+/// ```
+/// use cafewire_net::load::{self, Amount, LoadConfig, Monitor, Work};
+/// # let serve = include!(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/support/serve.rs"));
+/// # let (address, _, _server) = serve(None);
+/// let echo = Work::Echo { connections: 4, in_flight: 8, size_bytes: 64 };
+/// let mut config = LoadConfig::new(address, echo);
+/// config.amount = Amount::Messages(1000);
+/// let report = load::run(&config, &Monitor::default())?;
+/// assert_eq!((report.sent, report.deliveries.received), (1000, 1000));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 pub fn run(config: &LoadConfig, monitor: &Monitor) -> Result<Report, LoadError> {
     config.validate()?;
     let target = Target::resolve(&config.target, &config.tls, config.connect_timeout)

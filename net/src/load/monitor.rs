@@ -63,12 +63,42 @@ const PHASES: [Phase; 6] =
 impl Monitor {
     /// Asks the test to send no more and to wait only for what is under way; asked twice, not even for that. It is noticed
     /// within a tenth of a second.
+    ///
+    /// ```
+    /// use cafewire_net::load::{self, LoadConfig, Monitor, Work};
+    /// # let serve = include!(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/support/serve.rs"));
+    /// # let (address, _, _server) = serve(None);
+    /// let config = LoadConfig::new(address, Work::Echo { connections: 1, in_flight: 1, size_bytes: 64 }); // for 10 s
+    /// let monitor = Monitor::default();
+    /// let view = monitor.clone();
+    /// let test = std::thread::spawn(move || load::run(&config, &view));
+    /// while monitor.progress().received == 0 && !test.is_finished() {
+    ///     std::thread::yield_now();
+    /// }
+    /// monitor.stop();
+    /// let report = test.join().unwrap()?;
+    /// assert!(report.was_interrupted && report.is_clean());
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn stop(&self) {
         // Past two, more do not matter; past 255 they would begin again.
         let _ = self.0.stops.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |stops| Some(stops.saturating_add(1)));
     }
 
-    /// How far it has come.
+    /// How far it has come: not older than a tenth of a second while it runs, and exact at the end.
+    ///
+    /// ```
+    /// use cafewire_net::load::{self, Amount, LoadConfig, Monitor, Phase, Work};
+    /// # let serve = include!(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/support/serve.rs"));
+    /// # let (address, _, _server) = serve(None);
+    /// let mut config = LoadConfig::new(address, Work::Echo { connections: 1, in_flight: 1, size_bytes: 64 });
+    /// config.amount = Amount::Messages(10);
+    /// let monitor = Monitor::default();
+    /// load::run(&config, &monitor)?; // any other thread may look meanwhile
+    /// let progress = monitor.progress();
+    /// assert_eq!((progress.phase, progress.ready, progress.sent), (Phase::Done, 1, 10));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     #[must_use]
     pub fn progress(&self) -> Progress {
         let read = |counter: &AtomicU64| counter.load(Ordering::Relaxed);

@@ -7,7 +7,23 @@ pub use super::latencies::LatencySummary;
 /// Share of a core from which on the generator may have been what limited the run.
 const BUSY_SHARE: f64 = 0.9;
 
-/// What a load test found.
+/// What a load test found: what [`run`](super::run) gives.
+///
+/// ```
+/// use cafewire_net::load::{self, Amount, LoadConfig, Monitor, Work};
+/// # let serve = include!(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/support/serve.rs"));
+/// # let (address, _, _server) = serve(None);
+/// let chat = Work::Chat { rooms: 2, members: 5, publishers: 1, window: 8, size_bytes: 64 };
+/// let mut config = LoadConfig::new(address, chat);
+/// config.amount = Amount::Messages(1000);
+/// let report = load::run(&config, &Monitor::default())?;
+/// assert_eq!(report.connections.ready, 10);
+/// assert_eq!(report.deliveries.expected, report.deliveries.received + report.deliveries.lost);
+/// println!("{:.0} deliveries per second", report.measured.received_per_second());
+/// let latency = report.latency.expect("something was delivered");
+/// println!("99 of 100 within {} ns, all within {} ns", latency.p99_ns, latency.max_ns);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Clone, Debug, Default, PartialEq)]
 #[non_exhaustive]
 pub struct Report {
@@ -69,6 +85,21 @@ pub struct Deliveries {
 }
 
 /// What came in between the warm-up and the end.
+///
+/// ```
+/// use std::time::Duration;
+/// use cafewire_net::load::Measured;
+/// let measured = Measured {
+///     duration: Duration::from_millis(500),
+///     sent: 10,
+///     received: 50,
+///     bytes_received: 4000,
+///     generator_cpu: Some(0.97),
+/// };
+/// assert_eq!((measured.sent_per_second(), measured.received_per_second()), (20.0, 100.0));
+/// assert_eq!(measured.bytes_per_second(), 8000.0);
+/// assert!(measured.generator_was_busy()); // a second machine may show more
+/// ```
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct Measured {
     /// From the end of the warm-up to the end of sending; where messages are counted, to the last delivery. Zero if there
@@ -87,6 +118,15 @@ pub struct Measured {
 
 impl Report {
     /// Whether all was as it should be: every connection made and kept, every message delivered, once and in order.
+    ///
+    /// ```
+    /// use cafewire_net::load::Report;
+    /// let mut report = Report::default();
+    /// report.connections.retried = 1; // it came at the second attempt
+    /// assert!(report.is_clean());
+    /// report.deliveries.lost = 1;
+    /// assert!(!report.is_clean());
+    /// ```
     #[must_use]
     pub const fn is_clean(&self) -> bool {
         let Deliveries { reordered, duplicated, lost, unexpected, .. } = self.deliveries;
@@ -96,25 +136,26 @@ impl Report {
 }
 
 impl Measured {
-    /// Messages sent per second.
+    /// Messages sent per second; 0 if no time was measured.
     #[must_use]
     pub fn sent_per_second(&self) -> f64 {
         self.per_second(self.sent)
     }
 
-    /// Deliveries per second.
+    /// Deliveries per second; 0 if no time was measured.
     #[must_use]
     pub fn received_per_second(&self) -> f64 {
         self.per_second(self.received)
     }
 
-    /// Bytes received per second.
+    /// Bytes received per second; 0 if no time was measured.
     #[must_use]
     pub fn bytes_per_second(&self) -> f64 {
         self.per_second(self.bytes_received)
     }
 
-    /// Whether the generator was so busy that it, and not the server, may be what was measured.
+    /// Whether the generator was so busy, more than 0.9 of a core, that it, and not the server, may be what was
+    /// measured. `false` where the system does not tell.
     #[must_use]
     pub fn generator_was_busy(&self) -> bool {
         self.generator_cpu.is_some_and(|share| share > BUSY_SHARE)
