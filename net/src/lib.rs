@@ -2,6 +2,30 @@
 //!
 //! [`Server`] is one thread around one poll; everything it decides is decided in [`exchange`], which owns neither and
 //! can be driven by a test or a simulation. `ARCHITECTURE.md` beside this crate tells how they fit.
+//!
+//! ```
+//! use cafewire_net::{ChatClient, Event, Server, ServerConfig};
+//!
+//! let mut config = ServerConfig::default();
+//! config.listen = vec!["127.0.0.1:0".parse()?]; // any free port
+//! let server = Server::bind(config)?;
+//! let (address, handle) = (server.local_addresses()[0].clone(), server.handle());
+//! let thread = std::thread::spawn(|| server.run());
+//!
+//! let mut ada = ChatClient::connect(&address, "ada")?;
+//! let mut bob = ChatClient::connect(&address, "bob")?;
+//! ada.join("lobby")?;
+//! bob.join("lobby")?;
+//! bob.send("lobby", "hello")?;
+//! assert!(matches!(ada.next_event()?, Event::Joined { username, .. } if username == "bob"));
+//! assert!(matches!(ada.next_event()?, Event::Message { content, .. } if content == "hello"));
+//! ada.disconnect()?;
+//! bob.disconnect()?;
+//!
+//! handle.shut_down();
+//! thread.join().unwrap()?;
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
 
 #![forbid(unsafe_code)]
 

@@ -203,6 +203,15 @@ impl ServerMetrics {
 
 impl MetricsSnapshot {
     /// Connections that ended for this reason.
+    ///
+    /// ```
+    /// use cafewire_net::{CloseReason, ServerMetrics};
+    /// let metrics = ServerMetrics::default().snapshot(); // or what a ServerHandle gives
+    /// for &reason in CloseReason::ALL {
+    ///     println!("{reason}: {}", metrics.closes(reason));
+    /// }
+    /// assert_eq!(CloseReason::ALL.iter().map(|&reason| metrics.closes(reason)).sum::<u64>(), 0);
+    /// ```
     #[must_use]
     pub fn closes(&self, reason: CloseReason) -> u64 {
         self.closes[reason.index()]

@@ -156,7 +156,7 @@ impl ConnectionPool {
     ///
     /// # Errors
     /// [`PoolError::Exhausted`] if none came free within [`PoolConfig::wait_timeout`]; [`PoolError::Connect`] if a new
-    /// one was due and did not come about within the connect time-out. Either leaves the pool as it was.
+    /// one was due and did not come about within the connect time-out. Neither lends anything out.
     ///
     /// ```
     /// use cafewire_net::ConnectionPool;

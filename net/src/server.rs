@@ -248,12 +248,44 @@ impl ServerHandle {
     /// Asks the server to drain and end: no more connections, everybody told and flushed, for at most
     /// [`ServerConfig::drain_timeout`]. Asked again while it drains, it ends at once. Does not wait; [`Server::run`]
     /// returns when it is done. Of no effect on a server that has ended.
+    ///
+    /// ```
+    /// use cafewire_net::{Server, ServerConfig};
+    /// # let mut config = ServerConfig::default();
+    /// # config.listen = vec!["127.0.0.1:0".parse()?];
+    /// let server = Server::bind(config)?;
+    /// let handle = server.handle();
+    /// handle.shut_down(); // before it runs: it begins, and ends in order
+    /// server.run()?;
+    /// assert_eq!(handle.metrics().draining, 1);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn shut_down(&self) {
         self.requests.ask_to_stop();
         self.wake();
     }
 
     /// Asks the server to read its configuration again, see [`Server::on_reload`]. Does not wait.
+    ///
+    /// ```
+    /// use std::{sync::mpsc, time::Duration};
+    /// use cafewire_net::{Server, ServerConfig};
+    /// # let mut config = ServerConfig::default();
+    /// # config.listen = vec!["127.0.0.1:0".parse()?];
+    /// let (asked, question) = mpsc::channel();
+    /// let mut server = Server::bind(config)?;
+    /// server.on_reload(Box::new(move || {
+    ///     let _ = asked.send(());
+    ///     Err("there is no such file".to_owned()) // so everything stays as it is
+    /// }));
+    /// let handle = server.handle();
+    /// let thread = std::thread::spawn(|| server.run());
+    /// handle.reload();
+    /// question.recv_timeout(Duration::from_secs(10))?;
+    /// # handle.shut_down();
+    /// # thread.join().unwrap()?;
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn reload(&self) {
         self.requests.ask_to_reload();
         self.wake();

@@ -13,7 +13,8 @@ use super::sender::Turn;
 use super::{ChatSender, ClientConfig, ClientError, Event, Events};
 use crate::address::{Address, PeerAddress};
 
-/// How many events a [`ChatClient`] keeps that came while it waited for an answer.
+/// How many events a [`ChatClient`] keeps that came while it waited for an answer. When it keeps
+/// so many, it gives [`ClientError::TooManyEvents`] and waits for no answer.
 pub const MAX_KEPT_EVENTS: usize = 4096;
 
 /// A chat connection, signed in under a name.

@@ -141,6 +141,23 @@ pub struct Now {
 }
 
 /// What a driver is to do with a socket whose outbox has run empty: what [`Exchange::flushed`] gives, which shows it.
+///
+/// ```
+/// use std::io;
+/// use std::net::{Shutdown, TcpStream};
+/// use cafewire_net::exchange::AfterFlush;
+/// fn after_flush(what: AfterFlush, socket: &TcpStream) -> io::Result<()> {
+///     match what {
+///         AfterFlush::ShutDownSending => socket.shutdown(Shutdown::Write),
+///         AfterFlush::Keep | AfterFlush::Gone => Ok(()),
+///     }
+/// }
+/// # let listener = std::net::TcpListener::bind("127.0.0.1:0")?;
+/// # let socket = TcpStream::connect(listener.local_addr()?)?;
+/// after_flush(AfterFlush::Keep, &socket)?;
+/// after_flush(AfterFlush::ShutDownSending, &socket)?;
+/// # Ok::<(), io::Error>(())
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[must_use]
 pub enum AfterFlush {

@@ -12,7 +12,8 @@ use super::schedule::MAX_RATE_PER_SECOND;
 use crate::address::Address;
 use crate::tls::ClientTls;
 
-/// The smallest message, in bytes: it says who sent it, which one it is, and when it was due.
+/// The smallest message, in bytes: it says who sent it, which one it is, and when it was due. [`LoadConfig::validate`]
+/// holds to it.
 pub const MIN_SIZE_BYTES: usize = STAMP_SIZE;
 
 /// What a load test does, how much of it, and how patiently.
@@ -56,7 +57,7 @@ pub struct LoadConfig {
     pub connect_retries: u32,
 }
 
-/// What a load test does.
+/// What a load test does. [`LoadConfig::validate`] refuses what is out of range.
 ///
 /// ```
 /// use cafewire_net::load::{MIN_SIZE_BYTES, Work};
@@ -102,6 +103,17 @@ pub enum Work {
 }
 
 /// How much a load test does.
+///
+/// ```
+/// use std::time::Duration;
+/// use cafewire_net::load::{Amount, LoadConfig, Work};
+/// let mut config = LoadConfig::new("127.0.0.1:8080".parse()?, Work::Idle { connections: 100 });
+/// config.amount = Amount::Time(Duration::from_secs(60));
+/// assert!(config.validate().is_ok());
+/// config.amount = Amount::Messages(1000);
+/// assert!(config.validate().is_err()); // who idles sends none
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Amount {
     /// So many messages are sent, by all senders together, those of the warm-up included. None at all for [`Work::Idle`].

@@ -18,6 +18,19 @@ pub(crate) struct Latencies {
 }
 
 /// Percentiles of latencies, in nanoseconds, to three significant digits. `min_ns`, `mean_ns` and `max_ns` are exact.
+///
+/// ```
+/// use std::time::Duration;
+/// use cafewire_net::load::LatencySummary;
+/// fn line(latency: &LatencySummary) -> String {
+///     let [half, most] = [latency.p50_ns, latency.p99_ns].map(Duration::from_nanos);
+///     format!("half within {half:?}, 99 of 100 within {most:?}")
+/// }
+/// # let of_one = |ns| LatencySummary {
+/// #     count: 1, min_ns: ns, mean_ns: ns, p50_ns: ns, p90_ns: ns, p99_ns: ns, p99_9_ns: ns, max_ns: ns,
+/// # };
+/// assert_eq!(line(&of_one(1_500_000)), "half within 1.5ms, 99 of 100 within 1.5ms");
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[allow(missing_docs)] // their names say it
 pub struct LatencySummary {

@@ -25,6 +25,18 @@ struct Shared {
 }
 
 /// How far a load test has come.
+///
+/// ```
+/// use cafewire_net::load::{Monitor, Phase, Progress};
+/// fn line(progress: &Progress) -> String {
+///     match progress.phase {
+///         Phase::Connecting => format!("{} connections are ready", progress.ready),
+///         Phase::Idling | Phase::Done => String::new(),
+///         _ => format!("{} sent, {} received", progress.sent, progress.received),
+///     }
+/// }
+/// assert_eq!(line(&Monitor::default().progress()), "0 connections are ready");
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Progress {

@@ -51,6 +51,13 @@ pub struct Report {
 }
 
 /// Connections, by what became of them.
+///
+/// ```
+/// use cafewire_net::load::Connections;
+/// let reasons = vec![("refused".to_owned(), 4)]; // at the first attempt, and at three more
+/// let connections = Connections { wanted: 3, ready: 2, failed: 1, retried: 3, reasons, ..Connections::default() };
+/// assert_eq!(connections.wanted, connections.ready + connections.failed);
+/// ```
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Connections {
     /// Asked for.
@@ -68,6 +75,13 @@ pub struct Connections {
 }
 
 /// Deliveries: one per message in an echo test, one per message and member of its room in a chat test.
+///
+/// ```
+/// use cafewire_net::load::Deliveries;
+/// // Three messages to a room of two, and one member missed the last.
+/// let deliveries = Deliveries { expected: 6, received: 5, lost: 1, ..Deliveries::default() };
+/// assert_eq!(deliveries.expected, deliveries.received + deliveries.lost);
+/// ```
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Deliveries {
     /// One for every message and everybody who was to get it.
