@@ -31,6 +31,7 @@ use crate::tls::ServerTls;
 ///
 /// let mut client = Client::connect(&address)?;
 /// assert_eq!(client.echo(b"hello")?, b"hello");
+/// drop(client); // or the server waits for it to end too, for the close time-out at most
 ///
 /// handle.shut_down();
 /// thread.join().unwrap()?;
