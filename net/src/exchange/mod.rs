@@ -72,29 +72,29 @@ mod error_text;
 mod hub;
 #[cfg(test)]
 mod idle_cost;
+mod input;
 mod lifecycle;
 mod outbox;
+mod output;
 mod room_log;
 mod session;
 mod timers;
 mod usernames;
 
 use std::fmt;
-use std::ops::ControlFlow;
 use std::sync::Arc;
 use std::time::Duration;
 
-use cafewire_core::{Family, Frame};
+use cafewire_core::Family;
 use slotmap::{Key, SecondaryMap, SlotMap, new_key_type};
 use tracing::{Level, debug, enabled, info_span};
 
 use self::addresses::{AddressId, Addresses};
-use self::allowance::{Allowance, Verdict};
-use self::answers::{Ending, answer_chat, answer_echo, refuse_rate};
+use self::allowance::Allowance;
 use self::error_text::ErrorText;
-use self::hub::{Hub, Surroundings};
-use self::outbox::{Outboxes, Span};
-use self::session::{Received, Session};
+use self::hub::Hub;
+use self::outbox::Outboxes;
+use self::session::Session;
 use self::timers::Timers;
 use crate::address::PeerAddress;
 use crate::buffers::BufferPool;
@@ -371,223 +371,6 @@ impl Exchange {
         } else {
             None
         }
-    }
-
-    /// Bytes came from the peer: as many as the driver likes to read at once, cut anywhere.
-    ///
-    /// ```
-    /// # let (mut exchange, id, now) = include!(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/support/exchange.rs"));
-    /// let (head, tail) = b"\xCA\xFE\x01\x00\x02hi".split_at(3); // a Ping, cut where the transport cut it
-    /// exchange.receive(id, head, now);
-    /// assert!(exchange.front(id).is_empty());
-    /// exchange.receive(id, tail, now);
-    /// assert_eq!(exchange.front(id), b"\xCA\xFE\x02\x00\x02hi"); // its Pong
-    /// ```
-    pub fn receive(&mut self, id: ConnectionId, bytes: &[u8], now: Now) {
-        self.metrics.bytes_received.add(bytes.len() as u64);
-        self.work_on(id, bytes, now);
-    }
-
-    /// Goes on with frames that came earlier, if [`receive`](Self::receive) left some for the next turn: it does so
-    /// after as many as one connection may ask for in one turn. False: there are none, the peer can be read from.
-    ///
-    /// ```
-    /// use cafewire_net::Limits;
-    /// # let (mut exchange, id, now) = include!(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/support/exchange.rs"));
-    /// let mut limits = Limits::default();
-    /// limits.frames_per_turn = 1;
-    /// exchange.set_limits(limits, now);
-    /// exchange.receive(id, b"\xCA\xFE\x01\x00\x00\xCA\xFE\x01\x00\x00", now); // two Pings
-    /// assert!(exchange.has_backlog(id));
-    /// assert!(exchange.resume(id, now)); // the second one's turn
-    /// assert!(!exchange.resume(id, now)); // from now on the socket may be read again
-    /// ```
-    pub fn resume(&mut self, id: ConnectionId, now: Now) -> bool {
-        let has_backlog = self.has_backlog(id);
-        if has_backlog {
-            self.work_on(id, &[], now);
-        }
-        has_backlog
-    }
-
-    /// Whether there are whole frames that wait for [`resume`](Self::resume), which shows it. If so the driver's poll
-    /// must not sleep: nothing new need come from the peer.
-    #[must_use]
-    pub fn has_backlog(&self, id: ConnectionId) -> bool {
-        self.peers.get(id).is_some_and(|peer| peer.session.has_backlog(&self.pool))
-    }
-
-    fn work_on(&mut self, id: ConnectionId, bytes: &[u8], now: Now) {
-        let Self { peers, hub, outboxes, pool, limits, metrics, addresses, allowances, data_tap, .. } = self;
-        let Some(peer) = peers.get_mut(id).filter(|peer| peer.is_open()) else { return };
-        let mut ending = None;
-        let Peer { session, address, port, .. } = peer;
-        let mut allowance = allowances.get_mut(id);
-        let mut frames = 0;
-        let received = session.receive(bytes, limits.frames_per_turn, pool, |frame, pool| {
-            frames += 1;
-            let mut world = Surroundings { outboxes, pool, metrics, limits };
-            if let Some(allowance) = &mut allowance {
-                match allowance.take(frame.serialized_size(), now.monotonic_ms) {
-                    Verdict::Allowed => {}
-                    verdict => {
-                        ending = refuse_rate(id, &frame, verdict == Verdict::Persistent, hub, &mut world);
-                        return if ending.is_some() { ControlFlow::Break(()) } else { ControlFlow::Continue(()) };
-                    }
-                }
-            }
-            ending = match frame {
-                Frame::Echo(view) => {
-                    answer_echo(id, view, &mut world, |payload| {
-                        if let Some(tap) = data_tap {
-                            tap(addresses.get(*address, *port), payload);
-                        }
-                    });
-                    None
-                }
-                Frame::Chat(view) => answer_chat(id, view, hub, now.unix_ms, &mut world),
-            };
-            if ending.is_some() { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
-        });
-        metrics.messages_processed.add(frames);
-        if frames > 0 {
-            peer.note_activity(is_signing_in(id, peer, hub), now);
-        }
-        if let Received::Corrupt { error, stream_offset } = received {
-            metrics.parse_errors.add(1);
-            let reason = CloseReason::of_code(error.code());
-            let text = ErrorText::new(format_args!("stream offset {stream_offset}: {error}"));
-            ending = Some(Ending { reason, text });
-        }
-        if let Some(Ending { reason, text }) = ending {
-            self.close(id, reason, &text, now);
-        }
-    }
-
-    /// Whether the peer's bytes are wanted now. A peer that does not take its answers is not read from until it does.
-    ///
-    /// ```
-    /// use cafewire_net::Limits;
-    /// # let (mut exchange, id, now) = include!(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/support/exchange.rs"));
-    /// let mut limits = Limits::default();
-    /// limits.read_pause_bytes = 5;
-    /// exchange.set_limits(limits, now);
-    /// exchange.receive(id, b"\xCA\xFE\x01\x00\x02hi", now);
-    /// assert!(!exchange.is_reading(id)); // a Pong of 7 bytes is queued
-    /// exchange.written(id, 7, now);
-    /// assert!(exchange.is_reading(id));
-    /// ```
-    #[must_use]
-    pub fn is_reading(&self, id: ConnectionId) -> bool {
-        self.peers.get(id).is_some_and(|peer| match peer.stage {
-            Stage::Open => self.outboxes.queued_bytes(id) <= self.limits.read_pause_bytes,
-            Stage::Flushing { .. } | Stage::Lingering => true,
-            Stage::Gone => false,
-        })
-    }
-
-    /// Does what was put off within the turn, and closes those who fell too far behind. To be called before flushing.
-    ///
-    /// ```
-    /// use cafewire_core::MessagePayload;
-    /// # let (mut exchange, id, now) = include!(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/support/exchange.rs"));
-    /// for payload in [MessagePayload::Connect { username: "ada" }, MessagePayload::JoinRoom { room: "lobby" }] {
-    ///     exchange.receive(id, &payload.encode_to_vec()?, now);
-    /// }
-    /// let before = exchange.front(id).len();
-    /// exchange.written(id, before, now); // ConnectAck
-    /// assert!(exchange.front(id).is_empty());
-    /// exchange.settle(now); // what was said in rooms is dealt out once for the whole turn
-    /// assert!(!exchange.front(id).is_empty()); // UserJoined
-    /// # Ok::<(), Box<dyn std::error::Error>>(())
-    /// ```
-    pub fn settle(&mut self, now: Now) {
-        loop {
-            self.hub.settle(&mut world!(self));
-            if let Some(id) = self.outboxes.next_overflowed() {
-                self.close_slow(id, now);
-            } else if self.pool.lent_bytes() <= self.limits.buffer_bytes || !self.reclaim(now) {
-                break;
-            }
-        }
-        self.outboxes.end_turn();
-    }
-
-    /// The next connection that has something to write, or has come to its end. Each comes once per turn.
-    ///
-    /// ```
-    /// # let (mut exchange, id, now) = include!(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/support/exchange.rs"));
-    /// exchange.receive(id, b"\xCA\xFE\x01\x00\x00\xCA\xFE\x01\x00\x00", now); // two Pings
-    /// exchange.settle(now);
-    /// assert_eq!(exchange.next_dirty(), Some(id));
-    /// assert_eq!(exchange.next_dirty(), None); // both Pongs go in one write
-    /// assert_eq!(exchange.front(id).len(), 10);
-    /// ```
-    pub fn next_dirty(&mut self) -> Option<ConnectionId> {
-        while let Some(id) = self.outboxes.next_dirty() {
-            if self.peers.get(id).is_some_and(|peer| peer.stage != Stage::Gone) {
-                return Some(id);
-            }
-        }
-        None
-    }
-
-    /// The bytes to write next, which need not be all there are: when they are [`written`](Self::written), there may be
-    /// more. Empty: nothing is left, see [`flushed`](Self::flushed).
-    #[must_use]
-    pub fn front(&self, id: ConnectionId) -> &[u8] {
-        match self.outboxes.front(id) {
-            None => &[],
-            Some((Span::Own { len }, own)) => &own[..len.min(own.len())],
-            Some((Span::Room { room, start, end }, _)) => self.hub.bytes(room, start, end).unwrap_or_default(),
-        }
-    }
-
-    /// The first `count` bytes of [`front`](Self::front) were taken by the transport. 0 changes nothing.
-    ///
-    /// # Panics
-    /// If `count` is more than `front` had, it may.
-    ///
-    /// ```
-    /// # let (mut exchange, id, now) = include!(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/support/exchange.rs"));
-    /// exchange.receive(id, b"\xCA\xFE\x01\x00\x02hi", now);
-    /// exchange.written(id, 5, now); // no more than that had room in the socket
-    /// assert_eq!(exchange.front(id), b"hi");
-    /// exchange.written(id, 2, now);
-    /// assert!(exchange.front(id).is_empty());
-    /// ```
-    pub fn written(&mut self, id: ConnectionId, count: usize, now: Now) {
-        if count == 0 {
-            return;
-        }
-        self.metrics.bytes_sent.add(count as u64);
-        let frame_left = if self.outboxes.front(id).is_some_and(|(span, _)| span.len() == count) {
-            Some(0)
-        } else {
-            let before = self.outboxes.frame_left(id);
-            before.and_then(|before| outbox::frame_left_after(before, self.front(id), count))
-        };
-        if let Some(room) = self.outboxes.advance(id, count, frame_left, &mut self.pool) {
-            self.hub.release_reader(room, &mut self.pool, &self.metrics);
-        }
-        if let Some(peer) = self.peers.get_mut(id) {
-            peer.note_activity(is_signing_in(id, peer, &self.hub), now);
-        }
-    }
-
-    /// The transport took fewer bytes than [`front`](Self::front) had; the rest goes when it takes bytes again.
-    ///
-    /// ```
-    /// # let (mut exchange, id, now) = include!(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/support/exchange.rs"));
-    /// exchange.receive(id, b"\xCA\xFE\x01\x00\x02hi", now);
-    /// exchange.settle(now);
-    /// assert_eq!(exchange.next_dirty(), Some(id));
-    /// exchange.written(id, 5, now); // the socket is full, and two bytes are left
-    /// exchange.mark_dirty(id); // the poll says that there is room again
-    /// assert_eq!(exchange.next_dirty(), Some(id));
-    /// ```
-    pub fn mark_dirty(&mut self, id: ConnectionId) {
-        self.outboxes.mark_dirty(id);
     }
 
     /// Connections in any stage.

@@ -1,0 +1,128 @@
+//! What comes from peers: bytes to frames, frames to whoever answers them, within what one connection may have of a turn.
+
+use std::ops::ControlFlow;
+
+use cafewire_core::Frame;
+
+use super::allowance::Verdict;
+use super::answers::{Ending, answer_chat, answer_echo, refuse_rate};
+use super::error_text::ErrorText;
+use super::hub::Surroundings;
+use super::session::Received;
+use super::{ConnectionId, Exchange, Now, Peer, Stage, is_signing_in};
+use crate::close_reason::CloseReason;
+
+impl Exchange {
+    /// Bytes came from the peer: as many as the driver likes to read at once, cut anywhere.
+    ///
+    /// ```
+    /// # let (mut exchange, id, now) = include!(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/support/exchange.rs"));
+    /// let (head, tail) = b"\xCA\xFE\x01\x00\x02hi".split_at(3); // a Ping, cut where the transport cut it
+    /// exchange.receive(id, head, now);
+    /// assert!(exchange.front(id).is_empty());
+    /// exchange.receive(id, tail, now);
+    /// assert_eq!(exchange.front(id), b"\xCA\xFE\x02\x00\x02hi"); // its Pong
+    /// ```
+    pub fn receive(&mut self, id: ConnectionId, bytes: &[u8], now: Now) {
+        self.metrics.bytes_received.add(bytes.len() as u64);
+        self.work_on(id, bytes, now);
+    }
+
+    /// Goes on with frames that came earlier, if [`receive`](Self::receive) left some for the next turn: it does so
+    /// after as many as one connection may ask for in one turn. False: there are none, the peer can be read from.
+    ///
+    /// ```
+    /// use cafewire_net::Limits;
+    /// # let (mut exchange, id, now) = include!(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/support/exchange.rs"));
+    /// let mut limits = Limits::default();
+    /// limits.frames_per_turn = 1;
+    /// exchange.set_limits(limits, now);
+    /// exchange.receive(id, b"\xCA\xFE\x01\x00\x00\xCA\xFE\x01\x00\x00", now); // two Pings
+    /// assert!(exchange.has_backlog(id));
+    /// assert!(exchange.resume(id, now)); // the second one's turn
+    /// assert!(!exchange.resume(id, now)); // from now on the socket may be read again
+    /// ```
+    pub fn resume(&mut self, id: ConnectionId, now: Now) -> bool {
+        let has_backlog = self.has_backlog(id);
+        if has_backlog {
+            self.work_on(id, &[], now);
+        }
+        has_backlog
+    }
+
+    /// Whether there are whole frames that wait for [`resume`](Self::resume), which shows it. If so the driver's poll
+    /// must not sleep: nothing new need come from the peer.
+    #[must_use]
+    pub fn has_backlog(&self, id: ConnectionId) -> bool {
+        self.peers.get(id).is_some_and(|peer| peer.session.has_backlog(&self.pool))
+    }
+
+    fn work_on(&mut self, id: ConnectionId, bytes: &[u8], now: Now) {
+        let Self { peers, hub, outboxes, pool, limits, metrics, addresses, allowances, data_tap, .. } = self;
+        let Some(peer) = peers.get_mut(id).filter(|peer| peer.is_open()) else { return };
+        let mut ending = None;
+        let Peer { session, address, port, .. } = peer;
+        let mut allowance = allowances.get_mut(id);
+        let mut frames = 0;
+        let received = session.receive(bytes, limits.frames_per_turn, pool, |frame, pool| {
+            frames += 1;
+            let mut world = Surroundings { outboxes, pool, metrics, limits };
+            if let Some(allowance) = &mut allowance {
+                match allowance.take(frame.serialized_size(), now.monotonic_ms) {
+                    Verdict::Allowed => {}
+                    verdict => {
+                        ending = refuse_rate(id, &frame, verdict == Verdict::Persistent, hub, &mut world);
+                        return if ending.is_some() { ControlFlow::Break(()) } else { ControlFlow::Continue(()) };
+                    }
+                }
+            }
+            ending = match frame {
+                Frame::Echo(view) => {
+                    answer_echo(id, view, &mut world, |payload| {
+                        if let Some(tap) = data_tap {
+                            tap(addresses.get(*address, *port), payload);
+                        }
+                    });
+                    None
+                }
+                Frame::Chat(view) => answer_chat(id, view, hub, now.unix_ms, &mut world),
+            };
+            if ending.is_some() { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
+        });
+        metrics.messages_processed.add(frames);
+        if frames > 0 {
+            peer.note_activity(is_signing_in(id, peer, hub), now);
+        }
+        if let Received::Corrupt { error, stream_offset } = received {
+            metrics.parse_errors.add(1);
+            let reason = CloseReason::of_code(error.code());
+            let text = ErrorText::new(format_args!("stream offset {stream_offset}: {error}"));
+            ending = Some(Ending { reason, text });
+        }
+        if let Some(Ending { reason, text }) = ending {
+            self.close(id, reason, &text, now);
+        }
+    }
+
+    /// Whether the peer's bytes are wanted now. A peer that does not take its answers is not read from until it does.
+    ///
+    /// ```
+    /// use cafewire_net::Limits;
+    /// # let (mut exchange, id, now) = include!(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/support/exchange.rs"));
+    /// let mut limits = Limits::default();
+    /// limits.read_pause_bytes = 5;
+    /// exchange.set_limits(limits, now);
+    /// exchange.receive(id, b"\xCA\xFE\x01\x00\x02hi", now);
+    /// assert!(!exchange.is_reading(id)); // a Pong of 7 bytes is queued
+    /// exchange.written(id, 7, now);
+    /// assert!(exchange.is_reading(id));
+    /// ```
+    #[must_use]
+    pub fn is_reading(&self, id: ConnectionId) -> bool {
+        self.peers.get(id).is_some_and(|peer| match peer.stage {
+            Stage::Open => self.outboxes.queued_bytes(id) <= self.limits.read_pause_bytes,
+            Stage::Flushing { .. } | Stage::Lingering => true,
+            Stage::Gone => false,
+        })
+    }
+}
