@@ -29,8 +29,11 @@ impl<W: Workload> Engine<'_, W> {
         }
         let connect_time = self.clock.elapsed();
         if self.counts.ready == 0 {
-            let reason =
-                if self.last_reason.is_empty() { "stopped before it stood".to_owned() } else { self.last_reason };
+            let reason = if self.last_reason.is_empty() {
+                "the test was stopped before one connection stood".to_owned()
+            } else {
+                self.last_reason
+            };
             return Err(LoadError::NoConnection { target: config.target.clone(), reason });
         }
         let idle_until_ns = self.now_ns().saturating_add(self.plan.idle_ns);
