@@ -118,7 +118,7 @@ pub(super) struct Outboxes {
 
 impl Outboxes {
     pub(super) fn with_places(places: usize) -> Self {
-        Self { entries: SecondaryMap::with_capacity(places), ..Self::default() }
+        Self { entries: SecondaryMap::with_capacity(places), all: Vec::with_capacity(places), ..Self::default() }
     }
 
     /// How much may be queued for one connection. Who is over it already is noticed with the next that is queued.
@@ -153,7 +153,7 @@ impl Outboxes {
 
     /// Queues bytes for this connection alone: the pieces of one frame.
     pub(super) fn answer(&mut self, id: ConnectionId, pieces: &[&[u8]], pool: &mut BufferPool) {
-        let Some(outbox) = self.touch(id) else { return };
+        let Some((outbox, limit_bytes)) = self.touch(id) else { return };
         let len = pieces.iter().map(|piece| piece.len()).sum();
         for piece in pieces {
             outbox.own.extend(piece, pool);
@@ -163,13 +163,15 @@ impl Outboxes {
             Some(Span::Own { len: before }) => *before += len,
             _ => outbox.spans.push_back(Span::Own { len }),
         }
-        self.check_limit(id);
+        if outbox.queued_bytes > limit_bytes {
+            self.overflowed.push(id);
+        }
     }
 
     /// Queues a range of a room's log. True if that is a new reader of the log, false if the range merged with the one
     /// before it or the connection takes nothing any more.
     pub(super) fn deliver(&mut self, id: ConnectionId, room: RoomId, start: u64, end: u64) -> bool {
-        let Some(outbox) = self.touch(id) else { return false };
+        let Some((outbox, limit_bytes)) = self.touch(id) else { return false };
         outbox.queued_bytes += Span::Room { room, start, end }.len();
         let merged = match outbox.spans.back_mut() {
             Some(Span::Room { room: same, end: before, .. }) if *same == room && *before == start => {
@@ -181,12 +183,15 @@ impl Outboxes {
                 false
             }
         };
-        self.check_limit(id);
+        if outbox.queued_bytes > limit_bytes {
+            self.overflowed.push(id);
+        }
         !merged
     }
 
-    /// The outbox to queue into, made if need be, and the connection marked for the flush of this turn.
-    fn touch(&mut self, id: ConnectionId) -> Option<&mut Outbox> {
+    /// The outbox to queue into, made if need be, and how much it may hold; the connection is marked for the flush of this
+    /// turn.
+    fn touch(&mut self, id: ConnectionId) -> Option<(&mut Outbox, usize)> {
         let entry = self.entries.get_mut(id)?;
         if entry.intake != Intake::Open {
             return None;
@@ -206,15 +211,8 @@ impl Outboxes {
             };
             self.all[entry.outbox.place()].since_turn = self.turn;
         }
-        self.all.get_mut(entry.outbox.place())
-    }
-
-    fn check_limit(&mut self, id: ConnectionId) {
-        let Some(entry) = self.entries.get(id) else { return };
         let limit_bytes = if entry.signed_in { self.limit_bytes } else { self.limit_bytes_before_sign_in };
-        if self.all.get(entry.outbox.place()).is_some_and(|outbox| outbox.queued_bytes > limit_bytes) {
-            self.overflowed.push(id);
-        }
+        Some((self.all.get_mut(entry.outbox.place())?, limit_bytes))
     }
 
     /// Connections whose outbox went over its limit. One may come more than once.

@@ -9,7 +9,7 @@ use cafewire_net::exchange::{AfterFlush, ConnectionId, Exchange, Now};
 use cafewire_net::{CloseReason, Limits, ServerMetrics};
 
 use super::accounts::Clock;
-use crate::support::{TestServer, chat, echo};
+use crate::support::{PATIENCE, TestServer, chat, echo, parse};
 
 /// Long enough for every timer but an endless one: some thousand years.
 const AGES_MS: u64 = 1 << 45;
@@ -166,10 +166,7 @@ fn assert_not_early(since: Instant) {
 
 #[test]
 fn no_time_is_over_early_by_the_clients_clock() {
-    let server = TestServer::with(|config| {
-        config.limits.sign_in_timeout = TIME;
-        config.limits.idle_timeout = TIME;
-    });
+    let server = TestServer::with(|config| config.limits.sign_in_timeout = TIME);
     for _ in 0..3 {
         // No turn is under way whose time is that of before.
         Clock::new(&server).metrics(&server);
@@ -177,15 +174,26 @@ fn no_time_is_over_early_by_the_clients_clock() {
         let mut silent = server.peer();
         silent.expect_error(ErrorCode::IdleTimeout);
         assert_not_early(start);
+    }
 
+    let server = TestServer::with(|config| config.limits.idle_timeout = TIME);
+    let deadline = Instant::now() + PATIENCE;
+    let mut shown = 0;
+    while shown < 3 {
+        assert!(Instant::now() < deadline, "nobody is heard in time");
         let mut user = server.user("ada");
-        user.send_chat(&MessagePayload::LeaveRoom { room: "nowhere" });
-        user.expect_error(ErrorCode::NotInRoom);
         let start = Instant::now();
         user.send_chat(&MessagePayload::LeaveRoom { room: "nowhere" });
-        user.expect_error(ErrorCode::NotInRoom);
-        user.expect_error(ErrorCode::IdleTimeout);
-        assert_not_early(start);
+        // On a machine that stood still the time may be over before that came, and nothing is shown.
+        match parse(&user.next_chat()) {
+            MessagePayload::Error { code: ErrorCode::IdleTimeout, .. } => {}
+            MessagePayload::Error { code: ErrorCode::NotInRoom, .. } => {
+                user.expect_error(ErrorCode::IdleTimeout);
+                assert_not_early(start);
+                shown += 1;
+            }
+            other => panic!("{other:?}"),
+        }
         user.expect_end();
     }
 }
