@@ -4,7 +4,7 @@ use cafewire_core::{Frame, Message, MessagePayload};
 use serde_json::Value;
 
 use crate::support::scripted::{Peer, ScriptedServer};
-use crate::support::{Ended, Nobody, Server, cafewire, run};
+use crate::support::{Ended, Nobody, Server, Signal, cafewire, run};
 
 fn bench(address: &str, args: &[&str]) -> Ended {
     run(&[&["bench", args[0], address], &args[1..]].concat(), "")
@@ -229,7 +229,7 @@ fn ctrl_c_ends_it_with_a_report() {
     for _ in 0..10 {
         ear.next_line();
     }
-    bench.signal("INT");
+    bench.signal(Signal::INT);
     let ended = bench.end_by_itself();
     let report = report(&ended);
     ended.assert_done();

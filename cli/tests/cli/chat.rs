@@ -3,7 +3,7 @@
 use cafewire_core::{ErrorCode, MessagePayload};
 
 use crate::support::scripted::ScriptedServer;
-use crate::support::{Running, Server, cafewire, run};
+use crate::support::{Running, Server, Signal, cafewire, run};
 
 /// Somebody in a room, who is known to be there.
 fn chatter(server: &Server, user: &str, room: &str) -> Running {
@@ -131,7 +131,7 @@ fn interrupted_it_leaves_at_once() {
     let server = Server::start();
     let mut bob = chatter(&server, "bob", "lobby");
     let ada = chatter(&server, "ada", "lobby");
-    ada.signal("INT");
+    ada.signal(Signal::INT);
     ada.end_by_itself().assert_done();
     assert_eq!(timeless(&bob.line_with("left")), "[lobby] * <ada> left");
 }
@@ -140,7 +140,7 @@ fn interrupted_it_leaves_at_once() {
 fn a_server_that_goes_down_is_reported() {
     let server = Server::start();
     let ada = chatter(&server, "ada", "lobby");
-    server.running.signal("TERM");
+    server.running.signal(Signal::TERM);
     server.running.end().assert_done();
     ada.end_by_itself().assert_failed(1, "ShuttingDown (17)");
 }

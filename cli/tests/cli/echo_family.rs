@@ -3,7 +3,7 @@
 use std::process::Stdio;
 
 use crate::support::scripted::{Peer, ScriptedServer};
-use crate::support::{Running, Server, cafewire, command, run};
+use crate::support::{Running, Server, Signal, cafewire, command, run};
 use cafewire_core::{Frame, Message};
 use serde_json::Value;
 
@@ -65,7 +65,7 @@ fn ping_goes_on_until_interrupted_and_still_sums_up() {
     for interval in ["0", "60"] {
         let mut ping = cafewire(&["ping", &server.address, "-i", interval]);
         ping.line_with("seq=0");
-        ping.signal("INT");
+        ping.signal(Signal::INT);
         let ended = ping.end();
         ended.assert_done();
         let counts = ended.stdout.iter().find(|line| line.contains(" sent, ")).expect("a summary");
@@ -95,7 +95,7 @@ fn an_interrupted_ping_that_was_not_answered_is_lost() {
     });
     let mut ping = cafewire(&["ping", &server.address, "-i", "0"]);
     ping.line_with("seq=0");
-    ping.signal("INT");
+    ping.signal(Signal::INT);
     let ended = ping.end();
     server.finish();
     // Interrupted between the reply and the next ping, nothing was under way.

@@ -13,7 +13,7 @@ use std::time::Duration;
 use cafewire_net::Client;
 use rcgen::{CertificateParams, KeyPair};
 
-use crate::support::{PATIENCE, Running, cafewire, command, run};
+use crate::support::{PATIENCE, Running, Signal, cafewire, command, run};
 
 /// A folder of one test's own.
 struct Folder(PathBuf);
@@ -66,16 +66,16 @@ fn a_broken_config_at_sighup_keeps_the_old_one_and_says_why() {
         ("connections = 2\ntls_key = \"/nowhere.key\"\ntls_certificate = \"/nowhere.pem\"\n", "/nowhere.pem"),
     ] {
         config(broken);
-        serve.signal("HUP");
+        serve.signal(Signal::HUP);
         let remark = serve.remark_with("not reloaded");
         assert!(remark.contains(why), "{remark}");
         is_full();
     }
     config("connections = 2\n");
-    serve.signal("HUP");
+    serve.signal(Signal::HUP);
     serve.remark_with("was reloaded");
     run(&["ping", &address, "-c", "1"], "").assert_done();
-    serve.signal("TERM");
+    serve.signal(Signal::TERM);
     serve.end_by_itself().assert_done();
 }
 
@@ -83,7 +83,7 @@ fn a_broken_config_at_sighup_keeps_the_old_one_and_says_why() {
 #[test]
 fn the_log_tells_who_went_without_the_rest() {
     let stop = |mut serve: Running| {
-        serve.signal("TERM");
+        serve.signal(Signal::TERM);
         let remark = serve.remark_with("stopped");
         serve.end_by_itself().assert_done();
         remark
@@ -121,11 +121,11 @@ fn a_service_manager_is_told() {
     };
     let mut serve = Running::start(command(&["serve", "--listen", "127.0.0.1:0"]).env("NOTIFY_SOCKET", &path));
     assert_eq!(told().trim_end(), "READY=1");
-    serve.signal("HUP");
+    serve.signal(Signal::HUP);
     let reloading = told();
     assert!(reloading.contains("RELOADING=1") && reloading.contains("MONOTONIC_USEC="), "{reloading:?}");
     assert_eq!(told().trim_end(), "READY=1");
-    serve.signal("TERM");
+    serve.signal(Signal::TERM);
     assert_eq!(told().trim_end(), "STOPPING=1");
     serve.remark_with("stopped");
     serve.end_by_itself().assert_done();
@@ -170,7 +170,7 @@ fn tls_and_unix_sockets_from_the_command_line() {
     // Whom the system trusts does not include us; and there is no way to look away.
     run(&["ping", &tls, "-c", "1"], "").assert_failed(1, "cannot connect to tls://localhost");
     run(&["ping", &tls, "--ca", "/nowhere.pem", "-c", "1"], "").assert_failed(1, "/nowhere.pem");
-    serve.signal("TERM");
+    serve.signal(Signal::TERM);
     serve.end_by_itself().assert_done();
     assert!(!Path::new(&folder.path("cafewire.sock")).exists());
 }
@@ -227,7 +227,7 @@ fn a_log_that_nobody_reads_holds_nobody_up() {
     for _ in 0..1500 {
         Client::connect(&address).and_then(|mut client| client.ping()).expect("the server serves");
     }
-    serve.signal("TERM");
+    serve.signal(Signal::TERM);
     serve.end_by_itself().assert_done();
     drop(unread);
 }

@@ -3,7 +3,7 @@
 
 use std::process::Stdio;
 
-use crate::support::{Running, Server, cafewire, command, run};
+use crate::support::{Running, Server, Signal, cafewire, command, run};
 
 #[test]
 fn completions_know_every_command() {
@@ -59,7 +59,7 @@ fn the_long_version_tells_how_it_was_built() {
 fn log_of(verbosity: &[&str]) -> String {
     let server = Server::start_with(verbosity);
     run(&["ping", &server.address, "-c", "1"], "").assert_done();
-    server.running.signal("TERM");
+    server.running.signal(Signal::TERM);
     server.running.end_by_itself().stderr
 }
 
@@ -77,7 +77,7 @@ fn rust_log_has_the_last_word() {
     let mut child = command(&["serve", "--listen", "127.0.0.1:0", "-q"]);
     let mut running = Running::start(child.env("RUST_LOG", "info"));
     running.line_with("listening");
-    running.signal("TERM");
+    running.signal(Signal::TERM);
     assert!(running.end_by_itself().stderr.contains("INFO"));
 }
 

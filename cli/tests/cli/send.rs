@@ -5,7 +5,7 @@ use std::sync::mpsc::channel;
 use cafewire_core::{ErrorCode, MessagePayload};
 
 use crate::support::scripted::{Peer, ScriptedServer};
-use crate::support::{Ended, PATIENCE, Running, Server, cafewire, run};
+use crate::support::{Ended, PATIENCE, Running, Server, Signal, cafewire, run};
 
 fn listener(server: &Server, more_args: &[&str]) -> Running {
     let args = [&["listen", &server.address, "--user", "ear", "--room", "lobby"], more_args].concat();
@@ -185,7 +185,7 @@ fn interrupted_with_messages_open_is_a_failure() {
     });
     let send = cafewire(&["send", &server.address, "--user", "bot", "--room", "lobby", "hello"]);
     is_said.recv_timeout(PATIENCE).expect("it is said");
-    send.signal("INT");
+    send.signal(Signal::INT);
     let ended = send.end_by_itself();
     server.finish();
     ended.assert_failed(1, "interrupted, with 1 message not seen to be delivered");

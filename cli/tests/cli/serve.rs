@@ -7,7 +7,7 @@ use std::process::{Command, Stdio};
 use cafewire_core::Message;
 use cafewire_net::{Address, Client};
 
-use crate::support::{Server, cafewire, command, run};
+use crate::support::{Server, Signal, cafewire, command, run};
 
 fn client(server: &Server) -> Client {
     Client::connect(&server.address.parse().expect("an address")).expect("the server listens")
@@ -15,7 +15,7 @@ fn client(server: &Server) -> Client {
 
 #[test]
 fn both_signals_end_it_with_0() {
-    for signal in ["TERM", "INT"] {
+    for signal in [Signal::TERM, Signal::INT] {
         let server = Server::start();
         let mut connected = client(&server);
         connected.ping().unwrap();
@@ -74,7 +74,7 @@ fn data_is_not_printed_unasked() {
     let mut client = client(&server);
     client.send_message(&Message::data(b"secret")).unwrap();
     client.ping().unwrap();
-    server.running.signal("TERM");
+    server.running.signal(Signal::TERM);
     let ended = server.running.end_by_itself();
     ended.assert_done();
     assert!(ended.stdout.is_empty() && !ended.stderr.contains("secret"), "{ended:?}");
@@ -97,7 +97,7 @@ fn nobody_reading_the_data_ends_it() {
 #[test]
 fn the_log_is_on_standard_error_in_the_format_asked_for() {
     let json = Server::start_with(&["--log-format", "json"]);
-    json.running.signal("TERM");
+    json.running.signal(Signal::TERM);
     let ended = json.running.end_by_itself();
     ended.assert_done();
     assert!(ended.stdout.is_empty(), "{ended:?}");
@@ -107,7 +107,7 @@ fn the_log_is_on_standard_error_in_the_format_asked_for() {
         assert_eq!(entry["level"], "INFO");
     }
     let text = Server::start();
-    text.running.signal("TERM");
+    text.running.signal(Signal::TERM);
     let ended = text.running.end_by_itself();
     assert!(ended.stderr.contains(" INFO ") && !ended.stderr.contains('\u{1b}'), "{ended:?}");
 }
@@ -117,7 +117,7 @@ fn rust_log_chooses_what_is_logged() {
     let args = ["serve", "--listen", "127.0.0.1:0"];
     let mut quiet = crate::support::Running::start(command(&args).env("RUST_LOG", "off"));
     quiet.next_line();
-    quiet.signal("TERM");
+    quiet.signal(Signal::TERM);
     let ended = quiet.end_by_itself();
     ended.assert_done();
     assert_eq!(ended.stderr, "");
@@ -163,6 +163,6 @@ fn out_of_descriptors_it_neither_stalls_nor_spins() {
     while Client::connect(&address).and_then(|mut client| client.ping()).is_err() {
         assert!(std::time::Instant::now() < deadline, "no connection is taken any more");
     }
-    serve.signal("TERM");
+    serve.signal(Signal::TERM);
     serve.end_by_itself().assert_done();
 }

@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 use cafewire_net::{Address, Client};
 
 use super::neighbour::Neighbour;
-use crate::support::{PATIENCE, Running};
+use crate::support::{PATIENCE, Running, Signal};
 
 const DESCRIPTORS: usize = 60;
 const CROWD: usize = 150;
@@ -100,6 +100,6 @@ fn while_there_are_none_it_serves_on_without_spinning_and_accepts_again_later() 
         }
     });
     drop(neighbour);
-    serve.signal("TERM");
+    serve.signal(Signal::TERM);
     serve.end_by_itself().assert_done();
 }

@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 use cafewire_core::ErrorCode;
 use cafewire_net::{Address, ChatClient, ClientConfig, ClientError, Event};
 
-use crate::support::{PATIENCE, Server};
+use crate::support::{PATIENCE, Server, Signal};
 
 const ROOM: &str = "load";
 const SPEAKERS: usize = 4;
@@ -97,7 +97,7 @@ fn a_signal_under_load_loses_nothing_that_was_taken() {
             thread::sleep(Duration::from_millis(1));
         }
         let asked = Instant::now();
-        running.signal("TERM");
+        running.signal(Signal::TERM);
         let late = scope.spawn(|| hear_all(latecomer, |_| {}));
         let everybody = speaking.into_iter().chain(listening).chain([late]);
         let heard: Vec<Vec<Said>> = everybody.map(|one| one.join().unwrap()).collect();

@@ -8,7 +8,7 @@ use std::process::Stdio;
 use cafewire_net::Address;
 
 use super::neighbour::Neighbour;
-use crate::support::{PATIENCE, Running, command};
+use crate::support::{PATIENCE, Running, Signal, command};
 
 /// Each is closed with a reason that is logged, whether or not it gets to the log.
 const TROUBLEMAKERS: usize = 200;
@@ -42,7 +42,7 @@ fn assert_serves_on((running, address): (Running, Address)) {
     let mut neighbour = Neighbour::move_in(&address);
     neighbour.notices_nothing_of(|| make_trouble(&address));
     drop(neighbour);
-    running.signal("TERM");
+    running.signal(Signal::TERM);
     running.end_by_itself().assert_done();
 }
 

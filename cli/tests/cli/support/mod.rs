@@ -10,6 +10,9 @@ use std::sync::mpsc::{Receiver, channel};
 use std::thread;
 use std::time::{Duration, Instant};
 
+pub(crate) use rustix::process::Signal;
+use rustix::process::{Pid, kill_process};
+
 /// Longer than anything here takes on a busy machine.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(30);
 
@@ -137,14 +140,12 @@ impl Running {
         panic!("no {needle:?} on standard error, only {passed:?}");
     }
 
-    /// Sends it a signal by name: `INT`, `TERM`.
     pub(crate) fn id(&self) -> u32 {
         self.child.id()
     }
 
-    pub(crate) fn signal(&self, name: &str) {
-        let status = Command::new("kill").args(["-s", name, &self.child.id().to_string()]).status();
-        assert!(status.expect("kill starts").success(), "kill -s {name}");
+    pub(crate) fn signal(&self, signal: Signal) {
+        kill_process(Pid::from_child(&self.child), signal).expect("it is there");
     }
 
     /// Reads its standard output no further than to the next line, and closes it.
