@@ -72,10 +72,13 @@ wait_for_screen() {
 }
 
 wait_for_end() {
-    local deadline=$((SECONDS + ${3:-20})) ended
-    # The status comes a moment after the end.
+    local deadline=$((SECONDS + ${3:-20})) ended tmux_server
+    tmux_server=$(screens_tmux display-message -p '#{pid}')
+    # The status comes a moment after the end. tmux can miss it for good: it calls libutempter as soon as the terminal is
+    # closed, which takes no SIGCHLD while it waits for a helper of its own. So tmux is told once more.
     until ended=$(screens_tmux display-message -p -t "$1" '#{pane_dead} #{pane_dead_status}'); [[ $ended == 1\ [0-9]* ]]; do
         ((SECONDS < deadline)) || screens_fail "$1 does not end"
+        kill -CHLD "$tmux_server"
         sleep 0.05
     done
     [[ $ended == "1 $2" ]] || screens_fail "$1 ended with status ${ended#1 }, expected $2"
