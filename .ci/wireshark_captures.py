@@ -1,6 +1,7 @@
 """Captures for .ci/wireshark, made without a network, and a client that speaks to a real server in awkward pieces.
 
     wireshark_captures.py vectors OUT.pcap      every vector in a connection of its own, bad ones too
+    wireshark_captures.py ends OUT.pcap         connections that end in mid-frame, in every way that one can
     wireshark_captures.py reorder IN.pcap OUT.pcap SEED    the packets that carry data in another order, some twice
     wireshark_captures.py talk HOST PORT        what `cafewire`'s own commands never do: errors, cut frames, many in one piece
 """
@@ -18,7 +19,7 @@ import wire  # noqa: E402  (the generator's frames, which share no code with the
 
 RAW_IP = 101
 SERVER_PORT = 8080
-FIN, SYN, PSH, ACK = 1, 2, 8, 16
+FIN, SYN, RST, PSH, ACK = 1, 2, 4, 8, 16
 MAX_SEGMENT = 1400
 
 
@@ -81,6 +82,26 @@ def vectors(out):
         if vector.get("direction", "either") != "either":
             servers = vector["direction"] == "to-client"
         packets += connection(10_000 + index, b"" if servers else data, data if servers else b"")
+    write_pcap(out, packets)
+
+
+def ends(out):
+    """A good frame and a part of another, in one segment or several; then a FIN with the last of them or alone, or a RST."""
+    good, cut = wire.echo("Ping", b"good"), wire.echo("Echo", b"x" * 3000)
+    packets = []
+    for cut_at in ([3], [1000], [1000, 2000], [2, 3, 1000], [3, 4], [1000, 3004]):
+        pieces = [cut[start:end] for start, end in zip([0, *cut_at], cut_at)]
+        pieces[0] = good + pieces[0]
+        for last, after in ((FIN, None), (0, FIN), (0, RST)):
+            client_port, sequence = 10_000 + len(packets), 100
+            packets.append(packet(client_port, True, 99, 0, SYN))
+            packets.append(packet(client_port, False, 199, 100, SYN | ACK))
+            for index, piece in enumerate(pieces):
+                flags = PSH | ACK | (last if index == len(pieces) - 1 else 0)
+                packets.append(packet(client_port, True, sequence, 200, flags, piece))
+                sequence += len(piece)
+            if after:
+                packets.append(packet(client_port, True, sequence, 200, ACK | after))
     write_pcap(out, packets)
 
 
@@ -190,7 +211,7 @@ def talk(host, port):
 
 
 if __name__ == "__main__":
-    commands = {"vectors": vectors, "reorder": reorder, "talk": talk}
+    commands = {"vectors": vectors, "ends": ends, "reorder": reorder, "talk": talk}
     if len(sys.argv) < 2 or sys.argv[1] not in commands:
         sys.exit(__doc__)
     commands[sys.argv[1]](*sys.argv[2:])

@@ -12,8 +12,6 @@ import json
 import sys
 from collections import defaultdict
 
-MAX_SEGMENT = 1400
-
 
 def by_decode(path):
     streams = defaultdict(list)
@@ -66,6 +64,7 @@ def by_tshark(path):
         raws = [value for name, value in layers if name == "cafewire_raw"]
         for raw, layer in zip(raws, [value for name, value in layers if name == "cafewire"], strict=True):
             streams[key].append(frame_of(raw, layer))
+        streams[key] += [frame_of(["", 0, 0], value) for name, value in layers if name == "cafewire_end"]
     return streams
 
 
@@ -159,9 +158,10 @@ def shown(text):
     return text.split("\0")[0]
 
 
-def is_cut_over_segments(frame):
-    """Wireshark does not hand on the segments of a frame that is never completed."""
-    return frame["error"] and frame["error"][0] == "Truncated" and frame["size"] > MAX_SEGMENT
+def same_end(ours, theirs):
+    """A frame that the connection cut short: Wireshark does not hand on its bytes, and says how many there were."""
+    is_cut = ours["error"] and ours["error"][0] == "Truncated" and ours["error"][1] == ours["size"]
+    return is_cut and ours["error"] == theirs["error"] and theirs["size"] == 0
 
 
 def main(tshark, decode):
@@ -172,10 +172,10 @@ def main(tshark, decode):
         for index in range(max(len(mine), len(others))):
             one = mine[index] if index < len(mine) else None
             other = others[index] if index < len(others) else None
-            if one and not other and is_cut_over_segments(one) and index == len(mine) - 1:
+            is_last = index == len(mine) - 1 == len(others) - 1
+            if one and other and is_last and same_end(one, other):
                 counts["cut"] += 1
                 continue
-            is_last = index == len(mine) - 1 == len(others) - 1
             if one and other and (same(one, other) or is_last and same_as_far_as_told(one, other)):
                 counts["bad" if one["error"] else "good"] += 1
                 counts["fields"] += len(one["fields"])
@@ -186,7 +186,7 @@ def main(tshark, decode):
             break
     if wrong or not counts["good"]:
         sys.exit(f"tshark and decode disagree in {wrong} streams; {counts['good']} good frames are the same")
-    cut = f"; {counts['cut']} cut over segments, which decode alone tells" if counts["cut"] else ""
+    cut = f", {counts['cut']} cut short by the end" if counts["cut"] else ""
     print(f"the same in tshark and decode: {counts['good']} good frames, {counts['bad']} bad, {counts['fields']} fields{cut}")
 
 

@@ -74,6 +74,9 @@ proto.prefs.heuristic = Pref.bool("Look at other ports", true, "Take any TCP con
 
 local tcp_stream = Field.new("tcp.stream")
 local tcp_fin = Field.new("tcp.flags.fin")
+local tcp_reset = Field.new("tcp.flags.reset")
+local tcp_sequence = Field.new("tcp.seq")
+local tcp_length = Field.new("tcp.len")
 
 -- ---- Layouts ---------------------------------------------------------------------------------------------------------
 
@@ -390,11 +393,18 @@ end
 
 -- ---- Streams ---------------------------------------------------------------------------------------------------------
 
--- By TCP stream: which port is the client's, and for each side which family it speaks and since when.
+-- By TCP stream: which port is the client's, and for each side which family it speaks and since when, and the frame that is
+-- waited for.
 local streams = {}
 
+-- By packet and size: these bytes are the last before a FIN.
+local ends_stream = {}
+
+-- By packet: the frame that was waited for when the packet ended the connection.
+local cut_short = {}
+
 function proto.init()
-    streams = {}
+    streams, ends_stream, cut_short = {}, {}, {}
 end
 
 local function is_server_port(port)
@@ -424,6 +434,15 @@ local function last_value(field)
     return #all > 0 and all[#all].value or nil
 end
 
+local function is_set(flag)
+    local value = last_value(flag)
+    return value == true or value == 1
+end
+
+local function truncated(needed, there)
+    return wrong("Truncated", there, "cut short: " .. needed .. " bytes needed, " .. there .. " there")
+end
+
 -- The family is that of the side's first good frame. Packets are looked at again, in any order: what counts is what was known
 -- when this one was first read.
 local function known_family(side, pinfo, at)
@@ -441,9 +460,16 @@ local function dissect(tvb, pinfo, tree)
     local direction = direction_of(stream, pinfo, raw)
     local side = stream[direction] or {}
     stream[direction] = side
+    -- Where these bytes start in the stream: where those did that were waited for, or else they end as the segment does.
+    local segment_end = (last_value(tcp_sequence) or 0) + (last_value(tcp_length) or size)
+    local start = side.awaited and side.awaited.start or segment_end - size
+    local call = pinfo.number .. ":" .. size
+    if not pinfo.visited then
+        side.awaited = nil
+        if is_set(tcp_fin) and start + size >= segment_end then ends_stream[call] = true end
+    end
     -- With the FIN, or where segments are not put together, no more bytes will come.
-    local fin = last_value(tcp_fin)
-    local is_end = fin == true or fin == 1 or pinfo.can_desegment == 0 or pinfo.can_desegment == false
+    local is_end = ends_stream[call] or pinfo.can_desegment == 0 or pinfo.can_desegment == false
 
     pinfo.cols.protocol = "cafewire"
     pinfo.cols.info:clear()
@@ -464,12 +490,12 @@ local function dissect(tvb, pinfo, tree)
         elseif more and not is_end then
             end_noise()
             pinfo.desegment_offset, pinfo.desegment_len = at, more
+            if not pinfo.visited then side.awaited = { start = start + at, needed = size - at + more } end
             break
         else
             if not noise_start then
                 local there = size - at
-                local text = "cut short: " .. there + (more or 0) .. " bytes needed, " .. there .. " there"
-                noise_start, noise_error = at, error or wrong("Truncated", there, text)
+                noise_start, noise_error = at, error or truncated(there + (more or 0), there)
             end
             at = at + 1
         end
@@ -480,6 +506,42 @@ local function dissect(tvb, pinfo, tree)
 end
 
 proto.dissector = dissect
+
+-- ---- Ends in mid-frame -----------------------------------------------------------------------------------------------
+
+-- Wireshark hands on no segments of what never becomes a whole. So what is waited for is remembered, and whoever ends the
+-- connection, by a packet that every postdissector sees, is told of it.
+local ending = Proto("cafewire_end", "cafewire connections that end in mid-frame")
+
+local function awaited_at_end(pinfo)
+    local stream = streams[last_value(tcp_stream) or -1]
+    if not stream then return nil end
+    local direction = direction_of(stream, pinfo, "")
+    local side = stream[direction]
+    local awaited = side and side.awaited
+    if not awaited then return nil end
+    local there = (last_value(tcp_sequence) or 0) + (last_value(tcp_length) or 0) - awaited.start
+    -- Otherwise the end came before what was sent before it, and that may still come.
+    if there <= 0 or there >= awaited.needed then return nil end
+    side.awaited = nil
+    return truncated(awaited.needed, there)
+end
+
+function ending.dissector(tvb, pinfo, tree)
+    if not pinfo.visited and (is_set(tcp_fin) or is_set(tcp_reset)) then
+        cut_short[pinfo.number] = awaited_at_end(pinfo)
+    end
+    local error = cut_short[pinfo.number]
+    if not error then return end
+    local item = tree:add(ending, tvb(0, 0))
+    item:set_text("cafewire, a frame that ends with the connection: " .. error.kind)
+    item:add(f.error, error.kind):set_generated()
+    item:add(f.error_at, error.at):set_generated()
+    item:add_proto_expert_info(e.malformed, error.kind .. ": " .. error.text)
+    pinfo.cols.info:append(" BAD " .. error.kind .. "; ")
+end
+
+register_postdissector(ending)
 
 -- ---- Registration ----------------------------------------------------------------------------------------------------
 
