@@ -7,7 +7,7 @@ use cafewire_core::{FieldError, MessagePayload};
 use cafewire_net::{Address, ClientConfig, ClientTls, TlsIdentity};
 use clap::error::{ContextKind, ContextValue, ErrorKind};
 use clap::parser::ValueSource;
-use clap::{ArgAction, ArgMatches, Args, CommandFactory as _, FromArgMatches as _, Parser, Subcommand, ValueEnum};
+use clap::{ArgMatches, Args, CommandFactory as _, FromArgMatches as _, Parser, Subcommand, ValueEnum};
 use serde::{Deserialize, Serialize};
 
 use crate::chat_screen::view::theme::ThemeName;
@@ -17,6 +17,7 @@ use crate::commands::version;
 use crate::decode::args::{DecodeArgs, EncodeArgs};
 use crate::help;
 use crate::settings::Settings;
+use crate::verbosity;
 
 /// Server and client of the cafewire binary protocol.
 #[derive(Debug, Parser)]
@@ -28,8 +29,6 @@ use crate::settings::Settings;
     after_help = help::GENERAL
 )]
 pub(crate) struct Arguments {
-    #[command(flatten)]
-    pub(crate) verbosity: Verbosity,
     #[command(subcommand)]
     pub(crate) command: Command,
 }
@@ -174,24 +173,6 @@ pub(crate) struct ManArgs {
     pub(crate) folder: Option<PathBuf>,
 }
 
-/// How much is said beside the output.
-#[derive(Clone, Copy, Debug, Args)]
-pub(crate) struct Verbosity {
-    /// Say more: which address a connection was made to; `serve` logs debug messages; given twice, all.
-    #[arg(short, long, global = true, action = ArgAction::Count, conflicts_with = "quiet")]
-    verbose: u8,
-    /// Say less: no notices, only errors; `serve` logs from warnings up; given twice, only errors.
-    #[arg(short, long, global = true, action = ArgAction::Count)]
-    quiet: u8,
-}
-
-impl Verbosity {
-    /// Steps up (more) or down (less) from what is said by default.
-    pub(crate) fn steps(self) -> i16 {
-        i16::from(self.verbose) - i16::from(self.quiet)
-    }
-}
-
 #[derive(Debug, Args)]
 pub(crate) struct ServeArgs {
     /// A TOML file with settings; keys are the options' names with _ for -.
@@ -203,6 +184,8 @@ pub(crate) struct ServeArgs {
     /// Print all settings as they would be in force, as a config file, and end.
     #[arg(long)]
     pub(crate) print_config: bool,
+    #[command(flatten)]
+    pub(crate) verbosity: verbosity::OfLog,
     #[command(flatten)]
     pub(crate) settings: Settings,
 }
@@ -262,12 +245,16 @@ pub(crate) struct PingArgs {
     /// Print a JSON object per ping, and one for the summary.
     #[arg(long)]
     pub(crate) json: bool,
+    #[command(flatten)]
+    pub(crate) verbosity: verbosity::OfConnection,
 }
 
 #[derive(Debug, Args)]
 pub(crate) struct EchoArgs {
     #[command(flatten)]
     pub(crate) server: ServerAddress,
+    #[command(flatten)]
+    pub(crate) verbosity: verbosity::OfConnection,
 }
 
 #[derive(Debug, Args)]
@@ -292,6 +279,8 @@ pub(crate) struct ChatArgs {
     /// Line by line, even on a terminal.
     #[arg(long, conflicts_with = "theme")]
     pub(crate) plain: bool,
+    #[command(flatten)]
+    pub(crate) verbosity: verbosity::OfChat,
 }
 
 #[derive(Debug, Args)]
@@ -308,6 +297,8 @@ pub(crate) struct SendArgs {
     /// The room to say it in: 1 to 64 bytes, no control characters.
     #[arg(short, long, value_name = "ROOM", value_parser = room)]
     pub(crate) room: String,
+    #[command(flatten)]
+    pub(crate) verbosity: verbosity::OfConnection,
 }
 
 #[derive(Debug, Args)]
@@ -329,6 +320,8 @@ pub(crate) struct ListenArgs {
     /// Print JSON objects instead of text.
     #[arg(long)]
     pub(crate) json: bool,
+    #[command(flatten)]
+    pub(crate) verbosity: verbosity::OfListening,
 }
 
 impl SendArgs {
@@ -458,12 +451,8 @@ mod tests {
     #[test]
     fn send_tells_an_address_from_a_text() {
         let split = |positional: &[&str]| {
-            let send = SendArgs {
-                address_and_text: positional.iter().map(|&text| text.to_owned()).collect(),
-                tls: TlsArgs { ca: None, cert: None, key: None },
-                user: "a".to_owned(),
-                room: "b".to_owned(),
-            };
+            let line = [&["cafewire", "send", "--user", "a", "--room", "b"], positional].concat();
+            let Ok(Arguments { command: Command::Send(send) }) = Arguments::try_parse_from(line) else { panic!() };
             let (address, text) = send.address_and_text()?;
             Ok((address.to_string(), text.map(str::to_owned)))
         };

@@ -19,6 +19,7 @@ mod settings;
 mod show;
 mod stats;
 mod terminal;
+mod verbosity;
 
 use std::process::ExitCode;
 
@@ -27,7 +28,7 @@ use failure::Failure;
 
 fn main() -> ExitCode {
     let arguments = Arguments::parse_or_exit();
-    output::set_verbosity(arguments.verbosity.steps());
+    output::set_verbosity(arguments.verbosity());
     let outcome = match &arguments.command {
         Command::Serve(args) => commands::serve::run(args),
         Command::Ping(args) => commands::ping::run(args),

@@ -22,10 +22,15 @@ pub(crate) enum EventJson<'a> {
 
 /// With `-v`, where a connection was made to: a name may have many addresses.
 pub(crate) fn connected(address: &Address, peer: io::Result<PeerAddress>) {
-    match peer.ok().and_then(|peer| peer.ip().map(|_| peer)) {
+    match found(peer) {
         Some(peer) => output::detail(format_args!("connected to {address}, at {peer}")),
         None => output::detail(format_args!("connected to {address}")),
     }
+}
+
+/// The other end, if it has an address of the kind that names are looked up for.
+pub(crate) fn found(peer: io::Result<PeerAddress>) -> Option<PeerAddress> {
+    peer.ok().filter(|peer| peer.ip().is_some())
 }
 
 /// The time of day here, as `12:34:56`. A server can claim any time: one that no calendar has is shown as dashes.

@@ -1,8 +1,10 @@
 //! For tests: a user at a desk. Types, waits, and is told what the server says; sees what would be on the screen.
 
+use std::net::SocketAddr;
 use std::time::Duration;
 
 use cafewire_core::ErrorCode;
+use cafewire_net::PeerAddress;
 use cafewire_net::client::Event;
 use crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
 use jiff::tz::TimeZone;
@@ -13,7 +15,7 @@ use unicode_width::UnicodeWidthStr as _;
 use super::clock::Now;
 use super::effect::{Effect, Input, News};
 use super::history::History;
-use super::model::{Model, Setup};
+use super::model::{Detail, Model, Setup};
 use super::view;
 use super::view::theme::{ColourDepth, Theme, ThemeName};
 use crate::requests::Request;
@@ -33,6 +35,10 @@ pub(super) struct Desk {
 impl Desk {
     /// Before the server has answered.
     pub(super) fn new(username: Option<&str>, rooms: &[&str]) -> Self {
+        Self::with(Detail::Usual, username, rooms)
+    }
+
+    pub(super) fn with(detail: Detail, username: Option<&str>, rooms: &[&str]) -> Self {
         let now = Now { running: Duration::ZERO, unix_ms: NOON_MS };
         let setup = Setup {
             address: "127.0.0.1:8080".parse().unwrap(),
@@ -43,6 +49,7 @@ impl Desk {
             time_zone: TimeZone::UTC,
             size: (80, 24),
             seed: 1,
+            detail,
         };
         let (model, effects) = Model::new(setup, now);
         Self { model, now, effects }
@@ -62,7 +69,8 @@ impl Desk {
     }
 
     pub(super) fn signed_in(&mut self) {
-        self.news(News::SignedIn { user_id: OWN_ID, server_info: String::new() });
+        let peer = Some(PeerAddress::from(SocketAddr::from(([127, 0, 0, 1], 8080))));
+        self.news(News::SignedIn { user_id: OWN_ID, server_info: String::new(), peer });
     }
 
     pub(super) fn give(&mut self, input: Input) {

@@ -1,8 +1,8 @@
 //! What the state wants done outside of itself, and what it is told of from there.
 
 use cafewire_core::ErrorCode;
-use cafewire_net::Address;
 use cafewire_net::client::Event;
+use cafewire_net::{Address, PeerAddress};
 use crossterm::event::{KeyEvent, MouseEvent};
 
 use crate::requests::Request;
@@ -60,6 +60,8 @@ pub(crate) enum News {
     SignedIn {
         user_id: u32,
         server_info: String,
+        /// What the server's name was found to be.
+        peer: Option<PeerAddress>,
     },
     Event(Event),
     /// It is over, or never was. A sentence, and the server's code if it gave one.

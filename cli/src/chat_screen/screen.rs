@@ -16,12 +16,13 @@ use super::clock::Clock;
 use super::effect::{Effect, Input};
 use super::history::History;
 use super::history_file::HistoryFile;
-use super::model::{Model, Setup};
+use super::model::{Detail, Model, Setup};
 use super::view;
 use super::view::theme::{ColourDepth, Theme, ThemeName};
 use super::wire::Wire;
 use crate::failure::Failure;
 use crate::interrupt;
+use crate::output;
 use crate::terminal::FullScreen;
 
 /// What waits to be dealt with. More waits in the sockets and in the terminal.
@@ -71,6 +72,11 @@ pub(crate) fn run(options: Options) -> Result<ExitCode, Failure> {
         time_zone: TimeZone::system(),
         size: terminal.size()?,
         seed: RandomState::new().hash_one(0),
+        detail: match output::verbosity() {
+            ..0 => Detail::Less,
+            0 => Detail::Usual,
+            1.. => Detail::More,
+        },
     };
     let (model, effects) = Model::new(setup, clock.now());
     let wire = Wire::new(queue, options.config);

@@ -13,6 +13,7 @@ use cafewire_net::{Address, ClientConfig};
 use super::effect::{Input, News};
 use super::screen::Happening;
 use crate::requests::{MAX_IN_FLIGHT, Request};
+use crate::show;
 
 /// How often the reading thread looks whether it is still wanted, and whether writing failed.
 const LOOK_WAIT: Duration = Duration::from_secs(1);
@@ -117,8 +118,11 @@ fn converse(
     let writer = Arc::clone(shared);
     thread::spawn(move || pass_on_requests(&sender, &outbox, &writer));
     shared.is_signed_in.store(true, Ordering::Relaxed);
-    let mut is_heard =
-        report(News::SignedIn { user_id: client.user_id(), server_info: client.server_info().to_owned() });
+    let mut is_heard = report(News::SignedIn {
+        user_id: client.user_id(),
+        server_info: client.server_info().to_owned(),
+        peer: show::found(client.peer_address()),
+    });
     while is_heard && !shared.is_given_up.load(Ordering::Relaxed) {
         match client.next_event_within(LOOK_WAIT) {
             Ok(Some(event)) => is_heard = report(News::Event(event)),
@@ -212,7 +216,8 @@ mod tests {
     fn what_is_asked_is_sent_and_what_is_said_is_heard() {
         let server = TestServer::start();
         let line = Line::connect(&server, "ada");
-        assert!(matches!(line.next(), News::SignedIn { .. }));
+        let News::SignedIn { peer: Some(peer), .. } = line.next() else { panic!() };
+        assert_eq!(format!("tcp://{peer}"), server.address.to_string());
         line.wire.send(1, Request::Join { room: "lobby".to_owned() });
         line.wire.send(1, Request::Send { room: "lobby".to_owned(), content: "hello".to_owned() });
         line.wire.send(2, Request::Leave { room: "lobby".to_owned() });

@@ -13,6 +13,7 @@ use crate::decode::hex::HexReader;
 use crate::decode::input::{self, Input};
 use crate::decode::report::{Content, Form, Item, Report, Side};
 use crate::decode::text::Palette;
+use crate::escape;
 use crate::failure::Failure;
 use crate::lines::LineReader;
 use crate::output;
@@ -31,18 +32,28 @@ pub(crate) fn run(args: &DecodeArgs) -> Result<ExitCode, Failure> {
         (false, false) => Form::Text(Palette::PLAIN),
     };
     let mut report = Report::new(form);
-    let damage = match input.format(args.format)? {
+    let format = input.format(args.format)?;
+    output::detail(format_args!("{} is read as {}", escape::text(&name), described(format)));
+    let damage = match format {
         Format::Raw => explain_raw(input, args.from, &mut report)?,
         Format::Hex => explain_hex(input, args.from, &mut report)?,
         Format::Pcap => explain_capture(input, args, &mut report)?,
     };
     if !args.json {
-        output::notice(report.summary());
+        output::notice(report.tally.summary());
     }
     match damage {
         Some(damage) => Err(Failure::Sentence(format!("{name}: {damage}"))),
-        None if report.is_all_good() => Ok(ExitCode::SUCCESS),
+        None if report.tally.is_all_good() => Ok(ExitCode::SUCCESS),
         None => Ok(ExitCode::FAILURE),
+    }
+}
+
+const fn described(format: Format) -> &'static str {
+    match format {
+        Format::Raw => "bytes",
+        Format::Hex => "hexadecimal digits",
+        Format::Pcap => "a capture",
     }
 }
 
@@ -101,6 +112,7 @@ fn explain_hex(input: Input, from: Option<Side>, report: &mut Report) -> Result<
 fn explain_capture(input: Input, args: &DecodeArgs, report: &mut Report) -> Result<Option<String>, Failure> {
     let mut conversations = Conversations::new(args.port, Bounds::default());
     let leftovers: Leftovers = capture::explain(input.into_reader(), &mut conversations, report)?;
+    output::detail(format_args!("{} packets, {} of them TCP without data", leftovers.packets, leftovers.without_data));
     if !args.json {
         for sentence in leftovers.sentences().into_iter().chain(conversations.sentences()) {
             output::notice(sentence);

@@ -16,16 +16,30 @@ use crate::output;
 const MAX_LINE_BYTES: usize = 1024 * 1024;
 
 pub(crate) fn run(args: &EncodeArgs) -> Result<ExitCode, Failure> {
-    let is_hex = args.is_hex();
+    let mut made = Made { is_hex: args.is_hex(), frames: 0, bytes: 0 };
+    let outcome = make(args, &mut made);
+    let plural = if made.frames == 1 { "" } else { "s" };
+    output::detail(format_args!("{} frame{plural}, {} bytes", made.frames, made.bytes));
+    outcome
+}
+
+/// How frames are printed, and what of them there was.
+struct Made {
+    is_hex: bool,
+    frames: u64,
+    bytes: u64,
+}
+
+fn make(args: &EncodeArgs, made: &mut Made) -> Result<ExitCode, Failure> {
     if let EncodeWhat::Json { file } = &args.what {
-        encode_lines(Input::open(file.as_deref())?, is_hex)?;
+        encode_lines(Input::open(file.as_deref())?, made)?;
     } else if let Some(message) = args.message().map_err(Failure::Sentence)? {
-        print(&encoded(&message).map_err(Failure::Sentence)?, is_hex)?;
+        made.print(&encoded(&message).map_err(Failure::Sentence)?)?;
     }
     Ok(ExitCode::SUCCESS)
 }
 
-fn encode_lines(input: Input, is_hex: bool) -> Result<(), Failure> {
+fn encode_lines(input: Input, made: &mut Made) -> Result<(), Failure> {
     let name = input.name().to_owned();
     let mut lines = LineReader::new(BufReader::new(input.into_reader()), MAX_LINE_BYTES);
     loop {
@@ -38,7 +52,7 @@ fn encode_lines(input: Input, is_hex: bool) -> Result<(), Failure> {
             continue;
         }
         let frame = json::message(&text).and_then(|message| encoded(&message)).map_err(refused)?;
-        print(&frame, is_hex)?;
+        made.print(&frame)?;
     }
 }
 
@@ -46,6 +60,10 @@ fn encoded(message: &OwnedMessage) -> Result<Vec<u8>, String> {
     message.encode_to_vec().map_err(|error| error.to_string())
 }
 
-fn print(frame: &[u8], is_hex: bool) -> Result<(), Failure> {
-    if is_hex { output::line(hex::digits(frame)) } else { output::bytes(frame) }
+impl Made {
+    fn print(&mut self, frame: &[u8]) -> Result<(), Failure> {
+        self.frames += 1;
+        self.bytes += frame.len() as u64;
+        if self.is_hex { output::line(hex::digits(frame)) } else { output::bytes(frame) }
+    }
 }

@@ -8,7 +8,7 @@ use clap::{Args, Subcommand, ValueEnum};
 
 use super::hex;
 use super::report::Side;
-use crate::help;
+use crate::{help, verbosity};
 
 #[derive(Debug, Args)]
 pub(crate) struct DecodeArgs {
@@ -31,6 +31,8 @@ pub(crate) struct DecodeArgs {
     /// Whether text is coloured; auto: on a terminal, unless the variable NO_COLOR is set.
     #[arg(long, value_enum, value_name = "WHEN", default_value = "auto")]
     pub(crate) color: ColorChoice,
+    #[command(flatten)]
+    pub(crate) verbosity: verbosity::OfDecode,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
@@ -76,6 +78,8 @@ pub(crate) struct EncodeArgs {
     /// Print the bytes as they are; as it is when standard output is a file or a pipe.
     #[arg(long, global = true)]
     pub(crate) raw: bool,
+    #[command(flatten)]
+    pub(crate) verbosity: verbosity::OfEncode,
     #[command(subcommand)]
     pub(crate) what: EncodeWhat,
 }

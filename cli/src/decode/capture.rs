@@ -22,6 +22,9 @@ const MAX_INTERFACES: usize = 65_536;
 /// What a capture held beside frames, each a number of packets.
 #[derive(Debug, Default)]
 pub(crate) struct Leftovers {
+    /// All there were, and those of TCP that carry no data.
+    pub(crate) packets: u64,
+    pub(crate) without_data: u64,
     pub(crate) not_tcp: u64,
     pub(crate) fragments: u64,
     /// By link type.
@@ -63,7 +66,10 @@ pub(crate) fn explain(
                     packet_number += 1;
                     let moment = Moment { packet: packet_number, time_ns: packet.time_ns };
                     match segment(packet.link_type, packet.data) {
-                        Ok(segment) => conversations.segment(&segment, moment, report)?,
+                        Ok(segment) => {
+                            leftovers.without_data += u64::from(segment.payload.is_empty());
+                            conversations.segment(&segment, moment, report)?;
+                        }
                         Err(reason) => leftovers.count(reason),
                     }
                 }
@@ -91,6 +97,7 @@ pub(crate) fn explain(
             }
         }
     }
+    leftovers.packets = packet_number;
     conversations.finish(report)?;
     Ok(leftovers)
 }

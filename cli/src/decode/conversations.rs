@@ -14,8 +14,9 @@ use cafewire_net::address::DEFAULT_PORT;
 use super::explainer::{Explainer, Tell};
 use super::packet::Segment;
 use super::reassembly::{Piece, Reassembly};
-use super::report::{Item, Place, Report, Side};
+use super::report::{Item, Place, Report, Side, Tally};
 use crate::failure::Failure;
+use crate::output;
 
 /// What a capture may take of memory. Over it, the connections that were silent for longest are taken to be over.
 #[derive(Clone, Copy, Debug)]
@@ -66,6 +67,7 @@ struct Conversation {
     client: Option<usize>,
     streams: [Stream; 2],
     last: Moment,
+    found: Tally,
 }
 
 #[derive(Debug, Default)]
@@ -169,8 +171,10 @@ impl Conversations {
         let Some(mut conversation) = self.followed.remove(&key) else { return Ok(()) };
         self.held_bytes = self.held_bytes.saturating_sub(conversation.held_bytes());
         conversation.finish(&mut self.numbered, report)?;
-        if !matches!(conversation.verdict, Verdict::Ours(_)) {
-            self.others += 1;
+        match conversation.verdict {
+            Verdict::Ours(Some(number)) => conversation.tell_what_it_came_to(number),
+            Verdict::Ours(None) => {}
+            Verdict::Undecided | Verdict::Other => self.others += 1,
         }
         Ok(())
     }
@@ -198,7 +202,7 @@ impl Conversation {
             None if has(DEFAULT_PORT) => Verdict::Ours(None),
             None => Verdict::Undecided,
         };
-        Self { verdict, ends, client: None, streams: Default::default(), last: moment }
+        Self { verdict, ends, client: None, streams: Default::default(), last: moment, found: Tally::default() }
     }
 
     /// The client is who opens the connection. Where that was not captured: the end without the server's port, or else
@@ -313,7 +317,9 @@ impl Conversation {
             time_ns: self.last.time_ns,
         };
         let explainer = self.streams[sender].explainer.get_or_insert_with(|| Explainer::new(from.direction()));
+        let found = &mut self.found;
         act(explainer, &mut |offset, content| {
+            found.count(&content);
             report.item(&Item { place: Some(&place), from: Some(from), offset, content })
         })
     }
@@ -327,6 +333,12 @@ impl Conversation {
             }
         }
         Ok(())
+    }
+
+    fn tell_what_it_came_to(&self, number: u64) {
+        let client = self.client.unwrap_or_default();
+        let (client, server) = (self.ends[client], self.ends[1 - client]);
+        output::detail(format_args!("conversation {number}, {client} to {server}: {}", self.found.summary()));
     }
 
     fn is_over(&self) -> bool {
@@ -405,6 +417,6 @@ mod tests {
         feed(&mut conversations, &mut report, 2, &segment(1, 80, 8, false, &b"GET / HTTP/1.1\r\n".repeat(500)));
         assert_eq!(conversations.held_bytes, 0);
         assert!(conversations.finish(&mut report).is_ok());
-        assert_eq!((conversations.others, report.is_all_good()), (1, true));
+        assert_eq!((conversations.others, report.tally.is_all_good()), (1, true));
     }
 }

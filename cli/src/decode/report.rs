@@ -69,6 +69,12 @@ impl Side {
 #[derive(Debug)]
 pub(crate) struct Report {
     form: Form,
+    pub(crate) tally: Tally,
+}
+
+/// How many of each were found.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Tally {
     pub(crate) frames: u64,
     pub(crate) bad: u64,
     pub(crate) gaps: u64,
@@ -82,18 +88,24 @@ pub(crate) enum Form {
 
 impl Report {
     pub(crate) const fn new(form: Form) -> Self {
-        Self { form, frames: 0, bad: 0, gaps: 0 }
+        Self { form, tally: Tally { frames: 0, bad: 0, gaps: 0 } }
     }
 
     pub(crate) fn item(&mut self, item: &Item<'_>) -> Result<(), Failure> {
-        match item.content {
-            Content::Frame { error: None, .. } => self.frames += 1,
-            Content::Frame { .. } | Content::Bad { .. } => self.bad += 1,
-            Content::Gap { .. } => self.gaps += 1,
-        }
+        self.tally.count(&item.content);
         match self.form {
             Form::Json => output::json(&json::ItemJson::of(item)),
             Form::Text(palette) => output::text(&text::of(item, palette)),
+        }
+    }
+}
+
+impl Tally {
+    pub(crate) const fn count(&mut self, content: &Content<'_>) {
+        match content {
+            Content::Frame { error: None, .. } => self.frames += 1,
+            Content::Frame { .. } | Content::Bad { .. } => self.bad += 1,
+            Content::Gap { .. } => self.gaps += 1,
         }
     }
 

@@ -213,6 +213,28 @@ fn connections_that_fail_end_with_1_and_are_told() {
 }
 
 #[test]
+fn a_test_says_what_it_does_if_asked() {
+    let server = Server::start_with(&["--connections", "2"]);
+    let ended = bench(&server.address, &["echo", "-c", "3", "-n", "10", "--connect-retries", "1", "--json", "-v"]);
+    assert_eq!(report(&ended)["connections"]["failed"], 1, "{ended:?}");
+    let at = server.address.trim_start_matches("tcp://");
+    let sentences: Vec<&str> = ended.stderr.lines().collect();
+    assert_eq!(sentences[0], format!("connecting to {}, at {at}", server.address));
+    for attempt in [1, 2] {
+        let refused = format!(", attempt {attempt}: the server refused");
+        let is_told = |line: &&str| line.starts_with("connection ") && line.contains(&refused);
+        assert_eq!(sentences.iter().filter(|line| is_told(line)).count(), 1, "{attempt}: {ended:?}");
+    }
+    for phase in [
+        "measuring: 2 connections stand, 0 messages sent, 0 deliveries received",
+        "done: 2 connections stand, 10 messages sent, 10 deliveries received",
+    ] {
+        assert!(sentences.contains(&phase), "{phase}: {ended:?}");
+    }
+    assert!(sentences.last().unwrap().starts_with("cafewire: connections, 2 times"), "{ended:?}");
+}
+
+#[test]
 fn nobody_listening_is_one_sentence_and_1() {
     let nobody = Nobody::new();
     let ended = bench(&nobody.address, &["chat", "--connect-retries", "0"]);

@@ -308,6 +308,22 @@ fn conversations_are_told_apart_and_others_left_alone() {
 }
 
 #[test]
+fn more_is_said_of_a_capture_if_asked_and_the_same_is_printed() {
+    let packets = CLIENT.stream(&chat(MessagePayload::Disconnect), 3);
+    let capture = pcap(ETHERNET, &packets);
+    let usual = decode("usual.pcap", &capture, &[]);
+    let told = decode("told.pcap", &capture, &["-v"]);
+    told.assert_done();
+    assert_eq!(told.stdout, usual.stdout);
+    assert_eq!(usual.stderr, "");
+    let sentences: Vec<&str> = told.stderr.lines().collect();
+    assert!(sentences[0].ends_with("told.pcap is read as a capture"), "{told:?}");
+    assert_eq!(sentences[1], "conversation 1, 10.0.0.1:40000 to 10.0.0.2:8080: 1 good frame, 0 bad");
+    assert_eq!(sentences[2], format!("{} packets, 2 of them TCP without data", packets.len()));
+    assert_eq!(sentences.len(), 3, "{told:?}");
+}
+
+#[test]
 fn a_type_that_travels_the_wrong_way_is_bad() {
     let packets = CLIENT.stream(&chat(MessagePayload::ConnectAck { user_id: 1, server_info: "" }), 100);
     let ended = decode("wrong-way.pcap", &pcap(RAW, &packets), &[]);

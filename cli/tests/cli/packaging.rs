@@ -88,7 +88,7 @@ fn a_quiet_client_says_only_what_was_asked_for() {
     let ended = run(&listen, "");
     assert_eq!((ended.code, ended.stderr.as_str()), (Some(27), ""));
     // Errors are said all the same.
-    let ended = run(&["-q", "ping", "unix:///nowhere.sock"], "");
+    let ended = run(&["listen", "unix:///nowhere.sock", "--user", "ear", "--room", "lobby", "-q"], "");
     ended.assert_failed(1, "cannot connect");
 }
 
@@ -108,6 +108,37 @@ fn a_client_says_where_it_connected_if_asked() {
         assert!(ended.stderr.starts_with(&connected), "{args:?}: {ended:?}");
     }
     assert!(!run(&["ping", &server.address, "-c", "1"], "").stderr.contains("connected"));
+}
+
+#[test]
+fn a_command_with_no_more_or_less_to_say_refuses_to_be_told() {
+    for (line, refused) in [
+        ("ping -q", "-q"),
+        ("echo --quiet", "--quiet"),
+        ("send --user a --room b hello -q", "-q"),
+        ("encode echo ping -q", "-q"),
+        ("top --once -v", "-v"),
+        ("top --once -q", "-q"),
+        ("completions bash -q", "-q"),
+        ("man --verbose", "--verbose"),
+        ("-v ping", "-v"),
+        ("-q decode", "-q"),
+    ] {
+        let ended = run(&line.split(' ').collect::<Vec<_>>(), "");
+        assert_eq!((ended.code, ended.stdout.len()), (Some(2), 0), "{line}: {ended:?}");
+        assert!(ended.stderr.contains(&format!("unexpected argument '{refused}' found")), "{line}: {ended:?}");
+    }
+}
+
+#[test]
+fn decode_and_encode_say_more_if_asked() {
+    let ended = run(&["decode", "--json", "-v"], "CAFE010000");
+    assert_eq!((ended.code, ended.stderr.as_str()), (Some(0), "standard input is read as hexadecimal digits"));
+    let ended = run(&["encode", "echo", "-v", "ping", "--payload", "hello", "--hex"], "");
+    assert_eq!((ended.code, ended.stderr.as_str()), (Some(0), "1 frame, 10 bytes"));
+    let line = r#"{"family":"echo","message":{"type":"Ping"}}"#;
+    let ended = run(&["encode", "json", "--hex", "--verbose"], &format!("{line}\n{line}\nnonsense\n"));
+    assert!(ended.code == Some(1) && ended.stderr.starts_with("2 frames, 10 bytes\n"), "{ended:?}");
 }
 
 #[test]

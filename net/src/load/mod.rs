@@ -7,6 +7,9 @@
 //! exactly, for each receiver, and so that at a fixed rate latency counts from when a message was *due*: a server that
 //! stalls is seen to stall, even while it keeps the generator from sending (coordinated omission).
 //!
+//! What it does is logged at debug level (`tracing`, target `cafewire_net::load`): where it connects to, each phase as it
+//! begins, each connection that comes to nothing and why.
+//!
 //! ```
 //! use cafewire_net::load::{self, Amount, LoadConfig, Monitor, Work};
 //! use cafewire_net::{Server, ServerConfig};
@@ -80,6 +83,7 @@ pub fn run(config: &LoadConfig, monitor: &Monitor) -> Result<Report, LoadError> 
     config.validate()?;
     let target = Target::resolve(&config.target, &config.tls, config.connect_timeout)
         .map_err(|source| LoadError::Unresolved { target: config.target.clone(), source })?;
+    tracing::debug!("connecting to {}{target}", config.target);
     match config.work {
         Work::Echo { connections, size_bytes, .. } => {
             check_descriptors(connections)?;

@@ -1,5 +1,6 @@
 //! What other threads see of a running load test, and how they stop it.
 
+use std::fmt;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU8, AtomicU64, Ordering};
 
@@ -67,6 +68,20 @@ pub enum Phase {
     Draining,
     /// It is over.
     Done,
+}
+
+/// In two words or fewer, as a log tells it.
+impl fmt::Display for Phase {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Connecting => "connecting",
+            Self::Idling => "idling",
+            Self::WarmingUp => "warming up",
+            Self::Measuring => "measuring",
+            Self::Draining => "draining",
+            Self::Done => "done",
+        })
+    }
 }
 
 const PHASES: [Phase; 6] =

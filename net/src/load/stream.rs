@@ -1,5 +1,6 @@
 //! Where a load test's connections lead, and how they begin. The only place of it that knows what kinds there are.
 
+use std::fmt;
 use std::io;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr, TcpStream as BlockingTcpStream};
 use std::os::unix::net::UnixStream as StdUnixStream;
@@ -99,6 +100,16 @@ fn source(target: SocketAddr, connection: usize) -> Option<Ipv4Addr> {
     let group = u32::try_from(connection / CONNECTIONS_PER_SOURCE).ok()?;
     // 127.0.0.1 is what the system would choose; from 127.0.1.1 on they are ours.
     (is_loopback && group > 0).then(|| Ipv4Addr::from_bits(Ipv4Addr::new(127, 0, 1, 0).to_bits() + group))
+}
+
+/// What the name was found to be, `, at 192.0.2.7:8080`, as far as there was one.
+impl fmt::Display for Target {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Tcp { address, .. } => write!(f, ", at {address}"),
+            Self::Unix { .. } => Ok(()),
+        }
+    }
 }
 
 #[cfg(test)]

@@ -1,8 +1,9 @@
 //! The connection comes, goes, and comes again: what that means for the rooms and for what is shown.
 
 use cafewire_core::ErrorCode;
+use cafewire_net::PeerAddress;
 
-use super::{Model, Prompt};
+use super::{Detail, Model, Prompt};
 use crate::chat_screen::clock::Now;
 use crate::chat_screen::effect::{Effect, News};
 use crate::chat_screen::room::{Membership, NoteKind};
@@ -11,7 +12,7 @@ use crate::requests::Request;
 impl Model {
     pub(super) fn news(&mut self, now: Now, news: News) -> Vec<Effect> {
         match news {
-            News::SignedIn { user_id, server_info } => self.signed_in(now, user_id, &server_info),
+            News::SignedIn { user_id, server_info, peer } => self.signed_in(now, user_id, &server_info, peer),
             News::Event(event) => {
                 let mut effects = self.take_event(now, &event);
                 effects.extend(self.link.heard(now.running));
@@ -41,13 +42,16 @@ impl Model {
         }
     }
 
-    fn signed_in(&mut self, now: Now, user_id: u32, server_info: &str) -> Vec<Effect> {
+    fn signed_in(&mut self, now: Now, user_id: u32, server_info: &str, peer: Option<PeerAddress>) -> Vec<Effect> {
         if matches!(self.prompt, Some(Prompt::Name)) {
             self.prompt = None;
         }
         let greeting = format!("connected as {} to {}", self.username(), self.link.address);
         let greeting = if server_info.is_empty() { greeting } else { format!("{greeting} ({server_info})") };
         self.note_in(0, now, NoteKind::Plain, greeting);
+        if let (Detail::More, Some(peer)) = (self.detail, peer) {
+            self.note_in(0, now, NoteKind::Plain, format!("{} was found at {peer}", self.link.address));
+        }
         self.last_words = None;
         let rooms = self.rooms.iter().filter(|room| room.membership == Membership::Wanted);
         let rooms = rooms.map(|room| room.name.clone()).collect();
@@ -62,7 +66,7 @@ impl Model {
         let uncertain = self.link.lost(now.running, why.clone());
         if was_online {
             self.leave_rooms_unwillingly(now, &format!("connection lost: {why}"));
-        } else if is_first_failure {
+        } else if is_first_failure || self.detail == Detail::More {
             self.note_in(0, now, NoteKind::Warning, why);
         }
         self.report_uncertain(now, uncertain);

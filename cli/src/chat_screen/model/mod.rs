@@ -43,6 +43,18 @@ pub(crate) struct Setup {
     pub(crate) size: (u16, u16),
     /// For what is random.
     pub(crate) seed: u64,
+    pub(crate) detail: Detail,
+}
+
+/// How much is said beside what happens in the rooms.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) enum Detail {
+    /// No hints.
+    Less,
+    #[default]
+    Usual,
+    /// Where connections were made to, and each that could not be.
+    More,
 }
 
 pub(crate) struct Model {
@@ -60,6 +72,7 @@ pub(crate) struct Model {
     /// Events are shown as the server sent them.
     pub(crate) is_raw: bool,
     is_focused: bool,
+    detail: Detail,
     pub(crate) size: (u16, u16),
     pub(crate) time_zone: TimeZone,
     pub(crate) theme: Theme,
@@ -79,7 +92,7 @@ struct Completing {
 impl Model {
     /// The state at the beginning, and what is to be done first.
     pub(crate) fn new(setup: Setup, now: Now) -> (Self, Vec<Effect>) {
-        let Setup { address, username, rooms, history, theme, time_zone, size, seed } = setup;
+        let Setup { address, username, rooms, history, theme, time_zone, size, seed, detail } = setup;
         let mut model = Self {
             link: Link::new(address, username, seed),
             rooms: vec![Room::new("", Membership::Home)],
@@ -91,6 +104,7 @@ impl Model {
             ignored: BTreeSet::new(),
             is_raw: false,
             is_focused: true,
+            detail,
             size,
             time_zone,
             theme,
@@ -103,20 +117,23 @@ impl Model {
             let _ = model.open_room(&room, now);
         }
         model.current = usize::from(model.rooms.len() > 1);
-        model.note_in(
-            0,
-            now,
-            NoteKind::Plain,
-            "Tab completes, PgUp scrolls, /help lists all keys and commands.".to_owned(),
-        );
-        if model.current == 0 {
-            model.note_in(0, now, NoteKind::Plain, "/join ROOM to talk.".to_owned());
+        if detail != Detail::Less {
+            model.hint(now);
         }
         if model.link.username.is_none() {
             model.ask_for_name(now, "Under which name do you want to sign in? Up to 32 bytes.");
         }
         let effects = model.link.connect();
         (model, effects)
+    }
+
+    /// For whoever is here for the first time.
+    fn hint(&mut self, now: Now) {
+        let hint = "Tab completes, PgUp scrolls, /help lists all keys and commands.".to_owned();
+        self.note_in(0, now, NoteKind::Plain, hint);
+        if self.current == 0 {
+            self.note_in(0, now, NoteKind::Plain, "/join ROOM to talk.".to_owned());
+        }
     }
 
     /// What happened, and when. Returns what is to be done.

@@ -8,6 +8,7 @@ use clap::{Args, Subcommand};
 use crate::args::ServerAddress;
 use crate::help;
 use crate::settings::units::{Size, Span};
+use crate::verbosity;
 
 #[derive(Debug, Args)]
 pub(crate) struct BenchArgs {
@@ -100,7 +101,7 @@ struct SendingArgs {
 
 /// What all tests have.
 #[derive(Debug, Args)]
-pub(super) struct CommonArgs {
+pub(crate) struct CommonArgs {
     #[command(flatten)]
     pub(super) server: ServerAddress,
     /// Connections begun per second.
@@ -124,6 +125,8 @@ pub(super) struct CommonArgs {
     /// Show no progress, even if standard error is a terminal.
     #[arg(long)]
     pub(super) no_progress: bool,
+    #[command(flatten)]
+    pub(crate) verbosity: verbosity::OfBench,
 }
 
 impl BenchArgs {
@@ -158,7 +161,7 @@ impl BenchArgs {
         Ok(config)
     }
 
-    pub(super) const fn common(&self) -> &CommonArgs {
+    pub(crate) const fn common(&self) -> &CommonArgs {
         match &self.test {
             Test::Echo(EchoTest { common, .. })
             | Test::Chat(ChatTest { common, .. })

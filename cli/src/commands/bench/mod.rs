@@ -14,6 +14,7 @@ use cafewire_net::load::{self, LoadConfig, Monitor, Report};
 pub(crate) use self::args::BenchArgs;
 use self::progress::Bar;
 use self::record::Record;
+use crate::escape;
 use crate::failure::Failure;
 use crate::interrupt;
 use crate::output;
@@ -26,7 +27,11 @@ pub(crate) fn run(args: &BenchArgs) -> Result<ExitCode, Failure> {
         stopping.stop();
         true
     })?;
-    let shows_progress = !args.common().no_progress && output::is_talkative() && io::stderr().is_terminal();
+    let verbosity = output::verbosity();
+    if verbosity > 0 {
+        tell_what_happens();
+    }
+    let shows_progress = !args.common().no_progress && verbosity == 0 && io::stderr().is_terminal();
     let bar = shows_progress.then(|| Bar::start(monitor.clone(), &config));
     let outcome = load::run(&config, &monitor);
     drop(bar);
@@ -36,6 +41,26 @@ pub(crate) fn run(args: &BenchArgs) -> Result<ExitCode, Failure> {
         // That nobody reads the report does not make it a better one.
         Ok(()) | Err(Failure::OutputClosed) => Ok(exit_code),
         Err(failure) => Err(failure),
+    }
+}
+
+/// From now on what the load test logs is said.
+fn tell_what_happens() {
+    let log = tracing_subscriber::fmt().with_env_filter("cafewire_net::load=debug");
+    log.without_time().with_level(false).with_target(false).with_ansi(false).with_writer(|| Details).init();
+}
+
+/// A line on standard error for each event that is logged.
+struct Details;
+
+impl io::Write for Details {
+    fn write(&mut self, event: &[u8]) -> io::Result<usize> {
+        output::detail(escape::text(String::from_utf8_lossy(event).trim_end()));
+        Ok(event.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
     }
 }
 

@@ -19,7 +19,7 @@ use super::config::{LoadConfig, LoadError};
 use super::connections::{Connections, Stage, attempt_of};
 use super::connector::{AfterFailure, Attempt, Connector};
 use super::latencies::Latencies;
-use super::monitor::Monitor;
+use super::monitor::{Monitor, Phase};
 use super::report;
 use super::schedule::{Due, Senders};
 use super::stream::Target;
@@ -36,6 +36,8 @@ pub(super) struct Engine<'a, W> {
     target: Target,
     monitor: &'a Monitor,
     plan: Plan,
+    /// The one that was shown last.
+    phase: Phase,
     workload: W,
     connector: Connector,
     connections: Connections,
@@ -102,6 +104,7 @@ impl<'a, W: Workload> Engine<'a, W> {
             counts: report::Connections { wanted: count as u64, ..report::Connections::default() },
             reasons: Reasons::default(),
             last_reason: String::new(),
+            phase: Phase::Connecting,
             plan,
             workload,
         })
@@ -185,6 +188,7 @@ impl<'a, W: Workload> Engine<'a, W> {
                 AfterFailure::GiveUp => self.counts.failed += 1,
             },
         }
+        tracing::debug!("connection {}, attempt {}: {}", connection + 1, attempt.number + 1, failed.0);
         self.reasons.add(&failed.0);
         self.last_reason.clone_from(&failed.0);
         self.connections.end(connection);

@@ -143,14 +143,14 @@ impl<W: Workload> Engine<'_, W> {
         Snapshot::take(self.since_began_ns(), &self.senders, &self.tally)
     }
 
-    fn show(&self, phase: Phase) {
-        self.monitor.show(Progress {
-            phase,
-            ready: self.counts.ready - self.counts.ended_early,
-            retried: self.counts.retried,
-            sent: self.senders.sent_in_all(),
-            received: self.tally.received,
-        });
+    fn show(&mut self, phase: Phase) {
+        let ready = self.counts.ready - self.counts.ended_early;
+        let (retried, sent, received) = (self.counts.retried, self.senders.sent_in_all(), self.tally.received);
+        self.monitor.show(Progress { phase, ready, retried, sent, received });
+        if self.phase != phase {
+            self.phase = phase;
+            tracing::debug!("{phase}: {ready} connections stand, {sent} messages sent, {received} deliveries received");
+        }
     }
 
     fn report(mut self, measured: Option<Measured>, connect_time: Duration, drain_time: Duration) -> Report {

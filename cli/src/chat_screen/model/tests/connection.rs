@@ -9,6 +9,7 @@ use crate::chat_screen::bounds::{ANSWER_TIMEOUT, MAX_UNSENT, STABLE_AFTER};
 use crate::chat_screen::desk::{Desk, OWN_ID};
 use crate::chat_screen::effect::{Effect, Input, News};
 use crate::chat_screen::link::State;
+use crate::chat_screen::model::Detail;
 use crate::requests::{MAX_IN_FLIGHT, Request};
 
 fn join(room: &str) -> Request {
@@ -27,6 +28,39 @@ fn it_connects_signs_in_and_joins() {
     desk.signed_in();
     assert_eq!(desk.take_requests(), [join("lobby"), join("tea")]);
     assert!(desk.shows("connected as ada to tcp://127.0.0.1:8080"));
+}
+
+#[test]
+fn more_is_said_of_connections_if_asked() {
+    let mut desk = Desk::with(Detail::More, Some("ada"), &[]);
+    for attempt in ["first", "second"] {
+        desk.lose(&format!("the {attempt} attempt failed"));
+        desk.wait_until_it_connects();
+    }
+    assert!(desk.shows("-- the first attempt failed") && desk.shows("-- the second attempt failed"));
+    desk.signed_in();
+    assert!(desk.shows("tcp://127.0.0.1:8080 was found at 127.0.0.1:8080"));
+
+    let mut usual = Desk::new(Some("ada"), &[]);
+    for attempt in ["first", "second"] {
+        usual.lose(&format!("the {attempt} attempt failed"));
+        usual.wait_until_it_connects();
+    }
+    usual.signed_in();
+    assert!(usual.shows("-- the first attempt failed") && !usual.shows("-- the second attempt failed"));
+    assert!(!usual.shows("was found at"));
+}
+
+#[test]
+fn less_is_said_at_the_beginning_if_asked() {
+    let hints = ["Tab completes", "/join ROOM to talk"];
+    let mut usual = Desk::new(Some("ada"), &[]);
+    let mut quiet = Desk::with(Detail::Less, Some("ada"), &[]);
+    for hint in hints {
+        assert!(usual.shows(hint) && !quiet.shows(hint), "{hint}");
+    }
+    let mut nameless = Desk::with(Detail::Less, None, &[]);
+    assert!(nameless.shows("Under which name"), "what is needed is asked for all the same");
 }
 
 #[test]
