@@ -59,7 +59,7 @@ const fn entry(name: &'static str, argument: Argument, usage: &'static str, does
 /// The keys, as `/help` lists them.
 pub(crate) const KEYS: &[(&str, &str)] = &[
     ("Tab, Shift-Tab", "complete a name, a room or a command; again: the next, the one before"),
-    ("Up, Down", "lines typed before"),
+    ("Up, Down", "lines typed before; a command that was refused, too"),
     ("Ctrl-R", "search them; again: an older one; Enter takes it, Esc does not"),
     ("Alt-1 to Alt-9, Alt-0", "that room; this client's own page"),
     ("Alt-A", "the next room with something unread"),

@@ -93,7 +93,8 @@ impl Model {
         }
     }
 
-    /// Does what the line says. If that cannot be done, says why and leaves the line to be mended.
+    /// Does what the line says. If that cannot be done, says why. A text or a name is then left to be mended; a command
+    /// is done with, so that what is typed next is not added to it, and Up brings it back.
     fn enter(&mut self, now: Now) -> Vec<Effect> {
         self.scroll_to_end();
         let line = self.editor.take();
@@ -107,8 +108,11 @@ impl Model {
             })
         };
         done.unwrap_or_else(|why| {
-            self.editor.replace(&line);
             self.note(now, NoteKind::Warning, why);
+            if is_command(&line) {
+                return self.remember(&line).into_iter().collect();
+            }
+            self.editor.replace(&line);
             Vec::new()
         })
     }
@@ -165,4 +169,9 @@ impl Model {
         let note = format!("the line is full: {} bytes are kept", crate::chat_screen::bounds::MAX_INPUT_BYTES);
         self.note(now, NoteKind::Warning, note);
     }
+}
+
+/// What the history can hold, and so Up can bring back, is a command; what else begins with a / is a text.
+fn is_command(line: &str) -> bool {
+    line.starts_with('/') && !line.starts_with("//") && !line.contains(char::is_control)
 }

@@ -107,6 +107,40 @@ fn arrows_and_ctrl_r_bring_lines_back() {
 }
 
 #[test]
+fn a_command_that_is_refused_makes_room_for_the_next_and_comes_back_with_up() {
+    let mut desk = Desk::in_rooms(&["lobby"]);
+    for (refused, why) in [
+        ("/joni tea", "there is no command /joni; did you mean /join?"),
+        ("/room attic", "you are not in attic"),
+        ("/connect nowhere", "/connect: the port is missing"),
+        ("/msg bob hello", "not sent: protocol version 1 has no messages to one person"),
+    ] {
+        desk.enters(refused);
+        assert!(desk.shows(why), "{refused}: {}", desk.screen(80, 24));
+        assert_eq!(line(&desk), "", "{refused}");
+        assert!(desk.effects.contains(&Effect::Remember(refused.to_owned())), "{refused}");
+        desk.press(KeyCode::Up);
+        assert_eq!(line(&desk), refused);
+        desk.ctrl('u');
+    }
+    desk.enters("hello");
+    assert_eq!(said(&mut desk), ["hello"]);
+}
+
+#[test]
+fn what_up_could_not_bring_back_stays_in_the_line() {
+    let mut desk = Desk::in_rooms(&["lobby"]);
+    // The history's file has no place for control characters.
+    desk.pastes("/joni\ttea");
+    desk.press(KeyCode::Enter);
+    assert_eq!(line(&desk), "/joni\ttea");
+    desk.ctrl('u');
+    let text = format!("//{}", "x".repeat(MAX_CONTENT_SIZE));
+    desk.enters(&text);
+    assert_eq!(line(&desk), text, "no command, but a text that begins with /");
+}
+
+#[test]
 fn a_text_that_is_too_long_is_seen_before_it_is_sent() {
     let mut desk = Desk::in_rooms(&["lobby"]);
     desk.pastes(&"x".repeat(MAX_CONTENT_SIZE - 1));
