@@ -109,7 +109,8 @@ pub struct Limits {
     pub frames_per_second: u64,
     /// The same for bytes of frames. Default 0.
     pub bytes_per_second: u64,
-    /// Bytes in all buffers of connections and rooms together. Past it those with the most left unread are closed, until it is
+    /// Bytes in all buffers of connections and rooms together, with what it takes to remember who is to have which part of a
+    /// room's. Past it those with the most left unread are closed, until it is
     /// kept again. Default 512 MiB.
     pub buffer_bytes: usize,
     /// Time to the first complete frame, and to a chat peer's sign-in, from the accept on. Default 10 s.

@@ -242,7 +242,7 @@ impl Exchange {
     /// ```
     pub fn next_gone(&mut self) -> Option<ConnectionId> {
         let Some(id) = self.gone.pop() else {
-            self.metrics.buffer_bytes.set(self.pool.lent_bytes());
+            self.metrics.buffer_bytes.set(self.held_bytes());
             self.metrics.bytes_copied.set(self.pool.copied_bytes());
             return None;
         };
@@ -263,18 +263,23 @@ impl Exchange {
         }
     }
 
+    /// Bytes in all buffers together, which have a limit.
+    pub(super) const fn held_bytes(&self) -> usize {
+        self.pool.lent_bytes() + self.outboxes.spans_bytes()
+    }
+
     /// All buffers together hold too much: ends the connection with the most queued of those that do not take it, or
     /// else the one that has sent the most that could not be done yet: a frame without its end. False if there is neither.
     pub(super) fn reclaim(&mut self, now: Now) -> bool {
         let Some(id) = self.outboxes.largest_leftover().or_else(|| self.largest_kept()) else { return false };
-        let held_bytes = self.pool.lent_bytes();
+        let held_bytes = self.held_bytes();
         // What it has of a room's log is given back only with the log's last reader.
         let shares = self.outboxes.reads_rooms(id);
         let was_open = self.peers.get(id).is_some_and(|peer| peer.is_open());
         self.close(id, CloseReason::BufferBudget, &ErrorText::new(TOO_MUCH), now);
         // Who was closing already does not get the rest of its time. And who holds as much with its Error frame as before
         // goes without one, or everybody would have to go for the sake of a byte.
-        if !was_open || (self.pool.lent_bytes() >= held_bytes && !shares) {
+        if !was_open || (self.held_bytes() >= held_bytes && !shares) {
             self.set_gone(id);
             self.drop_queue(id);
         }

@@ -78,6 +78,7 @@ mod outbox;
 mod output;
 mod room_log;
 mod session;
+mod spans;
 mod timers;
 mod usernames;
 
@@ -432,7 +433,7 @@ impl Exchange {
         assert_eq!(counted, self.addresses.total(), "an address miscounted");
         assert!(self.timers.len() >= self.peers.len().saturating_sub(self.gone.len()), "a connection nobody looks at");
         if self.peers.is_empty() {
-            assert_eq!(self.pool.lent_bytes(), 0, "buffers held for nobody");
+            assert_eq!(self.held_bytes(), 0, "buffers held for nobody");
         }
     }
 }

@@ -6,47 +6,23 @@
 //! write. A connection with nothing queued owns no outbox: they stay in one table, and go from hand to hand.
 //!
 //! Invariants, checked by [`Outboxes::invariants`]: the spans' sizes add up to `queued_bytes`; the own spans' add up to
-//! what the ring holds; no span is empty; nothing queued means no outbox; each outbox belongs to one connection or to nobody.
-
-use std::collections::VecDeque;
+//! what the ring holds; no span is empty; nothing queued means no outbox; each outbox belongs to one connection or to nobody;
+//! the storage of all spans adds up to `spans_bytes`.
 
 use cafewire_core::{chat, echo};
 use slotmap::SecondaryMap;
 
+use super::spans::{Span, Spans};
 use super::{ConnectionId, RoomId};
 use crate::buffers::{BufferPool, RingBuffer};
 use crate::config::Limits;
 
-/// Outboxes that keep room for spans while nothing is queued in them, and for how many spans each.
+/// Outboxes that keep room for some spans while nothing is queued in them.
 const KEPT_OUTBOXES_MAX: usize = 65_536;
-const KEPT_SPANS_MAX: usize = 16;
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Span {
-    Own { len: usize },
-    Room { room: RoomId, start: u64, end: u64 },
-}
-
-impl Span {
-    pub(super) const fn len(self) -> usize {
-        match self {
-            Self::Own { len } => len,
-            #[allow(clippy::cast_possible_truncation)] // bounded by the room log's limit
-            Self::Room { start, end, .. } => (end - start) as usize,
-        }
-    }
-
-    const fn room(&self) -> Option<RoomId> {
-        match *self {
-            Self::Own { .. } => None,
-            Self::Room { room, .. } => Some(room),
-        }
-    }
-}
 
 #[derive(Debug)]
 struct Outbox {
-    spans: VecDeque<Span>,
+    spans: Spans,
     own: RingBuffer,
     queued_bytes: usize,
     /// The turn in which it was taken from the pool: it has not been empty since.
@@ -57,8 +33,39 @@ struct Outbox {
 
 impl Default for Outbox {
     fn default() -> Self {
-        Self { spans: VecDeque::new(), own: RingBuffer::default(), queued_bytes: 0, since_turn: 0, frame_left: Some(0) }
+        Self {
+            spans: Spans::default(),
+            own: RingBuffer::default(),
+            queued_bytes: 0,
+            since_turn: 0,
+            frame_left: Some(0),
+        }
     }
+}
+
+impl Outbox {
+    fn push(&mut self, span: Span, limit_bytes: usize) -> Queued {
+        let held_bytes = self.spans.held_bytes();
+        self.queued_bytes += span.len();
+        let merged = self.spans.push(span);
+        Queued { merged, grown_bytes: self.spans.held_bytes() - held_bytes, is_over: self.queued_bytes > limit_bytes }
+    }
+
+    /// What giving it up is thought to give back.
+    fn size_bytes(&self) -> usize {
+        self.queued_bytes + self.spans.held_bytes()
+    }
+}
+
+/// What queuing a span did.
+#[derive(Clone, Copy)]
+struct Queued {
+    /// It became part of the last one.
+    merged: bool,
+    /// By how much the spans' storage has grown.
+    grown_bytes: usize,
+    /// More is queued than may be.
+    is_over: bool,
 }
 
 /// An outbox in the table of all, or none.
@@ -111,6 +118,8 @@ pub(super) struct Outboxes {
     spare: Vec<OutboxId>,
     dirty: Vec<ConnectionId>,
     overflowed: Vec<ConnectionId>,
+    /// Storage of spans that counts as a buffer.
+    spans_bytes: usize,
     turn: u64,
     limit_bytes: usize,
     limit_bytes_before_sign_in: usize,
@@ -158,35 +167,24 @@ impl Outboxes {
         for piece in pieces {
             outbox.own.extend(piece, pool);
         }
-        outbox.queued_bytes += len;
-        match outbox.spans.back_mut() {
-            Some(Span::Own { len: before }) => *before += len,
-            _ => outbox.spans.push_back(Span::Own { len }),
-        }
-        if outbox.queued_bytes > limit_bytes {
-            self.overflowed.push(id);
-        }
+        let queued = outbox.push(Span::Own { len }, limit_bytes);
+        self.note_queued(id, queued);
     }
 
     /// Queues a range of a room's log. True if that is a new reader of the log, false if the range merged with the one
     /// before it or the connection takes nothing any more.
     pub(super) fn deliver(&mut self, id: ConnectionId, room: RoomId, start: u64, end: u64) -> bool {
         let Some((outbox, limit_bytes)) = self.touch(id) else { return false };
-        outbox.queued_bytes += Span::Room { room, start, end }.len();
-        let merged = match outbox.spans.back_mut() {
-            Some(Span::Room { room: same, end: before, .. }) if *same == room && *before == start => {
-                *before = end;
-                true
-            }
-            _ => {
-                outbox.spans.push_back(Span::Room { room, start, end });
-                false
-            }
-        };
-        if outbox.queued_bytes > limit_bytes {
+        let queued = outbox.push(Span::Room { room, start, end }, limit_bytes);
+        self.note_queued(id, queued);
+        !queued.merged
+    }
+
+    fn note_queued(&mut self, id: ConnectionId, queued: Queued) {
+        self.spans_bytes += queued.grown_bytes;
+        if queued.is_over {
             self.overflowed.push(id);
         }
-        !merged
     }
 
     /// The outbox to queue into, made if need be, and how much it may hold; the connection is marked for the flush of this
@@ -310,12 +308,12 @@ impl Outboxes {
         self.turn += 1;
     }
 
-    /// The connection with the most queued among those that an earlier turn's flush did not rid of everything, those that
+    /// The largest among those that an earlier turn's flush did not rid of everything, those that
     /// are closing included.
     pub(super) fn largest_leftover(&self) -> Option<ConnectionId> {
         self.busy()
             .filter(|(_, outbox)| outbox.since_turn < self.turn)
-            .max_by_key(|(_, outbox)| outbox.queued_bytes)
+            .max_by_key(|(_, outbox)| outbox.size_bytes())
             .map(|(id, _)| id)
     }
 
@@ -327,6 +325,11 @@ impl Outboxes {
     /// Bytes of storage that the connections' own answers hold.
     pub(super) fn held_bytes(&self) -> usize {
         self.all.iter().map(|outbox| outbox.own.capacity()).sum()
+    }
+
+    /// Bytes of storage that long queues of spans hold.
+    pub(super) const fn spans_bytes(&self) -> usize {
+        self.spans_bytes
     }
 
     /// The connections for which something of a room's log before this position is still queued, those that have left
@@ -375,10 +378,10 @@ impl Outboxes {
             outbox.own.clear(pool);
             entry.broken = true;
         }
-        outbox.spans.clear();
+        self.spans_bytes -= outbox.spans.clear();
         outbox.queued_bytes = kept.unwrap_or(0);
         if outbox.queued_bytes > 0 {
-            outbox.spans.push_back(Span::Own { len: outbox.queued_bytes });
+            outbox.spans.push(Span::Own { len: outbox.queued_bytes });
         } else {
             self.give_back(id);
         }
@@ -397,7 +400,8 @@ impl Outboxes {
     /// Forgets the connection and all that is queued for it.
     pub(super) fn remove(&mut self, id: ConnectionId, pool: &mut BufferPool, mut released: impl FnMut(RoomId)) {
         if let Some(outbox) = self.entries.get(id).and_then(|entry| self.all.get_mut(entry.outbox.place())) {
-            outbox.spans.drain(..).filter_map(|span| span.room()).for_each(&mut released);
+            outbox.spans.iter().filter_map(|span| span.room()).for_each(&mut released);
+            self.spans_bytes -= outbox.spans.clear();
             outbox.own.clear(pool);
             outbox.queued_bytes = 0;
         }
@@ -411,8 +415,9 @@ impl Outboxes {
         let spare = std::mem::replace(&mut entry.outbox, OutboxId::NONE);
         let Some(outbox) = self.all.get_mut(spare.place()) else { return };
         outbox.frame_left = Some(0);
-        if outbox.spans.capacity() > KEPT_SPANS_MAX || self.spare.len() >= KEPT_OUTBOXES_MAX {
-            outbox.spans = VecDeque::new();
+        self.spans_bytes -= outbox.spans.clear();
+        if self.spare.len() >= KEPT_OUTBOXES_MAX {
+            outbox.spans = Spans::default();
         }
         self.spare.push(spare);
     }
@@ -425,7 +430,7 @@ impl Outboxes {
             used += 1;
             assert!(!outbox.spans.is_empty(), "an outbox with nothing in it");
             let mut own_bytes = 0;
-            for span in &outbox.spans {
+            for span in outbox.spans.iter() {
                 assert!(span.len() > 0, "an empty span");
                 match *span {
                     Span::Own { len } => own_bytes += len,
@@ -437,8 +442,13 @@ impl Outboxes {
             assert_eq!(outbox.queued_bytes, queued_bytes, "queued bytes miscounted");
         }
         assert_eq!(used + self.spare.len(), self.all.len(), "an outbox of two, or of nobody");
+        let spans_bytes: usize = self.all.iter().map(|outbox| outbox.spans.held_bytes()).sum();
+        assert_eq!(self.spans_bytes, spans_bytes, "storage of spans miscounted");
         for outbox in self.spare.iter().map(|spare| &self.all[spare.place()]) {
-            assert!(outbox.spans.is_empty() && outbox.own.capacity() == 0, "a spare outbox holds something");
+            assert!(
+                outbox.spans.is_empty() && outbox.spans.held_bytes() + outbox.own.capacity() == 0,
+                "a spare outbox holds something"
+            );
         }
     }
 }

@@ -1,7 +1,8 @@
 //! What goes to peers: what was put off is done, and then each connection's bytes are handed out as its transport takes them.
 
 use super::hub::Surroundings;
-use super::outbox::{self, Span};
+use super::outbox;
+use super::spans::Span;
 use super::{ConnectionId, Exchange, Now, Stage, is_signing_in};
 
 impl Exchange {
@@ -25,7 +26,7 @@ impl Exchange {
             self.hub.settle(&mut world!(self));
             if let Some(id) = self.outboxes.next_overflowed() {
                 self.close_slow(id, now);
-            } else if self.pool.lent_bytes() <= self.limits.buffer_bytes || !self.reclaim(now) {
+            } else if self.held_bytes() <= self.limits.buffer_bytes || !self.reclaim(now) {
                 break;
             }
         }

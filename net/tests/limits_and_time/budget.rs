@@ -143,3 +143,67 @@ fn what_everything_together_holds() {
         assert_eq!(metrics.buffer_bytes.get(), held);
     }
 }
+
+/// Signed in, in these rooms, and nothing left to be written.
+fn member(exchange: &mut Exchange, username: &str, rooms: &[&str]) -> ConnectionId {
+    let id = exchange.admit(SocketAddr::from(([127, 0, 0, 1], 1)), NOW).unwrap();
+    turn(exchange, id, &chat(&MessagePayload::Connect { username }));
+    for room in rooms {
+        turn(exchange, id, &chat(&MessagePayload::JoinRoom { room }));
+    }
+    take_all(exchange, id);
+    id
+}
+
+fn take_all(exchange: &mut Exchange, id: ConnectionId) {
+    while !exchange.front(id).is_empty() {
+        exchange.written(id, exchange.front(id).len(), NOW);
+    }
+}
+
+/// Two rooms that take turns leave a member that reads nothing a piece of each log for each frame. What it takes to
+/// remember the pieces is more than the frames themselves, which the logs hold once for everybody, so it counts.
+#[test]
+fn what_it_takes_to_remember_the_pieces_counts() {
+    const PIECE_BYTES: u64 = 24;
+    const NOT_COUNTED: usize = 16;
+    const FRAMES: usize = 100;
+    let frame_bytes =
+        MessagePayload::MessageBroadcast { user_id: 1, timestamp: 1, username: "ada", room: "tea", content: "x" }
+            .serialized_size();
+    let pieces = |count: usize| if count > NOT_COUNTED { PIECE_BYTES * count.next_power_of_two() as u64 } else { 0 };
+    let logs = |frames: usize| {
+        let (tea, pie) = (frames.div_ceil(2), frames / 2);
+        buffer_for(tea * frame_bytes) + if pie > 0 { buffer_for(pie * frame_bytes) } else { 0 }
+    };
+    let held = |frames: usize| pieces(frames) + logs(frames);
+
+    // One byte over, and who does not read goes.
+    for limit in [0, held(64), held(65) - 1, held(65), held(FRAMES) - 1, held(FRAMES)] {
+        let goes_at = (1..=FRAMES).find(|&frames| limit > 0 && held(frames) > limit);
+        let metrics = Arc::new(ServerMetrics::default());
+        let mut limits = Limits::default();
+        limits.buffer_bytes = usize::try_from(limit).unwrap();
+        let mut exchange = Exchange::new(limits, Arc::clone(&metrics));
+        let ada = member(&mut exchange, "ada", &["tea", "pie"]);
+        let deaf = member(&mut exchange, "deaf", &["tea", "pie"]);
+        take_all(&mut exchange, ada);
+        turn(&mut exchange, ada, &[]);
+        assert_eq!(metrics.buffer_bytes.get(), 0);
+        for frames in 1..=FRAMES {
+            turn(&mut exchange, ada, &say(["tea", "pie"][(frames - 1) % 2], "x"));
+            take_all(&mut exchange, ada);
+            turn(&mut exchange, ada, &[]);
+            if goes_at == Some(frames) {
+                assert_eq!(metrics.snapshot().closes(CloseReason::BufferBudget), 1, "{frames} frames, {limit} bytes");
+                take_all(&mut exchange, ada);
+                take_all(&mut exchange, deaf);
+                turn(&mut exchange, ada, &[]);
+                assert_eq!(metrics.buffer_bytes.get(), 0, "all is given back");
+                break;
+            }
+            assert_eq!(metrics.buffer_bytes.get(), held(frames), "{frames} frames, {limit} bytes");
+        }
+        assert_eq!(metrics.snapshot().closes(CloseReason::BufferBudget), u64::from(goes_at.is_some()));
+    }
+}
