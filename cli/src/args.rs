@@ -16,6 +16,7 @@ use crate::commands::top::TopArgs;
 use crate::commands::version;
 use crate::decode::args::{DecodeArgs, EncodeArgs};
 use crate::help;
+use crate::profile::Profile;
 use crate::settings::Settings;
 use crate::verbosity;
 
@@ -57,6 +58,8 @@ impl Arguments {
         let matches = innermost(matches);
         let address = match &self.command {
             Command::Send(send) => send.address_and_text().ok()?.0,
+            // What is wrong with the profile is said when it is taken.
+            Command::Chat(chat) => chat.address(Profile::load(chat.profile.as_deref()).ok()?.address),
             _ => matches.try_get_one::<Address>("address").ok()??.clone(),
         };
         let is_given = |id: &&str| {
@@ -226,9 +229,14 @@ pub(crate) struct TlsArgs {
 impl TlsArgs {
     /// A client's configuration with these files and the default time-outs.
     pub(crate) fn client_config(&self) -> ClientConfig {
+        self.client_config_or(ClientTls::default())
+    }
+
+    /// The same, with others where none are given. A certificate and its key go together.
+    pub(crate) fn client_config_or(&self, others: ClientTls) -> ClientConfig {
         let identity = self.cert.clone().zip(self.key.clone());
-        let identity = identity.map(|(certificate, key)| TlsIdentity { certificate, key });
-        ClientConfig { tls: ClientTls { ca: self.ca.clone(), identity }, ..ClientConfig::default() }
+        let identity = identity.map(|(certificate, key)| TlsIdentity { certificate, key }).or(others.identity);
+        ClientConfig { tls: ClientTls { ca: self.ca.clone().or(others.ca), identity }, ..ClientConfig::default() }
     }
 }
 
@@ -270,7 +278,7 @@ pub(crate) struct ChatArgs {
     /// A room to join first: 1 to 64 bytes, no control characters; may be repeated.
     #[arg(short, long = "room", value_name = "ROOM", value_parser = room)]
     pub(crate) rooms: Vec<String>,
-    /// Take address, name, rooms and theme from [profile.NAME] of the config file, where they are not given here.
+    /// Take address, name, rooms, theme and TLS files from [profile.NAME] of the config file, where they are not given here.
     #[arg(short, long, value_name = "NAME")]
     pub(crate) profile: Option<String>,
     /// Colours of the full screen [default: dark].
@@ -322,6 +330,13 @@ pub(crate) struct ListenArgs {
     pub(crate) json: bool,
     #[command(flatten)]
     pub(crate) verbosity: verbosity::OfListening,
+}
+
+impl ChatArgs {
+    /// Where to chat: the command line wins over the profile.
+    pub(crate) fn address(&self, profile: Option<Address>) -> Address {
+        self.address.clone().or(profile).unwrap_or_default()
+    }
 }
 
 impl SendArgs {

@@ -87,10 +87,14 @@ the name, in local time. Your own messages appear when the server has passed the
 
 Profiles are tables of cafewire/config.toml in $XDG_CONFIG_HOME (~/.config); [profile.default] counts without --profile:
   [profile.work]
-  address = \"tcp://192.0.2.7:8080\"
+  address = \"tls://chat.example:8443\"
   user = \"ada\"
   rooms = [\"lobby\", \"builds\"]
   theme = \"light\"
+  ca = \"work-ca.pem\"
+ca, cert and key are what the options of these names are; a relative path starts at the config file's folder. An option \
+wins over a variable, and that over the profile.
+
 Lines typed on the full screen are kept in cafewire/chat_history in $XDG_STATE_HOME (~/.local/state), at most 2000. \
 NO_COLOR turns colours off.
 

@@ -9,12 +9,13 @@
 //! user = "ada"
 //! rooms = ["lobby", "builds"]
 //! theme = "light"              # dark, light or none
+//! ca = "work-ca.pem"           # at tls:// addresses; cert and key, too
 //! ```
 
 use std::collections::BTreeMap;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
-use cafewire_net::Address;
+use cafewire_net::{Address, ClientTls, TlsIdentity};
 use etcetera::BaseStrategy as _;
 use serde::Deserialize;
 
@@ -27,7 +28,7 @@ use crate::settings::ListenAddress;
 /// The profile that counts when none is named.
 const DEFAULT: &str = "default";
 
-const KEYS: &[&str] = &["address", "user", "rooms", "theme"];
+const KEYS: &[&str] = &["address", "user", "rooms", "theme", "ca", "cert", "key"];
 
 /// What a profile says; what it does not say is left to the command line and the defaults.
 #[derive(Debug, Default, PartialEq)]
@@ -36,6 +37,7 @@ pub(crate) struct Profile {
     pub(crate) user: Option<String>,
     pub(crate) rooms: Vec<String>,
     pub(crate) theme: Option<ThemeName>,
+    pub(crate) tls: ClientTls,
 }
 
 /// The file, as it is written.
@@ -52,6 +54,9 @@ struct WrittenProfile {
     #[serde(default)]
     rooms: Vec<String>,
     theme: Option<ThemeName>,
+    ca: Option<PathBuf>,
+    cert: Option<PathBuf>,
+    key: Option<PathBuf>,
 }
 
 impl Profile {
@@ -69,12 +74,26 @@ impl Profile {
 
     fn load_from(path: &Path, name: Option<&str>) -> Result<Self, Failure> {
         match (config_file::read_if_there(path)?, name) {
-            (Some(text), _) => parse(&text, name).map_err(|sentence| config_file::wrong(path, &sentence)),
+            (Some(text), _) => match parse(&text, name) {
+                Ok(profile) => Ok(profile.beside(path)),
+                Err(sentence) => Err(config_file::wrong(path, &sentence)),
+            },
             (None, None) => Ok(Self::default()),
             (None, Some(name)) => {
                 Err(Failure::Sentence(format!("no profile {name:?}: there is no config file {}", path.display())))
             }
         }
+    }
+
+    /// Files that are named without their folder stand beside the config file.
+    fn beside(mut self, config_file: &Path) -> Self {
+        let folder = config_file.parent().unwrap_or(Path::new(""));
+        let ClientTls { ca, identity } = &mut self.tls;
+        let identity = identity.iter_mut().flat_map(|identity| [&mut identity.certificate, &mut identity.key]);
+        for file in ca.iter_mut().chain(identity) {
+            *file = folder.join(&file);
+        }
+        self
     }
 }
 
@@ -83,7 +102,7 @@ fn parse(text: &str, name: Option<&str>) -> Result<Profile, String> {
     config_file::check_keys(&table, text, &["profile"], "what can be set is [profile.NAME]")?;
     for (name, profile) in table.get("profile").and_then(toml::Value::as_table).into_iter().flatten() {
         if let Some(profile) = profile.as_table() {
-            config_file::check_keys(profile, text, KEYS, "address, user, rooms and theme can be set")
+            config_file::check_keys(profile, text, KEYS, "address, user, rooms, theme, ca, cert and key can be set")
                 .map_err(|sentence| format!("profile.{name}: {sentence}"))?;
         }
     }
@@ -109,8 +128,22 @@ impl WrittenProfile {
         for room in &self.rooms {
             args::room(room).map_err(|error| format!("rooms: {error}"))?;
         }
-        let Self { address, user, rooms, theme } = self;
-        Ok(Profile { address: address.map(|address| address.0), user, rooms, theme })
+        let Self { address, user, rooms, theme, ca, cert, key } = self;
+        let address = address.map(|address| address.0);
+        let file = [("ca", &ca), ("cert", &cert), ("key", &key)].into_iter().find(|(_, file)| file.is_some());
+        if let (Some((key, _)), Some(address)) = (file, &address)
+            && !matches!(address, Address::Tls { .. })
+        {
+            // Whoever takes that for safe is mistaken.
+            return Err(format!("{key} is for tls:// addresses, and {address} is none"));
+        }
+        let identity = match (cert, key) {
+            (Some(certificate), Some(key)) => Some(TlsIdentity { certificate, key }),
+            (None, None) => None,
+            (Some(_), None) => return Err("cert: a certificate needs its key, as key".to_owned()),
+            (None, Some(_)) => return Err("key: a key needs its certificate, as cert".to_owned()),
+        };
+        Ok(Profile { address, user, rooms, theme, tls: ClientTls { ca, identity } })
     }
 }
 
@@ -137,6 +170,16 @@ theme = \"light\"
     }
 
     #[test]
+    fn files_stand_beside_the_config_file() {
+        let text = "[profile.default]\nca = \"ca.pem\"\ncert = \"tls/a.pem\"\nkey = \"/etc/a.key\"\n";
+        let profile = parse(text, None).unwrap().beside(Path::new("/home/ada/.config/cafewire/config.toml"));
+        assert_eq!(profile.tls.ca.as_deref(), Some(Path::new("/home/ada/.config/cafewire/ca.pem")));
+        let TlsIdentity { certificate, key } = profile.tls.identity.unwrap();
+        assert_eq!(certificate, Path::new("/home/ada/.config/cafewire/tls/a.pem"));
+        assert_eq!(key, Path::new("/etc/a.key"));
+    }
+
+    #[test]
     fn without_a_name_the_default_one_counts() {
         assert_eq!(parse(FILE, None).unwrap().user.as_deref(), Some("ada"));
         assert_eq!(parse("", None), Ok(Profile::default()));
@@ -151,7 +194,15 @@ theme = \"light\"
                 "[profile.work]\nuesr = \"a\"",
                 "profile.work: line 2: there is no setting \"uesr\"; did you mean \"user\"?",
             ),
-            ("[profile.work]\nzebra = 1", "address, user, rooms and theme can be set"),
+            ("[profile.work]\nzebra = 1", "address, user, rooms, theme, ca, cert and key can be set"),
+            ("[profile.work]\ncaa = \"a.pem\"", "did you mean \"ca\"?"),
+            ("[profile.work]\nca = 1", "line 2: "),
+            ("[profile.work]\ncert = \"a.pem\"", "profile.work: cert: a certificate needs its key"),
+            ("[profile.work]\nkey = \"a.key\"", "profile.work: key: a key needs its certificate"),
+            (
+                "[profile.work]\naddress = \"h:1\"\nca = \"a.pem\"",
+                "profile.work: ca is for tls:// addresses, and tcp://h:1 is none",
+            ),
             ("[profile.work]\naddress = \"nowhere\"", "line 2: the port is missing"),
             ("[profile.work]\ntheme = \"pink\"", "line 2: unknown variant `pink`"),
             ("[profile.work]\nuser = \"\"", "profile.work: user: username is 0 bytes long"),

@@ -10,12 +10,12 @@ use crate::failure::Failure;
 use crate::profile::Profile;
 
 pub(crate) fn run(args: &ChatArgs) -> Result<ExitCode, Failure> {
-    // The command line wins over the profile.
+    // The command line, and its variables, win over the profile.
     let profile = Profile::load(args.profile.as_deref())?;
-    let address = args.address.clone().or(profile.address).unwrap_or_default();
+    let address = args.address(profile.address);
     let username = args.user.clone().or(profile.user);
     let rooms = if args.rooms.is_empty() { profile.rooms } else { args.rooms.clone() };
-    let config = args.tls.client_config();
+    let config = args.tls.client_config_or(profile.tls);
     if !args.plain && is_full_screen_possible() {
         let theme = args.theme.or(profile.theme).unwrap_or_default();
         return chat_screen::run(chat_screen::Options { address, config, username, rooms, theme });

@@ -60,6 +60,7 @@ fn tls_that_was_asked_for_in_vain_is_refused() {
         &["ping", address, "--ca", "ca.pem"][..],
         &["echo", "--ca", "ca.pem"],
         &["chat", address, "--user", "a", "--cert", "a.pem", "--key", "a.key"],
+        &["chat", "--user", "a", "--ca", "ca.pem"],
         &["send", address, "--ca", "ca.pem", "--user", "a", "--room", "b", "hello"],
         &["listen", "unix:///nowhere.sock", "--ca", "ca.pem", "--user", "a", "--room", "b"],
         &["bench", "echo", address, "--ca", "ca.pem"],

@@ -3,7 +3,9 @@
 use std::fs;
 use std::path::PathBuf;
 
-use crate::support::{Ended, Running, Server, command, run};
+use rcgen::{CertificateParams, KeyPair};
+
+use crate::support::{Ended, Running, Server, cafewire, command, run};
 
 /// A config folder of a test's own, removed with it.
 struct ConfigFolder(PathBuf);
@@ -54,6 +56,50 @@ fn a_profile_says_where_and_as_whom_and_the_command_line_wins() {
     let mut default = folder.start(&["chat", &server.address, "--room", "lobby"]);
     default.line_with("[lobby] * <nobody> joined");
     default.end().assert_done();
+}
+
+/// A server that wants to see certificates, its own among them, and a profile that has all that it takes.
+#[test]
+fn a_profile_holds_what_tls_takes_and_options_and_variables_win() {
+    let folder = ConfigFolder::with("tls", "");
+    let key = KeyPair::generate().expect("a key");
+    let params = CertificateParams::new(vec!["localhost".to_owned()]).expect("a name");
+    let certificate = params.self_signed(&key).expect("a certificate");
+    let files = folder.0.join("cafewire");
+    fs::write(files.join("cert.pem"), certificate.pem()).expect("a file");
+    fs::write(files.join("key.pem"), key.serialize_pem()).expect("a file");
+    let path = |name| files.join(name).to_str().expect("a plain path").to_owned();
+    let (cert, key) = (path("cert.pem"), path("key.pem"));
+    let identity = ["--tls-certificate", &cert, "--tls-key", &key, "--tls-client-ca", &cert];
+    let mut serve = cafewire(&[&["serve", "--listen", "tls://localhost:0"], &identity[..]].concat());
+    let listening = serve.line_with("listening on tls://");
+    let address = format!("tls://localhost:{}", listening.rsplit(':').next().expect("a port"));
+
+    let profile = |tls: &str| {
+        let config = format!("[profile.work]\naddress = \"{address}\"\nuser = \"ada\"\nrooms = [\"tea\"]\n{tls}");
+        fs::write(files.join("config.toml"), config).expect("a file");
+    };
+    let joins = |args: &[&str], variables: &[(&str, &str)]| {
+        let mut chat = command(&[&["chat", "--profile", "work"], args].concat());
+        let mut chat = Running::start(chat.env("XDG_CONFIG_HOME", &folder.0).envs(variables.iter().copied()));
+        chat.line_with("[tea] * <ada> joined");
+        chat.end().assert_done();
+    };
+    let fails = |args: &[&str], variables: &[(&str, &str)], says: &str| {
+        let mut chat = command(&[&["chat", "--profile", "work"], args].concat());
+        let chat = Running::start(chat.env("XDG_CONFIG_HOME", &folder.0).envs(variables.iter().copied()));
+        chat.end().assert_failed(1, says);
+    };
+    profile("ca = \"cert.pem\"\ncert = \"cert.pem\"\nkey = \"key.pem\"\n");
+    joins(&[], &[]);
+    fails(&["--ca", "/option.pem"], &[], "/option.pem");
+    fails(&[], &[("CAFEWIRE_CA", "/variable.pem")], "/variable.pem");
+    joins(&["--ca", &cert], &[("CAFEWIRE_CA", "/variable.pem")]);
+    fails(&["--cert", "/option.pem", "--key", &key], &[], "/option.pem");
+    profile("ca = \"cert.pem\"\n");
+    joins(&["--cert", &cert, "--key", &key], &[]);
+    profile("ca = \"elsewhere.pem\"\n");
+    fails(&[], &[], files.join("elsewhere.pem").to_str().expect("a plain path"));
 }
 
 #[test]
