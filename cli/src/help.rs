@@ -191,7 +191,9 @@ Examples:
 pub(crate) const BENCH: &str = "\
 One thread holds all connections. Every message says who sent it, which one it is and when it was due, and every \
 receiver is held to what it should get: what is lost, duplicated, reordered or not ours is counted exactly, for each \
-delivery. Throughput is taken between the warm-up and the end; latency is that of the messages after the warm-up. \
+delivery. Reordered is what comes after a later message of its sender, or, with several publishers in a room, in another \
+order than the room's messages first came to anybody: where members disagree, whoever was first is held to be right. \
+Throughput is taken between the warm-up and the end; latency is that of the messages after the warm-up. \
 Without --rate each sender sends when one of its messages has come back; with --rate messages are sent when they are \
 due, and latency counts from then, so that a server that stalls is seen to stall.
 

@@ -88,7 +88,10 @@ pub struct Deliveries {
     pub expected: u64,
     /// Different ones that came.
     pub received: u64,
-    /// Of those, how many came after one that they should have come before.
+    /// Of those, how many came after one that they should have come before: after a later message of the same sender
+    /// or, in a room with several senders, in another order than that in which the room's messages first came to
+    /// anybody. The former is exact. Of the latter it is exact that members saw different orders, not whose was right: a
+    /// member that is first and sees its own order has the others counted, each of them.
     pub reordered: u64,
     /// Came again.
     pub duplicated: u64,

@@ -3,6 +3,9 @@
 //! The order is learnt: whoever gets a message first puts it at the end of what is known, and everybody else is held to
 //! that, one comparison per delivery. A number that a publisher sent and the first one did not get is put in front of
 //! its successor, as inferred, and moves to where the next member sees it: the one that missed it is blamed, and nobody else.
+//! So among one publisher's messages the late one is blamed, whoever sees it. Between publishers nothing says whose turn it
+//! was: where members disagree, the order of whoever was first counts, and the others are late. A vote of the members would
+//! have to keep every member's order until all have seen it, and to take verdicts back: that they disagree is what matters.
 //!
 //! As long as a room shows nothing irregular, and the server sends all members the same bytes, as ours does, deliveries are
 //! compared as bytes, many at a time: equal bytes are equal messages in equal order, without parsing them again.
@@ -372,6 +375,22 @@ mod tests {
         let mut room = room(2);
         assert_eq!(irregular(&mut room, 0, "a0 b0 c0 a1"), []);
         assert_eq!(irregular(&mut room, 1, "a0 c0 b0 a1"), [("b0", Reordered)]);
+    }
+
+    #[test]
+    fn between_publishers_the_order_of_whoever_was_first_counts() {
+        let mut room = room(3);
+        assert_eq!(irregular(&mut room, 0, "a0 c0 b0 a1"), []);
+        assert_eq!(irregular(&mut room, 1, "a0 b0 c0 a1"), [("c0", Reordered)]);
+        assert_eq!(irregular(&mut room, 2, "a0 b0 c0 a1"), [("c0", Reordered)]);
+    }
+
+    #[test]
+    fn among_one_publishers_messages_the_late_one_is_blamed_whoever_was_first() {
+        let mut room = room(3);
+        assert_eq!(irregular(&mut room, 0, "a0 b0 a2 a1 b1"), [("a1", Reordered)]);
+        assert_eq!(irregular(&mut room, 1, "a0 a1 b0 a2 b1"), []);
+        assert_eq!(irregular(&mut room, 2, "a0 a1 b0 a2 b1"), []);
     }
 
     #[test]
