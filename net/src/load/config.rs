@@ -47,7 +47,8 @@ pub struct LoadConfig {
     pub rate_per_second: Option<u64>,
     /// Time from the first message on whose messages count, but neither for throughput nor for latency. Default 0.
     pub warm_up: Duration,
-    /// How long to wait for a further delivery, when no more is sent, before what is missing is lost. Default 5 s.
+    /// How long to wait for a further delivery, when no more is sent, before what is missing is lost. Time in which this
+    /// process itself did not run does not count. Default 5 s.
     pub drain_timeout: Duration,
     /// Connections begun per second, so that no backlog overflows. Default 5,000.
     pub connects_per_second: u64,

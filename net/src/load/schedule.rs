@@ -133,6 +133,12 @@ const fn due_ns(number: u64, rate_per_second: u64) -> u64 {
     seconds.saturating_mul(NS_PER_SECOND).saturating_add(rest * NS_PER_SECOND / rate_per_second)
 }
 
+/// How many messages of a steady stream are due before this time.
+pub(crate) fn due_before(until_ns: u64, rate_per_second: u64) -> u64 {
+    let due = (u128::from(until_ns) * u128::from(rate_per_second)).div_ceil(u128::from(NS_PER_SECOND));
+    u64::try_from(due).unwrap_or(u64::MAX)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -195,6 +201,17 @@ mod tests {
             }
             assert!(senders.is_exhausted());
         }
+    }
+
+    #[test]
+    fn what_is_due_before_a_time_is_due_before_it() {
+        for rate in [1, 3, 7, 1000, 999_999_937, MAX_RATE_PER_SECOND] {
+            for until_ns in [1, 2, 999_999_999, 1_000_000_000, 1_000_000_001, 7_777_777_777] {
+                let count = due_before(until_ns, rate);
+                assert!(due_ns(count - 1, rate) < until_ns && due_ns(count, rate) >= until_ns, "{rate}, {until_ns}");
+            }
+        }
+        assert_eq!((due_before(0, 5), due_before(u64::MAX, MAX_RATE_PER_SECOND)), (0, u64::MAX));
     }
 
     #[test]

@@ -56,6 +56,8 @@ pub(super) struct Engine<'a, W> {
     may_send: Vec<usize>,
     /// Messages may be sent, and not only what was begun.
     is_sending: bool,
+    /// For how long nothing has come, in turns: see [`quiet_after`].
+    quiet_ns: u64,
     /// Connections that are being read.
     reading: Vec<usize>,
     tally: Tally,
@@ -98,6 +100,7 @@ impl<'a, W: Workload> Engine<'a, W> {
             due: None,
             may_send: Vec::new(),
             is_sending: false,
+            quiet_ns: 0,
             reading: Vec::new(),
             tally: Tally::new(plan.measured_from_ns),
             send_lag: Latencies::new(),
@@ -112,6 +115,7 @@ impl<'a, W: Workload> Engine<'a, W> {
 
     /// Waits, at most until `next_ns` on the clock, and does what there is to do.
     fn turn(&mut self, events: &mut Events, next_ns: Option<u64>) -> io::Result<()> {
+        let (began_ns, received) = (self.now_ns(), self.tally.received);
         self.wait(events, next_ns)?;
         for event in &*events {
             if event.token() == TIMER {
@@ -134,6 +138,8 @@ impl<'a, W: Workload> Engine<'a, W> {
         while let Some((connection, reason)) = self.workload.take_outcast() {
             self.end(connection, &Failed(reason.to_owned()));
         }
+        let took_ns = self.now_ns().saturating_sub(began_ns);
+        self.quiet_ns = if self.tally.received == received { quiet_after(self.quiet_ns, took_ns) } else { 0 };
         Ok(())
     }
 
@@ -208,6 +214,26 @@ impl<'a, W: Workload> Engine<'a, W> {
     }
 }
 
+/// For how long nothing has come after a turn in which nothing came. Where the machine stood still, or this process did not
+/// get to run, the server may have had no time either: one turn counts for no more than it waits at most, and time-outs of
+/// several turns are not over before there was a look at what came meanwhile.
+fn quiet_after(before_ns: u64, turn_took_ns: u64) -> u64 {
+    before_ns.saturating_add(turn_took_ns.min(LONGEST_WAIT_NS))
+}
+
 fn ns(duration: Duration) -> u64 {
     u64::try_from(duration.as_nanos()).unwrap_or(u64::MAX)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_time_in_which_nothing_ran_is_no_silence_of_the_server() {
+        assert_eq!(quiet_after(5, 7), 12);
+        assert_eq!(quiet_after(5, LONGEST_WAIT_NS), 5 + LONGEST_WAIT_NS);
+        assert_eq!(quiet_after(5, 100 * LONGEST_WAIT_NS), 5 + LONGEST_WAIT_NS);
+        assert_eq!(quiet_after(u64::MAX, 1), u64::MAX);
+    }
 }

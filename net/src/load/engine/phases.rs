@@ -67,6 +67,7 @@ impl<W: Workload> Engine<'_, W> {
         }
         self.began_ns = self.now_ns();
         self.is_sending = true;
+        self.quiet_ns = 0;
     }
 
     fn send_and_drain(
@@ -86,6 +87,10 @@ impl<W: Workload> Engine<'_, W> {
             let next_ns = [milestone_ns, self.due.as_ref().and_then(Due::next_ns)].into_iter().flatten().min();
             self.turn(events, next_ns.map(|next_ns| self.began_ns.saturating_add(next_ns)))
                 .map_err(LoadError::System)?;
+        }
+        if self.due.is_some() {
+            // What was due before the end is sent, even if the last turn came too late for it.
+            self.send_all();
         }
         let sending_ended_ns = self.since_began_ns();
         let at_end = self.snapshot();
@@ -107,9 +112,11 @@ impl<W: Workload> Engine<'_, W> {
         // Windows that stay full because something was lost would wait for ever.
         let is_stuck = matches!(self.senders.pace(), Pace::Window(_))
             && self.plan.until_ns.is_none()
-            && since_ns.saturating_sub(self.tally.last_delivery_ns) > self.plan.drain_ns;
+            && self.quiet_ns > self.plan.drain_ns;
         let is_nobody_left = !self.sender_connections.iter().any(|&connection| self.is_ready(connection));
-        is_stopped || is_time_over || is_stuck || is_nobody_left || self.senders.is_exhausted()
+        // A time goes on to its end, though nothing may be due any more before it.
+        let is_all_sent = self.senders.is_exhausted() && self.plan.until_ns.is_none();
+        is_stopped || is_time_over || is_stuck || is_nobody_left || is_all_sent
     }
 
     /// Waits for what is under way: until all has come and a little longer, or nothing has come for the drain time-out.
@@ -117,24 +124,19 @@ impl<W: Workload> Engine<'_, W> {
     fn drain(&mut self, events: &mut Events) -> Result<Snapshot, LoadError> {
         let expected = self.workload.expected(&self.senders);
         let mut at_completion = None;
-        let mut last_progress_ns = self.now_ns();
-        let mut received = self.tally.received;
+        self.quiet_ns = 0;
         loop {
             self.show(Phase::Draining);
-            let now_ns = self.now_ns();
-            if self.tally.received != received {
-                (received, last_progress_ns) = (self.tally.received, now_ns);
-            }
-            let is_complete = received >= expected;
+            let is_complete = self.tally.received >= expected;
             if is_complete && at_completion.is_none() {
                 at_completion = Some(self.snapshot());
             }
             let nobody_is_left = self.connections.stages().all(|stage| stage != Stage::Ready);
             let wait_ns = if is_complete { LISTEN_ON_NS.min(self.plan.drain_ns) } else { self.plan.drain_ns };
-            let until_ns = last_progress_ns.saturating_add(wait_ns);
-            if until_ns <= now_ns || nobody_is_left || self.monitor.stops() > 1 {
+            if self.quiet_ns >= wait_ns || nobody_is_left || self.monitor.stops() > 1 {
                 return Ok(at_completion.unwrap_or_else(|| self.snapshot()));
             }
+            let until_ns = self.now_ns().saturating_add(wait_ns - self.quiet_ns);
             self.turn(events, Some(until_ns)).map_err(LoadError::System)?;
         }
     }

@@ -2,7 +2,7 @@
 
 use super::ns;
 use crate::load::config::{Amount, LoadConfig, Work};
-use crate::load::schedule::Pace;
+use crate::load::schedule::{Pace, due_before};
 
 /// What is sent and how it is measured, in nanoseconds.
 #[derive(Debug)]
@@ -10,7 +10,7 @@ pub(super) struct Plan {
     /// Before anything is sent.
     pub(super) idle_ns: u64,
     pub(super) pace: Pace,
-    /// Messages.
+    /// Messages. At a fixed rate for a time, those that fall due in it.
     pub(super) limit: Option<u64>,
     /// Since sending began.
     pub(super) measured_from_ns: u64,
@@ -39,14 +39,11 @@ impl Plan {
                 until_ns: None,
                 drain_ns,
             },
-            (_, Amount::Time(time)) => Self {
-                idle_ns: 0,
-                pace,
-                limit: None,
-                measured_from_ns: warm_up_ns,
-                until_ns: Some(warm_up_ns.saturating_add(ns(time))),
-                drain_ns,
-            },
+            (_, Amount::Time(time)) => {
+                let until_ns = warm_up_ns.saturating_add(ns(time));
+                let limit = config.rate_per_second.map(|rate| due_before(until_ns, rate));
+                Self { idle_ns: 0, pace, limit, measured_from_ns: warm_up_ns, until_ns: Some(until_ns), drain_ns }
+            }
             (_, Amount::Messages(messages)) => {
                 Self { idle_ns: 0, pace, limit: Some(messages), measured_from_ns: warm_up_ns, until_ns: None, drain_ns }
             }
