@@ -27,7 +27,7 @@ mod faults {
     use cafewire_net::{Address, ServerConfig};
 
     use self::neighbour::Neighbour;
-    use crate::support::TestServer;
+    use crate::support::{TestServer, standstill};
 
     /// How many a neighbour is: two chat users and an echo peer.
     const NEIGHBOUR_USERS: u64 = 2;

@@ -21,6 +21,7 @@ use socket2::{Domain, Socket, Type};
 
 use certificates::Authority;
 use faulty::Fault;
+use support::standstill::{Standstills, stood_still};
 use support::{PATIENCE, TestServer, wait_until};
 
 const ECHO: Work = Work::Echo { connections: 5, in_flight: 8, size_bytes: 64 };
@@ -131,16 +132,18 @@ fn at_a_fixed_rate_so_many_are_sent_in_so_much_time() {
 #[test]
 fn a_time_ends_and_the_warm_up_is_kept_apart() {
     let server = TestServer::start();
+    let (standstills, started) = (Standstills::look_out(), Instant::now());
     let report = run_with(&server.address().into(), ECHO, 0, |config| {
         config.rate_per_second = Some(1000);
         config.warm_up = Duration::from_millis(300);
         config.amount = Amount::Time(Duration::from_millis(500));
     });
     assert!(report.is_clean(), "{report:?}");
-    // What was due in the warm-up, number 0 to 299, was sent and judged, but has no latency.
-    assert_eq!(report.latency.unwrap().count, report.sent - 300);
-    assert!((800..=801).contains(&report.sent), "{report:?}");
-    assert!(report.measured.duration >= Duration::from_millis(450), "{report:?}");
+    // Number 799 is due just before the end. What was due in the warm-up, number 0 to 299, was sent and judged, but has no
+    // latency.
+    assert_eq!((report.sent, report.latency.unwrap().count), (800, 500));
+    let stood_still = stood_still(&standstills.end(), started, Instant::now());
+    assert!(report.measured.duration + stood_still >= Duration::from_millis(400), "{report:?}, {stood_still:?}");
 }
 
 #[test]
@@ -157,9 +160,17 @@ fn idle_connections_are_held_and_still_served_in_the_end() {
 
 #[test]
 fn idle_connections_that_the_server_ends_are_told() {
-    let server = TestServer::with(|config| config.limits.idle_timeout = Duration::from_millis(200));
-    let report = run_with(&server.address().into(), Work::Idle { connections: 5 }, 0, |config| {
-        config.amount = Amount::Time(Duration::from_secs(2));
+    let server = TestServer::start();
+    let mut config = LoadConfig::new(server.address().into(), Work::Idle { connections: 5 });
+    config.amount = Amount::Time(10 * PATIENCE);
+    let monitor = Monitor::default();
+    let report = std::thread::scope(|scope| {
+        let run = scope.spawn(|| load::run(&config, &monitor).unwrap());
+        wait_until(|| monitor.progress().phase == Phase::Idling && monitor.progress().ready == 5).unwrap();
+        server.change_limits(|limits| limits.idle_timeout = Duration::from_millis(200));
+        wait_until(|| monitor.progress().ready == 0).unwrap();
+        monitor.stop();
+        run.join().unwrap()
     });
     assert_eq!((report.connections.ready, report.connections.ended_early, report.sent), (5, 5, 0));
     assert!(!report.is_clean());
@@ -249,6 +260,7 @@ fn at_a_fixed_rate_a_stall_shows_in_all_that_was_due_in_it() {
     let ms = |ms: u64| ms * 1_000_000;
 
     // 1,000 a second: the stall holds up a quarter of them, evenly from 500 ms down to nothing.
+    let (standstills, started) = (Standstills::look_out(), Instant::now());
     let open = run_with(&faulty::start(stall_once), work, MESSAGES, |config| config.rate_per_second = Some(1000))
         .latency
         .unwrap();
@@ -256,7 +268,9 @@ fn at_a_fixed_rate_a_stall_shows_in_all_that_was_due_in_it() {
     assert!(open.max_ns >= ms(495), "{open:?}");
     assert!(open.p99_ns >= ms(450), "{open:?}");
     assert!(open.p90_ns >= ms(250), "{open:?}");
-    assert!(open.p50_ns < ms(250), "{open:?}");
+    // What a machine that stands still as well holds up, is held up as well.
+    let stood_still = stood_still(&standstills.end(), started, Instant::now());
+    assert!(open.p50_ns < ms(250) || stood_still > STALL, "{open:?}, stood still for {stood_still:?}");
 
     let closed = run(&faulty::start(stall_once), work, MESSAGES).latency.unwrap();
     assert!(closed.max_ns >= ms(495) && closed.p99_ns < ms(250), "{closed:?}");

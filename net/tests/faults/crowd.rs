@@ -16,7 +16,8 @@ const CROWD: usize = 5000;
 /// For everything else that is open in this process.
 const OTHER_DESCRIPTORS: usize = 200;
 
-/// A SYN that found the backlog full is sent again after 1, 3, 7, 15 seconds (RFC 6298).
+/// A SYN that found the backlog full is sent again after 1, 3, 7, 15 seconds (RFC 6298). Those behind it in the row say
+/// nothing meanwhile.
 const LONG: Duration = Duration::from_secs(60);
 
 /// As many as the process may have descriptors for, both ends being here. The server has raised the soft limit.
@@ -43,7 +44,10 @@ fn begin_to_connect(address: SocketAddr) -> TcpStream {
 
 #[test]
 fn a_crowd_that_comes_at_once_is_served() {
-    let mut place = Neighbourhood::with(|config| config.limits.connections_per_address = 0);
+    let mut place = Neighbourhood::with(|config| {
+        config.limits.connections_per_address = 0;
+        config.limits.sign_in_timeout = 10 * LONG;
+    });
     let crowd = crowd_that_fits();
     let address = place.server.address();
     let peers = place.neighbour.notices_nothing_of(|| {

@@ -75,7 +75,8 @@ fn names_that_come_back_at_once_are_let_in() {
 #[test]
 fn a_name_that_many_want_has_one_bearer_at_a_time() {
     const BEARERS: u64 = 500;
-    let mut place = Neighbourhood::with(|_| {});
+    // Nobody says who is next: one of them may go without for long.
+    let mut place = Neighbourhood::with(|config| config.limits.sign_in_timeout = 2 * PATIENCE);
     let server = &place.server;
     let (is_borne, bearers) = (AtomicBool::new(false), AtomicU64::new(0));
     place.neighbour.notices_nothing_of(|| {

@@ -6,7 +6,7 @@ use std::net::{Shutdown, SocketAddr, TcpStream};
 
 use cafewire_net::ServerConfig;
 
-use crate::support::{PATIENCE, TestServer};
+use crate::support::{PATIENCE, TestServer, uninterrupted};
 
 /// A server with an HTTP port, and where that is.
 pub(super) fn server(change: impl FnOnce(&mut ServerConfig)) -> (TestServer, SocketAddr) {
@@ -110,7 +110,7 @@ impl HttpPeer {
     /// Reads once. False at the end. A reset fails the test: it would have destroyed what was not yet read.
     fn fill(&mut self) -> bool {
         let mut chunk = [0; 4096];
-        match self.socket.read(&mut chunk) {
+        match uninterrupted(|| self.socket.read(&mut chunk)) {
             Ok(count) => {
                 self.received.extend_from_slice(&chunk[..count]);
                 count > 0

@@ -166,10 +166,12 @@ fn assert_not_early(since: Instant) {
 
 #[test]
 fn no_time_is_over_early_by_the_clients_clock() {
-    let server = TestServer::with(|config| config.limits.sign_in_timeout = TIME);
+    let server = TestServer::start();
+    let mut clock = Clock::new(&server);
+    server.change_limits(|limits| limits.sign_in_timeout = TIME);
     for _ in 0..3 {
         // No turn is under way whose time is that of before.
-        Clock::new(&server).metrics(&server);
+        clock.metrics(&server);
         let start = Instant::now();
         let mut silent = server.peer();
         silent.expect_error(ErrorCode::IdleTimeout);

@@ -122,7 +122,10 @@ fn a_second_request_ends_the_server_at_once() {
 /// While it waits for the slow, a server goes on serving nobody: what comes in is dropped, who comes is refused.
 #[test]
 fn a_server_that_drains_takes_nothing_more() {
-    let mut server = TestServer::with(|config| config.drain_timeout = NEVER);
+    let mut server = TestServer::with(|config| {
+        config.limits.close_timeout = NEVER;
+        config.drain_timeout = NEVER;
+    });
     let clogged = clogged(&server);
     let mut ada = server.member("ada", "tea");
     server.handle().shut_down();

@@ -1,23 +1,28 @@
 //! Time to sign in, and time to be silent.
 
+use std::io::Write as _;
 use std::time::{Duration, Instant};
 
 use cafewire_core::{ErrorCode, Message, MessagePayload};
 use cafewire_net::CloseReason;
 
-use crate::support::{PATIENCE, Peer, TestServer, chat, echo, parse, say};
+use crate::support::{Peer, TestServer, chat, echo, parse, say, wait_until};
 
 const SOON: Duration = Duration::from_millis(150);
 const NEVER: Duration = Duration::from_secs(3600);
 
+/// The largest Connect there is lasts for 40 bytes: longer than anybody has here.
+const BETWEEN_BYTES: Duration = Duration::from_millis(10);
+
 #[test]
 fn who_does_not_sign_in_is_told_and_closed() {
-    let server = TestServer::with(|config| config.limits.sign_in_timeout = SOON);
+    let server = TestServer::with(|config| config.limits.sign_in_timeout = NEVER);
     let mut ada = server.member("ada", "tea");
     let connect = chat(&MessagePayload::Connect { username: "eve" });
     let taken = chat(&MessagePayload::Connect { username: "ada" });
 
     let mut silent = server.peer();
+    let bytes_before = server.metrics().bytes_received;
     let mut half_a_frame = server.peer();
     half_a_frame.send(&connect[..7]);
     let mut refused = server.peer();
@@ -25,7 +30,10 @@ fn who_does_not_sign_in_is_told_and_closed() {
     refused.expect_error(ErrorCode::UsernameTaken);
     let mut half_an_echo = server.peer();
     half_an_echo.send(&echo(&Message::Ping(b"never whole"))[..9]);
+    let bytes = bytes_before + (7 + taken.len() + 9) as u64;
+    server.wait_until("all that they say", |metrics| metrics.bytes_received == bytes);
 
+    server.change_limits(|limits| limits.sign_in_timeout = SOON);
     for peer in [&mut silent, &mut half_a_frame, &mut refused] {
         let text = peer.expect_error(ErrorCode::IdleTimeout);
         assert!(!text.is_empty());
@@ -102,38 +110,51 @@ fn listeners_may_be_silent() {
 /// One byte now and then is no frame: it keeps nobody, before sign-in or after it, in either family.
 #[test]
 fn single_bytes_do_not_keep_a_connection() {
-    let server = TestServer::with(|config| {
-        config.limits.sign_in_timeout = 2 * SOON;
-        config.limits.idle_timeout = SOON;
-    });
-    let content = "x".repeat(512);
-    let said = say("tea", &content);
-    let data = echo(&Message::Data(&[0; 5000]));
-    trickle(&mut server.peer(), &data).expect_echo_error();
-    trickle(&mut server.user("ada"), &said).expect_error(ErrorCode::IdleTimeout);
+    let server =
+        TestServer::with(|config| (config.limits.sign_in_timeout, config.limits.idle_timeout) = (NEVER, NEVER));
     let mut echoing = server.peer();
     echoing.send_echo(&Message::ping());
     echoing.expect_echo(&Message::pong());
-    trickle(&mut echoing, &data).expect_echo_error();
-    // The largest Connect there is lasts for 40 bytes: little, but each of them comes late.
+    let data = echo(&Message::Data(&[0; 5000]));
     let connect = chat(&MessagePayload::Connect { username: &"x".repeat(32) });
-    trickle(&mut server.peer(), &connect).expect_error(ErrorCode::IdleTimeout);
+    let said = say("tea", &"x".repeat(512));
+    let mut trickles =
+        [(server.peer(), &connect), (server.user("ada"), &said), (server.peer(), &data), (echoing, &data)]
+            .map(|(peer, frame)| Trickle { peer, left: frame[..frame.len() - 1].iter() });
+
+    // They are in the middle of it when the time begins to count.
+    let bytes = server.metrics().bytes_received + trickles.len() as u64;
+    trickles.iter_mut().for_each(Trickle::send_one);
+    server.wait_until("first bytes", |metrics| metrics.bytes_received == bytes);
+    server.change_limits(|limits| (limits.sign_in_timeout, limits.idle_timeout) = (2 * SOON, SOON));
+    wait_until(|| {
+        std::thread::sleep(BETWEEN_BYTES);
+        let untold = trickles.iter_mut().filter_map(|trickle| trickle.peer.has_nothing().then_some(trickle));
+        untold.map(Trickle::send_one).count() == 0
+    })
+    .expect("single bytes keep the connection");
+    let [chat, ada, data, echoing] = &mut trickles;
+    chat.peer.expect_error(ErrorCode::IdleTimeout);
+    ada.peer.expect_error(ErrorCode::IdleTimeout);
+    data.peer.expect_echo_error();
+    echoing.peer.expect_echo_error();
     server.wait_for_closes(CloseReason::SignInTimeout, 2);
     server.wait_for_closes(CloseReason::IdleTimeout, 2);
 }
 
-/// Sends a frame byte by byte, and never its last one, until the server has something to say about it.
-fn trickle<'p>(peer: &'p mut Peer, frame: &[u8]) -> &'p mut Peer {
-    let deadline = Instant::now() + PATIENCE;
-    let mut bytes = frame[..frame.len() - 1].chunks(1);
-    while peer.has_nothing() {
-        assert!(Instant::now() < deadline, "single bytes keep the connection");
-        if let Some(byte) = bytes.next() {
-            peer.send(byte);
+/// A peer, and what it has yet to send of a frame that never becomes whole.
+struct Trickle<'a> {
+    peer: Peer,
+    left: std::slice::Iter<'a, u8>,
+}
+
+impl Trickle<'_> {
+    fn send_one(&mut self) {
+        if let Some(byte) = self.left.next() {
+            // It may have been closed this very moment.
+            let _ = self.peer.socket.write(&[*byte]);
         }
-        std::thread::sleep(Duration::from_millis(10));
     }
-    peer
 }
 
 /// 0 means never, and so do the largest times that can be said.

@@ -13,7 +13,7 @@ use cafewire_core::{Message, MessagePayload};
 use cafewire_net::{Address, ClientConfig};
 
 /// Far longer than anything takes, so that a broken test fails and does not hang.
-const PATIENCE: Duration = Duration::from_secs(20);
+const PATIENCE: Duration = Duration::from_secs(60);
 
 /// One connection's worth of a server. Dropping it waits for the script, and fails the test if the script failed.
 pub(crate) struct ScriptedServer {
@@ -129,9 +129,10 @@ pub(crate) fn impatient() -> ClientConfig {
     ClientConfig { connect_timeout: PATIENCE, read_timeout: soon, write_timeout: soon, ..ClientConfig::default() }
 }
 
-/// A read time-out short enough to wait for, and long enough for a script to answer before it.
+/// A read time-out short enough to wait for, and long enough for a script to answer before it, even on a machine that stands
+/// still for a few seconds.
 pub(crate) fn hasty() -> ClientConfig {
-    ClientConfig { read_timeout: Some(Duration::from_secs(1)), ..patient() }
+    ClientConfig { read_timeout: Some(Duration::from_secs(5)), ..patient() }
 }
 
 /// An address where nobody listens, and nobody else can for as long as the socket is held.

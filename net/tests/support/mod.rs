@@ -4,24 +4,32 @@
 #![allow(dead_code)] // each test binary uses some of it
 
 mod peer;
+pub(crate) mod standstill;
 
 use std::net::SocketAddr;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 use cafewire_core::{ErrorCode, Message, MessagePayload};
-use cafewire_net::{CloseReason, MetricsSnapshot, Server, ServerConfig, ServerHandle};
+use cafewire_net::{CloseReason, Limits, MetricsSnapshot, Phase, Server, ServerConfig, ServerHandle};
 
 #[allow(unused_imports)] // as above
-pub(crate) use peer::{Peer, Received, parse};
+pub(crate) use peer::{Peer, Received, parse, uninterrupted};
 
-/// Far longer than anything takes, so that a broken test fails and does not hang.
-pub(crate) const PATIENCE: Duration = Duration::from_secs(10);
+/// Far longer than anything takes, on a busy machine and on one that stands still for seconds, so that a broken test fails
+/// and does not hang.
+pub(crate) const PATIENCE: Duration = Duration::from_secs(60);
 
 /// A server that runs until this is dropped; then it must end in order, or the test fails.
 pub(crate) struct TestServer {
     address: SocketAddr,
     handle: ServerHandle,
+    /// What a reload brings into force.
+    config: Arc<Mutex<ServerConfig>>,
+    /// How often the server was ready: once at its start, and after each reload.
+    times_ready: Arc<AtomicUsize>,
     thread: Option<JoinHandle<std::io::Result<()>>>,
 }
 
@@ -41,10 +49,27 @@ impl TestServer {
         let mut config = ServerConfig::default();
         config.listen = vec!["127.0.0.1:0".parse().unwrap()];
         change(&mut config);
-        let mut server = Server::bind(config).unwrap();
+        let mut server = Server::bind(config.clone()).unwrap();
+        let (config, times_ready) = (Arc::new(Mutex::new(config)), Arc::new(AtomicUsize::new(0)));
+        let (source, count) = (Arc::clone(&config), Arc::clone(&times_ready));
+        server.on_reload(Box::new(move || Ok(source.lock().unwrap().clone())));
+        server.on_phase(Box::new(move |phase| {
+            count.fetch_add(usize::from(phase == Phase::Ready), Ordering::SeqCst);
+        }));
         prepare(&mut server);
         let (address, handle) = (server.local_addresses()[0].resolve().unwrap()[0], server.handle());
-        Self { address, handle, thread: Some(std::thread::spawn(|| server.run())) }
+        Self { address, handle, config, times_ready, thread: Some(std::thread::spawn(|| server.run())) }
+    }
+
+    /// Has other limits count for everybody who is here and everybody who comes. So a time limit can begin to count once
+    /// those whom it is to meet are where the test wants them, however long the machine takes to bring them there.
+    pub(crate) fn change_limits(&self, change: impl FnOnce(&mut Limits)) {
+        let times_ready = || self.times_ready.load(Ordering::SeqCst);
+        wait_until(|| times_ready() > 0).expect("the server does not begin");
+        let before = times_ready();
+        change(&mut self.config.lock().unwrap().limits);
+        self.handle.reload();
+        wait_until(|| times_ready() > before).expect("the server does not reload");
     }
 
     pub(crate) const fn address(&self) -> SocketAddr {

@@ -1,7 +1,7 @@
 //! The client's end of a connection: it sends the bytes it is told to, and takes frames and the end off the socket.
 //! It answers nothing by itself and hides nothing: what a test does not expect fails it.
 
-use std::io::{ErrorKind, Read, Write};
+use std::io::{self, ErrorKind, Read, Write};
 use std::net::{Shutdown, SocketAddr, TcpStream};
 use std::time::Duration;
 
@@ -90,7 +90,7 @@ impl Peer {
         self.taken = 0;
         let before = self.received.len();
         self.received.resize(before + CHUNK_SIZE, 0);
-        match self.socket.read(&mut self.received[before..]) {
+        match uninterrupted(|| self.socket.read(&mut self.received[before..])) {
             Ok(count) => {
                 self.received.truncate(before + count);
                 count > 0
@@ -205,6 +205,16 @@ impl Peer {
     /// Ends the connection with a reset: what is on the way in either direction is lost.
     pub(crate) fn reset(self) {
         SockRef::from(&self.socket).set_linger(Some(Duration::ZERO)).unwrap();
+    }
+}
+
+/// A process that is stopped and goes on, with a container or a machine, finds its waits for sockets interrupted.
+pub(crate) fn uninterrupted(mut read: impl FnMut() -> io::Result<usize>) -> io::Result<usize> {
+    loop {
+        match read() {
+            Err(error) if error.kind() == ErrorKind::Interrupted => {}
+            done => return done,
+        }
     }
 }
 

@@ -74,7 +74,7 @@ fn a_handshake_that_ends_or_stands_still_is_closed() {
     let server = TestServer::with(|config| {
         config.listen = vec!["tls://127.0.0.1:0".parse().unwrap()];
         config.tls = Some(authority.server_tls());
-        config.limits.sign_in_timeout = Duration::from_millis(400);
+        config.limits.sign_in_timeout = Duration::from_secs(3600);
         config.limits.close_timeout = Duration::from_millis(100);
     });
     // The start of a ClientHello: a handshake record of 512 bytes, of which few come.
@@ -91,6 +91,8 @@ fn a_handshake_that_ends_or_stands_still_is_closed() {
     for (socket, bytes) in silent.iter_mut().zip([&[][..], &cut_hello[..1], &cut_hello]) {
         socket.write_all(bytes).unwrap();
     }
+    server.wait_until("the silent", |metrics| metrics.clients_connected == 3);
+    server.change_limits(|limits| limits.sign_in_timeout = Duration::from_millis(400));
     server.wait_for_closes(CloseReason::SignInTimeout, 3);
     server.wait_until_empty();
 }
