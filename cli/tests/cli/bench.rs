@@ -1,10 +1,12 @@
 //! `bench`: exact numbers against the real server, and against scripted ones what is wrong, with the right exit status.
 
+use std::time::Instant;
+
 use cafewire_core::{Frame, Message, MessagePayload};
 use serde_json::Value;
 
 use crate::support::scripted::{Peer, ScriptedServer};
-use crate::support::{Ended, Nobody, Server, Signal, cafewire, run};
+use crate::support::{Ended, Nobody, PATIENCE, Server, Signal, cafewire, run};
 
 fn bench(address: &str, args: &[&str]) -> Ended {
     run(&[&["bench", args[0], address], &args[1..]].concat(), "")
@@ -155,8 +157,7 @@ fn what_is_lost_duplicated_or_reordered_ends_with_1() {
     assert_eq!((ended.code, counts(&report)), (Some(1), [9, 1, 0, 0, 0]));
 
     let (ended, report) = scripted(|peer, payload| {
-        peer.send_echo(&Message::Echo(&payload));
-        peer.send_echo(&Message::Echo(&payload));
+        peer.send_echo_times(&Message::Echo(&payload), 2);
     });
     assert_eq!((ended.code, counts(&report)), (Some(1), [10, 0, 10, 0, 0]));
 
@@ -244,12 +245,17 @@ fn nobody_listening_is_one_sentence_and_1() {
 
 #[test]
 fn ctrl_c_ends_it_with_a_report() {
-    let server = Server::start();
+    let mut server = Server::start_with(&["--http", "0"]);
+    let http = server.running.next_line().strip_prefix("listening on ").expect("an address").to_owned();
     let bench = cafewire(&["bench", "echo", &server.address, "-c", "2", "-d", "1h", "--json"]);
-    let mut ear = cafewire(&["ping", &server.address, "-i", "0.05"]);
-    // Some pings later it is well under way; when exactly it is stopped is no matter, if only its handler stands.
-    for _ in 0..10 {
-        ear.next_line();
+    // When exactly it is stopped is no matter, if only it is at work: the two pings that it begins with are not enough.
+    let messages_per_second = || {
+        let sample = run(&["top", &http, "--json", "-i", "0.1"], "");
+        serde_json::from_str::<Value>(&sample.stdout.join("\n")).expect("a JSON object")["messages_per_s"].as_f64()
+    };
+    let deadline = Instant::now() + PATIENCE;
+    while messages_per_second().expect("a number") < 100.0 {
+        assert!(Instant::now() < deadline, "it does nothing");
     }
     bench.signal(Signal::INT);
     let ended = bench.end_by_itself();

@@ -9,3 +9,5 @@ mod drain;
 mod log;
 #[path = "../../../net/tests/faults/neighbour.rs"]
 mod neighbour;
+#[path = "../../../net/tests/support/standstill.rs"]
+mod standstill;

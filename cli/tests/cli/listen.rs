@@ -57,10 +57,17 @@ fn the_time_is_over_with_27() {
     assert_eq!((ended.code, ended.stdout), (Some(27), vec![]));
     // The time counts in all: a room that never falls silent does not stretch it.
     let mut flood = cafewire(&["chat", &server.address, "--user", "flood", "--room", "lobby"]);
-    let mut listen = cafewire(&["listen", &server.address, "--user", "ear", "--room", "lobby", "-t", "0.5"]);
-    listen.remark_with("listening");
-    flood.write(&"again\n".repeat(2000));
-    assert_eq!(listen.end_by_itself().code, Some(27));
+    flood.line_with("joined");
+    let listen = cafewire(&["listen", &server.address, "--user", "ear", "--room", "lobby", "-t", "0.5"]);
+    let ended = std::thread::scope(|scope| {
+        let ending = scope.spawn(|| listen.end_by_itself());
+        while !ending.is_finished() {
+            flood.write("again\n");
+            std::thread::sleep(std::time::Duration::from_millis(1)); // not to flood, and not waited for
+        }
+        ending.join().unwrap()
+    });
+    assert_eq!(ended.code, Some(27), "{ended:?}");
     // A server that does not even answer does not stretch it either.
     let mute = ScriptedServer::start(|mut peer| peer.until_it_leaves());
     let ended = run(&["listen", &mute.address, "--user", "ear", "--room", "lobby", "-t", "0.2"], "");

@@ -101,12 +101,13 @@ fn a_client_says_where_it_connected_if_asked() {
         &["ping", &server.address, "-c", "1", "-v"][..],
         &["echo", &server.address, "-v"],
         &[&["send", &server.address, "hello", "-v"], &talk[..]].concat(),
-        &[&["listen", &server.address, "-t", "0.2", "-v"], &talk[..]].concat(),
         &[&["chat", &server.address, "-v"], &talk[..]].concat(),
     ] {
         let ended = run(args, "");
         assert!(ended.stderr.starts_with(&connected), "{args:?}: {ended:?}");
     }
+    let mut listen = cafewire(&[&["listen", &server.address, "-v"], &talk[..]].concat());
+    assert_eq!(listen.remark_with(""), connected);
     assert!(!run(&["ping", &server.address, "-c", "1"], "").stderr.contains("connected"));
 }
 

@@ -9,7 +9,7 @@ use std::thread;
 
 use cafewire_net::Client;
 
-use crate::support::{Running, cafewire, run};
+use crate::support::{Nobody, Running, cafewire, run};
 
 /// A server with an HTTP port: it, where it listens, where that is.
 fn server() -> (Running, String, String) {
@@ -66,8 +66,9 @@ fn without_a_terminal_it_says_what_works() {
 
 #[test]
 fn nobody_there_is_one_sentence_and_1() {
-    let free = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
-    run(&["top", &free.to_string(), "--once"], "").assert_failed(1, &format!("no answer from http://{free}/metrics: "));
+    let nobody = Nobody::new();
+    let address = nobody.address.strip_prefix("tcp://").unwrap();
+    run(&["top", address, "--once"], "").assert_failed(1, &format!("no answer from http://{address}/metrics: "));
 }
 
 /// Whatever is there instead of a cafewire server, it is named as what it is not.

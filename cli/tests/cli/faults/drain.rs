@@ -21,7 +21,7 @@ const WINDOW: u64 = 100;
 const MESSAGES_BEFORE_THE_SIGNAL: u64 = 25_000;
 /// A message is a number, as long as a message may be.
 const CONTENT_SIZE: usize = 512;
-const DRAIN_TIMEOUT: Duration = Duration::from_secs(20);
+const DRAIN_TIMEOUT: Duration = PATIENCE;
 
 /// Who said it, and which of theirs it was.
 type Said = (String, u64);

@@ -89,11 +89,13 @@ impl Peer {
                 }
                 Framing::NeedMore { .. } => {
                     let mut chunk = [0; 4096];
-                    let count = self.socket.read(&mut chunk).unwrap_or(0);
-                    if count == 0 {
-                        return None;
+                    match self.socket.read(&mut chunk) {
+                        Ok(0) => return None,
+                        Ok(count) => self.inbound.extend_from_slice(&chunk[..count]),
+                        // A process that was stopped and goes on finds its waits interrupted.
+                        Err(error) if error.kind() == ErrorKind::Interrupted => {}
+                        Err(_) => return None,
                     }
-                    self.inbound.extend_from_slice(&chunk[..count]);
                 }
                 Framing::Corrupt { error } => panic!("the client sent rubbish: {error}"),
             }
@@ -118,8 +120,14 @@ impl Peer {
 
     /// Sends an echo message.
     pub(crate) fn send_echo(&mut self, message: &Message<'_>) {
+        self.send_echo_times(message, 1);
+    }
+
+    /// Sends an echo message so many times, in one piece.
+    pub(crate) fn send_echo_times(&mut self, message: &Message<'_>, times: usize) {
         let mut buffer = [0; 1024];
-        let _ = self.socket.write_all(message.encode_into(&mut buffer).expect("it fits"));
+        let frame = message.encode_into(&mut buffer).expect("it fits");
+        let _ = self.socket.write_all(&frame.repeat(times));
     }
 
     /// Signs the client in as user 7 and lets it into its first room.
