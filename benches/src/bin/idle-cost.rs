@@ -8,7 +8,7 @@ use std::io::{self, BufRead, BufReader, Read, Write};
 use std::net::{Ipv4Addr, SocketAddr, TcpStream};
 use std::process::{Child, ChildStdin, ChildStdout, Command, ExitCode, Stdio};
 use std::thread;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use cafewire_benches::heap::{self, WeighingAllocator};
 use cafewire_core::{MessagePayload, chat};
@@ -23,7 +23,12 @@ static ALLOCATOR: WeighingAllocator = WeighingAllocator;
 type Outcome<T> = Result<T, Box<dyn std::error::Error>>;
 
 /// Until then each connection is looked at once, whether it has signed in; what wakes the loop after that is for nothing.
-const SIGN_IN_TIMEOUT: Duration = Duration::from_secs(3);
+const SIGN_IN_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// Far longer than anything takes here.
+const PATIENCE: Duration = Duration::from_secs(120);
+/// Without a turn for this long the loop waits for nothing that is due.
+const QUIET: Duration = Duration::from_secs(1);
 
 const DESCRIPTORS_BESIDES: u64 = 100;
 
@@ -131,12 +136,33 @@ impl ServerProcess {
     }
 
     fn wait_for_users(&mut self, users: u64) -> Outcome<State> {
+        let deadline = Instant::now() + PATIENCE;
         loop {
             let state = self.state()?;
             if state.users == users {
                 return Ok(state);
             }
+            if Instant::now() > deadline {
+                return Err(format!("{} users are there, not {users}", state.users).into());
+            }
             thread::sleep(Duration::from_millis(10));
+        }
+    }
+
+    /// Waits until its loop has had no turn for a while: on a busy machine it may come late to what was due before.
+    fn wait_until_quiet(&mut self) -> Outcome<State> {
+        let deadline = Instant::now() + PATIENCE;
+        let mut state = self.state()?;
+        loop {
+            thread::sleep(QUIET);
+            let later = self.state()?;
+            if later.turns == state.turns {
+                return Ok(later);
+            }
+            if Instant::now() > deadline {
+                return Err("the loop wakes up again and again though nothing happens".into());
+            }
+            state = later;
         }
     }
 }
@@ -166,7 +192,7 @@ fn measure(options: &Options) -> Outcome<()> {
     server.wait_for_users(options.connections.into())?;
     thread::sleep(SIGN_IN_TIMEOUT + Duration::from_millis(500));
 
-    let idle = server.state()?;
+    let idle = server.wait_until_quiet()?;
     thread::sleep(Duration::from_secs(options.seconds));
     let after = server.state()?;
     if after.users != u64::from(options.connections) {
