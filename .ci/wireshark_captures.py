@@ -127,7 +127,7 @@ def is_movable(link_type, data):
 
 class Client:
     def __init__(self, host, port):
-        self.socket = socket.create_connection((host, port), timeout=20)
+        self.socket = socket.create_connection((host, port), timeout=120)
         self.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
 
     def send(self, *pieces):

@@ -64,15 +64,15 @@ screens_fail() {
 }
 
 wait_for_screen() {
-    local deadline=$((SECONDS + ${3:-20}))
+    local deadline=$((SECONDS + ${3:-60}))
     until screen "$1" | grep -q -- "$2"; do
-        ((SECONDS < deadline)) || screens_fail "no '$2' on the screen of $1 after ${3:-20} s"
+        ((SECONDS < deadline)) || screens_fail "no '$2' on the screen of $1 after ${3:-60} s"
         sleep 0.05
     done
 }
 
 wait_for_end() {
-    local deadline=$((SECONDS + ${3:-20})) ended tmux_server
+    local deadline=$((SECONDS + ${3:-60})) ended tmux_server
     tmux_server=$(screens_tmux display-message -p '#{pid}')
     # The status comes a moment after the end. tmux can miss it for good: it calls libutempter as soon as the terminal is
     # closed, which takes no SIGCHLD while it waits for a helper of its own. So tmux is told once more.

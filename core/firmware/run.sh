@@ -44,7 +44,7 @@ wait_for() {
 }
 
 # boot TARGET IMAGE ARGUMENT…: becomes QEMU with the image, so call it in a subshell. Its status is the image's; 124 if it
-# takes more than a minute.
+# takes more than five minutes.
 boot() {
     local target=$1 image=$2 machine
     case $target in
@@ -52,7 +52,7 @@ boot() {
         thumbv6m-*) machine=(qemu-system-arm -machine microbit -cpu cortex-m0) ;;
         riscv32*) machine=(qemu-system-riscv32 -machine virt -cpu rv32 -bios none) ;;
     esac
-    exec timeout --kill-after 5 60 "${machine[@]}" -kernel "$(target_directory_for "$target")/$target/release/$image" \
+    exec timeout --kill-after 5 300 "${machine[@]}" -kernel "$(target_directory_for "$target")/$target/release/$image" \
         -display none -monitor none -semihosting-config enable=on,target=native "${@:3}" \
         </dev/null 2>"$scratch/qemu.txt"
 }
@@ -92,7 +92,7 @@ chat() {
     echo "== Chat over the serial line"
     "$cafewire" serve --listen tcp://127.0.0.1:0 >"$scratch/server.txt" 2>&1 &
     processes+=($!)
-    wait_for 20 '^listening on tcp://127\.0\.0\.1:[0-9]' "$scratch/server.txt"
+    wait_for 120 '^listening on tcp://127\.0\.0\.1:[0-9]' "$scratch/server.txt"
     local port
     port=$(sed -n 's/^listening on tcp:\/\/127\.0\.0\.1:\([0-9]*\).*/\1/p' "$scratch/server.txt" | head -n 1)
     echo "cafewire serve: port $port; the device's UART is plugged straight into it"
@@ -100,17 +100,17 @@ chat() {
     boot thumbv7m-none-eabi chat -serial "tcp:127.0.0.1:$port" >"$scratch/device.txt" &
     local device=$!
     processes+=("$device")
-    wait_for 30 '^said in room lab' "$scratch/device.txt"
+    wait_for 120 '^said in room lab' "$scratch/device.txt"
 
     mkfifo "$scratch/keyboard"
     "$cafewire" chat "127.0.0.1:$port" --user host --room lab <"$scratch/keyboard" >"$scratch/host.txt" 2>&1 &
     local host=$!
     processes+=("$host")
     exec {keyboard}>"$scratch/keyboard"
-    wait_for 30 '<device> .*open the window' "$scratch/host.txt"
+    wait_for 120 '<device> .*open the window' "$scratch/host.txt"
     echo 'yes, please' >&"$keyboard"
-    wait_for 30 '<device> understood' "$scratch/host.txt"
-    wait_for 30 '<device> left' "$scratch/host.txt"
+    wait_for 120 '<device> understood' "$scratch/host.txt"
+    wait_for 120 '<device> left' "$scratch/host.txt"
     echo '/quit' >&"$keyboard"
     exec {keyboard}>&-
 
