@@ -2,8 +2,8 @@
 //! then linked, and its panic with it; `.ci/no-panic` looks for that among the linked program's symbols. It is not
 //! for running.
 //!
-//! The async ports are left out too: a future that is polled after its end panics, whatever is in it. They share all
-//! but the waiting with the blocking ones.
+//! What needs an allocator is left out: a full heap ends in a panic. So are the async ports: a future that is polled after
+//! its end panics, whatever is in it. They share all but the waiting with the blocking ones.
 //!
 //! Formatting (`Debug`, `Display`) is left out: it is for hosts, and the standard library's own formatting can panic.
 
@@ -15,6 +15,7 @@
 use core::hint::black_box;
 
 use cafewire_core::chat::{self, ErrorCode, MessagePayload};
+use cafewire_core::dissect::{Dissector, fields};
 use cafewire_core::echo::{self, Message};
 use cafewire_core::port::{FrameReceiver, FrameSender};
 use cafewire_core::{
@@ -32,6 +33,7 @@ extern "C" fn main() -> i32 {
     serial_line::<{ chat::MAX_FRAME_SIZE }>();
     serial_line::<8>();
     port();
+    dissection();
     numbers();
     0
 }
@@ -78,6 +80,7 @@ fn connection() {
     let mut reader = black_box(reader);
     use_up(reader.next_frame(bytes()));
     use_up((reader.family(), reader.stream_offset()));
+    use_up(FrameReader::resume(black_box(Direction::Either), black_box(None), black_box(0)));
 }
 
 fn errors(error: ParseError) {
@@ -206,6 +209,15 @@ fn port() {
     let sender = black_box(sender);
     use_up(sender.unsent());
     use_up(sender.into_port());
+}
+
+fn dissection() {
+    for field in fields(bytes()) {
+        use_up(field);
+    }
+    let mut dissector = black_box(Dissector::new(black_box(Direction::Either)));
+    let found = black_box(dissector.next(bytes(), black_box(false)));
+    use_up(found.size());
 }
 
 fn numbers() {
