@@ -40,7 +40,7 @@ pub struct ServerConfig {
     /// Whether SIGINT and SIGTERM end the server in order and SIGHUP reloads its configuration. Default `false`: a library
     /// leaves signals alone.
     pub handle_signals: bool,
-    /// How long a server that goes down waits for its queues to be flushed. Default 10 s.
+    /// How long a server that goes down waits for its queues to be flushed; 0 is no bound. Default 10 s.
     pub drain_timeout: Duration,
     /// The bounds on everything that peers can make grow.
     pub limits: Limits,
@@ -61,6 +61,11 @@ impl Default for ServerConfig {
 }
 
 impl ServerConfig {
+    /// As it counts: 0 is no bound, as in the limits.
+    pub(crate) const fn drain_timeout(&self) -> Duration {
+        if self.drain_timeout.is_zero() { Duration::MAX } else { self.drain_timeout }
+    }
+
     /// The limits, with no more connections than the process's limit on file descriptors allows, which is raised as far as
     /// it may be.
     #[must_use]

@@ -34,6 +34,13 @@ impl SpareDescriptor {
         self.0.is_some()
     }
 
+    /// Opens one if there is none: whoever shares the system's table of files may have taken it while it was lent.
+    pub(crate) fn keep_one(&mut self) {
+        if self.0.is_none() {
+            self.0 = open();
+        }
+    }
+
     /// Calls `accept_and_close` while one descriptor more is free.
     pub(crate) fn lend<T>(&mut self, accept_and_close: impl FnOnce() -> T) -> T {
         self.0 = None;
@@ -45,4 +52,18 @@ impl SpareDescriptor {
 
 fn open() -> Option<File> {
     File::open("/dev/null").ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_spare_one_that_was_lost_is_opened_again() {
+        let mut spare = SpareDescriptor(None);
+        assert!(!spare.is_there());
+        spare.keep_one();
+        assert!(spare.is_there());
+        assert!(spare.lend(|| true) && spare.is_there());
+    }
 }

@@ -131,7 +131,10 @@ impl Listener {
         self.resting_until_ms = None;
         loop {
             match self.accept_one() {
-                Ok((transport, address)) => return Accepted::Connection(transport, address),
+                Ok((transport, address)) => {
+                    spare.keep_one();
+                    return Accepted::Connection(transport, address);
+                }
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
                     self.ready = false;
                     return Accepted::None;
@@ -141,9 +144,14 @@ impl Listener {
                 }
                 // Said before it is known whether anybody waits at all.
                 Err(error) if is_out_of_descriptors(&error) && spare.is_there() => {
-                    let turned_away = spare.lend(|| self.accept_one().is_ok());
-                    self.ready = turned_away;
-                    return if turned_away { Accepted::TurnedAway } else { Accepted::None };
+                    return match spare.lend(|| self.accept_one().map(drop)) {
+                        Ok(()) => Accepted::TurnedAway,
+                        // Only this says that nobody waits any more, and that the next one makes an edge.
+                        Err(error) => {
+                            self.ready = error.kind() != io::ErrorKind::WouldBlock;
+                            Accepted::None
+                        }
+                    };
                 }
                 // Out of memory, say. The edge is used up and the backlog still full: come back later rather than spin
                 // or wait for an edge that may not come.

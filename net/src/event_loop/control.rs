@@ -26,8 +26,9 @@ impl EventLoop {
         }
         self.supervision.enter(Phase::Draining);
         self.metrics.draining.set(1);
-        self.drain_until_ms = Some(now.monotonic_ms.saturating_add(millis(self.config.drain_timeout)));
-        self.exchange.shut_down(self.config.drain_timeout, now);
+        let drain_timeout = self.config.drain_timeout();
+        self.drain_until_ms = Some(now.monotonic_ms.saturating_add(millis(drain_timeout)));
+        self.exchange.shut_down(drain_timeout, now);
         false
     }
 

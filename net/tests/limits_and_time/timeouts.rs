@@ -166,9 +166,7 @@ fn times_without_end() {
             config.limits.sign_in_timeout = never;
             config.limits.idle_timeout = never;
             config.limits.close_timeout = never;
-            if !never.is_zero() {
-                config.drain_timeout = never; // 0 is no time, there
-            }
+            config.drain_timeout = never;
         });
         let mut echoing = server.peer();
         let start = Instant::now();
