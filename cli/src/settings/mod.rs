@@ -280,6 +280,40 @@ mod tests {
     }
 
     #[test]
+    fn every_key_reaches_the_server() {
+        // These two are looked at by the command itself.
+        let without = ["print_data", "log_format"];
+        let tls = "tls_certificate = \"c\"\ntls_key = \"k\"\n";
+        let config_of = |text: &str| {
+            let settings: Settings = toml::from_str(text).unwrap_or_else(|error| panic!("{text}: {error}"));
+            settings.server_config().map_or_else(|_| panic!("{text}"), |config| format!("{config:?}"))
+        };
+        for key in Settings::KEYS.iter().filter(|key| !without.contains(key)) {
+            let (before, after) = match *key {
+                "listen" => ("", "listen = [\"127.0.0.1:1\"]".to_owned()),
+                "http" => ("", "http = [\"127.0.0.1:1\"]".to_owned()),
+                "tls_certificate" => (tls, tls.replace("\"c\"", "\"other\"")),
+                "tls_key" => (tls, tls.replace("\"k\"", "\"other\"")),
+                "tls_client_ca" => (tls, format!("{tls}tls_client_ca = \"ca\"")),
+                timeout if timeout.ends_with("_timeout") => ("", format!("{timeout} = \"7s\"")),
+                number => ("", format!("{number} = 7")),
+            };
+            assert_ne!(config_of(before), config_of(&after), "{key} does nothing");
+        }
+    }
+
+    #[test]
+    fn every_key_has_a_variable_and_an_option_of_its_name() {
+        let command = Settings::augment_args(clap::Command::new("settings"));
+        for key in Settings::KEYS {
+            let argument = command.get_arguments().find(|argument| argument.get_id() == key).expect("an argument");
+            assert_eq!(argument.get_long(), Some(&*key.replace('_', "-")));
+            let variable = format!("CAFEWIRE_{}", key.to_uppercase());
+            assert_eq!(argument.get_env().and_then(|name| name.to_str()), Some(&*variable));
+        }
+    }
+
+    #[test]
     fn what_comes_first_wins() {
         let given = Settings { rooms: Some(1), ..Settings::default() };
         let file = Settings { rooms: Some(2), connections: Some(3), ..Settings::default() };
