@@ -183,3 +183,26 @@ fn times_without_end() {
         assert_eq!(server.metrics().clients_connected, 1);
     }
 }
+
+/// Of a peer whose machine is gone nobody hears again: the system is to ask, a minute after the last word. The column `tr` of
+/// proc_pid_net(5) is 2 while it counts the time to the next probe.
+#[test]
+#[cfg(target_os = "linux")]
+fn the_system_asks_whether_a_silent_peer_is_still_there() {
+    const HUNDREDTHS_MAX: u64 = 60 * 100;
+    let server = TestServer::start();
+    let peer = server.user("ada");
+    let ports = [server.address(), peer.socket.local_addr().unwrap()].map(|end| format!(":{:04X}", end.port()));
+    let timer = || {
+        let table = std::fs::read_to_string("/proc/self/net/tcp").unwrap();
+        table.lines().find_map(|line| {
+            let columns: Vec<&str> = line.split_whitespace().collect();
+            let is_servers_end = columns[1].ends_with(&ports[0]) && columns[2].ends_with(&ports[1]);
+            is_servers_end.then(|| columns[5].to_owned())
+        })
+    };
+    // As long as an answer is not acknowledged, the system counts the time for that.
+    wait_until(|| timer().is_some_and(|timer| timer.starts_with("02:"))).expect("a timer for the next probe");
+    let left = u64::from_str_radix(&timer().unwrap()[3..], 16).unwrap();
+    assert!(left <= HUNDREDTHS_MAX, "it asks in {left} hundredths of a second");
+}

@@ -1,19 +1,23 @@
 //! Reloading: limits and certificates that change while connections go on, and what is refused as a whole.
 
+use std::io::{Read as _, Write as _};
+use std::net::{SocketAddr, TcpStream};
 use std::sync::mpsc;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use cafewire_core::ErrorCode;
+use cafewire_core::echo::MessageType;
+use cafewire_core::{ErrorCode, Message};
 use cafewire_net::{Client, CloseReason, Phase, ServerConfig, ServerTls};
 
 use super::certificates::Authority;
 use super::tls::address;
-use crate::support::{PATIENCE, TestServer};
+use crate::support::{PATIENCE, Received, TestServer, echo};
 
 /// A server whose next configuration the test lays down, and the phases it goes through.
 struct Reloading {
     server: TestServer,
+    http: Vec<SocketAddr>,
     next: Arc<Mutex<Result<ServerConfig, String>>>,
     phases: mpsc::Receiver<Phase>,
 }
@@ -23,14 +27,16 @@ impl Reloading {
         let next = Arc::new(Mutex::new(Ok(config.clone())));
         let (tell, phases) = mpsc::channel();
         let source = Arc::clone(&next);
+        let mut http = Vec::new();
         let server = TestServer::with_tap(
             |present| *present = config.clone(),
             |server| {
                 server.on_reload(Box::new(move || source.lock().unwrap().clone()));
                 server.on_phase(Box::new(move |phase| tell.send(phase).unwrap()));
+                http = server.http_addresses().to_vec();
             },
         );
-        let this = Self { server, next, phases };
+        let this = Self { server, http, next, phases };
         this.expect(Phase::Ready);
         this
     }
@@ -77,6 +83,63 @@ fn limits_count_at_once_for_those_who_are_here_too() {
     reloading.reload(Ok(config()));
     ada.join("cake");
     drop((ada, carl));
+}
+
+#[test]
+fn limits_of_the_http_port_count_for_whoever_comes_next() {
+    let mut with_http = config();
+    with_http.http = vec!["127.0.0.1:0".parse().unwrap()];
+    let reloading = Reloading::start(&with_http);
+    let status = |peer: &mut TcpStream| {
+        let mut status_line = [0; "HTTP/1.1 200".len()];
+        peer.set_read_timeout(Some(PATIENCE)).unwrap();
+        peer.read_exact(&mut status_line).unwrap();
+        String::from_utf8_lossy(&status_line[9..]).into_owned()
+    };
+    let ask = || {
+        let mut peer = TcpStream::connect(reloading.http[0]).unwrap();
+        peer.write_all(b"GET /healthz HTTP/1.1\r\nHost: h\r\n\r\n").unwrap();
+        (status(&mut peer), peer)
+    };
+    let (first, second) = (ask(), ask());
+    assert_eq!((&*first.0, &*second.0), ("200", "200"));
+    with_http.limits.http_connections = 2;
+    reloading.reload(Ok(with_http));
+    let mut third = TcpStream::connect(reloading.http[0]).unwrap();
+    assert_eq!(status(&mut third), "503");
+}
+
+#[test]
+fn the_size_of_a_read_counts_at_once() {
+    const FRAMES: usize = 200;
+    let reloading = Reloading::start(&config());
+    let mut peer = reloading.server.peer();
+    let mut changed = config();
+    changed.limits.read_bytes_per_turn = 1024;
+    reloading.reload(Ok(changed));
+    let turns_before = reloading.server.metrics().turns;
+    let sent = echo(&Message::Data(&[7; 1000])).repeat(FRAMES);
+    peer.send(&sent);
+    let metrics = reloading.server.wait_until("all of it", |metrics| metrics.data_messages == FRAMES as u64);
+    assert!(metrics.turns - turns_before >= (sent.len() / 1024) as u64, "{metrics:?}");
+}
+
+#[test]
+fn rates_count_at_once_for_those_who_are_here_too() {
+    let reloading = Reloading::start(&config());
+    let mut peer = reloading.server.peer();
+    let mut has_all_answers = || {
+        peer.send(&echo(&Message::Ping(b"x")).repeat(2));
+        assert!(matches!(peer.next(), Received::Echo(MessageType::Pong, _)));
+        matches!(peer.next(), Received::Echo(MessageType::Pong, _))
+    };
+    assert!(has_all_answers());
+    let mut changed = config();
+    changed.limits.frames_per_second = 1;
+    reloading.reload(Ok(changed));
+    assert!(!has_all_answers());
+    reloading.reload(Ok(config()));
+    assert!(has_all_answers());
 }
 
 #[test]
