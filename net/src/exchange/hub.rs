@@ -102,6 +102,8 @@ pub(super) struct Hub {
     by_room_name: HashMap<Box<str>, RoomId>,
     unsettled: Option<Unsettled>,
     last_user_id: u32,
+    /// The numbers have begun again, while some who came early may still be here.
+    user_ids_come_again: bool,
 }
 
 /// The name of a member. Everybody in the table of names is one.
@@ -150,8 +152,7 @@ impl Hub {
         if self.by_username.find(username, |id| name_of(&self.members, id)).is_some() {
             return refuse(ErrorCode::UsernameTaken, "somebody is signed in under this name: choose another");
         }
-        self.last_user_id = self.last_user_id.checked_add(1).unwrap_or(1);
-        let user_id = self.last_user_id;
+        let user_id = self.next_user_id();
         self.members.insert(from, Member { user_id, username: username.into(), rooms: ThinVec::new() });
         self.by_username.insert(from, |id| name_of(&self.members, id));
         world.outboxes.sign_in(from);
@@ -159,6 +160,19 @@ impl Hub {
         let server_info = concat!("cafewire/", env!("CARGO_PKG_VERSION"));
         self.answer(from, &MessagePayload::ConnectAck { user_id, server_info }, world);
         Ok(())
+    }
+
+    /// The next number that nobody has. After some four thousand million sign-ins each one more looks at everybody: a table of
+    /// the numbers would cost every member memory from the first one on.
+    fn next_user_id(&mut self) -> u32 {
+        loop {
+            (self.last_user_id, self.user_ids_come_again) =
+                self.last_user_id.checked_add(1).map_or((1, true), |next| (next, self.user_ids_come_again));
+            let user_id = self.last_user_id;
+            if !self.user_ids_come_again || self.members.values().all(|member| member.user_id != user_id) {
+                return user_id;
+            }
+        }
     }
 
     fn say(
@@ -438,4 +452,29 @@ fn append(log: &mut RoomLog, message: &MessagePayload<'_>, world: &mut Surroundi
         let written = message.encode_into(into);
         debug_assert!(written.is_ok(), "a broadcast that breaks the protocol: {written:?}");
     });
+}
+
+#[cfg(test)]
+mod tests {
+    use std::net::SocketAddr;
+    use std::sync::Arc;
+
+    use crate::config::Limits;
+    use crate::exchange::{Exchange, Now};
+    use cafewire_core::MessagePayload;
+
+    #[test]
+    fn a_user_id_is_nobody_elses_when_the_numbers_begin_again() {
+        let now = Now { monotonic_ms: 0, unix_ms: 0 };
+        let mut exchange = Exchange::new(Limits::default(), Arc::default());
+        let mut user_id_of = |username: &str, last_user_id: Option<u32>| {
+            exchange.hub.last_user_id = last_user_id.unwrap_or(exchange.hub.last_user_id);
+            let id = exchange.admit(SocketAddr::from(([127, 0, 0, 1], 1)), now).unwrap();
+            exchange.receive(id, MessagePayload::Connect { username }.encode_into(&mut [0; 64]).unwrap(), now);
+            exchange.hub.members[id].user_id
+        };
+        assert_eq!((user_id_of("ada", None), user_id_of("bob", None)), (1, 2));
+        assert_eq!(user_id_of("carl", Some(u32::MAX - 1)), u32::MAX);
+        assert_eq!((user_id_of("dora", None), user_id_of("eve", None)), (3, 4));
+    }
 }
