@@ -1,5 +1,6 @@
 //! A listening socket, and what to do when the system has no descriptor left for another connection.
 
+use std::fmt;
 use std::io;
 use std::net::SocketAddr;
 use std::os::unix::fs::FileTypeExt as _;
@@ -47,7 +48,7 @@ pub(crate) struct Listener {
 impl Listener {
     /// Listens on the first of the address's resolutions that can be listened on. `tls` is for `tls://`.
     pub(crate) fn bind(address: &Address, tls: Option<&Arc<TlsConfig>>) -> io::Result<Self> {
-        let named = |error: io::Error| io::Error::new(error.kind(), format!("cannot listen on {address}: {error}"));
+        let named = |error| cannot_listen(address, &error);
         let tls = match address {
             Address::Tcp { .. } => None,
             Address::Tls { .. } => Some(tls.ok_or_else(|| named(no_certificate()))?),
@@ -212,6 +213,17 @@ fn keep_alive() -> TcpKeepalive {
 
 fn is_out_of_descriptors(error: &io::Error) -> bool {
     [Errno::MFILE, Errno::NFILE].iter().any(|errno| error.raw_os_error() == Some(errno.raw_os_error()))
+}
+
+/// The error with what was to be listened on and, where it is known, what to do about it.
+pub(crate) fn cannot_listen(address: impl fmt::Display, error: &io::Error) -> io::Error {
+    let advice = match error.kind() {
+        io::ErrorKind::AddrInUse => ": another program listens there; stop it, or choose another address or port",
+        io::ErrorKind::AddrNotAvailable => ": this machine has no such address; 0.0.0.0 or [::] is all it has",
+        io::ErrorKind::PermissionDenied => ": ports below 1024, and folders of others, want more rights",
+        _ => "",
+    };
+    io::Error::new(error.kind(), format!("cannot listen on {address}: {error}{advice}"))
 }
 
 fn no_certificate() -> io::Error {

@@ -86,7 +86,13 @@ pub enum ClientError {
 impl fmt::Display for ClientError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Connect { address, source } => write!(f, "cannot connect to {address}: {source}"),
+            Self::Connect { address, source } => {
+                write!(f, "cannot connect to {address}: {source}")?;
+                match source.kind() {
+                    io::ErrorKind::ConnectionRefused => f.write_str(": nobody listens there; is the server running?"),
+                    _ => Ok(()),
+                }
+            }
             Self::Io(source) => write!(f, "the connection failed: {source}"),
             Self::TimedOut => f.write_str("the server did not answer within the time-out"),
             Self::Closed => f.write_str("the server closed the connection"),

@@ -18,6 +18,7 @@ use super::connection::{AfterWrite, HttpConnection, READ_MAX_BYTES};
 use super::pages::Pages;
 use super::response::{Response, Status};
 use crate::config::Limits;
+use crate::listener::cannot_listen;
 use crate::metrics::ServerMetrics;
 use crate::transport::uninterrupted;
 
@@ -87,8 +88,7 @@ impl HttpPort {
     ) -> io::Result<Self> {
         let mut listeners = Vec::new();
         for (index, &address) in addresses.iter().take(LISTENERS_MAX).enumerate() {
-            let named =
-                |error: io::Error| io::Error::new(error.kind(), format!("cannot listen on http://{address}: {error}"));
+            let named = |error| cannot_listen(format_args!("http://{address}"), &error);
             let mut socket = TcpListener::bind(address).map_err(named)?;
             registry.register(&mut socket, Token(first_token + index), Interest::READABLE)?;
             let local_address = socket.local_addr().map_err(named)?;

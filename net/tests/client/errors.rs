@@ -13,7 +13,7 @@ fn every_error_is_one_plain_sentence() {
     for (error, sentence) in [
         (
             ClientError::Connect { address: Address::default(), source: refused },
-            "cannot connect to tcp://127.0.0.1:8080: connection refused",
+            "cannot connect to tcp://127.0.0.1:8080: connection refused: nobody listens there; is the server running?",
         ),
         (ClientError::Io(io::ErrorKind::BrokenPipe.into()), "the connection failed: broken pipe"),
         (ClientError::TimedOut, "the server did not answer within the time-out"),
