@@ -3,7 +3,7 @@
 //!
 //! Its round trips are measured first while nothing else happens, and then during the fault, in the same run on the same
 //! machine. Every one of them must be answered, and correctly. The slowest percent may be twenty times as slow as in quiet
-//! times, and a quarter of a second in any case: that tells "slowed down, since the machine has work to do" from
+//! times, and two seconds in any case: that tells "slowed down, since the machine has work to do" from
 //! "stalled", and nothing finer. Time in which the machine itself stood still does not count. Speed lives in benches, never
 //! in timed tests.
 
@@ -23,7 +23,8 @@ const ROUNDS_MIN: usize = 200;
 const PAUSE_BETWEEN_ROUNDS: Duration = Duration::from_millis(1);
 
 const SLOWDOWN_MAX: u32 = 20;
-const ALWAYS_ALLOWED: Duration = Duration::from_millis(250);
+/// With eight programs wanting each processor, 0.36 s were measured while five thousand connected.
+const ALWAYS_ALLOWED: Duration = Duration::from_secs(2);
 
 pub(crate) struct Neighbour {
     echoing: Client,
