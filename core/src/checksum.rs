@@ -1,6 +1,6 @@
-//! The checksum of chat frames, CRC-32/ISO-HDLC, and which crate computes it. Knows nothing of frames.
+//! The checksum of chat frames, CRC-32/ISO-HDLC, and who computes it. Knows nothing of frames.
 //!
-//! crc32fast is fast and brings 16 KiB of tables. With the feature `crc-small` the crate crc computes it bit by bit
+//! crc32fast is fast and brings 16 KiB of tables. With the feature `crc-small` it is computed here, bit by bit,
 //! instead and crc32fast is not called at all, so that none of it is linked. With `std` there is no small flash to
 //! fill: crc32fast stays even when some other crate of the build has asked for `crc-small`.
 
@@ -19,14 +19,24 @@ mod fast {
 
 #[cfg(all(feature = "crc-small", any(test, not(feature = "std"))))]
 mod small {
-    use crc::{CRC_32_ISO_HDLC, Crc, NoTable};
-
-    static CRC: Crc<u32, NoTable> = Crc::<u32, NoTable>::new(&CRC_32_ISO_HDLC);
+    /// The polynomial 0x04C11DB7, its bits reversed: the lowest bit comes first here.
+    const POLYNOMIAL: u32 = 0xEDB8_8320;
 
     /// Not inlined: parsing and encoding share the one copy.
     #[inline(never)]
     pub(crate) fn checksum(bytes: &[u8]) -> u32 {
-        CRC.checksum(bytes)
+        let mut remainder = !0;
+        for &byte in bytes {
+            remainder ^= u32::from(byte);
+            for _ in 0..8 {
+                let odd = remainder & 1 == 1;
+                remainder >>= 1;
+                if odd {
+                    remainder ^= POLYNOMIAL;
+                }
+            }
+        }
+        !remainder
     }
 }
 

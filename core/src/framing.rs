@@ -5,7 +5,7 @@
 //! whatever the chunks it comes in: a caller that was told `at_least` need not ask again before they are there, and
 //! one that asks earlier pays for the header alone.
 
-use crate::error::ParseError;
+use crate::error::{ParseError, ParseResult};
 use crate::family::Family;
 use crate::{chat, echo};
 
@@ -57,6 +57,16 @@ impl<'a> Framing<'a> {
             None => Self::NeedMore { at_least: 1 },
             Some(&first) if first == echo::MAGIC_BYTES[0] => echo::next_frame(bytes),
             Some(_) => chat::next_frame(bytes, Direction::Either),
+        }
+    }
+
+    /// What one-shot parsing found at the start of a stream: a frame cut short is none yet.
+    #[inline]
+    pub(crate) fn of_outcome(outcome: ParseResult<Frame<'a>>) -> Self {
+        match outcome {
+            Ok(frame) => Self::Frame { frame, consumed: frame.serialized_size() },
+            Err(ParseError::Truncated { needed, available }) => Self::NeedMore { at_least: needed - available },
+            Err(error) => Self::Corrupt { error },
         }
     }
 

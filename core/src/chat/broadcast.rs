@@ -11,10 +11,11 @@
 //! └────────┴─────────────┴────────┴─────────────┴──────────────┘
 //! ```
 
-use super::layout::Layout;
+use super::layout::{FixedPart, Layout};
 use crate::error::Field;
 
-pub(super) const LAYOUT: Layout = Layout::new(12, &[Field::Username, Field::RoomName, Field::Content]);
+pub(super) const LAYOUT: Layout =
+    Layout::new(FixedPart::UserIdAndTimestamp, &[Field::Username, Field::RoomName, Field::Content]);
 
 #[cfg(test)]
 mod tests {

@@ -7,10 +7,10 @@
 //! └────────┴──────────────┘
 //! ```
 
-use super::layout::Layout;
+use super::layout::{FixedPart, Layout};
 use crate::error::Field;
 
-pub(super) const LAYOUT: Layout = Layout::new(0, &[Field::Username]);
+pub(super) const LAYOUT: Layout = Layout::new(FixedPart::Nothing, &[Field::Username]);
 
 #[cfg(test)]
 mod tests {

@@ -7,10 +7,10 @@
 //! └────────┴────────┴────────┴────────┴─────────────────┘
 //! ```
 
-use super::layout::Layout;
+use super::layout::{FixedPart, Layout};
 use crate::error::Field;
 
-pub(super) const LAYOUT: Layout = Layout::new(4, &[Field::ServerInfo]);
+pub(super) const LAYOUT: Layout = Layout::new(FixedPart::UserId, &[Field::ServerInfo]);
 
 #[cfg(test)]
 mod tests {

@@ -1,8 +1,8 @@
 //! Disconnect (0x02): goodbye. Client to server. Its body is empty.
 
-use super::layout::Layout;
+use super::layout::{FixedPart, Layout};
 
-pub(super) const LAYOUT: Layout = Layout::new(0, &[]);
+pub(super) const LAYOUT: Layout = Layout::new(FixedPart::Nothing, &[]);
 
 #[cfg(test)]
 mod tests {

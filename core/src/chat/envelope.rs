@@ -7,14 +7,14 @@
 //! └────────┴────────┴────────┴────────┴─────────────────┴────────┴────────┴────────┴────────┘
 //! ```
 
-use zerocopy::byteorder::big_endian::{U16, U32};
+use zerocopy::byteorder::big_endian::U16;
 use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout, Unaligned};
 
 use super::{MessagePayload, MessageType};
 use crate::checksum::checksum;
 use crate::error::{ParseError, ParseResult, ProtocolError};
 use crate::framing::{Direction, Frame, Framing};
-use crate::writer::Writer;
+use crate::writer::put;
 
 /// The version byte of the frames in this module.
 ///
@@ -43,7 +43,7 @@ pub const HEADER_SIZE: usize = size_of::<Header>();
 /// let Some((covered, checksum)) = frame.split_last_chunk::<CHECKSUM_SIZE>() else { panic!() };
 /// assert_eq!(*checksum, crc32fast::hash(covered).to_be_bytes());
 /// ```
-pub const CHECKSUM_SIZE: usize = size_of::<U32>();
+pub const CHECKSUM_SIZE: usize = size_of::<u32>();
 
 /// The largest frame that the envelope can express, in bytes. No frame of version 1 comes near it:
 /// [`MAX_FRAME_SIZE`].
@@ -122,16 +122,14 @@ impl<'a> ZeroCopyMessage<'a> {
     /// # Ok::<(), cafewire_core::ParseError>(())
     /// ```
     pub fn parse_from_bytes(bytes: &'a [u8]) -> ParseResult<Self> {
-        match next_frame(bytes, Direction::Either) {
-            Framing::Frame { frame: Frame::Chat(view), consumed } if consumed == bytes.len() => Ok(view),
-            Framing::Frame { consumed, .. } => {
-                Err(ParseError::TrailingBytes { offset: consumed, extra: bytes.len() - consumed })
-            }
-            Framing::NeedMore { at_least } => {
-                Err(ParseError::Truncated { needed: bytes.len() + at_least, available: bytes.len() })
-            }
-            Framing::Corrupt { error } => Err(error),
+        let mut outcome = open(bytes, Direction::Either);
+        if let Ok(view) = &outcome
+            && view.serialized_size() < bytes.len()
+        {
+            let offset = view.serialized_size();
+            outcome = Err(ParseError::TrailingBytes { offset, extra: bytes.len() - offset });
         }
+        outcome
     }
 
     /// The typed view of the payload: every field read and held to its rules.
@@ -182,103 +180,75 @@ impl<'a> ZeroCopyMessage<'a> {
     /// # Ok::<(), cafewire_core::ProtocolError>(())
     /// ```
     pub fn encode_into<'b>(&self, buffer: &'b mut [u8]) -> Result<&'b [u8], ProtocolError> {
-        let actual = self.payload.len();
-        let max = usize::from(self.message_type.length_range().1);
-        if actual > max {
-            return Err(ProtocolError::PayloadTooLong { actual, max });
+        let (actual, (_, max)) = (self.payload.len(), self.message_type.length_range());
+        match u16::try_from(actual) {
+            Ok(length) if length <= max => {
+                write_frame(buffer, self.version, self.message_type, length, |body| put(body, self.payload))
+            }
+            _ => Err(ProtocolError::PayloadTooLong { actual, max: max.into() }),
         }
-        let mut writer = begin(buffer, self.version, self.message_type, actual)?;
-        writer.put(self.payload);
-        Ok(seal(writer))
     }
 }
 
-/// The frame at the start of `bytes`. Each header byte is judged as soon as it is there, the checksum once the whole
-/// frame is.
+/// What stands at the start of a stream.
 #[inline]
 pub(crate) fn next_frame(bytes: &[u8], direction: Direction) -> Framing<'_> {
-    let Ok((header, rest)) = Header::ref_from_prefix(bytes) else {
-        return cut_header(bytes, direction);
-    };
-    if header.version != PROTOCOL_VERSION {
-        return cut_header(bytes, direction);
+    Framing::of_outcome(open(bytes, direction).map(Frame::Chat))
+}
+
+/// The frame at the start of `bytes`; truncated, when all is well so far. Each header byte is judged as soon as it is
+/// there, the checksum once the whole frame is.
+fn open(bytes: &[u8], direction: Direction) -> ParseResult<ZeroCopyMessage<'_>> {
+    let cut = |needed| Err(ParseError::Truncated { needed, available: bytes.len() });
+    let Some(&version) = bytes.first() else { return cut(HEADER_SIZE) };
+    if version != PROTOCOL_VERSION {
+        return Err(ParseError::UnsupportedVersion { offset: 0, actual: version });
     }
-    let message_type = match MessageType::from_wire(header.message_type) {
-        Some(known) if known.travels(direction) => known,
-        _ => return cut_header(bytes, direction),
+    let Some(&code) = bytes.get(TYPE_OFFSET) else { return cut(HEADER_SIZE) };
+    let Some(message_type) = MessageType::from_wire(code) else {
+        return Err(ParseError::UnknownType { offset: TYPE_OFFSET, actual: code });
     };
-    let length = header.length.get();
+    if !message_type.travels(direction) {
+        return Err(ParseError::WrongDirection { offset: TYPE_OFFSET, message_type });
+    }
+    let Ok((header, _)) = Header::ref_from_prefix(bytes) else { return cut(HEADER_SIZE) };
+    let actual = header.length.get();
     let (min, max) = message_type.length_range();
-    if length < min || length > max {
-        let error = ParseError::LengthOutOfRange { offset: LENGTH_OFFSET, message_type, actual: length, min, max };
-        return Framing::Corrupt { error };
+    if actual < min || actual > max {
+        return Err(ParseError::LengthOutOfRange { offset: LENGTH_OFFSET, message_type, actual, min, max });
     }
-    let length = usize::from(length);
-    let Some((payload, after)) = rest.split_at_checked(length) else {
-        return Framing::NeedMore { at_least: length + CHECKSUM_SIZE - rest.len() };
-    };
-    let Ok((carried, _)) = U32::ref_from_prefix(after) else {
-        return Framing::NeedMore { at_least: CHECKSUM_SIZE - after.len() };
-    };
-    let expected = checksum(bytes.get(..HEADER_SIZE + length).unwrap_or_default());
-    let actual = carried.get();
+    let offset = HEADER_SIZE + usize::from(actual);
+    let size = offset + CHECKSUM_SIZE;
+    let Some((summed, carried)) = bytes.get(..size).and_then(<[u8]>::split_last_chunk) else { return cut(size) };
+    let (expected, actual) = (checksum(summed), u32::from_be_bytes(*carried));
     if expected != actual {
-        let offset = HEADER_SIZE + length;
-        return Framing::Corrupt { error: ParseError::ChecksumMismatch { offset, expected, actual } };
+        return Err(ParseError::ChecksumMismatch { offset, expected, actual });
     }
-    Framing::Frame {
-        frame: Frame::Chat(ZeroCopyMessage { version: PROTOCOL_VERSION, message_type, payload }),
-        consumed: HEADER_SIZE + length + CHECKSUM_SIZE,
-    }
+    Ok(ZeroCopyMessage { version, message_type, payload: summed.get(HEADER_SIZE..).unwrap_or_default() })
 }
 
-/// The slow way through a header that is incomplete or wrong: byte by byte, to name the first one that is wrong.
-#[cold]
-fn cut_header(bytes: &[u8], direction: Direction) -> Framing<'_> {
-    if let Some(&actual) = bytes.first()
-        && actual != PROTOCOL_VERSION
-    {
-        return Framing::Corrupt { error: ParseError::UnsupportedVersion { offset: 0, actual } };
-    }
-    if let Some(&actual) = bytes.get(TYPE_OFFSET) {
-        let error = match MessageType::from_wire(actual) {
-            None => Some(ParseError::UnknownType { offset: TYPE_OFFSET, actual }),
-            Some(message_type) if !message_type.travels(direction) => {
-                Some(ParseError::WrongDirection { offset: TYPE_OFFSET, message_type })
-            }
-            Some(_) => None,
-        };
-        if let Some(error) = error {
-            return Framing::Corrupt { error };
-        }
-    }
-    Framing::NeedMore { at_least: HEADER_SIZE.saturating_sub(bytes.len()).max(1) }
-}
-
-/// Starts a frame whose body will be `length` bytes: reserves the whole of it and writes the header.
+/// Writes a frame around a body of `length` bytes, which `write_body` writes; it gives what it left free.
 #[inline]
-pub(super) fn begin(
+pub(super) fn write_frame(
     buffer: &mut [u8],
     version: u8,
     message_type: MessageType,
-    length: usize,
-) -> Result<Writer<'_>, ProtocolError> {
-    let on_wire = u16::try_from(length)
-        .map_err(|_| ProtocolError::PayloadTooLong { actual: length, max: usize::from(u16::MAX) })?;
-    let mut writer = Writer::reserve(buffer, HEADER_SIZE + length + CHECKSUM_SIZE)?;
-    let header = Header { version, message_type: message_type as u8, length: U16::new(on_wire) };
-    writer.put(header.as_bytes());
-    Ok(writer)
-}
-
-/// Ends a frame: the checksum of all that was written, in the bytes that [`begin`] reserved for it.
-#[inline]
-pub(super) fn seal(writer: Writer<'_>) -> &[u8] {
-    let frame = writer.finish(CHECKSUM_SIZE);
-    if let Some((summed, sum)) = frame.split_last_chunk_mut() {
+    length: u16,
+    write_body: impl FnOnce(&mut [u8]) -> &mut [u8],
+) -> Result<&[u8], ProtocolError> {
+    let (needed, available) = (HEADER_SIZE + usize::from(length) + CHECKSUM_SIZE, buffer.len());
+    let Some(frame) = buffer.get_mut(..needed) else {
+        return Err(ProtocolError::BufferTooSmall { needed, available });
+    };
+    if let Some((summed, sum)) = frame.split_last_chunk_mut()
+        && let Some((header, body)) = summed.split_first_chunk_mut::<HEADER_SIZE>()
+    {
+        *header = zerocopy::transmute!(Header { version, message_type: message_type as u8, length: U16::new(length) });
+        let left = write_body(body);
+        debug_assert!(left.is_empty(), "a body's size and its bytes disagree");
         *sum = checksum(summed).to_be_bytes();
     }
-    frame
+    Ok(frame)
 }
 
 const fn largest_frame(direction: Direction) -> usize {

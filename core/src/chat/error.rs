@@ -7,10 +7,10 @@
 //! └────────┴────────┴──────────────┘
 //! ```
 
-use super::layout::Layout;
+use super::layout::{FixedPart, Layout};
 use crate::error::Field;
 
-pub(super) const LAYOUT: Layout = Layout::new(2, &[Field::ErrorMessage]);
+pub(super) const LAYOUT: Layout = Layout::new(FixedPart::ErrorCode, &[Field::ErrorMessage]);
 
 #[cfg(test)]
 mod tests {

@@ -15,10 +15,11 @@ macro_rules! error_codes {
         #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
         #[cfg_attr(feature = "defmt", derive(defmt::Format))]
         #[non_exhaustive]
+        #[repr(u16)] // The tag is the number.
         pub enum ErrorCode {
-            $(#[doc = $doc] $name,)*
+            $(#[doc = $doc] $name = $code,)*
             /// A code that this build does not know. Never holds a number that has a name here.
-            Unknown(u16),
+            Unknown(u16) = 0,
         }
 
         impl ErrorCode {
@@ -54,19 +55,14 @@ macro_rules! error_codes {
             #[must_use]
             #[inline]
             pub const fn to_wire(self) -> u16 {
-                match self {
-                    Self::Unknown(number) => number,
-                    named => named.number(),
-                }
-            }
-
-            /// A function of its own, so that it compiles to a sum: together with what Unknown holds it would be a
-            /// branch for each code.
-            #[inline(never)]
-            const fn number(self) -> u16 {
-                match self {
+                // Asked in two steps, this compiles to reading the tag; in one, to a branch for each code.
+                let tag = match self {
                     $(Self::$name => $code,)*
                     Self::Unknown(_) => 0,
+                };
+                match self {
+                    Self::Unknown(number) => number,
+                    _ => tag,
                 }
             }
 

@@ -92,14 +92,17 @@ impl Field {
 /// Where the first control character is. In UTF-8 the C1 controls U+0080..=U+009F are `C2 80` to `C2 9F`.
 #[inline]
 fn control_character(name: &[u8]) -> Option<usize> {
-    name.iter().enumerate().find_map(|(position, &byte)| {
-        let control = match byte {
-            b' '..=b'~' => false,
-            0xC2 => name.get(position + 1).is_some_and(|&next| next < 0xA0),
-            byte => byte < 0x80,
-        };
-        control.then_some(position)
-    })
+    let mut previous = 0;
+    for (position, &byte) in name.iter().enumerate() {
+        match byte {
+            b' '..=b'~' => {}
+            0x80..=0x9F if previous == 0xC2 => return Some(position - 1),
+            0x80.. => {}
+            _ => return Some(position),
+        }
+        previous = byte;
+    }
+    None
 }
 
 #[cfg(test)]

@@ -8,15 +8,15 @@
 //! microcontroller holds that code once and not once for each type.
 
 use zerocopy::byteorder::big_endian::{U32, U64};
-use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout, Unaligned};
+use zerocopy::{Immutable, IntoBytes};
 
 use super::envelope::HEADER_SIZE;
 use super::field::validate;
 use crate::error::{Field, FieldError, ParseError, ParseResult};
-use crate::writer::Writer;
+use crate::writer::{put, put_byte};
 
 /// The most bytes of integers that a body starts with: MessageBroadcast's.
-pub(crate) const MAX_FIXED_SIZE: usize = size_of::<Integers>();
+pub(crate) const MAX_FIXED_SIZE: usize = FixedPart::UserIdAndTimestamp as usize;
 
 /// The most names and texts in a body: MessageBroadcast's.
 pub(super) const MAX_TEXTS: usize = 3;
@@ -27,9 +27,19 @@ pub(super) struct Layout {
     /// The bounds of a body's length as its header says it, in bytes, both included. An empty name passes here: the
     /// answer to it is InvalidUsername or InvalidRoomName, not a close.
     pub(super) length_range: (u16, u16),
-    fixed_size: u8,
+    fixed_part: FixedPart,
     /// From the left. Only the last can be other than a name: a text goes on to the end of the body.
     texts: [Option<Field>; MAX_TEXTS],
+}
+
+/// The integers that a body starts with, by the bytes that they take.
+#[derive(Clone, Copy)]
+#[repr(u8)]
+pub(super) enum FixedPart {
+    Nothing = 0,
+    ErrorCode = 2,
+    UserId = 4,
+    UserIdAndTimestamp = 12,
 }
 
 /// The fields of any body. Those that its layout does not have are zero and empty.
@@ -41,24 +51,18 @@ pub(super) struct Fields<'a> {
 }
 
 /// The integers of any body, as they stand on the wire. Only MessageBroadcast has both; Error has two bytes of the first.
-#[derive(Clone, Copy, FromBytes, IntoBytes, Immutable, KnownLayout, Unaligned)]
+#[derive(Clone, Copy, IntoBytes, Immutable)]
 #[repr(C)]
 pub(super) struct Integers {
     pub(super) first: U32,
     pub(super) timestamp: U64,
 }
 
-impl Fields<'_> {
-    pub(super) const EMPTY: Self =
-        Self { integers: Integers { first: U32::ZERO, timestamp: U64::ZERO }, texts: [""; MAX_TEXTS] };
-}
-
 impl Layout {
-    /// `fixed_size` bytes of integers, then these fields.
+    /// Integers, then these fields.
     #[allow(clippy::cast_possible_truncation)] // checked, when the constants are computed
-    pub(super) const fn new(fixed_size: usize, fields: &[Field]) -> Self {
-        assert!(fixed_size <= MAX_FIXED_SIZE);
-        let (mut min, mut max) = (fixed_size, fixed_size);
+    pub(super) const fn new(fixed_part: FixedPart, fields: &[Field]) -> Self {
+        let (mut min, mut max) = (fixed_part as usize, fixed_part as usize);
         let mut texts = [None; MAX_TEXTS];
         let mut index = 0;
         while index < fields.len() {
@@ -70,7 +74,7 @@ impl Layout {
             index += 1;
         }
         assert!(max <= u16::MAX as usize);
-        Self { length_range: (min as u16, max as u16), fixed_size: fixed_size as u8, texts }
+        Self { length_range: (min as u16, max as u16), fixed_part, texts }
     }
 
     /// Reads a whole body: its integers as they stand there, and its names and texts. Offsets in its errors count from
@@ -78,7 +82,7 @@ impl Layout {
     #[inline]
     pub(super) fn read<'a>(&self, body: &'a [u8]) -> ParseResult<(&'a [u8], [&'a str; MAX_TEXTS])> {
         let mut reader = Reader { rest: body, offset: HEADER_SIZE };
-        let integers = reader.take(self.fixed_size.into(), Field::FixedPart)?;
+        let integers = reader.take(self.fixed_part as usize, Field::FixedPart)?;
         let mut texts = [""; MAX_TEXTS];
         for (text, field) in texts.iter_mut().zip(&self.texts) {
             let &Some(field) = field else { break };
@@ -92,20 +96,22 @@ impl Layout {
 
     /// Holds every field to its rules; gives the bytes that the body takes.
     #[inline]
-    pub(super) fn measure(&self, fields: &Fields<'_>) -> Result<usize, FieldError> {
-        let mut size = usize::from(self.fixed_size);
+    pub(super) fn measure(&self, fields: &Fields<'_>) -> Result<u16, FieldError> {
+        let mut size = self.fixed_part as usize;
         for (text, field) in fields.texts.iter().zip(&self.texts) {
             let &Some(field) = field else { break };
             validate(text, field)?;
             size += field.prefix_size() + text.len();
         }
-        Ok(size)
+        // The cast is exact: no valid field is longer than the upper bound was computed with.
+        #[allow(clippy::cast_possible_truncation)]
+        Ok(size as u16)
     }
 
     /// Bytes that a body takes, valid or not.
     #[inline]
     pub(super) const fn size(&self, fields: &Fields<'_>) -> usize {
-        let mut size = self.fixed_size as usize;
+        let mut size = self.fixed_part as usize;
         let mut index = 0;
         while index < MAX_TEXTS {
             let Some(field) = self.texts[index] else { break };
@@ -115,19 +121,21 @@ impl Layout {
         size
     }
 
-    /// Writes a body that has been validated.
+    /// Writes a body that has been validated; gives what is still free behind it.
     #[inline]
-    pub(super) fn write(&self, fields: &Fields<'_>, writer: &mut Writer<'_>) {
-        writer.put(fields.integers.as_bytes().get(..self.fixed_size.into()).unwrap_or_default());
+    pub(super) fn write<'b>(&self, fields: &Fields<'_>, mut free: &'b mut [u8]) -> &'b mut [u8] {
+        free = put(free, fields.integers.as_bytes().get(..self.fixed_part as usize).unwrap_or_default());
         for (text, field) in fields.texts.iter().zip(&self.texts) {
             let &Some(field) = field else { break };
             if field.is_name() {
                 // The cast is exact: a name is at most 64 bytes.
                 #[allow(clippy::cast_possible_truncation)]
-                writer.put(&[text.len() as u8]);
+                let len_bytes = text.len() as u8;
+                free = put_byte(free, len_bytes);
             }
-            writer.put(text.as_bytes());
+            free = put(free, text.as_bytes());
         }
+        free
     }
 }
 
@@ -153,10 +161,10 @@ impl<'a> Reader<'a> {
     fn text(&mut self, field: Field) -> ParseResult<&'a str> {
         let offset = self.offset;
         let prefix_size = field.prefix_size();
-        let len_bytes = if field.is_name() {
-            self.rest.first().map_or(0, |&len_bytes| usize::from(len_bytes))
-        } else {
-            self.rest.len()
+        let len_bytes = match self.rest {
+            [len_bytes, ..] if field.is_name() => usize::from(*len_bytes),
+            // A text goes on to the end. A name comes here when nothing is left, and then lacks its length too.
+            rest => rest.len(),
         };
         let bytes = self.take(prefix_size + len_bytes, field)?.get(prefix_size..).unwrap_or_default();
         let text = core::str::from_utf8(bytes).map_err(|error| {
@@ -175,12 +183,12 @@ mod tests {
 
     use super::*;
 
-    const TWO_NAMES: Layout = Layout::new(0, &[Field::Username, Field::RoomName]);
+    const TWO_NAMES: Layout = Layout::new(FixedPart::Nothing, &[Field::Username, Field::RoomName]);
 
     #[test]
     fn the_bounds_of_a_body_follow_from_its_fields() {
-        assert_eq!(Layout::new(0, &[]).length_range, (0, 0));
-        assert_eq!(Layout::new(4, &[Field::ServerInfo]).length_range, (4, 516));
+        assert_eq!(Layout::new(FixedPart::Nothing, &[]).length_range, (0, 0));
+        assert_eq!(Layout::new(FixedPart::UserId, &[Field::ServerInfo]).length_range, (4, 516));
         assert_eq!(TWO_NAMES.length_range, (2, 98));
     }
 

@@ -118,8 +118,8 @@ impl MessageType {
         self.layout().length_range
     }
 
-    /// What a body of this type is made of.
-    #[inline]
+    /// What a body of this type is made of. Not inlined: all who ask share the one copy.
+    #[inline(never)]
     pub(super) const fn layout(self) -> &'static Layout {
         &LAYOUTS[slot(self)]
     }

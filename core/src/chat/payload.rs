@@ -4,8 +4,8 @@
 use zerocopy::FromBytes;
 use zerocopy::byteorder::big_endian::{U16, U32, U64};
 
-use super::envelope::{CHECKSUM_SIZE, HEADER_SIZE, PROTOCOL_VERSION, begin, seal};
-use super::layout::Fields;
+use super::envelope::{CHECKSUM_SIZE, HEADER_SIZE, PROTOCOL_VERSION, write_frame};
+use super::layout::{Fields, Integers};
 use super::{ErrorCode, MessageType};
 use crate::error::{FieldError, ParseResult, ProtocolError};
 
@@ -96,7 +96,6 @@ pub enum MessagePayload<'a> {
 }
 
 impl<'a> MessagePayload<'a> {
-    #[inline]
     pub(super) fn parse(message_type: MessageType, body: &'a [u8]) -> ParseResult<Self> {
         let (integers, [first, second, third]) = message_type.layout().read(body)?;
         // Types without a user ID are given 0, and have no place for it.
@@ -116,41 +115,31 @@ impl<'a> MessagePayload<'a> {
             MessageType::UserLeft => Self::UserLeft { user_id, username: first, room: second },
             MessageType::Error => {
                 let code = U16::read_from_prefix(integers).map_or(0, |(code, _)| code.get());
-                Self::Error { code: ErrorCode::from_wire(code), message: first }
+                // Returned apart: a code is two half-words, and would have the other types' words moved in halves too.
+                return Ok(Self::Error { code: ErrorCode::from_wire(code), message: first });
             }
         })
     }
 
-    /// The way back from [`parse`](Self::parse).
-    #[inline]
+    /// The way back from [`parse`](Self::parse). Not inlined: a microcontroller has too few registers for both.
+    #[inline(never)]
     const fn fields(&self) -> Fields<'a> {
-        let mut fields = Fields::EMPTY;
-        let (integers, texts) = (&mut fields.integers, &mut fields.texts);
-        match *self {
-            Self::Disconnect => {}
-            Self::Connect { username } => texts[0] = username,
-            Self::SendMessage { room, content } => (texts[0], texts[1]) = (room, content),
-            Self::JoinRoom { room } | Self::LeaveRoom { room } => texts[0] = room,
-            Self::ConnectAck { user_id, server_info } => {
-                integers.first = U32::new(user_id);
-                texts[0] = server_info;
-            }
+        let (first, timestamp, texts) = match *self {
+            Self::Disconnect => (0, 0, ["", "", ""]),
+            Self::Connect { username } => (0, 0, [username, "", ""]),
+            Self::SendMessage { room, content } => (0, 0, [room, content, ""]),
+            Self::JoinRoom { room } | Self::LeaveRoom { room } => (0, 0, [room, "", ""]),
+            Self::ConnectAck { user_id, server_info } => (user_id, 0, [server_info, "", ""]),
             Self::MessageBroadcast { user_id, timestamp, username, room, content } => {
-                integers.first = U32::new(user_id);
-                integers.timestamp = U64::new(timestamp);
-                *texts = [username, room, content];
+                (user_id, timestamp, [username, room, content])
             }
             Self::UserJoined { user_id, username, room } | Self::UserLeft { user_id, username, room } => {
-                integers.first = U32::new(user_id);
-                (texts[0], texts[1]) = (username, room);
+                (user_id, 0, [username, room, ""])
             }
-            Self::Error { code, message } => {
-                // Two bytes, the first two.
-                integers.first = U32::new((code.to_wire() as u32) << 16);
-                texts[0] = message;
-            }
-        }
-        fields
+            // Two bytes, the first two.
+            Self::Error { code, message } => ((code.to_wire() as u32) << 16, 0, [message, "", ""]),
+        };
+        Fields { integers: Integers { first: U32::new(first), timestamp: U64::new(timestamp) }, texts }
     }
 
     /// The type byte's meaning.
@@ -219,8 +208,7 @@ impl<'a> MessagePayload<'a> {
     pub fn encode_into<'b>(&self, buffer: &'b mut [u8]) -> Result<&'b [u8], ProtocolError> {
         let (message_type, fields) = (self.message_type(), self.fields());
         let layout = message_type.layout();
-        let mut writer = begin(buffer, PROTOCOL_VERSION, message_type, layout.measure(&fields)?)?;
-        layout.write(&fields, &mut writer);
-        Ok(seal(writer))
+        let length = layout.measure(&fields)?;
+        write_frame(buffer, PROTOCOL_VERSION, message_type, length, |body| layout.write(&fields, body))
     }
 }

@@ -8,10 +8,10 @@
 //! └────────┴────────┴────────┴────────┴────────┴─────────────┴────────┴─────────────┘
 //! ```
 
-use super::layout::Layout;
+use super::layout::{FixedPart, Layout};
 use crate::error::Field;
 
-pub(super) const LAYOUT: Layout = Layout::new(4, &[Field::Username, Field::RoomName]);
+pub(super) const LAYOUT: Layout = Layout::new(FixedPart::UserId, &[Field::Username, Field::RoomName]);
 
 #[cfg(test)]
 mod tests {

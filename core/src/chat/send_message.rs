@@ -7,10 +7,10 @@
 //! └────────┴───────────────┴──────────────┘
 //! ```
 
-use super::layout::Layout;
+use super::layout::{FixedPart, Layout};
 use crate::error::Field;
 
-pub(super) const LAYOUT: Layout = Layout::new(0, &[Field::RoomName, Field::Content]);
+pub(super) const LAYOUT: Layout = Layout::new(FixedPart::Nothing, &[Field::RoomName, Field::Content]);
 
 #[cfg(test)]
 mod tests {

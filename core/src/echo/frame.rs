@@ -13,7 +13,7 @@ use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout, Unaligned};
 use super::{Message, MessageType};
 use crate::error::{ParseError, ParseResult, ProtocolError};
 use crate::framing::{Frame, Framing};
-use crate::writer::Writer;
+use crate::writer::put;
 
 /// The two bytes that every echo frame starts with.
 ///
@@ -87,15 +87,9 @@ impl<'a> ZeroCopyMessage<'a> {
     /// # Ok::<(), cafewire_core::ParseError>(())
     /// ```
     pub fn parse_from_bytes(bytes: &'a [u8]) -> ParseResult<Self> {
-        match next_frame(bytes) {
-            Framing::Frame { frame: Frame::Echo(view), consumed } if consumed == bytes.len() => Ok(view),
-            Framing::Frame { consumed, .. } => {
-                Err(ParseError::TrailingBytes { offset: consumed, extra: bytes.len() - consumed })
-            }
-            Framing::NeedMore { at_least } => {
-                Err(ParseError::Truncated { needed: bytes.len() + at_least, available: bytes.len() })
-            }
-            Framing::Corrupt { error } => Err(error),
+        match open(bytes) {
+            Some((view, [])) => Ok(view),
+            _ => Err(refusal(bytes)),
         }
     }
 
@@ -144,11 +138,16 @@ impl<'a> ZeroCopyMessage<'a> {
     /// ```
     #[inline]
     pub fn encode_into<'b>(&self, buffer: &'b mut [u8]) -> Result<&'b [u8], ProtocolError> {
-        let header = self.header()?;
-        let mut writer = Writer::reserve(buffer, self.serialized_size())?;
-        writer.put(&header);
-        writer.put(self.payload);
-        Ok(writer.finish(0))
+        let length = self.length()?;
+        let (needed, available) = (self.serialized_size(), buffer.len());
+        let Some(frame) = buffer.get_mut(..needed) else {
+            return Err(ProtocolError::BufferTooSmall { needed, available });
+        };
+        if let Some((start, rest)) = frame.split_first_chunk_mut() {
+            *start = self.header_of(length);
+            put(rest, self.payload);
+        }
+        Ok(frame)
     }
 
     /// The header alone, for a caller that sends the payload from where it lies.
@@ -164,50 +163,62 @@ impl<'a> ZeroCopyMessage<'a> {
     /// ```
     #[inline]
     pub fn header(&self) -> Result<[u8; HEADER_SIZE], ProtocolError> {
+        Ok(self.header_of(self.length()?))
+    }
+
+    #[inline]
+    fn length(&self) -> Result<u16, ProtocolError> {
         let actual = self.payload.len();
-        let length =
-            u16::try_from(actual).map_err(|_| ProtocolError::PayloadTooLong { actual, max: MAX_PAYLOAD_SIZE })?;
+        u16::try_from(actual).map_err(|_| ProtocolError::PayloadTooLong { actual, max: MAX_PAYLOAD_SIZE })
+    }
+
+    #[inline]
+    fn header_of(&self, length: u16) -> [u8; HEADER_SIZE] {
         let header = Header { magic: MAGIC_BYTES, message_type: self.message_type as u8, length: U16::new(length) };
-        Ok(zerocopy::transmute!(header))
+        zerocopy::transmute!(header)
     }
 }
 
-/// The frame at the start of `bytes`. Each header byte is judged as soon as it is there.
+/// What stands at the start of a stream.
 #[inline]
 pub(crate) fn next_frame(bytes: &[u8]) -> Framing<'_> {
-    let Ok((header, rest)) = Header::ref_from_prefix(bytes) else {
-        return cut_header(bytes);
-    };
-    if header.magic != MAGIC_BYTES {
-        return cut_header(bytes);
-    }
-    let Some(message_type) = MessageType::from_wire(header.message_type) else {
-        return cut_header(bytes);
-    };
-    let length = usize::from(header.length.get());
-    match rest.get(..length) {
-        Some(payload) => Framing::Frame {
-            frame: Frame::Echo(ZeroCopyMessage { message_type, payload }),
-            consumed: HEADER_SIZE + length,
-        },
-        None => Framing::NeedMore { at_least: length - rest.len() },
-    }
+    Framing::of_outcome(match open(bytes) {
+        Some((view, _)) => Ok(Frame::Echo(view)),
+        None => Err(refusal(bytes)),
+    })
 }
 
-/// The slow way through a header that is incomplete or wrong: byte by byte, to name the first one that is wrong.
-#[cold]
-fn cut_header(bytes: &[u8]) -> Framing<'_> {
+/// The frame at the start of `bytes`, if a whole one is there, and the bytes behind it.
+#[inline]
+fn open(bytes: &[u8]) -> Option<(ZeroCopyMessage<'_>, &[u8])> {
+    let (header, rest) = Header::ref_from_prefix(bytes).ok()?;
+    if header.magic != MAGIC_BYTES {
+        return None;
+    }
+    let message_type = MessageType::from_wire(header.message_type)?;
+    let (payload, after) = rest.split_at_checked(header.length.get().into())?;
+    Some((ZeroCopyMessage { message_type, payload }, after))
+}
+
+/// Why `bytes` are not one frame: byte by byte, to name the first that is wrong as soon as it is there. Not marked as
+/// cold: with one caller it is smaller inlined, and a good frame then comes by without a call to be prepared for.
+fn refusal(bytes: &[u8]) -> ParseError {
     for (offset, (&actual, &expected)) in bytes.iter().zip(&MAGIC_BYTES).enumerate() {
         if actual != expected {
-            return Framing::Corrupt { error: ParseError::BadMagic { offset, expected, actual } };
+            return ParseError::BadMagic { offset, expected, actual };
         }
     }
     if let Some(&actual) = bytes.get(TYPE_OFFSET)
         && MessageType::from_wire(actual).is_none()
     {
-        return Framing::Corrupt { error: ParseError::UnknownType { offset: TYPE_OFFSET, actual } };
+        return ParseError::UnknownType { offset: TYPE_OFFSET, actual };
     }
-    Framing::NeedMore { at_least: HEADER_SIZE.saturating_sub(bytes.len()).max(1) }
+    let length = Header::ref_from_prefix(bytes).map_or(0, |(header, _)| usize::from(header.length.get()));
+    let (needed, available) = (HEADER_SIZE + length, bytes.len());
+    match available.checked_sub(needed) {
+        None => ParseError::Truncated { needed, available },
+        Some(extra) => ParseError::TrailingBytes { offset: needed, extra },
+    }
 }
 
 #[cfg(test)]

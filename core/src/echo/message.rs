@@ -92,17 +92,18 @@ impl fmt::Display for MessageType {
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
+#[repr(u8)] // The tag is the type's code.
 pub enum Message<'a> {
     /// See [`MessageType::Ping`].
-    Ping(&'a [u8]),
+    Ping(&'a [u8]) = MessageType::Ping as u8,
     /// See [`MessageType::Pong`].
-    Pong(&'a [u8]),
+    Pong(&'a [u8]) = MessageType::Pong as u8,
     /// See [`MessageType::Echo`].
-    Echo(&'a [u8]),
+    Echo(&'a [u8]) = MessageType::Echo as u8,
     /// See [`MessageType::Data`].
-    Data(&'a [u8]),
+    Data(&'a [u8]) = MessageType::Data as u8,
     /// See [`MessageType::Error`]. Bytes rather than `str`: a client may send anything.
-    Error(&'a [u8]),
+    Error(&'a [u8]) = MessageType::Error as u8,
 }
 
 impl<'a> Message<'a> {

@@ -107,16 +107,20 @@ fn the_drain_timeout_ends_a_wait_for_somebody_who_does_not_read() {
 
 #[test]
 fn a_second_request_ends_the_server_at_once() {
-    let mut server = TestServer::with(|config| {
-        config.limits.close_timeout = NEVER;
-        config.drain_timeout = NEVER;
-    });
-    let _clogged = clogged(&server);
-    server.handle().shut_down();
-    server.wait_for_closes(CloseReason::ShuttingDown, 1);
-    assert!(!server.has_ended(), "it did not wait for its queues to be flushed");
-    server.handle().shut_down();
-    server.wait_for_end();
+    for drain_timeout in [NEVER, Duration::ZERO] {
+        let mut server = TestServer::with(|config| {
+            config.limits.close_timeout = NEVER;
+            config.drain_timeout = drain_timeout;
+        });
+        let _clogged = clogged(&server);
+        server.handle().shut_down();
+        server.wait_for_closes(CloseReason::ShuttingDown, 1);
+        // Its port is shut within the turn in which it would end, had it no time.
+        wait_until(|| TcpStream::connect(server.address()).is_err()).expect("a port that is shut");
+        assert!(!server.has_ended(), "it did not wait for its queues to be flushed");
+        server.handle().shut_down();
+        server.wait_for_end();
+    }
 }
 
 /// While it waits for the slow, a server goes on serving nobody: what comes in is dropped, who comes is refused.
@@ -124,7 +128,7 @@ fn a_second_request_ends_the_server_at_once() {
 fn a_server_that_drains_takes_nothing_more() {
     let mut server = TestServer::with(|config| {
         config.limits.close_timeout = NEVER;
-        config.drain_timeout = Duration::ZERO; // no bound
+        config.drain_timeout = NEVER;
     });
     let clogged = clogged(&server);
     let mut ada = server.member("ada", "tea");
