@@ -7,13 +7,13 @@ use std::net::{TcpListener, TcpStream};
 use std::os::fd::OwnedFd;
 use std::os::unix::net::UnixDatagram;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
+use std::process::Stdio;
 use std::time::Duration;
 
 use cafewire_net::Client;
 use rcgen::{CertificateParams, KeyPair};
 
-use crate::support::{PATIENCE, Running, Signal, cafewire, command, run};
+use crate::support::{PATIENCE, Running, Signal, cafewire, command, program, run};
 
 /// A folder of one test's own.
 struct Folder(PathBuf);
@@ -144,7 +144,7 @@ fn a_service_manager_is_told() {
 fn sockets_of_a_service_manager_are_taken_over() {
     let socket = TcpListener::bind("127.0.0.1:0").expect("a free port");
     let address = socket.local_addr().expect("its address");
-    let mut shell = Command::new("sh");
+    let mut shell = program("sh");
     let script = "exec 3<&0 </dev/null; LISTEN_PID=$$ LISTEN_FDS=1 exec \"$@\"";
     shell.args(["-c", script, "sh", env!("CARGO_BIN_EXE_cafewire"), "serve", "--listen", "127.0.0.1:1"]);
     shell.stdin(Stdio::from(OwnedFd::from(socket))).stdout(Stdio::piped()).stderr(Stdio::piped());

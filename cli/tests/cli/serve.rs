@@ -2,12 +2,12 @@
 
 use std::io::{Read as _, Write as _};
 use std::net::TcpStream;
-use std::process::{Command, Stdio};
+use std::process::Stdio;
 
 use cafewire_core::Message;
 use cafewire_net::{Address, Client};
 
-use crate::support::{Server, Signal, cafewire, command, run};
+use crate::support::{Server, Signal, cafewire, command, program, run};
 
 fn client(server: &Server) -> Client {
     Client::connect(&server.address.parse().expect("an address")).expect("the server listens")
@@ -129,7 +129,7 @@ fn rust_log_chooses_what_is_logged() {
 /// With 40 descriptors there is room for 20 connections and a few refusals; a hundred come at once.
 #[test]
 fn out_of_descriptors_it_neither_stalls_nor_spins() {
-    let mut limited = Command::new("sh");
+    let mut limited = program("sh");
     limited.args(["-c", "ulimit -n 40; exec \"$0\" serve --listen 127.0.0.1:0", env!("CARGO_BIN_EXE_cafewire")]);
     limited.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
     let mut serve = crate::support::Running::start(&mut limited);

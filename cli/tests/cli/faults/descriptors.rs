@@ -3,14 +3,14 @@
 
 use std::io::{ErrorKind, Read as _};
 use std::net::TcpStream;
-use std::process::{Command, Stdio};
+use std::process::Stdio;
 use std::thread;
 use std::time::{Duration, Instant};
 
 use cafewire_net::{Address, Client};
 
 use super::neighbour::Neighbour;
-use crate::support::{PATIENCE, Running, Signal};
+use crate::support::{PATIENCE, Running, Signal, program};
 
 const DESCRIPTORS: usize = 60;
 const CROWD: usize = 150;
@@ -32,7 +32,7 @@ fn processor_time(process: u32) -> Duration {
 /// The server with so few descriptors that half of them are for connections, and no time after which who does not sign
 /// in is closed.
 fn serve() -> (Running, Address) {
-    let mut limited = Command::new("sh");
+    let mut limited = program("sh");
     let script = format!(
         "ulimit -n {DESCRIPTORS}; exec \"$0\" serve --listen 127.0.0.1:0 --sign-in-timeout 1h --close-timeout 1h"
     );

@@ -63,10 +63,22 @@ impl Lines {
     }
 }
 
-/// The binary with these arguments, its three streams piped, its clock in UTC, without the user's own settings.
+/// What is left to the binary of the environment: where programs and files for a time are, and where its coverage goes.
+/// Colours that are forced, the width of a terminal, a service manager's sockets and the user's own settings are not.
+const INHERITED: [&str; 4] = ["PATH", "HOME", "TMPDIR", "LLVM_PROFILE_FILE"];
+
+/// The binary with these arguments, its three streams piped, its clock in UTC, its environment the same everywhere.
 pub(crate) fn command(args: &[&str]) -> Command {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_cafewire"));
-    command.args(args).env("TZ", "UTC").env("XDG_CONFIG_HOME", "/nonexistent").env_remove("RUST_LOG");
+    let mut command = program(env!("CARGO_BIN_EXE_cafewire"));
+    command.args(args);
+    command
+}
+
+/// Any program, so.
+pub(crate) fn program(name: &str) -> Command {
+    let mut command = Command::new(name);
+    command.env_clear().envs(INHERITED.iter().filter_map(|name| Some((name, std::env::var_os(name)?))));
+    command.env("TZ", "UTC").env("XDG_CONFIG_HOME", "/nonexistent");
     command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
     command
 }
@@ -138,6 +150,10 @@ impl Running {
             passed.push(line);
         }
         panic!("no {needle:?} on standard error, only {passed:?}");
+    }
+
+    pub(crate) fn has_ended(&mut self) -> bool {
+        self.child.try_wait().expect("it can be waited for").is_some()
     }
 
     pub(crate) fn id(&self) -> u32 {
