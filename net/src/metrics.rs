@@ -6,6 +6,7 @@ use cafewire_core::ErrorCode;
 
 use crate::close_reason::CloseReason;
 use crate::histogram::{Histogram, HistogramSnapshot};
+use crate::limit_reached::LimitReached;
 
 /// A number that one thread, the server's, writes and others read. Adding is a load and a store, no locked instruction:
 /// there is only the one writer.
@@ -37,6 +38,7 @@ impl Counter {
 
 const CLOSE_REASONS: usize = CloseReason::ALL.len();
 const ERROR_CODES: usize = ErrorCode::ALL.len();
+const LIMITS: usize = LimitReached::ALL.len();
 
 /// What a number does, and under which name it is exposed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -77,6 +79,7 @@ macro_rules! server_metrics {
             $(#[doc = $time_doc] pub $time: Histogram,)*
             closes: [Counter; CLOSE_REASONS],
             errors_sent: [Counter; ERROR_CODES],
+            limits_reached: [Counter; LIMITS],
         }
 
         /// The numbers of a [`ServerMetrics`] at one moment: what
@@ -102,6 +105,7 @@ macro_rules! server_metrics {
             $(#[doc = $time_doc] pub $time: HistogramSnapshot,)*
             closes: [u64; CLOSE_REASONS],
             errors_sent: [u64; ERROR_CODES],
+            limits_reached: [u64; LIMITS],
         }
 
         impl ServerMetrics {
@@ -113,6 +117,7 @@ macro_rules! server_metrics {
                     $($time: self.$time.snapshot(),)*
                     closes: std::array::from_fn(|index| self.closes[index].get()),
                     errors_sent: std::array::from_fn(|index| self.errors_sent[index].get()),
+                    limits_reached: std::array::from_fn(|index| self.limits_reached[index].get()),
                 }
             }
         }
@@ -199,6 +204,10 @@ impl ServerMetrics {
             self.errors_sent[index].add(1);
         }
     }
+
+    pub(crate) fn count_limit(&self, limit: LimitReached) {
+        self.limits_reached[limit.index()].add(1);
+    }
 }
 
 impl MetricsSnapshot {
@@ -221,6 +230,23 @@ impl MetricsSnapshot {
     #[must_use]
     pub fn errors_sent(&self, code: ErrorCode) -> u64 {
         index_of(code).map_or(0, |index| self.errors_sent[index])
+    }
+
+    /// How often this limit refused something, or put it off.
+    ///
+    /// ```
+    /// use cafewire_net::{ChatClient, LimitReached};
+    /// # let serve = include!(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/support/serve.rs"));
+    /// # let (address, handle, server) = serve(None);
+    /// let mut ada = ChatClient::connect(&address, "ada")?;
+    /// (0..64).try_for_each(|number| ada.join(&format!("room {number}")))?;
+    /// assert!(ada.join("one too many").is_err());
+    /// assert_eq!(handle.metrics().limits_reached(LimitReached::RoomsPerConnection), 1);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    #[must_use]
+    pub fn limits_reached(&self, limit: LimitReached) -> u64 {
+        self.limits_reached[limit.index()]
     }
 }
 

@@ -25,6 +25,7 @@ use crate::config::{Limits, ServerConfig};
 use crate::descriptors::SpareDescriptor;
 use crate::exchange::{AfterFlush, ConnectionId, Exchange, Now};
 use crate::http::HttpPort;
+use crate::limit_reached::LimitReached;
 use crate::listener::{Accepted, Listener};
 use crate::metrics::ServerMetrics;
 use crate::supervision::{Phase, Requests, Supervision};
@@ -256,10 +257,13 @@ impl EventLoop {
     fn accept(&mut self, now: Now) {
         let budget = self.exchange.limits().accepts_per_turn;
         for listener in &mut self.listeners {
-            for _ in 0..budget {
-                if !listener.is_ready(now.monotonic_ms) {
+            let mut left = budget;
+            while listener.is_ready(now.monotonic_ms) {
+                if left == 0 {
+                    self.metrics.count_limit(LimitReached::AcceptsPerTurn);
                     break;
                 }
+                left -= 1;
                 let (mut transport, address) = match listener.accept(now.monotonic_ms, &mut self.spare_descriptor) {
                     Accepted::Connection(transport, address) => (transport, address),
                     Accepted::TurnedAway => {
@@ -287,6 +291,7 @@ impl EventLoop {
                 state.listed = false;
                 if transport.is_handshaking() {
                     if handshakes_left == 0 {
+                        self.metrics.count_limit(LimitReached::HandshakesPerTurn);
                         continue;
                     }
                     handshakes_left -= 1;
@@ -317,10 +322,13 @@ impl EventLoop {
             }
             Ok(count) => {
                 self.exchange.receive(id, &self.read_buffer[..count], now);
+                let took_all = count == self.read_buffer.len();
+                if took_all {
+                    self.metrics.count_limit(LimitReached::ReadBytesPerTurn);
+                }
                 // A short read means drained, and the next byte makes a new edge (epoll(7), Q9); but the end that came
                 // with these bytes has had its edge.
-                let has_more =
-                    count == self.read_buffer.len() || transport.holds_input() || self.exchange.has_backlog(id);
+                let has_more = took_all || transport.holds_input() || self.exchange.has_backlog(id);
                 if state.input != Input::Ending {
                     state.input = if has_more { Input::Waiting } else { Input::Drained };
                 }

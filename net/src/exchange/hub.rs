@@ -21,6 +21,7 @@ use super::usernames::{Username, Usernames};
 use super::{ConnectionId, RoomId};
 use crate::buffers::BufferPool;
 use crate::config::Limits;
+use crate::limit_reached::LimitReached;
 use crate::metrics::ServerMetrics;
 
 /// A burst longer than this is delivered before it goes on, so that what is put off stays small beside the limits.
@@ -37,6 +38,12 @@ pub(super) struct Refusal {
 
 const fn refuse<T>(code: ErrorCode, message: &'static str) -> Result<T, Refusal> {
     Err(Refusal { code, message })
+}
+
+/// A refusal because of a limit, counted under its name.
+fn refuse_at<T>(limit: LimitReached, message: &'static str, world: &Surroundings<'_>) -> Result<T, Refusal> {
+    world.metrics.count_limit(limit);
+    refuse(ErrorCode::LimitReached, message)
 }
 
 /// What the hub needs of the world around it while it works.
@@ -211,20 +218,18 @@ impl Hub {
             return refuse(ErrorCode::AlreadyInRoom, "you are in this room already");
         }
         if member.rooms.len() >= world.limits.rooms_per_connection {
-            return refuse(
-                ErrorCode::LimitReached,
-                "you are in as many rooms as one connection may be: leave one first",
-            );
+            let why = "you are in as many rooms as one connection may be: leave one first";
+            return refuse_at(LimitReached::RoomsPerConnection, why, world);
         }
         let members = existing.and_then(|room| self.rooms.get(room)).map_or(0, |room| room.members.len());
         if members >= world.limits.members_per_room {
-            return refuse(ErrorCode::LimitReached, "the room holds as many members as it may");
+            return refuse_at(LimitReached::MembersPerRoom, "the room holds as many members as it may", world);
         }
         if existing.is_none() && self.rooms.len() >= world.limits.rooms {
-            return refuse(ErrorCode::LimitReached, "the server holds as many rooms as it may");
+            return refuse_at(LimitReached::Rooms, "the server holds as many rooms as it may", world);
         }
         let Ok(place) = u32::try_from(members) else {
-            return refuse(ErrorCode::LimitReached, "the room holds as many members as can be counted");
+            return refuse_at(LimitReached::MembersPerRoom, "the room holds as many members as can be counted", world);
         };
         let room_id = existing.unwrap_or_else(|| self.make_room(name, world.metrics));
         self.make_way_for(room_id, world);

@@ -11,6 +11,7 @@ use super::hub::Surroundings;
 use super::session::Received;
 use super::{ConnectionId, Exchange, Now, Peer, Stage, is_signing_in};
 use crate::close_reason::CloseReason;
+use crate::limit_reached::LimitReached;
 
 impl Exchange {
     /// Bytes came from the peer: as many as the driver likes to read at once, cut anywhere.
@@ -90,6 +91,9 @@ impl Exchange {
             if ending.is_some() { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
         });
         metrics.messages_processed.add(frames);
+        if ending.is_none() && session.has_backlog(pool) {
+            metrics.count_limit(LimitReached::FramesPerTurn);
+        }
         if frames > 0 {
             peer.note_activity(is_signing_in(id, peer, hub), now);
         }

@@ -15,6 +15,7 @@ use prometheus_client::metrics::MetricType;
 use prometheus_client::registry::Registry;
 
 use crate::close_reason::CloseReason;
+use crate::limit_reached::LimitReached;
 use crate::metrics::{Kind, ServerMetrics};
 
 pub(super) const CONTENT_TYPE: &str = "text/plain; version=0.0.4; charset=utf-8";
@@ -63,6 +64,12 @@ impl Collector for Shown {
         let mut errors = encoder.encode_descriptor("cafewire_errors_sent_total", help, None, MetricType::Counter)?;
         for &code in ErrorCode::ALL {
             errors.encode_family(&[("code", code.name())])?.encode_gauge(&metrics.errors_sent(code))?;
+        }
+        let help = "Times that a limit refused a join, or put work off to the next turn, by limit. Limits that close are in \
+                    cafewire_closes_total.";
+        let mut limits = encoder.encode_descriptor("cafewire_limits_reached_total", help, None, MetricType::Counter)?;
+        for &limit in LimitReached::ALL {
+            limits.encode_family(&[("limit", limit.label())])?.encode_gauge(&metrics.limits_reached(limit))?;
         }
 
         for (name, help, times) in metrics.times() {

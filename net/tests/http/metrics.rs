@@ -5,7 +5,7 @@ use std::net::SocketAddr;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use cafewire_core::{ErrorCode, Message, MessagePayload};
-use cafewire_net::CloseReason;
+use cafewire_net::{CloseReason, LimitReached};
 
 use super::peer::{HttpPeer, server};
 use super::prometheus::{Family, parse};
@@ -56,6 +56,10 @@ fn what_the_server_counts_is_what_is_shown() {
         assert_eq!(number(&shown, name), value as f64, "{name}");
     }
     assert_eq!(shown["cafewire_errors_sent_total"].value("cafewire_errors_sent_total{code=\"AlreadyInRoom\"}"), 1.0);
+    for &limit in LimitReached::ALL {
+        let name = format!("cafewire_limits_reached_total{{limit=\"{}\"}}", limit.label());
+        assert_eq!(shown["cafewire_limits_reached_total"].value(&name), counted.limits_reached(limit) as f64);
+    }
     let frames = &shown["cafewire_parse_to_flush_seconds"];
     assert_eq!(frames.value("cafewire_parse_to_flush_seconds_count"), 8.0);
     let turns = shown["cafewire_turn_seconds"].value("cafewire_turn_seconds_count");

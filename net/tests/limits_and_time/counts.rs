@@ -2,7 +2,7 @@
 //! room for one again when one has gone. 0 is no limit.
 
 use cafewire_core::{ErrorCode, Message, MessagePayload};
-use cafewire_net::Limits;
+use cafewire_net::{LimitReached, Limits};
 
 use crate::support::{Peer, Received, TestServer, parse};
 
@@ -10,6 +10,8 @@ use crate::support::{Peer, Received, TestServer, parse};
 struct Countable {
     what: &'static str,
     limit: fn(&mut Limits) -> &mut usize,
+    /// What counts refusals that close nothing.
+    counted: Option<LimitReached>,
     add: fn(&TestServer, &mut Vec<Peer>, usize) -> bool,
     remove: fn(&TestServer, &mut Vec<Peer>, usize),
 }
@@ -18,25 +20,35 @@ const COUNTABLES: [Countable; 5] = [
     Countable {
         what: "connections",
         limit: |limits| &mut limits.connections,
+        counted: None,
         add: add_connection,
         remove: remove_connection,
     },
     Countable {
         what: "connections per address",
         limit: |limits| &mut limits.connections_per_address,
+        counted: None,
         add: add_connection,
         remove: remove_connection,
     },
     Countable {
         what: "rooms per connection",
         limit: |limits| &mut limits.rooms_per_connection,
+        counted: Some(LimitReached::RoomsPerConnection),
         add: add_room,
         remove: remove_room,
     },
-    Countable { what: "rooms", limit: |limits| &mut limits.rooms, add: add_room, remove: remove_room },
+    Countable {
+        what: "rooms",
+        limit: |limits| &mut limits.rooms,
+        counted: Some(LimitReached::Rooms),
+        add: add_room,
+        remove: remove_room,
+    },
     Countable {
         what: "members per room",
         limit: |limits| &mut limits.members_per_room,
+        counted: Some(LimitReached::MembersPerRoom),
         add: add_member,
         remove: remove_member,
     },
@@ -63,6 +75,11 @@ fn as_many_as_the_limit_and_not_one_more() {
                 taken += usize::from((countable.add)(&server, &mut peers, taken));
             }
             assert_eq!(taken, limit, "{}", countable.what);
+            let metrics = server.metrics();
+            for &limit in LimitReached::ALL.iter().filter(|limit| !limit.label().ends_with("_per_turn")) {
+                let refused = if countable.counted == Some(limit) { 3 } else { 0 };
+                assert_eq!(metrics.limits_reached(limit), refused, "{}", countable.what);
+            }
             (countable.remove)(&server, &mut peers, taken - 1);
             assert!((countable.add)(&server, &mut peers, taken - 1), "no room for one again: {}", countable.what);
             assert!(!(countable.add)(&server, &mut peers, taken), "room for two: {}", countable.what);

@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use cafewire_core::Message;
 use cafewire_net::exchange::{Exchange, Now};
-use cafewire_net::{Limits, ServerMetrics};
+use cafewire_net::{LimitReached, Limits, MetricsSnapshot, ServerMetrics};
 
 use crate::support::{Peer, TestServer, echo};
 
@@ -28,12 +28,14 @@ fn frames_over_the_limit_wait_for_the_next_turn() {
         while exchange.resume(id, NOW) {
             taken += 1;
         }
-        assert_eq!((taken, metrics.snapshot().data_messages), (turns, FRAMES as u64), "at most {limit}");
+        let metrics = metrics.snapshot();
+        assert_eq!((taken, metrics.data_messages), (turns, FRAMES as u64), "at most {limit}");
+        assert_eq!(metrics.limits_reached(LimitReached::FramesPerTurn), turns - 1);
     }
 }
 
 /// Sockets that are there before the loop begins to turn, so that nothing but the limit makes it take more turns than one.
-fn turns_of(change: impl FnOnce(&mut Limits), peers: usize, sent: &[u8], data_messages: u64) -> u64 {
+fn after(change: impl FnOnce(&mut Limits), peers: usize, sent: &[u8], data_messages: u64) -> MetricsSnapshot {
     let mut connected = Vec::new();
     let server = TestServer::with_tap(
         |config| change(&mut config.limits),
@@ -46,10 +48,9 @@ fn turns_of(change: impl FnOnce(&mut Limits), peers: usize, sent: &[u8], data_me
             }
         },
     );
-    let metrics = server.wait_until("everybody is here and all of it done", |metrics| {
+    server.wait_until("everybody is here and all of it done", |metrics| {
         (metrics.clients_connected, metrics.data_messages) == (peers as u64, data_messages)
-    });
-    metrics.turns
+    })
 }
 
 #[test]
@@ -59,8 +60,9 @@ fn a_read_takes_no_more_than_it_may() {
     let sent = frame.repeat(FRAMES);
     // Less than 1 KiB is 1 KiB, and 0 is as much as can be.
     for (limit, least) in [(1, 1024), (1023, 1024), (1024, 1024), (1025, 1025), (0, 1 << 20)] {
-        let turns = turns_of(|limits| limits.read_bytes_per_turn = limit, 1, &sent, FRAMES as u64);
-        assert!(turns >= sent.len().div_ceil(least) as u64, "{turns} turns of at most {limit} bytes");
+        let metrics = after(|limits| limits.read_bytes_per_turn = limit, 1, &sent, FRAMES as u64);
+        assert!(metrics.turns >= sent.len().div_ceil(least) as u64, "{metrics:?}: turns of at most {limit} bytes");
+        assert_eq!(metrics.limits_reached(LimitReached::ReadBytesPerTurn) > 0, least < sent.len());
     }
 }
 
@@ -68,9 +70,12 @@ fn a_read_takes_no_more_than_it_may() {
 fn no_more_are_accepted_than_may_be() {
     const PEERS: usize = 20;
     for limit in [1, 4, 5, 6, 0] {
-        let turns = turns_of(|limits| limits.accepts_per_turn = limit, PEERS, &[], 0);
+        let metrics = after(|limits| limits.accepts_per_turn = limit, PEERS, &[], 0);
         let least = if limit == 0 { 1 } else { PEERS.div_ceil(limit) };
-        assert!(turns >= least as u64, "{turns} turns that accept at most {limit}");
-        assert!(limit > 0 || turns < PEERS as u64, "{turns} turns for what can be done in one");
+        assert!(metrics.turns >= least as u64, "{metrics:?}: turns that accept at most {limit}");
+        assert!(limit > 0 || metrics.turns < PEERS as u64, "{metrics:?}: turns for what can be done in one");
+        let least_counted = if limit == 0 { 0 } else { PEERS / limit };
+        let counted = metrics.limits_reached(LimitReached::AcceptsPerTurn);
+        assert!(counted >= least_counted as u64 && (limit > 0 || counted == 0), "{counted} times at {limit}");
     }
 }

@@ -1,12 +1,12 @@
 //! TLS as it should go: both families, both versions of TLS, large transfers, half-close, a clean end.
 
 use std::io::Write as _;
-use std::net::TcpListener;
+use std::net::{TcpListener, TcpStream};
 
 use cafewire_core::{ErrorCode, MAX_PAYLOAD_SIZE, Message, MessagePayload};
 use cafewire_net::client::Event;
 use cafewire_net::pool::PoolConfig;
-use cafewire_net::{Address, ChatClient, Client, ClientConfig, CloseReason, ConnectionPool};
+use cafewire_net::{Address, ChatClient, Client, ClientConfig, CloseReason, ConnectionPool, LimitReached};
 use rustls::version::{TLS12, TLS13};
 
 use super::certificates::Authority;
@@ -267,5 +267,35 @@ fn no_more_handshakes_are_done_in_a_turn_than_may_be() {
         let turns = server.metrics().turns;
         let least = if limit == 0 { 1 } else { (2 * CLIENTS).div_ceil(limit as u64) };
         assert!(turns >= least, "{turns} turns of at most {limit} handshakes");
+    }
+}
+
+/// Bytes that begin a handshake and wait before the loop begins to turn, so that nothing but the limit puts any of them off.
+#[test]
+fn a_handshake_that_was_put_off_is_counted() {
+    const CLIENTS: usize = 8;
+    for limit in [1, CLIENTS - 1, CLIENTS, 0] {
+        let authority = Authority::new();
+        let mut clients = Vec::new();
+        let server = TestServer::with_tap(
+            |config| {
+                config.listen = vec!["tls://127.0.0.1:0".parse().unwrap()];
+                config.tls = Some(authority.server_tls());
+                config.limits.handshakes_per_turn = limit;
+            },
+            |server| {
+                let address = server.local_addresses()[0].resolve().unwrap()[0];
+                for _ in 0..CLIENTS {
+                    let mut client = TcpStream::connect(address).unwrap();
+                    client.write_all(&[0x16]).unwrap(); // the first byte of a record of the handshake
+                    clients.push(client);
+                }
+            },
+        );
+        server.wait_until("all here", |metrics| metrics.clients_connected == CLIENTS as u64);
+        drop(clients);
+        let metrics = server.wait_until("all gone", |metrics| metrics.clients_connected == 0);
+        let put_off = metrics.limits_reached(LimitReached::HandshakesPerTurn);
+        assert_eq!(put_off > 0, limit > 0 && limit < CLIENTS, "{put_off} put off, {limit} a turn");
     }
 }
