@@ -43,6 +43,8 @@ pub(crate) struct Listener {
     /// The system may have connections for us.
     ready: bool,
     resting_until_ms: Option<u64>,
+    /// The log has it that accepting rests, since a connection was accepted last.
+    has_warned: bool,
 }
 
 impl Listener {
@@ -80,7 +82,7 @@ impl Listener {
     }
 
     const fn new(socket: ListeningSocket, local_address: Address, tls: Option<Arc<TlsConfig>>) -> Self {
-        Self { socket, local_address, socket_file: None, tls, ready: true, resting_until_ms: None }
+        Self { socket, local_address, socket_file: None, tls, ready: true, resting_until_ms: None, has_warned: false }
     }
 
     pub(crate) const fn local_address(&self) -> &Address {
@@ -133,6 +135,7 @@ impl Listener {
         loop {
             match self.accept_one() {
                 Ok((transport, address)) => {
+                    self.has_warned = false;
                     spare.keep_one();
                     return Accepted::Connection(transport, address);
                 }
@@ -148,21 +151,29 @@ impl Listener {
                     return match spare.lend(|| self.accept_one().map(drop)) {
                         Ok(()) => Accepted::TurnedAway,
                         // Only this says that nobody waits any more, and that the next one makes an edge.
-                        Err(error) => {
-                            self.ready = error.kind() != io::ErrorKind::WouldBlock;
+                        Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
+                            self.ready = false;
                             Accepted::None
                         }
+                        Err(error) => self.rest(&error, now_ms),
                     };
                 }
-                // Out of memory, say. The edge is used up and the backlog still full: come back later rather than spin
-                // or wait for an edge that may not come.
-                Err(error) => {
-                    tracing::warn!(listener = %self.local_address, %error, "accepting rests");
-                    self.resting_until_ms = Some(now_ms + ACCEPT_REST_MS);
-                    return Accepted::None;
-                }
+                // Out of memory, say.
+                Err(error) => return self.rest(&error, now_ms),
             }
         }
+    }
+
+    /// The edge is used up and the backlog still full: come back later rather than spin or wait for an edge that may not
+    /// come.
+    fn rest(&mut self, error: &io::Error, now_ms: u64) -> Accepted {
+        self.resting_until_ms = Some(now_ms + ACCEPT_REST_MS);
+        // Ten times a second would say no more.
+        if !self.has_warned {
+            self.has_warned = true;
+            tracing::warn!(listener = %self.local_address, %error, "accepting rests, and goes on when it can");
+        }
+        Accepted::None
     }
 
     fn accept_one(&self) -> io::Result<(Transport, PeerAddress)> {

@@ -61,6 +61,8 @@ pub(crate) struct HttpPort {
     first_token: usize,
     listeners: Vec<Listener>,
     resting_until_ms: Option<u64>,
+    /// The log has it that accepting rests, since a connection was accepted last.
+    has_warned: bool,
     /// A connection's token is its place here. Sockets are dropped after all events of a turn are sorted, so that a late
     /// event cannot reach a connection that took over a place.
     slots: Vec<Option<Slot>>,
@@ -101,6 +103,7 @@ impl HttpPort {
             first_token,
             listeners,
             resting_until_ms: None,
+            has_warned: false,
             slots: Vec::new(),
             open: 0,
             queue: VecDeque::new(),
@@ -181,15 +184,22 @@ impl HttpPort {
             while budget > 0 && self.listeners[index].ready {
                 budget -= 1;
                 match self.listeners[index].socket.accept() {
-                    Ok((stream, address)) => self.admit(stream, address, now_ms),
+                    Ok((stream, address)) => {
+                        self.has_warned = false;
+                        self.admit(stream, address, now_ms);
+                    }
                     Err(error) if error.kind() == io::ErrorKind::WouldBlock => self.listeners[index].ready = false,
                     // The peer went away while it waited in the backlog (accept(2)).
                     Err(error)
                         if matches!(error.kind(), io::ErrorKind::ConnectionAborted | io::ErrorKind::Interrupted) => {}
                     // The edge is used up and the backlog still full: come back later rather than spin.
                     Err(error) => {
-                        warn!(%error, "accepting on the HTTP port rests");
                         self.resting_until_ms = Some(now_ms + ACCEPT_REST_MS);
+                        // Ten times a second would say no more.
+                        if !self.has_warned {
+                            self.has_warned = true;
+                            warn!(%error, "accepting on the HTTP port rests, and goes on when it can");
+                        }
                         return;
                     }
                 }

@@ -74,7 +74,7 @@ fn no_more_are_accepted_than_may_be() {
         let least = if limit == 0 { 1 } else { PEERS.div_ceil(limit) };
         assert!(metrics.turns >= least as u64, "{metrics:?}: turns that accept at most {limit}");
         assert!(limit > 0 || metrics.turns < PEERS as u64, "{metrics:?}: turns for what can be done in one");
-        let least_counted = if limit == 0 { 0 } else { PEERS / limit };
+        let least_counted = PEERS.checked_div(limit).unwrap_or(0);
         let counted = metrics.limits_reached(LimitReached::AcceptsPerTurn);
         assert!(counted >= least_counted as u64 && (limit > 0 || counted == 0), "{counted} times at {limit}");
     }
