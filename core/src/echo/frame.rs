@@ -244,6 +244,15 @@ mod tests {
     }
 
     #[test]
+    fn the_header_alone_is_how_the_frame_starts() {
+        let frame = ZeroCopyMessage { message_type: MessageType::Echo, payload: b"hi" };
+        assert_eq!(frame.header().unwrap(), ECHO_HI[..HEADER_SIZE]);
+        let too_long = [0; MAX_PAYLOAD_SIZE + 1];
+        let frame = ZeroCopyMessage { message_type: MessageType::Data, payload: &too_long };
+        assert_eq!(frame.header(), Err(ProtocolError::PayloadTooLong { actual: 65_536, max: 65_535 }));
+    }
+
+    #[test]
     fn a_buffer_too_small_is_told_the_size_and_left_alone() {
         let mut buffer = [0xA5; 6];
         let frame = ZeroCopyMessage { message_type: MessageType::Echo, payload: b"hi" };
