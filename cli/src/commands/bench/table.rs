@@ -137,9 +137,18 @@ pub(super) fn remarks(config: &LoadConfig, report: &Report) -> Vec<String> {
     }
     let is_idle = matches!(config.work, Work::Idle { .. });
     if !is_idle && report.measured.duration.is_zero() {
-        remarks.push("all was sent during the warm-up: nothing was measured".to_owned());
+        remarks.push(format!("nothing was measured: {}", why_nothing_was_measured(config, report)));
     }
     remarks
+}
+
+const fn why_nothing_was_measured(config: &LoadConfig, report: &Report) -> &'static str {
+    match config.amount {
+        Amount::Time(time) if time.is_zero() => "a duration of 0 leaves no time for it",
+        _ if report.was_interrupted => "it was interrupted before that began",
+        Amount::Time(_) => "sending ended before the warm-up did",
+        Amount::Messages(_) => "all was sent during the warm-up",
+    }
 }
 
 #[cfg(test)]
@@ -243,10 +252,17 @@ echo: 50 connections, 16 in flight on each, 64 bytes each, on tcp://127.0.0.1:80
     }
 
     #[test]
-    fn a_warm_up_that_took_all_is_told() {
-        let config = config(Work::Echo { connections: 1, in_flight: 1, size_bytes: 64 });
+    fn why_nothing_was_measured_is_told() {
+        let mut config = config(Work::Echo { connections: 1, in_flight: 1, size_bytes: 64 });
         let mut short = sample();
         short.measured = Measured::default();
-        assert!(remarks(&config, &short)[0].contains("warm-up"));
+        config.amount = Amount::Messages(1);
+        assert_eq!(remarks(&config, &short), ["nothing was measured: all was sent during the warm-up"]);
+        config.amount = Amount::Time(Duration::from_secs(1));
+        assert_eq!(remarks(&config, &short), ["nothing was measured: sending ended before the warm-up did"]);
+        short.was_interrupted = true;
+        assert_eq!(remarks(&config, &short)[1], "nothing was measured: it was interrupted before that began");
+        config.amount = Amount::Time(Duration::ZERO);
+        assert_eq!(remarks(&config, &short)[1], "nothing was measured: a duration of 0 leaves no time for it");
     }
 }
