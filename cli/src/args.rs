@@ -81,7 +81,8 @@ fn with_its_variable(mut error: clap::Error) -> clap::Error {
     let (Some(option), Some(value)) = (said(ContextKind::InvalidArg), said(ContextKind::InvalidValue)) else {
         return error;
     };
-    let flag = option.split(' ').next().unwrap_or_default();
+    // Behind the name stands what it takes: ` <TIME>`, `[=<BOOL>]`.
+    let flag = option.split([' ', '[', '=']).next().unwrap_or_default();
     if !std::env::args().any(|given| given.starts_with(flag))
         && let Some(variable) = variable_of(&Arguments::command(), flag, &value)
     {
@@ -181,10 +182,11 @@ pub(crate) struct ServeArgs {
     /// A TOML file with settings; keys are the options' names with _ for -.
     #[arg(long, env = "CAFEWIRE_CONFIG", value_name = "FILE", hide_env_values = true)]
     pub(crate) config: Option<PathBuf>,
-    /// Read the settings, say what is wrong with them, and end.
+    /// Read the settings, say what is wrong with them and, on standard error, what would not count as it is set, and end.
     #[arg(long)]
     pub(crate) check_config: bool,
-    /// Print all settings as they would be in force, as a config file, and end.
+    /// Print all settings as they would be in force here, those included that the server raises or lowers, as a config
+    /// file, and end.
     #[arg(long)]
     pub(crate) print_config: bool,
     #[command(flatten)]

@@ -22,7 +22,8 @@ pub(crate) const SERVE: &str = "\
 Once connections are accepted, a line per listener, `listening on tcp://HOST:PORT` with the real port, is printed, \
 and `listening on http://HOST:PORT` for --http. \
 SIGINT or SIGTERM tells everybody, sends what is queued and ends with status 0; a second one ends it at once. \
-SIGHUP reads the config file and the certificates again: all of it is checked before any of it counts; addresses stay. \
+SIGHUP reads the config file and the certificates again: all of it is checked before any of it counts; addresses, print_data \
+and log_format stay until a restart. \
 Sockets of a service manager (systemd's LISTEN_FDS) are served in place of --listen, one named tls with TLS. With \
 --print-data the server waits for whoever reads its output, and ends when nobody does any more.
 

@@ -4,10 +4,8 @@ use std::net::SocketAddr;
 use std::time::Duration;
 
 use cafewire_core::{HEADER_SIZE, MAX_PAYLOAD_SIZE, chat};
-use tracing::info;
 
 use crate::address::Address;
-use crate::descriptors::connections_that_fit;
 use crate::tls::ServerTls;
 
 /// A server's configuration. The defaults are safe on a small machine.
@@ -65,21 +63,6 @@ impl ServerConfig {
     pub(crate) const fn drain_timeout(&self) -> Duration {
         if self.drain_timeout.is_zero() { Duration::MAX } else { self.drain_timeout }
     }
-
-    /// The limits, with no more connections than the process's limit on file descriptors allows, which is raised as far as
-    /// it may be.
-    #[must_use]
-    pub(crate) fn limits_that_fit(&self) -> Limits {
-        let mut limits = self.limits.clone();
-        // With very few descriptors, half of them are for those whom the server is there for.
-        let http = if self.http.is_empty() { 0 } else { limits.http_connections };
-        let fit = connections_that_fit().map(|fit| fit.saturating_sub(http).max(fit / 2));
-        if let Some(fit) = fit.filter(|&fit| limits.connections == 0 || fit < limits.connections) {
-            info!(connections = fit, wanted = limits.connections, "fewer connections, for want of file descriptors");
-            limits.connections = fit;
-        }
-        limits
-    }
 }
 
 /// The bounds on everything that peers can make grow. Everywhere 0 means no bound. Times count in whole milliseconds.
@@ -87,6 +70,7 @@ impl ServerConfig {
 /// A server takes every value, and moves what would keep the protocol from working: it lets at least 131,080 bytes
 /// queue for a connection (twice the largest answer), 630 before sign-in (the largest chat frame), and a room's log
 /// hold 10,080; and it stops reading from a peer at the latest when another largest answer would no longer fit.
+/// [`ServerConfig::limits_in_force`] tells what counts then.
 ///
 /// ```
 /// use cafewire_core::ErrorCode;

@@ -124,8 +124,8 @@ fn config_page() -> io::Result<Vec<u8>> {
     roff.text([roman(
         "A TOML file, a setting per line, in any order. Each is also an option of `cafewire serve`, with - for _, and an \
          environment variable: an option wins over a variable, and that over the file. A key that is no setting is refused. \
-         `cafewire serve --print-config` prints all settings that are in force, as such a file; `--check-config` says what is \
-         wrong with one.",
+         `cafewire serve --print-config` prints all settings as they would be in force, as such a file; `--check-config` says what is \
+         wrong with one, and which limits would not count as they are set.",
     )]);
     roff.control("PP", []);
     roff.text([roman(

@@ -19,7 +19,7 @@ use crate::settings::Settings;
 pub(crate) fn run(args: &ServeArgs) -> Result<ExitCode, Failure> {
     let settings = Settings::resolve(args.settings.clone(), args.config.as_ref())?;
     if args.print_config {
-        return output::text(&settings.to_toml()?).map(|()| ExitCode::SUCCESS);
+        return output::text(&settings.in_force()?.to_toml()?).map(|()| ExitCode::SUCCESS);
     }
     let config = settings.server_config()?;
     if args.check_config {
@@ -27,10 +27,14 @@ pub(crate) fn run(args: &ServeArgs) -> Result<ExitCode, Failure> {
     }
     let _log = start_log(settings.log_format.unwrap_or(LogFormat::Text))?;
     let mut server = Server::bind(config).map_err(|error| Failure::Sentence(error.to_string()))?;
-    let (given, path) = (args.settings.clone(), args.config.clone());
+    let (given, path, at_start) = (args.settings.clone(), args.config.clone(), settings.clone());
     server.on_reload(Box::new(move || {
-        let anew = Settings::resolve(given.clone(), path.as_ref()).and_then(|settings| settings.server_config());
-        anew.map_err(Failure::into_sentence)
+        let anew = Settings::resolve(given.clone(), path.as_ref()).map_err(Failure::into_sentence)?;
+        let config = anew.server_config().map_err(Failure::into_sentence)?;
+        for setting in at_start.read_at_start_only_and_other_in(&anew) {
+            tracing::warn!(setting, "this setting is read at the start only: restart to change it");
+        }
+        Ok(config)
     }));
     server.on_phase(Box::new(tell_service_manager));
     let (failures, failed) = channel();
@@ -51,8 +55,12 @@ pub(crate) fn run(args: &ServeArgs) -> Result<ExitCode, Failure> {
     }
 }
 
-/// Looks at what the settings lead to, as far as that can be done without serving.
+/// Looks at what the settings lead to, as far as that can be done without serving, and tells which of them would not count
+/// as they are.
 fn check(config: &ServerConfig) -> Result<(), Failure> {
+    for adjustment in config.limits_in_force().1 {
+        output::notice(adjustment);
+    }
     let needs_certificate = config.listen.iter().any(|address| matches!(address, Address::Tls { .. }));
     match &config.tls {
         Some(tls) => tls.load().map(drop).map_err(|error| Failure::Sentence(error.to_string())),

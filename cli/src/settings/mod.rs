@@ -106,6 +106,9 @@ settings! {
     http_timeout "CAFEWIRE_HTTP_TIMEOUT" "TIME" Span;
 }
 
+/// What the command looks at itself, and the server's configuration has not.
+const OF_THE_COMMAND: [&str; 2] = ["print_data", "log_format"];
+
 impl Settings {
     /// Everything that counts in the end: what was given, then the file, then the defaults.
     pub(crate) fn resolve(given: Self, config: Option<&PathBuf>) -> Result<Self, Failure> {
@@ -115,16 +118,36 @@ impl Settings {
 
     /// The defaults, as the library has them.
     fn defaults() -> Self {
-        let ServerConfig { listen, http, drain_timeout, limits, .. } = ServerConfig::default();
+        let of_the_command = Self { print_data: Some(false), log_format: Some(LogFormat::Text), ..Self::default() };
+        of_the_command.or(Self::of_server(ServerConfig::default()))
+    }
+
+    /// All of them as they count once a server has them: what it raises is raised, what it lowers is lowered.
+    ///
+    /// # Errors
+    /// TLS settings of which one wants another.
+    pub(crate) fn in_force(&self) -> Result<Self, Failure> {
+        let mut config = self.server_config()?;
+        config.limits = config.limits_in_force().0;
+        let of_the_command = Self { print_data: self.print_data, log_format: self.log_format, ..Self::default() };
+        Ok(of_the_command.or(Self::of_server(config)))
+    }
+
+    /// The settings that make this configuration.
+    fn of_server(config: ServerConfig) -> Self {
+        let ServerConfig { listen, tls, http, drain_timeout, limits, .. } = config;
+        let (identity, tls_client_ca) = tls.map_or((None, None), |tls| (Some(tls.identity), tls.client_ca));
+        let (tls_certificate, tls_key) =
+            identity.map_or((None, None), |identity| (Some(identity.certificate), Some(identity.key)));
         let size = |bytes: usize| Some(Size(bytes as u64));
         Self {
             listen: Some(listen.into_iter().map(ListenAddress).collect()),
-            tls_certificate: None,
-            tls_key: None,
-            tls_client_ca: None,
+            tls_certificate,
+            tls_key,
+            tls_client_ca,
             http: Some(http.into_iter().map(HttpAddress).collect()),
-            print_data: Some(false),
-            log_format: Some(LogFormat::Text),
+            print_data: None,
+            log_format: None,
             drain_timeout: Some(Span(drain_timeout)),
             connections: Some(limits.connections),
             connections_per_address: Some(limits.connections_per_address),
@@ -189,6 +212,12 @@ impl Settings {
         set(&mut limits.http_connections, self.http_connections);
         set_span(&mut limits.http_timeout, self.http_timeout);
         Ok(config)
+    }
+
+    /// Which of the settings that the command itself looks at, once at its start, are others in `anew`.
+    pub(crate) fn read_at_start_only_and_other_in(&self, anew: &Self) -> Vec<&'static str> {
+        let others = [self.print_data != anew.print_data, self.log_format != anew.log_format];
+        OF_THE_COMMAND.into_iter().zip(others).filter_map(|(key, is_other)| is_other.then_some(key)).collect()
     }
 
     fn tls(&self) -> Result<Option<ServerTls>, Failure> {
@@ -281,14 +310,12 @@ mod tests {
 
     #[test]
     fn every_key_reaches_the_server() {
-        // These two are looked at by the command itself.
-        let without = ["print_data", "log_format"];
         let tls = "tls_certificate = \"c\"\ntls_key = \"k\"\n";
         let config_of = |text: &str| {
             let settings: Settings = toml::from_str(text).unwrap_or_else(|error| panic!("{text}: {error}"));
             settings.server_config().map_or_else(|_| panic!("{text}"), |config| format!("{config:?}"))
         };
-        for key in Settings::KEYS.iter().filter(|key| !without.contains(key)) {
+        for key in Settings::KEYS.iter().filter(|key| !OF_THE_COMMAND.contains(key)) {
             let (before, after) = match *key {
                 "listen" => ("", "listen = [\"127.0.0.1:1\"]".to_owned()),
                 "http" => ("", "http = [\"127.0.0.1:1\"]".to_owned()),
@@ -300,6 +327,16 @@ mod tests {
             };
             assert_ne!(config_of(before), config_of(&after), "{key} does nothing");
         }
+    }
+
+    #[test]
+    fn every_other_key_is_told_of_when_it_changes() {
+        let defaults = Settings::defaults();
+        for (key, value) in [("print_data", "true"), ("log_format", "\"json\"")] {
+            let other: Settings = toml::from_str(&format!("{key} = {value}")).unwrap();
+            assert_eq!(defaults.read_at_start_only_and_other_in(&other.or(Settings::defaults())), [key]);
+        }
+        assert!(defaults.read_at_start_only_and_other_in(&Settings::defaults()).is_empty());
     }
 
     #[test]

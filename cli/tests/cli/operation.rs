@@ -79,6 +79,41 @@ fn a_broken_config_at_sighup_keeps_the_old_one_and_says_why() {
     serve.end_by_itself().assert_done();
 }
 
+/// What a reload cannot change is not passed over in silence: each setting by its name, and only when it is another.
+#[test]
+fn what_needs_a_restart_is_told_at_sighup() {
+    let folder = Folder::new("restart");
+    let config = |rest: &str| folder.write("cafewire.toml", &format!("listen = [\"127.0.0.1:0\"]\n{rest}"));
+    let path = config("");
+    let mut serve = cafewire(&["serve", "--config", &path]);
+    let address = address_of(&mut serve);
+    for (rest, told) in [
+        ("print_data = true\nhttp = [\"127.0.0.1:0\"]\n", &["addresses", "setting=\"print_data\""][..]),
+        ("log_format = \"json\"\n", &["setting=\"log_format\""]),
+        ("print_data = false\n", &[]),
+    ] {
+        config(rest);
+        serve.signal(Signal::HUP);
+        let mut missing = told.to_vec();
+        loop {
+            let remark = serve.remark_with("");
+            if remark.contains("was reloaded") {
+                break;
+            }
+            if remark.contains("restart") {
+                let before = missing.len();
+                missing.retain(|needle| !remark.contains(needle));
+                assert!(missing.len() < before, "{rest:?}: {remark}");
+            }
+        }
+        assert!(missing.is_empty(), "{rest:?}: not told of {missing:?}");
+    }
+    // And indeed nothing is printed.
+    run(&["ping", &address, "-c", "1"], "").assert_done();
+    serve.signal(Signal::TERM);
+    serve.end_by_itself().assert_done();
+}
+
 /// Who does not read when the server goes down does not get all that was queued for it, and the log says so.
 #[test]
 fn the_log_tells_who_went_without_the_rest() {

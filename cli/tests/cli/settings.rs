@@ -1,6 +1,7 @@
 //! `serve`'s settings: options, variables, the config file, and who wins.
 
 use std::path::PathBuf;
+use std::process::Stdio;
 
 use crate::support::{Running, command, run};
 
@@ -36,6 +37,53 @@ fn print_config_prints_a_file_that_says_the_same() {
     assert_eq!(again.stdout, shown.stdout);
 }
 
+/// What the server moves, because it could not work with it, is shown and told as it counts, and not as it was asked for.
+#[test]
+fn limits_that_do_not_count_as_set_are_shown_and_told_as_they_count() {
+    let asked = ["outbox_bytes", "room_log_bytes", "read_pause_bytes", "read_bytes_per_turn"];
+    let file =
+        ConfigFile::new("moved", "connections = 8\noutbox_bytes = 10\nroom_log_bytes = 10\nread_bytes_per_turn = 10\n");
+    let shown = run(&["serve", "--config", file.path(), "--print-config"], "");
+    shown.assert_done();
+    let counts = ["131080", "10080", "65540", "\"1KiB\""];
+    for (name, value) in asked.into_iter().zip(counts) {
+        let line = shown.stdout.iter().find(|line| line.starts_with(&format!("{name} = "))).expect("its line");
+        assert!(line.ends_with(value) || line.ends_with(&format!("\"{value}\"")), "{line}");
+    }
+    let checked = run(&["serve", "--config", file.path(), "--check-config"], "");
+    checked.assert_done();
+    let mut serve = crate::support::cafewire(&["serve", "--config", file.path(), "--listen", "127.0.0.1:0"]);
+    serve.line_with("listening on");
+    serve.signal(crate::support::Signal::TERM);
+    let served = serve.end_by_itself();
+    for (name, count) in asked.into_iter().zip(["131080", "10080", "65540", "1024"]) {
+        let told = format!("{name} counts as {count}, not as ");
+        assert!(checked.stderr.contains(&told) && served.stderr.contains(&told), "{told}: {checked:?} {served:?}");
+    }
+    assert_eq!(checked.stderr.lines().count(), asked.len(), "{checked:?}");
+    assert_eq!(run(&["serve", "--config", file.path(), "--check-config", "-q"], "").stderr, "");
+    // What was shown counts as it is: nothing is left to tell.
+    let same = ConfigFile::new("moved-same", &shown.stdout.join("\n"));
+    let again = run(&["serve", "--config", same.path(), "--check-config"], "");
+    assert_eq!((again.code, again.stderr.as_str()), (Some(0), ""));
+}
+
+#[test]
+fn connections_are_shown_and_told_as_descriptors_allow() {
+    let limited = |option: &str| {
+        let mut shell = std::process::Command::new("sh");
+        shell.args(["-c", "ulimit -n 60; exec \"$0\" serve \"$1\"", env!("CARGO_BIN_EXE_cafewire"), option]);
+        shell.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        let ended = Running::start(&mut shell).end();
+        ended.assert_done();
+        ended
+    };
+    let shown = limited("--print-config");
+    assert!(shown.stdout.contains(&"connections = 30".to_owned()), "{shown:?}");
+    let checked = limited("--check-config");
+    assert!(checked.stderr.starts_with("connections counts as 30, not as 65536: file descriptors"), "{checked:?}");
+}
+
 #[test]
 fn an_option_wins_over_a_variable_and_that_over_the_file() {
     let file = ConfigFile::new("order", "rooms = 1\nconnections = 1\nmembers_per_room = 1\nrooms_per_connection = 1\n");
@@ -53,9 +101,12 @@ fn an_option_wins_over_a_variable_and_that_over_the_file() {
 
 #[test]
 fn a_wrong_variable_is_called_by_its_name() {
-    for (variable, value) in
-        [("CAFEWIRE_IDLE_TIMEOUT", "soon"), ("CAFEWIRE_LISTEN", "h:1,nowhere"), ("CAFEWIRE_LOG_FORMAT", "xml")]
-    {
+    for (variable, value) in [
+        ("CAFEWIRE_IDLE_TIMEOUT", "soon"),
+        ("CAFEWIRE_LISTEN", "h:1,nowhere"),
+        ("CAFEWIRE_LOG_FORMAT", "xml"),
+        ("CAFEWIRE_PRINT_DATA", "perhaps"),
+    ] {
         let ended = Running::start(command(&["serve", "--check-config"]).env(variable, value)).end();
         assert_eq!(ended.code, Some(2), "{ended:?}");
         assert!(ended.stderr.contains(&format!("for '{variable} in the environment'")), "{ended:?}");
@@ -67,7 +118,10 @@ fn a_wrong_variable_is_called_by_its_name() {
 
 #[test]
 fn check_config_says_what_is_wrong_and_serves_nobody() {
-    let good = ConfigFile::new("good", "listen = [\"tcp://127.0.0.1:1\", \"[::1]:2\"]\nlog_format = \"json\"\n");
+    let good = ConfigFile::new(
+        "good",
+        "listen = [\"tcp://127.0.0.1:1\", \"[::1]:2\"]\nlog_format = \"json\"\nconnections = 8\n",
+    );
     let checked = run(&["serve", "--config", good.path(), "--check-config"], "");
     checked.assert_done();
     assert!(checked.stdout.is_empty() && checked.stderr.is_empty(), "{checked:?}");

@@ -43,18 +43,19 @@ impl EventLoop {
                 if let Some(tls) = &tls {
                     self.listeners.iter_mut().for_each(|listener| listener.set_tls(tls));
                 }
-                self.exchange.set_limits(config.limits_that_fit(), now);
-                if self.read_buffer.len() != self.exchange.limits().read_bytes_per_turn {
-                    self.read_buffer = read_buffer(self.exchange.limits());
-                }
-                if let Some(http) = &mut self.http {
-                    http.set_limits(config.limits.clone().made_workable());
-                }
+                // With the addresses that stay: what the HTTP port takes of the descriptors goes by them.
                 self.config = ServerConfig {
                     listen: std::mem::take(&mut self.config.listen),
                     http: std::mem::take(&mut self.config.http),
                     ..config
                 };
+                self.exchange.set_limits(self.config.limits_that_fit(), now);
+                if self.read_buffer.len() != self.exchange.limits().read_bytes_per_turn {
+                    self.read_buffer = read_buffer(self.exchange.limits());
+                }
+                if let Some(http) = &mut self.http {
+                    http.set_limits(self.config.limits.clone().made_workable());
+                }
                 info!("the configuration was reloaded");
             }
             Err(reason) => warn!(%reason, "the configuration was not reloaded: what was in force stays"),
