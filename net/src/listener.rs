@@ -274,3 +274,51 @@ fn is_left_behind(path: &Path) -> io::Result<bool> {
     }
     Ok(StdUnixStream::connect(path).is_err_and(|error| error.kind() == io::ErrorKind::ConnectionRefused))
 }
+
+#[cfg(test)]
+mod tests {
+    use std::net::TcpStream;
+    use std::time::Instant;
+
+    use rustls::server::ResolvesServerCertUsingSni;
+
+    use super::*;
+
+    /// TLS that no handshake gets through: there is no certificate. An accept does not get as far as that.
+    fn tls() -> Arc<TlsConfig> {
+        let config = TlsConfig::builder_with_provider(crate::tls::provider())
+            .with_safe_default_protocol_versions()
+            .unwrap()
+            .with_no_client_auth()
+            .with_cert_resolver(Arc::new(ResolvesServerCertUsingSni::new()));
+        Arc::new(config)
+    }
+
+    fn accepted(listener: &mut Listener) -> Transport {
+        let deadline = Instant::now() + Duration::from_secs(60);
+        loop {
+            listener.set_ready();
+            match listener.accept(0, &mut SpareDescriptor::new()) {
+                Accepted::Connection(transport, _) => return transport,
+                other => assert!(Instant::now() < deadline, "{other:?} where somebody waits"),
+            }
+        }
+    }
+
+    #[test]
+    fn small_answers_do_not_wait_and_dead_peers_are_missed_with_and_without_tls() {
+        for address in ["tcp://127.0.0.1:0", "tls://127.0.0.1:0"] {
+            let mut listener = Listener::bind(&address.parse().unwrap(), Some(&tls())).unwrap();
+            let peer = TcpStream::connect(listener.local_address().resolve().unwrap()[0]).unwrap();
+            assert!(!peer.nodelay().unwrap(), "on from the start: this shows nothing");
+            let transport = accepted(&mut listener);
+            let stream = match &transport {
+                Transport::Tcp(stream) => stream,
+                Transport::Tls(stream) => stream.socket(),
+                Transport::Unix(_) => panic!("a socket of another kind"),
+            };
+            assert!(stream.nodelay().unwrap(), "{address}");
+            assert!(SockRef::from(stream).keepalive().unwrap(), "{address}");
+        }
+    }
+}

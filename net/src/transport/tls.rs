@@ -45,7 +45,7 @@ impl TlsStream {
         Ok(Self { socket, session: session.into(), kept: None })
     }
 
-    pub(super) const fn socket(&self) -> &TcpStream {
+    pub(crate) const fn socket(&self) -> &TcpStream {
         &self.socket
     }
 
