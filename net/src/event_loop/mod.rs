@@ -8,6 +8,8 @@
 
 mod connections;
 mod control;
+#[cfg(test)]
+mod interest_tests;
 
 use std::io;
 use std::net::SocketAddr;

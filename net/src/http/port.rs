@@ -346,3 +346,7 @@ fn enqueue(queue: &mut VecDeque<usize>, slot: &mut Slot, index: usize) {
 fn earlier(one_ms: Option<u64>, other_ms: u64) -> Option<u64> {
     Some(one_ms.map_or(other_ms, |one_ms| one_ms.min(other_ms)))
 }
+
+#[cfg(test)]
+#[path = "port_tests.rs"]
+mod tests;

@@ -4,11 +4,11 @@
 use std::net::SocketAddr;
 use std::sync::Arc;
 
-use cafewire_core::Message;
+use cafewire_core::{Message, MessagePayload};
 use cafewire_net::exchange::{Exchange, Now};
 use cafewire_net::{LimitReached, Limits, MetricsSnapshot, ServerMetrics};
 
-use crate::support::{Peer, TestServer, echo};
+use crate::support::{Peer, TestServer, chat, echo, say};
 
 const NOW: Now = Now { monotonic_ms: 0, unix_ms: 0 };
 
@@ -31,6 +31,40 @@ fn frames_over_the_limit_wait_for_the_next_turn() {
         let metrics = metrics.snapshot();
         assert_eq!((taken, metrics.data_messages), (turns, FRAMES as u64), "at most {limit}");
         assert_eq!(metrics.limits_reached(LimitReached::FramesPerTurn), turns - 1);
+    }
+}
+
+/// What a room says in a turn is dealt out at its end, and before that when it is more than 64 KiB.
+#[test]
+fn a_long_burst_is_delivered_before_the_turn_ends() {
+    const BOUND_BYTES: usize = 64 << 10;
+    const FRAME_BYTES: usize = 512;
+    const FRAMES: usize = BOUND_BYTES / FRAME_BYTES;
+    for over_bytes in [-1, 0, 1] {
+        let metrics = Arc::new(ServerMetrics::default());
+        let mut limits = Limits::default();
+        limits.frames_per_turn = 0;
+        let mut exchange = Exchange::new(limits, Arc::clone(&metrics));
+        let id = exchange.admit(SocketAddr::from(([127, 0, 0, 1], 1)), NOW).unwrap();
+        exchange.receive(id, &chat(&MessagePayload::Connect { username: "ada" }), NOW);
+        exchange.receive(id, &chat(&MessagePayload::JoinRoom { room: "tea" }), NOW);
+        exchange.settle(NOW);
+        let before = metrics.snapshot();
+        let broadcast =
+            MessagePayload::MessageBroadcast { user_id: 1, timestamp: 0, username: "ada", room: "tea", content: "x" };
+        let content = "x".repeat(1 + FRAME_BYTES - chat(&broadcast).len());
+        let mut last = format!("{content}x");
+        last.truncate(content.len().checked_add_signed(over_bytes).unwrap());
+        let burst = [say("tea", &content).repeat(FRAMES - 1), say("tea", &last)].concat();
+        exchange.receive(id, &burst, NOW);
+
+        let after = metrics.snapshot();
+        let said_bytes = usize::try_from(after.log_bytes_appended - before.log_bytes_appended).unwrap();
+        assert_eq!(said_bytes, BOUND_BYTES.checked_add_signed(over_bytes).unwrap());
+        let delivered = if over_bytes > 0 { FRAMES as u64 } else { 0 };
+        assert_eq!(after.deliveries - before.deliveries, delivered, "{said_bytes} bytes in a turn");
+        exchange.settle(NOW);
+        assert_eq!(metrics.snapshot().deliveries - before.deliveries, FRAMES as u64, "after the turn");
     }
 }
 
