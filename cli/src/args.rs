@@ -25,7 +25,7 @@ use crate::verbosity;
 #[command(
     name = "cafewire",
     version,
-    long_version = version::LONG.as_str(),
+    long_version = version::LONG,
     arg_required_else_help = true,
     after_help = help::GENERAL
 )]

@@ -52,6 +52,15 @@ fn the_long_version_tells_how_it_was_built() {
     for (line, start) in ended.stdout[1..].iter().zip(["protocol: ", "features: tcp", "build: "]) {
         assert!(line.starts_with(start), "{ended:?}");
     }
+    // Tests are built as the program is: same profile, same machine, same compiler.
+    let build: Vec<_> = ended.stdout[3]["build: ".len()..].split(", ").collect();
+    assert_eq!(build.len(), 3, "{build:?}");
+    let path = std::path::Path::new(env!("CARGO_BIN_EXE_cafewire"));
+    let folder = path.parent().and_then(std::path::Path::file_name).expect("that of the profile");
+    assert!(folder != "release" && folder != "debug" || folder == build[0], "{build:?} in {folder:?}");
+    let architecture = build[1].split('-').next();
+    assert!(architecture.is_some_and(|name| name.starts_with(std::env::consts::ARCH)), "{build:?}");
+    assert!(build[1].contains(std::env::consts::OS) && build[2].starts_with("rustc 1."), "{build:?}");
     assert_eq!(ended.stdout.len(), 4);
     assert_eq!(run(&["-V"], "").stdout, [number]);
 }

@@ -1,7 +1,6 @@
 //! `serve`'s settings: options, variables, the config file, and who wins.
 
 use std::path::PathBuf;
-use std::process::Stdio;
 
 use crate::support::{Running, command, run};
 
@@ -71,9 +70,8 @@ fn limits_that_do_not_count_as_set_are_shown_and_told_as_they_count() {
 #[test]
 fn connections_are_shown_and_told_as_descriptors_allow() {
     let limited = |option: &str| {
-        let mut shell = std::process::Command::new("sh");
+        let mut shell = crate::support::program("sh");
         shell.args(["-c", "ulimit -n 60; exec \"$0\" serve \"$1\"", env!("CARGO_BIN_EXE_cafewire"), option]);
-        shell.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
         let ended = Running::start(&mut shell).end();
         ended.assert_done();
         ended
