@@ -25,7 +25,8 @@ SIGINT or SIGTERM tells everybody, sends what is queued and ends with status 0; 
 SIGHUP reads the config file and the certificates again: all of it is checked before any of it counts; addresses, print_data \
 and log_format stay until a restart. \
 Sockets of a service manager (systemd's LISTEN_FDS) are served in place of --listen, one named tls with TLS. With \
---print-data the server waits for whoever reads its output, and ends when nobody does any more.
+--print-data up to 16,384 lines or 16MiB wait for whoever reads the output; what comes on top of that is dropped, and the \
+log says so. When nobody can read it any more, the server ends.
 
 SIZE is 64KiB, 1MiB or plain bytes, TIME is 300ms, 10s or 5m; 0 is no bound. Every setting can also be an environment \
 variable (CAFEWIRE_IDLE_TIMEOUT) or a key of the config file (idle_timeout = \"5m\"): an option wins over a variable, and \

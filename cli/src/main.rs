@@ -11,6 +11,7 @@ mod escape;
 mod failure;
 mod help;
 mod interrupt;
+mod line_queue;
 mod lines;
 mod output;
 mod profile;

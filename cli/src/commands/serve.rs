@@ -1,18 +1,18 @@
-//! `cafewire serve`: the server, with its log on standard error.
+//! `cafewire serve`: the server, with its log on standard error. Who does not read what it prints or logs does not hold it up.
 
-use std::io::{self, IsTerminal as _};
+use std::io::{self, IsTerminal as _, Write};
 use std::process::ExitCode;
-use std::sync::mpsc::{Sender, channel};
+use std::sync::mpsc::{Receiver, channel};
 
-use cafewire_net::{Address, PeerAddress, Phase, Server, ServerConfig, ServerHandle};
+use cafewire_net::{Address, Phase, Server, ServerConfig};
 use sd_notify::NotifyState;
-use tracing_appender::non_blocking::{ErrorCounter, NonBlockingBuilder, WorkerGuard};
 use tracing_subscriber::EnvFilter;
 use tracing_subscriber::filter::LevelFilter;
 
 use crate::args::{LogFormat, ServeArgs};
 use crate::escape;
 use crate::failure::Failure;
+use crate::line_queue::LineQueue;
 use crate::output;
 use crate::settings::Settings;
 
@@ -37,11 +37,7 @@ pub(crate) fn run(args: &ServeArgs) -> Result<ExitCode, Failure> {
         Ok(config)
     }));
     server.on_phase(Box::new(tell_service_manager));
-    let (failures, failed) = channel();
-    if settings.print_data == Some(true) {
-        let handle = server.handle();
-        server.on_data(Box::new(move |peer, payload| print_data(peer, payload, &handle, &failures)));
-    }
+    let printer = if settings.print_data == Some(true) { Some(DataPrinter::start(&mut server)?) } else { None };
     for address in server.local_addresses() {
         output::line(format_args!("listening on {address}"))?;
     }
@@ -49,10 +45,7 @@ pub(crate) fn run(args: &ServeArgs) -> Result<ExitCode, Failure> {
         output::line(format_args!("listening on http://{address}"))?;
     }
     server.run().map_err(|error| Failure::Sentence(format!("the server failed: {error}")))?;
-    match failed.try_recv() {
-        Ok(failure) => Err(failure),
-        Err(_) => Ok(ExitCode::SUCCESS),
-    }
+    printer.map_or(Ok(()), DataPrinter::end).map(|()| ExitCode::SUCCESS)
 }
 
 /// Looks at what the settings lead to, as far as that can be done without serving, and tells which of them would not count
@@ -86,15 +79,49 @@ fn tell_service_manager(phase: Phase) {
     }
 }
 
-/// On the server's thread, which so waits for whoever reads the output. When nobody does any more there is no reason
-/// to serve on.
-fn print_data(peer: PeerAddress, payload: &[u8], handle: &ServerHandle, failures: &Sender<Failure>) {
-    if let Err(failure) = output::line(format_args!("data from {peer}: {}", escape::bytes(payload))) {
-        // Only the first one is looked at, when the server has drained.
-        if failures.send(failure).is_ok() {
-            handle.shut_down();
-        }
+/// Prints the payloads of Data frames, on a thread of its own.
+struct DataPrinter {
+    queue: LineQueue,
+    failed: Receiver<Failure>,
+}
+
+impl DataPrinter {
+    fn start(server: &mut Server) -> Result<Self, Failure> {
+        let (failures, failed) = channel();
+        let handle = server.handle();
+        // When nobody can read the output any more there is no reason to serve on, which need be said only once.
+        let mut failures = Some(failures);
+        let queue = LineQueue::start("print-data", move |line| {
+            if failures.is_some()
+                && let Err(failure) = output::bytes(line)
+            {
+                failures.take().map(|failures| failures.send(failure));
+                handle.shut_down();
+            }
+        })
+        .map_err(no_thread)?;
+        let (lines, mut is_told) = (queue.clone(), false);
+        server.on_data(Box::new(move |peer, payload| {
+            let line = format!("data from {peer}: {}\n", escape::bytes(payload));
+            if !lines.push(line.into_bytes()) && !is_told {
+                is_told = true;
+                tracing::warn!("the printed data is not read in time: lines of it are dropped from now on");
+            }
+        }));
+        Ok(Self { queue, failed })
     }
+
+    fn end(self) -> Result<(), Failure> {
+        let lines = self.queue.close();
+        if lines > 0 {
+            tracing::warn!(lines, "the printed data was not read in time: so many lines were dropped");
+        }
+        self.failed.try_recv().map_or(Ok(()), Err)
+    }
+}
+
+fn no_thread(error: io::Error) -> Failure {
+    Failure::Sentence(format!("a thread cannot be started: {error}"))
 }
 
 /// What is logged if RUST_LOG does not say: so many steps above or below what is by default.
@@ -108,22 +135,31 @@ const fn default_level(steps: i16) -> LevelFilter {
     }
 }
 
-/// Lines of the log that wait to be written. What comes while so many wait is dropped, and counted: whoever does not read
-/// the log must not hold up the server.
-const LOG_LINES_MAX: usize = 16_384;
-
 /// Writes the log, on a thread of its own, as long as it lives.
-struct Log {
-    dropped: ErrorCounter,
-    _writer: WorkerGuard,
-}
+struct Log(LineQueue);
 
 impl Drop for Log {
     fn drop(&mut self) {
-        let lines = self.dropped.dropped_lines();
+        let lines = self.0.dropped();
         if lines > 0 {
             tracing::warn!(lines, "nobody read the log in time: so many lines were dropped");
         }
+        self.0.close();
+    }
+}
+
+/// One line of the log on its way into the queue.
+struct LogLine(LineQueue);
+
+impl Write for LogLine {
+    /// The subscriber writes a whole line at a time.
+    fn write(&mut self, line: &[u8]) -> io::Result<usize> {
+        self.0.push(line.to_vec());
+        Ok(line.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
     }
 }
 
@@ -132,12 +168,12 @@ fn start_log(format: LogFormat) -> Result<Log, Failure> {
         .with_default_directive(default_level(output::verbosity()).into())
         .from_env()
         .map_err(|error| Failure::Sentence(format!("RUST_LOG is not understood: {error}")))?;
-    let (writer, guard) =
-        NonBlockingBuilder::default().buffered_lines_limit(LOG_LINES_MAX).lossy(true).finish(io::stderr());
-    let dropped = writer.error_counter();
+    // A log that cannot be written is no reason to stop serving: a full disk may have room again.
+    let queue = LineQueue::start("log", |line| drop(io::stderr().write_all(line))).map_err(no_thread)?;
+    let lines = queue.clone();
     let log = tracing_subscriber::fmt()
         .with_env_filter(filter)
-        .with_writer(writer)
+        .with_writer(move || LogLine(lines.clone()))
         .with_ansi(io::stderr().is_terminal())
         // A log that nobody reads is no reason to write to the same place about it.
         .log_internal_errors(false);
@@ -145,5 +181,5 @@ fn start_log(format: LogFormat) -> Result<Log, Failure> {
         LogFormat::Text => log.init(),
         LogFormat::Json => log.json().init(),
     }
-    Ok(Log { dropped, _writer: guard })
+    Ok(Log(queue))
 }

@@ -94,6 +94,32 @@ fn nobody_reading_the_data_ends_it() {
     running.end_by_itself().assert_done();
 }
 
+/// A reader that is there and does not read holds up nobody: neither those who are served, nor the end.
+#[test]
+fn data_that_is_not_read_holds_up_nothing_and_what_is_dropped_is_told() {
+    let (mut output, writer) = std::io::pipe().unwrap();
+    let mut command = command(&["serve", "--listen", "127.0.0.1:0", "--print-data"]);
+    let mut running = crate::support::Running::start(command.stdout(writer));
+    drop(command); // and with it the other handle on the pipe
+    let listening = running.remark_with("listening");
+    let address = listening.split_once("address=").expect("where it listens").1.trim().parse::<Address>().unwrap();
+    let mut client = Client::connect(&address).unwrap();
+    // Each is shown in four times as many bytes: a hundred are more than pipe and queue hold together.
+    let (payload, sent) = ([0xff; 65_535], 100);
+    for _ in 0..sent {
+        client.send_message(&Message::data(&payload)).unwrap();
+    }
+    client.ping().unwrap();
+    running.remark_with("dropped from now on");
+    running.signal(Signal::TERM);
+    let told = running.remark_with("so many lines were dropped");
+    running.end_by_itself().assert_done();
+    let mut printed = Vec::new();
+    output.read_to_end(&mut printed).unwrap();
+    let whole_lines = printed.iter().filter(|&&byte| byte == b'\n').count() - 1; // the first tells where it listens
+    assert!(told.ends_with(&format!(" lines={}", sent - whole_lines)), "{whole_lines} of {sent} printed; {told}");
+}
+
 #[test]
 fn the_log_is_on_standard_error_in_the_format_asked_for() {
     let json = Server::start_with(&["--log-format", "json"]);
