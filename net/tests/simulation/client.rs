@@ -6,6 +6,7 @@
 use std::collections::{HashSet, VecDeque};
 
 use cafewire_core::{Direction, ErrorCode, Frame, FrameReader, Framing, Message, MessagePayload, echo};
+use cafewire_net::Limits;
 
 use crate::attack::{Answer, chat_attack, echo_attack, encoded};
 use crate::frames::{Frames, Kind};
@@ -345,19 +346,17 @@ impl Client {
 
     fn join_may_fail(&self, room: &str, code: ErrorCode, world: &World) -> bool {
         let is_bounded = |limit: usize| limit != 0 && limit < 65_536;
-        let limits = &world.limits;
         match code {
             ErrorCode::AlreadyInRoom => self.rooms.contains(&room),
-            ErrorCode::LimitReached => {
-                let full = limits.rooms_per_connection != 0 && self.rooms.len() == limits.rooms_per_connection;
+            ErrorCode::LimitReached => world.ever(|limits| {
+                let full = limits.rooms_per_connection != 0 && self.rooms.len() >= limits.rooms_per_connection;
                 full || is_bounded(limits.rooms) || is_bounded(limits.members_per_room)
-            }
+            }),
             _ => false,
         }
     }
 
     fn judge_closing(&self, code: ErrorCode, message: &str, world: &World) {
-        let limits = &world.limits;
         let answers_attack = match self.requests.front() {
             Some(Request::Attack(Answer::Any)) => true,
             Some(Request::Attack(answer)) => *answer == Answer::Closed(code),
@@ -371,8 +370,11 @@ impl Client {
                 ErrorCode::ShuttingDown => world.ends_by_shutting_down,
                 ErrorCode::ServerFull => self.user_id.is_none() && self.requests.len() <= 2,
                 ErrorCode::IdleTimeout => {
-                    let timeout = if self.user_id.is_none() { limits.sign_in_timeout } else { limits.idle_timeout };
-                    !timeout.is_zero() && self.rooms.is_empty()
+                    let is_signed_in = self.user_id.is_some();
+                    let is_timed = |limits: &Limits| {
+                        !if is_signed_in { limits.idle_timeout } else { limits.sign_in_timeout }.is_zero()
+                    };
+                    self.rooms.is_empty() && world.ever(is_timed)
                 }
                 ErrorCode::MalformedFrame => self.is_cut,
                 // The rate left no room for its Connect.

@@ -2,7 +2,8 @@
 //!
 //! Clients sign in, join, speak, leave, attack, go silent, half-close and vanish at random, up to two dozen at a time
 //! and in one world of 64 up to three thousand. The network cuts their bytes anywhere, takes the server's in pieces of any
-//! size or not at all, stalls, and reports readiness late, twice and in any order. The clocks leap. After every step the exchange
+//! size or not at all, stalls, and reports readiness late, twice and in any order. The clocks leap. In some worlds other
+//! limits come into force on the way, as with a reload: looser ones, tighter ones, none. After every step the exchange
 //! checks its invariants. At the end:
 //!
 //! - every request of a client that is still there was answered, in order;
@@ -54,12 +55,14 @@ fn nothing_is_lost_under_any_schedule() {
     let start = Instant::now();
     let sums = run_seeds(first, count);
     println!(
-        "simulation: {count} seeds from {first} on in {:.0} s: {} connections, at most {} at once, {} frames, {} broadcasts",
+        "simulation: {count} seeds from {first} on in {:.0} s: {} connections, at most {} at once, {} frames, {} broadcasts, \
+         {} reloads",
         start.elapsed().as_secs_f64(),
         sums.connections,
         sums.connected_at_once,
         sums.frames,
-        sums.broadcasts
+        sums.broadcasts,
+        sums.reloads
     );
     let reasons: Vec<_> =
         CloseReason::ALL.iter().zip(&sums.closes).map(|(why, count)| format!("{why} {count}")).collect();
@@ -88,6 +91,7 @@ struct Sums {
     connected_at_once: usize,
     frames: u64,
     broadcasts: u64,
+    reloads: usize,
 }
 
 impl Sums {
@@ -101,6 +105,7 @@ impl Sums {
         self.connected_at_once = self.connected_at_once.max(outcome.connected_at_once);
         self.frames += metrics.messages_processed;
         self.broadcasts += metrics.broadcasts;
+        self.reloads += outcome.times_reloaded;
     }
 }
 
@@ -175,5 +180,6 @@ fn assert_trouble_was_met(sums: &Sums) {
         let index = ErrorCode::ALL.iter().position(|&other| other == code).unwrap();
         assert!(sums.refusals[index] > 0, "{code} never happened");
     }
+    assert!(sums.reloads > 0, "the limits never changed");
     assert!(sums.connected_at_once > 1000, "{} connections at once are no crowd", sums.connected_at_once);
 }

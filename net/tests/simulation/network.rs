@@ -31,6 +31,7 @@ pub(crate) struct Outcome {
     /// Of every byte that a client took, in that order: equal if and only if the runs were.
     pub(crate) digest: u64,
     pub(crate) connected_at_once: usize,
+    pub(crate) times_reloaded: usize,
 }
 
 pub(crate) struct Network {
@@ -58,7 +59,7 @@ impl Network {
         let world = World::new(seed, &mut random);
         let metrics = Arc::new(ServerMetrics::default());
         Self {
-            exchange: Exchange::new(world.limits.clone(), Arc::clone(&metrics)),
+            exchange: Exchange::new(world.limits().clone(), Arc::clone(&metrics)),
             world,
             random,
             metrics,
@@ -83,6 +84,7 @@ impl Network {
         self.turn();
         for _ in 0..self.world.steps {
             self.tick();
+            self.reload();
             self.happen();
             self.turn();
         }
@@ -99,7 +101,12 @@ impl Network {
         let left = self.metrics.snapshot();
         assert_eq!((left.users, left.rooms, left.clients_connected, left.buffer_bytes), (0, 0, 0, 0));
         let digest = self.digest.finish();
-        Outcome { metrics: left, digest, connected_at_once: self.connected_at_once }
+        Outcome {
+            metrics: left,
+            digest,
+            connected_at_once: self.connected_at_once,
+            times_reloaded: self.world.times_reloaded(),
+        }
     }
 
     // ---- Time and turns -------------------------------------------------------------------------------------------
@@ -124,6 +131,7 @@ impl Network {
     fn turn(&mut self) {
         self.exchange.invariants();
         self.exchange.expire(self.now);
+        self.judge_the_silent();
         self.exchange.settle(self.now);
         self.exchange.invariants();
         loop {
@@ -142,7 +150,32 @@ impl Network {
         self.connected_at_once = self.connected_at_once.max(self.order.len());
     }
 
+    /// Nobody may be silent for longer than the limits say that are in force now, whichever were when it came.
+    fn judge_the_silent(&self) {
+        let timeout = self.world.limits().sign_in_timeout;
+        if timeout.is_zero() {
+            return;
+        }
+        let timeout_ms = u64::try_from(timeout.as_millis()).unwrap();
+        for (id, socket) in &self.sockets {
+            let is_open = socket.is_mute() && self.exchange.front(id).is_empty();
+            let silent_ms = self.now.monotonic_ms - socket.arrived_ms;
+            assert!(
+                !is_open || silent_ms < timeout_ms,
+                "{silent_ms} ms of silence were no reason to close: {socket:?}"
+            );
+        }
+    }
+
     // ---- What happens ---------------------------------------------------------------------------------------------
+
+    /// The limits change, now and then, where the event loop has them change: before anything else happens in a turn.
+    fn reload(&mut self) {
+        if let Some(limits) = self.world.reload(&mut self.random) {
+            self.exchange.set_limits(limits.clone(), self.now);
+            self.exchange.invariants();
+        }
+    }
 
     fn happen(&mut self) {
         for _ in 0..self.random.below(self.world.arrivals_per_step_max + 1) {
@@ -183,7 +216,7 @@ impl Network {
         let Some(id) = self.exchange.admit(address(self.arrivals), self.now) else { return };
         let mut client = Client::new(habit, self.arrivals);
         client.speak(&mut self.random, &self.world);
-        self.sockets.insert(id, Socket::new(client, &mut self.random));
+        self.sockets.insert(id, Socket::new(client, self.now.monotonic_ms, &mut self.random));
         self.order.push(id);
     }
 

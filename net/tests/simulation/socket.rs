@@ -8,6 +8,7 @@ use crate::random::Random;
 
 pub(crate) struct Socket {
     pub(crate) client: Client,
+    pub(crate) arrived_ms: u64,
     /// Bytes that the server wrote and the client has not read.
     to_client: Vec<u8>,
     /// Bytes that the system takes from the server until the client reads.
@@ -32,13 +33,14 @@ pub(crate) struct Socket {
 }
 
 impl Socket {
-    pub(crate) fn new(client: Client, random: &mut Random) -> Self {
+    pub(crate) fn new(client: Client, arrived_ms: u64, random: &mut Random) -> Self {
         let capacity_bytes = match client.habit {
             Habit::Witness => usize::MAX,
             _ => random.pick(&[1, 7, 100, 1000, 10_000, 100_000]),
         };
         Self {
             client,
+            arrived_ms,
             to_client: Vec::new(),
             capacity_bytes,
             segment_bytes_max: random.pick(&[1, 3, 50, 2000, 2000, 2000, 64 << 10]),
@@ -108,6 +110,12 @@ impl Socket {
         let sees_end = self.server_shut && self.to_client.is_empty() && !self.client_saw_end;
         self.client_saw_end |= sees_end;
         sees_end
+    }
+
+    /// Whether the client is still to say its first word, and nobody but the server could be what ends that.
+    pub(crate) fn is_mute(&self) -> bool {
+        let is_ending = self.client.half_closed || self.server_shut || self.server_flushed_all || self.is_broken;
+        self.client.habit == Habit::Mute && !is_ending
     }
 
     /// Whether something is still under way that somebody is there to take. What a deaf one asked may never be read.

@@ -1,4 +1,5 @@
-//! What a seed decides before anything happens: how many clients, how restless, under which limits, and how it ends.
+//! What a seed decides: how many clients, how restless, under which limits, whether those change on the way, and how it
+//! ends.
 
 use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
@@ -12,9 +13,17 @@ const CROWD_EVERY: u64 = 64;
 
 const MEBIBYTE: usize = 1 << 20;
 
+/// In a world whose limits change, they do so once in so many steps.
+const RELOAD_EVERY: usize = 60;
+
 #[derive(Debug)]
 pub(crate) struct World {
-    pub(crate) limits: Limits,
+    /// All limits that were in force, those that are now at the end. Bytes that were queued and ends that began under the
+    /// earlier ones outlive them.
+    limits: Vec<Limits>,
+    is_crowd: bool,
+    /// The limits change on the way. Only in some worlds: in the others nothing excuses what its limits forbid.
+    reloads: bool,
     pub(crate) steps: usize,
     /// Clients at a time.
     pub(crate) clients_max: usize,
@@ -31,9 +40,14 @@ impl World {
     pub(crate) fn new(seed: u64, random: &mut Random) -> Self {
         let ends_by_shutting_down = random.one_in(4);
         let is_loud = random.one_in(3);
-        if seed % CROWD_EVERY == CROWD_EVERY / 2 {
+        let reloads = random.one_in(3);
+        let is_crowd = seed % CROWD_EVERY == CROWD_EVERY / 2;
+        let limits = vec![draw_limits(is_crowd, random)];
+        if is_crowd {
             Self {
-                limits: limits_of_a_crowd(random),
+                limits,
+                is_crowd,
+                reloads,
                 steps: 100 + random.below(60),
                 clients_max: 1100 + random.below(1900),
                 arrivals_per_step_max: 64,
@@ -43,7 +57,9 @@ impl World {
             }
         } else {
             Self {
-                limits: tight_limits(random),
+                limits,
+                is_crowd,
+                reloads,
                 steps: 250 + random.below(250),
                 clients_max: 8 + random.below(24),
                 arrivals_per_step_max: 1 + random.below(3),
@@ -54,22 +70,49 @@ impl World {
         }
     }
 
-    pub(crate) const fn is_rate_limited(&self) -> bool {
-        self.limits.frames_per_second > 0 || self.limits.bytes_per_second > 0
+    /// The limits in force.
+    pub(crate) fn limits(&self) -> &Limits {
+        self.limits.last().unwrap()
+    }
+
+    /// Whether this is true of the limits in force, or was of those before.
+    pub(crate) fn ever(&self, is_so: impl Fn(&Limits) -> bool) -> bool {
+        self.limits.iter().any(is_so)
+    }
+
+    pub(crate) const fn times_reloaded(&self) -> usize {
+        self.limits.len() - 1
+    }
+
+    /// The limits from this step on, if they change with it.
+    pub(crate) fn reload(&mut self, random: &mut Random) -> Option<&Limits> {
+        if !self.reloads || !random.one_in(RELOAD_EVERY) {
+            return None;
+        }
+        self.limits.push(draw_limits(self.is_crowd, random));
+        self.limits.last()
+    }
+
+    pub(crate) fn is_rate_limited(&self) -> bool {
+        self.ever(|limits| limits.frames_per_second > 0 || limits.bytes_per_second > 0)
     }
 
     /// Whether the server may drop somebody who has not taken everything: because its time is over, or for its memory.
     pub(crate) fn may_drop_unflushed(&self) -> bool {
-        !self.limits.close_timeout.is_zero() || (1..MEBIBYTE).contains(&self.limits.buffer_bytes)
+        self.ever(|limits| !limits.close_timeout.is_zero() || (1..MEBIBYTE).contains(&limits.buffer_bytes))
     }
 
     /// Bytes that rooms may say in a turn. More could leave even those behind who read everything at once.
-    pub(crate) const fn said_bytes_per_turn_max(&self) -> u64 {
-        match self.limits.room_log_bytes {
+    pub(crate) fn said_bytes_per_turn_max(&self) -> u64 {
+        match self.limits().room_log_bytes {
             0 => MEBIBYTE as u64 / 4,
             bytes => bytes as u64 / 4,
         }
     }
+}
+
+fn draw_limits(is_crowd: bool, random: &mut Random) -> Limits {
+    if is_crowd { limits_of_a_crowd(random) } else { tight_limits(random) }
 }
 
 /// Small bounds, so that they are met; each of them off in some worlds.
