@@ -171,6 +171,11 @@ impl RingBuffer {
         &self.storage[self.start..self.start + before_wrap]
     }
 
+    /// The bytes behind the [`front`](Self::front), if not all lie in one piece.
+    pub(crate) fn behind_front(&self) -> &[u8] {
+        &self.storage[..self.len - self.front().len()]
+    }
+
     /// Drops the oldest bytes, and gives the storage back with the last one.
     pub(crate) fn consume(&mut self, count: usize, pool: &mut BufferPool) {
         assert!(count <= self.len, "{count} bytes consumed of {}", self.len);

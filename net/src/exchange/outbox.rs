@@ -264,6 +264,14 @@ impl Outboxes {
         Some((span, outbox.own.front()))
     }
 
+    /// What of the connection's own bytes follows its front in the ring: own spans are one after the other there.
+    pub(super) fn behind_front(&self, id: ConnectionId) -> &[u8] {
+        match self.of(id) {
+            Some(outbox) if matches!(outbox.spans.front(), Some(Span::Own { .. })) => outbox.own.behind_front(),
+            _ => &[],
+        }
+    }
+
     /// Notes that `chunk` was offered and its first `count` bytes were taken. Gives the room whose range is done.
     pub(super) fn advance(
         &mut self,
@@ -453,20 +461,22 @@ impl Outboxes {
     }
 }
 
-/// How many bytes of the frame that ends last among the first `count` of `chunk` are still to be written. `before` is
-/// that number before this write. `None` if a header lies across the end of the chunk.
-pub(super) fn frame_left_after(before: usize, chunk: &[u8], count: usize) -> Option<usize> {
+/// How many bytes of the frame that the first `count` of `chunk` end in are still to be written. `before` is that number
+/// before this write. A header may lie across the end of the chunk, and go on in what is `behind` it. `None` if there is no
+/// such frame.
+pub(super) fn frame_left_after(before: usize, chunk: &[u8], behind: &[u8], count: usize) -> Option<usize> {
+    let byte = |at: usize| chunk.get(at).or_else(|| behind.get(at - chunk.len())).copied();
     let mut frame_end = before;
     while frame_end < count {
-        frame_end += frame_size(chunk.get(frame_end..)?)?;
+        frame_end += frame_size(|at| byte(frame_end + at))?;
     }
     Some(frame_end - count)
 }
 
 /// The size of a frame that we encoded, from its header.
-fn frame_size(frame: &[u8]) -> Option<usize> {
-    let length = |at: usize| Some(usize::from(u16::from_be_bytes([*frame.get(at)?, *frame.get(at + 1)?])));
-    if *frame.first()? == echo::MAGIC_BYTES[0] {
+fn frame_size(byte: impl Fn(usize) -> Option<u8>) -> Option<usize> {
+    let length = |at: usize| Some(usize::from(u16::from_be_bytes([byte(at)?, byte(at + 1)?])));
+    if byte(0)? == echo::MAGIC_BYTES[0] {
         Some(echo::HEADER_SIZE + length(3)?)
     } else {
         Some(chat::HEADER_SIZE + length(2)? + chat::CHECKSUM_SIZE)

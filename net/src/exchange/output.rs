@@ -85,7 +85,8 @@ impl Exchange {
             Some(0)
         } else {
             let before = self.outboxes.frame_left(id);
-            before.and_then(|before| outbox::frame_left_after(before, self.front(id), count))
+            let behind = self.outboxes.behind_front(id);
+            before.and_then(|before| outbox::frame_left_after(before, self.front(id), behind, count))
         };
         if let Some(room) = self.outboxes.advance(id, count, frame_left, &mut self.pool) {
             self.hub.release_reader(room, &mut self.pool, &self.metrics);

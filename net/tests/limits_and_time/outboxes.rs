@@ -1,11 +1,14 @@
 //! The limits on what is queued for somebody who does not read: in a busy room, before sign-in, and after leaving.
 
+use std::net::SocketAddr;
+use std::sync::Arc;
 use std::time::Duration;
 
-use cafewire_core::{ErrorCode, MessagePayload};
+use cafewire_core::{ErrorCode, Message, MessagePayload};
+use cafewire_net::exchange::{Exchange, Now};
 use cafewire_net::{CloseReason, Limits};
 
-use crate::support::{Peer, Received, TestServer, chat, parse, say};
+use crate::support::{Peer, Received, TestServer, chat, echo, parse, say};
 
 /// Time enough for a test to look at what came to somebody who was closed.
 const LONG: Duration = Duration::from_secs(60);
@@ -149,6 +152,43 @@ fn what_was_said_before_a_slow_member_left_is_not_lost_unsaid() {
             room.server.wait_for_closes(CloseReason::SlowConsumer, 1);
         }
         other => panic!("{other:?} behind the messages"),
+    }
+}
+
+/// Wherever the last write stopped, also where a header lies across the end of the ring that the answers wait in, which has
+/// 1 KiB here: the frame that it cut goes out whole, and the reason follows.
+#[test]
+fn an_echo_peer_that_is_too_slow_is_told_so_behind_a_whole_frame() {
+    let now = Now { monotonic_ms: 0, unix_ms: 0 };
+    let ping = |payload_bytes: usize| echo(&Message::Ping(&vec![7; payload_bytes]));
+    for taken in 0..=98 {
+        let mut limits = Limits::default();
+        limits.outbox_bytes = 1;
+        let mut exchange = Exchange::new(limits, Arc::default());
+        let id = exchange.admit(SocketAddr::from(([127, 0, 0, 1], 1)), now).unwrap();
+        exchange.receive(id, &ping(995), now);
+        exchange.written(id, 600, now);
+        // The second one's header begins two bytes before the ring's end.
+        for payload_bytes in [17, 95, 17] {
+            exchange.receive(id, &ping(payload_bytes), now);
+        }
+        assert_eq!(exchange.front(id).len(), 424);
+        exchange.written(id, 424, now);
+        exchange.written(id, taken, now);
+        // Too much, whatever the limit is.
+        exchange.receive(id, &ping(65_535).repeat(2), now);
+        exchange.settle(now);
+        exchange.invariants();
+
+        let mut rest = Vec::new();
+        while !exchange.front(id).is_empty() {
+            let front = exchange.front(id).to_vec();
+            exchange.written(id, front.len(), now);
+            rest.extend(front);
+        }
+        let error = echo(&Message::Error(b""));
+        assert!(rest.len() > 98 - taken, "closed without a word behind {taken} bytes");
+        assert_eq!(rest[98 - taken..][..3], error[..3], "behind {taken} bytes");
     }
 }
 
