@@ -60,7 +60,7 @@ impl Default for ServerConfig {
 
 impl ServerConfig {
     /// As it counts: 0 is no bound, as in the limits.
-    pub(crate) const fn drain_timeout(&self) -> Duration {
+    pub(crate) const fn drain_timeout_in_force(&self) -> Duration {
         if self.drain_timeout.is_zero() { Duration::MAX } else { self.drain_timeout }
     }
 }

@@ -26,7 +26,7 @@ impl EventLoop {
         }
         self.supervision.enter(Phase::Draining);
         self.metrics.draining.set(1);
-        let drain_timeout = self.config.drain_timeout();
+        let drain_timeout = self.config.drain_timeout_in_force();
         self.drain_until_ms = Some(now.monotonic_ms.saturating_add(millis(drain_timeout)));
         self.exchange.shut_down(drain_timeout, now);
         false
