@@ -8,7 +8,7 @@ use std::collections::HashMap;
 use std::mem;
 use std::net::SocketAddr;
 
-use cafewire_core::{Framing, MAX_MESSAGE_SIZE};
+use cafewire_core::{Direction, Frame, Framing, MAX_MESSAGE_SIZE};
 use cafewire_net::address::DEFAULT_PORT;
 
 use super::explainer::{Explainer, Tell};
@@ -65,6 +65,8 @@ struct Conversation {
     ends: [SocketAddr; 2],
     /// Which of them is the client, once something told.
     client: Option<usize>,
+    /// Whose bytes came first.
+    first_to_speak: Option<usize>,
     streams: [Stream; 2],
     last: Moment,
     found: Tally,
@@ -125,6 +127,10 @@ impl Conversations {
                 segment.payload,
             );
             conversation.drain(sender, &mut self.numbered, report)?;
+            if let Some(sequence) = segment.acknowledges {
+                conversation.streams[1 - sender].reassembly.acknowledged(sequence);
+                conversation.drain(1 - sender, &mut self.numbered, report)?;
+            }
         }
         self.held_bytes = (self.held_bytes + conversation.held_bytes()).saturating_sub(held_before);
         if self.held_bytes > self.bounds.held_bytes {
@@ -202,23 +208,46 @@ impl Conversation {
             None if has(DEFAULT_PORT) => Verdict::Ours(None),
             None => Verdict::Undecided,
         };
-        Self { verdict, ends, client: None, streams: Default::default(), last: moment, found: Tally::default() }
+        let (client, first_to_speak) = (None, None);
+        Self {
+            verdict,
+            ends,
+            client,
+            first_to_speak,
+            streams: Default::default(),
+            last: moment,
+            found: Tally::default(),
+        }
     }
 
-    /// The client is who opens the connection. Where that was not captured: the end without the server's port, or else
-    /// who speaks first.
+    /// The client is who opens the connection. Where that was not captured: the end without the server's port. Else what is
+    /// said will tell.
     fn note_client(&mut self, segment: &Segment<'_>, sender: usize, server_port: u16) {
         if self.streams.iter().any(|stream| stream.explainer.is_some()) {
             return;
         }
         let receiver = 1 - sender;
         if segment.is_syn {
-            self.client = Some(if segment.is_ack { receiver } else { sender });
+            self.client = Some(if segment.acknowledges.is_some() { receiver } else { sender });
         } else if self.client.is_none() && !segment.payload.is_empty() {
-            self.client = Some(match [sender, receiver].map(|end| self.ends[end].port() == server_port) {
-                [true, false] => receiver,
-                _ => sender,
-            });
+            self.first_to_speak.get_or_insert(sender);
+            self.client = match [sender, receiver].map(|end| self.ends[end].port() == server_port) {
+                [true, false] => Some(receiver),
+                [false, true] => Some(sender),
+                _ => None,
+            };
+        }
+    }
+
+    /// Who the client is, where neither the opening nor a port told: chat frames travel one way only; else it is who spoke
+    /// first.
+    fn client_by(&self, sender: usize, piece: &Piece) -> usize {
+        let first_to_speak = self.first_to_speak.unwrap_or(sender);
+        let Piece::Bytes(bytes) = piece else { return first_to_speak };
+        match Framing::of(bytes) {
+            Framing::Frame { frame: Frame::Chat(view), .. } if view.message_type.travels(Direction::ToServer) => sender,
+            Framing::Frame { frame: Frame::Chat(_), .. } => 1 - sender,
+            _ => first_to_speak,
         }
     }
 
@@ -277,6 +306,9 @@ impl Conversation {
         numbered: &mut u64,
         report: &mut Report,
     ) -> Result<(), Failure> {
+        if self.client.is_none() {
+            self.client = Some(self.client_by(sender, piece));
+        }
         self.with_explainer(sender, numbered, report, |explainer, tell| match piece {
             Piece::Bytes(bytes) => explainer.push(bytes, tell),
             Piece::Gap { size_bytes } => explainer.gap(*size_bytes, tell),
@@ -365,7 +397,7 @@ mod tests {
     fn segment(client_port: u16, server_port: u16, sequence: u32, is_syn: bool, payload: &[u8]) -> Segment<'_> {
         let end = |port| SocketAddr::from((Ipv4Addr::LOCALHOST, port));
         let (source, destination) = (end(client_port), end(server_port));
-        Segment { source, destination, sequence, is_syn, is_ack: !is_syn, is_fin: false, payload }
+        Segment { source, destination, sequence, is_syn, acknowledges: None, is_fin: false, payload }
     }
 
     fn feed(conversations: &mut Conversations, report: &mut Report, packet: u64, segment: &Segment<'_>) {

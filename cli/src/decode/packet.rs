@@ -11,7 +11,8 @@ pub(crate) struct Segment<'a> {
     pub(crate) destination: SocketAddr,
     pub(crate) sequence: u32,
     pub(crate) is_syn: bool,
-    pub(crate) is_ack: bool,
+    /// With ACK: the other end's bytes before this sequence number have arrived.
+    pub(crate) acknowledges: Option<u32>,
     pub(crate) is_fin: bool,
     /// As much as was captured of it.
     pub(crate) payload: &'a [u8],
@@ -73,7 +74,7 @@ pub(crate) fn segment(link_type: Linktype, packet: &[u8]) -> Result<Segment<'_>,
         destination: SocketAddr::new(destination, tcp.destination_port()),
         sequence: tcp.sequence_number(),
         is_syn: tcp.syn(),
-        is_ack: tcp.ack(),
+        acknowledges: tcp.ack().then(|| tcp.acknowledgment_number()),
         is_fin: tcp.fin(),
         payload: tcp.payload(),
     })
@@ -128,7 +129,11 @@ mod tests {
                 assert_eq!((segment.payload, segment.sequence), (&b"hello"[..], 7), "{link_type}");
                 assert_eq!((segment.source.port(), segment.destination.port()), (40_000, 8080), "{link_type}");
                 assert_eq!(segment.source.is_ipv6(), is_v6, "{link_type}");
-                assert_eq!((segment.is_syn, segment.is_ack, segment.is_fin), (false, true, true), "{link_type}");
+                assert_eq!(
+                    (segment.is_syn, segment.acknowledges, segment.is_fin),
+                    (false, Some(9), true),
+                    "{link_type}"
+                );
             }
         }
     }

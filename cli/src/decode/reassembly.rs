@@ -4,7 +4,8 @@
 //! never comes is told as a gap, once waiting is over: at the end, or when more bytes wait than a receiver would hold.
 //!
 //! The first byte is the one after the SYN. A capture that began later has none; then the first few segments are looked
-//! at together and the earliest is the start.
+//! at together and the earliest is the start: those that come until one is acknowledged, for what stands before that had
+//! arrived by then.
 
 use std::collections::BTreeMap;
 
@@ -60,6 +61,16 @@ impl Reassembly {
             self.keep(place, payload);
         }
         if self.waiting.len() >= SEGMENTS_TO_FIND_THE_START {
+            self.start_at_the_earliest();
+        }
+    }
+
+    /// The other end says that everything before this sequence number has arrived.
+    pub(crate) fn acknowledged(&mut self, sequence: u32) {
+        let (Some((reference, place)), Some((&earliest, _))) = (self.reference, self.waiting.first_key_value()) else {
+            return;
+        };
+        if place + i64::from(sequence.wrapping_sub(reference).cast_signed()) > earliest {
             self.start_at_the_earliest();
         }
     }
@@ -233,6 +244,14 @@ mod tests {
             reassembly.push(104 + offset, false, false, b"x");
         }
         assert_eq!(drain(&mut reassembly), ([&b"abcd"[..], &[b'x'; 14]].concat(), vec![]));
+        let mut acknowledged = Reassembly::default();
+        acknowledged.acknowledged(7);
+        acknowledged.push(102, false, false, b"cd");
+        acknowledged.push(100, false, false, b"ab");
+        acknowledged.acknowledged(100);
+        assert_eq!(drain(&mut acknowledged), (vec![], vec![]), "that speaks of what was before the capture");
+        acknowledged.acknowledged(104);
+        assert_eq!(drain(&mut acknowledged), (b"abcd".to_vec(), vec![]));
         let mut short = Reassembly::default();
         short.push(100, false, false, b"ab");
         short.finish();

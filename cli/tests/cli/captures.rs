@@ -41,8 +41,14 @@ const SERVER: Flow = Flow { is_v6: false, source_port: 8080, destination_port: 4
 impl Flow {
     /// An IP packet with the bytes that stand at `offset` of this flow.
     fn packet(&self, offset: u32, flag: Flag, payload: &[u8]) -> Vec<u8> {
+        self.packet_acknowledging(0, offset, flag, payload)
+    }
+
+    /// The same, which acknowledges what the other end sent before this sequence number.
+    fn packet_acknowledging(&self, acknowledged: u32, offset: u32, flag: Flag, payload: &[u8]) -> Vec<u8> {
         let opening = matches!(flag, Flag::Syn | Flag::SynAck);
         let mut tcp = TcpHeader::new(self.source_port, self.destination_port, 0, 65_535);
+        tcp.acknowledgment_number = acknowledged;
         tcp.sequence_number = self.first.wrapping_add(u32::from(!opening)).wrapping_add(offset);
         (tcp.syn, tcp.ack, tcp.fin) = (opening, flag != Flag::Syn, flag == Flag::Fin);
         let (low, high) = ([10, 0, 0, 1], [10, 0, 0, 2]);
@@ -179,6 +185,44 @@ fn both_directions_are_read_from_every_link_type_and_file_form() {
             }
         }
     }
+}
+
+/// Whoever watches live does not wait for a connection's sixteenth segment.
+#[test]
+fn a_stream_that_began_before_the_capture_is_told_once_it_is_acknowledged() {
+    let (_, answered) = conversation();
+    let size = u32::try_from(answered.len()).expect("short");
+    let packets = [
+        SERVER.packet(0, Flag::Data, &answered),
+        CLIENT.packet_acknowledging(SERVER.first + 1 + size, 0, Flag::Data, b""),
+        SERVER.packet(size, Flag::Data, &answered),
+    ];
+    let ended = decode("live.pcap", &pcap(RAW, &packets), &[]);
+    ended.assert_done();
+    let told: Vec<u64> = objects(&ended).iter().filter_map(|object| object["packet"].as_u64()).collect();
+    assert_eq!(told, [2, 2, 2, 3, 3, 3]);
+}
+
+/// A capture that began when people were long talking, on a port that nobody told of.
+#[test]
+fn who_is_the_server_shows_in_what_is_said() {
+    let (_, answered) = conversation();
+    let server = Flow { source_port: 9000, ..SERVER };
+    let client = Flow { destination_port: 9000, ..CLIENT };
+    let from_server = server.packet(0, Flag::Data, &answered);
+    let from_client = client.packet(0, Flag::Data, &chat(MessagePayload::LeaveRoom { room: "tea" }));
+    for packets in [vec![from_server.clone(), from_client.clone()], vec![from_client, from_server]] {
+        let ended = decode("begun.pcap", &pcap(RAW, &packets), &[]);
+        ended.assert_done();
+        let objects = objects(&ended);
+        assert_eq!(types(&objects, "server"), ANSWERED);
+        assert_eq!(types(&objects, "client"), ["LeaveRoom"]);
+        assert!(objects.iter().all(|object| object["server"] == "10.0.0.2:9000"), "{objects:?}");
+    }
+    // Echo frames travel both ways: there the first to speak is the client.
+    let pong = Message::pong().encode_into(&mut [0; 5]).expect("a good message").to_vec();
+    let ended = decode("begun-echo.pcap", &pcap(RAW, &[client.packet(0, Flag::Data, &pong)]), &[]);
+    assert_eq!(types(&objects(&ended), "client"), ["Pong"]);
 }
 
 #[test]
