@@ -34,6 +34,7 @@ pub(crate) fn run(args: &DecodeArgs) -> Result<ExitCode, Failure> {
     let mut report = Report::new(form);
     let format = input.format(args.format)?;
     output::detail(format_args!("{} is read as {}", escape::text(&name), described(format)));
+    tell_of_options_in_vain(args, &name, format);
     let damage = match format {
         Format::Raw => explain_raw(input, args.from, &mut report)?,
         Format::Hex => explain_hex(input, args.from, &mut report)?,
@@ -46,6 +47,20 @@ pub(crate) fn run(args: &DecodeArgs) -> Result<ExitCode, Failure> {
         Some(damage) => Err(Failure::Sentence(format!("{name}: {damage}"))),
         None if report.tally.is_all_good() => Ok(ExitCode::SUCCESS),
         None => Ok(ExitCode::FAILURE),
+    }
+}
+
+/// Options that change nothing for an input of this form.
+fn tell_of_options_in_vain(args: &DecodeArgs, name: &str, format: Format) {
+    let name = escape::text(name);
+    if format == Format::Pcap && args.from.is_some() {
+        output::notice(format_args!("--from changes nothing: {name} is a capture, which tells who sent what"));
+    }
+    if format != Format::Pcap && args.port.is_some() {
+        output::notice(format_args!(
+            "--port changes nothing: {name} is read as {}, not as a capture",
+            described(format)
+        ));
     }
 }
 

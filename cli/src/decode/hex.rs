@@ -2,7 +2,7 @@
 //!
 //! | line | read as |
 //! |---|---|
-//! | `CAFE 01 0000`, `0xCA, 0xFE`, `\xCA\xFE`, `ca:fe` | the digits |
+//! | `CAFE 01 0000`, `0xCA, 0xFE`, `\xCA\xFE`, `ca:fe`, `CA-FE` | the digits |
 //! | `00000010: cafe 0100 00   …` (xxd) | an offset, which must fit; what stands behind two spaces is not read |
 //! | `00000010  ca fe 01 00  00 …  \|…\|` (hexdump -C) | an offset, which must fit; what stands behind the bar is not read |
 //! | `*` (hexdump, xxd -a) | the line before, again and again up to the next offset |
@@ -142,8 +142,6 @@ fn without_comment(line: &str) -> &str {
 
 /// Digits in groups, each a whole number of bytes, perhaps after `0x` or `\x`.
 fn plain(text: &str, column: usize, bytes: &mut Vec<u8>) -> Result<(), HexError> {
-    let is_separator =
-        |scalar: char| scalar.is_ascii_whitespace() || matches!(scalar, ',' | ':' | '{' | '}' | '[' | ']' | '"');
     for group in text.split(is_separator) {
         let start = column + (group.as_ptr() as usize - text.as_ptr() as usize);
         let mut at = start;
@@ -160,6 +158,10 @@ fn plain(text: &str, column: usize, bytes: &mut Vec<u8>) -> Result<(), HexError>
         }
     }
     Ok(())
+}
+
+fn is_separator(scalar: char) -> bool {
+    scalar.is_ascii_whitespace() || matches!(scalar, ',' | ':' | '-' | '{' | '}' | '[' | ']' | '"')
 }
 
 fn pairs(digits: &[u8], text: &str, first: usize, bytes: &mut Vec<u8>) -> Result<(), HexError> {
@@ -180,24 +182,32 @@ fn value_of(digit: u8, position: usize, text: &str) -> Result<u8, HexError> {
 }
 
 /// Whether bytes at the start of an input look like hexadecimal digits: text, and its first line that says anything reads
-/// as such.
-pub(crate) fn looks_like_hex(start: &[u8]) -> bool {
+/// as such, or is digits of which one is missing. `None` where nothing but empty lines and comments came so far.
+pub(crate) fn looks_like_hex(start: &[u8]) -> Option<bool> {
     let is_text = |byte: &u8| byte.is_ascii_graphic() || byte.is_ascii_whitespace() || *byte >= 0x80;
-    if start.is_empty() || !start.iter().all(is_text) {
-        return false;
+    if !start.iter().all(is_text) {
+        return Some(false);
     }
     let text = String::from_utf8_lossy(start);
     let (mut reader, mut bytes) = (HexReader::default(), Vec::new());
     for line in text.lines() {
         match reader.line(line, &mut bytes) {
             Ok(()) if bytes.is_empty() => {}
-            Ok(()) => return true,
-            // The start may have been cut in the middle of its only line.
-            Err(HexError::HalfAByte { .. }) => return !bytes.is_empty() && !text.contains('\n'),
-            Err(_) => return false,
+            Ok(()) => return Some(true),
+            // A slip that should be told of; or the start was cut in the middle of its only line.
+            Err(HexError::HalfAByte { .. }) => {
+                return Some(is_digits_alone(line) || (!bytes.is_empty() && !text.contains('\n')));
+            }
+            Err(_) => return Some(false),
         }
     }
-    false
+    None
+}
+
+fn is_digits_alone(line: &str) -> bool {
+    let is_part =
+        |scalar: char| scalar.is_ascii_hexdigit() || is_separator(scalar) || matches!(scalar, 'x' | 'X' | '\\');
+    dump_line(line).is_some() || without_comment(line).chars().all(is_part)
 }
 
 /// `CAFE0100`, without spaces.
@@ -240,6 +250,7 @@ mod tests {
             "{0xca,0xfe,0x01,0x00,0x00}",
             "\\xCA\\xFE\\x01\\x00\\x00",
             "ca:fe:01:00:00",
+            "CA-FE-01-00-00",
             "CA FE ; magic\r\n01 # type\r\n; length\n00 00",
             "00000000: cafe 0100 00                             .....",
             "00000000  ca fe 01 00 00                                    |.....|\n",
@@ -247,7 +258,7 @@ mod tests {
             "00000000: cafe 01                                  ...\n00000003: 0000                                     ..",
         ] {
             assert_eq!(read(text).as_deref(), Ok(&bytes[..]), "{text}");
-            assert!(looks_like_hex(text.as_bytes()), "{text}");
+            assert_eq!(looks_like_hex(text.as_bytes()), Some(true), "{text}");
         }
     }
 
@@ -284,10 +295,16 @@ mod tests {
 
     #[test]
     fn other_text_and_bytes_do_not_look_like_digits() {
-        for other in [&b"GET / HTTP/1.1\r\n"[..], b"\xCA\xFE\x01\x00\x00", b"hello", b"", b"\n", b"\x01\x02\x00\x00"] {
-            assert!(!looks_like_hex(other), "{other:?}");
+        for other in
+            [&b"GET / HTTP/1.1\r\n"[..], b"\xCA\xFE\x01\x00\x00", b"hello", b"ab cde fgh\n", b"\x01\x02\x00\x00"]
+        {
+            assert_eq!(looks_like_hex(other), Some(false), "{other:?}");
         }
-        assert!(looks_like_hex(b"CAFE0"), "the rest of the line may still come");
+        for nothing_yet in [&b""[..], b"\n", b"; a comment", b"# one\n\n  \r\n# and another\n"] {
+            assert_eq!(looks_like_hex(nothing_yet), None, "{nothing_yet:?}");
+        }
+        assert_eq!(looks_like_hex(b"CAFE0"), Some(true), "the rest of the line may still come");
+        assert_eq!(looks_like_hex(b"CAFE 01 000\n"), Some(true), "a slip, and no other text");
     }
 
     #[test]

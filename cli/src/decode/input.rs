@@ -21,6 +21,8 @@ const PCAP_MAGICS: [[u8; MAGIC_SIZE]; 4] = [
     [0xA1, 0xB2, 0x3C, 0x4D], // nanoseconds
     [0x4D, 0x3C, 0xB2, 0xA1],
 ];
+/// RFC 1952, with the one method that it has: how Wireshark compresses captures.
+const GZIP_MAGIC: [u8; 3] = [0x1F, 0x8B, 0x08];
 const PCAPNG_MAGIC: [u8; MAGIC_SIZE] = [0x0A, 0x0D, 0x0D, 0x0A];
 /// Where a pcapng section header says how long it is, and in which byte order.
 const SECTION_LENGTH: std::ops::Range<usize> = 4..8;
@@ -54,18 +56,34 @@ impl Input {
     pub(crate) fn format(&mut self, told: Option<Format>) -> Result<Format, Failure> {
         if told.is_none() || told == Some(Format::Pcap) {
             self.read_at_least(MAGIC_SIZE)?;
+            if self.start.starts_with(&GZIP_MAGIC) {
+                let sentence = "is compressed (gzip): unpack it first, as in `gzip -dc FILE | cafewire decode`";
+                return Err(Failure::Sentence(format!("{} {sentence}", self.name)));
+            }
         }
-        let format = told.unwrap_or_else(|| match self.start.first_chunk() {
-            Some(magic) if PCAP_MAGICS.contains(magic) || *magic == PCAPNG_MAGIC => Format::Pcap,
-            _ if hex::looks_like_hex(&self.start) => Format::Hex,
-            _ => Format::Raw,
-        });
+        let format = told.map_or_else(|| self.guess(), Ok)?;
         if format == Format::Pcap {
             // The reader of captures wants the header in one piece.
             self.read_at_least(CAPTURE_HEADER_SIZE)?;
             self.read_at_least(self.section_header_size().unwrap_or(CAPTURE_HEADER_SIZE))?;
         }
         Ok(format)
+    }
+
+    fn guess(&mut self) -> Result<Format, Failure> {
+        if self.start.first_chunk().is_some_and(|magic| PCAP_MAGICS.contains(magic) || *magic == PCAPNG_MAGIC) {
+            return Ok(Format::Pcap);
+        }
+        loop {
+            match hex::looks_like_hex(&self.start) {
+                Some(true) => return Ok(Format::Hex),
+                Some(false) => return Ok(Format::Raw),
+                // Comments come first, and the digits later.
+                None if self.start.len() < CHUNK_BYTES && self.read_more()? => {}
+                None if self.start.is_empty() => return Ok(Format::Raw),
+                None => return Ok(Format::Hex),
+            }
+        }
     }
 
     fn section_header_size(&self) -> Option<usize> {
@@ -78,15 +96,16 @@ impl Input {
     }
 
     fn read_at_least(&mut self, size: usize) -> Result<(), Failure> {
-        while self.start.len() < size {
-            let mut chunk = vec![0; CHUNK_BYTES];
-            let count = read(&mut self.rest, &mut chunk).map_err(|error| self.failure(&error))?;
-            if count == 0 {
-                break;
-            }
-            self.start.extend_from_slice(&chunk[..count]);
-        }
+        while self.start.len() < size && self.read_more()? {}
         Ok(())
+    }
+
+    /// Whether there was more.
+    fn read_more(&mut self) -> Result<bool, Failure> {
+        let mut chunk = vec![0; CHUNK_BYTES];
+        let count = read(&mut self.rest, &mut chunk).map_err(|error| self.failure(&error))?;
+        self.start.extend_from_slice(&chunk[..count]);
+        Ok(count > 0)
     }
 
     /// All of it, from its first byte.
@@ -110,6 +129,30 @@ pub(crate) fn read(reader: &mut impl Read, buffer: &mut [u8]) -> io::Result<usiz
         match reader.read(buffer) {
             Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
             outcome => return outcome,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_form_is_told_by_what_comes_first_in_pieces_of_any_size() {
+        for (pieces, format) in [
+            (["; no", "te\n", "CAFE010000\n"], Format::Hex),
+            (["; no", "te\n", "and text\n"], Format::Raw),
+            (["\n", "\n", "\n"], Format::Hex),
+            (["", "", ""], Format::Raw),
+            (["CA", "FE", "01"], Format::Hex),
+        ] {
+            let [one, two, three] = pieces.map(|piece| Cursor::new(piece.to_owned()));
+            let rest = Box::new(one.chain(two).chain(three));
+            let mut input = Input { start: Vec::new(), rest, name: "a pipe".to_owned() };
+            assert_eq!(input.format(None).ok(), Some(format), "{pieces:?}");
+            let mut all = String::new();
+            input.into_reader().read_to_string(&mut all).unwrap();
+            assert_eq!(all, pieces.concat(), "nothing is lost");
         }
     }
 }

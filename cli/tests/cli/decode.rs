@@ -246,3 +246,32 @@ fn collect_members(prefix: &str, value: &Value, members: &mut BTreeSet<String>) 
         _ => {}
     }
 }
+
+#[test]
+fn a_slip_among_digits_is_told_and_not_taken_for_bytes() {
+    let ended = run(&["decode"], "CAFE 01 000\n");
+    assert_eq!(ended.code, Some(1));
+    assert!(ended.stderr.contains("standard input: line 1, column 11: an odd number of digits"), "{ended:?}");
+}
+
+#[test]
+fn a_compressed_capture_is_called_what_it_is() {
+    let path = file("capture.pcap.gz", b"\x1F\x8B\x08\x00\x00\x00\x00\x00");
+    for more in [&[][..], &["--format", "pcap"]] {
+        let ended = run(&[&["decode", path.to_str().expect("a path")], more].concat(), "");
+        assert_eq!((ended.code, ended.stdout.len()), (Some(1), 0), "{ended:?}");
+        assert!(ended.stderr.contains("is compressed (gzip): unpack it first, as in `gzip -dc"), "{ended:?}");
+    }
+}
+
+#[test]
+fn options_that_change_nothing_are_told() {
+    let in_vain = run(&["decode", "--port", "9000"], CONNECT);
+    in_vain.assert_done();
+    let says = "--port changes nothing: standard input is read as hexadecimal digits, not as a capture";
+    assert!(in_vain.stderr.contains(says), "{in_vain:?}");
+    assert!(!run(&["decode", "--from", "client"], CONNECT).stderr.contains("changes nothing"));
+    let gap = crate::captures::with_a_gap();
+    let of_capture = run(&["decode", "--from", "client", gap.to_str().expect("a path")], "");
+    assert!(of_capture.stderr.contains("--from changes nothing"), "{of_capture:?}");
+}
