@@ -207,7 +207,7 @@ fn connections_that_fail_end_with_1_and_are_told() {
     let server = Server::start_with(&["--connections", "2"]);
     let ended = bench(&server.address, &["echo", "-c", "3", "-n", "10", "--connect-retries", "0"]);
     assert_eq!(ended.code, Some(1), "{ended:?}");
-    assert!(ended.stderr.contains("cafewire: connections, 1 times: the server refused"), "{ended:?}");
+    assert!(ended.stderr.contains("cafewire: connections, once: the server refused"), "{ended:?}");
     assert!(ended.stdout.iter().any(|line| line.contains("1 failed")), "{ended:?}");
     let quiet = bench(&server.address, &["echo", "-c", "3", "-n", "10", "--connect-retries", "0", "-q"]);
     assert_eq!((quiet.code, quiet.stderr.as_str()), (Some(1), ""), "{quiet:?}");

@@ -127,19 +127,39 @@ pub(super) fn remarks(config: &LoadConfig, report: &Report) -> Vec<String> {
         remarks.push("interrupted: what there is up to then is reported".to_owned());
     }
     for (reason, times) in &report.connections.reasons {
-        remarks.push(format!("connections, {} times: {}", count(*times), escape::text(reason)));
+        remarks.push(format!("connections, {}: {}", so_often(*times), escape::text(reason)));
     }
     for (error, times) in &report.server_errors {
-        remarks.push(format!("the server complained, {} times: {}", count(*times), escape::text(error)));
+        remarks.push(format!("the server complained, {}: {}", so_often(*times), escape::text(error)));
     }
     if report.measured.generator_was_busy() {
         remarks.push("the generator was busy all the time: the server may be faster than this".to_owned());
+    }
+    if let Some(due) = due(config).filter(|&due| report.sent < due && !report.was_interrupted) {
+        let (sent, due) = (count(report.sent), count(due));
+        remarks.push(format!(
+            "the rate was not kept: {sent} messages were sent of {due} that were due, and the rest never"
+        ));
     }
     let is_idle = matches!(config.work, Work::Idle { .. });
     if !is_idle && report.measured.duration.is_zero() {
         remarks.push(format!("nothing was measured: {}", why_nothing_was_measured(config, report)));
     }
     remarks
+}
+
+/// How many messages fall due, where that is told by a rate and a time.
+fn due(config: &LoadConfig) -> Option<u64> {
+    let (Some(rate), Amount::Time(time)) = (config.rate_per_second, config.amount) else { return None };
+    if matches!(config.work, Work::Idle { .. }) {
+        return None;
+    }
+    let due = config.warm_up.saturating_add(time).as_nanos().saturating_mul(rate.into()).div_ceil(1_000_000_000);
+    u64::try_from(due).ok()
+}
+
+fn so_often(times: u64) -> String {
+    if times == 1 { "once".to_owned() } else { format!("{} times", count(times)) }
 }
 
 const fn why_nothing_was_measured(config: &LoadConfig, report: &Report) -> &'static str {
@@ -240,6 +260,28 @@ echo: 50 connections, 16 in flight on each, 64 bytes each, on tcp://127.0.0.1:80
         let remarks = remarks(&config, &bad);
         assert_eq!(remarks.len(), 3, "{remarks:?}");
         assert!(remarks[0].contains("8 times: Connection\\u{1b}refused") && remarks[2].contains("busy"), "{remarks:?}");
+    }
+
+    #[test]
+    fn what_happened_once_did_not_happen_1_times() {
+        let mut lost = sample();
+        lost.connections.reasons =
+            [("Connection reset", 1), ("gone", 2000)].map(|(why, n)| (why.to_owned(), n)).to_vec();
+        let said = remarks(&config(Work::Idle { connections: 1 }), &lost);
+        assert_eq!(said[..2], ["connections, once: Connection reset", "connections, 2,000 times: gone"]);
+    }
+
+    #[test]
+    fn a_rate_that_was_not_kept_is_told() {
+        let mut config = config(Work::Echo { connections: 1, in_flight: 1, size_bytes: 64 });
+        let (mut kept, mut short) = (sample(), sample());
+        config.rate_per_second = Some(1000);
+        (kept.sent, short.sent) = (11_000, 10_999);
+        assert_eq!(remarks(&config, &kept), [""; 0], "the warm-up counts");
+        let says = "the rate was not kept: 10,999 messages were sent of 11,000 that were due, and the rest never";
+        assert_eq!(remarks(&config, &short), [says]);
+        short.was_interrupted = true;
+        assert_eq!(remarks(&config, &short).len(), 1, "what was due later is nobody's fault");
     }
 
     #[test]
