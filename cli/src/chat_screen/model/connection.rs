@@ -67,6 +67,10 @@ impl Model {
         if was_online {
             self.leave_rooms_unwillingly(now, &format!("connection lost: {why}"));
         } else if is_first_failure || self.detail == Detail::More {
+            if self.current != 0 {
+                // Who looks at a room that stays empty wants to know why.
+                self.note(now, NoteKind::Warning, why.clone());
+            }
             self.note_in(0, now, NoteKind::Warning, why);
         }
         self.report_uncertain(now, uncertain);

@@ -125,6 +125,14 @@ fn a_server_that_was_never_there_is_tried_again() {
     let mut desk = Desk::new(Some("ada"), &["lobby"]);
     desk.lose("cannot connect to tcp://127.0.0.1:8080: Connection refused");
     assert!(desk.shows("not connected, trying again in 1 s: cannot connect to tcp://127.0.0.1:8080"));
+    for page in ['1', '0'] {
+        desk.alt(page);
+        assert!(desk.shows("-- cannot connect to tcp://127.0.0.1:8080: Connection refused"), "page {page}");
+    }
+    desk.wait_until_it_connects();
+    desk.lose("cannot connect to tcp://127.0.0.1:8080: no route");
+    desk.alt('1');
+    assert!(!desk.shows("-- cannot connect to tcp://127.0.0.1:8080: no route"), "one is enough");
     desk.wait_until_it_connects();
     desk.sign_in();
     assert!(desk.shows("-- you joined"));
