@@ -1,7 +1,8 @@
 //! Standard output, a line at a time, each flushed: whoever reads the other end of a pipe sees it at once.
 
+use std::ffi::OsStr;
 use std::fmt;
-use std::io::{self, Write};
+use std::io::{self, IsTerminal, Write};
 use std::sync::atomic::{AtomicI16, Ordering};
 
 use serde::Serialize;
@@ -35,6 +36,18 @@ pub(crate) fn json(value: &impl Serialize) -> Result<(), Failure> {
 /// The same object as text, for whoever shows it elsewhere. `None` if it cannot be written.
 pub(crate) fn json_text(value: &impl Serialize) -> Option<String> {
     String::from_utf8(to_json(value).ok()?).ok()
+}
+
+/// Whether lines that go there are coloured, if nobody says whether they should be: on a terminal that can show colours, of
+/// somebody who wants them.
+pub(crate) fn may_be_coloured(stream: &impl IsTerminal) -> bool {
+    let variable = |name| std::env::var_os(name).unwrap_or_default();
+    stream.is_terminal() && are_colours_welcome(&variable("NO_COLOR"), &variable("TERM"))
+}
+
+/// From the variables `NO_COLOR` (<https://no-color.org>) and `TERM`, empty if unset.
+fn are_colours_welcome(no_color: &OsStr, term: &OsStr) -> bool {
+    no_color.is_empty() && term != "dumb"
 }
 
 /// Steps above (`-v`) or below (`-q`) what is said by default. Set once, before anything is said.
@@ -108,6 +121,13 @@ impl Formatter for TerminalSafe {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn colours_are_for_who_wants_them() {
+        let welcome = |no_color: &str, term: &str| are_colours_welcome(no_color.as_ref(), term.as_ref());
+        assert!(welcome("", "xterm") && welcome("", ""));
+        assert!(!welcome("1", "xterm") && !welcome("", "dumb"));
+    }
 
     #[test]
     fn json_shows_nothing_unsafe_and_reads_back_the_same() {

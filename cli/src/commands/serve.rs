@@ -1,6 +1,6 @@
 //! `cafewire serve`: the server, with its log on standard error. Who does not read what it prints or logs does not hold it up.
 
-use std::io::{self, IsTerminal as _, Write};
+use std::io::{self, Write};
 use std::process::ExitCode;
 use std::sync::mpsc::{Receiver, channel};
 
@@ -19,14 +19,20 @@ use crate::settings::Settings;
 pub(crate) fn run(args: &ServeArgs) -> Result<ExitCode, Failure> {
     let settings = Settings::resolve(args.settings.clone(), args.config.as_ref())?;
     if args.print_config {
-        return output::text(&settings.in_force()?.to_toml()?).map(|()| ExitCode::SUCCESS);
+        let in_force = settings.in_force()?;
+        output::text(&in_force.to_toml()?)?;
+        return tell_unset(&in_force).map(|()| ExitCode::SUCCESS);
     }
     let config = settings.server_config()?;
     if args.check_config {
         return check(&config).map(|()| ExitCode::SUCCESS);
     }
     let _log = start_log(settings.log_format.unwrap_or(LogFormat::Text))?;
-    let mut server = Server::bind(config).map_err(|error| Failure::Sentence(error.to_string()))?;
+    let advice = if wants_certificate(&config) { format!(": {HOW_TO_SET_A_CERTIFICATE}") } else { String::new() };
+    let mut server = Server::bind(config).map_err(|error| match error.kind() {
+        io::ErrorKind::InvalidInput => Failure::Sentence(format!("{error}{advice}")),
+        _ => Failure::Sentence(error.to_string()),
+    })?;
     let (given, path, at_start) = (args.settings.clone(), args.config.clone(), settings.clone());
     server.on_reload(Box::new(move || {
         let anew = Settings::resolve(given.clone(), path.as_ref()).map_err(Failure::into_sentence)?;
@@ -54,13 +60,28 @@ fn check(config: &ServerConfig) -> Result<(), Failure> {
     for adjustment in config.limits_in_force().1 {
         output::notice(adjustment);
     }
-    let needs_certificate = config.listen.iter().any(|address| matches!(address, Address::Tls { .. }));
     match &config.tls {
         Some(tls) => tls.load().map(drop).map_err(|error| Failure::Sentence(error.to_string())),
-        None if needs_certificate => {
-            Err(Failure::Sentence("listen has a tls:// address: set tls_certificate and tls_key".to_owned()))
+        None if wants_certificate(config) => {
+            Err(Failure::Sentence(format!("listen has a tls:// address: {HOW_TO_SET_A_CERTIFICATE}")))
         }
         None => Ok(()),
+    }
+}
+
+const HOW_TO_SET_A_CERTIFICATE: &str = "set tls_certificate and tls_key (--tls-certificate, --tls-key)";
+
+fn wants_certificate(config: &ServerConfig) -> bool {
+    config.tls.is_none() && config.listen.iter().any(|address| matches!(address, Address::Tls { .. }))
+}
+
+/// A comment for the settings that have no default, so that all can be seen.
+fn tell_unset(settings: &Settings) -> Result<(), Failure> {
+    let unset = settings.unset_keys();
+    if unset.is_empty() {
+        Ok(())
+    } else {
+        output::line(format_args!("# not set, and without a default: {}", unset.join(", ")))
     }
 }
 
@@ -174,7 +195,7 @@ fn start_log(format: LogFormat) -> Result<Log, Failure> {
     let log = tracing_subscriber::fmt()
         .with_env_filter(filter)
         .with_writer(move || LogLine(lines.clone()))
-        .with_ansi(io::stderr().is_terminal())
+        .with_ansi(output::may_be_coloured(&io::stderr()))
         // A log that nobody reads is no reason to write to the same place about it.
         .log_internal_errors(false);
     match format {

@@ -8,7 +8,7 @@ use clap::{Args, Subcommand, ValueEnum};
 
 use super::hex;
 use super::report::Side;
-use crate::{help, verbosity};
+use crate::{help, output, verbosity};
 
 #[derive(Debug, Args)]
 pub(crate) struct DecodeArgs {
@@ -58,11 +58,7 @@ impl ColorChoice {
         match self {
             Self::Always => true,
             Self::Never => false,
-            Self::Auto => {
-                let is_set = |name| std::env::var_os(name).is_some_and(|value| !value.is_empty());
-                let is_dumb = std::env::var_os("TERM").is_some_and(|terminal| terminal == "dumb");
-                io::stdout().is_terminal() && !is_set("NO_COLOR") && !is_dumb
-            }
+            Self::Auto => output::may_be_coloured(&io::stdout()),
         }
     }
 }

@@ -35,6 +35,14 @@ macro_rules! settings {
             /// The keys of the config file, in the order of `--help`.
             pub(crate) const KEYS: &'static [&'static str] = &[$(stringify!($name)),*];
 
+            /// The keys of those that were not given.
+            pub(crate) fn unset_keys(&self) -> Vec<&'static str> {
+                [$((stringify!($name), self.$name.is_none())),*]
+                    .into_iter()
+                    .filter_map(|(key, is_unset)| is_unset.then_some(key))
+                    .collect()
+            }
+
             /// These settings, and where nothing was given, the others.
             pub(crate) fn or(self, other: Self) -> Self {
                 Self { $($name: self.$name.or(other.$name),)* }

@@ -30,6 +30,9 @@ fn print_config_prints_a_file_that_says_the_same() {
     let shown = run(&["serve", "--print-config"], "");
     shown.assert_done();
     assert!(shown.stdout.contains(&"idle_timeout = \"5m\"".to_owned()), "{shown:?}");
+    // Those too that have no default: it is where one looks for what there is.
+    let unset = "# not set, and without a default: tls_certificate, tls_key, tls_client_ca".to_owned();
+    assert_eq!(shown.stdout.last(), Some(&unset));
     let file = ConfigFile::new("same", &shown.stdout.join("\n"));
     let again = run(&["serve", "--config", file.path(), "--print-config"], "");
     again.assert_done();
@@ -112,6 +115,16 @@ fn a_wrong_variable_is_called_by_its_name() {
     let option = ["serve", "--idle-timeout", "soon"];
     let ended = Running::start(command(&option).env("CAFEWIRE_IDLE_TIMEOUT", "soon")).end();
     assert!(ended.stderr.contains("for '--idle-timeout <TIME>'"), "{ended:?}");
+}
+
+#[test]
+fn a_tls_address_without_a_certificate_is_told_how_to_get_one() {
+    for more in [&["--check-config"][..], &[]] {
+        let ended = run(&[&["serve", "--listen", "tls://127.0.0.1:0"], more].concat(), "");
+        assert_eq!(ended.code, Some(1), "{ended:?}");
+        let says = "set tls_certificate and tls_key (--tls-certificate, --tls-key)";
+        assert!(ended.stderr.contains("tls://") && ended.stderr.contains(says), "{more:?}: {ended:?}");
+    }
 }
 
 #[test]
