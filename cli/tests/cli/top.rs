@@ -38,10 +38,7 @@ fn one_sample_as_json_counts_what_happens_meanwhile() {
     let report: serde_json::Value = serde_json::from_str(&ended.stdout.join("\n")).unwrap();
     assert_eq!(report["url"], format!("{http}/metrics"));
     assert_eq!(report["version"], env!("CARGO_PKG_VERSION"));
-    assert_eq!(
-        (&report["draining"], &report["connections"], &report["users"]),
-        (&false.into(), &1.0.into(), &0.0.into())
-    );
+    assert_eq!((&report["draining"], &report["connections"], &report["users"]), (&false.into(), &1.into(), &0.into()));
     assert!(report["interval_s"].as_f64().unwrap() >= 0.3, "{report}");
     assert!(report["messages_per_s"].as_f64().unwrap() > 0.0, "{report}");
     assert!(report["turn_p99_s"].as_f64().unwrap() > 0.0, "{report}");

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use serde::Serialize;
 
 use super::figures::{bytes, count, seconds};
-use super::sample::Sample;
+use super::sample::{Sample, whole};
 
 /// Two samples as one JSON object; `--help` documents the fields. Times past the histograms' last bound, and those of
 /// nothing, are null.
@@ -16,10 +16,10 @@ pub(super) struct Report<'a> {
     start_time_unix_s: f64,
     draining: bool,
     interval_s: f64,
-    connections: f64,
-    users: f64,
-    rooms: f64,
-    buffer_bytes: f64,
+    connections: u64,
+    users: u64,
+    rooms: u64,
+    buffer_bytes: u64,
     accepted_per_s: f64,
     closed_per_s: f64,
     messages_per_s: f64,
@@ -44,10 +44,10 @@ impl<'a> Report<'a> {
             start_time_unix_s: sample.started_unix_s,
             draining: sample.is_draining,
             interval_s: sample.at.saturating_sub(before.at).as_secs_f64(),
-            connections: sample.now.connections,
-            users: sample.now.users,
-            rooms: sample.now.rooms,
-            buffer_bytes: sample.now.buffer_bytes,
+            connections: whole(sample.now.connections),
+            users: whole(sample.now.users),
+            rooms: whole(sample.now.rooms),
+            buffer_bytes: whole(sample.now.buffer_bytes),
             accepted_per_s: rates.accepted,
             closed_per_s: rates.closed,
             messages_per_s: rates.messages,
@@ -104,7 +104,7 @@ mod tests {
     fn a_report_has_every_field_and_stands_for_two_samples() {
         let (before, after) = (sample(10, 1000, 5), sample(12, 3000, 6));
         let json = serde_json::to_string(&Report::of("http://h:1/metrics", &before, &after)).unwrap();
-        insta::assert_snapshot!(json, @r#"{"url":"http://h:1/metrics","version":"1.2.3","start_time_unix_s":1700000000.5,"draining":false,"interval_s":2.0,"connections":6.0,"users":6.0,"rooms":3.0,"buffer_bytes":65536.0,"accepted_per_s":1000.0,"closed_per_s":1000.0,"messages_per_s":1000.0,"broadcasts_per_s":1000.0,"deliveries_per_s":1000.0,"received_bytes_per_s":1000.0,"sent_bytes_per_s":1000.0,"turn_p50_s":0.00001,"turn_p99_s":null,"frame_p50_s":0.00001,"frame_p99_s":null,"closes":{"end_of_input":3000,"slow_consumer":2}}"#);
+        insta::assert_snapshot!(json, @r#"{"url":"http://h:1/metrics","version":"1.2.3","start_time_unix_s":1700000000.5,"draining":false,"interval_s":2.0,"connections":6,"users":6,"rooms":3,"buffer_bytes":65536,"accepted_per_s":1000.0,"closed_per_s":1000.0,"messages_per_s":1000.0,"broadcasts_per_s":1000.0,"deliveries_per_s":1000.0,"received_bytes_per_s":1000.0,"sent_bytes_per_s":1000.0,"turn_p50_s":0.00001,"turn_p99_s":null,"frame_p50_s":0.00001,"frame_p99_s":null,"closes":{"end_of_input":3000,"slow_consumer":2}}"#);
     }
 
     #[test]

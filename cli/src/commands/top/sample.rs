@@ -177,8 +177,9 @@ fn short(label: &str) -> String {
     crate::escape::text(label).chars().take(LABEL_MAX_CHARS).collect()
 }
 
-#[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss)] // clamped by `as`, and counts are whole
-const fn whole(count: f64) -> u64 {
+/// What is counted is a whole number, also where the exposition has it as `3.0`; shells compare no others.
+#[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss)] // clamped by `as`
+pub(super) const fn whole(count: f64) -> u64 {
     count as u64
 }
 
