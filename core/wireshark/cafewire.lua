@@ -371,6 +371,14 @@ local function add_error(tree, tvb, at, error)
     tree:add_proto_expert_info(EXPERT_OF[error.kind] or e.malformed, error.kind .. ": " .. error.text)
 end
 
+-- Says it in the packet's line, behind what stands there already.
+local function say(pinfo, text)
+    local before = tostring(pinfo.cols.info)
+    -- Wireshark's own remarks are in brackets, with a space behind them.
+    local is_first = before == "" or before:sub(-2) == "] "
+    pinfo.cols.info:append((is_first and "" or "; ") .. text)
+end
+
 local function add_frame(tree, pinfo, tvb, raw, at, size, error)
     local item = tree:add(proto, tvb(at, size))
     local family = raw:byte(at + 1) == 0xCA and "echo" or "chat"
@@ -379,7 +387,7 @@ local function add_frame(tree, pinfo, tvb, raw, at, size, error)
     item:add(f.family, tvb(at, 1), family == "echo" and "echo" or "chat-v1"):set_generated()
     local said = add_fields(item, tvb, raw, at, at + size)
     if error then add_error(item, tvb, at, error) end
-    pinfo.cols.info:append((error and "BAD " or "") .. name .. (said and said ~= "" and " " .. said or "") .. "; ")
+    say(pinfo, (error and "BAD " or "") .. name .. (said and said ~= "" and " " .. said or ""))
 end
 
 local function add_noise(tree, pinfo, tvb, raw, at, size, error)
@@ -388,7 +396,7 @@ local function add_noise(tree, pinfo, tvb, raw, at, size, error)
     add_fields(item, tvb, raw, at, at + size)
     item:add(f.noise, tvb(at, size)):set_generated()
     add_error(item, tvb, at, error)
-    pinfo.cols.info:append("BAD " .. error.kind .. "; ")
+    say(pinfo, "BAD " .. error.kind)
 end
 
 -- ---- Streams ---------------------------------------------------------------------------------------------------------
@@ -538,7 +546,7 @@ function ending.dissector(tvb, pinfo, tree)
     item:add(f.error, error.kind):set_generated()
     item:add(f.error_at, error.at):set_generated()
     item:add_proto_expert_info(e.malformed, error.kind .. ": " .. error.text)
-    pinfo.cols.info:append(" BAD " .. error.kind .. "; ")
+    say(pinfo, "BAD " .. error.kind)
 end
 
 register_postdissector(ending)
