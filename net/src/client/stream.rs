@@ -249,11 +249,15 @@ fn shake_hands(socket: &Socket, session: &mut ClientConnection, deadline: Instan
 
 /// With what to do about it, where that is known.
 fn handshake_failed(error: rustls::Error) -> io::Error {
-    use rustls::CertificateError::{BadSignature, UnknownIssuer};
+    use rustls::CertificateError::{BadSignature, UnknownIssuer, UnsupportedSignatureAlgorithmForPublicKeyContext};
+    const UNTRUSTED: &str = "nobody who is trusted here signed it; to trust its CA, name the file with that CA";
     let sentence = match &error {
         // The second: somebody who is trusted has the same name, and another key.
-        rustls::Error::InvalidCertificate(UnknownIssuer | BadSignature) => {
-            format!("{error}: nobody who is trusted here signed it; to trust its CA, name the file with that CA")
+        rustls::Error::InvalidCertificate(UnknownIssuer | BadSignature) => format!("{error}: {UNTRUSTED}"),
+        // The same with a key of another kind; rustls has only the kinds' numbers to say of it. Debian's ssl-cert makes such a
+        // namesake: its snake oil certificate is for `localhost`, or whatever the host is called.
+        rustls::Error::InvalidCertificate(UnsupportedSignatureAlgorithmForPublicKeyContext { .. }) => {
+            format!("invalid peer certificate: {UNTRUSTED}")
         }
         rustls::Error::InvalidMessage(_) => format!("what answers there is no TLS: {error}"),
         _ => return io::Error::new(ErrorKind::InvalidData, error),

@@ -14,13 +14,21 @@ pub(super) struct Authority {
 
 impl Authority {
     pub(super) fn new() -> Self {
+        Self::with_key(KeyPair::generate().unwrap())
+    }
+
+    /// One of the same name, whose key is of another kind.
+    pub(super) fn namesake() -> Self {
+        Self::with_key(KeyPair::generate_for(&rcgen::PKCS_ED25519).unwrap())
+    }
+
+    fn with_key(key: KeyPair) -> Self {
         static COUNT: AtomicUsize = AtomicUsize::new(0);
         let number = COUNT.fetch_add(1, Ordering::Relaxed);
         let folder = std::env::temp_dir().join(format!("cafewire-transports-{}-{number}", std::process::id()));
         std::fs::create_dir(&folder).unwrap();
         let mut params = CertificateParams::new(Vec::new()).unwrap();
         params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
-        let key = KeyPair::generate().unwrap();
         let certificate = folder.join("ca.pem");
         std::fs::write(&certificate, params.self_signed(&key).unwrap().pem()).unwrap();
         Self { folder, issuer: Issuer::new(params, key), certificate }

@@ -20,6 +20,8 @@ fn a_certificate_that_will_not_do_is_refused_with_the_reason() {
         |address: &Address, config: &ClientConfig| Client::connect_with(address, config).unwrap_err().to_string();
     let foreign = refusal(&address(&server), &strangers.client_config());
     assert!(foreign.contains("invalid peer certificate") && foreign.contains("to trust its CA"), "{foreign}");
+    let namesake = refusal(&address(&server), &Authority::namesake().client_config());
+    assert!(namesake.contains("invalid peer certificate: nobody") && !namesake.contains('{'), "{namesake}");
     let plain = TestServer::start();
     let port = plain.address().port();
     let no_tls = refusal(&Address::Tls { host: "localhost".to_owned(), port }, &authority.client_config());
@@ -38,7 +40,7 @@ fn a_certificate_that_will_not_do_is_refused_with_the_reason() {
     };
     let misnamed = refusal(&by_another_name, &authority.client_config());
     assert!(misnamed.contains("not valid for"), "{misnamed}");
-    server.wait_for_closes(CloseReason::TlsFailed, 2);
+    server.wait_for_closes(CloseReason::TlsFailed, 3);
     wildcard.wait_for_closes(CloseReason::TlsFailed, 1);
     assert_eq!(Client::connect_with(&address(&server), &authority.client_config()).unwrap().echo(b"x").unwrap(), b"x");
 }
