@@ -133,7 +133,7 @@ With --json each line is an object, told apart by `kind`; timestamp_ms counts fr
 Examples:
   cafewire listen --user log --room lobby
   cafewire listen --user log --room lobby -n 1 -t 30
-  cafewire listen --user log --room lobby --json | jq -r .content";
+  cafewire listen --user log --room lobby --json | jq -r 'select(.kind == \"message\").content'";
 
 pub(crate) const DECODE: &str = "\
 Each frame is shown with its offset in the stream, its fields with their bytes and values, and the checksum beside what it \
