@@ -3,7 +3,7 @@
 use std::fmt;
 use std::io;
 use std::net::SocketAddr;
-use std::os::unix::fs::FileTypeExt as _;
+use std::os::unix::fs::{FileTypeExt as _, MetadataExt as _};
 use std::os::unix::net::UnixStream as StdUnixStream;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -34,11 +34,11 @@ enum ListeningSocket {
 
 #[derive(Debug)]
 pub(crate) struct Listener {
+    /// The file to take away again in the end: before the socket, which keeps it from being taken for another.
+    socket_file: Option<SocketFile>,
     socket: ListeningSocket,
     /// With the real port.
     local_address: Address,
-    /// The file to take away again in the end.
-    socket_file: Option<PathBuf>,
     tls: Option<Arc<TlsConfig>>,
     /// The system may have connections for us.
     ready: bool,
@@ -198,11 +198,28 @@ impl Listener {
     }
 }
 
-impl Drop for Listener {
+/// The file of a Unix-domain socket, and which one it is: in its place another server may have put its own by now.
+#[derive(Debug)]
+struct SocketFile {
+    path: PathBuf,
+    device_and_inode: (u64, u64),
+}
+
+impl SocketFile {
+    fn at(path: &Path) -> io::Result<Self> {
+        Ok(Self { path: path.to_owned(), device_and_inode: device_and_inode(path)? })
+    }
+}
+
+fn device_and_inode(path: &Path) -> io::Result<(u64, u64)> {
+    std::fs::symlink_metadata(path).map(|file| (file.dev(), file.ino()))
+}
+
+impl Drop for SocketFile {
     fn drop(&mut self) {
-        if let Some(path) = &self.socket_file {
-            // Somebody may have taken it away already; the next server that listens there copes with a file left behind.
-            let _ = std::fs::remove_file(path);
+        if device_and_inode(&self.path).is_ok_and(|there| there == self.device_and_inode) {
+            // Should that fail, the next server that listens there copes with a file left behind.
+            let _ = std::fs::remove_file(&self.path);
         }
     }
 }
@@ -260,9 +277,10 @@ fn bind_to_path(path: &Path) -> io::Result<Listener> {
         }
         done => done?,
     }
+    let socket_file = SocketFile::at(path)?;
     socket.listen(BACKLOG)?;
     let mut listener = Listener::unix(socket.into())?;
-    listener.socket_file = Some(path.to_owned());
+    listener.socket_file = Some(socket_file);
     Ok(listener)
 }
 

@@ -81,6 +81,17 @@ fn the_file_goes_with_the_server_and_one_left_behind_is_replaced() {
     Client::connect(&file.address()).unwrap().ping().unwrap();
 }
 
+/// Somebody took the file away, and the next server came before the last had gone.
+#[test]
+fn the_file_of_the_next_server_stays() {
+    let file = SocketFile::new("next");
+    let last = file.server();
+    std::fs::remove_file(&file.0).unwrap();
+    let _next = file.server();
+    drop(last);
+    Client::connect(&file.address()).unwrap().ping().unwrap();
+}
+
 #[test]
 fn nothing_else_is_taken_away() {
     let refusal = |file: &SocketFile| {
