@@ -34,6 +34,10 @@ impl EventLoop {
 
     /// Reads the configuration again. All of it is checked before any of it counts.
     pub(super) fn reload(&mut self, now: Now) {
+        if self.drain_until_ms.is_some() {
+            // A service manager that heard of it would take the server for ready again.
+            return warn!("the configuration was not reloaded: the server is going down");
+        }
         self.supervision.enter(Phase::Reloading);
         match self.config_anew() {
             Ok((config, tls)) => {

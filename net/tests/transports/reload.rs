@@ -12,7 +12,7 @@ use cafewire_net::{Client, CloseReason, Phase, ServerConfig, ServerTls};
 
 use super::certificates::Authority;
 use super::tls::address;
-use crate::support::{PATIENCE, Received, TestServer, echo};
+use crate::support::{PATIENCE, Peer, Received, TestServer, echo};
 
 /// A server whose next configuration the test lays down, and the phases it goes through.
 struct Reloading {
@@ -76,6 +76,7 @@ fn limits_count_at_once_for_those_who_are_here_too() {
     // He signed in under five minutes of idle time, and has nothing to listen to.
     bystander.expect_error(ErrorCode::IdleTimeout);
     bystander.expect_end();
+    drop(bystander); // or he would count until the close time-out
     let mut carl = server.peer();
     let mut dora = server.peer();
     dora.expect_error(ErrorCode::ServerFull);
@@ -185,6 +186,22 @@ fn a_new_certificate_is_shown_from_the_next_connection_on() {
     assert_eq!(connect(&new).unwrap().echo(b"new").unwrap(), b"new");
     assert_eq!(before.echo(b"old").unwrap(), b"old");
     reloading.server.wait_for_closes(CloseReason::TlsFailed, 2);
+}
+
+/// A service manager that heard `Ready` again would take it back that the server stops.
+#[test]
+fn a_server_that_drains_reloads_no_more() {
+    let mut reloading = Reloading::start(&config());
+    let mut peer = Peer::connect(reloading.server.address());
+    peer.send_echo(&Message::ping());
+    peer.expect_echo(&Message::pong());
+    reloading.server.handle().shut_down();
+    reloading.expect(Phase::Draining);
+    // The server has told the peer, and waits for its end.
+    reloading.server.handle().reload();
+    drop(peer);
+    reloading.server.wait_for_end();
+    assert_eq!(reloading.phases.try_recv(), Err(mpsc::TryRecvError::Disconnected), "another phase");
 }
 
 #[test]
