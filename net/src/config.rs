@@ -88,10 +88,11 @@ impl ServerConfig {
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Limits {
-    /// Connections at a time. One more gets Error(ServerFull). Lowered to what the process's limit on file descriptors
-    /// allows. Default 65,536.
+    /// Connections at a time, those that are closing included. One more gets Error(ServerFull). Lowered to what the process's
+    /// limit on file descriptors allows. Default 65,536.
     pub connections: usize,
-    /// Connections from one IP address at a time. One more gets Error(ServerFull). Default 1,024.
+    /// Connections from one IP address at a time, those that are closing included. One more gets Error(ServerFull). Default
+    /// 1,024.
     pub connections_per_address: usize,
     /// Frames that one connection may send per second, with a burst of as many. What is over is dropped and answered with
     /// Error(RateLimited); who goes on and on is closed. Default 0.

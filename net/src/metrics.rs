@@ -150,7 +150,7 @@ server_metrics! {
         users Gauge "cafewire_users"
             "Users signed in now.",
         rooms Gauge "cafewire_rooms"
-            "Rooms that exist now.",
+            "Rooms with members now.",
         bytes_received Counter "cafewire_received_bytes_total"
             "Bytes read from peers.",
         bytes_sent Counter "cafewire_sent_bytes_total"

@@ -1,8 +1,8 @@
 //! The thin outside: one thread, one poll, sockets and the clock around an [`Exchange`]. Decides nothing about the
 //! protocol.
 //!
-//! A turn: wait for readiness; accept and read, both bounded, the rest kept on a ready list; let the exchange do what
-//! is due; flush each connection that has something to say, once; drop the sockets of those that are gone. Sockets are
+//! A turn: wait for readiness; read, within bounds, the rest kept on a ready list; let the exchange do what is due; flush each
+//! connection that has something to say, once; drop the sockets of those that are gone; accept, within bounds. Sockets are
 //! dropped only at the end of the turn, and tokens carry the slot's generation, so a late event never reaches a
 //! connection that took over a slot.
 
@@ -67,6 +67,8 @@ pub(crate) struct EventLoop {
     spare_descriptor: SpareDescriptor,
     http: Option<HttpPort>,
     turn_started: Option<Instant>,
+    /// Polls in a row that came back full.
+    full_polls: usize,
     metrics: Arc<ServerMetrics>,
 }
 
@@ -103,6 +105,7 @@ impl EventLoop {
             spare_descriptor: SpareDescriptor::new(),
             http: None,
             turn_started: None,
+            full_polls: 0,
             metrics,
         };
         for (index, listener) in this.listeners.iter_mut().enumerate() {
@@ -147,17 +150,23 @@ impl EventLoop {
             if asked.to_stop > 0 && self.stop(asked.to_stop, now) {
                 return Ok(());
             }
-            self.accept(now);
             let frames_before = self.metrics.messages_processed.get();
             let reading_from = Instant::now();
             self.read(now);
-            self.exchange.expire(now);
+            if self.has_heard_everybody(&events) {
+                self.exchange.expire(now);
+            }
             self.exchange.settle(now);
             self.flush(now);
             let frames = self.metrics.messages_processed.get() - frames_before;
             if frames > 0 {
                 self.metrics.parse_to_flush_time.observe(reading_from.elapsed(), frames);
             }
+            self.drop_gone();
+            // Last, so that who left and comes again finds its own place free.
+            self.accept(now);
+            // Who is one too many is told at once.
+            self.flush(now);
             self.drop_gone();
             if let Some(http) = &mut self.http {
                 http.turn(now.monotonic_ms);
@@ -204,13 +213,25 @@ impl EventLoop {
                 .min()
                 .map(|at_ms| Duration::from_millis(at_ms.saturating_sub(now_ms)))
         };
-        match self.poll.poll(events, timeout) {
-            Err(error) if error.kind() == io::ErrorKind::Interrupted => {
-                events.clear();
-                Ok(())
+        let mut timeout = timeout;
+        loop {
+            match self.poll.poll(events, timeout) {
+                // A process that was stopped and goes on is interrupted here (signal(7)). What its peers sent meanwhile is to
+                // be heard before anybody's time is judged, so this is no turn without events.
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => timeout = Some(Duration::ZERO),
+                done => return done,
             }
-            done => done,
         }
+    }
+
+    /// Whether all who had something to say when their time was up have been heard. A poll that comes back full leaves others
+    /// for the next; after as many as there are connections to fill, everybody had a turn.
+    fn has_heard_everybody(&mut self, events: &Events) -> bool {
+        self.full_polls = if events.iter().count() < events.capacity() { 0 } else { self.full_polls + 1 };
+        if self.full_polls * events.capacity() > self.exchange.len() {
+            self.full_polls = 0;
+        }
+        self.full_polls == 0
     }
 
     /// Puts what happened where the rest of the turn looks for it. Returns what the loop itself was asked for.
@@ -317,17 +338,18 @@ impl EventLoop {
             return;
         }
         let Some(Connection { mut transport, state }) = self.connections.get_mut(id) else { return };
-        match transport.read(&mut self.read_buffer) {
+        let outcome = transport.read(&mut self.read_buffer);
+        let took_all = transport.was_cut_short() || matches!(outcome, Ok(count) if count == self.read_buffer.len());
+        if took_all {
+            self.metrics.count_limit(LimitReached::ReadBytesPerTurn);
+        }
+        match outcome {
             Ok(0) => {
                 state.input = Input::Drained;
                 self.exchange.end_of_input(id, now);
             }
             Ok(count) => {
                 self.exchange.receive(id, &self.read_buffer[..count], now);
-                let took_all = count == self.read_buffer.len();
-                if took_all {
-                    self.metrics.count_limit(LimitReached::ReadBytesPerTurn);
-                }
                 // A short read means drained, and the next byte makes a new edge (epoll(7), Q9); but the end that came
                 // with these bytes has had its edge.
                 let has_more = took_all || transport.holds_input() || self.exchange.has_backlog(id);
@@ -335,6 +357,8 @@ impl EventLoop {
                     state.input = if has_more { Input::Waiting } else { Input::Drained };
                 }
             }
+            // Sealed bytes without any in them, and perhaps more of the kind.
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock && transport.holds_input() => {}
             Err(error) if error.kind() == io::ErrorKind::WouldBlock => state.input = Input::Drained,
             Err(error) => {
                 state.input = Input::Drained;

@@ -1,4 +1,4 @@
-//! The addresses that open connections come from, each kept once, and how many come from it. An address is forgotten with
+//! The addresses that connections come from, each kept once, and how many come from it. An address is forgotten with
 //! its last connection, so the table is never larger than the number of connections, which keep a number of four bytes
 //! where an address would take eighteen.
 
@@ -10,7 +10,7 @@ use slab::Slab;
 
 use crate::address::PeerAddress;
 
-/// An address in the table, or none: of a local peer, or of a connection that is open no more.
+/// An address in the table, or none: of a local peer, or of a connection that counts no more.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct AddressId(u32);
 
@@ -21,7 +21,7 @@ impl AddressId {
 #[derive(Debug)]
 struct Counted {
     host: SocketAddr,
-    open: u32,
+    count: u32,
 }
 
 #[derive(Debug, Default)]
@@ -33,10 +33,10 @@ pub(super) struct Addresses {
 }
 
 impl Addresses {
-    /// Connections that are open from this address. None are counted of local peers.
-    pub(super) fn open(&self, address: PeerAddress) -> usize {
+    /// Connections that count from this address. None do of local peers.
+    pub(super) fn here(&self, address: PeerAddress) -> usize {
         let PeerAddress::Ip(address) = address else { return 0 };
-        self.find(host_of(address)).map_or(0, |id| self.all[id as usize].open as usize)
+        self.find(host_of(address)).map_or(0, |id| self.all[id as usize].count as usize)
     }
 
     /// Counts a connection. Its address is kept until it [`leaves`](Self::leave).
@@ -44,22 +44,22 @@ impl Addresses {
         let PeerAddress::Ip(address) = address else { return AddressId::NONE };
         let host = host_of(address);
         if let Some(id) = self.find(host) {
-            self.all[id as usize].open += 1;
+            self.all[id as usize].count += 1;
             return AddressId(id);
         }
         let Ok(id) = u32::try_from(self.all.vacant_key()) else { return AddressId::NONE };
-        self.all.insert(Counted { host, open: 1 });
+        self.all.insert(Counted { host, count: 1 });
         let Self { all, ids, hasher } = self;
         ids.insert_unique(hasher.hash_one(host), id, |&id| hasher.hash_one(all[id as usize].host));
         AddressId(id)
     }
 
-    /// A connection is open no more; its number names nothing from now on.
+    /// A connection counts no more; its number names nothing from now on.
     pub(super) fn leave(&mut self, id: &mut AddressId) {
         let AddressId(id) = std::mem::replace(id, AddressId::NONE);
         let Some(counted) = self.all.get_mut(id as usize) else { return };
-        counted.open -= 1;
-        if counted.open == 0 {
+        counted.count -= 1;
+        if counted.count == 0 {
             let host = self.all.remove(id as usize).host;
             if let Ok(entry) = self.ids.find_entry(self.hasher.hash_one(host), |&other| other == id) {
                 entry.remove();
@@ -77,7 +77,7 @@ impl Addresses {
     }
 
     pub(super) fn total(&self) -> usize {
-        self.all.iter().map(|(_, counted)| counted.open as usize).sum()
+        self.all.iter().map(|(_, counted)| counted.count as usize).sum()
     }
 
     fn find(&self, host: SocketAddr) -> Option<u32> {
@@ -112,16 +112,16 @@ mod tests {
         assert_eq!(first, second);
         let mut mapped = addresses.enter(peer("[::ffff:192.0.2.1]:3"));
         assert_eq!(first, mapped, "the same peer, through an IPv6 socket");
-        assert_eq!((addresses.open(peer("192.0.2.1:9")), addresses.open(peer("[::1]:1"))), (3, 0));
+        assert_eq!((addresses.here(peer("192.0.2.1:9")), addresses.here(peer("[::1]:1"))), (3, 0));
         let mut none = AddressId::NONE;
         for id in [&mut first, &mut second, &mut mapped, &mut none] {
             addresses.leave(id);
             assert_eq!(*id, AddressId::NONE);
         }
-        assert_eq!((addresses.open(peer("192.0.2.1:1")), addresses.total()), (0, 0));
+        assert_eq!((addresses.here(peer("192.0.2.1:1")), addresses.total()), (0, 0));
         assert!(addresses.all.is_empty() && addresses.ids.is_empty());
         let mut local = addresses.enter(PeerAddress::Local);
-        assert_eq!((local, addresses.open(PeerAddress::Local)), (AddressId::NONE, 0));
+        assert_eq!((local, addresses.here(PeerAddress::Local)), (AddressId::NONE, 0));
         addresses.leave(&mut local);
         assert_eq!(addresses.get(local, 0), PeerAddress::Local);
     }
@@ -138,11 +138,11 @@ mod tests {
         for (&id, text) in ids.iter().zip(&texts) {
             let port = text.rsplit(':').next().unwrap().parse().unwrap();
             assert_eq!(addresses.get(id, port).to_string(), *text);
-            assert_eq!(addresses.open(peer(text)), 1, "{text}");
+            assert_eq!(addresses.here(peer(text)), 1, "{text}");
         }
         for (id, text) in ids.iter_mut().zip(&texts) {
             addresses.leave(id);
-            assert_eq!(addresses.open(peer(text)), 0, "{text}");
+            assert_eq!(addresses.here(peer(text)), 0, "{text}");
         }
         assert!(addresses.all.is_empty() && addresses.ids.is_empty());
     }

@@ -6,7 +6,8 @@
 //! it had not been put off. [`Hub::settle`] does what was put off.
 //!
 //! Invariants, checked by [`Hub::invariants`]: membership is told the same by rooms and members; a name leads to its
-//! member and back; only one room has unsettled bytes, the one noted; a room without members and readers is gone.
+//! member and back; only one room has unsettled bytes, the one noted; a room without members and readers is gone, and one
+//! without members does not count.
 
 use std::collections::HashMap;
 
@@ -105,7 +106,10 @@ struct Unsettled {
 pub(super) struct Hub {
     members: SecondaryMap<ConnectionId, Member>,
     by_username: Usernames,
+    /// Those with members, and those whose last words somebody has yet to read.
     rooms: SlotMap<RoomId, Room>,
+    /// Those with members alone: who leaves a room and does not read holds on to its log, not to its place.
+    inhabited: usize,
     by_room_name: HashMap<Box<str>, RoomId>,
     unsettled: Option<Unsettled>,
     last_user_id: u32,
@@ -225,19 +229,23 @@ impl Hub {
         if members >= world.limits.members_per_room {
             return refuse_at(LimitReached::MembersPerRoom, "the room holds as many members as it may", world);
         }
-        if existing.is_none() && self.rooms.len() >= world.limits.rooms {
+        if members == 0 && self.inhabited >= world.limits.rooms {
             return refuse_at(LimitReached::Rooms, "the server holds as many rooms as it may", world);
         }
         let Ok(place) = u32::try_from(members) else {
             return refuse_at(LimitReached::MembersPerRoom, "the room holds as many members as can be counted", world);
         };
-        let room_id = existing.unwrap_or_else(|| self.make_room(name, world.metrics));
+        let room_id = existing.unwrap_or_else(|| self.make_room(name));
         self.make_way_for(room_id, world);
         let (Some(room), Some(member)) = (self.rooms.get_mut(room_id), self.members.get_mut(from)) else {
             return refuse(ErrorCode::NotConnected, "sign in first");
         };
         member.enter(Membership { room: room_id, place });
         room.members.push(from);
+        if members == 0 {
+            self.inhabited += 1;
+            world.metrics.rooms.set(self.inhabited);
+        }
         let joined =
             MessagePayload::UserJoined { user_id: member.user_id, username: member.username.as_str(), room: name };
         append(&mut room.log, &joined, world);
@@ -245,10 +253,9 @@ impl Hub {
         Ok(())
     }
 
-    fn make_room(&mut self, name: &str, metrics: &ServerMetrics) -> RoomId {
+    fn make_room(&mut self, name: &str) -> RoomId {
         let id = self.rooms.insert(Room { name: name.into(), ..Room::default() });
         self.by_room_name.insert(name.into(), id);
-        metrics.rooms.set(self.rooms.len());
         id
     }
 
@@ -258,8 +265,8 @@ impl Hub {
         self.announce_departure(from, room_id, world);
         // The one who leaves gets its own copy, so it is taken off the list only after the delivery.
         self.settle(world);
-        self.take_out(from, room_id);
-        self.free_if_done(room_id, world);
+        self.take_out(from, room_id, world.metrics);
+        self.free_room(room_id, world.pool);
         Ok(())
     }
 
@@ -269,11 +276,11 @@ impl Hub {
         while let Some(membership) = self.members.get(id).and_then(|member| member.rooms.last().copied()) {
             let room_id = membership.room;
             self.make_way_for(room_id, world);
-            self.take_out(id, room_id);
+            self.take_out(id, room_id, world.metrics);
             if self.rooms.get(room_id).is_some_and(|room| !room.members.is_empty()) {
                 self.announce_departure(id, room_id, world);
             }
-            self.free_if_done(room_id, world);
+            self.free_room(room_id, world.pool);
         }
         if let Some(member) = self.members.remove(id) {
             self.by_username.remove(id, member.username.as_str());
@@ -292,12 +299,16 @@ impl Hub {
     }
 
     /// Takes a member off a room's list; the last one on the list takes its place.
-    fn take_out(&mut self, id: ConnectionId, room_id: RoomId) {
+    fn take_out(&mut self, id: ConnectionId, room_id: RoomId, metrics: &ServerMetrics) {
         let Some(member) = self.members.get_mut(id) else { return };
         let Some(index) = member.rooms.iter().position(|membership| membership.room == room_id) else { return };
         let place = member.leave(index).place;
         let Some(room) = self.rooms.get_mut(room_id) else { return };
         room.members.swap_remove(place as usize);
+        if room.members.is_empty() {
+            self.inhabited -= 1;
+            metrics.rooms.set(self.inhabited);
+        }
         if let Some(&moved) = room.members.get(place as usize)
             && let Some(moved) = self.members.get_mut(moved)
             && let Some(membership) = moved.rooms.iter_mut().find(|membership| membership.room == room_id)
@@ -365,9 +376,16 @@ impl Hub {
         let bytes = |room: RoomId, start, end| rooms.get(room).and_then(|room| room.log.bytes(start..end));
         let can_follow = world.outboxes.cut(id, world.pool, bytes, &mut released);
         for room in released {
-            self.release_reader(room, world.pool, world.metrics);
+            self.release_reader(room, world.pool);
         }
         can_follow
+    }
+
+    /// Bytes that were put off: they are still to be queued for whoever spoke last, and others.
+    pub(super) fn unsettled_bytes(&self) -> usize {
+        let room = self.unsettled.and_then(|unsettled| self.rooms.get(unsettled.room));
+        #[allow(clippy::cast_possible_truncation)] // bounded by the room log's limit
+        room.map_or(0, |room| (room.log.head() - room.settled) as usize)
     }
 
     /// Delivers what was put off.
@@ -396,25 +414,20 @@ impl Hub {
     }
 
     /// A range of this room's log left an outbox.
-    pub(super) fn release_reader(&mut self, room_id: RoomId, pool: &mut BufferPool, metrics: &ServerMetrics) {
+    pub(super) fn release_reader(&mut self, room_id: RoomId, pool: &mut BufferPool) {
         if let Some(room) = self.rooms.get_mut(room_id) {
             room.log.remove_reader(room.settled, pool);
-            self.free_room(room_id, pool, metrics);
+            self.free_room(room_id, pool);
         }
     }
 
-    fn free_if_done(&mut self, room_id: RoomId, world: &mut Surroundings<'_>) {
-        self.free_room(room_id, world.pool, world.metrics);
-    }
-
     /// An empty room goes, once nobody has to read its last words any more.
-    fn free_room(&mut self, room_id: RoomId, pool: &mut BufferPool, metrics: &ServerMetrics) {
+    fn free_room(&mut self, room_id: RoomId, pool: &mut BufferPool) {
         if self.rooms.get(room_id).is_some_and(|room| room.members.is_empty() && room.log.readers() == 0)
             && let Some(mut room) = self.rooms.remove(room_id)
         {
             room.log.drop_before(u64::MAX, pool);
             self.by_room_name.remove(&room.name);
-            metrics.rooms.set(self.rooms.len());
             if self.unsettled.is_some_and(|unsettled| unsettled.room == room_id) {
                 self.unsettled = None;
             }
@@ -435,6 +448,7 @@ impl Hub {
         }
         assert_eq!(self.members.len(), self.by_username.len());
         assert_eq!(self.rooms.len(), self.by_room_name.len());
+        assert_eq!(self.inhabited, self.rooms.values().filter(|room| !room.members.is_empty()).count());
         let places: usize = self.rooms.values().map(|room| room.members.len()).sum();
         assert_eq!(places, self.members.values().map(|member| member.rooms.len()).sum::<usize>());
         for (id, room) in &self.rooms {

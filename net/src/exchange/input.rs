@@ -8,9 +8,10 @@ use super::allowance::Verdict;
 use super::answers::{Ending, answer_chat, answer_echo, refuse_rate};
 use super::error_text::ErrorText;
 use super::hub::Surroundings;
-use super::session::Received;
+use super::session::{Halt, Received};
 use super::{ConnectionId, Exchange, Now, Peer, Stage, is_signing_in};
 use crate::close_reason::CloseReason;
+use crate::config::Limits;
 use crate::limit_reached::LimitReached;
 
 impl Exchange {
@@ -73,10 +74,11 @@ impl Exchange {
                     Verdict::Allowed => {}
                     verdict => {
                         ending = refuse_rate(id, &frame, verdict == Verdict::Persistent, hub, &mut world);
-                        return if ending.is_some() { ControlFlow::Break(()) } else { ControlFlow::Continue(()) };
+                        return go_on(ending.is_some(), outboxes.queued_bytes(id), limits);
                     }
                 }
             }
+            let mut put_off_bytes = 0;
             ending = match frame {
                 Frame::Echo(view) => {
                     answer_echo(id, view, &mut world, |payload| {
@@ -86,12 +88,17 @@ impl Exchange {
                     });
                     None
                 }
-                Frame::Chat(view) => answer_chat(id, view, hub, now.unix_ms, &mut world),
+                Frame::Chat(view) => {
+                    let ending = answer_chat(id, view, hub, now.unix_ms, &mut world);
+                    put_off_bytes = hub.unsettled_bytes();
+                    ending
+                }
             };
-            if ending.is_some() { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
+            go_on(ending.is_some(), outboxes.queued_bytes(id) + put_off_bytes, limits)
         });
         metrics.messages_processed.add(frames);
-        if ending.is_none() && session.has_backlog(pool) {
+        let did_all_it_may = usize::try_from(frames).is_ok_and(|frames| frames >= limits.frames_per_turn);
+        if ending.is_none() && did_all_it_may && session.has_backlog(pool) {
             metrics.count_limit(LimitReached::FramesPerTurn);
         }
         if frames > 0 {
@@ -128,5 +135,17 @@ impl Exchange {
             Stage::Flushing { .. } | Stage::Lingering => true,
             Stage::Gone => false,
         })
+    }
+}
+
+/// Whether the next frame of a connection may be done, for which so much is queued. Not only between reads: one read can
+/// bring requests for far more than an outbox holds.
+const fn go_on(is_ending: bool, queued_bytes: usize, limits: &Limits) -> ControlFlow<Halt> {
+    if is_ending {
+        ControlFlow::Break(Halt::ForGood)
+    } else if queued_bytes > limits.read_pause_bytes {
+        ControlFlow::Break(Halt::ForNow)
+    } else {
+        ControlFlow::Continue(())
     }
 }

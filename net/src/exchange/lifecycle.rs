@@ -248,6 +248,8 @@ impl Exchange {
         };
         if let Some(mut peer) = self.peers.remove(id) {
             peer.session.release(&mut self.pool);
+            self.addresses.leave(&mut peer.address);
+            self.refused -= usize::from(peer.refused);
         }
         self.allowances.remove(id);
         self.drop_queue(id);
@@ -259,7 +261,7 @@ impl Exchange {
         let mut released = Vec::new();
         self.outboxes.remove(id, &mut self.pool, |room| released.push(room));
         for room in released {
-            self.hub.release_reader(room, &mut self.pool, &self.metrics);
+            self.hub.release_reader(room, &mut self.pool);
         }
     }
 
@@ -311,7 +313,9 @@ impl Exchange {
         peer.stage = Stage::Flushing { linger: true };
         peer.clock_ms = until_ms;
         let (address, family) = (self.addresses.get(peer.address, peer.port), peer.session.family());
-        self.addresses.leave(&mut peer.address);
+        if peer.refused {
+            self.addresses.leave(&mut peer.address);
+        }
         peer.session.release(&mut self.pool);
 
         let mut world = world!(self);

@@ -191,6 +191,8 @@ struct Peer {
     address: AddressId,
     port: u16,
     stage: Stage,
+    /// It is one too many, and there only to be told.
+    refused: bool,
 }
 
 impl Peer {
@@ -215,6 +217,8 @@ pub struct Exchange {
     timers: Timers,
     gone: Vec<ConnectionId>,
     open: usize,
+    /// Connections that are being told that they are too many. All others count against the limits until they are gone.
+    refused: usize,
     /// Connections whose time was over before they had taken all, since the server goes down.
     cut_off: usize,
     addresses: Addresses,
@@ -248,6 +252,7 @@ impl Exchange {
             timers: Timers::with_places(places),
             gone: Vec::new(),
             open: 0,
+            refused: 0,
             cut_off: 0,
             addresses: Addresses::default(),
             allowances: SecondaryMap::new(),
@@ -333,7 +338,7 @@ impl Exchange {
         let refusal = self.refusal(address);
         if let Some((reason, _)) = refusal {
             self.metrics.connections_refused.add(1);
-            if self.peers.len() >= self.open + REFUSALS_MAX {
+            if self.refused >= REFUSALS_MAX {
                 self.metrics.count_close(reason);
                 return None;
             }
@@ -345,6 +350,7 @@ impl Exchange {
             address: self.addresses.enter(address),
             port: address.port(),
             stage: Stage::Open,
+            refused: refusal.is_some(),
         });
         if let Some(allowance) = Allowance::new(&self.limits, now_ms) {
             self.allowances.insert(id, allowance);
@@ -358,16 +364,18 @@ impl Exchange {
             span(id, address).in_scope(|| debug!("accepted"));
         }
         if let Some((reason, text)) = refusal {
+            self.refused += 1;
             self.close(id, reason, &ErrorText::new(text), now);
         }
         Some(id)
     }
 
-    /// Why no more connections can be taken from this address now, if so.
+    /// Why no more connections can be taken from this address now, if so. Who is closing still has a descriptor, for as long as
+    /// the close time-out if it likes, and so still counts: otherwise one address could have them all.
     fn refusal(&self, address: PeerAddress) -> Option<(CloseReason, &'static str)> {
-        if self.open >= self.limits.connections {
+        if self.peers.len() - self.refused >= self.limits.connections {
             Some((CloseReason::ServerFull, "the server holds as many connections as it may: try again later"))
-        } else if self.addresses.open(address) >= self.limits.connections_per_address {
+        } else if self.addresses.here(address) >= self.limits.connections_per_address {
             Some((CloseReason::AddressFull, "your address has as many connections as it may: close one first"))
         } else {
             None
@@ -418,18 +426,20 @@ impl Exchange {
         self.hub.invariants(|room| readers.get(&room).copied().unwrap_or(0));
         let mut open = 0;
         let mut counted = 0;
+        let mut refused = 0;
         for (id, peer) in &self.peers {
             peer.session.invariants(&self.pool);
             open += usize::from(peer.is_open());
             counted += usize::from(peer.address != AddressId::NONE);
-            assert!(peer.is_open() || peer.address == AddressId::NONE, "a closed connection is still counted");
+            refused += usize::from(peer.refused);
+            assert!(!peer.refused || peer.address == AddressId::NONE, "who was refused counts");
             assert!(peer.is_open() || !self.hub.is_signed_in(id), "a closed connection is still a user");
             assert_eq!(peer.stage == Stage::Gone, self.gone.contains(&id));
         }
         let kept_input: usize = self.peers.values().map(|peer| peer.session.held_bytes(&self.pool)).sum();
         let held_bytes = kept_input + self.outboxes.held_bytes() + self.hub.held_bytes();
         assert_eq!(self.pool.lent_bytes(), held_bytes, "a buffer that nobody holds, or that is counted twice");
-        assert_eq!(open, self.open);
+        assert_eq!((open, refused), (self.open, self.refused));
         assert_eq!(counted, self.addresses.total(), "an address miscounted");
         assert!(self.timers.len() >= self.peers.len().saturating_sub(self.gone.len()), "a connection nobody looks at");
         if self.peers.is_empty() {

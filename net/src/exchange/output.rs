@@ -89,7 +89,7 @@ impl Exchange {
             before.and_then(|before| outbox::frame_left_after(before, self.front(id), behind, count))
         };
         if let Some(room) = self.outboxes.advance(id, count, frame_left, &mut self.pool) {
-            self.hub.release_reader(room, &mut self.pool, &self.metrics);
+            self.hub.release_reader(room, &mut self.pool);
         }
         if let Some(peer) = self.peers.get_mut(id) {
             peer.note_activity(is_signing_in(id, peer, &self.hub), now);

@@ -3,14 +3,23 @@
 //! Bytes are framed where they lie, in the reader's buffer. Only the start of a frame whose end has not come yet is
 //! kept, in a ring that exists as long as it is needed; a frame that was kept is completed there and framed once.
 //!
-//! One batch is worked on for so many frames at a time. What is left then, the *backlog*, is kept in the same ring, and
-//! framed there before anything else may be received.
+//! One batch is worked on for so many frames at a time, or until the handler has enough. What is left then, the *backlog*, is
+//! kept in the same ring, and framed there before anything else may be received.
 
 use std::ops::ControlFlow;
 
 use cafewire_core::{Direction, Family, Frame, FrameReader, Framing, ParseError, chat, echo};
 
 use crate::buffers::{BufferPool, WaitingBytes, WaitingId};
+
+/// Why no further frame of a batch is to be done.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Halt {
+    /// It is enough for now: the rest is the backlog.
+    ForNow,
+    /// Nothing that follows counts any more.
+    ForGood,
+}
 
 /// How a batch of bytes ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -129,8 +138,8 @@ impl Session {
 }
 
 /// What is done with each frame. It may need buffers.
-pub(super) trait Handle: FnMut(Frame<'_>, &mut BufferPool) -> ControlFlow<()> {}
-impl<F: FnMut(Frame<'_>, &mut BufferPool) -> ControlFlow<()>> Handle for F {}
+pub(super) trait Handle: FnMut(Frame<'_>, &mut BufferPool) -> ControlFlow<Halt> {}
+impl<F: FnMut(Frame<'_>, &mut BufferPool) -> ControlFlow<Halt>> Handle for F {}
 
 /// One batch of bytes at work.
 struct Batch<'i, H> {
@@ -163,8 +172,10 @@ impl<H: Handle> Batch<'_, H> {
                     self.budget -= 1;
                     let flow = (self.handle)(frame, pool);
                     kept.bytes.consume(consumed, pool);
-                    if flow.is_break() {
-                        return Some(Received::Stopped);
+                    match flow {
+                        ControlFlow::Continue(()) => {}
+                        ControlFlow::Break(Halt::ForNow) => self.budget = 0,
+                        ControlFlow::Break(Halt::ForGood) => return Some(Received::Stopped),
                     }
                 }
             }
@@ -178,8 +189,10 @@ impl<H: Handle> Batch<'_, H> {
             match self.reader.next_frame(self.input) {
                 Framing::Frame { frame, consumed } => {
                     self.budget -= 1;
-                    if (self.handle)(frame, pool).is_break() {
-                        return Err(Received::Stopped);
+                    match (self.handle)(frame, pool) {
+                        ControlFlow::Continue(()) => {}
+                        ControlFlow::Break(Halt::ForNow) => self.budget = 0,
+                        ControlFlow::Break(Halt::ForGood) => return Err(Received::Stopped),
                     }
                     self.input = &self.input[consumed..];
                 }
@@ -291,7 +304,7 @@ mod tests {
         let mut seen = 0;
         let received = session.receive(&stream(), 256, &mut pool, |_, _| {
             seen += 1;
-            ControlFlow::Break(())
+            ControlFlow::Break(Halt::ForGood)
         });
         assert_eq!((received, seen), (Received::Stopped, 1));
     }

@@ -172,7 +172,12 @@ impl Connections {
                 }
                 Read::Bytes(left + count)
             }
-            Err(error) if error.kind() == io::ErrorKind::WouldBlock => Read::Nothing,
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
+                if stream.holds_input() {
+                    self.mark_readable(index, false);
+                }
+                Read::Nothing
+            }
             Err(error) => Read::Ended(error.to_string()),
         }
     }

@@ -71,6 +71,11 @@ impl TransportMut<'_> {
         matches!(self, Self::Tls(stream) if stream.holds_input())
     }
 
+    /// Whether the last read took as much as one may though it did not fill its buffer.
+    pub(crate) const fn was_cut_short(&self) -> bool {
+        matches!(self, Self::Tls(stream) if stream.was_cut_short())
+    }
+
     /// Writes what the system takes. An interrupted call is made again.
     pub(crate) fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
         match self {

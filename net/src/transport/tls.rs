@@ -2,8 +2,9 @@
 //! the poll.
 //!
 //! A read goes on until the caller's buffer is full or the socket is empty, so that no decrypted byte stays behind
-//! unnoticed. What ends a stream after its last bytes (its end, a failure) is kept for the next read, and
-//! [`holds_input`](TlsStream::holds_input) says so.
+//! unnoticed; or until it has taken as many sealed bytes as the buffer has room for, lest records with a byte in them, or
+//! none, keep it busy for as long as they come. What ends a stream after its last bytes (its end, a failure) is kept for the
+//! next read. [`holds_input`](TlsStream::holds_input) says of both that there is more.
 //!
 //! The session holds at most one record's worth of what [`write`](TlsStream::write) took and the socket did not.
 
@@ -26,6 +27,8 @@ pub(crate) struct TlsStream {
     session: Connection,
     /// What the next read answers: the end of the stream, or why it failed.
     kept: Option<io::Result<()>>,
+    /// The last read stopped at the sealed bytes that one may take, and the socket may have more.
+    cut_short: bool,
 }
 
 impl TlsStream {
@@ -33,7 +36,7 @@ impl TlsStream {
     /// A configuration that cannot be used.
     pub(crate) fn new(socket: TcpStream, config: Arc<ServerConfig>) -> io::Result<Self> {
         let session = ServerConnection::new(config).map_err(io::Error::other)?;
-        Ok(Self { socket, session: session.into(), kept: None })
+        Ok(Self { socket, session: session.into(), kept: None, cut_short: false })
     }
 
     /// A client's end, which begins the handshake when it is flushed.
@@ -42,7 +45,7 @@ impl TlsStream {
     /// A configuration that cannot be used.
     pub(crate) fn client(socket: TcpStream, config: Arc<ClientConfig>, name: ServerName<'static>) -> io::Result<Self> {
         let session = ClientConnection::new(config, name).map_err(io::Error::other)?;
-        Ok(Self { socket, session: session.into(), kept: None })
+        Ok(Self { socket, session: session.into(), kept: None, cut_short: false })
     }
 
     pub(crate) const fn socket(&self) -> &TcpStream {
@@ -54,7 +57,11 @@ impl TlsStream {
     }
 
     pub(super) const fn holds_input(&self) -> bool {
-        self.kept.is_some()
+        self.kept.is_some() || self.cut_short
+    }
+
+    pub(super) const fn was_cut_short(&self) -> bool {
+        self.cut_short
     }
 
     pub(super) fn is_handshaking(&self) -> bool {
@@ -67,7 +74,8 @@ impl TlsStream {
 
     /// Reads decrypted bytes; `InvalidData` and `UnexpectedEof` within the handshake are the peer's faults with TLS.
     pub(super) fn read(&mut self, into: &mut [u8]) -> io::Result<usize> {
-        let mut filled = 0;
+        let (mut filled, mut sealed) = (0, 0);
+        self.cut_short = false;
         let end = loop {
             if let Some(kept) = self.kept.take() {
                 break kept;
@@ -79,8 +87,12 @@ impl TlsStream {
                 // A peer that does not say close_notify before it closes. Frames say where they end, so nothing can be
                 // cut off unnoticed: this is taken for the end that it is (RFC 8446, 6.1 leaves that to the protocol).
                 Err(error) if error.kind() == ErrorKind::UnexpectedEof => break Ok(()),
+                Err(error) if error.kind() == ErrorKind::WouldBlock && sealed >= into.len() => {
+                    self.cut_short = true;
+                    return if filled > 0 { Ok(filled) } else { Err(error) };
+                }
                 Err(error) if error.kind() == ErrorKind::WouldBlock => match self.receive() {
-                    Ok(()) => {}
+                    Ok(count) => sealed += count,
                     Err(error) if error.kind() == ErrorKind::WouldBlock => {
                         return if filled > 0 { Ok(filled) } else { Err(error) };
                     }
@@ -96,10 +108,11 @@ impl TlsStream {
         end.map(|()| 0)
     }
 
-    /// Takes one piece from the socket through the session.
-    fn receive(&mut self) -> io::Result<()> {
+    /// Takes one piece from the socket through the session: so many sealed bytes.
+    fn receive(&mut self) -> io::Result<usize> {
         let (session, socket) = (&mut self.session, &mut self.socket);
-        if uninterrupted(|| session.read_tls(socket))? == 0 && self.session.is_handshaking() {
+        let count = uninterrupted(|| session.read_tls(socket))?;
+        if count == 0 && self.session.is_handshaking() {
             return Err(io::Error::new(ErrorKind::UnexpectedEof, "the peer closed in the middle of the TLS handshake"));
         }
         if let Err(error) = self.session.process_new_packets() {
@@ -107,7 +120,7 @@ impl TlsStream {
             let _ = self.flush();
             return Err(io::Error::new(ErrorKind::InvalidData, error));
         }
-        Ok(())
+        Ok(count)
     }
 
     pub(super) fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {

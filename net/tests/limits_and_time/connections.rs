@@ -3,9 +3,9 @@
 use std::time::Duration;
 
 use cafewire_core::{ErrorCode, Message};
-use cafewire_net::CloseReason;
+use cafewire_net::{Client, CloseReason, Limits};
 
-use crate::support::{Peer, TestServer};
+use crate::support::{Peer, TestServer, wait_until};
 
 #[test]
 fn one_too_many_is_told_and_closed() {
@@ -56,6 +56,32 @@ fn what_a_refused_one_says_is_not_heard() {
     drop((ada, peer));
     server.wait_until_empty();
     assert_eq!(server.metrics().messages_processed, 1, "ada's Connect alone");
+}
+
+/// Who was closed and does not go has a descriptor of the server's until the close time-out: who does so again and again must
+/// not come by all there are.
+#[test]
+fn who_is_closing_counts_until_it_has_gone() {
+    let limits: [fn(&mut Limits) -> &mut usize; 2] =
+        [|limits| &mut limits.connections, |limits| &mut limits.connections_per_address];
+    for limit in limits {
+        let server = TestServer::with(|config| {
+            *limit(&mut config.limits) = 2;
+            config.limits.close_timeout = Duration::from_secs(3600);
+        });
+        let mut closing: Vec<Peer> = (0..2).map(|_| server.peer()).collect();
+        for peer in &mut closing {
+            peer.send(b"GET");
+            peer.expect_error(ErrorCode::UnsupportedVersion);
+            peer.expect_end();
+        }
+        server.wait_for_closes(CloseReason::UnsupportedVersion, 2);
+        assert_eq!(server.metrics().clients_connected, 0, "they are open no more");
+        server.peer().expect_error(ErrorCode::ServerFull);
+        closing.pop();
+        let is_served = || Client::connect(&server.address().into()).and_then(|mut client| client.ping()).is_ok();
+        wait_until(is_served).expect("no room for one when one has gone");
+    }
 }
 
 /// The refused who stay on the line are bounded themselves: past 256 of them nobody is told any more, only closed.

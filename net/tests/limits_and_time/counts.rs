@@ -4,7 +4,7 @@
 use cafewire_core::{ErrorCode, Message, MessagePayload};
 use cafewire_net::{LimitReached, Limits};
 
-use crate::support::{Peer, Received, TestServer, parse};
+use crate::support::{Peer, Received, TestServer, chat, parse, say};
 
 /// Something that is limited: what sets the limit, how one more is tried, and how one goes.
 struct Countable {
@@ -87,6 +87,45 @@ fn as_many_as_the_limit_and_not_one_more() {
             server.wait_until_empty();
         }
     }
+}
+
+/// Who leaves rooms and never reads that it left holds on to what is to be read, not to the rooms: there is room for others'.
+#[test]
+fn rooms_that_somebody_left_and_did_not_hear_the_last_of_do_not_count() {
+    const ROOMS: usize = 3;
+    let server = TestServer::with(|config| config.limits.rooms = ROOMS);
+    let mut deaf = Peer::connect_with_small_buffer(server.address());
+    deaf.sign_in("deaf");
+    deaf.join("noise");
+    let noise = say("noise", &"x".repeat(512)).repeat(64);
+    let mut said = 0;
+    // Once something is left after a turn its socket is full, and stays so.
+    while server.metrics().buffer_bytes == 0 {
+        deaf.send(&noise);
+        said += 64;
+        server.wait_until("all that was said", |metrics| metrics.broadcasts == said);
+    }
+    let messages = server.metrics().messages_processed;
+    let mut come_and_go = chat(&MessagePayload::LeaveRoom { room: "noise" });
+    for room in ["a", "b", "c", "d"] {
+        come_and_go.extend(chat(&MessagePayload::JoinRoom { room }));
+        come_and_go.extend(chat(&MessagePayload::LeaveRoom { room }));
+    }
+    deaf.send(&come_and_go);
+    server.wait_until("everything it asks for", |metrics| metrics.messages_processed == messages + 9);
+    assert_eq!((server.metrics().rooms, server.metrics().limits_reached(LimitReached::Rooms)), (0, 0));
+    assert!(server.metrics().buffer_bytes > 0, "it has heard everything after all: this shows nothing");
+
+    // New ones, and such as still have something to say to it.
+    let mut ada = server.user("ada");
+    for room in ["new", "noise", "c"] {
+        ada.join(room);
+    }
+    ada.send_chat(&MessagePayload::JoinRoom { room: "d" });
+    ada.expect_error(ErrorCode::LimitReached);
+    assert_eq!(server.metrics().rooms, ROOMS as u64);
+    drop((deaf, ada));
+    server.wait_until_empty();
 }
 
 /// More than the default allows, where that can be had without more descriptors than a process may have.

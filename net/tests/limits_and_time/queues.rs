@@ -1,12 +1,13 @@
 //! The limits on bytes queued, to the byte: at the limit all is well, one byte more is too much.
 
+use std::sync::mpsc;
 use std::time::{Duration, Instant};
 
 use cafewire_core::{ErrorCode, Message, MessagePayload, chat};
-use cafewire_net::CloseReason;
+use cafewire_net::{CloseReason, ServerConfig};
 
 use super::accounts::{Clock, ENOUGH_BYTES, FULL_AFTER, Rooms};
-use crate::support::{PATIENCE, Peer, TestServer, chat as chat_frame, echo, parse};
+use crate::support::{PATIENCE, Peer, TestServer, chat as chat_frame, echo, parse, say};
 
 #[test]
 fn an_outbox_to_the_byte() {
@@ -191,4 +192,71 @@ fn the_least_there_is_before_sign_in() {
     let frame = peer.next_chat();
     assert!(matches!(parse(&frame), MessagePayload::Error { code: ErrorCode::SlowConsumer, .. }), "{frame:?}");
     peer.expect_end();
+}
+
+/// Asked for in one piece is more than an outbox of the least size holds. Nobody else says anything, so nobody is too slow.
+#[test]
+fn who_asks_for_more_than_an_outbox_holds_is_slowed_down() {
+    const REQUESTS: usize = 5000;
+    let (release, held) = mpsc::channel::<()>();
+    let server = TestServer::with_tap(
+        |config| {
+            let limits = &mut config.limits;
+            (limits.outbox_bytes, limits.read_bytes_per_turn, limits.frames_per_turn) = (1, 0, 0);
+        },
+        // Until it is released, the server stands still.
+        |server| server.on_data(Box::new(move |_, _| held.recv().unwrap())),
+    );
+    let mut speaking = server.member(&"x".repeat(32), "r");
+    let mut refused = server.member("refused", "q");
+    let mut both = server.member(&"z".repeat(32), "b");
+    let refused_and_speaking = up_to_the_pause_and_beyond(&mut both);
+    let mut holder = server.peer();
+    holder.send_echo(&Message::Data(b"stand still"));
+    server.wait_until("a server that stands still", |metrics| metrics.data_messages == 1);
+    speaking.send(&say("r", "y").repeat(REQUESTS));
+    refused.send(&chat_frame(&MessagePayload::JoinRoom { room: "q" }).repeat(REQUESTS));
+    both.send(&refused_and_speaking.bytes);
+    release.send(()).unwrap();
+    for _ in 0..REQUESTS {
+        assert!(matches!(parse(&speaking.next_chat()), MessagePayload::MessageBroadcast { .. }));
+        refused.expect_error(ErrorCode::AlreadyInRoom);
+    }
+    for _ in 0..refused_and_speaking.refusals {
+        both.expect_error(ErrorCode::AlreadyInRoom);
+    }
+    for _ in 0..refused_and_speaking.broadcasts {
+        assert!(matches!(parse(&both.next_chat()), MessagePayload::MessageBroadcast { .. }));
+    }
+}
+
+struct Asked {
+    bytes: Vec<u8>,
+    refusals: usize,
+    broadcasts: usize,
+}
+
+/// What fills an outbox until nearly no more is read, and then, before anything is delivered, has so much to be delivered that
+/// the least of outboxes does not hold both. Deliveries are put off for 64 KiB and what the last frame goes beyond them.
+fn up_to_the_pause_and_beyond(peer: &mut Peer) -> Asked {
+    const PUT_OFF_BYTES: usize = 64 << 10;
+    let refused = chat_frame(&MessagePayload::JoinRoom { room: "b" });
+    peer.send(&refused);
+    let refusal_bytes = peer.next_chat().len();
+    peer.send(&say("b", "y"));
+    let bare_bytes = peer.next_chat().len() - 1;
+    let beyond = |size: usize| (PUT_OFF_BYTES / size + 1) * size - PUT_OFF_BYTES;
+    let content_bytes = (1..=40).max_by_key(|content| beyond(bare_bytes + content)).unwrap();
+    let size = bare_bytes + content_bytes;
+    let mut config = ServerConfig::default();
+    config.limits.outbox_bytes = 1;
+    let (limits, _) = config.limits_in_force();
+    let (refusals, broadcasts) = (limits.read_pause_bytes / refusal_bytes, PUT_OFF_BYTES / size + 1);
+    assert!(
+        refusals * refusal_bytes + broadcasts * size > limits.outbox_bytes,
+        "they would have room: this shows nothing"
+    );
+    let mut bytes = refused.repeat(refusals);
+    bytes.extend(say("b", &"y".repeat(content_bytes)).repeat(broadcasts));
+    Asked { bytes, refusals, broadcasts }
 }

@@ -1,10 +1,12 @@
 //! Time to sign in, and time to be silent.
 
 use std::io::Write as _;
+use std::sync::mpsc;
 use std::time::{Duration, Instant};
 
 use cafewire_core::{ErrorCode, Message, MessagePayload};
-use cafewire_net::CloseReason;
+use cafewire_net::{CloseReason, Limits, ServerConfig};
+use rustix::process::{Resource, getrlimit};
 
 use crate::support::{Peer, TestServer, chat, echo, parse, say, wait_until};
 
@@ -63,6 +65,47 @@ fn who_falls_silent_is_told_and_closed() {
     echoing.expect_end();
     server.wait_for_closes(CloseReason::IdleTimeout, 2);
     server.wait_until_empty();
+}
+
+/// The server stood still, and finds more who spoke meanwhile than it hears of in one turn: nobody's time is over before
+/// they were heard.
+#[test]
+fn who_spoke_in_time_is_heard_however_many_there_are() {
+    const CROWD: usize = 1500;
+    const OTHER_DESCRIPTORS: usize = 200;
+    let (release, held) = mpsc::channel::<()>();
+    let mut hurried = Limits::default();
+    (hurried.connections_per_address, hurried.sign_in_timeout) = (0, Duration::from_millis(1));
+    let server = TestServer::with_tap(
+        |config| (config.limits.connections_per_address, config.limits.sign_in_timeout) = (0, NEVER),
+        |server| {
+            server.on_data(Box::new(move |_, _| held.recv().unwrap()));
+            server.on_reload(Box::new(move || {
+                let mut config = ServerConfig::default();
+                config.limits = hurried.clone();
+                Ok(config)
+            }));
+        },
+    );
+    // Both ends are here, and the server has raised the soft limit.
+    let descriptors = getrlimit(Resource::Nofile).current.map_or(usize::MAX, |limit| usize::try_from(limit).unwrap());
+    let crowd = CROWD.min(descriptors.saturating_sub(OTHER_DESCRIPTORS) / 2);
+    let mut peers: Vec<Peer> = (0..crowd).map(|_| server.peer()).collect();
+    server.wait_until("all to be accepted", |metrics| metrics.clients_connected == crowd as u64);
+    let mut holder = server.peer();
+    holder.send_echo(&Message::Data(b"stand still"));
+    server.wait_until("a server that stands still", |metrics| metrics.data_messages == 1);
+    // The first that it hears of, so that the time is over for all whom it has not heard in that turn.
+    server.handle().reload();
+    for (number, peer) in peers.iter_mut().enumerate() {
+        peer.send_chat(&MessagePayload::Connect { username: &number.to_string() });
+    }
+    release.send(()).unwrap();
+    for peer in &mut peers {
+        assert!(matches!(parse(&peer.next_chat()), MessagePayload::ConnectAck { .. }));
+    }
+    // Those who say nothing are not spared.
+    server.peer().expect_error(ErrorCode::IdleTimeout);
 }
 
 /// However long somebody took to sign in, the time of silence counts from then on.

@@ -2,6 +2,7 @@
 
 use std::io::Write as _;
 use std::net::{TcpListener, TcpStream};
+use std::sync::mpsc;
 
 use cafewire_core::{ErrorCode, MAX_PAYLOAD_SIZE, Message, MessagePayload};
 use cafewire_net::client::Event;
@@ -125,6 +126,60 @@ fn what_was_decrypted_and_not_read_counts_as_ready() {
         (0..4000_u32).flat_map(|number| echo(&Message::Echo(&number.to_be_bytes().repeat(20)))).collect();
     peer.send(&frames);
     peer.expect(&frames);
+}
+
+/// A server that takes little from a connection at a time, and stands still while `Data` is in its hands: from then on until
+/// it is released.
+fn small_reads_while_released(authority: &Authority, read_bytes_per_turn: usize) -> (TestServer, mpsc::Sender<()>) {
+    let (release, held) = mpsc::channel::<()>();
+    let server = TestServer::with_tap(
+        |config| {
+            config.listen = vec!["tls://127.0.0.1:0".parse().unwrap()];
+            config.tls = Some(authority.server_tls());
+            config.limits.read_bytes_per_turn = read_bytes_per_turn;
+        },
+        |server| server.on_data(Box::new(move |_, _| held.recv().unwrap())),
+    );
+    (server, release)
+}
+
+fn stand_still(server: &TestServer, peer: &mut TlsPeer) {
+    peer.send(&echo(&Message::Data(b"stand still")));
+    server.wait_until("a server that stands still", |metrics| metrics.data_messages == 1);
+}
+
+/// What counts is what a connection makes the server take off the socket and decrypt: of records with a byte in each, more
+/// than twenty times what is in them.
+#[test]
+fn sealed_bytes_count_as_bytes_read_in_a_turn() {
+    const READ_BYTES_PER_TURN: usize = 1 << 10;
+    /// What a session takes off its socket at a time, by which a read may go beyond.
+    const PIECE_BYTES_MAX: usize = 4 << 10;
+    let authority = Authority::new();
+    let (server, release) = small_reads_while_released(&authority, READ_BYTES_PER_TURN);
+    let mut peer = TlsPeer::connect(&authority, server.address(), &TLS13);
+    stand_still(&server, &mut peer);
+    let frame = echo(&Message::Echo(&[7; 1800]));
+    let sealed_bytes = peer.send_in_single_bytes(&frame);
+    let cut_short = |server: &TestServer| server.metrics().limits_reached(LimitReached::ReadBytesPerTurn);
+    let before = cut_short(&server);
+    release.send(()).unwrap();
+    peer.expect(&frame);
+    let reads = usize::try_from(cut_short(&server) - before).unwrap();
+    assert!(reads >= sealed_bytes / (READ_BYTES_PER_TURN + PIECE_BYTES_MAX), "{reads} reads of {sealed_bytes} bytes");
+}
+
+/// Reads that end within a record bring no byte, and are not the last: no more may come that would announce the rest.
+#[test]
+fn a_record_larger_than_a_read_is_read_to_its_end() {
+    let authority = Authority::new();
+    let (server, release) = small_reads_while_released(&authority, 1 << 10);
+    let mut peer = TlsPeer::connect(&authority, server.address(), &TLS13);
+    stand_still(&server, &mut peer);
+    let frame = echo(&Message::Echo(&[7; 16_000]));
+    peer.send(&frame);
+    release.send(()).unwrap();
+    peer.expect(&frame);
 }
 
 #[test]

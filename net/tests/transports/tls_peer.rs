@@ -50,6 +50,19 @@ impl TlsPeer {
         self.stream.flush().unwrap();
     }
 
+    /// Sends each byte in a record of its own, all of them in one piece; gives how many sealed bytes that is.
+    pub(super) fn send_in_single_bytes(&mut self, bytes: &[u8]) -> usize {
+        let mut sealed = Vec::new();
+        for byte in bytes.chunks(1) {
+            self.stream.conn.writer().write_all(byte).unwrap();
+            while self.stream.conn.wants_write() {
+                self.stream.conn.write_tls(&mut sealed).unwrap();
+            }
+        }
+        self.stream.sock.write_all(&sealed).unwrap();
+        sealed.len()
+    }
+
     /// Says close_notify, and shuts the socket's sending side.
     pub(super) fn shut_down_sending(&mut self) {
         self.stream.conn.send_close_notify();
