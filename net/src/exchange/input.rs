@@ -52,8 +52,8 @@ impl Exchange {
         has_backlog
     }
 
-    /// Whether there are whole frames that wait for [`resume`](Self::resume), which shows it. If so the driver's poll
-    /// must not sleep: nothing new need come from the peer.
+    /// Whether there are whole frames that wait for [`resume`](Self::resume), which shows it. If so, and while the peer
+    /// [`is read from`](Self::is_reading), the driver's poll must not sleep: nothing new need come from the peer.
     #[must_use]
     pub fn has_backlog(&self, id: ConnectionId) -> bool {
         self.peers.get(id).is_some_and(|peer| peer.session.has_backlog(&self.pool))
