@@ -67,6 +67,8 @@ pub(crate) struct EventLoop {
     spare_descriptor: SpareDescriptor,
     http: Option<HttpPort>,
     turn_started: Option<Instant>,
+    /// When the last poll began: what peers had sent by then, it told.
+    polled_ms: u64,
     /// Polls in a row that came back full.
     full_polls: usize,
     metrics: Arc<ServerMetrics>,
@@ -105,6 +107,7 @@ impl EventLoop {
             spare_descriptor: SpareDescriptor::new(),
             http: None,
             turn_started: None,
+            polled_ms: 0,
             full_polls: 0,
             metrics,
         };
@@ -154,7 +157,8 @@ impl EventLoop {
             let reading_from = Instant::now();
             self.read(now);
             if self.has_heard_everybody(&events) {
-                self.exchange.expire(now);
+                // Not up to now: the process may have been stopped since, and what peers sent meanwhile is still to be heard.
+                self.exchange.expire(Now { monotonic_ms: self.polled_ms, ..now });
             }
             self.exchange.settle(now);
             self.flush(now);
@@ -213,14 +217,13 @@ impl EventLoop {
                 .min()
                 .map(|at_ms| Duration::from_millis(at_ms.saturating_sub(now_ms)))
         };
-        let mut timeout = timeout;
-        loop {
-            match self.poll.poll(events, timeout) {
-                // A process that was stopped and goes on is interrupted here (signal(7)). What its peers sent meanwhile is to
-                // be heard before anybody's time is judged, so this is no turn without events.
-                Err(error) if error.kind() == io::ErrorKind::Interrupted => timeout = Some(Duration::ZERO),
-                done => return done,
+        self.polled_ms = now_ms;
+        match self.poll.poll(events, timeout) {
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {
+                events.clear();
+                Ok(())
             }
+            done => done,
         }
     }
 
