@@ -71,8 +71,9 @@ fn who_falls_silent_is_told_and_closed() {
 /// they were heard.
 #[test]
 fn who_spoke_in_time_is_heard_however_many_there_are() {
-    const CROWD: usize = 1500;
-    const OTHER_DESCRIPTORS: usize = 200;
+    /// More than three turns hear of.
+    const CROWD: usize = 3500;
+    const OTHER_DESCRIPTORS: usize = 1000;
     let (release, held) = mpsc::channel::<()>();
     let mut hurried = Limits::default();
     (hurried.connections_per_address, hurried.sign_in_timeout) = (0, Duration::from_millis(1));
