@@ -106,8 +106,8 @@ pub struct Limits {
     /// Time to the first complete frame, and to a chat peer's sign-in, from the accept on. Default 10 s.
     pub sign_in_timeout: Duration,
     /// Time without a frame from the peer and without a byte taken by it. Members of rooms may be silent for longer; a
-    /// member whose machine is gone is found by TCP's keep-alive probes, within two minutes;
-    /// with bytes on the way to it by TCP's retransmissions, which go on for longer (tcp(7), tcp_retries2). Default 300 s.
+    /// member whose machine is gone is found by TCP's keep-alive probes, within two minutes; with bytes on the way to it,
+    /// by TCP's retransmissions, which go on for longer (tcp(7), tcp_retries2). Default 300 s.
     pub idle_timeout: Duration,
     /// Time that a closed connection may take to fetch its last bytes. Default 2 s.
     pub close_timeout: Duration,

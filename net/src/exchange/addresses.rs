@@ -34,7 +34,7 @@ pub(super) struct Addresses {
 
 impl Addresses {
     /// Connections that count from this address. None do of local peers.
-    pub(super) fn here(&self, address: PeerAddress) -> usize {
+    pub(super) fn connections_from(&self, address: PeerAddress) -> usize {
         let PeerAddress::Ip(address) = address else { return 0 };
         self.find(host_of(address)).map_or(0, |id| self.all[id as usize].count as usize)
     }
@@ -112,16 +112,19 @@ mod tests {
         assert_eq!(first, second);
         let mut mapped = addresses.enter(peer("[::ffff:192.0.2.1]:3"));
         assert_eq!(first, mapped, "the same peer, through an IPv6 socket");
-        assert_eq!((addresses.here(peer("192.0.2.1:9")), addresses.here(peer("[::1]:1"))), (3, 0));
+        assert_eq!(
+            (addresses.connections_from(peer("192.0.2.1:9")), addresses.connections_from(peer("[::1]:1"))),
+            (3, 0)
+        );
         let mut none = AddressId::NONE;
         for id in [&mut first, &mut second, &mut mapped, &mut none] {
             addresses.leave(id);
             assert_eq!(*id, AddressId::NONE);
         }
-        assert_eq!((addresses.here(peer("192.0.2.1:1")), addresses.total()), (0, 0));
+        assert_eq!((addresses.connections_from(peer("192.0.2.1:1")), addresses.total()), (0, 0));
         assert!(addresses.all.is_empty() && addresses.ids.is_empty());
         let mut local = addresses.enter(PeerAddress::Local);
-        assert_eq!((local, addresses.here(PeerAddress::Local)), (AddressId::NONE, 0));
+        assert_eq!((local, addresses.connections_from(PeerAddress::Local)), (AddressId::NONE, 0));
         addresses.leave(&mut local);
         assert_eq!(addresses.get(local, 0), PeerAddress::Local);
     }
@@ -138,11 +141,11 @@ mod tests {
         for (&id, text) in ids.iter().zip(&texts) {
             let port = text.rsplit(':').next().unwrap().parse().unwrap();
             assert_eq!(addresses.get(id, port).to_string(), *text);
-            assert_eq!(addresses.here(peer(text)), 1, "{text}");
+            assert_eq!(addresses.connections_from(peer(text)), 1, "{text}");
         }
         for (id, text) in ids.iter_mut().zip(&texts) {
             addresses.leave(id);
-            assert_eq!(addresses.here(peer(text)), 0, "{text}");
+            assert_eq!(addresses.connections_from(peer(text)), 0, "{text}");
         }
         assert!(addresses.all.is_empty() && addresses.ids.is_empty());
     }

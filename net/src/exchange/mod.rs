@@ -375,7 +375,7 @@ impl Exchange {
     fn refusal(&self, address: PeerAddress) -> Option<(CloseReason, &'static str)> {
         if self.peers.len() - self.refused >= self.limits.connections {
             Some((CloseReason::ServerFull, "the server holds as many connections as it may: try again later"))
-        } else if self.addresses.here(address) >= self.limits.connections_per_address {
+        } else if self.addresses.connections_from(address) >= self.limits.connections_per_address {
             Some((CloseReason::AddressFull, "your address has as many connections as it may: close one first"))
         } else {
             None

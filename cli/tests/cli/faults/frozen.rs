@@ -24,6 +24,7 @@ fn who_spoke_while_it_was_stopped_is_heard_when_it_goes_on() {
     for peer in &mut peers {
         peer.send_message(&Message::Echo(b"in time")).unwrap();
     }
+    // Nothing is waited for: the time of all of them passes while the server stands still.
     thread::sleep(SIGN_IN_TIMEOUT);
     server.running.signal(Signal::CONT);
     for peer in &mut peers {
