@@ -34,9 +34,13 @@ fn echo(criterion: &mut Criterion) {
                 continue;
             }
             let frame = echo::ZeroCopyMessage { message_type, payload: &payload };
-            let mut buffer = vec![0; frame.serialized_size()];
-            let mut group = criterion.benchmark_group(format!("encode/echo/{message_type}/{payload_bytes} B"));
-            group.throughput(Throughput::ElementsAndBytes { elements: 1, bytes: frame.serialized_size() as u64 });
+            let mut buffer = vec![0; frame.encoded_len()];
+            let mut group =
+                criterion.benchmark_group(format!("encode/echo/{message_type}/{payload_bytes} B"));
+            group.throughput(Throughput::ElementsAndBytes {
+                elements: 1,
+                bytes: frame.encoded_len() as u64,
+            });
             group.bench_function("cafewire", |bencher| {
                 bencher.iter(|| black_box(black_box(&frame).encode_into(&mut buffer)).is_ok());
             });
@@ -53,12 +57,18 @@ fn chat(criterion: &mut Criterion) {
         let frame = message.encode().expect("a message that may be sent");
         let summed = &frame[..frame.len() - 4];
         let mut buffer = [0; MAX_FRAME_SIZE];
-        let mut group = criterion.benchmark_group(format!("encode/chat/{}/{} B", borrowed.message_type(), frame.len()));
+        let mut group = criterion.benchmark_group(format!(
+            "encode/chat/{}/{} B",
+            borrowed.message_type(),
+            frame.len()
+        ));
         group.throughput(Throughput::ElementsAndBytes { elements: 1, bytes: frame.len() as u64 });
         group.bench_function("cafewire", |bencher| {
             bencher.iter(|| black_box(black_box(&borrowed).encode_into(&mut buffer)).is_ok());
         });
-        group.bench_function("crc32fast alone", |bencher| bencher.iter(|| crc32fast::hash(black_box(summed))));
+        group.bench_function("crc32fast alone", |bencher| {
+            bencher.iter(|| crc32fast::hash(black_box(summed)))
+        });
         group.bench_function("owned", |bencher| bencher.iter(|| black_box(&message).encode()));
     }
 }
@@ -70,12 +80,19 @@ fn streams(criterion: &mut Criterion) {
         let bytes = workload::encode_all(&messages);
         let mut buffer = vec![0; bytes.len()];
         let mut group = criterion.benchmark_group(format!("encode/stream of 1 MiB/{name}"));
-        group.throughput(Throughput::ElementsAndBytes { elements: messages.len() as u64, bytes: bytes.len() as u64 });
+        group.throughput(Throughput::ElementsAndBytes {
+            elements: messages.len() as u64,
+            bytes: bytes.len() as u64,
+        });
         group.bench_function("cafewire", |bencher| {
             bencher.iter(|| encode_with_cafewire(black_box(&borrowed), &mut buffer));
         });
-        group.bench_function("crc32fast alone", |bencher| bencher.iter(|| checksum_alone(black_box(&bytes))));
-        group.bench_function("owned", |bencher| bencher.iter(|| encode_with_owned(black_box(&messages))));
+        group.bench_function("crc32fast alone", |bencher| {
+            bencher.iter(|| checksum_alone(black_box(&bytes)))
+        });
+        group.bench_function("owned", |bencher| {
+            bencher.iter(|| encode_with_owned(black_box(&messages)))
+        });
     }
 }
 

@@ -34,12 +34,20 @@ fn echo(criterion: &mut Criterion) {
                 continue;
             }
             let frame = echo::ZeroCopyMessage { message_type, payload: &payload };
-            let mut buffer = vec![0; frame.serialized_size()];
+            let mut buffer = vec![0; frame.encoded_len()];
             let bytes = frame.encode_into(&mut buffer).expect("a payload that fits");
-            let mut group = criterion.benchmark_group(format!("parse/echo/{message_type}/{payload_bytes} B"));
-            group.throughput(Throughput::ElementsAndBytes { elements: 1, bytes: bytes.len() as u64 });
-            group.bench_function("cafewire", |bencher| bencher.iter(|| parse_echo(black_box(bytes))));
-            group.bench_function("owned", |bencher| bencher.iter(|| parse_echo(black_box(bytes)).to_owned_payload()));
+            let mut group =
+                criterion.benchmark_group(format!("parse/echo/{message_type}/{payload_bytes} B"));
+            group.throughput(Throughput::ElementsAndBytes {
+                elements: 1,
+                bytes: bytes.len() as u64,
+            });
+            group.bench_function("cafewire", |bencher| {
+                bencher.iter(|| parse_echo(black_box(bytes)))
+            });
+            group.bench_function("owned", |bencher| {
+                bencher.iter(|| parse_echo(black_box(bytes)).to_owned_payload())
+            });
         }
     }
 }
@@ -53,14 +61,20 @@ fn chat(criterion: &mut Criterion) {
         group.throughput(Throughput::ElementsAndBytes { elements: 1, bytes: bytes.len() as u64 });
         group.bench_function("cafewire", |bencher| {
             bencher.iter(|| {
-                let Framing::Frame { frame: Frame::Chat(view), .. } = Framing::of(black_box(&bytes)) else {
+                let Framing::Frame { frame: Frame::Chat(view), .. } =
+                    Framing::of(black_box(&bytes))
+                else {
                     panic!("a bad frame")
                 };
                 view.parse_payload()
             });
         });
-        group.bench_function("crc32fast alone", |bencher| bencher.iter(|| crc32fast::hash(black_box(summed))));
-        group.bench_function("owned", |bencher| bencher.iter(|| OwnedMessage::parse(black_box(&bytes))));
+        group.bench_function("crc32fast alone", |bencher| {
+            bencher.iter(|| crc32fast::hash(black_box(summed)))
+        });
+        group.bench_function("owned", |bencher| {
+            bencher.iter(|| OwnedMessage::parse(black_box(&bytes)))
+        });
     }
 }
 
@@ -69,10 +83,19 @@ fn streams(criterion: &mut Criterion) {
         let messages = workload::stream(1, non_ascii_percent, STREAM_SIZE_BYTES);
         let bytes = workload::encode_all(&messages);
         let mut group = criterion.benchmark_group(format!("parse/stream of 1 MiB/{name}"));
-        group.throughput(Throughput::ElementsAndBytes { elements: messages.len() as u64, bytes: bytes.len() as u64 });
-        group.bench_function("cafewire", |bencher| bencher.iter(|| parse_with_cafewire(black_box(&bytes))));
-        group.bench_function("crc32fast alone", |bencher| bencher.iter(|| checksum_alone(black_box(&bytes))));
-        group.bench_function("owned", |bencher| bencher.iter(|| parse_with_owned(black_box(&bytes))));
+        group.throughput(Throughput::ElementsAndBytes {
+            elements: messages.len() as u64,
+            bytes: bytes.len() as u64,
+        });
+        group.bench_function("cafewire", |bencher| {
+            bencher.iter(|| parse_with_cafewire(black_box(&bytes)))
+        });
+        group.bench_function("crc32fast alone", |bencher| {
+            bencher.iter(|| checksum_alone(black_box(&bytes)))
+        });
+        group.bench_function("owned", |bencher| {
+            bencher.iter(|| parse_with_owned(black_box(&bytes)))
+        });
     }
 }
 

@@ -1,5 +1,5 @@
-//! Who is how many times as fast as whom: both sides in turns within one run, so that what disturbs one disturbs the
-//! other, and a control that measures the same code against itself.
+//! Who is how many times as fast as whom: both sides in turns within one run, so that what disturbs
+//! one disturbs the other, and a control that measures the same code against itself.
 //!
 //! `--test` runs each pair once; `--quick` takes fewer rounds.
 
@@ -35,10 +35,11 @@ fn main() {
         let mut encode = || encode_with_cafewire(black_box(&borrowed), &mut buffer);
         let mut encode_owned = || encode_with_owned(black_box(&messages));
 
-        let compare = |pair, first: &mut dyn FnMut() -> usize, second: &mut dyn FnMut() -> usize| {
-            let [lower, median, upper] = ratio_quartiles(rounds, first, second);
-            println!("{name:<15} {pair:<34} {lower:>8.2} {median:>8.2} {upper:>8.2}");
-        };
+        let compare =
+            |pair, first: &mut dyn FnMut() -> usize, second: &mut dyn FnMut() -> usize| {
+                let [lower, median, upper] = ratio_quartiles(rounds, first, second);
+                println!("{name:<15} {pair:<34} {lower:>8.2} {median:>8.2} {upper:>8.2}");
+            };
         compare("control: crc32fast / crc32fast", &mut { checksum }, &mut checksum);
         compare("parse: owned / cafewire", &mut parse_owned, &mut parse);
         compare("parse: cafewire / crc32fast", &mut parse, &mut checksum);
@@ -48,7 +49,11 @@ fn main() {
 }
 
 /// The quartiles of the ratio of each round. Who goes first changes from round to round.
-fn ratio_quartiles(rounds: usize, first: &mut dyn FnMut() -> usize, second: &mut dyn FnMut() -> usize) -> [f64; 3] {
+fn ratio_quartiles(
+    rounds: usize,
+    first: &mut dyn FnMut() -> usize,
+    second: &mut dyn FnMut() -> usize,
+) -> [f64; 3] {
     let mut ratios: Vec<f64> = (0..rounds)
         .map(|round| {
             let (first, second) = if round.is_multiple_of(2) {

@@ -1,5 +1,5 @@
-//! An allocator that counts how often it is asked. The one place in the workspace with `unsafe` code, which the trait
-//! demands; it hands every request on to the system's allocator unchanged.
+//! An allocator that counts how often it is asked. The one place in the workspace with `unsafe`
+//! code, which the trait demands; it hands every request on to the system's allocator unchanged.
 
 #![allow(unsafe_code)]
 
@@ -15,8 +15,8 @@ thread_local! {
 #[derive(Debug)]
 pub struct CountingAllocator;
 
-/// What `work` returns, and how often this thread allocated or reallocated meanwhile. Needs [`CountingAllocator`] as
-/// the global allocator, else it counts nothing.
+/// What `work` returns, and how often this thread allocated or reallocated meanwhile. Needs
+/// [`CountingAllocator`] as the global allocator, else it counts nothing.
 pub fn count_allocations<T>(work: impl FnOnce() -> T) -> (T, u64) {
     let before = ALLOCATIONS.get();
     let result = work();
@@ -27,9 +27,9 @@ fn count() {
     ALLOCATIONS.set(ALLOCATIONS.get() + 1);
 }
 
-// SAFETY: every method passes its arguments to the same method of `System` and returns what that returns, so the
-// caller's promises are System's and System's are the caller's. Counting touches one thread-local integer and neither
-// allocates nor unwinds.
+// SAFETY: every method passes its arguments to the same method of `System` and returns what that
+// returns, so the caller's promises are System's and System's are the caller's. Counting touches
+// one thread-local integer and neither allocates nor unwinds.
 unsafe impl GlobalAlloc for CountingAllocator {
     unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
         count();
@@ -50,8 +50,8 @@ unsafe impl GlobalAlloc for CountingAllocator {
 
     unsafe fn realloc(&self, block: *mut u8, layout: Layout, new_size: usize) -> *mut u8 {
         count();
-        // SAFETY: every block of this allocator came from `System` with the same layout; `new_size` is the caller's
-        // promise, passed on.
+        // SAFETY: every block of this allocator came from `System` with the same layout; `new_size`
+        // is the caller's promise, passed on.
         unsafe { System.realloc(block, layout, new_size) }
     }
 }

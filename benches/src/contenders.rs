@@ -1,5 +1,5 @@
-//! One walk over a stream for each side of a comparison. All return the number of frames, and hand every message to
-//! [`black_box`], so that no compiler may leave out what a program would use.
+//! One walk over a stream for each side of a comparison. All return the number of frames, and hand
+//! every message to [`black_box`], so that no compiler may leave out what a program would use.
 
 use std::hint::black_box;
 
@@ -45,7 +45,8 @@ pub fn parse_with_owned(stream: &[u8]) -> usize {
     frames
 }
 
-/// Nothing but lengths and checksums: what no parser of this format can be faster than with the same checksum code.
+/// Nothing but lengths and checksums: what no parser of this format can be faster than with the
+/// same checksum code.
 #[must_use]
 pub fn checksum_alone(stream: &[u8]) -> usize {
     let mut rest = stream;
@@ -60,12 +61,15 @@ pub fn checksum_alone(stream: &[u8]) -> usize {
     frames
 }
 
-/// cafewire-core: every message into the caller's buffer, one frame behind the other. Returns the bytes written.
+/// cafewire-core: every message into the caller's buffer, one frame behind the other. Returns the
+/// bytes written.
 #[must_use]
 pub fn encode_with_cafewire(messages: &[MessagePayload<'_>], buffer: &mut [u8]) -> usize {
     let mut written = 0;
     for message in messages {
-        written += black_box(message.encode_into(&mut buffer[written..]).expect("a buffer large enough")).len();
+        written +=
+            black_box(message.encode_into(&mut buffer[written..]).expect("a buffer large enough"))
+                .len();
     }
     written
 }
@@ -73,7 +77,10 @@ pub fn encode_with_cafewire(messages: &[MessagePayload<'_>], buffer: &mut [u8]) 
 /// The owned encoder: every frame in a vector of its own. Returns the bytes written.
 #[must_use]
 pub fn encode_with_owned(messages: &[OwnedMessage]) -> usize {
-    messages.iter().map(|message| black_box(message.encode().expect("a message that may be sent")).len()).sum()
+    messages
+        .iter()
+        .map(|message| black_box(message.encode().expect("a message that may be sent")).len())
+        .sum()
 }
 
 #[cfg(test)]

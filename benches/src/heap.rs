@@ -1,6 +1,6 @@
-//! An allocator that knows how many bytes the process has of it now, all threads together. Apart from
-//! [`allocations`](crate::allocations), since keeping this costs every allocation an atomic addition, which a bench of
-//! code that allocates would measure.
+//! An allocator that knows how many bytes the process has of it now, all threads together. Apart
+//! from [`allocations`](crate::allocations), since keeping this costs every allocation an atomic
+//! addition, which a bench of code that allocates would measure.
 
 #![allow(unsafe_code)]
 
@@ -23,15 +23,20 @@ pub struct Heap {
     pub blocks: usize,
 }
 
-/// What this process holds now. Needs [`WeighingAllocator`] as the global allocator, else it is nothing.
+/// What this process holds now. Needs [`WeighingAllocator`] as the global allocator, else it is
+/// nothing.
 #[must_use]
 pub fn in_use() -> Heap {
-    Heap { bytes: IN_USE_BYTES.load(Ordering::Relaxed), blocks: IN_USE_BLOCKS.load(Ordering::Relaxed) }
+    Heap {
+        bytes: IN_USE_BYTES.load(Ordering::Relaxed),
+        blocks: IN_USE_BLOCKS.load(Ordering::Relaxed),
+    }
 }
 
-// SAFETY: every method passes its arguments to the same method of `System` and returns what that returns, so the
-// caller's promises are System's and System's are the caller's. Weighing adds to two integers and neither allocates nor
-// unwinds. `alloc_zeroed` is passed on as well, so that pages which nobody touches stay untouched.
+// SAFETY: every method passes its arguments to the same method of `System` and returns what that
+// returns, so the caller's promises are System's and System's are the caller's. Weighing adds to
+// two integers and neither allocates nor unwinds. `alloc_zeroed` is passed on as well, so that
+// pages which nobody touches stay untouched.
 unsafe impl GlobalAlloc for WeighingAllocator {
     unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
         // SAFETY: the caller's promise about `layout`, passed on.
@@ -55,8 +60,8 @@ unsafe impl GlobalAlloc for WeighingAllocator {
     }
 
     unsafe fn realloc(&self, block: *mut u8, layout: Layout, new_size: usize) -> *mut u8 {
-        // SAFETY: every block of this allocator came from `System` with the same layout; `new_size` is the caller's
-        // promise, passed on.
+        // SAFETY: every block of this allocator came from `System` with the same layout; `new_size`
+        // is the caller's promise, passed on.
         let grown = unsafe { System.realloc(block, layout, new_size) };
         if !grown.is_null() {
             IN_USE_BYTES.fetch_add(new_size, Ordering::Relaxed);

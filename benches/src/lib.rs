@@ -1,4 +1,5 @@
-//! What the benches share: the messages they work on, what they compare cafewire-core with, and how they count.
+//! What the benches share: the messages they work on, what they compare cafewire-core with, and how
+//! they count.
 //!
 //! | module | is |
 //! |---|---|

@@ -1,10 +1,12 @@
-//! Chat frames as most programs would read and write them: a message that owns its strings, a frame in a vector of its
-//! own. No slower than it has to be for that: it checks what cafewire-core checks, in the same order, with the same
-//! crc32fast, sizes its vectors at once and validates UTF-8 in place before it copies.
+//! Chat frames as most programs would read and write them: a message that owns its strings, a frame
+//! in a vector of its own. No slower than it has to be for that: it checks what cafewire-core
+//! checks, in the same order, with the same crc32fast, sizes its vectors at once and validates
+//! UTF-8 in place before it copies.
 
 use cafewire_core::{ErrorCode, MessagePayload};
 
-/// What the frame was refused for. A string would be the ordinary thing, and slower; the benches parse good frames.
+/// What the frame was refused for. A string would be the ordinary thing, and slower; the benches
+/// parse good frames.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Refused {
     /// Shorter than its length says.
@@ -25,16 +27,45 @@ pub enum Refused {
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[allow(missing_docs)]
 pub enum OwnedMessage {
-    Connect { username: String },
+    Connect {
+        username: String,
+    },
     Disconnect,
-    SendMessage { room: String, content: String },
-    JoinRoom { room: String },
-    LeaveRoom { room: String },
-    ConnectAck { user_id: u32, server_info: String },
-    MessageBroadcast { user_id: u32, timestamp: u64, username: String, room: String, content: String },
-    UserJoined { user_id: u32, username: String, room: String },
-    UserLeft { user_id: u32, username: String, room: String },
-    Error { code: u16, message: String },
+    SendMessage {
+        room: String,
+        content: String,
+    },
+    JoinRoom {
+        room: String,
+    },
+    LeaveRoom {
+        room: String,
+    },
+    ConnectAck {
+        user_id: u32,
+        server_info: String,
+    },
+    MessageBroadcast {
+        user_id: u32,
+        timestamp: u64,
+        username: String,
+        room: String,
+        content: String,
+    },
+    UserJoined {
+        user_id: u32,
+        username: String,
+        room: String,
+    },
+    UserLeft {
+        user_id: u32,
+        username: String,
+        room: String,
+    },
+    Error {
+        code: u16,
+        message: String,
+    },
 }
 
 impl OwnedMessage {
@@ -47,15 +78,21 @@ impl OwnedMessage {
             Self::SendMessage { room, content } => MessagePayload::SendMessage { room, content },
             Self::JoinRoom { room } => MessagePayload::JoinRoom { room },
             Self::LeaveRoom { room } => MessagePayload::LeaveRoom { room },
-            &Self::ConnectAck { user_id, ref server_info } => MessagePayload::ConnectAck { user_id, server_info },
+            &Self::ConnectAck { user_id, ref server_info } => {
+                MessagePayload::ConnectAck { user_id, server_info }
+            }
             &Self::MessageBroadcast { user_id, timestamp, ref username, ref room, ref content } => {
                 MessagePayload::MessageBroadcast { user_id, timestamp, username, room, content }
             }
             &Self::UserJoined { user_id, ref username, ref room } => {
                 MessagePayload::UserJoined { user_id, username, room }
             }
-            &Self::UserLeft { user_id, ref username, ref room } => MessagePayload::UserLeft { user_id, username, room },
-            &Self::Error { code, ref message } => MessagePayload::Error { code: ErrorCode::from_wire(code), message },
+            &Self::UserLeft { user_id, ref username, ref room } => {
+                MessagePayload::UserLeft { user_id, username, room }
+            }
+            &Self::Error { code, ref message } => {
+                MessagePayload::Error { code: ErrorCode::from_wire(code), message }
+            }
         }
     }
 
@@ -84,7 +121,7 @@ impl OwnedMessage {
     /// # Errors
     /// A field that may not be sent.
     pub fn encode(&self) -> Result<Vec<u8>, Refused> {
-        let mut frame = Vec::with_capacity(self.as_borrowed().serialized_size());
+        let mut frame = Vec::with_capacity(self.as_borrowed().encoded_len());
         frame.extend_from_slice(&[1, self.as_borrowed().message_type() as u8, 0, 0]);
         match self {
             Self::Disconnect => {}
@@ -105,7 +142,8 @@ impl OwnedMessage {
                 put_name(&mut frame, room, 64)?;
                 put_text(&mut frame, content, 1)?;
             }
-            Self::UserJoined { user_id, username, room } | Self::UserLeft { user_id, username, room } => {
+            Self::UserJoined { user_id, username, room }
+            | Self::UserLeft { user_id, username, room } => {
                 frame.extend_from_slice(&user_id.to_be_bytes());
                 put_name(&mut frame, username, 32)?;
                 put_name(&mut frame, room, 64)?;
@@ -144,7 +182,10 @@ fn parse_body(kind: u8, mut body: Body<'_>) -> Result<OwnedMessage, Refused> {
         0x03 => OwnedMessage::SendMessage { room: body.name(64)?, content: body.text(1)? },
         0x04 => OwnedMessage::JoinRoom { room: body.name(64)? },
         0x05 => OwnedMessage::LeaveRoom { room: body.name(64)? },
-        0x81 => OwnedMessage::ConnectAck { user_id: u32::from_be_bytes(body.array()?), server_info: body.text(0)? },
+        0x81 => OwnedMessage::ConnectAck {
+            user_id: u32::from_be_bytes(body.array()?),
+            server_info: body.text(0)?,
+        },
         0x82 => OwnedMessage::MessageBroadcast {
             user_id: u32::from_be_bytes(body.array()?),
             timestamp: u64::from_be_bytes(body.array()?),
@@ -162,7 +203,9 @@ fn parse_body(kind: u8, mut body: Body<'_>) -> Result<OwnedMessage, Refused> {
             username: body.name(32)?,
             room: body.name(64)?,
         },
-        0xFF => OwnedMessage::Error { code: u16::from_be_bytes(body.array()?), message: body.text(0)? },
+        0xFF => {
+            OwnedMessage::Error { code: u16::from_be_bytes(body.array()?), message: body.text(0)? }
+        }
         _ => return Err(Refused::UnknownKind),
     };
     if body.0.is_empty() { Ok(message) } else { Err(Refused::Length) }
@@ -179,7 +222,8 @@ impl Body<'_> {
 
     fn name(&mut self, max: usize) -> Result<String, Refused> {
         let [len_bytes] = self.array()?;
-        let (name, rest) = self.0.split_at_checked(usize::from(len_bytes)).ok_or(Refused::Length)?;
+        let (name, rest) =
+            self.0.split_at_checked(usize::from(len_bytes)).ok_or(Refused::Length)?;
         let name = str::from_utf8(name).map_err(|_| Refused::Utf8)?;
         check_name(name, max)?;
         self.0 = rest;

@@ -1,4 +1,5 @@
-//! Messages for the benches to work on. Pure: the same arguments give the same messages on every machine.
+//! Messages for the benches to work on. Pure: the same arguments give the same messages on every
+//! machine.
 
 use crate::owned::OwnedMessage;
 
@@ -6,14 +7,16 @@ use crate::owned::OwnedMessage;
 pub const STREAM_SIZE_BYTES: usize = 1024 * 1024;
 
 /// Share of the frames of a stream, in percent, and their sizes in bytes, envelope included.
-const SIZE_MIX: [(u32, usize, usize); 4] = [(40, 16, 40), (35, 41, 110), (18, 111, 300), (7, 301, 515)];
+const SIZE_MIX: [(u32, usize, usize); 4] =
+    [(40, 16, 40), (35, 41, 110), (18, 111, 300), (7, 301, 515)];
 
-/// Bytes of a SendMessage frame around its room and content, and of a MessageBroadcast frame around its texts.
+/// Bytes of a SendMessage frame around its room and content, and of a MessageBroadcast frame around
+/// its texts.
 const SEND_MESSAGE_OVERHEAD: usize = 4 + 1 + 4;
 const BROADCAST_OVERHEAD: usize = 4 + 12 + 1 + 1 + 4;
 
-/// Whole chat frames of mixed sizes, as many as fit into `size_bytes`. So many of a hundred, on average, hold text
-/// that is not ASCII.
+/// Whole chat frames of mixed sizes, as many as fit into `size_bytes`. So many of a hundred, on
+/// average, hold text that is not ASCII.
 #[must_use]
 pub fn stream(seed: u64, non_ascii_percent: u32, size_bytes: usize) -> Vec<OwnedMessage> {
     let mut random = Random(seed);
@@ -37,10 +40,14 @@ pub fn stream(seed: u64, non_ascii_percent: u32, size_bytes: usize) -> Vec<Owned
 /// If a message may not be sent.
 #[must_use]
 pub fn encode_all(messages: &[OwnedMessage]) -> Vec<u8> {
-    messages.iter().flat_map(|message| message.encode().expect("a message that may be sent")).collect()
+    messages
+        .iter()
+        .flat_map(|message| message.encode().expect("a message that may be sent"))
+        .collect()
 }
 
-/// One message of every chat type with fields as short as they may be, then one of every type as long as it gets.
+/// One message of every chat type with fields as short as they may be, then one of every type as
+/// long as it gets.
 #[must_use]
 pub fn of_every_type() -> Vec<OwnedMessage> {
     let mut messages = messages_with(|_| 1);
@@ -84,7 +91,8 @@ fn random_size(random: &mut Random) -> usize {
     unreachable!("the shares of SIZE_MIX add up to 100")
 }
 
-/// Half of them what a server reads, half what it writes; among the small ones also those that only carry names.
+/// Half of them what a server reads, half what it writes; among the small ones also those that only
+/// carry names.
 fn message_of_size(random: &mut Random, frame_bytes: usize, ascii: bool) -> OwnedMessage {
     let kind = random.below(8);
     if frame_bytes <= 40 && kind == 0 {
@@ -106,12 +114,19 @@ fn message_of_size(random: &mut Random, frame_bytes: usize, ascii: bool) -> Owne
     let (username_bytes, room_bytes) = (random.between(3, 8), random.between(3, 8));
     let username = text(random, username_bytes, true);
     let room = text(random, room_bytes, true);
-    let content = text(random, frame_bytes - BROADCAST_OVERHEAD - username_bytes - room_bytes, ascii);
-    OwnedMessage::MessageBroadcast { user_id: 7, timestamp: 1_700_000_000_000, username, room, content }
+    let content =
+        text(random, frame_bytes - BROADCAST_OVERHEAD - username_bytes - room_bytes, ascii);
+    OwnedMessage::MessageBroadcast {
+        user_id: 7,
+        timestamp: 1_700_000_000_000,
+        username,
+        room,
+        content,
+    }
 }
 
-/// So many bytes of words; with `ascii` unset, about one character in three takes two to four of them, the first one
-/// wherever it fits.
+/// So many bytes of words; with `ascii` unset, about one character in three takes two to four of
+/// them, the first one wherever it fits.
 fn text(random: &mut Random, len_bytes: usize, ascii: bool) -> String {
     const LETTERS: &[u8] = b"etaoinshrdlucmfwypvbgkjqxz";
     const OTHERS: [char; 8] = ['é', 'ü', 'ж', 'λ', '日', '語', '–', '🦀'];
@@ -168,11 +183,15 @@ mod tests {
     fn the_sizes_are_mixed_as_they_should_be() {
         let messages = stream(1, 0, STREAM_SIZE_BYTES);
         assert!(messages.len() >= 9_000, "{} frames", messages.len());
-        let sizes: Vec<usize> = messages.iter().map(|message| message.as_borrowed().serialized_size()).collect();
+        let sizes: Vec<usize> =
+            messages.iter().map(|message| message.as_borrowed().encoded_len()).collect();
         for (share, min, max) in SIZE_MIX {
             let found = sizes.iter().filter(|&size| (min..=max).contains(size)).count() as f64;
             let percent = 100.0 * found / messages.len() as f64;
-            assert!((percent - f64::from(share)).abs() < 2.0, "{percent} % of the frames have {min} to {max} bytes");
+            assert!(
+                (percent - f64::from(share)).abs() < 2.0,
+                "{percent} % of the frames have {min} to {max} bytes"
+            );
         }
         let total: usize = sizes.iter().sum();
         assert_eq!(encode_all(&messages).len(), total);
@@ -196,10 +215,18 @@ mod tests {
     fn every_type_is_there_at_both_ends() {
         let messages = of_every_type();
         for message_type in cafewire_core::MessageType::ALL {
-            let of_this_type = |message: &&OwnedMessage| message.as_borrowed().message_type() == message_type;
+            let of_this_type =
+                |message: &&OwnedMessage| message.as_borrowed().message_type() == message_type;
             assert!(messages.iter().any(|message| of_this_type(&message)), "no {message_type}");
-            let largest = messages.iter().filter(of_this_type).map(|message| message.as_borrowed().serialized_size());
-            assert_eq!(largest.max(), Some(8 + usize::from(message_type.length_range().1)), "{message_type}");
+            let largest = messages
+                .iter()
+                .filter(of_this_type)
+                .map(|message| message.as_borrowed().encoded_len());
+            assert_eq!(
+                largest.max(),
+                Some(8 + usize::from(message_type.length_range().1)),
+                "{message_type}"
+            );
         }
     }
 }

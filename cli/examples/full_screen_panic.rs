@@ -1,5 +1,6 @@
-//! For `.ci/tmux-chat`: takes the terminal over as `cafewire` does, and then panics, on the main thread or, with the
-//! argument `thread`, on another one. The terminal must be given back, the panic be seen, and the status be 101.
+//! For `.ci/tmux-chat`: takes the terminal over as `cafewire` does, and then panics, on the main
+//! thread or, with the argument `thread`, on another one. The terminal must be given back, the
+//! panic be seen, and the status be 101.
 
 #![allow(dead_code)] // only some of what the program has is needed
 

@@ -7,7 +7,9 @@ use cafewire_core::{FieldError, MessagePayload};
 use cafewire_net::{Address, ClientConfig, ClientTls, TlsIdentity};
 use clap::error::{ContextKind, ContextValue, ErrorKind};
 use clap::parser::ValueSource;
-use clap::{ArgMatches, Args, CommandFactory as _, FromArgMatches as _, Parser, Subcommand, ValueEnum};
+use clap::{
+    ArgMatches, Args, CommandFactory as _, FromArgMatches as _, Parser, Subcommand, ValueEnum,
+};
 use serde::{Deserialize, Serialize};
 
 use crate::chat_screen::view::theme::ThemeName;
@@ -35,10 +37,12 @@ pub(crate) struct Arguments {
 }
 
 impl Arguments {
-    /// The arguments of this process. Help and version are printed and end it with 0; what cannot work is explained
-    /// and ends it with 2.
+    /// The arguments of this process. Help and version are printed and end it with 0; what cannot
+    /// work is explained and ends it with 2.
     pub(crate) fn parse_or_exit() -> Self {
-        let matches = Self::command().try_get_matches().unwrap_or_else(|error| with_its_variable(error).exit());
+        let matches = Self::command()
+            .try_get_matches()
+            .unwrap_or_else(|error| with_its_variable(error).exit());
         let arguments = Self::from_arg_matches(&matches).unwrap_or_else(|error| error.exit());
         let refusal = match &arguments.command {
             Command::Send(send) => send.address_and_text().err(),
@@ -52,14 +56,16 @@ impl Arguments {
         arguments
     }
 
-    /// TLS that was asked for on the command line, of an address that has none: whoever takes that for safe is mistaken.
-    /// The variables are for all addresses, and count where they can.
+    /// TLS that was asked for on the command line, of an address that has none: whoever takes that
+    /// for safe is mistaken. The variables are for all addresses, and count where they can.
     fn tls_in_vain(&self, matches: &ArgMatches) -> Option<String> {
         let matches = innermost(matches);
         let address = match &self.command {
             Command::Send(send) => send.address_and_text().ok()?.0,
             // What is wrong with the profile is said when it is taken.
-            Command::Chat(chat) => chat.address(Profile::load(chat.profile.as_deref()).ok()?.address),
+            Command::Chat(chat) => {
+                chat.address(Profile::load(chat.profile.as_deref()).ok()?.address)
+            }
             _ => matches.try_get_one::<Address>("address").ok()??.clone(),
         };
         let is_given = |id: &&str| {
@@ -72,13 +78,16 @@ impl Arguments {
     }
 }
 
-/// A value that came from the environment is told by its variable, and not by an option that nobody gave.
+/// A value that came from the environment is told by its variable, and not by an option that nobody
+/// gave.
 fn with_its_variable(mut error: clap::Error) -> clap::Error {
     let said = |kind| match error.get(kind) {
         Some(ContextValue::String(text)) => Some(text.clone()),
         _ => None,
     };
-    let (Some(option), Some(value)) = (said(ContextKind::InvalidArg), said(ContextKind::InvalidValue)) else {
+    let (Some(option), Some(value)) =
+        (said(ContextKind::InvalidArg), said(ContextKind::InvalidValue))
+    else {
         return error;
     };
     // Behind the name stands what it takes: ` <TIME>`, `[=<BOOL>]`.
@@ -86,7 +95,10 @@ fn with_its_variable(mut error: clap::Error) -> clap::Error {
     if !std::env::args().any(|given| given.starts_with(flag))
         && let Some(variable) = variable_of(&Arguments::command(), flag, &value)
     {
-        error.insert(ContextKind::InvalidArg, ContextValue::String(format!("{variable} in the environment")));
+        error.insert(
+            ContextKind::InvalidArg,
+            ContextValue::String(format!("{variable} in the environment")),
+        );
     }
     error
 }
@@ -94,9 +106,11 @@ fn with_its_variable(mut error: clap::Error) -> clap::Error {
 /// The variable that holds this value for this option, of the command or of one below it.
 fn variable_of(command: &clap::Command, flag: &str, value: &str) -> Option<String> {
     let holds = |variable: &&std::ffi::OsStr| {
-        std::env::var(variable).is_ok_and(|held| held.split(',').any(|part| part == value) || held == value)
+        std::env::var(variable)
+            .is_ok_and(|held| held.split(',').any(|part| part == value) || held == value)
     };
-    let own = command.get_arguments().find(|argument| argument.get_long() == flag.strip_prefix("--"));
+    let own =
+        command.get_arguments().find(|argument| argument.get_long() == flag.strip_prefix("--"));
     own.and_then(clap::Arg::get_env)
         .filter(holds)
         .map(|variable| variable.to_string_lossy().into_owned())
@@ -182,11 +196,12 @@ pub(crate) struct ServeArgs {
     /// A TOML file with settings; keys are the options' names with _ for -.
     #[arg(long, env = "CAFEWIRE_CONFIG", value_name = "FILE", hide_env_values = true)]
     pub(crate) config: Option<PathBuf>,
-    /// Read the settings, say what is wrong with them and, on standard error, what would not count as it is set, and end.
+    /// Read the settings, say what is wrong with them and, on standard error, what would not count
+    /// as it is set, and end.
     #[arg(long)]
     pub(crate) check_config: bool,
-    /// Print all settings as they would be in force here, those included that the server raises or lowers, as a config
-    /// file, and end.
+    /// Print all settings as they would be in force here, those included that the server raises or
+    /// lowers, as a config file, and end.
     #[arg(long)]
     pub(crate) print_config: bool,
     #[command(flatten)]
@@ -214,17 +229,32 @@ pub(crate) struct ServerAddress {
     pub(crate) tls: TlsArgs,
 }
 
-/// Whom to trust, and what to show, at tls:// addresses. The server's certificate is always checked.
+/// Whom to trust, and what to show, at tls:// addresses. The server's certificate is always
+/// checked.
 #[derive(Debug, Args)]
 pub(crate) struct TlsArgs {
-    /// At tls:// addresses, trust the certificates in this PEM file and no others [default: those the system trusts].
+    /// At tls:// addresses, trust the certificates in this PEM file and no others [default: those
+    /// the system trusts].
     #[arg(long, env = "CAFEWIRE_CA", value_name = "FILE", hide_env_values = true)]
     pub(crate) ca: Option<PathBuf>,
-    /// At tls:// addresses, the PEM file with the certificate to show to a server that asks for one.
-    #[arg(long, env = "CAFEWIRE_CERT", value_name = "FILE", hide_env_values = true, requires = "key")]
+    /// At tls:// addresses, the PEM file with the certificate to show to a server that asks for
+    /// one.
+    #[arg(
+        long,
+        env = "CAFEWIRE_CERT",
+        value_name = "FILE",
+        hide_env_values = true,
+        requires = "key"
+    )]
     pub(crate) cert: Option<PathBuf>,
     /// The PEM file with that certificate's private key.
-    #[arg(long, env = "CAFEWIRE_KEY", value_name = "FILE", hide_env_values = true, requires = "cert")]
+    #[arg(
+        long,
+        env = "CAFEWIRE_KEY",
+        value_name = "FILE",
+        hide_env_values = true,
+        requires = "cert"
+    )]
     pub(crate) key: Option<PathBuf>,
 }
 
@@ -237,8 +267,12 @@ impl TlsArgs {
     /// The same, with others where none are given. A certificate and its key go together.
     pub(crate) fn client_config_or(&self, others: ClientTls) -> ClientConfig {
         let identity = self.cert.clone().zip(self.key.clone());
-        let identity = identity.map(|(certificate, key)| TlsIdentity { certificate, key }).or(others.identity);
-        ClientConfig { tls: ClientTls { ca: self.ca.clone().or(others.ca), identity }, ..ClientConfig::default() }
+        let identity =
+            identity.map(|(certificate, key)| TlsIdentity { certificate, key }).or(others.identity);
+        ClientConfig {
+            tls: ClientTls { ca: self.ca.clone().or(others.ca), identity },
+            ..ClientConfig::default()
+        }
     }
 }
 
@@ -249,7 +283,8 @@ pub(crate) struct PingArgs {
     /// Stop after this many pings; without it, at Ctrl-C.
     #[arg(short, long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
     pub(crate) count: Option<u64>,
-    /// Seconds between two pings, fractions allowed; 0 sends the next one as soon as the reply is there.
+    /// Seconds between two pings, fractions allowed; 0 sends the next one as soon as the reply is
+    /// there.
     #[arg(short, long, value_name = "SECS", default_value = "1", value_parser = seconds)]
     pub(crate) interval: Duration,
     /// Print a JSON object per ping, and one for the summary.
@@ -269,18 +304,21 @@ pub(crate) struct EchoArgs {
 
 #[derive(Debug, Args)]
 pub(crate) struct ChatArgs {
-    /// The server: tcp://HOST:PORT or HOST:PORT, tls://HOST:PORT, unix:///PATH [default: tcp://127.0.0.1:8080].
+    /// The server: tcp://HOST:PORT or HOST:PORT, tls://HOST:PORT, unix:///PATH [default:
+    /// tcp://127.0.0.1:8080].
     #[arg(value_name = "ADDR")]
     pub(crate) address: Option<Address>,
     #[command(flatten)]
     pub(crate) tls: TlsArgs,
-    /// The name to sign in under: 1 to 32 bytes, no control characters. The full screen asks for one if none is given.
+    /// The name to sign in under: 1 to 32 bytes, no control characters. The full screen asks for
+    /// one if none is given.
     #[arg(short, long, value_name = "NAME", value_parser = username)]
     pub(crate) user: Option<String>,
     /// A room to join first: 1 to 64 bytes, no control characters; may be repeated.
     #[arg(short, long = "room", value_name = "ROOM", value_parser = room)]
     pub(crate) rooms: Vec<String>,
-    /// Take address, name, rooms, theme and TLS files from [profile.NAME] of the config file, where they are not given here.
+    /// Take address, name, rooms, theme and TLS files from [profile.NAME] of the config file, where
+    /// they are not given here.
     #[arg(short, long, value_name = "NAME")]
     pub(crate) profile: Option<String>,
     /// Colours of the full screen [default: dark].
@@ -290,13 +328,13 @@ pub(crate) struct ChatArgs {
     #[arg(long, conflicts_with = "theme")]
     pub(crate) plain: bool,
     #[command(flatten)]
-    pub(crate) verbosity: verbosity::OfChat,
+    pub(crate) verbosity: verbosity::ChatVerbosity,
 }
 
 #[derive(Debug, Args)]
 pub(crate) struct SendArgs {
-    /// The server (tcp://HOST:PORT or HOST:PORT, tls://HOST:PORT, unix:///PATH; default tcp://127.0.0.1:8080), then the text
-    /// to say.
+    /// The server (tcp://HOST:PORT or HOST:PORT, tls://HOST:PORT, unix:///PATH; default
+    /// tcp://127.0.0.1:8080), then the text to say.
     #[arg(value_name = "ADDR|TEXT", num_args = 0..=2)]
     address_and_text: Vec<String>,
     #[command(flatten)]
@@ -345,7 +383,8 @@ impl SendArgs {
     /// Tells the address and the text apart. A lone argument is the address if it reads as one.
     ///
     /// # Errors
-    /// The first of two is no address, or the text is none that a message can hold. A sentence for the user.
+    /// The first of two is no address, or the text is none that a message can hold. A sentence for
+    /// the user.
     pub(crate) fn address_and_text(&self) -> Result<(Address, Option<&str>), String> {
         let (address, text) = match self.address_and_text.as_slice() {
             [] => (Address::default(), None),
@@ -354,19 +393,22 @@ impl SendArgs {
                 _ => (Address::default(), Some(lone.as_str())),
             },
             [address, text, ..] => {
-                let parsed =
-                    address.parse().map_err(|error| format!("invalid value '{address}' for [ADDR]: {error}"))?;
+                let parsed = address
+                    .parse()
+                    .map_err(|error| format!("invalid value '{address}' for [ADDR]: {error}"))?;
                 (parsed, Some(text.as_str()))
             }
         };
         if let Some(text) = text {
-            content(text, &self.room).map_err(|error| format!("invalid value for [TEXT]: {error}"))?;
+            content(text, &self.room)
+                .map_err(|error| format!("invalid value for [TEXT]: {error}"))?;
         }
         Ok((address, text))
     }
 }
 
-/// Ends the process as clap does when an argument is missing: line by line, nobody can be asked for a name.
+/// Ends the process as clap does when an argument is missing: line by line, nobody can be asked for
+/// a name.
 pub(crate) fn exit_without_user() -> ! {
     let mut all = Arguments::command();
     all.build();
@@ -395,8 +437,10 @@ pub(crate) fn username(username: &str) -> Result<String, FieldError> {
 }
 
 fn seconds(text: &str) -> Result<Duration, String> {
-    let seconds: f64 = text.parse().map_err(|_| "a number of seconds is wanted, such as 0.2".to_owned())?;
-    Duration::try_from_secs_f64(seconds).map_err(|_| "a number of seconds from 0 up is wanted".to_owned())
+    let seconds: f64 =
+        text.parse().map_err(|_| "a number of seconds is wanted, such as 0.2".to_owned())?;
+    Duration::try_from_secs_f64(seconds)
+        .map_err(|_| "a number of seconds from 0 up is wanted".to_owned())
 }
 
 #[cfg(test)]
@@ -404,7 +448,9 @@ mod tests {
     use super::*;
 
     fn parse(line: &str) -> Result<Command, ErrorKind> {
-        Arguments::try_parse_from(line.split(' ')).map(|arguments| arguments.command).map_err(|error| error.kind())
+        Arguments::try_parse_from(line.split(' '))
+            .map(|arguments| arguments.command)
+            .map_err(|error| error.kind())
     }
 
     #[test]
@@ -421,25 +467,42 @@ mod tests {
         );
         let Ok(Command::Chat(chat)) = parse("cafewire chat") else { panic!() };
         assert!(chat.address.is_none() && chat.user.is_none() && chat.rooms.is_empty());
-        assert_eq!(parse("cafewire listen --user a").unwrap_err(), ErrorKind::MissingRequiredArgument);
+        assert_eq!(
+            parse("cafewire listen --user a").unwrap_err(),
+            ErrorKind::MissingRequiredArgument
+        );
     }
 
     #[test]
     fn serve_listens_on_the_default_or_on_all_that_are_given() {
         let listen = |line| match parse(line) {
-            Ok(Command::Serve(serve)) => {
-                serve.settings.server_config().ok().unwrap().listen.iter().map(Address::to_string).collect::<Vec<_>>()
-            }
+            Ok(Command::Serve(serve)) => serve
+                .settings
+                .server_config()
+                .ok()
+                .unwrap()
+                .listen
+                .iter()
+                .map(Address::to_string)
+                .collect::<Vec<_>>(),
             other => panic!("{other:?}"),
         };
         assert_eq!(listen("cafewire serve"), ["tcp://127.0.0.1:8080"]);
-        assert_eq!(listen("cafewire serve --listen h:1 --listen tcp://[::1]:2"), ["tcp://h:1", "tcp://[::1]:2"]);
+        assert_eq!(
+            listen("cafewire serve --listen h:1 --listen tcp://[::1]:2"),
+            ["tcp://h:1", "tcp://[::1]:2"]
+        );
     }
 
     #[test]
     fn what_is_given_replaces_the_default() {
-        let Ok(Command::Ping(ping)) = parse("cafewire ping h:1 -c 3 -i 0.25 --json") else { panic!() };
-        assert_eq!((ping.count, ping.interval, ping.json), (Some(3), Duration::from_millis(250), true));
+        let Ok(Command::Ping(ping)) = parse("cafewire ping h:1 -c 3 -i 0.25 --json") else {
+            panic!()
+        };
+        assert_eq!(
+            (ping.count, ping.interval, ping.json),
+            (Some(3), Duration::from_millis(250), true)
+        );
     }
 
     #[test]
@@ -461,7 +524,10 @@ mod tests {
             "cafewire serve --rooms=-1",
         ] {
             let kind = parse(line).unwrap_err();
-            assert!(matches!(kind, ErrorKind::ValueValidation | ErrorKind::InvalidValue), "{line}: {kind:?}");
+            assert!(
+                matches!(kind, ErrorKind::ValueValidation | ErrorKind::InvalidValue),
+                "{line}: {kind:?}"
+            );
         }
     }
 
@@ -469,12 +535,17 @@ mod tests {
     fn send_tells_an_address_from_a_text() {
         let split = |positional: &[&str]| {
             let line = [&["cafewire", "send", "--user", "a", "--room", "b"], positional].concat();
-            let Ok(Arguments { command: Command::Send(send) }) = Arguments::try_parse_from(line) else { panic!() };
+            let Ok(Arguments { command: Command::Send(send) }) = Arguments::try_parse_from(line)
+            else {
+                panic!()
+            };
             let (address, text) = send.address_and_text()?;
             Ok((address.to_string(), text.map(str::to_owned)))
         };
         let here = || Address::default().to_string();
-        let ok = |address: String, text: Option<&str>| Ok::<_, String>((address, text.map(str::to_owned)));
+        let ok = |address: String, text: Option<&str>| {
+            Ok::<_, String>((address, text.map(str::to_owned)))
+        };
         assert_eq!(split(&[]), ok(here(), None));
         assert_eq!(split(&["hello"]), ok(here(), Some("hello")));
         assert_eq!(split(&["meet at tea:5"]), ok(here(), Some("meet at tea:5")));

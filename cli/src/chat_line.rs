@@ -52,7 +52,11 @@ pub(crate) fn parse(line: &str) -> Intent<'_> {
     }
 }
 
-fn with_room<'a>(room: &'a str, command: &str, intent: impl Fn(&'a str) -> Intent<'a>) -> Intent<'a> {
+fn with_room<'a>(
+    room: &'a str,
+    command: &str,
+    intent: impl Fn(&'a str) -> Intent<'a>,
+) -> Intent<'a> {
     match args::room(room) {
         Ok(_) => intent(room),
         Err(_) if room.is_empty() => Intent::Unclear(format!("which room? {command} ROOM")),
@@ -104,7 +108,10 @@ mod tests {
         assert_eq!(why("/join"), "which room? /join ROOM");
         assert_eq!(why("/room "), "which room? /room ROOM");
         let long = "x".repeat(65);
-        assert_eq!(why(&format!("/join {long}")), "/join: room name is 65 bytes long, 1 to 64 are allowed");
+        assert_eq!(
+            why(&format!("/join {long}")),
+            "/join: room name is 65 bytes long, 1 to 64 are allowed"
+        );
         assert!(why("/leave a\u{1b}b").contains("control character"));
     }
 }

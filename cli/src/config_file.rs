@@ -1,5 +1,5 @@
-//! What all config files share: TOML, told in one sentence what is wrong with it, and no key that is not known. What the
-//! keys mean is their owners' business.
+//! What all config files share: TOML, told in one sentence what is wrong with it, and no key that
+//! is not known. What the keys mean is their owners' business.
 
 use std::path::Path;
 
@@ -24,13 +24,20 @@ pub(crate) fn read_if_there(path: &Path) -> Result<Option<String>, Failure> {
 
 /// What is wrong with that file.
 pub(crate) fn wrong(path: &Path, sentence: &str) -> Failure {
-    Failure::Sentence(format!("config file {}: {sentence}", path.display()))
+    Failure::Message(format!("config file {}: {sentence}", path.display()))
 }
 
-/// Refuses a table of the text with a key that is not known, with the nearest that is; `otherwise` says where to find them
-/// all.
-pub(crate) fn check_keys(table: &toml::Table, text: &str, known: &[&str], otherwise: &str) -> Result<(), String> {
-    let Some(unknown) = table.keys().find(|key| !known.contains(&key.as_str())) else { return Ok(()) };
+/// Refuses a table of the text with a key that is not known, with the nearest that is; `otherwise`
+/// says where to find them all.
+pub(crate) fn check_keys(
+    table: &toml::Table,
+    text: &str,
+    known: &[&str],
+    otherwise: &str,
+) -> Result<(), String> {
+    let Some(unknown) = table.keys().find(|key| !known.contains(&key.as_str())) else {
+        return Ok(());
+    };
     let line = line_of(text, unknown).map_or_else(String::new, |line| format!("line {line}: "));
     Err(match nearest(known.iter().copied(), unknown) {
         Some(key) => format!("{line}there is no setting {unknown:?}; did you mean {key:?}?"),
@@ -38,11 +45,14 @@ pub(crate) fn check_keys(table: &toml::Table, text: &str, known: &[&str], otherw
     })
 }
 
-/// The first line that begins with this key, or with a table of that name. A key that is written in another way has none.
+/// The first line that begins with this key, or with a table of that name. A key that is written in
+/// another way has none.
 fn line_of(text: &str, key: &str) -> Option<usize> {
     let is_there = |line: &str| {
         let rest = line.trim_start_matches([' ', '\t', '[', '"']).strip_prefix(key);
-        rest.is_some_and(|rest| !rest.starts_with(|next: char| next.is_alphanumeric() || next == '_' || next == '-'))
+        rest.is_some_and(|rest| {
+            !rest.starts_with(|next: char| next.is_alphanumeric() || next == '_' || next == '-')
+        })
     };
     text.lines().position(is_there).map(|index| index + 1)
 }
@@ -67,7 +77,8 @@ pub(crate) fn place(error: &toml::de::Error, text: &str) -> String {
 
 /// What is said of a value of the wrong kind, in words of TOML rather than of our own types.
 fn plainly(message: &str) -> String {
-    let found = message.strip_prefix("invalid type: ").or_else(|| message.strip_prefix("invalid value: "));
+    let found =
+        message.strip_prefix("invalid type: ").or_else(|| message.strip_prefix("invalid value: "));
     let Some((found, wanted)) = found.and_then(|rest| rest.rsplit_once(", expected ")) else {
         return message.to_owned();
     };
@@ -83,7 +94,7 @@ fn plainly(message: &str) -> String {
 }
 
 fn cannot_read(path: &Path, error: &std::io::Error) -> Failure {
-    Failure::Sentence(format!("cannot read the config file {}: {error}", path.display()))
+    Failure::Message(format!("cannot read the config file {}: {error}", path.display()))
 }
 
 #[cfg(test)]
@@ -93,7 +104,10 @@ mod tests {
     #[test]
     fn a_value_of_the_wrong_kind_is_told_in_plain_words() {
         for (message, says) in [
-            ("invalid value: integer `-1`, expected usize", "a whole number from 0 up is wanted, not integer `-1`"),
+            (
+                "invalid value: integer `-1`, expected usize",
+                "a whole number from 0 up is wanted, not integer `-1`",
+            ),
             (
                 "invalid type: string \"a, expected b\", expected a sequence",
                 "a list, as in [\"a\", \"b\"], is wanted, not string \"a, expected b\"",
@@ -103,7 +117,10 @@ mod tests {
                 "a number of at most 9223372036854775807 is wanted, not integer `99999999999999999999`",
             ),
             ("the port is missing", "the port is missing"),
-            ("unknown variant `xml`, expected `text` or `json`", "unknown variant `xml`, expected `text` or `json`"),
+            (
+                "unknown variant `xml`, expected `text` or `json`",
+                "unknown variant `xml`, expected `text` or `json`",
+            ),
         ] {
             assert_eq!(plainly(message), says);
         }

@@ -1,5 +1,5 @@
-//! A chat connection and standard input side by side: threads that wait for one thing each, and one queue in which all
-//! that happens arrives in order. What it means is the commands' business.
+//! A chat connection and standard input side by side: threads that wait for one thing each, and one
+//! queue in which all that happens arrives in order. What it means is the commands' business.
 
 use std::io;
 use std::sync::mpsc::{Receiver, Sender, SyncSender, channel, sync_channel};
@@ -12,20 +12,23 @@ use crate::failure::Failure;
 use crate::interrupt;
 use crate::lines::{Line, LineReader};
 
-/// How long the event thread waits before it looks again. It has nothing to look at but the socket, so any length does.
+/// How long the event thread waits before it looks again. It has nothing to look at but the socket,
+/// so any length does.
 const EVENT_WAIT: Duration = Duration::from_secs(3600);
 
 /// How long the server may leave a request unanswered while something depends on it.
 pub(crate) const ANSWER_TIMEOUT: Duration = Duration::from_secs(10);
 
-/// How long the server may take to close the connection when we have said goodbye, or to say why it is gone.
+/// How long the server may take to close the connection when we have said goodbye, or to say why it
+/// is gone.
 const LAST_WORDS_WAIT: Duration = Duration::from_secs(2);
 
-/// Events and lines that wait to be dealt with. More wait in the sockets, and in the end at the server.
+/// Events and lines that wait to be dealt with. More wait in the sockets, and in the end at the
+/// server.
 const QUEUE_LEN: usize = 1024;
 
 #[derive(Debug)]
-pub(crate) enum Happening {
+pub(crate) enum ConversationEvent {
     /// The server said something.
     Event(Event),
     /// The connection is over.
@@ -41,24 +44,24 @@ pub(crate) enum Happening {
 }
 
 pub(crate) struct Conversation {
-    happenings: Receiver<Happening>,
-    queue: SyncSender<Happening>,
+    events: Receiver<ConversationEvent>,
+    queue: SyncSender<ConversationEvent>,
     wanted_lines: Option<Sender<()>>,
 }
 
 impl Conversation {
     /// Listens to the server from now on, and to Ctrl-C.
     pub(crate) fn start(client: ChatClient) -> Result<Self, Failure> {
-        let (queue, happenings) = sync_channel(QUEUE_LEN);
-        let events = queue.clone();
-        thread::spawn(move || pass_on_events(client, &events));
+        let (queue, events) = sync_channel(QUEUE_LEN);
+        let from_server = queue.clone();
+        thread::spawn(move || pass_on_events(client, &from_server));
         let interrupts = queue.clone();
-        interrupt::watch(move || interrupts.send(Happening::Interrupted).is_ok())?;
-        Ok(Self { happenings, queue, wanted_lines: None })
+        interrupt::watch(move || interrupts.send(ConversationEvent::Interrupted).is_ok())?;
+        Ok(Self { events, queue, wanted_lines: None })
     }
 
-    /// Asks for the next line of standard input; it comes as a [`Happening::Line`]. No line is read unasked, so that
-    /// whoever writes to our input is slowed to the pace of the server.
+    /// Asks for the next line of standard input; it comes as a [`ConversationEvent::Line`]. No line
+    /// is read unasked, so that whoever writes to our input is slowed to the pace of the server.
     pub(crate) fn want_line(&mut self, max_len_bytes: usize) {
         let wanted = self.wanted_lines.get_or_insert_with(|| {
             let (wanted_lines, wanted) = channel();
@@ -71,21 +74,21 @@ impl Conversation {
     }
 
     /// What happens next; `None` if nothing does by the deadline.
-    pub(crate) fn next(&self, deadline: Option<Instant>) -> Option<Happening> {
+    pub(crate) fn next(&self, deadline: Option<Instant>) -> Option<ConversationEvent> {
         let Some(deadline) = deadline else {
             // The queue cannot close: this end holds a sender too.
-            return self.happenings.recv().ok();
+            return self.events.recv().ok();
         };
-        self.happenings.recv_timeout(deadline.saturating_duration_since(Instant::now())).ok()
+        self.events.recv_timeout(deadline.saturating_duration_since(Instant::now())).ok()
     }
 
-    /// Leaves, and waits for the server to have noticed: from then on the name is free for the next command. That it
-    /// does not is no failure of a command that has done its work.
-    pub(crate) fn say_goodbye(&self, sender: &ChatSender) {
+    /// Leaves, and waits for the server to have noticed: from then on the name is free for the next
+    /// command. That it does not is no failure of a command that has done its work.
+    pub(crate) fn disconnect(&self, sender: &ChatSender) {
         if sender.disconnect().is_ok() {
             let deadline = Instant::now() + LAST_WORDS_WAIT;
-            while let Some(happening) = self.next(Some(deadline)) {
-                if matches!(happening, Happening::Lost(_) | Happening::Interrupted) {
+            while let Some(event) = self.next(Some(deadline)) {
+                if matches!(event, ConversationEvent::Lost(_) | ConversationEvent::Interrupted) {
                     return;
                 }
             }
@@ -95,12 +98,12 @@ impl Conversation {
     /// Writing failed. If the server has said why, that says more than the error from the system.
     pub(crate) fn why_lost(&self, write_error: ClientError) -> Failure {
         let deadline = Instant::now() + LAST_WORDS_WAIT;
-        while let Some(happening) = self.next(Some(deadline)) {
-            match happening {
-                Happening::Event(Event::Error { code, message }) if code.closes() => {
+        while let Some(event) = self.next(Some(deadline)) {
+            match event {
+                ConversationEvent::Event(Event::Error { code, message }) if code.closes() => {
                     return Failure::refused("the server ended the connection", code, &message);
                 }
-                Happening::Lost(_) | Happening::Interrupted => break,
+                ConversationEvent::Lost(_) | ConversationEvent::Interrupted => break,
                 _ => {}
             }
         }
@@ -108,30 +111,34 @@ impl Conversation {
     }
 }
 
-fn pass_on_events(mut client: ChatClient, queue: &SyncSender<Happening>) {
+fn pass_on_events(mut client: ChatClient, queue: &SyncSender<ConversationEvent>) {
     loop {
-        let happening = match client.next_event_within(EVENT_WAIT) {
-            Ok(Some(event)) => Happening::Event(event),
+        let event = match client.next_event_within(EVENT_WAIT) {
+            Ok(Some(event)) => ConversationEvent::Event(event),
             Ok(None) => continue,
-            Err(error) => Happening::Lost(error),
+            Err(error) => ConversationEvent::Lost(error),
         };
-        let over = matches!(happening, Happening::Lost(_));
-        if queue.send(happening).is_err() || over {
+        let over = matches!(event, ConversationEvent::Lost(_));
+        if queue.send(event).is_err() || over {
             return;
         }
     }
 }
 
-fn pass_on_lines(max_len_bytes: usize, wanted: &Receiver<()>, queue: &SyncSender<Happening>) {
+fn pass_on_lines(
+    max_len_bytes: usize,
+    wanted: &Receiver<()>,
+    queue: &SyncSender<ConversationEvent>,
+) {
     let mut reader = LineReader::new(io::stdin().lock(), max_len_bytes);
     while wanted.recv().is_ok() {
-        let happening = match reader.next_line() {
-            Ok(Some(line)) => Happening::Line(line),
-            Ok(None) => Happening::InputEnded,
-            Err(error) => Happening::InputFailed(error),
+        let event = match reader.next_line() {
+            Ok(Some(line)) => ConversationEvent::Line(line),
+            Ok(None) => ConversationEvent::InputEnded,
+            Err(error) => ConversationEvent::InputFailed(error),
         };
-        let over = !matches!(happening, Happening::Line(_));
-        if queue.send(happening).is_err() || over {
+        let over = !matches!(event, ConversationEvent::Line(_));
+        if queue.send(event).is_err() || over {
             return;
         }
     }

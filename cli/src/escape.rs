@@ -1,9 +1,9 @@
 //! Text that somebody else chose, made safe to show on a terminal. Pure: text in, text out.
 //!
-//! Shown as `\n`, `\t` or `\u{1b}`: control characters, which move the cursor, recolour or retitle a terminal;
-//! bidirectional controls and line separators, which reorder or break what stands around them; and characters that
-//! nobody can see. Everything else, emoji included, is shown as it is. A backslash is too, so this form is for eyes:
-//! what programs read is `--json`.
+//! Shown as `\n`, `\t` or `\u{1b}`: control characters, which move the cursor, recolour or retitle
+//! a terminal; bidirectional controls and line separators, which reorder or break what stands
+//! around them; and characters that nobody can see. Everything else, emoji included, is shown as it
+//! is. A backslash is too, so this form is for eyes: what programs read is `--json`.
 
 use std::borrow::Cow;
 use std::fmt::Write as _;
@@ -23,12 +23,14 @@ pub(crate) fn room(name: &str) -> Cow<'_, str> {
     escape_where(name, |scalar| scalar == ']' || is_unsafe_in_a_name(scalar))
 }
 
-/// Bytes that may or may not be text. Unlike [`text`] nothing is ambiguous: a byte that is not UTF-8 is shown as
-/// `\xff`, and a backslash as `\\`.
+/// Bytes that may or may not be text. Unlike [`text`] nothing is ambiguous: a byte that is not
+/// UTF-8 is shown as `\xff`, and a backslash as `\\`.
 pub(crate) fn bytes(bytes: &[u8]) -> String {
     let mut shown = String::with_capacity(bytes.len());
     for chunk in bytes.utf8_chunks() {
-        shown.push_str(&escape_where(chunk.valid(), |scalar| scalar == '\\' || is_unsafe_to_show(scalar)));
+        shown.push_str(&escape_where(chunk.valid(), |scalar| {
+            scalar == '\\' || is_unsafe_to_show(scalar)
+        }));
         for byte in chunk.invalid() {
             // Writing to a String cannot fail.
             let _ = write!(shown, "\\x{byte:02x}");
@@ -46,16 +48,16 @@ pub(crate) fn is_unsafe_to_show(scalar: char) -> bool {
             '\u{61C}' | '\u{200E}' | '\u{200F}' | '\u{202A}'..='\u{202E}' | '\u{2066}'..='\u{2069}'
             // Line and paragraph separators.
             | '\u{2028}' | '\u{2029}'
-            // Invisible: soft hyphen, fillers, zero-width space, word joiner, invisible operators, deprecated format
-            // characters, byte order mark, interlinear annotation, tags.
+            // Invisible: soft hyphen, fillers, zero-width space, word joiner, invisible operators,
+            // deprecated format characters, byte order mark, interlinear annotation, tags.
             | '\u{AD}' | '\u{115F}' | '\u{1160}' | '\u{180E}' | '\u{200B}' | '\u{2060}'..='\u{2064}'
             | '\u{206A}'..='\u{206F}' | '\u{3164}' | '\u{FEFF}' | '\u{FFA0}' | '\u{FFF9}'..='\u{FFFB}'
             | '\u{E0000}'..='\u{E007F}'
         )
 }
 
-/// Zero-width joiners shape emoji and several scripts, so contents keep them; in a name they only make two names look
-/// like one.
+/// Zero-width joiners shape emoji and several scripts, so contents keep them; in a name they only
+/// make two names look like one.
 fn is_unsafe_in_a_name(scalar: char) -> bool {
     matches!(scalar, '\u{200C}' | '\u{200D}') || is_unsafe_to_show(scalar)
 }
@@ -67,7 +69,9 @@ fn escape_where(text: &str, is_escaped: impl Fn(char) -> bool) -> Cow<'_, str> {
     let mut shown = String::with_capacity(text.len() + 8);
     for scalar in text.chars() {
         match scalar {
-            '\n' | '\r' | '\t' | '\\' if is_escaped(scalar) => shown.extend(scalar.escape_default()),
+            '\n' | '\r' | '\t' | '\\' if is_escaped(scalar) => {
+                shown.extend(scalar.escape_default())
+            }
             _ if is_escaped(scalar) => shown.extend(scalar.escape_unicode()),
             _ => shown.push(scalar),
         }
@@ -81,7 +85,8 @@ mod tests {
 
     #[test]
     fn ordinary_text_is_borrowed_as_it_is() {
-        for plain in ["", "hello", "naïve 日本 🦀", "a\\b", "שלום", "\u{1F468}\u{200D}\u{1F469}"] {
+        for plain in ["", "hello", "naïve 日本 🦀", "a\\b", "שלום", "\u{1F468}\u{200D}\u{1F469}"]
+        {
             assert!(matches!(text(plain), Cow::Borrowed(shown) if shown == plain), "{plain:?}");
         }
     }
@@ -111,7 +116,9 @@ mod tests {
         for scalar in (0..=0x10_FFFF).filter_map(char::from_u32) {
             let mut buffer = [0; 4];
             let alone: &str = scalar.encode_utf8(&mut buffer);
-            for shown in [text(alone), username(alone), room(alone), Cow::Owned(bytes(alone.as_bytes()))] {
+            for shown in
+                [text(alone), username(alone), room(alone), Cow::Owned(bytes(alone.as_bytes()))]
+            {
                 assert!(!shown.contains(is_unsafe_to_show), "U+{:04X}", scalar as u32);
             }
         }

@@ -10,10 +10,12 @@ use cafewire_net::client::ClientError;
 /// Why a command could not do what it was asked to.
 #[derive(Debug)]
 pub(crate) enum Failure {
-    /// Whoever read standard output has gone (`cafewire listen … | head -1`): they have had all they wanted.
+    /// Whoever read standard output has gone (`cafewire listen … | head -1`): they have had all
+    /// they wanted.
     OutputClosed,
-    /// One plain sentence. It may hold text from the other side, so it is escaped where it is shown.
-    Sentence(String),
+    /// One plain sentence. It may hold text from the other side, so it is escaped where it is
+    /// shown.
+    Message(String),
 }
 
 impl Failure {
@@ -21,36 +23,36 @@ impl Failure {
     pub(crate) fn exit_code(&self) -> ExitCode {
         match self {
             Self::OutputClosed => ExitCode::SUCCESS,
-            Self::Sentence(_) => ExitCode::FAILURE,
+            Self::Message(_) => ExitCode::FAILURE,
         }
     }
 
     /// The server said that something was wrong, and this command cannot go on.
     pub(crate) fn refused(what: impl fmt::Display, code: ErrorCode, message: &str) -> Self {
-        Self::Sentence(format!("{what}: {message} [{code}]"))
+        Self::Message(format!("{what}: {message} [{code}]"))
     }
 
     /// The sentence, for a log.
     pub(crate) fn into_sentence(self) -> String {
         match self {
             Self::OutputClosed => "nobody reads the output any more".to_owned(),
-            Self::Sentence(sentence) => sentence,
+            Self::Message(sentence) => sentence,
         }
     }
 
     /// Standard input broke.
     pub(crate) fn input(error: &io::Error) -> Self {
-        Self::Sentence(format!("cannot read standard input: {error}"))
+        Self::Message(format!("cannot read standard input: {error}"))
     }
 
     /// The system would not give the writing half of the connection a descriptor of its own.
     pub(crate) fn no_second_handle(error: io::Error) -> Self {
-        Self::Sentence(format!("cannot write and read at once: {error}"))
+        Self::Message(format!("cannot write and read at once: {error}"))
     }
 }
 
 impl From<ClientError> for Failure {
     fn from(error: ClientError) -> Self {
-        Self::Sentence(error.to_string())
+        Self::Message(error.to_string())
     }
 }

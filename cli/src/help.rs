@@ -1,5 +1,5 @@
-//! What `--help` says below the options, a text per command. Paragraphs are one line each, so that they are wrapped to
-//! the terminal; tables and examples stay within 80 columns.
+//! What `--help` says below the options, a text per command. Paragraphs are one line each, so that
+//! they are wrapped to the terminal; tables and examples stay within 80 columns.
 
 pub(crate) const GENERAL: &str = "\
 Examples:
@@ -254,11 +254,11 @@ Examples:
   install -D -m 644 -t ~/.local/share/man/man5 pages/*.5";
 
 pub(crate) const TOP: &str = "\
-Shows rates, connections, users, rooms, how long turns of the server's loop and frames take, and why connections ended, as \
+Shows rates, connections, users, rooms, how long ticks of the server's loop and frames take, and why connections ended, as \
 they change; the newest is at the right. The server must have been started with --http. When it is away, that is said, and \
 it is asked again. Keys: q quits, Ctrl-L draws anew, Ctrl-Z suspends. NO_COLOR turns colours off.
 
-A turn is what the server's loop does between two waits; a frame's time is from when its turn began to read until all that \
+A tick is what the server's loop does between two waits; a frame's time is from when its tick began to read until all that \
 the turn had to say was written. Of each the 99th of 100 is shown, as the bound of the histogram's bucket that it fell into.
 
 --once and --json need no terminal. Both ask twice, an interval apart. Exit status 1 if the server does not answer. With --json \
@@ -267,7 +267,7 @@ it is one object; per_s is per second, _s seconds, null where nothing was measur
   connections, users, rooms, buffer_bytes
   accepted_per_s, closed_per_s, messages_per_s, broadcasts_per_s, deliveries_per_s
   received_bytes_per_s, sent_bytes_per_s
-  turn_p50_s, turn_p99_s, frame_p50_s, frame_p99_s
+  tick_p50_s, tick_p99_s, frame_p50_s, frame_p99_s
   closes: an object, the number of connections that ended by each reason
 
 Examples:

@@ -9,7 +9,9 @@ use signal_hook::iterator::Signals;
 use crate::failure::Failure;
 
 /// Calls `on_interrupt` at every SIGINT, on a thread of its own, until it returns false.
-pub(crate) fn watch(mut on_interrupt: impl FnMut() -> bool + Send + 'static) -> Result<(), Failure> {
+pub(crate) fn watch(
+    mut on_interrupt: impl FnMut() -> bool + Send + 'static,
+) -> Result<(), Failure> {
     watch_all(&[SIGINT], move |_| on_interrupt())
 }
 
@@ -18,8 +20,8 @@ pub(crate) fn watch_all(
     signals: &[c_int],
     mut on_signal: impl FnMut(c_int) -> bool + Send + 'static,
 ) -> Result<(), Failure> {
-    let mut signals =
-        Signals::new(signals).map_err(|error| Failure::Sentence(format!("cannot watch for signals: {error}")))?;
+    let mut signals = Signals::new(signals)
+        .map_err(|error| Failure::Message(format!("cannot watch for signals: {error}")))?;
     thread::spawn(move || {
         for signal in signals.forever() {
             if !on_signal(signal) {

@@ -1,5 +1,6 @@
-//! Lines that are written on a thread of their own, so that who makes them never waits for who reads them. What waits to be
-//! written is bounded; what comes on top of that is dropped, and counted. Does not know what the lines are.
+//! Lines that are written on a thread of their own, so that who makes them never waits for who
+//! reads them. What waits to be written is bounded; what comes on top of that is dropped, and
+//! counted. Does not know what the lines are.
 
 use std::collections::VecDeque;
 use std::io;
@@ -42,7 +43,9 @@ impl LineQueue {
     pub(crate) fn start(name: &str, write: impl FnMut(&[u8]) + Send + 'static) -> io::Result<Self> {
         let shared = Arc::new(Shared::default());
         let of_the_thread = Arc::clone(&shared);
-        thread::Builder::new().name(name.to_owned()).spawn(move || of_the_thread.write_all(write))?;
+        thread::Builder::new()
+            .name(name.to_owned())
+            .spawn(move || of_the_thread.write_all(write))?;
         Ok(Self(shared))
     }
 
@@ -67,8 +70,8 @@ impl LineQueue {
         self.0.lock().dropped
     }
 
-    /// Takes no more lines and waits a moment for those that are there to be written. Returns how many were dropped, those
-    /// included that are not written even now.
+    /// Takes no more lines and waits a moment for those that are there to be written. Returns how
+    /// many were dropped, those included that are not written even now.
     pub(crate) fn close(&self) -> usize {
         let mut queue = self.0.lock();
         queue.is_closed = true;
@@ -92,7 +95,8 @@ impl Shared {
     fn write_all(&self, mut write: impl FnMut(&[u8])) {
         loop {
             let waits = |queue: &mut Queue| queue.lines.is_empty() && !queue.is_closed;
-            let mut queue = self.changed.wait_while(self.lock(), waits).unwrap_or_else(PoisonError::into_inner);
+            let mut queue =
+                self.changed.wait_while(self.lock(), waits).unwrap_or_else(PoisonError::into_inner);
             let Some(line) = queue.lines.pop_front() else { return };
             queue.is_writing = true;
             drop(queue);
@@ -150,7 +154,9 @@ mod tests {
     fn lines_are_bounded_in_bytes() {
         let (queue, go_on, written) = held_up();
         assert!(!queue.push(vec![0; BYTES_MAX + 1]));
-        assert!(queue.push(vec![0; BYTES_MAX - 1]) && !queue.push(vec![0; 2]) && queue.push(vec![0; 1]));
+        assert!(
+            queue.push(vec![0; BYTES_MAX - 1]) && !queue.push(vec![0; 2]) && queue.push(vec![0; 1])
+        );
         assert!(!queue.push(vec![0; 1]));
         drop(go_on);
         assert_eq!(written.iter().take(2).map(|line| line.len()).sum::<usize>(), BYTES_MAX);
@@ -160,7 +166,9 @@ mod tests {
     #[test]
     fn the_end_does_not_wait_for_ever_and_counts_what_is_left() {
         let (queue, go_on, written) = held_up();
-        assert!(queue.push(b"a".to_vec()) && queue.push(b"b".to_vec()) && queue.push(b"c".to_vec()));
+        assert!(
+            queue.push(b"a".to_vec()) && queue.push(b"b".to_vec()) && queue.push(b"c".to_vec())
+        );
         go_on.send(()).unwrap();
         assert_eq!(written.recv().unwrap(), b"a");
         assert_eq!(queue.close(), 2);

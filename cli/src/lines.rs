@@ -3,7 +3,8 @@
 use std::fmt;
 use std::io::{self, BufRead};
 
-/// Splits input into lines and numbers them. However long a line is, at most `max_len_bytes` of it are kept.
+/// Splits input into lines and numbers them. However long a line is, at most `max_len_bytes` of it
+/// are kept.
 pub(crate) struct LineReader<R> {
     input: R,
     max_len_bytes: usize,
@@ -100,8 +101,13 @@ mod tests {
 
     use super::*;
 
-    fn lines(input: &[u8], max_len_bytes: usize, chunk_size: usize) -> Vec<Result<Vec<u8>, LineError>> {
-        let mut reader = LineReader::new(BufReader::with_capacity(chunk_size, input), max_len_bytes);
+    fn lines(
+        input: &[u8],
+        max_len_bytes: usize,
+        chunk_size: usize,
+    ) -> Vec<Result<Vec<u8>, LineError>> {
+        let mut reader =
+            LineReader::new(BufReader::with_capacity(chunk_size, input), max_len_bytes);
         let mut lines = Vec::new();
         while let Some(line) = reader.next_line().unwrap() {
             lines.push(line.content);
@@ -124,7 +130,10 @@ mod tests {
     #[test]
     fn the_limit_is_exact_and_says_how_long_the_line_was() {
         let too_long = |len_bytes| Err(LineError::TooLong { len_bytes, max_len_bytes: 4 });
-        assert_eq!(lines(b"1234\n1234\r\n1234", 4, 64), [Ok(b"1234".into()), Ok(b"1234".into()), Ok(b"1234".into())]);
+        assert_eq!(
+            lines(b"1234\n1234\r\n1234", 4, 64),
+            [Ok(b"1234".into()), Ok(b"1234".into()), Ok(b"1234".into())]
+        );
         assert_eq!(lines(b"12345\n", 4, 64), [too_long(5)]);
         assert_eq!(lines(b"12345", 4, 64), [too_long(5)]);
         assert_eq!(lines(b"123456\nok\n", 4, 2), [too_long(6), Ok(b"ok".into())]);

@@ -1,4 +1,5 @@
-//! cafewire on the command line: parses the arguments, runs the command, turns how it ended into an exit status.
+//! cafewire on the command line: parses the arguments, runs the command, turns how it ended into an
+//! exit status.
 
 mod args;
 mod chat_line;
@@ -9,6 +10,7 @@ mod conversation;
 mod decode;
 mod escape;
 mod failure;
+mod format;
 mod help;
 mod interrupt;
 mod line_queue;
@@ -17,7 +19,6 @@ mod output;
 mod profile;
 mod requests;
 mod settings;
-mod show;
 mod stats;
 mod terminal;
 mod verbosity;
@@ -45,7 +46,7 @@ fn main() -> ExitCode {
         Command::Top(args) => commands::top::run(args),
     };
     outcome.unwrap_or_else(|failure| {
-        if let Failure::Sentence(sentence) = &failure {
+        if let Failure::Message(sentence) = &failure {
             output::remark(format_args!("cafewire: {}", escape::text(sentence)));
         }
         failure.exit_code()

@@ -1,4 +1,5 @@
-//! Standard output, a line at a time, each flushed: whoever reads the other end of a pipe sees it at once.
+//! Standard output, a line at a time, each flushed: whoever reads the other end of a pipe sees it
+//! at once.
 
 use std::ffi::OsStr;
 use std::fmt;
@@ -28,7 +29,8 @@ pub(crate) fn bytes(bytes: &[u8]) -> Result<(), Failure> {
 
 /// One JSON object on a line of its own.
 pub(crate) fn json(value: &impl Serialize) -> Result<(), Failure> {
-    let mut line = to_json(value).map_err(|error| Failure::Sentence(format!("cannot write JSON: {error}")))?;
+    let mut line =
+        to_json(value).map_err(|error| Failure::Message(format!("cannot write JSON: {error}")))?;
     line.push(b'\n');
     write_out(&line)
 }
@@ -38,8 +40,8 @@ pub(crate) fn json_text(value: &impl Serialize) -> Option<String> {
     String::from_utf8(to_json(value).ok()?).ok()
 }
 
-/// Whether lines that go there are coloured, if nobody says whether they should be: on a terminal that can show colours, of
-/// somebody who wants them.
+/// Whether lines that go there are coloured, if nobody says whether they should be: on a terminal
+/// that can show colours, of somebody who wants them.
 pub(crate) fn may_be_coloured(stream: &impl IsTerminal) -> bool {
     let variable = |name| std::env::var_os(name).unwrap_or_default();
     stream.is_terminal() && are_colours_welcome(&variable("NO_COLOR"), &variable("TERM"))
@@ -89,7 +91,7 @@ fn write_out(bytes: &[u8]) -> Result<(), Failure> {
     let mut stdout = io::stdout().lock();
     stdout.write_all(bytes).and_then(|()| stdout.flush()).map_err(|error| match error.kind() {
         io::ErrorKind::BrokenPipe => Failure::OutputClosed,
-        _ => Failure::Sentence(format!("cannot write to standard output: {error}")),
+        _ => Failure::Message(format!("cannot write to standard output: {error}")),
     })
 }
 
@@ -99,17 +101,26 @@ fn to_json(value: &impl Serialize) -> serde_json::Result<Vec<u8>> {
     Ok(line)
 }
 
-/// JSON lets most of what disturbs a terminal stand as it is; this writes it as `\uXXXX`, which reads back the same.
+/// JSON lets most of what disturbs a terminal stand as it is; this writes it as `\uXXXX`, which
+/// reads back the same.
 struct TerminalSafe;
 
 impl Formatter for TerminalSafe {
-    fn write_string_fragment<W: ?Sized + Write>(&mut self, writer: &mut W, fragment: &str) -> io::Result<()> {
+    fn write_string_fragment<W: ?Sized + Write>(
+        &mut self,
+        writer: &mut W,
+        fragment: &str,
+    ) -> io::Result<()> {
         let mut rest = fragment;
         while let Some(position) = rest.find(escape::is_unsafe_to_show) {
             let (plain, from_unsafe) = rest.split_at(position);
             writer.write_all(plain.as_bytes())?;
             let mut scalars = from_unsafe.chars();
-            for unit in scalars.next().into_iter().flat_map(|scalar| scalar.encode_utf16(&mut [0; 2]).to_vec()) {
+            for unit in scalars
+                .next()
+                .into_iter()
+                .flat_map(|scalar| scalar.encode_utf16(&mut [0; 2]).to_vec())
+            {
                 write!(writer, "\\u{unit:04x}")?;
             }
             rest = scalars.as_str();
@@ -124,7 +135,8 @@ mod tests {
 
     #[test]
     fn colours_are_for_who_wants_them() {
-        let welcome = |no_color: &str, term: &str| are_colours_welcome(no_color.as_ref(), term.as_ref());
+        let welcome =
+            |no_color: &str, term: &str| are_colours_welcome(no_color.as_ref(), term.as_ref());
         assert!(welcome("", "xterm") && welcome("", ""));
         assert!(!welcome("1", "xterm") && !welcome("", "dumb"));
     }
@@ -134,7 +146,10 @@ mod tests {
         let hostile = "a\"\\\n\x1b[2J\u{7f}\u{9b}31m\u{202e}gpj\u{2028}\u{e0041} 日本 🦀";
         let line = String::from_utf8(to_json(&hostile).unwrap()).unwrap();
         assert!(!line.contains(escape::is_unsafe_to_show), "{line}");
-        assert!(line.contains("\\u009b") && line.contains("\\udb40\\udc41") && line.contains("日本 🦀"), "{line}");
+        assert!(
+            line.contains("\\u009b") && line.contains("\\udb40\\udc41") && line.contains("日本 🦀"),
+            "{line}"
+        );
         assert_eq!(serde_json::from_str::<String>(&line).unwrap(), hostile);
     }
 }

@@ -65,7 +65,9 @@ impl Profile {
         let Ok(folders) = etcetera::choose_base_strategy() else {
             return match name {
                 None => Ok(Self::default()),
-                Some(name) => Err(Failure::Sentence(format!("no profile {name:?}: there is no home folder"))),
+                Some(name) => {
+                    Err(Failure::Message(format!("no profile {name:?}: there is no home folder")))
+                }
             };
         };
         let path = folders.config_dir().join("cafewire").join("config.toml");
@@ -79,9 +81,10 @@ impl Profile {
                 Err(sentence) => Err(config_file::wrong(path, &sentence)),
             },
             (None, None) => Ok(Self::default()),
-            (None, Some(name)) => {
-                Err(Failure::Sentence(format!("no profile {name:?}: there is no config file {}", path.display())))
-            }
+            (None, Some(name)) => Err(Failure::Message(format!(
+                "no profile {name:?}: there is no config file {}",
+                path.display()
+            ))),
         }
     }
 
@@ -89,7 +92,8 @@ impl Profile {
     fn beside(mut self, config_file: &Path) -> Self {
         let folder = config_file.parent().unwrap_or(Path::new(""));
         let ClientTls { ca, identity } = &mut self.tls;
-        let identity = identity.iter_mut().flat_map(|identity| [&mut identity.certificate, &mut identity.key]);
+        let identity =
+            identity.iter_mut().flat_map(|identity| [&mut identity.certificate, &mut identity.key]);
         for file in ca.iter_mut().chain(identity) {
             *file = folder.join(&file);
         }
@@ -98,23 +102,40 @@ impl Profile {
 }
 
 fn parse(text: &str, name: Option<&str>) -> Result<Profile, String> {
-    let table: toml::Table = toml::from_str(text).map_err(|error| config_file::place(&error, text))?;
+    let table: toml::Table =
+        toml::from_str(text).map_err(|error| config_file::place(&error, text))?;
     config_file::check_keys(&table, text, &["profile"], "what can be set is [profile.NAME]")?;
-    for (name, profile) in table.get("profile").and_then(toml::Value::as_table).into_iter().flatten() {
+    for (name, profile) in
+        table.get("profile").and_then(toml::Value::as_table).into_iter().flatten()
+    {
         if let Some(profile) = profile.as_table() {
-            config_file::check_keys(profile, text, KEYS, "address, user, rooms, theme, ca, cert and key can be set")
-                .map_err(|sentence| format!("profile.{name}: {sentence}"))?;
+            config_file::check_keys(
+                profile,
+                text,
+                KEYS,
+                "address, user, rooms, theme, ca, cert and key can be set",
+            )
+            .map_err(|sentence| format!("profile.{name}: {sentence}"))?;
         }
     }
-    let mut written: Written = toml::from_str(text).map_err(|error| config_file::place(&error, text))?;
+    let mut written: Written =
+        toml::from_str(text).map_err(|error| config_file::place(&error, text))?;
     match written.profile.remove(name.unwrap_or(DEFAULT)) {
-        Some(profile) => profile.checked().map_err(|why| format!("profile.{}: {why}", name.unwrap_or(DEFAULT))),
+        Some(profile) => {
+            profile.checked().map_err(|why| format!("profile.{}: {why}", name.unwrap_or(DEFAULT)))
+        }
         None => match name {
             None => Ok(Profile::default()),
-            Some(name) => Err(match config_file::nearest(written.profile.keys().map(String::as_str), name) {
-                Some(nearest) => format!("there is no profile {name:?}; did you mean {nearest:?}?"),
-                None => format!("there is no profile {name:?}; [profile.{name}] would begin it"),
-            }),
+            Some(name) => {
+                Err(match config_file::nearest(written.profile.keys().map(String::as_str), name) {
+                    Some(nearest) => {
+                        format!("there is no profile {name:?}; did you mean {nearest:?}?")
+                    }
+                    None => {
+                        format!("there is no profile {name:?}; [profile.{name}] would begin it")
+                    }
+                })
+            }
         },
     }
 }
@@ -130,7 +151,9 @@ impl WrittenProfile {
         }
         let Self { address, user, rooms, theme, ca, cert, key } = self;
         let address = address.map(|address| address.0);
-        let file = [("ca", &ca), ("cert", &cert), ("key", &key)].into_iter().find(|(_, file)| file.is_some());
+        let file = [("ca", &ca), ("cert", &cert), ("key", &key)]
+            .into_iter()
+            .find(|(_, file)| file.is_some());
         if let (Some((key, _)), Some(address)) = (file, &address)
             && !matches!(address, Address::Tls { .. })
         {
@@ -164,15 +187,20 @@ theme = \"light\"
     #[test]
     fn a_profile_says_where_and_as_whom() {
         let work = parse(FILE, Some("work")).unwrap();
-        assert_eq!(work.address.map(|address| address.to_string()).as_deref(), Some("tcp://chat.example:8080"));
+        assert_eq!(
+            work.address.map(|address| address.to_string()).as_deref(),
+            Some("tcp://chat.example:8080")
+        );
         assert_eq!((work.user.as_deref(), work.theme), (Some("ada l"), Some(ThemeName::Light)));
         assert_eq!(work.rooms, ["lobby", "builds"]);
     }
 
     #[test]
     fn files_stand_beside_the_config_file() {
-        let text = "[profile.default]\nca = \"ca.pem\"\ncert = \"tls/a.pem\"\nkey = \"/etc/a.key\"\n";
-        let profile = parse(text, None).unwrap().beside(Path::new("/home/ada/.config/cafewire/config.toml"));
+        let text =
+            "[profile.default]\nca = \"ca.pem\"\ncert = \"tls/a.pem\"\nkey = \"/etc/a.key\"\n";
+        let profile =
+            parse(text, None).unwrap().beside(Path::new("/home/ada/.config/cafewire/config.toml"));
         assert_eq!(profile.tls.ca.as_deref(), Some(Path::new("/home/ada/.config/cafewire/ca.pem")));
         let TlsIdentity { certificate, key } = profile.tls.identity.unwrap();
         assert_eq!(certificate, Path::new("/home/ada/.config/cafewire/tls/a.pem"));
@@ -194,7 +222,10 @@ theme = \"light\"
                 "[profile.work]\nuesr = \"a\"",
                 "profile.work: line 2: there is no setting \"uesr\"; did you mean \"user\"?",
             ),
-            ("[profile.work]\nzebra = 1", "address, user, rooms, theme, ca, cert and key can be set"),
+            (
+                "[profile.work]\nzebra = 1",
+                "address, user, rooms, theme, ca, cert and key can be set",
+            ),
             ("[profile.work]\ncaa = \"a.pem\"", "did you mean \"ca\"?"),
             ("[profile.work]\nca = 1", "line 2: "),
             ("[profile.work]\ncert = \"a.pem\"", "profile.work: cert: a certificate needs its key"),
@@ -206,7 +237,10 @@ theme = \"light\"
             ("[profile.work]\naddress = \"nowhere\"", "line 2: the port is missing"),
             ("[profile.work]\ntheme = \"pink\"", "line 2: unknown variant `pink`"),
             ("[profile.work]\nuser = \"\"", "profile.work: user: username is 0 bytes long"),
-            ("[profile.work]\nrooms = [\"a\", \"\"]", "profile.work: rooms: room name is 0 bytes long"),
+            (
+                "[profile.work]\nrooms = [\"a\", \"\"]",
+                "profile.work: rooms: room name is 0 bytes long",
+            ),
             ("[profile.wrok]", "there is no profile \"work\"; did you mean \"wrok\"?"),
             ("", "there is no profile \"work\"; [profile.work] would begin it"),
             ("[profile", "line 1"),
@@ -219,8 +253,12 @@ theme = \"light\"
     #[test]
     fn a_file_that_is_not_there_has_no_profiles() {
         let nowhere = Path::new("/nonexistent/cafewire/config.toml");
-        assert!(matches!(Profile::load_from(nowhere, None), Ok(profile) if profile == Profile::default()));
-        let Err(Failure::Sentence(sentence)) = Profile::load_from(nowhere, Some("work")) else { panic!() };
+        assert!(
+            matches!(Profile::load_from(nowhere, None), Ok(profile) if profile == Profile::default())
+        );
+        let Err(Failure::Message(sentence)) = Profile::load_from(nowhere, Some("work")) else {
+            panic!()
+        };
         assert!(sentence.contains("no profile \"work\""), "{sentence}");
     }
 }

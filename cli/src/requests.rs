@@ -1,14 +1,16 @@
 //! What was asked of the server and not yet answered. Pure: requests and events in, answers out.
 //!
-//! A server answers one connection's requests in their order: a join with one's own arrival, a message with one's own
-//! broadcast, anything with an Error instead. So the oldest request is the one that an answer must fit.
+//! A server answers one connection's requests in their order: a join with one's own arrival, a
+//! message with one's own broadcast, anything with an Error instead. So the oldest request is the
+//! one that an answer must fit.
 
 use std::collections::VecDeque;
 
 use cafewire_net::client::Event;
 
-/// How many messages may be on their way before more input is taken. What this many can occupy fits the sockets'
-/// buffers many times over, so that writing never has to wait for reading and neither side can block the other.
+/// How many messages may be on their way before more input is taken. What this many can occupy fits
+/// the sockets' buffers many times over, so that writing never has to wait for reading and neither
+/// side can block the other.
 pub(crate) const MAX_IN_FLIGHT: usize = 32;
 
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -65,14 +67,18 @@ impl Requests {
             (Event::Error { .. }, _) => {
                 return self.open.pop_front().map_or(Answer::Unrelated, Answer::Refused);
             }
-            (Event::Message { user_id, .. } | Event::Joined { user_id, .. } | Event::Left { user_id, .. }, _)
-                if *user_id != self.own_user_id =>
-            {
+            (
+                Event::Message { user_id, .. }
+                | Event::Joined { user_id, .. }
+                | Event::Left { user_id, .. },
+                _,
+            ) if *user_id != self.own_user_id => {
                 return Answer::Unrelated;
             }
-            (Event::Message { room, content, .. }, Some(Request::Send { room: asked, content: sent })) => {
-                room == asked && content == sent
-            }
+            (
+                Event::Message { room, content, .. },
+                Some(Request::Send { room: asked, content: sent }),
+            ) => room == asked && content == sent,
             (Event::Joined { room, .. }, Some(Request::Join { room: asked }))
             | (Event::Left { room, .. }, Some(Request::Leave { room: asked })) => room == asked,
             _ => false,

@@ -4,7 +4,8 @@ use std::time::Duration;
 
 use hdrhistogram::Histogram;
 
-/// The longest round trip that the histogram tells apart; longer ones count as this long in the p99 alone.
+/// The longest round trip that the histogram tells apart; longer ones count as this long in the p99
+/// alone.
 const LONGEST_NS: u64 = 3_600_000_000_000;
 
 /// Sent, received and how long it took. Times are whole nanoseconds.
@@ -28,7 +29,8 @@ pub(crate) struct Figures {
 
 impl RoundTrips {
     pub(crate) fn new() -> Self {
-        let histogram = Histogram::new_with_bounds(1, LONGEST_NS, 3).expect("1 ns to 1 h at 3 digits is a valid range");
+        let histogram = Histogram::new_with_bounds(1, LONGEST_NS, 3)
+            .expect("1 ns to 1 h at 3 digits is a valid range");
         Self { sent: 0, histogram, shortest_ns: u64::MAX, longest_ns: 0, sum_ns: 0 }
     }
 
@@ -63,8 +65,10 @@ impl RoundTrips {
             return None;
         }
         let average = self.sum_ns / u128::from(received);
-        // The histogram answers with the upper end of a bucket, which may lie beyond the longest time there was.
-        let p99_ns = self.histogram.value_at_quantile(0.99).clamp(self.shortest_ns, self.longest_ns);
+        // The histogram answers with the upper end of a bucket, which may lie beyond the longest
+        // time there was.
+        let p99_ns =
+            self.histogram.value_at_quantile(0.99).clamp(self.shortest_ns, self.longest_ns);
         Some(Figures {
             min_ns: self.shortest_ns,
             avg_ns: u64::try_from(average).unwrap_or(u64::MAX),
@@ -104,7 +108,10 @@ mod tests {
         trips.record_sent();
         trips.record_reply(Duration::from_nanos(123_457));
         let ns = 123_457;
-        assert_eq!(trips.figures(), Some(Figures { min_ns: ns, avg_ns: ns, max_ns: ns, p99_ns: ns }));
+        assert_eq!(
+            trips.figures(),
+            Some(Figures { min_ns: ns, avg_ns: ns, max_ns: ns, p99_ns: ns })
+        );
         assert_eq!(trips.lost(), 0);
     }
 
@@ -116,7 +123,10 @@ mod tests {
             trips.record_reply(Duration::from_millis(ms));
         }
         let figures = trips.figures().unwrap();
-        assert_eq!((figures.min_ns, figures.avg_ns, figures.max_ns), (1_000_000, 50_500_000, 100_000_000));
+        assert_eq!(
+            (figures.min_ns, figures.avg_ns, figures.max_ns),
+            (1_000_000, 50_500_000, 100_000_000)
+        );
         assert!(figures.p99_ns.abs_diff(99_000_000) <= 99_000, "{}", figures.p99_ns);
     }
 

@@ -1,8 +1,8 @@
-//! The terminal as a full screen: taken over, drawn on, and given back as it was, however the program ends. Knows
-//! nothing of what is drawn.
+//! The terminal as a full screen: taken over, drawn on, and given back as it was, however the
+//! program ends. Knows nothing of what is drawn.
 //!
-//! Nothing here asks the terminal a question (where is the cursor?): its answer would arrive among the keys, which
-//! another thread reads.
+//! Nothing here asks the terminal a question (where is the cursor?): its answer would arrive among
+//! the keys, which another thread reads.
 
 use std::io::{self, Stdout, Write};
 use std::panic;
@@ -10,10 +10,12 @@ use std::sync::Once;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use crossterm::event::{
-    DisableBracketedPaste, DisableFocusChange, DisableMouseCapture, EnableBracketedPaste, EnableFocusChange,
-    EnableMouseCapture,
+    DisableBracketedPaste, DisableFocusChange, DisableMouseCapture, EnableBracketedPaste,
+    EnableFocusChange, EnableMouseCapture,
 };
-use crossterm::terminal::{EnterAlternateScreen, LeaveAlternateScreen, disable_raw_mode, enable_raw_mode};
+use crossterm::terminal::{
+    EnterAlternateScreen, LeaveAlternateScreen, disable_raw_mode, enable_raw_mode,
+};
 use crossterm::{cursor, execute, queue};
 use ratatui::Frame;
 use ratatui::backend::CrosstermBackend;
@@ -24,7 +26,8 @@ use crate::failure::Failure;
 /// How a program ends that panicked, as Rust's own runtime has it.
 const PANIC_EXIT_STATUS: i32 = 101;
 
-/// Whether the terminal is ours now. One per process, as the terminal is, so that a panic on any thread knows.
+/// Whether the terminal is ours now. One per process, as the terminal is, so that a panic on any
+/// thread knows.
 static IS_TAKEN: AtomicBool = AtomicBool::new(false);
 
 /// The terminal, taken over until this is dropped.
@@ -33,8 +36,8 @@ pub(crate) struct FullScreen {
 }
 
 impl FullScreen {
-    /// Takes the terminal over: alternate screen, raw keys, pastes in one piece, mouse wheel, focus. A panic on any
-    /// thread gives it back before it is reported, and ends the program.
+    /// Takes the terminal over: alternate screen, raw keys, pastes in one piece, mouse wheel,
+    /// focus. A panic on any thread gives it back before it is reported, and ends the program.
     pub(crate) fn enter() -> Result<Self, Failure> {
         restore_on_panic();
         take().map_err(|error| failure(&error))?;
@@ -63,8 +66,9 @@ impl FullScreen {
         self.terminal.resize(Rect::new(0, 0, width, height)).map_err(|error| failure(&error))
     }
 
-    /// Ctrl-Z: gives the terminal back and stops, with all the processes that the shell counts to this job. Returns
-    /// when the job is in the foreground again, at once if there is no shell that could bring it there.
+    /// Ctrl-Z: gives the terminal back and stops, with all the processes that the shell counts to
+    /// this job. Returns when the job is in the foreground again, at once if there is no shell that
+    /// could bring it there.
     pub(crate) fn suspend(&mut self) -> Result<(), Failure> {
         restore();
         // To the main thread, which this is, the signal is delivered before the call returns.
@@ -73,7 +77,8 @@ impl FullScreen {
         stopped.map_err(|error| failure(&error.into()))
     }
 
-    /// Takes the terminal again after a stop, whoever stopped us and whatever was done to the terminal meanwhile.
+    /// Takes the terminal again after a stop, whoever stopped us and whatever was done to the
+    /// terminal meanwhile.
     pub(crate) fn retake(&mut self) -> Result<(), Failure> {
         restore();
         take().map_err(|error| failure(&error))?;
@@ -104,7 +109,8 @@ fn take() -> io::Result<()> {
     entered
 }
 
-/// Gives the terminal back if it is ours. What fails here cannot be mended, and must not hide why the program ends.
+/// Gives the terminal back if it is ours. What fails here cannot be mended, and must not hide why
+/// the program ends.
 fn restore() {
     if !IS_TAKEN.swap(false, Ordering::SeqCst) {
         return;
@@ -122,8 +128,9 @@ fn restore() {
     let _ = disable_raw_mode();
 }
 
-/// Without this, what the panic says would be drawn on the alternate screen, and vanish with it. A panic on a thread
-/// that only reads ends the program too: it would go on with half of itself missing.
+/// Without this, what the panic says would be drawn on the alternate screen, and vanish with it. A
+/// panic on a thread that only reads ends the program too: it would go on with half of itself
+/// missing.
 fn restore_on_panic() {
     static ONCE: Once = Once::new();
     ONCE.call_once(|| {
@@ -140,5 +147,5 @@ fn restore_on_panic() {
 }
 
 fn failure(error: &io::Error) -> Failure {
-    Failure::Sentence(format!("cannot use the terminal: {error}"))
+    Failure::Message(format!("cannot use the terminal: {error}"))
 }

@@ -1,4 +1,5 @@
-//! `-v` and `-q`. A command has them only where there is more, or less, for it to say; the others refuse them.
+//! `-v` and `-q`. A command has them only where there is more, or less, for it to say; the others
+//! refuse them.
 
 use clap::{ArgAction, Args};
 
@@ -35,19 +36,20 @@ pub(crate) struct OfListening {
 }
 
 #[derive(Clone, Copy, Debug, Args)]
-pub(crate) struct OfChat {
+pub(crate) struct ChatVerbosity {
     /// Say which address a connection was made to, and on the full screen each attempt that failed.
     #[arg(short, long, conflicts_with = "quiet")]
     verbose: bool,
-    /// Leave out the hints at the beginning and, line by line, everything on standard error that is no complaint.
+    /// Leave out the hints at the beginning and, line by line, everything on standard error that is
+    /// no complaint.
     #[arg(short, long)]
     quiet: bool,
 }
 
 #[derive(Clone, Copy, Debug, Args)]
 pub(crate) struct OfDecode {
-    /// Say, on standard error, what the input was taken for and, of a capture, how many packets it has and what each
-    /// conversation came to.
+    /// Say, on standard error, what the input was taken for and, of a capture, how many packets it
+    /// has and what each conversation came to.
     #[arg(short, long, conflicts_with = "quiet")]
     verbose: bool,
     /// Say on standard error neither the sum nor what of a capture was passed over: only errors.
@@ -64,8 +66,8 @@ pub(crate) struct OfEncode {
 
 #[derive(Clone, Copy, Debug, Args)]
 pub(crate) struct OfBench {
-    /// Say, on standard error, which address is connected to, each phase as it begins and each connection that comes to
-    /// nothing; no progress is shown then.
+    /// Say, on standard error, which address is connected to, each phase as it begins and each
+    /// connection that comes to nothing; no progress is shown then.
     #[arg(short, long, conflicts_with = "quiet")]
     verbose: bool,
     /// Show no progress and make no remarks on standard error: the report, and errors.
@@ -82,8 +84,12 @@ impl Arguments {
             Command::Echo(echo) => (echo.verbosity.verbose.into(), 0),
             Command::Send(send) => (send.verbosity.verbose.into(), 0),
             Command::Chat(chat) => (chat.verbosity.verbose.into(), chat.verbosity.quiet.into()),
-            Command::Listen(listen) => (listen.verbosity.verbose.into(), listen.verbosity.quiet.into()),
-            Command::Decode(decode) => (decode.verbosity.verbose.into(), decode.verbosity.quiet.into()),
+            Command::Listen(listen) => {
+                (listen.verbosity.verbose.into(), listen.verbosity.quiet.into())
+            }
+            Command::Decode(decode) => {
+                (decode.verbosity.verbose.into(), decode.verbosity.quiet.into())
+            }
             Command::Encode(encode) => (encode.verbosity.verbose.into(), 0),
             Command::Bench(bench) => {
                 let OfBench { verbose, quiet } = bench.common().verbosity;

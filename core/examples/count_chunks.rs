@@ -1,18 +1,22 @@
-//! Reads a stream in pieces of one size and says how many frames were in it. `.ci/linear` counts the instructions that this
-//! takes, and holds that twice the bytes cost twice as many.
+//! Reads a stream in pieces of one size and says how many frames were in it. `.ci/linear` counts
+//! the instructions that this takes, and holds that twice the bytes cost twice as many.
 //!
 //! ```text
 //! count_chunks reader|parser|canary chat|echo|noise PIECE_BYTES STREAM_BYTES
 //! ```
 //!
-//! `reader` is [`FrameReader`], asked anew after every piece, as a caller does that ignores `at_least`; `parser` is
-//! [`ProtocolParser`]. `canary` looks at all bytes of a frame after every piece, which is what neither of them may do.
+//! `reader` is [`FrameDecoder`], asked anew after every piece, as a caller does that ignores
+//! `needed`; `parser` is [`ProtocolParser`]. `canary` looks at all bytes of a frame after every
+//! piece, which is what neither of them may do.
 
 use std::process::ExitCode;
 
-use cafewire_core::{Direction, Frame, FrameReader, Framing, Message, MessagePayload, ProtocolParser};
+use cafewire_core::{
+    Direction, Frame, FrameDecoder, Framing, Message, MessagePayload, ProtocolParser,
+};
 
-/// The stream that is cut to the bytes asked for: always built in full, so that building it always costs the same.
+/// The stream that is cut to the bytes asked for: always built in full, so that building it always
+/// costs the same.
 const FULL_STREAM_BYTES: usize = 65_540;
 
 fn main() -> ExitCode {
@@ -45,12 +49,12 @@ fn full_stream(kind: &str) -> Option<Vec<u8>> {
     let mut frame = vec![0; FULL_STREAM_BYTES];
     let repeated = match kind {
         // The largest frames that a client sends.
-        "chat" => {
-            MessagePayload::SendMessage { room: &"r".repeat(64), content: &"c".repeat(512) }.encode_into(&mut frame)
-        }
+        "chat" => MessagePayload::SendMessage { room: &"r".repeat(64), content: &"c".repeat(512) }
+            .encode_into(&mut frame),
         // One frame, the largest there is.
         "echo" => Message::data(&vec![0x55; 65_535]).encode_into(&mut frame),
-        // What costs the parser most: every second byte starts a header of 394 bytes whose checksum then fails.
+        // What costs the parser most: every second byte starts a header of 394 bytes whose checksum
+        // then fails.
         "noise" => Ok(&b"\x01\x82"[..]),
         _ => return None,
     };
@@ -58,14 +62,14 @@ fn full_stream(kind: &str) -> Option<Vec<u8>> {
 }
 
 fn read(stream: &[u8], piece: usize) -> usize {
-    let mut reader = FrameReader::new(Direction::Either);
+    let mut reader = FrameDecoder::new(Direction::Either);
     let (mut frames, mut used, mut arrived) = (0, 0, 0);
     while arrived < stream.len() {
         arrived = stream.len().min(arrived + piece);
         loop {
             match reader.next_frame(&stream[used..arrived]) {
                 Framing::Frame { consumed, .. } => (frames, used) = (frames + 1, used + consumed),
-                Framing::NeedMore { .. } => break,
+                Framing::Incomplete { .. } => break,
                 Framing::Corrupt { .. } => return frames,
             }
         }
@@ -96,7 +100,9 @@ fn look_at_everything(stream: &[u8], piece: usize) -> usize {
     let mut sum = 0_usize;
     while arrived < stream.len() {
         arrived = stream.len().min(arrived + piece);
-        sum = stream[..arrived].iter().fold(sum, |sum, &byte| std::hint::black_box(sum.wrapping_add(byte.into())));
+        sum = stream[..arrived]
+            .iter()
+            .fold(sum, |sum, &byte| std::hint::black_box(sum.wrapping_add(byte.into())));
     }
     sum
 }

@@ -1,8 +1,9 @@
 //! The checksum of chat frames, CRC-32/ISO-HDLC, and who computes it. Knows nothing of frames.
 //!
-//! crc32fast is fast and brings 16 KiB of tables. With the feature `crc-small` it is computed here, bit by bit,
-//! instead and crc32fast is not called at all, so that none of it is linked. With `std` there is no small flash to
-//! fill: crc32fast stays even when some other crate of the build has asked for `crc-small`.
+//! crc32fast is fast and brings 16 KiB of tables. With the feature `crc-small` it is computed here,
+//! bit by bit, instead and crc32fast is not called at all, so that none of it is linked. With `std`
+//! there is no small flash to fill: crc32fast stays even when some other crate of the build has
+//! asked for `crc-small`.
 
 #[cfg(any(feature = "std", not(feature = "crc-small")))]
 pub(crate) use fast::checksum;
@@ -55,7 +56,8 @@ mod tests {
     fn the_small_one_and_the_fast_one_agree() {
         use super::{fast::checksum as fast, small::checksum as small};
 
-        let bytes: [u8; 1024] = core::array::from_fn(|place| (place * 167 + place / 7).to_le_bytes()[0]);
+        let bytes: [u8; 1024] =
+            core::array::from_fn(|place| (place * 167 + place / 7).to_le_bytes()[0]);
         for start in 0..64 {
             for end in start..bytes.len() {
                 let bytes = &bytes[start..end];

@@ -1,7 +1,8 @@
-//! What can be wrong with bytes ([`ParseError`]) and with a message about to become bytes ([`ProtocolError`]).
+//! What can be wrong with bytes ([`ParseError`]) and with a message about to become bytes
+//! ([`ProtocolError`]).
 //!
-//! Every error is `Copy`, holds numbers and no text, and formats itself only when somebody asks: a parser that
-//! refuses a million frames a second formats none of them.
+//! Every error is `Copy`, holds numbers and no text, and formats itself only when somebody asks: a
+//! parser that refuses a million frames a second formats none of them.
 
 use core::fmt;
 
@@ -21,8 +22,8 @@ pub type ParseResult<T> = Result<T, ParseError>;
 
 /// Why bytes were refused. Offsets count from the first byte of the frame.
 ///
-/// What a receiver does about each is its [`ErrorCode`]: [`ParseError::code`] names the code to answer with, and
-/// [`ErrorCode::closes`] says whether the connection can go on.
+/// What a receiver does about each is its [`ErrorCode`]: [`ParseError::code`] names the code to
+/// answer with, and [`ErrorCode::closes`] says whether the connection can go on.
 ///
 /// ```
 /// use cafewire_core::{ParseError, ZeroCopyMessage};
@@ -37,8 +38,8 @@ pub type ParseResult<T> = Result<T, ParseError>;
 #[non_exhaustive]
 #[repr(u32)] // A word, so that errors are moved by words: 80 bytes of code less on a microcontroller.
 pub enum ParseError {
-    /// The input ends before the frame does. Only the one-shot parsers say so; for a stream it is not an error
-    /// ([`Framing::NeedMore`](crate::Framing::NeedMore)).
+    /// The input ends before the frame does. Only the one-shot parsers say so; for a stream it is
+    /// not an error ([`Framing::Incomplete`](crate::Framing::Incomplete)).
     Truncated {
         /// Bytes the frame needs in all, as far as the bytes at hand can tell.
         needed: usize,
@@ -141,7 +142,8 @@ pub enum ParseError {
 }
 
 impl ParseError {
-    /// Where the error is, in bytes from the start of the frame. Truncation is at the end of the input.
+    /// Where the error is, in bytes from the start of the frame. Truncation is at the end of the
+    /// input.
     ///
     /// ```
     /// use cafewire_core::ZeroCopyMessage;
@@ -170,9 +172,9 @@ impl ParseError {
     /// The code of the Error frame that a chat peer answers this with.
     ///
     /// ```
-    /// use cafewire_core::{Direction, ErrorCode, FrameReader, Framing};
+    /// use cafewire_core::{Direction, ErrorCode, FrameDecoder, Framing};
     /// // A client that plays the server.
-    /// let framing = FrameReader::new(Direction::ToServer).next_frame(&[0x01, 0x81]);
+    /// let framing = FrameDecoder::new(Direction::ToServer).next_frame(&[0x01, 0x81]);
     /// let Framing::Corrupt { error } = framing else { panic!() };
     /// assert_eq!(error.code(), ErrorCode::UnexpectedMessage);
     /// ```
@@ -205,27 +207,48 @@ impl fmt::Display for ParseError {
                 write!(f, "bad magic at byte {offset}: {actual:#04x} where {expected:#04x} belongs")
             }
             Self::UnsupportedVersion { offset, actual } => {
-                write!(f, "byte {offset} is {actual:#04x}: neither the echo magic 0xca nor chat version 0x01")
+                write!(
+                    f,
+                    "byte {offset} is {actual:#04x}: neither the echo magic 0xca nor chat version 0x01"
+                )
             }
             Self::FamilyChanged { offset, established, actual } => {
-                write!(f, "byte {offset} is {actual:#04x}: this connection began as {established} and stays so")
+                write!(
+                    f,
+                    "byte {offset} is {actual:#04x}: this connection began as {established} and stays so"
+                )
             }
-            Self::UnknownType { offset, actual } => write!(f, "unknown message type {actual:#04x} at byte {offset}"),
+            Self::UnknownType { offset, actual } => {
+                write!(f, "unknown message type {actual:#04x} at byte {offset}")
+            }
             Self::WrongDirection { offset, message_type } => {
-                write!(f, "{message_type} at byte {offset} travels only the other way")
+                write!(f, "{message_type} at byte {offset} is_sent only the other way")
             }
             Self::LengthOutOfRange { offset, message_type, actual, min, max } => {
-                write!(f, "length {actual} at byte {offset}: {message_type} takes {min} to {max} bytes")
+                write!(
+                    f,
+                    "length {actual} at byte {offset}: {message_type} takes {min} to {max} bytes"
+                )
             }
             Self::ChecksumMismatch { offset, expected, actual } => {
-                write!(f, "checksum at byte {offset} is {actual:#010x}, the frame's own is {expected:#010x}")
+                write!(
+                    f,
+                    "checksum at byte {offset} is {actual:#010x}, the frame's own is {expected:#010x}"
+                )
             }
             Self::FieldOverrun { offset, field, needed, available } => {
-                write!(f, "{field} at byte {offset} needs {needed} bytes, the body has {available} left")
+                write!(
+                    f,
+                    "{field} at byte {offset} needs {needed} bytes, the body has {available} left"
+                )
             }
-            Self::InvalidUtf8 { offset, field } => write!(f, "{field} is not UTF-8 at byte {offset}"),
+            Self::InvalidUtf8 { offset, field } => {
+                write!(f, "{field} is not UTF-8 at byte {offset}")
+            }
             Self::InvalidField { offset, error } => write!(f, "{error} (field at byte {offset})"),
-            Self::TrailingBytes { offset, extra } => write!(f, "{extra} bytes too many from byte {offset} on"),
+            Self::TrailingBytes { offset, extra } => {
+                write!(f, "{extra} bytes too many from byte {offset} on")
+            }
         }
     }
 }
@@ -384,7 +407,8 @@ impl Field {
     /// ```
     #[must_use]
     pub const fn length_range(self) -> (usize, usize) {
-        // In the order of the variants. A table, because branches take more of a microcontroller's flash.
+        // In the order of the variants. A table, because branches take more of a microcontroller's
+        // flash.
         const MAX: [usize; 6] = [
             chat::MAX_USERNAME_SIZE,
             chat::MAX_ROOM_NAME_SIZE,

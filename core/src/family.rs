@@ -7,8 +7,8 @@ use crate::{chat, echo};
 /// A protocol family, with its version where it has one.
 ///
 /// ```
-/// use cafewire_core::{Direction, Family, FrameReader};
-/// let mut reader = FrameReader::new(Direction::ToServer);
+/// use cafewire_core::{Direction, Family, FrameDecoder};
+/// let mut reader = FrameDecoder::new(Direction::ToServer);
 /// assert_eq!(reader.next_frame(&[0xCA]).consumed(), 0); // one byte is no frame yet, but tells the family
 /// assert_eq!(reader.family(), Some(Family::Echo));
 /// ```
@@ -26,16 +26,17 @@ pub enum Family {
 }
 
 impl Family {
-    /// The family of a frame that starts with this byte, or `None` if no family that this build speaks does.
+    /// The family of a frame that starts with this byte, or `None` if no family that this build
+    /// speaks does.
     ///
     /// ```
     /// use cafewire_core::Family;
-    /// assert_eq!(Family::of_first_byte(0xCA), Some(Family::Echo));
-    /// assert_eq!(Family::of_first_byte(0x01), Some(Family::ChatV1));
-    /// assert_eq!(Family::of_first_byte(b'G'), None); // an HTTP request, say
+    /// assert_eq!(Family::from_first_byte(0xCA), Some(Family::Echo));
+    /// assert_eq!(Family::from_first_byte(0x01), Some(Family::ChatV1));
+    /// assert_eq!(Family::from_first_byte(b'G'), None); // an HTTP request, say
     /// ```
     #[must_use]
-    pub const fn of_first_byte(byte: u8) -> Option<Self> {
+    pub const fn from_first_byte(byte: u8) -> Option<Self> {
         match byte {
             b if b == echo::MAGIC_BYTES[0] => Some(Self::Echo),
             chat::PROTOCOL_VERSION => Some(Self::ChatV1),

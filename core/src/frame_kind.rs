@@ -1,5 +1,6 @@
-//! What a good frame is, without its bytes: enough to make the view again where the bytes have been kept. For those
-//! whose buffers cannot stay borrowed while they read on: the parser of serial lines and the adapters.
+//! What a good frame is, without its bytes: enough to make the view again where the bytes have been
+//! kept. For those whose buffers cannot stay borrowed while they read on: the parser of serial
+//! lines and the adapters.
 
 use crate::framing::Frame;
 use crate::{chat, echo};
@@ -28,7 +29,11 @@ impl FrameKind {
             Self::Chat(message_type) => {
                 let end = whole_frame.len().saturating_sub(chat::CHECKSUM_SIZE);
                 let payload = whole_frame.get(chat::HEADER_SIZE..end).unwrap_or_default();
-                Frame::Chat(chat::ZeroCopyMessage { version: chat::PROTOCOL_VERSION, message_type, payload })
+                Frame::Chat(chat::ZeroCopyMessage {
+                    version: chat::PROTOCOL_VERSION,
+                    message_type,
+                    payload,
+                })
             }
         }
     }

@@ -1,9 +1,10 @@
 //! Framing: where a frame ends in a stream of bytes. Does no I/O and keeps no bytes.
 //!
-//! Incomplete is not an error: [`Framing`] answers *frame*, *need at least n more bytes*, or *corrupt*. Until a frame
-//! is whole only its header is looked at, and its checksum is computed once, so that a stream costs O(bytes) in all,
-//! whatever the chunks it comes in: a caller that was told `at_least` need not ask again before they are there, and
-//! one that asks earlier pays for the header alone.
+//! Incomplete is not an error: [`Framing`] answers *frame*, *need at least n more bytes*, or
+//! *corrupt*. Until a frame is whole only its header is looked at, and its checksum is computed
+//! once, so that a stream costs O(bytes) in all, whatever the chunks it comes in: a caller that was
+//! told `needed` need not ask again before they are there, and one that asks earlier pays for the
+//! header alone.
 
 use crate::error::{ParseError, ParseResult};
 use crate::family::Family;
@@ -13,7 +14,7 @@ use crate::{chat, echo};
 ///
 /// ```
 /// use cafewire_core::{Framing, ParseError};
-/// assert_eq!(Framing::of(&[0x01, 0x02]), Framing::NeedMore { at_least: 2 });
+/// assert_eq!(Framing::of(&[0x01, 0x02]), Framing::Incomplete { needed: 2 });
 /// let error = ParseError::UnsupportedVersion { offset: 0, actual: b'G' };
 /// assert_eq!(Framing::of(b"GET /"), Framing::Corrupt { error });
 /// ```
@@ -29,10 +30,11 @@ pub enum Framing<'a> {
         consumed: usize,
     },
     /// All is well so far, and the frame goes on. Nothing was consumed.
-    NeedMore {
-        /// No frame can be whole before this many more bytes (1 or more) have come; exact once the header is there. While
-        /// the header is cut, a byte that is wrong is told as soon as it is there, if one asks.
-        at_least: usize,
+    Incomplete {
+        /// No frame can be whole before this many more bytes (1 or more) have come; exact once the
+        /// header is there. While the header is cut, a byte that is wrong is told as soon as it is
+        /// there, if one asks.
+        needed: usize,
     },
     /// No frame can start here. Nothing was consumed.
     Corrupt {
@@ -49,12 +51,12 @@ impl<'a> Framing<'a> {
     /// let stream = [0xCA, 0xFE, 0x01, 0x00, 0x00, 0xCA, 0xFE, 0x03, 0x00];
     /// let Framing::Frame { consumed, .. } = Framing::of(&stream) else { panic!() };
     /// assert_eq!(consumed, 5);
-    /// assert_eq!(Framing::of(&stream[consumed..]), Framing::NeedMore { at_least: 1 });
+    /// assert_eq!(Framing::of(&stream[consumed..]), Framing::Incomplete { needed: 1 });
     /// ```
     #[inline]
     pub fn of(bytes: &'a [u8]) -> Self {
         match bytes.first() {
-            None => Self::NeedMore { at_least: 1 },
+            None => Self::Incomplete { needed: 1 },
             Some(&first) if first == echo::MAGIC_BYTES[0] => echo::next_frame(bytes),
             Some(_) => chat::next_frame(bytes, Direction::Either),
         }
@@ -64,8 +66,10 @@ impl<'a> Framing<'a> {
     #[inline]
     pub(crate) fn of_outcome(outcome: ParseResult<Frame<'a>>) -> Self {
         match outcome {
-            Ok(frame) => Self::Frame { frame, consumed: frame.serialized_size() },
-            Err(ParseError::Truncated { needed, available }) => Self::NeedMore { at_least: needed - available },
+            Ok(frame) => Self::Frame { frame, consumed: frame.encoded_len() },
+            Err(ParseError::Truncated { needed, available }) => {
+                Self::Incomplete { needed: needed - available }
+            }
             Err(error) => Self::Corrupt { error },
         }
     }
@@ -81,7 +85,7 @@ impl<'a> Framing<'a> {
     pub const fn consumed(&self) -> usize {
         match *self {
             Self::Frame { consumed, .. } => consumed,
-            Self::NeedMore { .. } | Self::Corrupt { .. } => 0,
+            Self::Incomplete { .. } | Self::Corrupt { .. } => 0,
         }
     }
 }
@@ -110,13 +114,13 @@ impl Frame<'_> {
     ///
     /// ```
     /// use cafewire_core::{Frame, Message};
-    /// assert_eq!(Frame::Echo(Message::echo(b"hi").frame()).serialized_size(), 7);
+    /// assert_eq!(Frame::Echo(Message::echo(b"hi").frame()).encoded_len(), 7);
     /// ```
     #[must_use]
-    pub const fn serialized_size(&self) -> usize {
+    pub const fn encoded_len(&self) -> usize {
         match self {
-            Self::Echo(view) => view.serialized_size(),
-            Self::Chat(view) => view.serialized_size(),
+            Self::Echo(view) => view.encoded_len(),
+            Self::Chat(view) => view.encoded_len(),
         }
     }
 }
@@ -124,10 +128,10 @@ impl Frame<'_> {
 /// Which way frames travel on the stream that is read.
 ///
 /// ```
-/// use cafewire_core::{Direction, FrameReader, Framing};
+/// use cafewire_core::{Direction, FrameDecoder, Framing};
 /// let welcome = [0x01, 0x81]; // the start of a ConnectAck, which only servers send
-/// assert_eq!(FrameReader::new(Direction::ToClient).next_frame(&welcome), Framing::NeedMore { at_least: 2 });
-/// assert!(matches!(FrameReader::new(Direction::ToServer).next_frame(&welcome), Framing::Corrupt { .. }));
+/// assert_eq!(FrameDecoder::new(Direction::ToClient).next_frame(&welcome), Framing::Incomplete { needed: 2 });
+/// assert!(matches!(FrameDecoder::new(Direction::ToServer).next_frame(&welcome), Framing::Corrupt { .. }));
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
@@ -140,14 +144,15 @@ pub enum Direction {
     Either,
 }
 
-/// The rules that span the frames of one connection: its family is that of its first frame, its types are those that
-/// travel its way, and an error's place is counted from the connection's first byte.
+/// The rules that span the frames of one connection: its family is that of its first frame, its
+/// types are those that travel its way, and an error's place is counted from the connection's first
+/// byte.
 ///
 /// It keeps no bytes: the caller passes the same unconsumed bytes again, with more behind them.
 ///
 /// ```
-/// use cafewire_core::{Direction, FrameReader, Framing, ParseError};
-/// let mut reader = FrameReader::new(Direction::ToServer);
+/// use cafewire_core::{Direction, FrameDecoder, Framing, ParseError};
+/// let mut reader = FrameDecoder::new(Direction::ToServer);
 /// let stream = [0xCA, 0xFE, 0x01, 0x00, 0x00, 0x01, 0x02, 0x00, 0x00, 0x9A, 0x7C, 0x6C, 0x17];
 /// assert_eq!(reader.next_frame(&stream).consumed(), 5);
 /// let Framing::Corrupt { error } = reader.next_frame(&stream[5..]) else { panic!() };
@@ -156,18 +161,18 @@ pub enum Direction {
 /// ```
 #[derive(Clone, Copy, Debug)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
-pub struct FrameReader {
+pub struct FrameDecoder {
     direction: Direction,
     family: Option<Family>,
     consumed: u64,
 }
 
-impl FrameReader {
+impl FrameDecoder {
     /// A reader at the first byte of a connection.
     ///
     /// ```
-    /// use cafewire_core::{Direction, FrameReader};
-    /// let reader = FrameReader::new(Direction::ToClient);
+    /// use cafewire_core::{Direction, FrameDecoder};
+    /// let reader = FrameDecoder::new(Direction::ToClient);
     /// assert_eq!((reader.family(), reader.stream_offset()), (None, 0));
     /// ```
     #[must_use]
@@ -175,14 +180,15 @@ impl FrameReader {
         Self::resume(direction, None, 0)
     }
 
-    /// A reader that goes on where another one, of the same connection, stopped after so many bytes of whole frames. For a
-    /// server with very many connections, all of the same direction, of which it wants to keep as little as can be.
+    /// A reader that goes on where another one, of the same connection, stopped after so many bytes
+    /// of whole frames. For a server with very many connections, all of the same direction, of
+    /// which it wants to keep as little as can be.
     ///
     /// ```
-    /// use cafewire_core::{Direction, FrameReader, Framing, ParseError};
-    /// let mut reader = FrameReader::new(Direction::ToServer);
+    /// use cafewire_core::{Direction, FrameDecoder, Framing, ParseError};
+    /// let mut reader = FrameDecoder::new(Direction::ToServer);
     /// assert_eq!(reader.next_frame(b"\xCA\xFE\x01\x00\x00").consumed(), 5);
-    /// let mut resumed = FrameReader::resume(Direction::ToServer, reader.family(), reader.stream_offset());
+    /// let mut resumed = FrameDecoder::resume(Direction::ToServer, reader.family(), reader.stream_offset());
     /// let Framing::Corrupt { error } = resumed.next_frame(&[0x01]) else { panic!() };
     /// assert!(matches!(error, ParseError::FamilyChanged { .. }));
     /// assert_eq!(resumed.stream_offset_of(&error), 5);
@@ -195,9 +201,9 @@ impl FrameReader {
     /// The family that the first byte told, once there was one.
     ///
     /// ```
-    /// use cafewire_core::{Direction, Family, FrameReader, Framing};
-    /// let mut reader = FrameReader::new(Direction::ToServer);
-    /// assert_eq!(reader.next_frame(&[0x01]), Framing::NeedMore { at_least: 3 });
+    /// use cafewire_core::{Direction, Family, FrameDecoder, Framing};
+    /// let mut reader = FrameDecoder::new(Direction::ToServer);
+    /// assert_eq!(reader.next_frame(&[0x01]), Framing::Incomplete { needed: 3 });
     /// assert_eq!(reader.family(), Some(Family::ChatV1));
     /// ```
     #[must_use]
@@ -208,8 +214,8 @@ impl FrameReader {
     /// Bytes of whole frames so far: where in the connection the bytes passed next begin.
     ///
     /// ```
-    /// use cafewire_core::{Direction, FrameReader};
-    /// let mut reader = FrameReader::new(Direction::ToServer);
+    /// use cafewire_core::{Direction, FrameDecoder};
+    /// let mut reader = FrameDecoder::new(Direction::ToServer);
     /// assert_eq!(reader.next_frame(b"\xCA\xFE\x01\x00\x00").consumed(), 5);
     /// assert_eq!(reader.stream_offset(), 5);
     /// ```
@@ -218,11 +224,12 @@ impl FrameReader {
         self.consumed
     }
 
-    /// Where an error that [`next_frame`](Self::next_frame) just gave is, in bytes from the connection's first.
+    /// Where an error that [`next_frame`](Self::next_frame) just gave is, in bytes from the
+    /// connection's first.
     ///
     /// ```
-    /// use cafewire_core::{Direction, FrameReader, Framing};
-    /// let mut reader = FrameReader::new(Direction::ToServer);
+    /// use cafewire_core::{Direction, FrameDecoder, Framing};
+    /// let mut reader = FrameDecoder::new(Direction::ToServer);
     /// let stream = b"\xCA\xFE\x01\x00\x00\xCA\xFE\x05"; // a Ping, then a type that does not exist
     /// let rest = &stream[reader.next_frame(stream).consumed()..];
     /// let Framing::Corrupt { error } = reader.next_frame(rest) else { panic!() };
@@ -236,8 +243,8 @@ impl FrameReader {
     /// Looks at the start of `bytes`, the bytes after those consumed so far.
     ///
     /// ```
-    /// use cafewire_core::{Direction, FrameReader, Framing};
-    /// let mut reader = FrameReader::new(Direction::ToServer);
+    /// use cafewire_core::{Direction, FrameDecoder, Framing};
+    /// let mut reader = FrameDecoder::new(Direction::ToServer);
     /// let mut rest = &b"\xCA\xFE\x01\x00\x00\xCA\xFE\x03\x00\x02hi\xCA"[..]; // a Ping, an Echo, and a start
     /// let mut frames = 0;
     /// while let Framing::Frame { consumed, .. } = reader.next_frame(rest) {
@@ -248,17 +255,21 @@ impl FrameReader {
     #[inline]
     pub fn next_frame<'a>(&mut self, bytes: &'a [u8]) -> Framing<'a> {
         let Some(&first) = bytes.first() else {
-            return Framing::NeedMore { at_least: 1 };
+            return Framing::Incomplete { needed: 1 };
         };
-        let here = Family::of_first_byte(first);
+        let here = Family::from_first_byte(first);
         let family = match (self.family, here) {
             (Some(established), Some(other)) if established != other => {
-                return Framing::Corrupt { error: ParseError::FamilyChanged { offset: 0, established, actual: first } };
+                return Framing::Corrupt {
+                    error: ParseError::FamilyChanged { offset: 0, established, actual: first },
+                };
             }
             (Some(established), _) => established,
             (None, Some(new)) => new,
             (None, None) => {
-                return Framing::Corrupt { error: ParseError::UnsupportedVersion { offset: 0, actual: first } };
+                return Framing::Corrupt {
+                    error: ParseError::UnsupportedVersion { offset: 0, actual: first },
+                };
             }
         };
         self.family = Some(family);
@@ -280,29 +291,36 @@ mod tests {
 
     #[test]
     fn nothing_is_not_an_error() {
-        assert_eq!(Framing::of(&[]), Framing::NeedMore { at_least: 1 });
-        assert_eq!(FrameReader::new(Direction::Either).next_frame(&[]), Framing::NeedMore { at_least: 1 });
+        assert_eq!(Framing::of(&[]), Framing::Incomplete { needed: 1 });
+        assert_eq!(
+            FrameDecoder::new(Direction::Either).next_frame(&[]),
+            Framing::Incomplete { needed: 1 }
+        );
     }
 
     #[test]
     fn a_frame_knows_its_size() {
         for bytes in [&PING[..], &DISCONNECT] {
-            let Framing::Frame { frame, consumed } = Framing::of(bytes) else { panic!("{bytes:x?}") };
-            assert_eq!((frame.serialized_size(), consumed), (bytes.len(), bytes.len()));
+            let Framing::Frame { frame, consumed } = Framing::of(bytes) else {
+                panic!("{bytes:x?}")
+            };
+            assert_eq!((frame.encoded_len(), consumed), (bytes.len(), bytes.len()));
         }
     }
 
     #[test]
     fn the_first_byte_decides_the_family_for_good() {
-        for (first, second, family) in
-            [(&PING[..], &DISCONNECT[..], Family::Echo), (&DISCONNECT[..], &PING[..], Family::ChatV1)]
-        {
-            let mut reader = FrameReader::new(Direction::ToServer);
+        for (first, second, family) in [
+            (&PING[..], &DISCONNECT[..], Family::Echo),
+            (&DISCONNECT[..], &PING[..], Family::ChatV1),
+        ] {
+            let mut reader = FrameDecoder::new(Direction::ToServer);
             assert_eq!(reader.next_frame(&first[..1]).consumed(), 0);
             assert_eq!(reader.family(), Some(family));
             assert_eq!(reader.next_frame(first).consumed(), first.len());
             assert_eq!(reader.stream_offset(), first.len() as u64);
-            let error = ParseError::FamilyChanged { offset: 0, established: family, actual: second[0] };
+            let error =
+                ParseError::FamilyChanged { offset: 0, established: family, actual: second[0] };
             assert_eq!(reader.next_frame(second), Framing::Corrupt { error });
         }
     }
@@ -311,14 +329,17 @@ mod tests {
     fn a_foreign_first_byte_is_neither_family() {
         for actual in [0x00, 0x02, b'G', 0x16, 0xFF] {
             let error = ParseError::UnsupportedVersion { offset: 0, actual };
-            assert_eq!(FrameReader::new(Direction::ToServer).next_frame(&[actual]), Framing::Corrupt { error });
+            assert_eq!(
+                FrameDecoder::new(Direction::ToServer).next_frame(&[actual]),
+                Framing::Corrupt { error }
+            );
             assert_eq!(Framing::of(&[actual]), Framing::Corrupt { error });
         }
     }
 
     #[test]
     fn a_family_is_kept_even_against_bytes_of_none() {
-        let mut reader = FrameReader::new(Direction::ToServer);
+        let mut reader = FrameDecoder::new(Direction::ToServer);
         assert_eq!(reader.next_frame(&PING).consumed(), 5);
         let error = ParseError::BadMagic { offset: 0, expected: 0xCA, actual: b'G' };
         assert_eq!(reader.next_frame(b"GET"), Framing::Corrupt { error });

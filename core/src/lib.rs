@@ -1,19 +1,22 @@
-//! The cafewire binary protocol: bytes to borrowed, checked views, and messages to bytes in your buffer.
+//! The cafewire binary protocol: bytes to borrowed, checked views, and messages to bytes in your
+//! buffer.
 //!
-//! `#![no_std]`; no allocation, no I/O, no clock, no `unsafe`. The same code runs on a Cortex-M, in a server and in
-//! a fuzzer. The bytes themselves are specified in `PROTOCOL.md` beside this crate.
+//! `#![no_std]`; no allocation, no I/O, no clock, no `unsafe`. The same code runs on a Cortex-M, in
+//! a server and in a fuzzer. The bytes themselves are specified in `PROTOCOL.md` beside this crate.
 //!
 //! # What a frame is
-//! Two families share one port, told apart by the first byte of a connection. Integers are big-endian.
+//! Two families share one port, told apart by the first byte of a connection. Integers are
+//! big-endian.
 //!
 //! ```text
 //! echo   CA FE │ type │ length:u16 │ payload               ping, pong, echo, data, error: no sign-in, no checksum
 //! chat   01    │ type │ length:u16 │ body │ CRC-32:u32     users, rooms, broadcasts
 //! ```
 //!
-//! The modules [`echo`] and [`chat`] say more of each. Both work in the same three steps: *framing* finds where a frame
-//! ends and checks its envelope ([`Framing`], [`FrameReader`]); the frame view borrows its payload ([`ZeroCopyMessage`],
-//! [`echo::ZeroCopyMessage`]); the typed view gives the payload's fields ([`MessagePayload`], [`Message`]).
+//! The modules [`echo`] and [`chat`] say more of each. Both work in the same three steps: *framing*
+//! finds where a frame ends and checks its envelope ([`Framing`], [`FrameDecoder`]); the frame view
+//! borrows its payload ([`ZeroCopyMessage`], [`echo::ZeroCopyMessage`]); the typed view gives the
+//! payload's fields ([`MessagePayload`], [`Message`]).
 //!
 //! ```
 //! use cafewire_core::{Frame, Framing, MessagePayload};
@@ -30,30 +33,34 @@
 //!         assert_eq!(view.parse_payload()?, hello);
 //!     }
 //!     Framing::Frame { .. } => unreachable!("this was a chat frame"),
-//!     Framing::NeedMore { at_least } => println!("wait for {at_least} more bytes"),
+//!     Framing::Incomplete { needed } => println!("wait for {needed} more bytes"),
 //!     Framing::Corrupt { error } => println!("refused: {error}"),
 //! }
 //! # Ok::<(), Box<dyn core::error::Error>>(())
 //! ```
 //!
 //! # Reading a stream
-//! A frame that is not whole yet is no error: [`Framing::NeedMore`] says how many bytes to wait for. What is left after the
-//! last whole frame stays in your buffer, and more is read behind it; nothing is read twice for that.
+//! A frame that is not whole yet is no error: [`Framing::Incomplete`] says how many bytes to wait
+//! for. What is left after the last whole frame stays in your buffer, and more is read behind it;
+//! nothing is read twice for that.
 //!
-//! - A connection, which is closed when its bytes are no frames: [`FrameReader`].
-//! - A line that may damage bytes and cannot be closed, such as a UART's: [`ProtocolParser`], which finds the next frame.
+//! - A connection, which is closed when its bytes are no frames: [`FrameDecoder`].
+//! - A line that may damage bytes and cannot be closed, such as a UART's: [`ProtocolParser`], which
+//!   finds the next frame.
 //! - A port of `embedded-io` or tokio's `Framed`: the features below.
 //! - Tools that explain bytes, the bad as well: [`dissect`].
 //!
 //! # Errors
-//! [`ParseError`] says what is wrong with bytes and at which of them, [`ProtocolError`] what keeps a message from becoming
-//! bytes, in numbers; text is made when somebody asks. [`ParseError::code`] is what to answer a chat peer with, and
-//! [`ErrorCode::closes`] whether the connection can go on. When an encoder refuses, nothing was written.
+//! [`ParseError`] says what is wrong with bytes and at which of them, [`ProtocolError`] what keeps
+//! a message from becoming bytes, in numbers; text is made when somebody asks. [`ParseError::code`]
+//! is what to answer a chat peer with, and [`ErrorCode::closes`] whether the connection can go on.
+//! When an encoder refuses, nothing was written.
 //!
 //! # Features
-//! None is on by default; each only adds, and none changes what is there without it. The default build needs neither
-//! `std` nor an allocator, and no other crate's type stands in its signatures, so that their versions are nobody's
-//! concern; a feature that is named after a crate speaks that crate's types.
+//! None is on by default; each only adds, and none changes what is there without it. The default
+//! build needs neither `std` nor an allocator, and no other crate's type stands in its signatures,
+//! so that their versions are nobody's concern; a feature that is named after a crate speaks that
+//! crate's types.
 //!
 //! | feature | adds |
 //! |---|---|
@@ -69,8 +76,8 @@
 #![doc = include_str!("../cost.md")]
 //!
 //! # What it never does
-//! Panic on input, allocate (but where the feature `alloc` is called for it), copy a payload, keep a reference past its
-//! lifetime, or let a number from the wire size anything.
+//! Panic on input, allocate (but where the feature `alloc` is called for it), copy a payload, keep
+//! a reference past its lifetime, or let a number from the wire size anything.
 
 #![no_std]
 #![forbid(unsafe_code)]
@@ -93,22 +100,24 @@ mod error;
 mod family;
 mod frame_kind;
 mod framing;
+#[cfg(any(feature = "embedded-io", feature = "embedded-io-async"))]
+pub mod io;
 #[cfg(feature = "alloc")]
 mod owned;
 mod parser;
-#[cfg(any(feature = "embedded-io", feature = "embedded-io-async"))]
-pub mod port;
 #[cfg(feature = "serde")]
 pub mod serde;
 #[cfg(feature = "tokio-codec")]
 pub mod tokio_codec;
 mod writer;
 
-pub use chat::{ErrorCode, MAX_MESSAGE_SIZE, MessagePayload, MessageType, PROTOCOL_VERSION, ZeroCopyMessage};
+pub use chat::{
+    ErrorCode, MAX_MESSAGE_SIZE, MessagePayload, MessageType, PROTOCOL_VERSION, ZeroCopyMessage,
+};
 pub use echo::{HEADER_SIZE, MAGIC_BYTES, MAX_PAYLOAD_SIZE, Message};
 pub use error::{Field, FieldError, ParseError, ParseResult, ProtocolError};
 pub use family::Family;
-pub use framing::{Direction, Frame, FrameReader, Framing};
+pub use framing::{Direction, Frame, FrameDecoder, Framing};
 #[cfg(feature = "alloc")]
 pub use owned::OwnedMessage;
 pub use parser::ProtocolParser;

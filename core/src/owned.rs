@@ -1,5 +1,5 @@
-//! Messages that own their text, for programs that keep them: in a queue, across threads, past the read buffer. Converts
-//! to and from the borrowed views and has no rules of its own.
+//! Messages that own their text, for programs that keep them: in a queue, across threads, past the
+//! read buffer. Converts to and from the borrowed views and has no rules of its own.
 
 use alloc::vec::Vec;
 
@@ -19,7 +19,11 @@ use crate::{chat, echo};
 /// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
-#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize), serde(rename_all = "snake_case"))]
+#[cfg_attr(
+    feature = "serde",
+    derive(serde::Serialize, serde::Deserialize),
+    serde(rename_all = "snake_case")
+)]
 pub enum OwnedMessage {
     /// A message of the echo family.
     Echo(echo::OwnedMessage),
@@ -32,20 +36,21 @@ impl OwnedMessage {
     ///
     /// ```
     /// use cafewire_core::{MessagePayload, OwnedMessage};
-    /// assert_eq!(OwnedMessage::from(MessagePayload::Disconnect).serialized_size(), 8);
+    /// assert_eq!(OwnedMessage::from(MessagePayload::Disconnect).encoded_len(), 8);
     /// ```
     #[must_use]
-    pub fn serialized_size(&self) -> usize {
+    pub fn encoded_len(&self) -> usize {
         match self {
-            Self::Echo(message) => message.as_borrowed().serialized_size(),
-            Self::Chat(message) => message.as_borrowed().serialized_size(),
+            Self::Echo(message) => message.as_borrowed().encoded_len(),
+            Self::Chat(message) => message.as_borrowed().encoded_len(),
         }
     }
 
     /// Writes the whole frame to the start of `buffer` and returns what was written.
     ///
     /// # Errors
-    /// Those of [`chat::MessagePayload::encode_into`] and [`echo::Message::encode_into`]; the buffer is untouched then.
+    /// Those of [`chat::MessagePayload::encode_into`] and [`echo::Message::encode_into`]; the
+    /// buffer is untouched then.
     ///
     /// ```
     /// use cafewire_core::{Message, OwnedMessage};
@@ -115,7 +120,8 @@ impl TryFrom<Frame<'_>> for OwnedMessage {
     }
 }
 
-/// A vector of `size` bytes, filled by `encode`. Call only with a size that the family's rules allow.
+/// A vector of `size` bytes, filled by `encode`. Call only with a size that the family's rules
+/// allow.
 pub(crate) fn encode_to_vec(
     size: usize,
     encode: impl FnOnce(&mut [u8]) -> Result<&[u8], ProtocolError>,

@@ -1,11 +1,12 @@
-//! Frames out of a serial line: bytes come in any pieces, some of them damaged, and there is no connection to close.
+//! Frames out of a serial line: bytes come in any pieces, some of them damaged, and there is no
+//! connection to close.
 //!
-//! A TCP peer that breaks the framing is closed on; a UART cannot be closed, so its reader has to find the next frame by
-//! itself. [`ProtocolParser`] does. It keeps the bytes of one frame at a time in a buffer of its own, of a size that
-//! is fixed at compile time.
+//! A TCP peer that breaks the framing is closed on; a UART cannot be closed, so its reader has to
+//! find the next frame by itself. [`ProtocolParser`] does. It keeps the bytes of one frame at a
+//! time in a buffer of its own, of a size that is fixed at compile time.
 //!
-//! Every byte is stored once and moved at most once per frame; the rule of resynchronisation and its costs are told where users
-//! read them, at the type.
+//! Every byte is stored once and moved at most once per frame; the rule of resynchronisation and
+//! its costs are told where users read them, at the type.
 
 use core::fmt;
 
@@ -20,26 +21,31 @@ use crate::{chat, echo};
 /// The smallest chat frame, and more than the smallest echo frame.
 const SMALLEST_BUFFER: usize = chat::HEADER_SIZE + chat::CHECKSUM_SIZE;
 
-/// Finds the frames on a line whose bytes may be damaged, such as a UART's, which cannot be closed and opened anew.
+/// Finds the frames on a line whose bytes may be damaged, such as a UART's, which cannot be closed
+/// and opened anew.
 ///
-/// **The rule of resynchronisation.** When the bytes at hand cannot be a frame, the search goes on one byte after the bad
-/// frame's *start*: its length may be what was damaged, and a good frame may begin inside the bytes that it claims. When a frame
-/// is good, the search goes on after its end: a good frame's body is never searched, so nobody can smuggle a frame inside
-/// a message's text.
+/// **The rule of resynchronisation.** When the bytes at hand cannot be a frame, the search goes on
+/// one byte after the bad frame's *start*: its length may be what was damaged, and a good frame may
+/// begin inside the bytes that it claims. When a frame is good, the search goes on after its end: a
+/// good frame's body is never searched, so nobody can smuggle a frame inside a message's text.
 ///
-/// **What noise can do.** Nothing, unless it looks like a header. A chat header by chance (about 1 in 10⁶ positions of random
-/// bytes) makes the parser wait for as many bytes as it claims, 630 at most; then its checksum fails, all but once in
-/// 2³² times, and the frames within those bytes are found: late, not lost. [`give_up`](Self::give_up) ends such a wait when the
-/// line falls silent. An echo header by chance (about 1 in 3 × 10⁶ positions) has no checksum to fail and swallows up
-/// to `N` bytes: on a line that carries chat, build the parser with [`for_family`](Self::for_family).
+/// **What noise can do.** Nothing, unless it looks like a header. A chat header by chance (about 1
+/// in 10⁶ positions of random bytes) makes the parser wait for as many bytes as it claims, 630 at
+/// most; then its checksum fails, all but once in 2³² times, and the frames within those bytes are
+/// found: late, not lost. [`give_up`](Self::give_up) ends such a wait when the line falls silent.
+/// An echo header by chance (about 1 in 3 × 10⁶ positions) has no checksum to fail and swallows up
+/// to `N` bytes: on a line that carries chat, build the parser with
+/// [`for_family`](Self::for_family).
 ///
-/// **What it costs.** O(bytes), whatever the pieces: a header is read when it is whole, a body is checked once, when the frame
-/// is whole. In noise each header that appears by chance, or that somebody put there, has its checksum computed: at worst every
-/// second byte starts a candidate, and bytes are summed a few hundred times.
+/// **What it costs.** O(bytes), whatever the pieces: a header is read when it is whole, a body is
+/// checked once, when the frame is whole. In noise each header that appears by chance, or that
+/// somebody put there, has its checksum computed: at worst every second byte starts a candidate,
+/// and bytes are summed a few hundred times.
 ///
 /// `N` is the size of its buffer in bytes, and bounds the frames that can be read: 630
-/// ([`chat::MAX_FRAME_SIZE`]) holds every chat frame. A frame that is larger is noise, and what lies inside it is searched: choose
-/// `N` for the largest frame that the line carries. Less than 8 does not compile.
+/// ([`chat::MAX_FRAME_SIZE`]) holds every chat frame. A frame that is larger is noise, and what
+/// lies inside it is searched: choose `N` for the largest frame that the line carries. Less than 8
+/// does not compile.
 ///
 /// ```
 /// use cafewire_core::{Frame, Message, ProtocolParser};
@@ -84,9 +90,10 @@ impl<const N: usize> ProtocolParser<N> {
         Self::with(None, Direction::Either)
     }
 
-    /// A parser of one family, in one direction: everything else is noise. On a line that carries chat alone this keeps
-    /// noise from being taken for an echo frame, which has no checksum. A good chat frame that travels the other way is
-    /// skipped whole: its body is not searched either.
+    /// A parser of one family, in one direction: everything else is noise. On a line that carries
+    /// chat alone this keeps noise from being taken for an echo frame, which has no checksum. A
+    /// good chat frame that is_sent the other way is skipped whole: its body is not searched
+    /// either.
     ///
     /// ```
     /// use cafewire_core::{Direction, Family, Frame, ProtocolParser};
@@ -103,12 +110,21 @@ impl<const N: usize> ProtocolParser<N> {
 
     const fn with(family: Option<Family>, direction: Direction) -> Self {
         const { assert!(N >= SMALLEST_BUFFER, "the buffer holds no frame at all") };
-        Self { buffer: Vec::new(), start: 0, needed: 1, family, direction, lost: false, skipped_bytes: 0, losses: 0 }
+        Self {
+            buffer: Vec::new(),
+            start: 0,
+            needed: 1,
+            family,
+            direction,
+            lost: false,
+            skipped_bytes: 0,
+            losses: 0,
+        }
     }
 
-    /// Takes bytes from the line, as many as there is room for, and returns how many. Fewer than given means full:
-    /// [`try_parse`](Self::try_parse) until it has no frame any more, then feed the rest. It always makes room for a byte
-    /// then: an incomplete frame never fills the buffer.
+    /// Takes bytes from the line, as many as there is room for, and returns how many. Fewer than
+    /// given means full: [`try_parse`](Self::try_parse) until it has no frame any more, then feed
+    /// the rest. It always makes room for a byte then: an incomplete frame never fills the buffer.
     ///
     /// ```
     /// use cafewire_core::ProtocolParser;
@@ -139,8 +155,8 @@ impl<const N: usize> ProtocolParser<N> {
     /// The next frame, if it is whole; `None` asks for more bytes.
     ///
     /// # Errors
-    /// When the line makes no sense, once per stretch of noise: why its first byte starts no frame. Nothing needs to be
-    /// done about it but to call again; the noise is skipped and counted.
+    /// When the line makes no sense, once per stretch of noise: why its first byte starts no frame.
+    /// Nothing needs to be done about it but to call again; the noise is skipped and counted.
     ///
     /// ```
     /// use cafewire_core::{Frame, MessageType, ProtocolParser};
@@ -162,12 +178,12 @@ impl<const N: usize> ProtocolParser<N> {
                     None => break (FrameKind::of(&frame), consumed),
                     Some(error) => (error, consumed),
                 },
-                Framing::NeedMore { at_least } if bytes.len() + at_least <= N => {
-                    self.needed = bytes.len() + at_least;
+                Framing::Incomplete { needed } if bytes.len() + needed <= N => {
+                    self.needed = bytes.len() + needed;
                     continue;
                 }
-                Framing::NeedMore { at_least } => {
-                    (ParseError::Truncated { needed: bytes.len() + at_least, available: N }, 1)
+                Framing::Incomplete { needed } => {
+                    (ParseError::Truncated { needed: bytes.len() + needed, available: N }, 1)
                 }
                 Framing::Corrupt { error } => (error, 1),
             };
@@ -185,10 +201,12 @@ impl<const N: usize> ProtocolParser<N> {
         Ok(Some(kind.view(self.buffer.get(whole).unwrap_or_default())))
     }
 
-    /// The line has been silent for longer than a sender pauses within a frame: what is half received will not be
-    /// completed. Skips its first byte, so that [`try_parse`](Self::try_parse) finds the frames that may lie behind a header
-    /// that was noise. If that uncovers another such header, `try_parse` asks for more again; call this until
-    /// [`pending_bytes`](Self::pending_bytes) is 0. Does nothing unless `try_parse` has asked for more and not got it.
+    /// The line has been silent for longer than a sender pauses within a frame: what is half
+    /// received will not be completed. Skips its first byte, so that [`try_parse`](Self::try_parse)
+    /// finds the frames that may lie behind a header that was noise. If that uncovers another such
+    /// header, `try_parse` asks for more again; call this until
+    /// [`pending_bytes`](Self::pending_bytes) is 0. Does nothing unless `try_parse` has asked for
+    /// more and not got it.
     ///
     /// ```
     /// use cafewire_core::{Frame, ProtocolParser};
@@ -276,7 +294,7 @@ impl<const N: usize> ProtocolParser<N> {
 
     fn wrong_way(&self, frame: &Frame<'_>) -> Option<ParseError> {
         match frame {
-            Frame::Chat(view) if !view.message_type.travels(self.direction) => {
+            Frame::Chat(view) if !view.message_type.is_sent(self.direction) => {
                 Some(ParseError::WrongDirection { offset: 1, message_type: view.message_type })
             }
             _ => None,
@@ -289,7 +307,8 @@ impl<const N: usize> ProtocolParser<N> {
         self.skipped_bytes += count as u64;
     }
 
-    /// Moves what is pending to the front of the buffer. A loop rather than `copy_within`, which can panic.
+    /// Moves what is pending to the front of the buffer. A loop rather than `copy_within`, which
+    /// can panic.
     fn compact(&mut self) {
         if self.start == 0 {
             return;
@@ -345,7 +364,8 @@ mod tests {
     static DISCONNECT: [u8; 8] = [0x01, 0x02, 0x00, 0x00, 0x9A, 0x7C, 0x6C, 0x17];
     static PING: [u8; 5] = [0xCA, 0xFE, 0x01, 0x00, 0x00];
 
-    /// The sizes of all frames on a line fed in pieces of one size, and how many times the place was lost.
+    /// The sizes of all frames on a line fed in pieces of one size, and how many times the place
+    /// was lost.
     fn frames<const N: usize>(line: &[u8], piece: usize) -> (StdVec<usize>, u64, u64) {
         let mut parser = ProtocolParser::<N>::new();
         let mut sizes = StdVec::new();
@@ -354,8 +374,8 @@ mod tests {
                 piece = &piece[parser.feed(piece)..];
                 loop {
                     match parser.try_parse() {
-                        Ok(Some(Frame::Echo(view))) => sizes.push(view.serialized_size()),
-                        Ok(Some(Frame::Chat(view))) => sizes.push(view.serialized_size()),
+                        Ok(Some(Frame::Echo(view))) => sizes.push(view.encoded_len()),
+                        Ok(Some(Frame::Chat(view))) => sizes.push(view.encoded_len()),
                         Ok(None) => break,
                         Err(_) => {}
                     }
@@ -376,7 +396,8 @@ mod tests {
     #[test]
     fn a_bad_frame_is_searched_for_good_ones() {
         // A header that claims 0x20 bytes, which are the frames behind it.
-        let line = [&[0x01, 0x01, 0x00, 0x20][..], &DISCONNECT, &DISCONNECT, &[0; 24], &PING].concat();
+        let line =
+            [&[0x01, 0x01, 0x00, 0x20][..], &DISCONNECT, &DISCONNECT, &[0; 24], &PING].concat();
         for piece in 1..=line.len() {
             assert_eq!(frames::<64>(&line, piece), (StdVec::from([8, 8, 5]), 28, 2), "{piece}");
         }
@@ -407,7 +428,9 @@ mod tests {
         assert_eq!(parser.feed(&DISCONNECT), 8);
         assert_eq!(parser.try_parse(), Ok(None));
         parser.give_up();
-        assert!(matches!(parser.try_parse(), Ok(Some(Frame::Chat(view))) if view.payload.is_empty()));
+        assert!(
+            matches!(parser.try_parse(), Ok(Some(Frame::Chat(view))) if view.payload.is_empty())
+        );
         assert_eq!((parser.skipped_bytes(), parser.losses(), parser.pending_bytes()), (4, 1, 0));
         parser.give_up();
         assert_eq!(parser.skipped_bytes(), 4);
@@ -425,7 +448,8 @@ mod tests {
     fn a_good_frame_that_travels_the_other_way_is_skipped_whole() {
         let mut buffer = [0; 64];
         let inner = core::str::from_utf8(&DISCONNECT[..4]).unwrap();
-        let error = crate::MessagePayload::Error { code: crate::ErrorCode::Unknown(99), message: inner };
+        let error =
+            crate::MessagePayload::Error { code: crate::ErrorCode::Unknown(99), message: inner };
         let wrong_way = error.encode_into(&mut buffer).unwrap();
         let mut parser = ProtocolParser::<64>::for_family(Family::ChatV1, Direction::ToServer);
         assert_eq!(parser.feed(wrong_way) + parser.feed(&DISCONNECT), wrong_way.len() + 8);

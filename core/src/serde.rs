@@ -10,12 +10,14 @@
 //! | [`Family`](crate::Family) | `"echo"`, `"chat-v1"` |
 //! | errors (serialized only) | `{"kind":"ChecksumMismatch","offset":4,"expected":1,"actual":2}`; fields are `"room_name"` … |
 //!
-//! Members may come in any order; those that a type does not have are ignored. A message that breaks a field's rule or
-//! whose payload is too long is refused when deserialized; serializing checks nothing.
+//! Members may come in any order; those that a type does not have are ignored. A message that
+//! breaks a field's rule or whose payload is too long is refused when deserialized; serializing
+//! checks nothing.
 //!
-//! Formats that do not describe themselves (postcard, bincode) work too: there all fields of all types have their place,
-//! and those that a type does not have are absent. Borrowed messages borrow from the input, and so can be read only from
-//! formats that hold text as it is: a JSON string with an escape, and an echo payload in JSON, want the owned message.
+//! Formats that do not describe themselves (postcard, bincode) work too: there all fields of all
+//! types have their place, and those that a type does not have are absent. Borrowed messages borrow
+//! from the input, and so can be read only from formats that hold text as it is: a JSON string with
+//! an escape, and an echo payload in JSON, want the owned message.
 //!
 //! ```
 //! use cafewire_core::MessagePayload;
@@ -33,7 +35,7 @@ use crate::chat::{self, ErrorCode, MessagePayload};
 use crate::echo::{self, Message};
 use crate::error::ProtocolError;
 
-// ---- Chat ----------------------------------------------------------------------------------------------------------
+// ---- Chat ---------------------------------------------------------------------------------------
 
 /// Every field that any chat message has; `S` is how its text is held.
 #[derive(::serde::Deserialize)]
@@ -70,19 +72,25 @@ impl<'a> From<MessagePayload<'a>> for ChatFields<&'a str> {
             MessagePayload::SendMessage { room, content } => {
                 (fields.room, fields.content) = (Some(room), Some(content));
             }
-            MessagePayload::JoinRoom { room } | MessagePayload::LeaveRoom { room } => fields.room = Some(room),
+            MessagePayload::JoinRoom { room } | MessagePayload::LeaveRoom { room } => {
+                fields.room = Some(room)
+            }
             MessagePayload::ConnectAck { user_id, server_info } => {
                 (fields.user_id, fields.server_info) = (Some(user_id), Some(server_info));
             }
             MessagePayload::MessageBroadcast { user_id, timestamp, username, room, content } => {
-                (fields.user_id, fields.timestamp, fields.username) = (Some(user_id), Some(timestamp), Some(username));
+                (fields.user_id, fields.timestamp, fields.username) =
+                    (Some(user_id), Some(timestamp), Some(username));
                 (fields.room, fields.content) = (Some(room), Some(content));
             }
             MessagePayload::UserJoined { user_id, username, room }
             | MessagePayload::UserLeft { user_id, username, room } => {
-                (fields.user_id, fields.username, fields.room) = (Some(user_id), Some(username), Some(room));
+                (fields.user_id, fields.username, fields.room) =
+                    (Some(user_id), Some(username), Some(room));
             }
-            MessagePayload::Error { code, message } => (fields.code, fields.message) = (Some(code), Some(message)),
+            MessagePayload::Error { code, message } => {
+                (fields.code, fields.message) = (Some(code), Some(message))
+            }
         }
         fields
     }
@@ -111,7 +119,11 @@ fn field<S: SerializeStruct>(
     name: &'static str,
     value: Option<impl Serialize>,
 ) -> Result<(), S::Error> {
-    if value.is_some() || every_field { out.serialize_field(name, &value) } else { out.skip_field(name) }
+    if value.is_some() || every_field {
+        out.serialize_field(name, &value)
+    } else {
+        out.skip_field(name)
+    }
 }
 
 impl<'a> ChatFields<&'a str> {
@@ -130,9 +142,10 @@ impl<'a> ChatFields<&'a str> {
             Type::SendMessage => MessagePayload::SendMessage { room: room()?, content: content()? },
             Type::JoinRoom => MessagePayload::JoinRoom { room: room()? },
             Type::LeaveRoom => MessagePayload::LeaveRoom { room: room()? },
-            Type::ConnectAck => {
-                MessagePayload::ConnectAck { user_id: user_id()?, server_info: given("server_info", self.server_info)? }
-            }
+            Type::ConnectAck => MessagePayload::ConnectAck {
+                user_id: user_id()?,
+                server_info: given("server_info", self.server_info)?,
+            },
             Type::MessageBroadcast => MessagePayload::MessageBroadcast {
                 user_id: user_id()?,
                 timestamp: given("timestamp", self.timestamp)?,
@@ -140,13 +153,20 @@ impl<'a> ChatFields<&'a str> {
                 room: room()?,
                 content: content()?,
             },
-            Type::UserJoined => {
-                MessagePayload::UserJoined { user_id: user_id()?, username: username()?, room: room()? }
-            }
-            Type::UserLeft => MessagePayload::UserLeft { user_id: user_id()?, username: username()?, room: room()? },
-            Type::Error => {
-                MessagePayload::Error { code: given("code", self.code)?, message: given("message", self.message)? }
-            }
+            Type::UserJoined => MessagePayload::UserJoined {
+                user_id: user_id()?,
+                username: username()?,
+                room: room()?,
+            },
+            Type::UserLeft => MessagePayload::UserLeft {
+                user_id: user_id()?,
+                username: username()?,
+                room: room()?,
+            },
+            Type::Error => MessagePayload::Error {
+                code: given("code", self.code)?,
+                message: given("message", self.message)?,
+            },
         };
         payload.validate().map_err(E::custom)?;
         Ok(payload)
@@ -203,7 +223,7 @@ impl<'de> Deserialize<'de> for ErrorCode {
     }
 }
 
-// ---- Echo ----------------------------------------------------------------------------------------------------------
+// ---- Echo ---------------------------------------------------------------------------------------
 
 #[derive(::serde::Serialize, ::serde::Deserialize)]
 #[serde(rename = "Message")]
@@ -232,14 +252,16 @@ impl<'de: 'a, 'a> Deserialize<'de> for BorrowedBytes<'a> {
 impl Serialize for Message<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let frame = self.frame();
-        EchoFields { message_type: frame.message_type, payload: BorrowedBytes(frame.payload) }.serialize(serializer)
+        EchoFields { message_type: frame.message_type, payload: BorrowedBytes(frame.payload) }
+            .serialize(serializer)
     }
 }
 
 impl<'de: 'a, 'a> Deserialize<'de> for Message<'a> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let fields = EchoFields::<BorrowedBytes<'a>>::deserialize(deserializer)?;
-        let frame = echo::ZeroCopyMessage { message_type: fields.message_type, payload: fields.payload.0 };
+        let frame =
+            echo::ZeroCopyMessage { message_type: fields.message_type, payload: fields.payload.0 };
         frame.header().map_err(D::Error::custom)?;
         Ok(frame.message())
     }
@@ -313,7 +335,7 @@ mod owned_bytes {
     }
 }
 
-// ---- Errors --------------------------------------------------------------------------------------------------------
+// ---- Errors -------------------------------------------------------------------------------------
 
 impl Serialize for ProtocolError {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {

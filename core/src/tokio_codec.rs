@@ -1,8 +1,9 @@
-//! Codecs for tokio-util's `Framed`: [`FrameCodec`] between bytes and frames, [`MessageCodec`] between bytes and messages.
-//! No rules of their own: what a frame is, `framing.rs` says.
+//! Codecs for tokio-util's `Framed`: [`FrameCodec`] between bytes and frames, [`MessageCodec`]
+//! between bytes and messages. No rules of their own: what a frame is, `framing.rs` says.
 //!
-//! Both are bounded: a frame is at most 65,540 bytes, chat frames at most 630, and the buffer grows with the bytes that
-//! arrive, never with what a header claims. Bytes that were looked at are not looked at again before the frame is whole.
+//! Both are bounded: a frame is at most 65,540 bytes, chat frames at most 630, and the buffer grows
+//! with the bytes that arrive, never with what a header claims. Bytes that were looked at are not
+//! looked at again before the frame is whole.
 //!
 //! ```
 //! use bytes::BytesMut;
@@ -27,7 +28,7 @@ use tokio_util::codec::{Decoder, Encoder};
 
 use crate::error::{ParseError, ProtocolError};
 use crate::frame_kind::FrameKind;
-use crate::framing::{Direction, Frame, FrameReader, Framing};
+use crate::framing::{Direction, Frame, FrameDecoder, Framing};
 use crate::owned::OwnedMessage;
 use crate::{chat, echo};
 
@@ -103,10 +104,11 @@ impl OwnedFrame {
     }
 }
 
-/// Bytes to whole frames ([`OwnedFrame`]) and back: for proxies, and for servers that answer a bad message and go on.
+/// Bytes to whole frames ([`OwnedFrame`]) and back: for proxies, and for servers that answer a bad
+/// message and go on.
 ///
-/// The first byte decides the connection's family, as with [`FrameReader`]. After an error the stream cannot be read on;
-/// `Framed` ends it.
+/// The first byte decides the connection's family, as with [`FrameDecoder`]. After an error the
+/// stream cannot be read on; `Framed` ends it.
 ///
 /// ```
 /// use bytes::BytesMut;
@@ -125,7 +127,7 @@ impl OwnedFrame {
 /// ```
 #[derive(Clone, Debug)]
 pub struct FrameCodec {
-    reader: FrameReader,
+    reader: FrameDecoder,
     /// No answer is possible before the buffer holds this many bytes.
     needed: usize,
 }
@@ -140,7 +142,7 @@ impl FrameCodec {
     /// ```
     #[must_use]
     pub const fn new(direction: Direction) -> Self {
-        Self { reader: FrameReader::new(direction), needed: 1 }
+        Self { reader: FrameDecoder::new(direction), needed: 1 }
     }
 
     /// The rules that span the connection's frames: its family, how many bytes its frames took.
@@ -156,7 +158,7 @@ impl FrameCodec {
     /// # Ok::<(), cafewire_core::tokio_codec::CodecError>(())
     /// ```
     #[must_use]
-    pub const fn reader(&self) -> &FrameReader {
+    pub const fn reader(&self) -> &FrameDecoder {
         &self.reader
     }
 
@@ -168,7 +170,9 @@ impl FrameCodec {
     fn ended(&self, available: usize) -> Result<(), CodecError> {
         match available {
             0 => Ok(()),
-            available => Err(self.refused(ParseError::Truncated { needed: self.needed, available })),
+            available => {
+                Err(self.refused(ParseError::Truncated { needed: self.needed, available }))
+            }
         }
     }
 }
@@ -183,9 +187,12 @@ impl Decoder for FrameCodec {
                 Framing::Frame { frame, consumed } => {
                     self.needed = 1;
                     let kind = FrameKind::of(&frame);
-                    return Ok(Some(OwnedFrame { kind, bytes: received.split_to(consumed).freeze() }));
+                    return Ok(Some(OwnedFrame {
+                        kind,
+                        bytes: received.split_to(consumed).freeze(),
+                    }));
                 }
-                Framing::NeedMore { at_least } => self.needed = received.len() + at_least,
+                Framing::Incomplete { needed } => self.needed = received.len() + needed,
                 Framing::Corrupt { error } => return Err(self.refused(error)),
             }
         }
@@ -214,17 +221,18 @@ impl Encoder<Frame<'_>> for FrameCodec {
 
     fn encode(&mut self, frame: Frame<'_>, out: &mut BytesMut) -> Result<(), CodecError> {
         match frame {
-            Frame::Echo(view) => append(out, view.serialized_size(), |space| view.encode_into(space)),
-            Frame::Chat(view) => append(out, view.serialized_size(), |space| view.encode_into(space)),
+            Frame::Echo(view) => append(out, view.encoded_len(), |space| view.encode_into(space)),
+            Frame::Chat(view) => append(out, view.encoded_len(), |space| view.encode_into(space)),
         }
     }
 }
 
-/// Bytes to typed messages ([`OwnedMessage`]) and back. Encodes borrowed and owned messages of both families.
+/// Bytes to typed messages ([`OwnedMessage`]) and back. Encodes borrowed and owned messages of both
+/// families.
 ///
-/// A message whose fields break a rule is an error, and `Framed` ends the stream at it. Whoever wants to answer and go
-/// on, as the specification has a server do, reads with [`FrameCodec`] and calls
-/// [`parse_payload`](chat::ZeroCopyMessage::parse_payload).
+/// A message whose fields break a rule is an error, and `Framed` ends the stream at it. Whoever
+/// wants to answer and go on, as the specification has a server do, reads with [`FrameCodec`] and
+/// calls [`parse_payload`](chat::ZeroCopyMessage::parse_payload).
 ///
 /// As several types can be sent, `flush` and `close` of a `Framed` want one named, and any will do:
 /// `SinkExt::<OwnedMessage>::flush(&mut framed)`.
@@ -272,7 +280,7 @@ impl MessageCodec {
     /// # Ok::<(), cafewire_core::tokio_codec::CodecError>(())
     /// ```
     #[must_use]
-    pub const fn reader(&self) -> &FrameReader {
+    pub const fn reader(&self) -> &FrameDecoder {
         &self.frames.reader
     }
 }
@@ -288,7 +296,9 @@ impl Decoder for MessageCodec {
         };
         match OwnedMessage::try_from(frame.as_frame()) {
             Ok(message) => Ok(Some(message)),
-            Err(error) => Err(CodecError::Parse { error, stream_offset: frame_start + error.offset() as u64 }),
+            Err(error) => {
+                Err(CodecError::Parse { error, stream_offset: frame_start + error.offset() as u64 })
+            }
         }
     }
 
@@ -303,9 +313,13 @@ impl Decoder for MessageCodec {
 impl Encoder<chat::MessagePayload<'_>> for MessageCodec {
     type Error = CodecError;
 
-    fn encode(&mut self, message: chat::MessagePayload<'_>, out: &mut BytesMut) -> Result<(), CodecError> {
+    fn encode(
+        &mut self,
+        message: chat::MessagePayload<'_>,
+        out: &mut BytesMut,
+    ) -> Result<(), CodecError> {
         message.validate().map_err(ProtocolError::from)?;
-        append(out, message.serialized_size(), |space| message.encode_into(space))
+        append(out, message.encoded_len(), |space| message.encode_into(space))
     }
 }
 
@@ -314,7 +328,7 @@ impl Encoder<echo::Message<'_>> for MessageCodec {
 
     fn encode(&mut self, message: echo::Message<'_>, out: &mut BytesMut) -> Result<(), CodecError> {
         message.frame().header()?;
-        append(out, message.serialized_size(), |space| message.encode_into(space))
+        append(out, message.encoded_len(), |space| message.encode_into(space))
     }
 }
 
@@ -370,8 +384,8 @@ fn append(
 pub enum CodecError {
     /// The connection failed.
     Io(io::Error),
-    /// The bytes are no frame or no message, or end within one ([`ParseError::Truncated`]). What a chat peer is
-    /// answered with: [`ParseError::code`].
+    /// The bytes are no frame or no message, or end within one ([`ParseError::Truncated`]). What a
+    /// chat peer is answered with: [`ParseError::code`].
     Parse {
         /// What is wrong, and where in the frame.
         error: ParseError,
@@ -386,7 +400,9 @@ impl fmt::Display for CodecError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Io(error) => write!(f, "the connection failed: {error}"),
-            Self::Parse { error, stream_offset } => write!(f, "at byte {stream_offset} of the stream: {error}"),
+            Self::Parse { error, stream_offset } => {
+                write!(f, "at byte {stream_offset} of the stream: {error}")
+            }
             Self::Protocol(error) => write!(f, "the message cannot be sent: {error}"),
         }
     }

@@ -1,5 +1,5 @@
-//! Reading, refusing and writing allocate nothing. One test alone in its binary, and the count kept per thread, so
-//! that the harness's own allocations do not disturb it.
+//! Reading, refusing and writing allocate nothing. One test alone in its binary, and the count kept
+//! per thread, so that the harness's own allocations do not disturb it.
 
 #![allow(unsafe_code)]
 
@@ -10,7 +10,8 @@ use std::hint::black_box;
 
 use cafewire_core::chat::{self, MAX_FRAME_SIZE};
 use cafewire_core::{
-    Direction, ErrorCode, Frame, FrameReader, Framing, Message, MessagePayload, MessageType, ParseError, echo,
+    Direction, ErrorCode, Frame, FrameDecoder, Framing, Message, MessagePayload, MessageType,
+    ParseError, echo,
 };
 
 struct CountingAllocator;
@@ -24,8 +25,9 @@ fn count_one() {
     let _ = ALLOCATIONS.try_with(|count| count.set(count.get() + 1));
 }
 
-// SAFETY: every call goes to the system's allocator with the arguments it came with; counting touches only a
-// thread-local `Cell` that is initialised at compile time and so allocates nothing itself.
+// SAFETY: every call goes to the system's allocator with the arguments it came with; counting
+// touches only a thread-local `Cell` that is initialised at compile time and so allocates nothing
+// itself.
 unsafe impl GlobalAlloc for CountingAllocator {
     unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
         count_one();
@@ -81,12 +83,22 @@ fn chat_messages() -> [MessagePayload<'static>; 10] {
         MessagePayload::JoinRoom { room },
         MessagePayload::LeaveRoom { room },
         MessagePayload::ConnectAck { user_id, server_info: content },
-        MessagePayload::MessageBroadcast { user_id, timestamp: 1_700_000_000_000, username, room, content },
+        MessagePayload::MessageBroadcast {
+            user_id,
+            timestamp: 1_700_000_000_000,
+            username,
+            room,
+            content,
+        },
         MessagePayload::UserJoined { user_id, username, room },
         MessagePayload::UserLeft { user_id, username, room },
         MessagePayload::Error { code: ErrorCode::UsernameTaken, message: content },
     ];
-    assert_eq!(messages.map(|message| message.message_type()), MessageType::ALL, "one of every type");
+    assert_eq!(
+        messages.map(|message| message.message_type()),
+        MessageType::ALL,
+        "one of every type"
+    );
     messages
 }
 
@@ -96,8 +108,10 @@ fn write_and_read_chat(message: MessagePayload<'_>) {
     let view = chat::ZeroCopyMessage::parse_from_bytes(frame).expect("the frame is good");
     assert!(view.parse_payload() == Ok(message));
     for cut in 0..=frame.len() {
-        let framing = FrameReader::new(Direction::Either).next_frame(&frame[..cut]);
-        assert!(matches!(framing, Framing::Frame { frame: Frame::Chat(_), .. }) == (cut == frame.len()));
+        let framing = FrameDecoder::new(Direction::Either).next_frame(&frame[..cut]);
+        assert!(
+            matches!(framing, Framing::Frame { frame: Frame::Chat(_), .. }) == (cut == frame.len())
+        );
     }
     let mut again = [0; MAX_FRAME_SIZE];
     assert!(view.encode_into(&mut again) == Ok(frame));
@@ -111,7 +125,9 @@ fn write_and_read_echo(message_type: echo::MessageType) {
     assert!(view.message() == message);
     for cut in 0..=frame.len() {
         let framing = Framing::of(&frame[..cut]);
-        assert!(matches!(framing, Framing::Frame { frame: Frame::Echo(_), .. }) == (cut == frame.len()));
+        assert!(
+            matches!(framing, Framing::Frame { frame: Frame::Echo(_), .. }) == (cut == frame.len())
+        );
     }
 }
 
@@ -151,7 +167,7 @@ fn refuse(bytes: &[u8]) {
         show(error);
         refused = true;
     };
-    let mut reader = FrameReader::new(Direction::ToServer);
+    let mut reader = FrameDecoder::new(Direction::ToServer);
     let first = reader.next_frame(&[0x01, 0x02, 0x00, 0x00, 0x9A, 0x7C, 0x6C, 0x17]);
     assert!(matches!(first, Framing::Frame { .. }));
     for framing in [Framing::of(bytes), reader.next_frame(bytes)] {
@@ -185,7 +201,10 @@ struct StackText {
 impl std::fmt::Write for StackText {
     fn write_str(&mut self, piece: &str) -> std::fmt::Result {
         let end = self.len_bytes + piece.len();
-        self.bytes.get_mut(self.len_bytes..end).ok_or(std::fmt::Error)?.copy_from_slice(piece.as_bytes());
+        self.bytes
+            .get_mut(self.len_bytes..end)
+            .ok_or(std::fmt::Error)?
+            .copy_from_slice(piece.as_bytes());
         self.len_bytes = end;
         Ok(())
     }

@@ -1,5 +1,5 @@
-//! `dissect` against everything else that reads frames: the vectors, the parsers' typed views, and `ProtocolParser`'s
-//! search after noise.
+//! `dissect` against everything else that reads frames: the vectors, the parsers' typed views, and
+//! `ProtocolParser`'s search after noise.
 
 use cafewire_core::dissect::{Dissected, Dissector, FieldValue, FieldView, fields};
 use cafewire_core::{Direction, ErrorCode, Family, Frame, MessagePayload, ProtocolParser};
@@ -20,13 +20,20 @@ fn the_fields_of_a_good_frame_are_its_message_and_cover_every_byte() {
         }
         assert_eq!(end, frame.len(), "{name}");
         for (member, expected) in vector["message"].as_object().expect("an object") {
-            let field = fields(&frame).find(|field| field.name == member).unwrap_or_else(|| panic!("{name}: {member}"));
+            let field = fields(&frame)
+                .find(|field| field.name == member)
+                .unwrap_or_else(|| panic!("{name}: {member}"));
             assert!(says(&field, expected), "{name}: {field:?} is not {expected}");
         }
-        let of_the_body =
-            |field: &FieldView<'_>| !HEADER_AND_CHECKSUM.contains(&field.name) && !field.name.ends_with("_length");
+        let of_the_body = |field: &FieldView<'_>| {
+            !HEADER_AND_CHECKSUM.contains(&field.name) && !field.name.ends_with("_length")
+        };
         let body = fields(&frame).filter(of_the_body).count();
-        assert_eq!(body + 1, vector["message"].as_object().map_or(0, serde_json::Map::len), "{name}: no others");
+        assert_eq!(
+            body + 1,
+            vector["message"].as_object().map_or(0, serde_json::Map::len),
+            "{name}: no others"
+        );
     }
 }
 
@@ -36,7 +43,8 @@ fn says(field: &FieldView<'_>, expected: &Value) -> bool {
     match field.value {
         FieldValue::Named { name, .. } if expected.is_string() => expected == name,
         FieldValue::Number(number) | FieldValue::Named { number, .. } => {
-            *expected == number || expected.as_str().is_some_and(|digits| digits.parse() == Ok(number))
+            *expected == number
+                || expected.as_str().is_some_and(|digits| digits.parse() == Ok(number))
         }
         FieldValue::Text(text) => expected == text,
         FieldValue::Bytes(bytes) => bytes == unfold(expected),
@@ -48,7 +56,8 @@ fn says(field: &FieldView<'_>, expected: &Value) -> bool {
 fn bytes_of_no_field_are_left_over() {
     // A Connect that claims more name than there is.
     let frame = b"\x01\x01\x00\x04\x04ada\x07\x2C\xBB\xAE";
-    let left_over = FieldView { name: "left_over", offset: 5, bytes: b"ada", value: FieldValue::Bytes(b"ada") };
+    let left_over =
+        FieldView { name: "left_over", offset: 5, bytes: b"ada", value: FieldValue::Bytes(b"ada") };
     assert_eq!(fields(frame).find(|field| field.name == "left_over"), Some(left_over));
     assert_eq!(fields(frame).count(), 6);
 }
@@ -85,7 +94,7 @@ fn every_bad_vector_is_told_with_its_error() {
                 );
                 continue;
             }
-            Dissected::NeedMore { .. } => {
+            Dissected::Incomplete { .. } => {
                 assert!(bad.is_empty(), "{name}");
                 continue;
             }
@@ -130,16 +139,17 @@ fn line() -> impl Strategy<Value = Vec<u8>> {
         Just(chat(MessagePayload::SendMessage { room: "tea", content: "\u{1}\u{2}\0\0" })),
         Just(chat(MessagePayload::UserLeft { user_id: 7, username: "ada", room: "tea" })),
     ];
-    let piece = (good, any::<prop::sample::Index>(), 0..6_u8).prop_map(|(mut frame, place, what)| {
-        let place = place.index(frame.len());
-        match what {
-            0 => frame[place] ^= 0x10,
-            1 => frame.truncate(place),
-            2 => frame.splice(place..place, [0x01, 0x01, 0x00, 0x20]).for_each(drop),
-            _ => {}
-        }
-        frame
-    });
+    let piece =
+        (good, any::<prop::sample::Index>(), 0..6_u8).prop_map(|(mut frame, place, what)| {
+            let place = place.index(frame.len());
+            match what {
+                0 => frame[place] ^= 0x10,
+                1 => frame.truncate(place),
+                2 => frame.splice(place..place, [0x01, 0x01, 0x00, 0x20]).for_each(drop),
+                _ => {}
+            }
+            frame
+        });
     prop::collection::vec(piece, 0..12).prop_map(|pieces| pieces.concat())
 }
 
@@ -161,7 +171,7 @@ fn by_parser(line: &[u8], direction: Direction) -> (Vec<usize>, u64) {
         rest = &rest[parser.feed(rest)..];
         loop {
             match parser.try_parse() {
-                Ok(Some(frame)) => sizes.push(frame.serialized_size()),
+                Ok(Some(frame)) => sizes.push(frame.encoded_len()),
                 Ok(None) => break,
                 Err(_) => {}
             }
@@ -183,12 +193,14 @@ fn by_dissector(line: &[u8], direction: Direction, piece: usize) -> (Vec<usize>,
         let found = dissector.next(&line[start..end], end == line.len());
         start += found.size();
         match found {
-            Dissected::Frame { frame: Frame::Chat(view), size, .. } if view.message_type.travels(direction) => {
+            Dissected::Frame { frame: Frame::Chat(view), size, .. }
+                if view.message_type.is_sent(direction) =>
+            {
                 sizes.push(size);
             }
             Dissected::Frame { size, .. } | Dissected::Noise { size, .. } => skipped += size as u64,
-            Dissected::NeedMore { at_least } => {
-                assert!(at_least > 0 && end < line.len());
+            Dissected::Incomplete { needed } => {
+                assert!(needed > 0 && end < line.len());
                 end = (end + piece).min(line.len());
             }
         }

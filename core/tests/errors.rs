@@ -1,14 +1,18 @@
 //! What errors say to people: what is wrong, where, and what would be right.
 
 use cafewire_core::{
-    ErrorCode, Family, Field, FieldError, Message, MessagePayload, MessageType, ParseError, ProtocolError,
+    ErrorCode, Family, Field, FieldError, Message, MessagePayload, MessageType, ParseError,
+    ProtocolError,
 };
 
 #[test]
 fn bytes_that_were_refused() {
     let (message_type, field) = (MessageType::Connect, Field::RoomName);
     for (error, sentence) in [
-        (ParseError::Truncated { needed: 12, available: 7 }, "frame cut short: 12 bytes needed, 7 there"),
+        (
+            ParseError::Truncated { needed: 12, available: 7 },
+            "frame cut short: 12 bytes needed, 7 there",
+        ),
         (
             ParseError::BadMagic { offset: 1, expected: 0xFE, actual: 0x0F },
             "bad magic at byte 1: 0x0f where 0xfe belongs",
@@ -26,7 +30,10 @@ fn bytes_that_were_refused() {
             "byte 0 is 0xca: this connection began as chat version 1 and stays so",
         ),
         (ParseError::UnknownType { offset: 1, actual: 6 }, "unknown message type 0x06 at byte 1"),
-        (ParseError::WrongDirection { offset: 1, message_type }, "Connect at byte 1 travels only the other way"),
+        (
+            ParseError::WrongDirection { offset: 1, message_type },
+            "Connect at byte 1 is_sent only the other way",
+        ),
         (
             ParseError::LengthOutOfRange { offset: 2, message_type, actual: 34, min: 1, max: 33 },
             "length 34 at byte 2: Connect takes 1 to 33 bytes",
@@ -40,12 +47,23 @@ fn bytes_that_were_refused() {
             "room name at byte 4 needs 6 bytes, the body has 3 left",
         ),
         (
-            ParseError::FieldOverrun { offset: 4, field: Field::FixedPart, needed: 4, available: 3 },
+            ParseError::FieldOverrun {
+                offset: 4,
+                field: Field::FixedPart,
+                needed: 4,
+                available: 3,
+            },
             "fixed part at byte 4 needs 4 bytes, the body has 3 left",
         ),
-        (ParseError::InvalidUtf8 { offset: 9, field: Field::Content }, "content is not UTF-8 at byte 9"),
         (
-            ParseError::InvalidField { offset: 4, error: FieldError::ControlCharacter { field, position: 2 } },
+            ParseError::InvalidUtf8 { offset: 9, field: Field::Content },
+            "content is not UTF-8 at byte 9",
+        ),
+        (
+            ParseError::InvalidField {
+                offset: 4,
+                error: FieldError::ControlCharacter { field, position: 2 },
+            },
             "room name holds a control character at its byte 2 (field at byte 4)",
         ),
         (ParseError::TrailingBytes { offset: 8, extra: 3 }, "3 bytes too many from byte 8 on"),
@@ -66,7 +84,10 @@ fn messages_that_were_refused() {
     assert_eq!(refused.to_string(), "the payload has 65536 bytes, this frame takes at most 65535");
     let long = "x".repeat(513);
     for (message, sentence) in [
-        (MessagePayload::SendMessage { room: "r", content: &long }, "content is 513 bytes long, 1 to 512 are allowed"),
+        (
+            MessagePayload::SendMessage { room: "r", content: &long },
+            "content is 513 bytes long, 1 to 512 are allowed",
+        ),
         (
             MessagePayload::ConnectAck { user_id: 1, server_info: &long },
             "server info is 513 bytes long, 0 to 512 are allowed",

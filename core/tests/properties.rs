@@ -4,8 +4,8 @@ use cafewire_core::chat::{
     self, MAX_CONTENT_SIZE, MAX_FRAME_SIZE, MAX_ROOM_NAME_SIZE, MAX_TEXT_SIZE, MAX_USERNAME_SIZE,
 };
 use cafewire_core::{
-    Direction, ErrorCode, Frame, FrameReader, Framing, Message, MessagePayload, MessageType, ParseError, ProtocolError,
-    echo,
+    Direction, ErrorCode, Frame, FrameDecoder, Framing, Message, MessagePayload, MessageType,
+    ParseError, ProtocolError, echo,
 };
 use proptest::collection::vec;
 use proptest::prelude::*;
@@ -20,10 +20,10 @@ proptest! {
         let message = owned.borrow();
         let mut buffer = [FILLER; MAX_FRAME_SIZE + 1];
         let frame = message.encode_into(&mut buffer).unwrap();
-        prop_assert_eq!(frame.len(), message.serialized_size());
+        prop_assert_eq!(frame.len(), message.encoded_len());
         let view = chat::ZeroCopyMessage::parse_from_bytes(frame).unwrap();
         prop_assert_eq!(view.message_type, owned.message_type);
-        prop_assert_eq!(view.serialized_size(), frame.len());
+        prop_assert_eq!(view.encoded_len(), frame.len());
         prop_assert_eq!(view.parse_payload(), Ok(message));
 
         let mut again = [FILLER; MAX_FRAME_SIZE];
@@ -35,9 +35,9 @@ proptest! {
     #[test]
     fn an_echo_message_survives_the_wire((message_type, payload) in echo_message(2000)) {
         let message = echo::ZeroCopyMessage { message_type, payload: &payload }.message();
-        let mut buffer = vec![FILLER; message.serialized_size() + 1];
+        let mut buffer = vec![FILLER; message.encoded_len() + 1];
         let frame = message.encode_into(&mut buffer).unwrap();
-        prop_assert_eq!(frame.len(), message.serialized_size());
+        prop_assert_eq!(frame.len(), message.encoded_len());
         let view = echo::ZeroCopyMessage::parse_from_bytes(frame).unwrap();
         prop_assert_eq!((view.message_type, view.payload), (message_type, &payload[..]));
         prop_assert_eq!(view.message(), message);
@@ -51,14 +51,14 @@ proptest! {
         at in any::<Index>(),
     ) {
         let message = owned.borrow();
-        let (needed, available) = (message.serialized_size(), at.index(message.serialized_size()));
+        let (needed, available) = (message.encoded_len(), at.index(message.encoded_len()));
         let mut buffer = vec![FILLER; available];
         let refused = ProtocolError::BufferTooSmall { needed, available };
         prop_assert_eq!(message.encode_into(&mut buffer), Err(refused));
         prop_assert!(buffer.iter().all(|&byte| byte == FILLER));
 
         let message = echo::ZeroCopyMessage { message_type, payload: &payload };
-        let (needed, available) = (message.serialized_size(), at.index(message.serialized_size()));
+        let (needed, available) = (message.encoded_len(), at.index(message.encoded_len()));
         let mut buffer = vec![FILLER; available];
         let refused = ProtocolError::BufferTooSmall { needed, available };
         prop_assert_eq!(message.encode_into(&mut buffer), Err(refused));
@@ -139,8 +139,9 @@ proptest! {
             flipped[bit / 8] ^= 0x80 >> (bit % 8);
             let answer = chat::ZeroCopyMessage::parse_from_bytes(&flipped);
             prop_assert!(answer.is_err(), "bit {}: {:?}", bit, answer);
-            // In a stream a flip in the length may ask for bytes of the next frame; it never gives a frame.
-            for framing in [Framing::of(&flipped), FrameReader::new(Direction::Either).next_frame(&flipped)] {
+            // In a stream a flip in the length may ask for bytes of the next frame; it never gives
+            // a frame.
+            for framing in [Framing::of(&flipped), FrameDecoder::new(Direction::Either).next_frame(&flipped)] {
                 prop_assert!(!matches!(framing, Framing::Frame { .. }), "bit {}: {:?}", bit, framing);
             }
         }
@@ -200,7 +201,7 @@ fn read_every_way(bytes: &[u8]) -> Result<(), TestCaseError> {
     match chat::ZeroCopyMessage::parse_from_bytes(bytes) {
         Err(error) => prop_assert!(offset_is_inside(error), "{error:?}"),
         Ok(view) => {
-            prop_assert_eq!(view.serialized_size(), bytes.len());
+            prop_assert_eq!(view.encoded_len(), bytes.len());
             if let Err(error) = view.parse_payload() {
                 prop_assert!(offset_is_inside(error), "{error:?}");
                 prop_assert!(error.offset() >= chat::HEADER_SIZE);
@@ -208,24 +209,27 @@ fn read_every_way(bytes: &[u8]) -> Result<(), TestCaseError> {
         }
     }
     let mut framings = vec![Framing::of(bytes)];
-    framings.extend(DIRECTIONS.map(|direction| FrameReader::new(direction).next_frame(bytes)));
+    framings.extend(DIRECTIONS.map(|direction| FrameDecoder::new(direction).next_frame(bytes)));
     // And in a connection whose family is settled already.
-    for first in [&[0xCA, 0xFE, 0x01, 0x00, 0x00][..], &[0x01, 0x02, 0x00, 0x00, 0x9A, 0x7C, 0x6C, 0x17]] {
-        let mut reader = FrameReader::new(Direction::ToServer);
+    for first in
+        [&[0xCA, 0xFE, 0x01, 0x00, 0x00][..], &[0x01, 0x02, 0x00, 0x00, 0x9A, 0x7C, 0x6C, 0x17]]
+    {
+        let mut reader = FrameDecoder::new(Direction::ToServer);
         prop_assert_eq!(reader.next_frame(first).consumed(), first.len());
         framings.push(reader.next_frame(bytes));
     }
     for framing in framings {
         match framing {
             Framing::Frame { consumed, .. } => prop_assert!((1..=bytes.len()).contains(&consumed)),
-            Framing::NeedMore { at_least } => prop_assert!(at_least >= 1),
+            Framing::Incomplete { needed } => prop_assert!(needed >= 1),
             Framing::Corrupt { error } => prop_assert!(error.offset() < bytes.len(), "{error:?}"),
         }
     }
     Ok(())
 }
 
-/// What came of a stream: its frames, how many bytes were left after them, and why no more were read.
+/// What came of a stream: its frames, how many bytes were left after them, and why no more were
+/// read.
 #[derive(Debug, PartialEq)]
 struct StreamRead {
     frames: Vec<Vec<u8>>,
@@ -233,10 +237,10 @@ struct StreamRead {
     refused: Option<ParseError>,
 }
 
-/// Reads a stream that arrives in chunks of these sizes, over and over. Bytes that [`Framing::NeedMore`] asked for are
-/// waited for, as a server would.
+/// Reads a stream that arrives in chunks of these sizes, over and over. Bytes that
+/// [`Framing::Incomplete`] asked for are waited for, as a server would.
 fn read_stream(stream: &[u8], chunk_sizes: &[usize]) -> StreamRead {
-    let mut reader = FrameReader::new(Direction::Either);
+    let mut reader = FrameDecoder::new(Direction::Either);
     let (mut frames, mut refused) = (Vec::new(), None);
     let (mut start, mut end, mut awaited) = (0, 0, 1);
     let mut sizes = chunk_sizes.iter().cycle();
@@ -249,7 +253,7 @@ fn read_stream(stream: &[u8], chunk_sizes: &[usize]) -> StreamRead {
                     start += consumed;
                     awaited = 1;
                 }
-                Framing::NeedMore { at_least } => awaited = end - start + at_least,
+                Framing::Incomplete { needed } => awaited = end - start + needed,
                 Framing::Corrupt { error } => refused = Some(error),
             }
         }
@@ -274,7 +278,7 @@ fn crc32(bytes: &[u8]) -> u32 {
     !bytes.iter().fold(!0, |sum, &byte| (0..8).fold(sum ^ u32::from(byte), |sum, _| shifted(sum)))
 }
 
-// ---- Messages of every kind -----------------------------------------------------------------------------------------
+// ---- Messages of every kind ---------------------------------------------------------------------
 
 const CONTROL_CHARACTERS: &[char] = &['\0', '\n', '\u{1F}', '\u{7F}', '\u{80}', '\u{9F}'];
 
@@ -293,21 +297,33 @@ struct ChatMessage {
 
 impl ChatMessage {
     fn borrow(&self) -> MessagePayload<'_> {
-        let Self { message_type, user_id, timestamp, code, ref username, ref room, ref content, ref server_text } =
-            *self;
+        let Self {
+            message_type,
+            user_id,
+            timestamp,
+            code,
+            ref username,
+            ref room,
+            ref content,
+            ref server_text,
+        } = *self;
         match message_type {
             MessageType::Connect => MessagePayload::Connect { username },
             MessageType::Disconnect => MessagePayload::Disconnect,
             MessageType::SendMessage => MessagePayload::SendMessage { room, content },
             MessageType::JoinRoom => MessagePayload::JoinRoom { room },
             MessageType::LeaveRoom => MessagePayload::LeaveRoom { room },
-            MessageType::ConnectAck => MessagePayload::ConnectAck { user_id, server_info: server_text },
+            MessageType::ConnectAck => {
+                MessagePayload::ConnectAck { user_id, server_info: server_text }
+            }
             MessageType::MessageBroadcast => {
                 MessagePayload::MessageBroadcast { user_id, timestamp, username, room, content }
             }
             MessageType::UserJoined => MessagePayload::UserJoined { user_id, username, room },
             MessageType::UserLeft => MessagePayload::UserLeft { user_id, username, room },
-            MessageType::Error => MessagePayload::Error { code: ErrorCode::from_wire(code), message: server_text },
+            MessageType::Error => {
+                MessagePayload::Error { code: ErrorCode::from_wire(code), message: server_text }
+            }
             other => panic!("{other} has no message here: add it"),
         }
     }
@@ -328,16 +344,20 @@ fn chat_message() -> impl Strategy<Value = ChatMessage> {
         text(1, MAX_CONTENT_SIZE),
         text(0, MAX_TEXT_SIZE),
     )
-        .prop_map(|(message_type, user_id, timestamp, code, username, room, content, server_text)| ChatMessage {
-            message_type,
-            user_id,
-            timestamp,
-            code,
-            username,
-            room,
-            content,
-            server_text,
-        })
+        .prop_map(
+            |(message_type, user_id, timestamp, code, username, room, content, server_text)| {
+                ChatMessage {
+                    message_type,
+                    user_id,
+                    timestamp,
+                    code,
+                    username,
+                    room,
+                    content,
+                    server_text,
+                }
+            },
+        )
 }
 
 fn chat_frame() -> impl Strategy<Value = Vec<u8>> {
@@ -354,7 +374,8 @@ fn echo_message(max_payload_bytes: usize) -> impl Strategy<Value = (echo::Messag
 fn echo_frame() -> impl Strategy<Value = Vec<u8>> {
     echo_message(400).prop_map(|(message_type, payload)| {
         let mut buffer = vec![0; echo::HEADER_SIZE + payload.len()];
-        let message: Message<'_> = echo::ZeroCopyMessage { message_type, payload: &payload }.message();
+        let message: Message<'_> =
+            echo::ZeroCopyMessage { message_type, payload: &payload }.message();
         message.encode_into(&mut buffer).expect("a buffer of the right size").to_vec()
     })
 }
@@ -374,7 +395,11 @@ fn any_character() -> impl Strategy<Value = char> {
 }
 
 /// As many of the characters as fit into `max_bytes`, often all that do.
-fn characters(character: impl Strategy<Value = char>, min: usize, max_bytes: usize) -> impl Strategy<Value = String> {
+fn characters(
+    character: impl Strategy<Value = char>,
+    min: usize,
+    max_bytes: usize,
+) -> impl Strategy<Value = String> {
     vec(character, min..=max_bytes).prop_map(move |found| {
         let mut text = String::new();
         for character in found {

@@ -1,17 +1,19 @@
-//! What `ProtocolParser` promises of a line with noise on it: no frame that starts after noise is lost, what noise can cost
-//! is bounded, and what is inside a frame stays inside.
+//! What `ProtocolParser` promises of a line with noise on it: no frame that starts after noise is
+//! lost, what noise can cost is bounded, and what is inside a frame stays inside.
 
 use std::ops::Range;
 
 use cafewire_core::chat::{self, MAX_FRAME_SIZE, MAX_USERNAME_SIZE};
-use cafewire_core::{Direction, Family, Message, MessagePayload, MessageType, ParseError, ProtocolParser, echo};
+use cafewire_core::{
+    Direction, Family, Message, MessagePayload, MessageType, ParseError, ProtocolParser, echo,
+};
 use proptest::collection::vec;
 use proptest::prelude::*;
 use proptest::sample::select;
 
 proptest! {
-    /// Noise may look like a header, and then hides what follows it, until its checksum turns out wrong. A right one
-    /// comes once in 2³² times.
+    /// Noise may look like a header, and then hides what follows it, until its checksum turns out
+    /// wrong. A right one comes once in 2³² times.
     #[test]
     fn a_chat_parser_loses_no_frame_to_noise(
         stretches in vec((noise(), vec(chat_frame(), 1..4)), 1..8),
@@ -50,7 +52,8 @@ proptest! {
         prop_assert_eq!(feed(&mut chat_parser(), &line, &chunk_sizes), vec![place]);
     }
 
-    /// An echo header that noise makes has no checksum to fail. It takes what it claims, within the buffer, and no more.
+    /// An echo header that noise makes has no checksum to fail. It takes what it claims, within the
+    /// buffer, and no more.
     #[test]
     fn a_parser_of_both_families_loses_a_buffer_of_bytes_at_most(
         stretches in vec((noise(), vec(any_frame(), 1..4)), 1..8),
@@ -136,14 +139,20 @@ fn a_full_buffer_takes_what_fits_and_says_so() {
     assert_eq!(parser.feed(&[0; 20]), 16);
     assert_eq!(parser.feed(&[0; 20]), 0);
     assert_eq!(parser.pending_bytes(), 16);
-    assert_eq!(format!("{parser:?}"), "ProtocolParser { pending_bytes: 16, skipped_bytes: 0, losses: 0, .. }");
+    assert_eq!(
+        format!("{parser:?}"),
+        "ProtocolParser { pending_bytes: 16, skipped_bytes: 0, losses: 0, .. }"
+    );
     assert!(parser.try_parse().is_err());
     assert_eq!(parser.try_parse(), Ok(None));
-    assert_eq!(format!("{parser:?}"), "ProtocolParser { pending_bytes: 0, skipped_bytes: 16, losses: 1, .. }");
+    assert_eq!(
+        format!("{parser:?}"),
+        "ProtocolParser { pending_bytes: 0, skipped_bytes: 16, losses: 1, .. }"
+    );
     assert_eq!(parser.feed(&[0; 20]), 16);
 }
 
-// ---- The line -------------------------------------------------------------------------------------------------------
+// ---- The line -----------------------------------------------------------------------------------
 
 fn chat_parser() -> ProtocolParser<MAX_FRAME_SIZE> {
     ProtocolParser::for_family(Family::ChatV1, Direction::Either)
@@ -155,8 +164,13 @@ fn append(line: &mut Vec<u8>, frame: &[u8]) -> Range<usize> {
     start..line.len()
 }
 
-/// Feeds the line in chunks of these sizes, over and over, and returns where in it the frames are that come out.
-fn feed<const N: usize>(parser: &mut ProtocolParser<N>, line: &[u8], chunk_sizes: &[usize]) -> Vec<Range<usize>> {
+/// Feeds the line in chunks of these sizes, over and over, and returns where in it the frames are
+/// that come out.
+fn feed<const N: usize>(
+    parser: &mut ProtocolParser<N>,
+    line: &[u8],
+    chunk_sizes: &[usize],
+) -> Vec<Range<usize>> {
     let mut heard = Vec::new();
     let mut fed = 0;
     let mut sizes = chunk_sizes.iter().cycle();
@@ -191,7 +205,7 @@ fn take_out<const N: usize>(parser: &mut ProtocolParser<N>, fed: usize) -> Vec<R
             Ok(None) => return heard,
             Err(_) => {}
             Ok(Some(frame)) => {
-                let size_bytes = frame.serialized_size();
+                let size_bytes = frame.encoded_len();
                 let end = fed - parser.pending_bytes();
                 heard.push(end - size_bytes..end);
             }
@@ -200,7 +214,7 @@ fn take_out<const N: usize>(parser: &mut ProtocolParser<N>, fed: usize) -> Vec<R
     panic!("more answers than the buffer has bytes");
 }
 
-// ---- What is on it --------------------------------------------------------------------------------------------------
+// ---- What is on it ------------------------------------------------------------------------------
 
 fn chunk_sizes() -> impl Strategy<Value = Vec<usize>> {
     prop_oneof![Just(vec![1]), Just(vec![usize::MAX / 2]), vec(1_usize..200, 1..20)]
@@ -208,27 +222,38 @@ fn chunk_sizes() -> impl Strategy<Value = Vec<usize>> {
 
 /// Any bytes, many of them such as frames begin with, and whole headers without their frames.
 fn noise() -> impl Strategy<Value = Vec<u8>> {
-    let header = (select(&MessageType::ALL), any::<proptest::sample::Index>()).prop_map(|(message_type, at)| {
-        let (min, max) = message_type.length_range();
-        let length = min + u16::try_from(at.index(usize::from(max - min) + 1)).expect("a length");
-        [&[1, message_type as u8], &length.to_be_bytes()[..]].concat()
-    });
-    let echo_header = (select(&echo::MessageType::ALL), 0..1200_u16)
-        .prop_map(|(message_type, length)| [&[0xCA, 0xFE, message_type as u8], &length.to_be_bytes()[..]].concat());
-    let damaged = (chat_frame(), any::<proptest::sample::Index>(), 1_u8..).prop_map(|(mut frame, at, change)| {
-        let at = at.index(frame.len());
-        frame[at] ^= change;
-        frame
-    });
+    let header = (select(&MessageType::ALL), any::<proptest::sample::Index>()).prop_map(
+        |(message_type, at)| {
+            let (min, max) = message_type.length_range();
+            let length =
+                min + u16::try_from(at.index(usize::from(max - min) + 1)).expect("a length");
+            [&[1, message_type as u8], &length.to_be_bytes()[..]].concat()
+        },
+    );
+    let echo_header =
+        (select(&echo::MessageType::ALL), 0..1200_u16).prop_map(|(message_type, length)| {
+            [&[0xCA, 0xFE, message_type as u8], &length.to_be_bytes()[..]].concat()
+        });
+    let damaged = (chat_frame(), any::<proptest::sample::Index>(), 1_u8..).prop_map(
+        |(mut frame, at, change)| {
+            let at = at.index(frame.len());
+            frame[at] ^= change;
+            frame
+        },
+    );
     let byte = prop_oneof![4 => any::<u8>(), 1 => select(&[0x00, 0x01, 0x02, 0xCA, 0xFE, 0xFF])];
     let piece = prop_oneof![3 => vec(byte, 0..40), 1 => header, 1 => echo_header, 1 => damaged];
     vec(piece, 0..4).prop_map(|pieces| pieces.concat())
 }
 
 fn any_frame() -> impl Strategy<Value = Vec<u8>> {
-    let echo = (select(&echo::MessageType::ALL), vec(any::<u8>(), 0..200)).prop_map(|(message_type, payload)| {
-        encoded(|buffer| echo::ZeroCopyMessage { message_type, payload: &payload }.encode_into(buffer))
-    });
+    let echo = (select(&echo::MessageType::ALL), vec(any::<u8>(), 0..200)).prop_map(
+        |(message_type, payload)| {
+            encoded(|buffer| {
+                echo::ZeroCopyMessage { message_type, payload: &payload }.encode_into(buffer)
+            })
+        },
+    );
     prop_oneof![chat_frame(), echo]
 }
 
@@ -239,11 +264,18 @@ fn chat_frame() -> impl Strategy<Value = Vec<u8>> {
         assert!(username.len() <= MAX_USERNAME_SIZE);
         encoded(|buffer| MessagePayload::Connect { username: &username }.encode_into(buffer))
     });
-    let broadcast = (any::<u32>(), name, "[\\x00-\\x7F]{1,512}").prop_map(|(user_id, room, content)| {
-        let (username, timestamp) = ("ada", u64::from(user_id) << 7);
-        let message = MessagePayload::MessageBroadcast { user_id, timestamp, username, room: &room, content: &content };
-        encoded(|buffer| message.encode_into(buffer))
-    });
+    let broadcast =
+        (any::<u32>(), name, "[\\x00-\\x7F]{1,512}").prop_map(|(user_id, room, content)| {
+            let (username, timestamp) = ("ada", u64::from(user_id) << 7);
+            let message = MessagePayload::MessageBroadcast {
+                user_id,
+                timestamp,
+                username,
+                room: &room,
+                content: &content,
+            };
+            encoded(|buffer| message.encode_into(buffer))
+        });
     prop_oneof![short, connect, broadcast]
 }
 

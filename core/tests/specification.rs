@@ -1,12 +1,16 @@
-//! PROTOCOL.md says what this crate does: its worked examples are read, its tables are held against the code.
+//! PROTOCOL.md says what this crate does: its worked examples are read, its tables are held against
+//! the code.
 //!
-//! An example is a fenced block `frame to-server` or `frame to-client`: lines of hex, each with its explanation behind
-//! a `;`, then one line `=> ` with what the frame says, or `=> refused at byte N: Name (code)`.
+//! An example is a fenced block `frame to-server` or `frame to-client`: lines of hex, each with its
+//! explanation behind a `;`, then one line `=> ` with what the frame says, or `=> refused at byte
+//! N: Name (code)`.
 
 use std::collections::BTreeSet;
 
 use cafewire_core::chat::{MAX_CLIENT_FRAME_SIZE, MAX_FRAME_SIZE, MAX_MESSAGE_SIZE};
-use cafewire_core::{Direction, ErrorCode, Field, Frame, FrameReader, Framing, MessageType, ParseError, echo};
+use cafewire_core::{
+    Direction, ErrorCode, Field, Frame, FrameDecoder, Framing, MessageType, ParseError, echo,
+};
 
 static PROTOCOL: &str = include_str!("../PROTOCOL.md");
 
@@ -28,7 +32,7 @@ fn every_example_is_what_it_claims() {
 fn every_type_and_most_errors_have_an_example() {
     let (mut types, mut errors) = (BTreeSet::new(), BTreeSet::new());
     for Example { direction, bytes, .. } in examples() {
-        match FrameReader::new(direction).next_frame(&bytes) {
+        match FrameDecoder::new(direction).next_frame(&bytes) {
             Framing::Frame { frame: Frame::Echo(view), .. } => {
                 types.insert(("echo", view.message_type.name()));
             }
@@ -37,7 +41,7 @@ fn every_type_and_most_errors_have_an_example() {
                 Err(error) => drop(errors.insert(error.code().to_wire())),
             },
             Framing::Corrupt { error } => drop(errors.insert(error.code().to_wire())),
-            Framing::NeedMore { at_least } => panic!("an example lacks {at_least} bytes"),
+            Framing::Incomplete { needed } => panic!("an example lacks {needed} bytes"),
         }
     }
     let all = echo::MessageType::ALL.map(|known| ("echo", known.name())).into_iter();
@@ -58,19 +62,22 @@ fn the_table_of_error_codes_is_the_codes() {
             (row[0].parse().expect("a number"), row[1].clone(), stays_open)
         })
         .collect();
-    let codes: Vec<(u16, String, bool)> =
-        ErrorCode::ALL.iter().map(|code| (code.to_wire(), code.name().to_owned(), !code.closes())).collect();
+    let codes: Vec<(u16, String, bool)> = ErrorCode::ALL
+        .iter()
+        .map(|code| (code.to_wire(), code.name().to_owned(), !code.closes()))
+        .collect();
     assert_eq!(rows, codes);
 }
 
 #[test]
 fn the_table_of_chat_types_is_the_types() {
-    let rows: Vec<[String; 4]> =
-        table("### Types").map(|row| [0, 1, 2, 3].map(|column: usize| row[column].clone())).collect();
+    let rows: Vec<[String; 4]> = table("### Types")
+        .map(|row| [0, 1, 2, 3].map(|column: usize| row[column].clone()))
+        .collect();
     let types: Vec<[String; 4]> = MessageType::ALL
         .iter()
         .map(|known| {
-            let sender = if known.travels(Direction::ToServer) { "client" } else { "server" };
+            let sender = if known.is_sent(Direction::ToServer) { "client" } else { "server" };
             let (min, max) = known.length_range();
             let code = format!("0x{:02X}", *known as u8);
             [code, known.name().to_owned(), sender.to_owned(), format!("{min} to {max}")]
@@ -94,8 +101,10 @@ fn the_table_of_echo_types_is_the_types() {
 
 #[test]
 fn the_table_of_fields_is_the_fields() {
-    let rows: Vec<(String, String)> = table("### Fields").map(|row| (row[0].clone(), row[2].clone())).collect();
-    let fields = [Field::Username, Field::RoomName, Field::Content, Field::ServerInfo, Field::ErrorMessage];
+    let rows: Vec<(String, String)> =
+        table("### Fields").map(|row| (row[0].clone(), row[2].clone())).collect();
+    let fields =
+        [Field::Username, Field::RoomName, Field::Content, Field::ServerInfo, Field::ErrorMessage];
     let fields: Vec<(String, String)> = fields
         .iter()
         .map(|field| {
@@ -127,11 +136,14 @@ fn the_sizes_it_names_are_the_sizes() {
 
 /// What the receiver makes of an example's bytes, in the words of the examples.
 fn said_of(bytes: &[u8], direction: Direction) -> String {
-    let refused = |error: ParseError| format!("refused at byte {}: {}", error.offset(), error.code());
-    match FrameReader::new(direction).next_frame(bytes) {
+    let refused =
+        |error: ParseError| format!("refused at byte {}: {}", error.offset(), error.code());
+    match FrameDecoder::new(direction).next_frame(bytes) {
         Framing::Corrupt { error } => refused(error),
-        Framing::NeedMore { at_least } => format!("waits for {at_least} more bytes"),
-        Framing::Frame { consumed, .. } if consumed < bytes.len() => format!("a frame of {consumed} bytes, and more"),
+        Framing::Incomplete { needed } => format!("waits for {needed} more bytes"),
+        Framing::Frame { consumed, .. } if consumed < bytes.len() => {
+            format!("a frame of {consumed} bytes, and more")
+        }
         Framing::Frame { frame: Frame::Echo(view), .. } => {
             format!("{} {:?}", view.message_type, String::from_utf8_lossy(view.payload))
         }
@@ -159,11 +171,15 @@ fn examples() -> Vec<Example> {
                 claim = Some(text.to_owned());
                 continue;
             }
-            let (hex, explanation) = line.split_once(';').unwrap_or_else(|| panic!("line {}: no `;`", index + 1));
+            let (hex, explanation) =
+                line.split_once(';').unwrap_or_else(|| panic!("line {}: no `;`", index + 1));
             assert!(!explanation.trim().is_empty(), "line {}: no explanation", index + 1);
-            bytes.extend(hex.split_whitespace().map(|byte| u8::from_str_radix(byte, 16).expect(line)));
+            bytes.extend(
+                hex.split_whitespace().map(|byte| u8::from_str_radix(byte, 16).expect(line)),
+            );
         }
-        let claim = claim.unwrap_or_else(|| panic!("line {}: the example claims nothing", index + 1));
+        let claim =
+            claim.unwrap_or_else(|| panic!("line {}: the example claims nothing", index + 1));
         found.push(Example { line: index + 1, direction, bytes, claim });
     }
     assert!(found.len() >= 20, "only {} examples were found", found.len());
@@ -172,15 +188,23 @@ fn examples() -> Vec<Example> {
 
 /// The cells of the tables under a heading, up to the next heading, without the tables' own heads.
 fn table(heading: &str) -> impl Iterator<Item = Vec<String>> {
-    let (_, section) = PROTOCOL.split_once(&format!("\n{heading}\n")).unwrap_or_else(|| panic!("no {heading:?}"));
+    let (_, section) =
+        PROTOCOL.split_once(&format!("\n{heading}\n")).unwrap_or_else(|| panic!("no {heading:?}"));
     let rows: Vec<Vec<String>> = section
         .lines()
         .take_while(|line| !line.starts_with('#'))
         .filter(|line| line.starts_with('|'))
         .map(|line| line.trim_matches('|').split('|').map(|cell| cell.trim().to_owned()).collect())
         .collect();
-    let rules = rows.iter().enumerate().filter(|(_, row)| row[0].starts_with("---")).map(|(index, _)| index);
+    let rules = rows
+        .iter()
+        .enumerate()
+        .filter(|(_, row)| row[0].starts_with("---"))
+        .map(|(index, _)| index);
     let heads: BTreeSet<usize> = rules.flat_map(|rule| [rule - 1, rule]).collect();
     assert!(!heads.is_empty(), "no table under {heading:?}");
-    rows.into_iter().enumerate().filter(move |(index, _)| !heads.contains(index)).map(|(_, row)| row)
+    rows.into_iter()
+        .enumerate()
+        .filter(move |(index, _)| !heads.contains(index))
+        .map(|(_, row)| row)
 }

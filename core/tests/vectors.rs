@@ -1,11 +1,12 @@
-//! Every frame of `vectors/vectors.json`, through every door that reads bytes. The frames were put together by a
-//! generator that shares no code with this crate (`vectors/generate.py`); what a vector's members mean is in
-//! `vectors/README.md`.
+//! Every frame of `vectors/vectors.json`, through every door that reads bytes. The frames were put
+//! together by a generator that shares no code with this crate (`vectors/generate.py`); what a
+//! vector's members mean is in `vectors/README.md`.
 
 use cafewire_core::chat::{self, MessagePayload};
 use cafewire_core::echo::{self, Message};
 use cafewire_core::{
-    Direction, ErrorCode, Family, Field, FieldError, Frame, FrameReader, Framing, MessageType, ParseError,
+    Direction, ErrorCode, Family, Field, FieldError, Frame, FrameDecoder, Framing, MessageType,
+    ParseError,
 };
 use serde_json::Value;
 
@@ -34,7 +35,11 @@ fn bad_frames_outnumber_good_ones() {
     assert!(good >= 40, "only {good} good frames");
     assert!(bad >= 80, "only {bad} bad frames");
     assert_eq!(good + bad, vectors.len(), "each vector is good or bad, never both or neither");
-    assert_eq!(VECTORS.lines().count(), vectors.len() + 2, "one vector a line, between the brackets");
+    assert_eq!(
+        VECTORS.lines().count(),
+        vectors.len() + 2,
+        "one vector a line, between the brackets"
+    );
 }
 
 #[test]
@@ -42,7 +47,9 @@ fn every_type_has_good_frames_and_every_error_bad_ones() {
     let echo_types = echo::MessageType::ALL.map(|known| ("echo", known.name()));
     let chat_types = MessageType::ALL.map(|known| ("chat-v1", known.name()));
     for family_and_type in echo_types.into_iter().chain(chat_types) {
-        let is_it = |vector: &Value| (text(vector, "family"), text(&vector["message"], "type")) == family_and_type;
+        let is_it = |vector: &Value| {
+            (text(vector, "family"), text(&vector["message"], "type")) == family_and_type
+        };
         assert!(good().any(|vector| is_it(&vector)), "{family_and_type:?}");
     }
     for kind in ERROR_KINDS {
@@ -58,7 +65,7 @@ fn good_frames_are_read_whole() {
         let expected = Framing::Frame { frame, consumed: bytes.len() };
         assert_eq!(Framing::of(&bytes), expected, "{name}");
         for direction in directions_of(frame) {
-            let mut reader = FrameReader::new(direction);
+            let mut reader = FrameDecoder::new(direction);
             assert_eq!(reader.next_frame(&bytes), expected, "{name}, {direction:?}");
             assert_eq!(reader.stream_offset(), bytes.len() as u64, "{name}, {direction:?}");
         }
@@ -75,14 +82,14 @@ fn good_frames_carry_their_messages_and_encode_to_the_same_bytes() {
                 let payload = unfold(text(&vector["message"], "payload"));
                 let message = echo_message(&vector["message"], &payload);
                 assert_eq!(view.message(), message, "{name}");
-                assert_eq!(message.serialized_size(), bytes.len(), "{name}");
+                assert_eq!(message.encoded_len(), bytes.len(), "{name}");
                 assert_eq!(message.encode_into(&mut buffer), Ok(&bytes[..]), "{name}");
                 assert_eq!(view.encode_into(&mut buffer), Ok(&bytes[..]), "{name}");
             }
             Frame::Chat(view) => {
                 let message = chat_message(&vector["message"]);
                 assert_eq!(view.parse_payload(), Ok(message), "{name}");
-                assert_eq!(message.serialized_size(), bytes.len(), "{name}");
+                assert_eq!(message.encoded_len(), bytes.len(), "{name}");
                 assert_eq!(message.encode_into(&mut buffer), Ok(&bytes[..]), "{name}");
                 assert_eq!(view.encode_into(&mut buffer), Ok(&bytes[..]), "{name}");
             }
@@ -98,8 +105,10 @@ fn a_good_frame_cut_anywhere_waits_for_the_rest() {
         // The largest ones are cut at both ends only: every cut of them would show nothing more.
         let cuts = (0..bytes.len()).filter(|&cut| cut < 700 || cut + 700 > bytes.len());
         for cut in cuts {
-            let Framing::NeedMore { at_least } = Framing::of(&bytes[..cut]) else { panic!("{name} cut after {cut}") };
-            assert!((1..=bytes.len() - cut).contains(&at_least), "{name} cut after {cut}: {at_least}");
+            let Framing::Incomplete { needed } = Framing::of(&bytes[..cut]) else {
+                panic!("{name} cut after {cut}")
+            };
+            assert!((1..=bytes.len() - cut).contains(&needed), "{name} cut after {cut}: {needed}");
         }
     }
 }
@@ -120,9 +129,9 @@ fn bad_frames_of_the_one_shot_stage() {
         assert_eq!(one_shot(&vector, &bytes), Err(error), "{name}");
         // What is an error of the one-shot parsers alone is none in a stream.
         match (error, Framing::of(&bytes)) {
-            (ParseError::Truncated { needed, available }, Framing::NeedMore { at_least }) => {
+            (ParseError::Truncated { needed, available }, Framing::Incomplete { needed: more }) => {
                 let first_byte_only = available == 0;
-                assert_eq!(at_least, if first_byte_only { 1 } else { needed - available }, "{name}");
+                assert_eq!(more, if first_byte_only { 1 } else { needed - available }, "{name}");
             }
             (ParseError::TrailingBytes { offset, extra }, Framing::Frame { consumed, .. }) => {
                 assert_eq!((consumed, bytes.len() - consumed), (offset, extra), "{name}");
@@ -143,9 +152,13 @@ fn bad_frames_of_the_framing_stage() {
             "to-client" => Direction::ToClient,
             other => panic!("{name}: {other} is no direction"),
         };
-        let mut reader = FrameReader::new(direction);
+        let mut reader = FrameDecoder::new(direction);
         assert_eq!(reader.next_frame(&bytes), refused, "{name}");
-        assert_eq!((reader.stream_offset(), reader.stream_offset_of(&error)), (0, error.offset() as u64), "{name}");
+        assert_eq!(
+            (reader.stream_offset(), reader.stream_offset_of(&error)),
+            (0, error.offset() as u64),
+            "{name}"
+        );
         if direction == Direction::Either {
             assert_eq!(Framing::of(&bytes), refused, "{name}");
             assert_eq!(one_shot(&vector, &bytes), Err(error), "{name}");
@@ -162,7 +175,7 @@ fn bad_frames_of_the_connection_stage() {
         let mut stream = bytes(&vector, "before");
         let before = stream.len();
         stream.extend(&bad);
-        let mut reader = FrameReader::new(Direction::Either);
+        let mut reader = FrameDecoder::new(Direction::Either);
         assert_eq!(reader.next_frame(&stream).consumed(), before, "{name}");
         assert_eq!(reader.family(), Some(family(text(&vector, "family"))), "{name}");
         assert_eq!(reader.next_frame(&stream[before..]), Framing::Corrupt { error }, "{name}");
@@ -175,12 +188,16 @@ fn bad_frames_of_the_payload_stage() {
     for vector in bad_of_stage("payload") {
         let (name, bytes, error) = parts(&vector);
         let view = chat::ZeroCopyMessage::parse_from_bytes(&bytes).expect(name);
-        assert_eq!(Framing::of(&bytes), Framing::Frame { frame: Frame::Chat(view), consumed: bytes.len() }, "{name}");
+        assert_eq!(
+            Framing::of(&bytes),
+            Framing::Frame { frame: Frame::Chat(view), consumed: bytes.len() },
+            "{name}"
+        );
         assert_eq!(view.parse_payload(), Err(error), "{name}");
     }
 }
 
-// ---- What a vector says -------------------------------------------------------------------------------------------
+// ---- What a vector says -------------------------------------------------------------------------
 
 fn vectors() -> Vec<Value> {
     serde_json::from_str(VECTORS).expect("vectors.json is JSON")
@@ -205,11 +222,15 @@ fn parts(vector: &Value) -> (&str, Vec<u8>, ParseError) {
 }
 
 fn text<'v>(object: &'v Value, member: &str) -> &'v str {
-    object[member].as_str().unwrap_or_else(|| panic!("{member} is missing or no string in {object}"))
+    object[member]
+        .as_str()
+        .unwrap_or_else(|| panic!("{member} is missing or no string in {object}"))
 }
 
 fn number(object: &Value, member: &str) -> u64 {
-    object[member].as_u64().unwrap_or_else(|| panic!("{member} is missing or no number in {object}"))
+    object[member]
+        .as_u64()
+        .unwrap_or_else(|| panic!("{member} is missing or no number in {object}"))
 }
 
 fn bytes(vector: &Value, member: &str) -> Vec<u8> {
@@ -248,7 +269,7 @@ fn directions_of(frame: Frame<'_>) -> Vec<Direction> {
     all.into_iter()
         .filter(|&direction| match frame {
             Frame::Echo(_) => true,
-            Frame::Chat(view) => view.message_type.travels(direction),
+            Frame::Chat(view) => view.message_type.is_sent(direction),
         })
         .collect()
 }
@@ -278,10 +299,15 @@ fn chat_message(message: &Value) -> MessagePayload<'_> {
     match text(message, "type") {
         "Connect" => MessagePayload::Connect { username: username() },
         "Disconnect" => MessagePayload::Disconnect,
-        "SendMessage" => MessagePayload::SendMessage { room: room(), content: text(message, "content") },
+        "SendMessage" => {
+            MessagePayload::SendMessage { room: room(), content: text(message, "content") }
+        }
         "JoinRoom" => MessagePayload::JoinRoom { room: room() },
         "LeaveRoom" => MessagePayload::LeaveRoom { room: room() },
-        "ConnectAck" => MessagePayload::ConnectAck { user_id: user_id(), server_info: text(message, "server_info") },
+        "ConnectAck" => MessagePayload::ConnectAck {
+            user_id: user_id(),
+            server_info: text(message, "server_info"),
+        },
         "MessageBroadcast" => MessagePayload::MessageBroadcast {
             user_id: user_id(),
             timestamp: text(message, "timestamp").parse().expect("a timestamp has 64 bits"),
@@ -289,11 +315,18 @@ fn chat_message(message: &Value) -> MessagePayload<'_> {
             room: room(),
             content: text(message, "content"),
         },
-        "UserJoined" => MessagePayload::UserJoined { user_id: user_id(), username: username(), room: room() },
-        "UserLeft" => MessagePayload::UserLeft { user_id: user_id(), username: username(), room: room() },
+        "UserJoined" => {
+            MessagePayload::UserJoined { user_id: user_id(), username: username(), room: room() }
+        }
+        "UserLeft" => {
+            MessagePayload::UserLeft { user_id: user_id(), username: username(), room: room() }
+        }
         "Error" => {
             let code = u16::try_from(number(message, "code")).expect("a code has 16 bits");
-            MessagePayload::Error { code: ErrorCode::from_wire(code), message: text(message, "message") }
+            MessagePayload::Error {
+                code: ErrorCode::from_wire(code),
+                message: text(message, "message"),
+            }
         }
         other => panic!("{other} is no type of the chat family"),
     }
@@ -306,8 +339,12 @@ fn parse_error(error: &Value) -> ParseError {
     let checksum = |member| u32::try_from(number(error, member)).expect("a u32");
     let offset = size("offset");
     match text(error, "kind") {
-        "Truncated" => ParseError::Truncated { needed: size("needed"), available: size("available") },
-        "BadMagic" => ParseError::BadMagic { offset, expected: byte("expected"), actual: byte("actual") },
+        "Truncated" => {
+            ParseError::Truncated { needed: size("needed"), available: size("available") }
+        }
+        "BadMagic" => {
+            ParseError::BadMagic { offset, expected: byte("expected"), actual: byte("actual") }
+        }
         "UnsupportedVersion" => ParseError::UnsupportedVersion { offset, actual: byte("actual") },
         "FamilyChanged" => ParseError::FamilyChanged {
             offset,
@@ -315,7 +352,9 @@ fn parse_error(error: &Value) -> ParseError {
             actual: byte("actual"),
         },
         "UnknownType" => ParseError::UnknownType { offset, actual: byte("actual") },
-        "WrongDirection" => ParseError::WrongDirection { offset, message_type: message_type(error) },
+        "WrongDirection" => {
+            ParseError::WrongDirection { offset, message_type: message_type(error) }
+        }
         "LengthOutOfRange" => ParseError::LengthOutOfRange {
             offset,
             message_type: message_type(error),
@@ -323,9 +362,11 @@ fn parse_error(error: &Value) -> ParseError {
             min: short("min"),
             max: short("max"),
         },
-        "ChecksumMismatch" => {
-            ParseError::ChecksumMismatch { offset, expected: checksum("expected"), actual: checksum("actual") }
-        }
+        "ChecksumMismatch" => ParseError::ChecksumMismatch {
+            offset,
+            expected: checksum("expected"),
+            actual: checksum("actual"),
+        },
         "FieldOverrun" => ParseError::FieldOverrun {
             offset,
             field: field(error),
@@ -336,8 +377,15 @@ fn parse_error(error: &Value) -> ParseError {
         "InvalidField" => {
             let field = field(error);
             let error = match text(error, "rule") {
-                "Length" => FieldError::Length { field, actual: size("actual"), min: size("min"), max: size("max") },
-                "ControlCharacter" => FieldError::ControlCharacter { field, position: size("position") },
+                "Length" => FieldError::Length {
+                    field,
+                    actual: size("actual"),
+                    min: size("min"),
+                    max: size("max"),
+                },
+                "ControlCharacter" => {
+                    FieldError::ControlCharacter { field, position: size("position") }
+                }
                 other => panic!("{other} is no rule"),
             };
             ParseError::InvalidField { offset, error }

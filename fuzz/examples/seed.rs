@@ -1,5 +1,6 @@
-//! Writes the seed corpora of all targets from the test vectors: one file per vector and target, in the format that the
-//! target reads. With `--check` it writes nothing and fails if the files are not what would be written.
+//! Writes the seed corpora of all targets from the test vectors: one file per vector and target, in
+//! the format that the target reads. With `--check` it writes nothing and fails if the files are
+//! not what would be written.
 //!
 //! ```sh
 //! cargo run --manifest-path fuzz/Cargo.toml --example seed
@@ -14,7 +15,8 @@ use std::{env, fs};
 use cafewire_core::{MessagePayload, MessageType, chat, echo};
 use serde_json::Value;
 
-/// libFuzzer lets inputs grow as long as the longest seed, and long ones slow it down. Every rule fits below this.
+/// libFuzzer lets inputs grow as long as the longest seed, and long ones slow it down. Every rule
+/// fits below this.
 const MAX_SEED_SIZE_BYTES: usize = 4096;
 
 /// A target's seed from a vector, if it has one.
@@ -80,7 +82,8 @@ fn main() -> Result<ExitCode, Box<dyn Error>> {
             }
         }
         if target == "session" {
-            let seeds = CONVERSATIONS.map(|(name, steps)| (format!("seed-{name}").into(), steps.to_vec()));
+            let seeds =
+                CONVERSATIONS.map(|(name, steps)| (format!("seed-{name}").into(), steps.to_vec()));
             wanted.extend(seeds);
         }
         all_well &= put(&root.join("corpus").join(target), &wanted, check)?;
@@ -89,11 +92,18 @@ fn main() -> Result<ExitCode, Box<dyn Error>> {
 }
 
 /// Makes the corpus hold these seeds, or says whether it does.
-fn put(corpus: &Path, wanted: &BTreeMap<PathBuf, Vec<u8>>, check: bool) -> Result<bool, Box<dyn Error>> {
+fn put(
+    corpus: &Path,
+    wanted: &BTreeMap<PathBuf, Vec<u8>>,
+    check: bool,
+) -> Result<bool, Box<dyn Error>> {
     let found = committed(corpus)?;
     if check {
         if found != *wanted {
-            eprintln!("{} is not made from the test vectors of today: run this without --check", corpus.display());
+            eprintln!(
+                "{} is not made from the test vectors of today: run this without --check",
+                corpus.display()
+            );
         }
         return Ok(found == *wanted);
     }
@@ -119,7 +129,8 @@ fn vectors(path: &Path) -> Result<Vec<Vector>, Box<dyn Error>> {
             direction: field("direction").map(str::to_owned),
             stage: field("stage").map(str::to_owned),
         };
-        append_hex(&mut read.before, field("before").unwrap_or_default()).ok_or(format!("bad hex: {vector}"))?;
+        append_hex(&mut read.before, field("before").unwrap_or_default())
+            .ok_or(format!("bad hex: {vector}"))?;
         let hex = field("hex").ok_or(format!("a vector without hex: {vector}"))?;
         append_hex(&mut read.bytes, hex).ok_or(format!("bad hex: {vector}"))?;
         Ok(read)
@@ -150,7 +161,8 @@ fn resync_seed(vector: &Vector) -> Option<Vec<u8>> {
     Some(seed)
 }
 
-/// See `session.rs`: what a client may send is sent as it is, by a peer that takes every answer, and then no more.
+/// See `session.rs`: what a client may send is sent as it is, by a peer that takes every answer,
+/// and then no more.
 fn session_seed(vector: &Vector) -> Option<Vec<u8>> {
     if vector.direction.as_deref() == Some("to-client") || vector.is_from_server() {
         return None;
@@ -181,7 +193,9 @@ fn roundtrip_seed(vector: &Vector) -> Option<Vec<u8>> {
         MessagePayload::Connect { username } => texts[0] = username,
         MessagePayload::SendMessage { room, content } => texts = [room, "", content],
         MessagePayload::JoinRoom { room } | MessagePayload::LeaveRoom { room } => texts[0] = room,
-        MessagePayload::ConnectAck { user_id, server_info } => (numbers.0, texts[2]) = (user_id, server_info),
+        MessagePayload::ConnectAck { user_id, server_info } => {
+            (numbers.0, texts[2]) = (user_id, server_info)
+        }
         MessagePayload::MessageBroadcast { user_id, timestamp, username, room, content } => {
             (numbers, texts) = ((user_id, timestamp, 0), [username, room, content]);
         }
@@ -189,7 +203,9 @@ fn roundtrip_seed(vector: &Vector) -> Option<Vec<u8>> {
         | MessagePayload::UserLeft { user_id, username, room } => {
             (numbers.0, texts) = (user_id, [username, room, ""]);
         }
-        MessagePayload::Error { code, message } => (numbers.2, texts[2]) = (code.to_wire(), message),
+        MessagePayload::Error { code, message } => {
+            (numbers.2, texts[2]) = (code.to_wire(), message)
+        }
         _ => {}
     }
     let index = MessageType::ALL.iter().position(|&known| known == view.message_type)?;
@@ -206,7 +222,8 @@ fn append_sized(seed: &mut Vec<u8>, bytes: &[u8]) {
     seed.extend(bytes);
 }
 
-/// The options byte (see `input.rs`) that leaves the bytes as they are, and reads them the vector's way.
+/// The options byte (see `input.rs`) that leaves the bytes as they are, and reads them the vector's
+/// way.
 fn options(direction: Option<&str>) -> u8 {
     match direction {
         Some("to-server") => 1 << 2,
@@ -225,7 +242,9 @@ fn append_hex(bytes: &mut Vec<u8>, hex: &str) -> Option<()> {
         let run: Option<Vec<u8>> = digits
             .as_bytes()
             .chunks(2)
-            .map(|pair| u8::from_str_radix(str::from_utf8(pair).ok()?, 16).ok().filter(|_| pair.len() == 2))
+            .map(|pair| {
+                u8::from_str_radix(str::from_utf8(pair).ok()?, 16).ok().filter(|_| pair.len() == 2)
+            })
             .collect();
         bytes.extend(run?.repeat(times));
     }

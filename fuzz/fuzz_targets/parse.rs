@@ -1,4 +1,5 @@
-//! Any bytes, as a stream of frames of either family, held against the reference parser: see `cafewire_fuzz::parse`.
+//! Any bytes, as a stream of frames of either family, held against the reference parser: see
+//! `cafewire_fuzz::parse`.
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;

@@ -1,4 +1,5 @@
-//! Any message into bytes and back, held against the reference encoder: see `cafewire_fuzz::roundtrip`.
+//! Any message into bytes and back, held against the reference encoder: see
+//! `cafewire_fuzz::roundtrip`.
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;

@@ -1,4 +1,5 @@
-//! Any bytes on several connections, into the server without its sockets: see `cafewire_fuzz::session`.
+//! Any bytes on several connections, into the server without its sockets: see
+//! `cafewire_fuzz::session`.
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;

@@ -1,7 +1,7 @@
-//! What must hold for every stream, whatever is in it. Each function panics with the stream's own words when it
-//! does not.
+//! What must hold for every stream, whatever is in it. Each function panics with the stream's own
+//! words when it does not.
 
-use cafewire_core::{Frame, FrameReader, Framing, ParseError, ProtocolError, chat, echo};
+use cafewire_core::{Frame, FrameDecoder, Framing, ParseError, ProtocolError, chat, echo};
 
 use crate::reference::{self, Direction, Family, Outcome};
 use crate::translate;
@@ -9,8 +9,8 @@ use crate::translate;
 /// What an encoder's buffer holds before: bytes that it did not write show.
 pub(crate) const UNTOUCHED: u8 = 0xA5;
 
-/// Frame by frame, whatever the family of the frame before: same frames, same faults, and all of the input accounted
-/// for.
+/// Frame by frame, whatever the family of the frame before: same frames, same faults, and all of
+/// the input accounted for.
 pub(crate) fn frames_agree(stream: &[u8]) {
     let mut rest = stream;
     let mut consumed_bytes = 0;
@@ -30,7 +30,7 @@ pub(crate) fn frames_agree(stream: &[u8]) {
 
 /// The rules that span the frames of a connection.
 pub(crate) fn connections_agree(stream: &[u8], direction: Direction) {
-    let mut reader = FrameReader::new(translate::direction(direction));
+    let mut reader = FrameDecoder::new(translate::direction(direction));
     let mut family = None;
     let mut rest = stream;
     loop {
@@ -49,9 +49,14 @@ pub(crate) fn connections_agree(stream: &[u8], direction: Direction) {
     }
 }
 
-/// The same stream in chunks, of these sizes again and again, gives what it gives in one piece, and no `NeedMore` promises too much.
-pub(crate) fn chunks_change_nothing(stream: &[u8], direction: Direction, chunk_sizes_bytes: &[usize]) {
-    let new_reader = || FrameReader::new(translate::direction(direction));
+/// The same stream in chunks, of these sizes again and again, gives what it gives in one piece, and
+/// no `Incomplete` promises too much.
+pub(crate) fn chunks_change_nothing(
+    stream: &[u8],
+    direction: Direction,
+    chunk_sizes_bytes: &[usize],
+) {
+    let new_reader = || FrameDecoder::new(translate::direction(direction));
     let mut whole = new_reader();
     let mut chunked = new_reader();
     let mut chunk_sizes = chunk_sizes_bytes.iter().cycle();
@@ -62,17 +67,20 @@ pub(crate) fn chunks_change_nothing(stream: &[u8], direction: Direction, chunk_s
         let mut wanted = 0;
         let framing = loop {
             match chunked.next_frame(&stream[start..end]) {
-                Framing::NeedMore { at_least } => {
-                    assert!(at_least > 0);
-                    wanted = wanted.max(end + at_least);
+                Framing::Incomplete { needed } => {
+                    assert!(needed > 0);
+                    wanted = wanted.max(end + needed);
                     if end == stream.len() {
-                        break Framing::NeedMore { at_least };
+                        break Framing::Incomplete { needed };
                     }
                     let size = chunk_sizes.next().expect("at least one chunk size");
                     end = stream.len().min(end + size);
                 }
                 Framing::Frame { frame, consumed } => {
-                    assert!(start + consumed >= wanted, "NeedMore asked for more than the frame took");
+                    assert!(
+                        start + consumed >= wanted,
+                        "Incomplete asked for more than the frame took"
+                    );
                     break Framing::Frame { frame, consumed };
                 }
                 corrupt => break corrupt,
@@ -90,7 +98,9 @@ pub(crate) fn chunks_change_nothing(stream: &[u8], direction: Direction, chunk_s
 /// `parse_from_bytes` wants one frame and nothing else.
 fn one_shot_agrees(bytes: &[u8], framing: Framing<'_>) {
     let result = match bytes.first() {
-        Some(&byte) if byte == echo::MAGIC_BYTES[0] => echo::ZeroCopyMessage::parse_from_bytes(bytes).map(Frame::Echo),
+        Some(&byte) if byte == echo::MAGIC_BYTES[0] => {
+            echo::ZeroCopyMessage::parse_from_bytes(bytes).map(Frame::Echo)
+        }
         _ => chat::ZeroCopyMessage::parse_from_bytes(bytes).map(Frame::Chat),
     };
     let expected = match framing {
@@ -98,8 +108,8 @@ fn one_shot_agrees(bytes: &[u8], framing: Framing<'_>) {
         Framing::Frame { consumed, .. } => {
             Err(ParseError::TrailingBytes { offset: consumed, extra: bytes.len() - consumed })
         }
-        Framing::NeedMore { at_least } => {
-            Err(ParseError::Truncated { needed: bytes.len() + at_least, available: bytes.len() })
+        Framing::Incomplete { needed } => {
+            Err(ParseError::Truncated { needed: bytes.len() + needed, available: bytes.len() })
         }
         Framing::Corrupt { error } => Err(error),
     };
@@ -124,25 +134,28 @@ fn borrows_from(bytes: &[u8], frame: Frame<'_>) {
 fn encodes_to(bytes: &[u8], frame: Frame<'_>) {
     match frame {
         Frame::Echo(view) => {
-            assert_eq!(view.serialized_size(), bytes.len());
+            assert_eq!(view.encoded_len(), bytes.len());
             writes_exactly(bytes, |buffer| view.encode_into(buffer));
             writes_exactly(bytes, |buffer| view.message().encode_into(buffer));
             assert_eq!(view.header().unwrap(), bytes[..echo::HEADER_SIZE]);
         }
         Frame::Chat(view) => {
-            assert_eq!(view.serialized_size(), bytes.len());
+            assert_eq!(view.encoded_len(), bytes.len());
             writes_exactly(bytes, |buffer| view.encode_into(buffer));
             if let Ok(payload) = view.parse_payload() {
                 assert_eq!(payload.validate(), Ok(()));
                 assert_eq!(payload.message_type(), view.message_type);
-                assert_eq!(payload.serialized_size(), bytes.len());
+                assert_eq!(payload.encoded_len(), bytes.len());
                 writes_exactly(bytes, |buffer| payload.encode_into(buffer));
             }
         }
     }
 }
 
-pub(crate) fn writes_exactly(bytes: &[u8], encode: impl for<'b> Fn(&'b mut [u8]) -> Result<&'b [u8], ProtocolError>) {
+pub(crate) fn writes_exactly(
+    bytes: &[u8],
+    encode: impl for<'b> Fn(&'b mut [u8]) -> Result<&'b [u8], ProtocolError>,
+) {
     let (needed, spare) = (bytes.len(), 3);
     let mut buffer = vec![UNTOUCHED; needed + spare];
     assert_eq!(encode(&mut buffer), Ok(bytes), "other bytes were encoded");

@@ -1,7 +1,9 @@
-//! From the fuzzer's bytes to a stream of frames: one byte of options, then the stream. Judges nothing.
+//! From the fuzzer's bytes to a stream of frames: one byte of options, then the stream. Judges
+//! nothing.
 //!
-//! A random checksum is right once in four thousand million times, so a fuzzer alone never gets past it. For half of
-//! the option bytes the checksums are put right here, and for a quarter the lengths are made to fit as well.
+//! A random checksum is right once in four thousand million times, so a fuzzer alone never gets
+//! past it. For half of the option bytes the checksums are put right here, and for a quarter the
+//! lengths are made to fit as well.
 //!
 //! | bits | meaning |
 //! |---|---|
@@ -49,7 +51,8 @@ pub(crate) fn fix_checksums(stream: &mut [u8]) {
     fix(stream, false);
 }
 
-/// Walks over frames by their lengths alone, and gives each whole chat frame the checksum that it should have.
+/// Walks over frames by their lengths alone, and gives each whole chat frame the checksum that it
+/// should have.
 fn fix(stream: &mut [u8], fix_lengths: bool) {
     let mut rest = stream;
     loop {
@@ -95,8 +98,12 @@ mod tests {
 
     #[test]
     fn checksums_are_fixed_frame_after_frame_of_either_family() {
-        let fixed = stream(b"\x01\x01\x02\x00\x00abcd\xCA\xFE\x03\x00\x01x\x01\x02\x00\x00efgh\x01\x02");
-        assert_eq!(fixed, [&DISCONNECT[..], b"\xCA\xFE\x03\x00\x01x", &DISCONNECT, &[0x01, 0x02]].concat());
+        let fixed =
+            stream(b"\x01\x01\x02\x00\x00abcd\xCA\xFE\x03\x00\x01x\x01\x02\x00\x00efgh\x01\x02");
+        assert_eq!(
+            fixed,
+            [&DISCONNECT[..], b"\xCA\xFE\x03\x00\x01x", &DISCONNECT, &[0x01, 0x02]].concat()
+        );
     }
 
     #[test]

@@ -1,5 +1,6 @@
-//! What the fuzz targets do: one function for each, which takes the fuzzer's bytes and panics when cafewire does not do
-//! what it should. That is the finding. Bytes that make no input are passed over.
+//! What the fuzz targets do: one function for each, which takes the fuzzer's bytes and panics when
+//! cafewire does not do what it should. That is the finding. Bytes that make no input are passed
+//! over.
 
 mod checks;
 mod input;
@@ -24,8 +25,8 @@ pub fn parse(data: &[u8]) {
     checks::chunks_change_nothing(&input.stream, input.direction, &[input.chunk_size_bytes]);
 }
 
-/// Any bytes in chunks of any sizes, through `FrameReader` and through `ProtocolParser` with buffers of several sizes:
-/// what comes out is what one look at all of them gives.
+/// Any bytes in chunks of any sizes, through `FrameDecoder` and through `ProtocolParser` with
+/// buffers of several sizes: what comes out is what one look at all of them gives.
 ///
 /// # Panics
 /// When a check fails.
@@ -41,7 +42,8 @@ pub fn roundtrip(data: &[u8]) {
     let _ = roundtrip::check(data);
 }
 
-/// Good frames in noise, and inside each other, through `ProtocolParser`: none is lost, none is made up.
+/// Good frames in noise, and inside each other, through `ProtocolParser`: none is lost, none is
+/// made up.
 ///
 /// # Panics
 /// When a check fails.

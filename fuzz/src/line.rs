@@ -1,5 +1,5 @@
-//! A damaged line into `ProtocolParser`, as a driver of a serial port does it. Compares nothing, but holds the parser to
-//! what its own numbers promise at every step.
+//! A damaged line into `ProtocolParser`, as a driver of a serial port does it. Compares nothing,
+//! but holds the parser to what its own numbers promise at every step.
 
 use arbitrary::Unstructured;
 use cafewire_core::{Family, ProtocolParser};
@@ -39,7 +39,8 @@ impl Listening {
             _ => (Some(reference::Family::Echo), Direction::Either),
         };
         let sizes = input.bytes(usize::from(count & 0x0F))?;
-        let mut chunk_sizes_bytes: Vec<usize> = sizes.iter().map(|&size| 1 + usize::from(size)).collect();
+        let mut chunk_sizes_bytes: Vec<usize> =
+            sizes.iter().map(|&size| 1 + usize::from(size)).collect();
         if chunk_sizes_bytes.is_empty() {
             chunk_sizes_bytes.push(usize::MAX);
         }
@@ -51,7 +52,8 @@ impl Listening {
         BUFFER_SIZES[self.buffer]
     }
 
-    /// Reads the line to its end, twice with one parser: in these chunks and, after a reset, in one piece.
+    /// Reads the line to its end, twice with one parser: in these chunks and, after a reset, in one
+    /// piece.
     pub(crate) fn hear(&self, line: &[u8]) -> [Line; 2] {
         match self.buffer {
             0 => self.hear_with::<{ BUFFER_SIZES[0] }>(line),
@@ -78,7 +80,11 @@ impl Listening {
     }
 }
 
-fn hear<const N: usize>(parser: &mut ProtocolParser<N>, line: &[u8], chunk_sizes_bytes: &[usize]) -> Line {
+fn hear<const N: usize>(
+    parser: &mut ProtocolParser<N>,
+    line: &[u8],
+    chunk_sizes_bytes: &[usize],
+) -> Line {
     let mut heard = Heard { line: Line::default(), frames_bytes: 0, errors: 0 };
     let mut chunk_sizes = chunk_sizes_bytes.iter().cycle();
     let mut rest = line;
@@ -89,7 +95,8 @@ fn hear<const N: usize>(parser: &mut ProtocolParser<N>, line: &[u8], chunk_sizes
         while !chunk.is_empty() {
             let taken = parser.feed(chunk);
             assert!(taken > 0, "every frame was taken out, and there is no room for a byte");
-            // The canary takes it that all of the chunk went in, as one does whose chunks have been small so far.
+            // The canary takes it that all of the chunk went in, as one does whose chunks have been
+            // small so far.
             chunk = if cfg!(feature = "canary-stream") { &[] } else { &chunk[taken..] };
             heard.take_out(parser);
             assert!(parser.pending_bytes() < N, "what waits for more bytes leaves room for one");
@@ -121,7 +128,8 @@ impl Heard {
                 Ok(None) => return,
                 Err(_) => {
                     self.errors += 1;
-                    // The canary takes the error for the whole answer, and forgets what comes with the next call.
+                    // The canary takes the error for the whole answer, and forgets what comes with
+                    // the next call.
                     if cfg!(feature = "canary-resync")
                         && let Ok(Some(frame)) = parser.try_parse()
                     {

@@ -1,5 +1,6 @@
-//! The protocol once more, as plainly as it can be said: a table of bodies, a loop over it, vectors and strings.
-//! Written from the specification, shares nothing with cafewire-core, and may use nothing of it.
+//! The protocol once more, as plainly as it can be said: a table of bodies, a loop over it, vectors
+//! and strings. Written from the specification, shares nothing with cafewire-core, and may use
+//! nothing of it.
 
 pub mod encoder;
 pub mod line;
@@ -26,7 +27,7 @@ pub enum Outcome {
         consumed: usize,
     },
     /// Nothing wrong so far, and at least so many bytes are missing.
-    NeedMore(usize),
+    Incomplete(usize),
     /// No frame.
     Corrupt(Fault),
 }
@@ -95,7 +96,7 @@ pub enum Rule {
     OneFamily,
     /// The type is known.
     KnownType,
-    /// The type travels this way.
+    /// The type is_sent this way.
     Direction,
     /// The type allows the length.
     Length {
@@ -183,7 +184,7 @@ fn chat_body(type_code: u8) -> Option<&'static [Part]> {
 #[must_use]
 pub fn first_frame(bytes: &[u8], direction: Direction) -> Outcome {
     match bytes.first() {
-        None => Outcome::NeedMore(1),
+        None => Outcome::Incomplete(1),
         Some(0xCA) => echo_frame(bytes),
         Some(_) => chat_frame(bytes, direction),
     }
@@ -191,9 +192,13 @@ pub fn first_frame(bytes: &[u8], direction: Direction) -> Outcome {
 
 /// The frame at the start of `bytes` in a connection whose first frame was of this family.
 #[must_use]
-pub fn frame_of_connection(bytes: &[u8], direction: Direction, connection: Option<Family>) -> Outcome {
+pub fn frame_of_connection(
+    bytes: &[u8],
+    direction: Direction,
+    connection: Option<Family>,
+) -> Outcome {
     let here = match bytes.first() {
-        None => return Outcome::NeedMore(1),
+        None => return Outcome::Incomplete(1),
         Some(0xCA) => Some(Family::Echo),
         Some(0x01) => Some(Family::Chat),
         Some(_) => None,
@@ -213,15 +218,18 @@ fn echo_frame(bytes: &[u8]) -> Outcome {
         return corrupt(2, Rule::KnownType);
     }
     if bytes.len() < 5 {
-        return Outcome::NeedMore(5 - bytes.len());
+        return Outcome::Incomplete(5 - bytes.len());
     }
     let consumed = 5 + number(&bytes[3..5]) as usize;
     if bytes.len() < consumed {
-        return Outcome::NeedMore(consumed - bytes.len());
+        return Outcome::Incomplete(consumed - bytes.len());
     }
     let body = bytes[5..consumed].to_vec();
     let fields = Ok(vec![Value::Bytes(body.clone())]);
-    Outcome::Frame { frame: Frame { family: Family::Echo, type_code: bytes[2], body, fields }, consumed }
+    Outcome::Frame {
+        frame: Frame { family: Family::Echo, type_code: bytes[2], body, fields },
+        consumed,
+    }
 }
 
 fn chat_frame(bytes: &[u8], direction: Direction) -> Outcome {
@@ -229,17 +237,19 @@ fn chat_frame(bytes: &[u8], direction: Direction) -> Outcome {
         return corrupt(0, Rule::Version);
     }
     if bytes.len() < 2 {
-        return Outcome::NeedMore(3);
+        return Outcome::Incomplete(3);
     }
     let Some(parts) = chat_body(bytes[1]) else {
         return corrupt(1, Rule::KnownType);
     };
     let from_server = bytes[1] >= 0x80;
-    if direction == Direction::ToServer && from_server || direction == Direction::ToClient && !from_server {
+    if direction == Direction::ToServer && from_server
+        || direction == Direction::ToClient && !from_server
+    {
         return corrupt(1, Rule::Direction);
     }
     if bytes.len() < 4 {
-        return Outcome::NeedMore(4 - bytes.len());
+        return Outcome::Incomplete(4 - bytes.len());
     }
     let length = number(&bytes[2..4]) as usize;
     let (min, max) = (parts.iter().map(smallest).sum(), parts.iter().map(largest).sum());
@@ -248,7 +258,7 @@ fn chat_frame(bytes: &[u8], direction: Direction) -> Outcome {
     }
     let consumed = 4 + length + 4;
     if bytes.len() < consumed {
-        return Outcome::NeedMore(consumed - bytes.len());
+        return Outcome::Incomplete(consumed - bytes.len());
     }
     let right = crc32(&bytes[..4 + length]);
     let found = number(&bytes[4 + length..consumed]) as u32;
@@ -257,10 +267,14 @@ fn chat_frame(bytes: &[u8], direction: Direction) -> Outcome {
     }
     let body = bytes[4..4 + length].to_vec();
     let fields = chat_fields(parts, &body);
-    Outcome::Frame { frame: Frame { family: Family::Chat, type_code: bytes[1], body, fields }, consumed }
+    Outcome::Frame {
+        frame: Frame { family: Family::Chat, type_code: bytes[1], body, fields },
+        consumed,
+    }
 }
 
-/// What a header's length must leave room for. An empty name is for its own rule to refuse, not for the length.
+/// What a header's length must leave room for. An empty name is for its own rule to refuse, not for
+/// the length.
 fn smallest(part: &Part) -> usize {
     match part {
         Part::Numbers(widths) => widths.iter().sum(),
@@ -283,7 +297,11 @@ fn chat_fields(parts: &[Part], body: &[u8]) -> Result<Vec<Value>, Fault> {
     let fault = |at: usize, rule| Fault { offset: 4 + at, rule };
     let fits = |at: usize, field, needed| {
         let available = body.len() - at;
-        if needed > available { Err(fault(at, Rule::FieldFits { field, needed, available })) } else { Ok(()) }
+        if needed > available {
+            Err(fault(at, Rule::FieldFits { field, needed, available }))
+        } else {
+            Ok(())
+        }
     };
     for part in parts {
         match *part {
@@ -300,9 +318,14 @@ fn chat_fields(parts: &[Part], body: &[u8]) -> Result<Vec<Value>, Fault> {
                 fits(at, field, end - at)?;
                 let name = utf8(&body[at + 1..end], field, at + 1)?;
                 if name.is_empty() || name.len() > max {
-                    return Err(fault(at, Rule::FieldLength { field, actual: name.len(), min: 1, max }));
+                    return Err(fault(
+                        at,
+                        Rule::FieldLength { field, actual: name.len(), min: 1, max },
+                    ));
                 }
-                if let Some((position, _)) = name.char_indices().find(|&(_, character)| is_control(character)) {
+                if let Some((position, _)) =
+                    name.char_indices().find(|&(_, character)| is_control(character))
+                {
                     return Err(fault(at, Rule::NoControlCharacter { field, position }));
                 }
                 values.push(Value::Text(name));
@@ -311,7 +334,10 @@ fn chat_fields(parts: &[Part], body: &[u8]) -> Result<Vec<Value>, Fault> {
             Part::Text(field, min, max) => {
                 let text = utf8(&body[at..], field, at)?;
                 if text.len() < min || text.len() > max {
-                    return Err(fault(at, Rule::FieldLength { field, actual: text.len(), min, max }));
+                    return Err(fault(
+                        at,
+                        Rule::FieldLength { field, actual: text.len(), min, max },
+                    ));
                 }
                 values.push(Value::Text(text));
                 at = body.len();
@@ -325,14 +351,19 @@ fn chat_fields(parts: &[Part], body: &[u8]) -> Result<Vec<Value>, Fault> {
 }
 
 fn utf8(bytes: &[u8], field: &'static str, at: usize) -> Result<String, Fault> {
-    String::from_utf8(bytes.to_vec())
-        .map_err(|error| Fault { offset: 4 + at + error.utf8_error().valid_up_to(), rule: Rule::Utf8 { field } })
+    String::from_utf8(bytes.to_vec()).map_err(|error| Fault {
+        offset: 4 + at + error.utf8_error().valid_up_to(),
+        rule: Rule::Utf8 { field },
+    })
 }
 
-/// U+0000..=U+001F and U+007F..=U+009F. The canary forgets the upper ones, as an ASCII-minded parser would.
+/// U+0000..=U+001F and U+007F..=U+009F. The canary forgets the upper ones, as an ASCII-minded
+/// parser would.
 fn is_control(character: char) -> bool {
     let code = character as u32;
-    code < 0x20 || code == 0x7F || (!cfg!(feature = "canary-parse") && (0x80..=0x9F).contains(&code))
+    code < 0x20
+        || code == 0x7F
+        || (!cfg!(feature = "canary-parse") && (0x80..=0x9F).contains(&code))
 }
 
 fn corrupt(offset: usize, rule: Rule) -> Outcome {
@@ -343,7 +374,8 @@ fn number(big_endian: &[u8]) -> u64 {
     big_endian.iter().fold(0, |sum, &byte| sum << 8 | u64::from(byte))
 }
 
-/// CRC-32/ISO-HDLC, bit by bit as its definition has it: polynomial 04C11DB7 reflected, all ones in, complemented out.
+/// CRC-32/ISO-HDLC, bit by bit as its definition has it: polynomial 04C11DB7 reflected, all ones
+/// in, complemented out.
 #[must_use]
 pub fn crc32(bytes: &[u8]) -> u32 {
     let mut register = u32::MAX;

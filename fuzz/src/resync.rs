@@ -1,5 +1,5 @@
-//! Target `resync`: frames, known to be good, between noise and inside each other. Knows where each of them is, and
-//! nothing of how they are found.
+//! Target `resync`: frames, known to be good, between noise and inside each other. Knows where each
+//! of them is, and nothing of how they are found.
 
 use std::ops::Range;
 
@@ -8,7 +8,7 @@ use cafewire_core::{MessageType, echo};
 
 use crate::line::Listening;
 use crate::reference::encoder::{echo_frame, raw_chat_frame};
-use crate::reference::line::travels;
+use crate::reference::line::is_sent;
 use crate::reference::{Direction, Family, Outcome, first_frame};
 
 /// No longer, so that the fuzzer stays fast: nesting doubles what it is told to nest.
@@ -31,7 +31,8 @@ pub(crate) fn check(data: &[u8]) -> arbitrary::Result<()> {
         line.add(kind & 7, usize::from(kind >> 3), bytes);
     }
     for heard in listening.hear(&line.bytes) {
-        let heard: Vec<_> = heard.frames.iter().map(|(at, frame)| *at..at + frame.size_bytes()).collect();
+        let heard: Vec<_> =
+            heard.frames.iter().map(|(at, frame)| *at..at + frame.size_bytes()).collect();
         line.is_heard(&heard, &listening);
     }
     Ok(())
@@ -62,10 +63,16 @@ impl Line {
             2 => self.add_chat(chat_type, &around_last),
             3 => self.add_echo(echo_type, &around_last),
             4 => self.add_damaged(chat_type, bytes),
-            // A chat header and no frame behind it, which claims as many bytes as there are or more.
+            // A chat header and no frame behind it, which claims as many bytes as there are or
+            // more.
             5 => {
                 let (min, max) = chat_type.length_range();
-                let claimed = bytes.iter().map(|&byte| u16::from(byte)).sum::<u16>().clamp(min, max).to_be_bytes();
+                let claimed = bytes
+                    .iter()
+                    .map(|&byte| u16::from(byte))
+                    .sum::<u16>()
+                    .clamp(min, max)
+                    .to_be_bytes();
                 self.add_noise(&[&[0x01, chat_type as u8], &claimed[..], bytes].concat());
             }
             _ => self.add_noise(bytes),
@@ -80,7 +87,10 @@ impl Line {
     }
 
     fn add_echo(&mut self, message_type: echo::MessageType, payload: &[u8]) {
-        self.push(&echo_frame(message_type as u8, &payload[..payload.len().min(echo::MAX_PAYLOAD_SIZE)]));
+        self.push(&echo_frame(
+            message_type as u8,
+            &payload[..payload.len().min(echo::MAX_PAYLOAD_SIZE)],
+        ));
         self.frames.push(Sent { place: self.last.clone(), family: Family::Echo, to_server: true });
     }
 
@@ -102,7 +112,8 @@ impl Line {
         self.bytes.extend_from_slice(bytes);
     }
 
-    /// What was heard is what was sent, but for noise that happens to be a frame: it costs what it covers and no more.
+    /// What was heard is what was sent, but for noise that happens to be a frame: it costs what it
+    /// covers and no more.
     fn is_heard(&self, heard: &[Range<usize>], listening: &Listening) {
         let mut free_from = 0;
         for place in heard {
@@ -116,16 +127,31 @@ impl Line {
                 continue;
             }
             let is_welcome = listening.direction != Direction::ToServer || sent.to_server;
-            assert!(!is_welcome || heard.contains(place), "a frame was lost: {place:?}, {heard:?}, {listening:?}");
-            assert!(is_welcome || !heard.contains(place), "a frame of the other way: {place:?}, {heard:?}");
-            let inside = heard.iter().find(|other| place.start < other.start && other.start < place.end);
-            assert_eq!(inside, None, "a frame from inside another: {place:?}, {heard:?}, {listening:?}");
+            assert!(
+                !is_welcome || heard.contains(place),
+                "a frame was lost: {place:?}, {heard:?}, {listening:?}"
+            );
+            assert!(
+                is_welcome || !heard.contains(place),
+                "a frame of the other way: {place:?}, {heard:?}"
+            );
+            let inside =
+                heard.iter().find(|other| place.start < other.start && other.start < place.end);
+            assert_eq!(
+                inside, None,
+                "a frame from inside another: {place:?}, {heard:?}, {listening:?}"
+            );
         }
     }
 
-    /// Whether noise before it happens to be a frame that reaches into this one. One that travels the other way is not
-    /// heard, so it has to be looked for.
-    fn is_covered(&self, place: &Range<usize>, heard: &[Range<usize>], listening: &Listening) -> bool {
+    /// Whether noise before it happens to be a frame that reaches into this one. One that is_sent
+    /// the other way is not heard, so it has to be looked for.
+    fn is_covered(
+        &self,
+        place: &Range<usize>,
+        heard: &[Range<usize>],
+        listening: &Listening,
+    ) -> bool {
         if heard.iter().any(|other| other.start < place.start && other.end > place.start) {
             return true;
         }
@@ -135,18 +161,20 @@ impl Line {
         let max = listening.frame_size_max();
         (place.start.saturating_sub(max)..place.start).any(|at| {
             matches!(first_frame(&self.bytes[at..], Direction::Either), Outcome::Frame { frame, consumed }
-                if !travels(&frame, listening.direction) && consumed <= max && at + consumed > place.start)
+                if !is_sent(&frame, listening.direction) && consumed <= max && at + consumed > place.start)
         })
     }
 }
 
 impl Sent {
     fn is_a_frame_to(&self, listening: &Listening) -> bool {
-        self.place.len() <= listening.frame_size_max() && listening.family.is_none_or(|family| family == self.family)
+        self.place.len() <= listening.frame_size_max()
+            && listening.family.is_none_or(|family| family == self.family)
     }
 }
 
-/// A frame of this type around the bytes, or around as many of them as it takes, or more if it takes more.
+/// A frame of this type around the bytes, or around as many of them as it takes, or more if it
+/// takes more.
 fn chat_frame(message_type: MessageType, bytes: &[u8]) -> Vec<u8> {
     let (min, max) = message_type.length_range();
     let mut body = bytes.to_vec();

@@ -2,7 +2,8 @@
 
 use arbitrary::{Arbitrary, Unstructured};
 use cafewire_core::{
-    ErrorCode, FieldError, Message, MessagePayload, MessageType, ParseError, ProtocolError, chat, echo,
+    ErrorCode, FieldError, Message, MessagePayload, MessageType, ParseError, ProtocolError, chat,
+    echo,
 };
 
 use crate::checks::{UNTOUCHED, writes_exactly};
@@ -38,24 +39,28 @@ fn typed_chat(message: &MessagePayload<'_>, available: u16) {
         return;
     }
     let frame = encoder::chat_frame(type_code, &fields);
-    assert_eq!(message.serialized_size(), frame.len());
+    assert_eq!(message.encoded_len(), frame.len());
     writes_exactly(&frame, |buffer| message.encode_into(buffer));
     refuses_less(&frame, available, |buffer| message.encode_into(buffer));
 
-    let view = chat::ZeroCopyMessage::parse_from_bytes(&frame).expect("what was encoded is a frame");
+    let view =
+        chat::ZeroCopyMessage::parse_from_bytes(&frame).expect("what was encoded is a frame");
     assert_eq!(view.message_type, message.message_type());
     assert_eq!(view.parse_payload(), Ok(*message));
 }
 
 fn raw_chat(message_type: MessageType, body: &[u8], available: u16) {
-    let view = chat::ZeroCopyMessage { version: chat::PROTOCOL_VERSION, message_type, payload: body };
+    let view =
+        chat::ZeroCopyMessage { version: chat::PROTOCOL_VERSION, message_type, payload: body };
     let (min, max) = message_type.length_range();
     let (min, max, actual) = (usize::from(min), usize::from(max), body.len());
     if actual > max {
-        return refuses(&ProtocolError::PayloadTooLong { actual, max }, |buffer| view.encode_into(buffer));
+        return refuses(&ProtocolError::PayloadTooLong { actual, max }, |buffer| {
+            view.encode_into(buffer)
+        });
     }
     let frame = encoder::raw_chat_frame(message_type as u8, body);
-    assert_eq!(view.serialized_size(), frame.len());
+    assert_eq!(view.encoded_len(), frame.len());
     writes_exactly(&frame, |buffer| view.encode_into(buffer));
     refuses_less(&frame, available, |buffer| view.encode_into(buffer));
     let parsed = chat::ZeroCopyMessage::parse_from_bytes(&frame);
@@ -78,7 +83,7 @@ fn echo(message_type: echo::MessageType, payload: &[u8], available: u16) {
         return refuses(&error, |buffer| message.encode_into(buffer));
     }
     let frame = encoder::echo_frame(message_type as u8, payload);
-    assert_eq!(message.serialized_size(), frame.len());
+    assert_eq!(message.encoded_len(), frame.len());
     assert_eq!(view.header().as_ref().map(<[u8; 5]>::as_slice), Ok(&frame[..5]));
     writes_exactly(&frame, |buffer| message.encode_into(buffer));
     refuses_less(&frame, available, |buffer| message.encode_into(buffer));
@@ -104,7 +109,11 @@ fn refuses(error: &ProtocolError, encode: impl for<'b> Fn(&'b mut [u8]) -> Encod
 }
 
 /// Any buffer smaller than the frame, not only one that is a byte too small.
-fn refuses_less(frame: &[u8], available: u16, encode: impl for<'b> Fn(&'b mut [u8]) -> Encoded<'b>) {
+fn refuses_less(
+    frame: &[u8],
+    available: u16,
+    encode: impl for<'b> Fn(&'b mut [u8]) -> Encoded<'b>,
+) {
     let (needed, available) = (frame.len(), usize::from(available) % frame.len());
     let mut buffer = vec![UNTOUCHED; available];
     assert_eq!(encode(&mut buffer), Err(ProtocolError::BufferTooSmall { needed, available }));
@@ -115,11 +124,11 @@ fn rule(error: FieldError) -> reference::Rule {
     translate::fault(ParseError::InvalidField { offset: 0, error }).rule
 }
 
-// ---- From the fuzzer's bytes ----------------------------------------------------------------------------------------
+// ---- From the fuzzer's bytes --------------------------------------------------------------------
 
-/// `available:u16 kind:u8`, then, for a typed chat message, all that a message can have, whether its type does or not:
-/// `user_id:u32 timestamp:u64 code:u16`, two names and a text; for the others, a payload. Integers are little-endian, as
-/// the crate arbitrary reads them.
+/// `available:u16 kind:u8`, then, for a typed chat message, all that a message can have, whether
+/// its type does or not: `user_id:u32 timestamp:u64 code:u16`, two names and a text; for the
+/// others, a payload. Integers are little-endian, as the crate arbitrary reads them.
 struct Case {
     available: u16,
     subject: Subject,
@@ -146,7 +155,8 @@ impl<'a> Arbitrary<'a> for Case {
         let available = input.arbitrary()?;
         let kind: u8 = input.arbitrary()?;
         let chat_type = MessageType::ALL[usize::from(kind >> 2) % MessageType::ALL.len()];
-        let echo_type = echo::MessageType::ALL[usize::from(kind >> 2) % echo::MessageType::ALL.len()];
+        let echo_type =
+            echo::MessageType::ALL[usize::from(kind >> 2) % echo::MessageType::ALL.len()];
         let subject = match kind & 3 {
             0 | 1 => Subject::Typed(Owned::read(chat_type, input)?),
             2 => Subject::Raw(chat_type, bytes(input)?),
@@ -178,12 +188,22 @@ impl Owned {
             MessageType::JoinRoom => MessagePayload::JoinRoom { room: first },
             MessageType::LeaveRoom => MessagePayload::LeaveRoom { room: first },
             MessageType::ConnectAck => MessagePayload::ConnectAck { user_id, server_info: text },
-            MessageType::MessageBroadcast => {
-                MessagePayload::MessageBroadcast { user_id, timestamp, username: first, room: second, content: text }
+            MessageType::MessageBroadcast => MessagePayload::MessageBroadcast {
+                user_id,
+                timestamp,
+                username: first,
+                room: second,
+                content: text,
+            },
+            MessageType::UserJoined => {
+                MessagePayload::UserJoined { user_id, username: first, room: second }
             }
-            MessageType::UserJoined => MessagePayload::UserJoined { user_id, username: first, room: second },
-            MessageType::UserLeft => MessagePayload::UserLeft { user_id, username: first, room: second },
-            MessageType::Error => MessagePayload::Error { code: ErrorCode::from_wire(*code), message: text },
+            MessageType::UserLeft => {
+                MessagePayload::UserLeft { user_id, username: first, room: second }
+            }
+            MessageType::Error => {
+                MessagePayload::Error { code: ErrorCode::from_wire(*code), message: text }
+            }
             other => panic!("{other} has no message here yet"),
         }
     }

@@ -1,6 +1,6 @@
-//! Target `session`: connections to the real exchange (sessions, hub, room logs, outboxes) with a network and a clock
-//! that the fuzzer moves. After every step the exchange checks its own invariants; what each peer is sent is read by
-//! `audience.rs`.
+//! Target `session`: connections to the real broker (sessions, hub, room logs, outboxes) with a
+//! network and a clock that the fuzzer moves. After every step the broker checks its own
+//! invariants; what each peer is sent is read by `audience.rs`.
 
 mod audience;
 
@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use arbitrary::Unstructured;
 use cafewire_core::{Message, MessagePayload};
-use cafewire_net::exchange::{AfterFlush, ConnectionId, Exchange, Now};
+use cafewire_net::broker::{AfterFlush, Broker, ConnectionId, Now};
 use cafewire_net::{CloseReason, Limits, ServerMetrics};
 
 use self::audience::Audience;
@@ -40,7 +40,7 @@ const NAMES: [&str; 4] = ["ada", "bo", "naïve", "the one with a name of 32 byte
 /// | 12 | | the connection breaks |
 /// | 13 | argument | time passes: up to 128 ms, or so many seconds |
 /// | 14 | argument | with 0x5D, the server goes down |
-/// | 15 | | nothing: a turn |
+/// | 15 | | nothing: a tick |
 pub(crate) fn check(data: &[u8]) -> arbitrary::Result<()> {
     let mut data = Unstructured::new(data);
     let mut network = Network::new(data.arbitrary()?);
@@ -50,7 +50,7 @@ pub(crate) fn check(data: &[u8]) -> arbitrary::Result<()> {
             break;
         }
         let step = Step::read(&mut data)?;
-        network.turn(|network| network.take(&step));
+        network.tick(|network| network.take(&step));
     }
     network.leave();
     Ok(())
@@ -87,7 +87,7 @@ struct Peer {
 }
 
 struct Network {
-    exchange: Exchange,
+    broker: Broker,
     metrics: Arc<ServerMetrics>,
     peers: Vec<Peer>,
     now: Now,
@@ -100,16 +100,22 @@ impl Network {
     fn new(options: u8) -> Self {
         let metrics = Arc::new(ServerMetrics::default());
         let mut limits = Limits::default();
-        // The exchange raises these to what the protocol needs at least; no further, so that they are met.
+        // The broker raises these to what the protocol needs at least; no further, so that they are
+        // met.
         limits.outbox_bytes = 0;
         limits.outbox_bytes_before_sign_in = 0;
         limits.read_pause_bytes = 8 << 10;
         limits.room_log_bytes = 0;
         if options & 2 != 0 {
-            (limits.connections, limits.rooms, limits.rooms_per_connection, limits.members_per_room) = (4, 3, 2, 2);
+            (
+                limits.connections,
+                limits.rooms,
+                limits.rooms_per_connection,
+                limits.members_per_room,
+            ) = (4, 3, 2, 2);
         }
         Self {
-            exchange: Exchange::new(limits, Arc::clone(&metrics)),
+            broker: Broker::new(limits, Arc::clone(&metrics)),
             metrics,
             peers: Vec::new(),
             now: Now { monotonic_ms: 0, unix_ms: 1_700_000_000_000 },
@@ -137,14 +143,17 @@ impl Network {
                 let bytes = usize::from(argument >> 1) << if argument & 1 == 0 { 0 } else { 8 };
                 let peer = &mut self.peers[index];
                 peer.appetite = peer.appetite.saturating_add(bytes);
-                self.exchange.mark_dirty(peer.id);
+                self.broker.mark_dirty(peer.id);
             }
-            11 => self.exchange.end_of_input(self.peers[index].id, self.now),
-            12 => self.exchange.lost(self.peers[index].id, self.now),
-            13 => self.now.monotonic_ms += u64::from(argument >> 1) * if argument & 1 == 0 { 1 } else { 1000 },
+            11 => self.broker.handle_eof(self.peers[index].id, self.now),
+            12 => self.broker.handle_reset(self.peers[index].id, self.now),
+            13 => {
+                self.now.monotonic_ms +=
+                    u64::from(argument >> 1) * if argument & 1 == 0 { 1 } else { 1000 }
+            }
             14 if argument == 0x5D && !self.going_down => {
                 self.going_down = true;
-                self.exchange.shut_down(Duration::from_secs(5), self.now);
+                self.broker.shut_down(Duration::from_secs(5), self.now);
             }
             _ => {}
         }
@@ -155,17 +164,17 @@ impl Network {
             return;
         }
         let address = SocketAddr::from(([127, 0, 0, 1], 1));
-        if let Some(id) = self.exchange.admit(address, self.now) {
+        if let Some(id) = self.broker.accept(address, self.now) {
             self.peers.push(Peer { id, appetite: self.appetite, audience: Audience::default() });
         }
     }
 
-    /// Bytes arrive, unless the exchange does not want any yet: then they stay with the peer.
+    /// Bytes arrive, unless the broker does not want any yet: then they stay with the peer.
     fn send(&mut self, index: usize, bytes: &[u8]) {
         let id = self.peers[index].id;
-        if self.exchange.is_reading(id) {
-            self.exchange.receive(id, bytes, self.now);
-            while self.exchange.resume(id, self.now) {}
+        if self.broker.is_reading(id) {
+            self.broker.handle_input(id, bytes, self.now);
+            while self.broker.resume(id, self.now) {}
         }
     }
 
@@ -190,33 +199,38 @@ impl Network {
         (0..times).for_each(|_| self.send(index, frame));
     }
 
-    /// One turn as an event loop makes it, with what happened in it.
-    fn turn(&mut self, happens: impl FnOnce(&mut Self)) {
+    /// One tick as an event loop makes it, with what happened in it.
+    fn tick(&mut self, happens: impl FnOnce(&mut Self)) {
         self.now.monotonic_ms += 1;
         happens(self);
-        self.exchange.invariants();
-        self.exchange.expire(self.now);
-        self.exchange.settle(self.now);
-        self.exchange.invariants();
-        while let Some(id) = self.exchange.next_dirty() {
-            let index = self.peers.iter().position(|peer| peer.id == id).expect("only connections are dirty");
+        self.broker.invariants();
+        self.broker.handle_timeout(self.now);
+        self.broker.deliver_pending(self.now);
+        self.broker.invariants();
+        while let Some(id) = self.broker.poll_dirty() {
+            let index = self
+                .peers
+                .iter()
+                .position(|peer| peer.id == id)
+                .expect("only connections are dirty");
             self.flush(index);
-            self.exchange.invariants();
+            self.broker.invariants();
         }
-        while let Some(id) = self.exchange.next_gone() {
+        while let Some(id) = self.broker.poll_closed() {
             self.peers.retain(|peer| peer.id != id);
-            self.exchange.invariants();
+            self.broker.invariants();
         }
-        assert_eq!(self.peers.len(), self.exchange.len());
+        assert_eq!(self.peers.len(), self.broker.len());
     }
 
     fn flush(&mut self, index: usize) {
         let peer = &mut self.peers[index];
         loop {
-            let chunk = self.exchange.front(peer.id);
+            let chunk = self.broker.poll_transmit(peer.id);
             if chunk.is_empty() {
-                if self.exchange.flushed(peer.id, self.now) == AfterFlush::ShutDownSending {
-                    let nobody_was_cut_off = self.metrics.snapshot().closes(CloseReason::SlowConsumer) == 0;
+                if self.broker.handle_flushed(peer.id, self.now) == AfterFlush::ShutDownSending {
+                    let nobody_was_cut_off =
+                        self.metrics.snapshot().closes(CloseReason::SlowConsumer) == 0;
                     peer.audience.hears_the_end(nobody_was_cut_off);
                 }
                 return;
@@ -229,15 +243,20 @@ impl Network {
             peer.appetite -= count;
             // The canary says that one byte more went than did, when not all went.
             let too_many = usize::from(cfg!(feature = "canary-session") && count < chunk.len());
-            self.exchange.written(peer.id, count + too_many, self.now);
+            self.broker.consume(peer.id, count + too_many, self.now);
         }
     }
 
     /// Everybody goes, and nothing of them stays.
     fn leave(mut self) {
-        self.turn(|network| network.peers.iter().for_each(|peer| network.exchange.lost(peer.id, network.now)));
-        assert!(self.exchange.is_empty());
+        self.tick(|network| {
+            network.peers.iter().for_each(|peer| network.broker.handle_reset(peer.id, network.now))
+        });
+        assert!(self.broker.is_empty());
         let left = self.metrics.snapshot();
-        assert_eq!((left.users, left.rooms, left.clients_connected, left.buffer_bytes), (0, 0, 0, 0));
+        assert_eq!(
+            (left.users, left.rooms, left.clients_connected, left.buffer_bytes),
+            (0, 0, 0, 0)
+        );
     }
 }

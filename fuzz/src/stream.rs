@@ -1,5 +1,5 @@
-//! Target `stream`: the same bytes, in chunks of the fuzzer's choice and through buffers of its choice, against one look
-//! at all of them.
+//! Target `stream`: the same bytes, in chunks of the fuzzer's choice and through buffers of its
+//! choice, against one look at all of them.
 
 use arbitrary::Unstructured;
 
@@ -15,7 +15,8 @@ pub(crate) fn check(data: &[u8]) -> arbitrary::Result<()> {
     let Some(Input { stream, direction, .. }) = Input::new(data.take_rest()) else { return Ok(()) };
     checks::chunks_change_nothing(&stream, direction, &listening.chunk_sizes_bytes);
 
-    let expected = read_line(&stream, listening.frame_size_max(), listening.family, listening.direction);
+    let expected =
+        read_line(&stream, listening.frame_size_max(), listening.family, listening.direction);
     let [chunked, whole] = listening.hear(&stream);
     assert_eq!(whole, expected, "in one piece");
     assert_eq!(chunked, expected, "in chunks");

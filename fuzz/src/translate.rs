@@ -1,8 +1,12 @@
-//! From cafewire-core's words to the reference parser's, so that the two can be compared. Judges nothing.
+//! From cafewire-core's words to the reference parser's, so that the two can be compared. Judges
+//! nothing.
 //!
-//! Every number an error carries is compared, not only its kind, so the translation leaves nothing out.
+//! Every number an error carries is compared, not only its kind, so the translation leaves nothing
+//! out.
 
-use cafewire_core::{Direction, ErrorCode, Field, FieldError, Frame, Framing, MessagePayload, ParseError};
+use cafewire_core::{
+    Direction, ErrorCode, Field, FieldError, Frame, Framing, MessagePayload, ParseError,
+};
 
 use crate::reference::{self, Family, Fault, Outcome, Rule, Value};
 
@@ -16,8 +20,10 @@ pub(crate) fn direction(direction: reference::Direction) -> Direction {
 
 pub(crate) fn outcome(framing: Framing<'_>) -> Outcome {
     match framing {
-        Framing::Frame { frame, consumed } => Outcome::Frame { frame: self::frame(frame), consumed },
-        Framing::NeedMore { at_least } => Outcome::NeedMore(at_least),
+        Framing::Frame { frame, consumed } => {
+            Outcome::Frame { frame: self::frame(frame), consumed }
+        }
+        Framing::Incomplete { needed } => Outcome::Incomplete(needed),
         Framing::Corrupt { error } => Outcome::Corrupt(fault(error)),
     }
 }
@@ -52,15 +58,22 @@ pub(crate) fn values(payload: MessagePayload<'_>) -> Vec<Value> {
             vec![id(user_id), Value::Number(timestamp), text(username), text(room), text(content)]
         }
         MessagePayload::UserJoined { user_id, username, room }
-        | MessagePayload::UserLeft { user_id, username, room } => vec![id(user_id), text(username), text(room)],
-        MessagePayload::Error { code, message } => vec![Value::Number(number_of(code)), text(message)],
+        | MessagePayload::UserLeft { user_id, username, room } => {
+            vec![id(user_id), text(username), text(room)]
+        }
+        MessagePayload::Error { code, message } => {
+            vec![Value::Number(number_of(code)), text(message)]
+        }
         other => panic!("the reference parser does not know {other:?} yet"),
     }
 }
 
 fn number_of(code: ErrorCode) -> u64 {
     if let ErrorCode::Unknown(number) = code {
-        assert!(ErrorCode::ALL.iter().all(|known| known.to_wire() != number), "{number} has a name");
+        assert!(
+            ErrorCode::ALL.iter().all(|known| known.to_wire() != number),
+            "{number} has a name"
+        );
     }
     code.to_wire().into()
 }
@@ -72,18 +85,23 @@ pub(crate) fn fault(error: ParseError) -> Fault {
         ParseError::FamilyChanged { .. } => Rule::OneFamily,
         ParseError::UnknownType { .. } => Rule::KnownType,
         ParseError::WrongDirection { .. } => Rule::Direction,
-        ParseError::LengthOutOfRange { min, max, .. } => Rule::Length { min: min.into(), max: max.into() },
-        ParseError::ChecksumMismatch { expected, actual, .. } => Rule::Checksum { right: expected, found: actual },
+        ParseError::LengthOutOfRange { min, max, .. } => {
+            Rule::Length { min: min.into(), max: max.into() }
+        }
+        ParseError::ChecksumMismatch { expected, actual, .. } => {
+            Rule::Checksum { right: expected, found: actual }
+        }
         ParseError::FieldOverrun { field, needed, available, .. } => {
             Rule::FieldFits { field: name_of(field), needed, available }
         }
         ParseError::InvalidUtf8 { field, .. } => Rule::Utf8 { field: name_of(field) },
-        ParseError::InvalidField { error: FieldError::Length { field, actual, min, max }, .. } => {
-            Rule::FieldLength { field: name_of(field), actual, min, max }
-        }
-        ParseError::InvalidField { error: FieldError::ControlCharacter { field, position }, .. } => {
-            Rule::NoControlCharacter { field: name_of(field), position }
-        }
+        ParseError::InvalidField {
+            error: FieldError::Length { field, actual, min, max }, ..
+        } => Rule::FieldLength { field: name_of(field), actual, min, max },
+        ParseError::InvalidField {
+            error: FieldError::ControlCharacter { field, position },
+            ..
+        } => Rule::NoControlCharacter { field: name_of(field), position },
         ParseError::TrailingBytes { extra, .. } => Rule::NothingLeft { extra },
         other => panic!("the reference parser never says {other:?}"),
     };

@@ -1,4 +1,5 @@
-//! Every committed seed of every target, through the same checks as under the fuzzer, on any toolchain.
+//! Every committed seed of every target, through the same checks as under the fuzzer, on any
+//! toolchain.
 
 use std::fs;
 use std::path::Path;

@@ -1,7 +1,8 @@
-//! A visit to a server, in both families: `cargo run --example basic_client -- tcp://127.0.0.1:8080 ada`
+//! A visit to a server, in both families: `cargo run --example basic_client -- tcp://127.0.0.1:8080
+//! ada`
 //!
-//! Pings and echoes on one connection; on another signs in to chat, joins the room "lobby", says something, prints
-//! what happens there until its own message has come back, and leaves.
+//! Pings and echoes on one connection; on another signs in to chat, joins the room "lobby", says
+//! something, prints what happens there until its own message has come back, and leaves.
 
 use std::error::Error;
 use std::process::ExitCode;
@@ -54,7 +55,9 @@ fn chat_family(address: &Address, username: &str) -> Result<(), Box<dyn Error>> 
             }
             Event::Joined { username, room, .. } => println!("{username} joined {room}"),
             Event::Left { username, room, .. } => println!("{username} left {room}"),
-            Event::Error { code, message } => return Err(format!("{code}: {}", message.escape_debug()).into()),
+            Event::Error { code, message } => {
+                return Err(format!("{code}: {}", message.escape_debug()).into());
+            }
             _ => {}
         }
     }

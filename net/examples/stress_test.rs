@@ -6,8 +6,9 @@
 //! cargo run --release --example stress_test -- 127.0.0.1:8080 100 # with rooms of 100 members
 //! ```
 //!
-//! Two tests, three seconds each: messages echoed on 50 connections, 16 under way on each; then rooms in which one speaks and
-//! all hear. Every delivery is judged. Ends with 1 if anything was lost, duplicated or reordered.
+//! Two tests, three seconds each: messages echoed on 50 connections, 16 under way on each; then
+//! rooms in which one speaks and all hear. Every delivery is judged. Ends with 1 if anything was
+//! lost, duplicated or reordered.
 
 use std::error::Error;
 use std::process::ExitCode;
@@ -40,7 +41,9 @@ fn run() -> Result<bool, Box<dyn Error>> {
 }
 
 /// Server and generator share the machine then, and this process's file descriptors.
-fn with_own_server<T>(test: impl FnOnce(&Address) -> Result<T, Box<dyn Error>>) -> Result<T, Box<dyn Error>> {
+fn with_own_server<T>(
+    test: impl FnOnce(&Address) -> Result<T, Box<dyn Error>>,
+) -> Result<T, Box<dyn Error>> {
     let mut config = ServerConfig::default();
     config.listen = vec!["127.0.0.1:0".parse()?];
     let server = Server::bind(config)?;
@@ -71,14 +74,18 @@ fn stress(target: &Address, members: usize) -> Result<bool, Box<dyn Error>> {
 fn show(report: &Report) {
     let deliveries = report.deliveries;
     println!("  {} of {} connections", report.connections.ready, report.connections.wanted);
-    println!("  {} messages sent, {} of {} delivered", report.sent, deliveries.received, deliveries.expected);
+    println!(
+        "  {} messages sent, {} of {} delivered",
+        report.sent, deliveries.received, deliveries.expected
+    );
     println!(
         "  {} lost, {} duplicated, {} reordered, {} unexpected",
         deliveries.lost, deliveries.duplicated, deliveries.reordered, deliveries.unexpected
     );
     println!("  {:.0} deliveries a second", report.measured.received_per_second());
     if let Some(latency) = report.latency {
-        let [p50, p99, max] = [latency.p50_ns, latency.p99_ns, latency.max_ns].map(Duration::from_nanos);
+        let [p50, p99, max] =
+            [latency.p50_ns, latency.p99_ns, latency.max_ns].map(Duration::from_nanos);
         println!("  latency: half within {p50:.1?}, 99 % within {p99:.1?}, all within {max:.1?}");
     }
     if report.measured.generator_was_busy() {

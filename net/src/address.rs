@@ -1,5 +1,5 @@
-//! Where a server listens, as people write it: `tcp://HOST:PORT`, `tls://HOST:PORT`, `unix:///PATH`, or just
-//! `HOST:PORT`. And where a peer comes from.
+//! Where a server listens, as people write it: `tcp://HOST:PORT`, `tls://HOST:PORT`,
+//! `unix:///PATH`, or just `HOST:PORT`. And where a peer comes from.
 
 use std::fmt;
 use std::io;
@@ -63,8 +63,8 @@ impl Address {
     /// The socket addresses behind the name, in the resolver's order. At least one.
     ///
     /// # Errors
-    /// The resolver's; `NotFound` if it knows the name but has no address for it; `InvalidInput` for a Unix-domain
-    /// socket, which has a path instead.
+    /// The resolver's; `NotFound` if it knows the name but has no address for it; `InvalidInput`
+    /// for a Unix-domain socket, which has a path instead.
     ///
     /// ```
     /// use std::net::SocketAddr;
@@ -79,7 +79,10 @@ impl Address {
         let (host, port) = match self {
             Self::Tcp { host, port } | Self::Tls { host, port } => (host, *port),
             Self::Unix { .. } => {
-                return Err(io::Error::new(io::ErrorKind::InvalidInput, "a Unix-domain socket has no IP address"));
+                return Err(io::Error::new(
+                    io::ErrorKind::InvalidInput,
+                    "a Unix-domain socket has no IP address",
+                ));
             }
         };
         let found: Vec<SocketAddr> = (host.as_str(), port).to_socket_addrs()?.collect();
@@ -109,7 +112,11 @@ impl fmt::Display for Address {
             Self::Tls { host, port } => ("tls", host, port),
             Self::Unix { path } => return write!(f, "unix://{}", path.display()),
         };
-        if host.contains(':') { write!(f, "{scheme}://[{host}]:{port}") } else { write!(f, "{scheme}://{host}:{port}") }
+        if host.contains(':') {
+            write!(f, "{scheme}://[{host}]:{port}")
+        } else {
+            write!(f, "{scheme}://{host}:{port}")
+        }
     }
 }
 
@@ -120,7 +127,9 @@ impl FromStr for Address {
         match text.split_once("://") {
             Some(("tcp", rest)) => host_and_port(rest).map(|(host, port)| Self::Tcp { host, port }),
             Some(("tls", rest)) => host_and_port(rest).map(|(host, port)| Self::Tls { host, port }),
-            Some(("unix", path)) if Path::new(path).is_absolute() => Ok(Self::Unix { path: path.into() }),
+            Some(("unix", path)) if Path::new(path).is_absolute() => {
+                Ok(Self::Unix { path: path.into() })
+            }
             Some(("unix", path)) => Err(AddressError::RelativePath(path.to_owned())),
             Some((scheme, _)) => Err(AddressError::UnknownScheme(scheme.to_owned())),
             None => host_and_port(text).map(|(host, port)| Self::Tcp { host, port }),
@@ -134,7 +143,9 @@ fn host_and_port(text: &str) -> Result<(String, u16), AddressError> {
     let bracketed = host.strip_prefix('[').and_then(|host| host.strip_suffix(']'));
     match bracketed {
         Some(host) if !host.is_empty() => Ok((host.to_owned(), port)),
-        None if !host.is_empty() && !host.contains([':', '[', ']', '/']) => Ok((host.to_owned(), port)),
+        None if !host.is_empty() && !host.contains([':', '[', ']', '/']) => {
+            Ok((host.to_owned(), port))
+        }
         _ => Err(AddressError::BadHost(host.to_owned())),
     }
 }
@@ -167,12 +178,18 @@ impl fmt::Display for AddressError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::UnknownScheme(scheme) => {
-                write!(f, "unknown scheme {scheme:?}: write tcp://HOST:PORT, tls://HOST:PORT or unix:///PATH")
+                write!(
+                    f,
+                    "unknown scheme {scheme:?}: write tcp://HOST:PORT, tls://HOST:PORT or unix:///PATH"
+                )
             }
             Self::NoPort => f.write_str("the port is missing: write HOST:PORT"),
             Self::BadPort(port) => write!(f, "{port:?} is no port: a number from 0 to 65535 is"),
             Self::BadHost(host) => {
-                write!(f, "{host:?} is no host: write a name, an IPv4 address, or an IPv6 address in brackets")
+                write!(
+                    f,
+                    "{host:?} is no host: write a name, an IPv4 address, or an IPv6 address in brackets"
+                )
             }
             Self::RelativePath(path) => {
                 write!(
@@ -205,7 +222,8 @@ pub enum PeerAddress {
 }
 
 impl PeerAddress {
-    /// The host, by which connections are counted. `None` for a peer on this machine: a proxy may bring many.
+    /// The host, by which connections are counted. `None` for a peer on this machine: a proxy may
+    /// bring many.
     #[must_use]
     pub fn ip(self) -> Option<IpAddr> {
         match self {

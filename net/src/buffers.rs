@@ -1,8 +1,8 @@
-//! Byte buffers that belong to work, not to connections: a pool of them, and the ring that holds what one connection
-//! cannot get rid of yet. Knows nothing of frames or sockets.
+//! Byte buffers that belong to work, not to connections: a pool of them, and the ring that holds
+//! what one connection cannot get rid of yet. Knows nothing of frames or sockets.
 //!
-//! A ring that runs empty gives its storage back, so an idle connection owns no buffer. Storage grows as bytes
-//! arrive, by doubling, and never by a number that a peer announced.
+//! A ring that runs empty gives its storage back, so an idle connection owns no buffer. Storage
+//! grows as bytes arrive, by doubling, and never by a number that a peer announced.
 
 use std::num::NonZeroU32;
 
@@ -12,7 +12,8 @@ const SMALLEST_BITS: u32 = 10;
 const LARGEST_BITS: u32 = 24;
 const CLASSES: usize = (LARGEST_BITS - SMALLEST_BITS + 1) as usize;
 
-/// Free storage that the pool keeps for reuse, in bytes; what comes back beyond it goes to the allocator.
+/// Free storage that the pool keeps for reuse, in bytes; what comes back beyond it goes to the
+/// allocator.
 const KEPT_BYTES_MAX: usize = 8 << 20;
 
 /// Storage in sizes that are powers of two from 1 KiB on.
@@ -25,8 +26,8 @@ pub(crate) struct BufferPool {
     waiting: Slab<WaitingBytes>,
 }
 
-/// Names bytes that wait in a pool. Whoever drops it must [`end the wait`](BufferPool::end_wait) first. Four bytes, and no
-/// more with an `Option` around it.
+/// Names bytes that wait in a pool. Whoever drops it must [`end the wait`](BufferPool::end_wait)
+/// first. Four bytes, and no more with an `Option` around it.
 #[derive(Debug)]
 pub(crate) struct WaitingId(NonZeroU32);
 
@@ -88,7 +89,8 @@ impl BufferPool {
         self.waiting.get(id.key())
     }
 
-    /// Takes what waits there out for work, with the pool at hand; [`put_back`](Self::put_back) follows.
+    /// Takes what waits there out for work, with the pool at hand; [`put_back`](Self::put_back)
+    /// follows.
     pub(crate) fn take_out(&mut self, id: &WaitingId) -> WaitingBytes {
         self.waiting.get_mut(id.key()).map(std::mem::take).unwrap_or_default()
     }
@@ -111,7 +113,8 @@ impl BufferPool {
         self.lent_bytes
     }
 
-    /// Notes that so many bytes were written into lent storage, or moved within it or to larger one.
+    /// Notes that so many bytes were written into lent storage, or moved within it or to larger
+    /// one.
     pub(crate) const fn note_copied(&mut self, count: usize) {
         self.copied_bytes = self.copied_bytes.wrapping_add(count);
     }
@@ -126,8 +129,8 @@ const fn class_of(size: usize) -> usize {
     (size.ilog2() - SMALLEST_BITS) as usize
 }
 
-/// Bytes in the order they came, in storage from a [`BufferPool`]. Whoever drops one must [`clear`](Self::clear) it
-/// first, or its storage is lost to the pool's count.
+/// Bytes in the order they came, in storage from a [`BufferPool`]. Whoever drops one must
+/// [`clear`](Self::clear) it first, or its storage is lost to the pool's count.
 #[derive(Debug, Default)]
 pub(crate) struct RingBuffer {
     storage: Box<[u8]>,
@@ -165,7 +168,8 @@ impl RingBuffer {
         pool.note_copied(bytes.len());
     }
 
-    /// The oldest bytes that lie in one piece. All of them if nothing was consumed since the ring was last empty.
+    /// The oldest bytes that lie in one piece. All of them if nothing was consumed since the ring
+    /// was last empty.
     pub(crate) fn front(&self) -> &[u8] {
         let before_wrap = self.len.min(self.storage.len() - self.start);
         &self.storage[self.start..self.start + before_wrap]
@@ -187,8 +191,8 @@ impl RingBuffer {
         }
     }
 
-    /// Puts the bytes at the start of the storage, so that what follows lies in one piece with them. They must lie in one
-    /// piece already.
+    /// Puts the bytes at the start of the storage, so that what follows lies in one piece with
+    /// them. They must lie in one piece already.
     pub(crate) fn move_to_start(&mut self, pool: &mut BufferPool) {
         debug_assert_eq!(self.front().len(), self.len);
         if self.start > 0 {

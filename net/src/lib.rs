@@ -1,7 +1,9 @@
-//! The cafewire server, a blocking client and its connection pool. The only crate here that owns sockets and clocks.
+//! The cafewire server, a blocking client and its connection pool. The only crate here that owns
+//! sockets and clocks.
 //!
-//! [`Server`] is one thread around one poll; everything it decides is decided in [`exchange`], which owns neither and
-//! can be driven by a test or a simulation. `ARCHITECTURE.md` beside this crate tells how they fit.
+//! [`Server`] is one thread around one poll; everything it decides is decided in [`broker`], which
+//! owns neither and can be driven by a test or a simulation. `ARCHITECTURE.md` beside this crate
+//! tells how they fit.
 //!
 //! ```
 //! use cafewire_net::{ChatClient, Event, Server, ServerConfig};
@@ -30,36 +32,29 @@
 #![forbid(unsafe_code)]
 
 pub mod address;
+pub mod broker;
 mod buffers;
 pub mod client;
-mod close_reason;
 mod config;
-mod descriptors;
-mod event_loop;
-pub mod exchange;
-mod histogram;
+mod control;
+mod driver;
 mod http;
-mod inherited;
-mod limit_reached;
-mod limits_in_force;
-mod listener;
+mod listen;
 pub mod load;
 mod metrics;
 pub mod pool;
 mod server;
-mod supervision;
 pub mod tls;
 mod transport;
 
 pub use address::{Address, PeerAddress};
 pub use client::{ChatClient, Client, ClientConfig, ClientError, Event};
-pub use close_reason::CloseReason;
-pub use config::{Limits, ServerConfig};
-pub use histogram::{Histogram, HistogramSnapshot};
-pub use limit_reached::LimitReached;
-pub use limits_in_force::Adjustment;
-pub use metrics::{Counter, MetricsSnapshot, ServerMetrics};
+pub use config::{Adjustment, Limits, ServerConfig};
+pub use control::{ConfigSource, Phase, PhaseHook};
+pub use metrics::{
+    CloseReason, Counter, Histogram, HistogramSnapshot, LimitReached, MetricsSnapshot,
+    ServerMetrics,
+};
 pub use pool::ConnectionPool;
 pub use server::{Server, ServerHandle};
-pub use supervision::{ConfigSource, Phase, PhaseTap};
 pub use tls::{ClientTls, ServerTls, TlsIdentity};

@@ -1,5 +1,5 @@
-//! A pool of echo [`Client`]s: as many connections as allowed, lent out one at a time. Spawns no thread; what has
-//! idled for too long is closed when somebody next takes or returns a connection.
+//! A pool of echo [`Client`]s: as many connections as allowed, lent out one at a time. Spawns no
+//! thread; what has idled for too long is closed when somebody next takes or returns a connection.
 
 use std::collections::VecDeque;
 use std::error::Error;
@@ -27,8 +27,8 @@ pub struct PoolConfig {
     pub max_idle: usize,
     /// How long [`ConnectionPool::get_connection`] waits while all are lent out. Default: 5 s.
     pub wait_timeout: Duration,
-    /// A connection idle for longer is not lent out again. `None` keeps it until the server closes it. Default: 60 s,
-    /// well below the 300 s after which a server closes idle connections.
+    /// A connection idle for longer is not lent out again. `None` keeps it until the server closes
+    /// it. Default: 60 s, well below the 300 s after which a server closes idle connections.
     pub idle_timeout: Option<Duration>,
     /// The time-outs of each connection.
     pub client: ClientConfig,
@@ -151,12 +151,13 @@ impl ConnectionPool {
         Self { address, config, state: Mutex::new(state) }
     }
 
-    /// An idle connection that is as good as new, or a new one; waits while all are lent out, first come, first
-    /// served.
+    /// An idle connection that is as good as new, or a new one; waits while all are lent out, first
+    /// come, first served.
     ///
     /// # Errors
-    /// [`PoolError::Exhausted`] if none came free within [`PoolConfig::wait_timeout`]; [`PoolError::Connect`] if a new
-    /// one was due and did not come about within the connect time-out. Neither lends anything out.
+    /// [`PoolError::Exhausted`] if none came free within [`PoolConfig::wait_timeout`];
+    /// [`PoolError::Connect`] if a new one was due and did not come about within the connect
+    /// time-out. Neither lends anything out.
     ///
     /// ```
     /// use cafewire_net::ConnectionPool;
@@ -176,7 +177,8 @@ impl ConnectionPool {
             connection.client = self.lock().take_idle(self.config.idle_timeout);
         }
         if connection.client.is_none() {
-            let client = Client::connect_with(&self.address, &self.config.client).map_err(PoolError::Connect)?;
+            let client = Client::connect_with(&self.address, &self.config.client)
+                .map_err(PoolError::Connect)?;
             connection.client = Some(client);
         }
         Ok(connection)
@@ -184,8 +186,9 @@ impl ConnectionPool {
 
     /// Returns a connection, as dropping it does.
     ///
-    /// It is kept if the next user can go on with it as if it were new: nothing went wrong on it, no answer is on its
-    /// way, nothing lies unread and the server has not closed it. Otherwise it is closed.
+    /// It is kept if the next user can go on with it as if it were new: nothing went wrong on it,
+    /// no answer is on its way, nothing lies unread and the server has not closed it. Otherwise it
+    /// is closed.
     ///
     /// ```
     /// use cafewire_net::ConnectionPool;
@@ -202,14 +205,15 @@ impl ConnectionPool {
         drop(connection);
     }
 
-    /// Connections lent out, being opened or being looked over: 0 to [`PoolConfig::max_connections`].
+    /// Connections lent out, being opened or being looked over: 0 to
+    /// [`PoolConfig::max_connections`].
     #[must_use]
     pub fn in_use(&self) -> usize {
         self.lock().in_use
     }
 
-    /// Connections that wait to be lent out: 0 to [`PoolConfig::max_idle`]. Together with those in use never more than
-    /// [`PoolConfig::max_connections`].
+    /// Connections that wait to be lent out: 0 to [`PoolConfig::max_idle`]. Together with those in
+    /// use never more than [`PoolConfig::max_connections`].
     #[must_use]
     pub fn idle(&self) -> usize {
         self.lock().idle.len()
@@ -223,7 +227,8 @@ impl ConnectionPool {
 }
 
 impl ConnectionPool {
-    /// Counts one more in use, once that is allowed, and takes an idle connection for it if there is one.
+    /// Counts one more in use, once that is allowed, and takes an idle connection for it if there
+    /// is one.
     fn begin_loan(&self) -> Result<Option<Client>, PoolError> {
         let PoolConfig { max_connections, wait_timeout, idle_timeout, .. } = self.config;
         let started = Instant::now();

@@ -8,13 +8,13 @@ use std::sync::Arc;
 use tracing::info;
 
 use crate::address::Address;
+use crate::broker::{Broker, DataHandler};
 use crate::config::ServerConfig;
-use crate::event_loop::EventLoop;
-use crate::exchange::{DataTap, Exchange};
-use crate::inherited;
-use crate::listener::Listener;
+use crate::control::{ConfigSource, PhaseHook, Requests};
+use crate::driver::Driver;
+use crate::listen::Listener;
+use crate::listen::socket_activation;
 use crate::metrics::{MetricsSnapshot, ServerMetrics};
-use crate::supervision::{ConfigSource, PhaseTap, Requests};
 use crate::tls::ServerTls;
 
 /// A server that listens. It serves while [`run`](Self::run) runs, on the caller's thread.
@@ -38,19 +38,21 @@ use crate::tls::ServerTls;
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 pub struct Server {
-    event_loop: EventLoop,
+    driver: Driver,
     local_addresses: Vec<Address>,
     http_addresses: Vec<SocketAddr>,
     handle: ServerHandle,
 }
 
 impl Server {
-    /// Opens the listeners. From here on the system takes connections for them, up to its backlog. Raises the
-    /// process's limit on file descriptors as far as it may, and lowers the limit on connections to what fits.
+    /// Opens the listeners. From here on the system takes connections for them, up to its backlog.
+    /// Raises the process's limit on file descriptors as far as it may, and lowers the limit on
+    /// connections to what fits.
     ///
     /// # Errors
-    /// An address that cannot be resolved or listened on, with the address in the text; `InvalidInput` if there is
-    /// none, or if the TLS settings cannot be used (a [`TlsError`](crate::tls::TlsError)); no poll to be had.
+    /// An address that cannot be resolved or listened on, with the address in the text;
+    /// `InvalidInput` if there is none, or if the TLS settings cannot be used (a
+    /// [`TlsError`](crate::tls::TlsError)); no poll to be had.
     ///
     /// ```
     /// use cafewire_net::{Server, ServerConfig};
@@ -64,25 +66,36 @@ impl Server {
     /// ```
     pub fn bind(config: ServerConfig) -> io::Result<Self> {
         let tls = config.tls.as_ref().map(ServerTls::load).transpose()?;
-        let mut listeners = if config.inherit_sockets { inherited::listeners(tls.as_ref())? } else { Vec::new() };
+        let mut listeners = if config.inherit_sockets {
+            socket_activation::listeners(tls.as_ref())?
+        } else {
+            Vec::new()
+        };
         if listeners.is_empty() {
             let bind = |address| Listener::bind(address, tls.as_ref());
             listeners = config.listen.iter().map(bind).collect::<io::Result<Vec<_>>>()?;
         }
         if listeners.is_empty() {
-            return Err(io::Error::new(io::ErrorKind::InvalidInput, "there is no address to listen on"));
+            return Err(io::Error::new(
+                io::ErrorKind::InvalidInput,
+                "there is no address to listen on",
+            ));
         }
         let metrics = Arc::new(ServerMetrics::default());
-        let exchange = Exchange::new(config.limits_that_fit(), Arc::clone(&metrics));
-        let (http, http_limits) = (config.http.clone(), config.limits.clone().made_workable());
-        let (mut event_loop, waker, requests) = EventLoop::new(listeners, exchange, config, Arc::clone(&metrics))?;
-        let local_addresses = event_loop.listeners().iter().map(Listener::local_address).cloned().collect();
-        let http_addresses = if http.is_empty() { Vec::new() } else { event_loop.open_http(&http, http_limits)? };
+        let broker = Broker::new(config.limits_that_fit(), Arc::clone(&metrics));
+        let (http, http_limits) = (config.http.clone(), config.limits.clone().normalized());
+        let (mut driver, waker, requests) =
+            Driver::new(listeners, broker, config, Arc::clone(&metrics))?;
+        let local_addresses =
+            driver.listeners().iter().map(Listener::local_address).cloned().collect();
+        let http_addresses =
+            if http.is_empty() { Vec::new() } else { driver.open_http(&http, http_limits)? };
         let handle = ServerHandle { waker: Arc::new(waker), requests, metrics };
-        Ok(Self { event_loop, local_addresses, http_addresses, handle })
+        Ok(Self { driver, local_addresses, http_addresses, handle })
     }
 
-    /// Where the listeners are, one or more, in the order of [`ServerConfig::listen`], with their real ports.
+    /// Where the listeners are, one or more, in the order of [`ServerConfig::listen`], with their
+    /// real ports.
     ///
     /// ```
     /// use cafewire_net::{Server, ServerConfig};
@@ -120,8 +133,8 @@ impl Server {
         self.handle.clone()
     }
 
-    /// Has every Data frame of the echo family passed to `tap`, with who sent it, on the server's thread: it must be
-    /// quick. A payload is 0 to 65,535 bytes.
+    /// Has every Data frame of the echo family passed to `tap`, with who sent it, on the server's
+    /// thread: it must be quick. A payload is 0 to 65,535 bytes.
     ///
     /// ```
     /// use std::{sync::mpsc, time::Duration};
@@ -131,7 +144,7 @@ impl Server {
     /// # config.listen = vec!["127.0.0.1:0".parse()?];
     /// let (sender, payloads) = mpsc::channel();
     /// let mut server = Server::bind(config)?;
-    /// server.on_data(Box::new(move |_from, payload| drop(sender.send(payload.to_vec()))));
+    /// server.set_data_handler(Box::new(move |_from, payload| drop(sender.send(payload.to_vec()))));
     /// # let (address, handle) = (server.local_addresses()[0].clone(), server.handle());
     /// # let thread = std::thread::spawn(|| server.run());
     /// Client::connect(&address)?.send_message(&Message::Data(b"21.5 C"))?;
@@ -140,13 +153,14 @@ impl Server {
     /// # thread.join().unwrap()?;
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
-    pub fn on_data(&mut self, tap: DataTap) {
-        self.event_loop.exchange_mut().tap_data(tap);
+    pub fn set_data_handler(&mut self, tap: DataHandler) {
+        self.driver.exchange_mut().set_data_handler(tap);
     }
 
-    /// Has the configuration read from `source` when the server is asked to reload; without one it keeps what it has.
-    /// It is called on the server's thread. What it gives is checked as a whole before anything of it counts; then limits count
-    /// at once, certificates from the next connection on. Addresses to listen on are not changed by a reload.
+    /// Has the configuration read from `source` when the server is asked to reload; without one it
+    /// keeps what it has. It is called on the server's thread. What it gives is checked as a whole
+    /// before anything of it counts; then limits count at once, certificates from the next
+    /// connection on. Addresses to listen on are not changed by a reload.
     ///
     /// ```
     /// use std::{sync::mpsc, time::Duration};
@@ -160,7 +174,7 @@ impl Server {
     ///     Ok(config)
     /// }));
     /// let (sender, phases) = mpsc::channel();
-    /// server.on_phase(Box::new(move |phase| drop(sender.send(phase))));
+    /// server.set_phase_hook(Box::new(move |phase| drop(sender.send(phase))));
     /// # let (address, handle) = (server.local_addresses()[0].clone(), server.handle());
     /// # let thread = std::thread::spawn(|| server.run());
     /// handle.reload();
@@ -175,10 +189,11 @@ impl Server {
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     pub fn on_reload(&mut self, source: ConfigSource) {
-        self.event_loop.supervision_mut().config_source = Some(source);
+        self.driver.control_mut().config_source = Some(source);
     }
 
-    /// Has each [`Phase`](crate::Phase) that the server enters passed to `tap`, on the server's thread.
+    /// Has each [`Phase`](crate::Phase) that the server enters passed to `tap`, on the server's
+    /// thread.
     ///
     /// ```
     /// use std::{sync::mpsc, time::Duration};
@@ -187,7 +202,7 @@ impl Server {
     /// # config.listen = vec!["127.0.0.1:0".parse()?];
     /// let mut server = Server::bind(config)?;
     /// let (sender, phases) = mpsc::channel();
-    /// server.on_phase(Box::new(move |phase| drop(sender.send(phase))));
+    /// server.set_phase_hook(Box::new(move |phase| drop(sender.send(phase))));
     /// let handle = server.handle();
     /// let thread = std::thread::spawn(|| server.run());
     /// assert_eq!(phases.recv_timeout(Duration::from_secs(10))?, Phase::Ready);
@@ -196,12 +211,12 @@ impl Server {
     /// thread.join().unwrap()?;
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
-    pub fn on_phase(&mut self, tap: PhaseTap) {
-        self.event_loop.supervision_mut().phase_tap = Some(tap);
+    pub fn set_phase_hook(&mut self, tap: PhaseHook) {
+        self.driver.control_mut().phase_tap = Some(tap);
     }
 
-    /// Serves until it is stopped and every queue is flushed, or the drain timeout is over. An example is at
-    /// [`Server`].
+    /// Serves until it is stopped and every queue is flushed, or the drain timeout is over. An
+    /// example is at [`Server`].
     ///
     /// # Errors
     /// The poll failed. Nothing that a peer does makes it fail.
@@ -212,13 +227,15 @@ impl Server {
         for address in &self.http_addresses {
             info!(%address, "answering HTTP");
         }
-        self.event_loop.run()
+        self.driver.run()
     }
 }
 
 impl fmt::Debug for Server {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Server").field("local_addresses", &self.local_addresses).finish_non_exhaustive()
+        f.debug_struct("Server")
+            .field("local_addresses", &self.local_addresses)
+            .finish_non_exhaustive()
     }
 }
 
@@ -246,9 +263,9 @@ pub struct ServerHandle {
 }
 
 impl ServerHandle {
-    /// Asks the server to drain and end: no more connections, everybody told and flushed, for at most
-    /// [`ServerConfig::drain_timeout`]. Asked again while it drains, it ends at once. Does not wait; [`Server::run`]
-    /// returns when it is done. Of no effect on a server that has ended.
+    /// Asks the server to drain and end: no more connections, everybody told and flushed, for at
+    /// most [`ServerConfig::drain_timeout`]. Asked again while it drains, it ends at once. Does not
+    /// wait; [`Server::run`] returns when it is done. Of no effect on a server that has ended.
     ///
     /// ```
     /// use cafewire_net::{Server, ServerConfig};
@@ -298,7 +315,8 @@ impl ServerHandle {
         }
     }
 
-    /// What the server has counted so far. It may be asked for at any time, after the server's end too.
+    /// What the server has counted so far. It may be asked for at any time, after the server's end
+    /// too.
     #[must_use]
     pub fn metrics(&self) -> MetricsSnapshot {
         self.metrics.snapshot()

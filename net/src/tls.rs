@@ -1,7 +1,8 @@
-//! TLS settings as people write them, and the rustls configurations made of them. Reads files; opens no socket.
+//! TLS settings as people write them, and the rustls configurations made of them. Reads files;
+//! opens no socket.
 //!
-//! TLS 1.2 and 1.3, with the cipher suites that rustls and its ring provider hold for safe. Certificates are always
-//! checked; there is no switch to turn that off.
+//! TLS 1.2 and 1.3, with the cipher suites that rustls and its ring provider hold for safe.
+//! Certificates are always checked; there is no switch to turn that off.
 
 use std::fmt;
 use std::io;
@@ -56,7 +57,8 @@ pub struct ServerTls {
     pub client_ca: Option<PathBuf>,
 }
 
-/// What a client's `tls://` addresses need. The default trusts what the system trusts and shows nothing.
+/// What a client's `tls://` addresses need. The default trusts what the system trusts and shows
+/// nothing.
 ///
 /// ```
 /// use cafewire_net::{Client, ClientConfig, ClientTls, ServerConfig, ServerTls};
@@ -167,11 +169,12 @@ impl From<TlsError> for io::Error {
 }
 
 impl ServerTls {
-    /// Reads the files and puts them together. A server does this when it binds and when it reloads; whoever writes the
-    /// settings may do it to check them.
+    /// Reads the files and puts them together. A server does this when it binds and when it
+    /// reloads; whoever writes the settings may do it to check them.
     ///
     /// # Errors
-    /// [`TlsError::File`], [`TlsError::Unusable`], [`TlsError::ClientCa`], each with the file; [`TlsError::Provider`].
+    /// [`TlsError::File`], [`TlsError::Unusable`], [`TlsError::ClientCa`], each with the file;
+    /// [`TlsError::Provider`].
     ///
     /// ```
     /// use cafewire_net::ServerTls;
@@ -198,14 +201,16 @@ impl ServerTls {
             }
         };
         let (chain, key) = self.identity.load()?;
-        let config = builder.with_single_cert(chain, key).map_err(|source| self.identity.unusable(source))?;
+        let config = builder
+            .with_single_cert(chain, key)
+            .map_err(|source| self.identity.unusable(source))?;
         Ok(Arc::new(config))
     }
 }
 
 impl ClientTls {
-    /// Reads the files and puts them together. A client does this when it connects; whoever writes the settings may do
-    /// it to check them.
+    /// Reads the files and puts them together. A client does this when it connects; whoever writes
+    /// the settings may do it to check them.
     ///
     /// # Errors
     /// [`TlsError::File`], [`TlsError::Unusable`], each with the file; [`TlsError::NoSystemRoots`],
@@ -233,7 +238,9 @@ impl ClientTls {
             None => builder.with_no_client_auth(),
             Some(identity) => {
                 let (chain, key) = identity.load()?;
-                builder.with_client_auth_cert(chain, key).map_err(|source| identity.unusable(source))?
+                builder
+                    .with_client_auth_cert(chain, key)
+                    .map_err(|source| identity.unusable(source))?
             }
         };
         Ok(Arc::new(config))
@@ -262,19 +269,23 @@ pub(crate) fn provider() -> Arc<CryptoProvider> {
 
 fn certificates_in(path: &Path) -> Result<Vec<CertificateDer<'static>>, TlsError> {
     let named = |source| TlsError::File { path: path.to_owned(), wanted: "certificate", source };
-    let chain: Vec<_> = CertificateDer::pem_file_iter(path).and_then(Iterator::collect).map_err(named)?;
+    let chain: Vec<_> =
+        CertificateDer::pem_file_iter(path).and_then(Iterator::collect).map_err(named)?;
     if chain.is_empty() { Err(named(pem::Error::NoItemsFound)) } else { Ok(chain) }
 }
 
 fn roots_in(path: &Path) -> Result<RootCertStore, TlsError> {
     let mut roots = RootCertStore::empty();
     for certificate in certificates_in(path)? {
-        roots.add(certificate).map_err(|source| TlsError::Unusable { path: path.to_owned(), source })?;
+        roots
+            .add(certificate)
+            .map_err(|source| TlsError::Unusable { path: path.to_owned(), source })?;
     }
     Ok(roots)
 }
 
-/// What the system trusts. Single certificates that cannot be used are passed over, as other programs do.
+/// What the system trusts. Single certificates that cannot be used are passed over, as other
+/// programs do.
 fn system_roots() -> Result<RootCertStore, TlsError> {
     let mut roots = RootCertStore::empty();
     roots.add_parsable_certificates(rustls_native_certs::load_native_certs().certs);

@@ -1,5 +1,6 @@
-//! A broadcast to a thousand members allocates nothing, and its bytes are copied once: encoded into the room's log, and
-//! written to every socket from there. Counted by a global allocator, so this test has a program of its own.
+//! A broadcast to a thousand members allocates nothing, and its bytes are copied once: encoded into
+//! the room's log, and written to every socket from there. Counted by a global allocator, so this
+//! test has a program of its own.
 
 #![allow(unsafe_code, clippy::unwrap_used)]
 
@@ -9,7 +10,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 
 use cafewire_core::{Message, MessagePayload};
-use cafewire_net::exchange::{ConnectionId, Exchange, Now};
+use cafewire_net::broker::{Broker, ConnectionId, Now};
 use cafewire_net::{Limits, ServerMetrics};
 
 struct CountingAllocator;
@@ -23,7 +24,8 @@ fn count() {
     let _ = ALLOCATIONS.try_with(|allocations| allocations.set(allocations.get() + 1));
 }
 
-// SAFETY: every call is passed on to the system's allocator as it came; counting touches no memory of the caller's.
+// SAFETY: every call is passed on to the system's allocator as it came; counting touches no memory
+// of the caller's.
 unsafe impl GlobalAlloc for CountingAllocator {
     unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
         count();
@@ -32,7 +34,8 @@ unsafe impl GlobalAlloc for CountingAllocator {
     }
 
     unsafe fn dealloc(&self, pointer: *mut u8, layout: Layout) {
-        // SAFETY: the pointer came from `alloc` or `realloc` above, so from `System`, with this layout.
+        // SAFETY: the pointer came from `alloc` or `realloc` above, so from `System`, with this
+        // layout.
         unsafe { System.dealloc(pointer, layout) }
     }
 
@@ -52,24 +55,24 @@ fn encoded(message: &MessagePayload<'_>) -> Vec<u8> {
     message.encode_into(&mut [0; 1024]).unwrap().to_vec()
 }
 
-/// A turn in which `bytes` come from one member, and every socket takes all it is offered. Gives how many writes that took, and
-/// the bytes written.
-fn turn(exchange: &mut Exchange, from: ConnectionId, bytes: &[u8]) -> (usize, usize) {
+/// A tick in which `bytes` come from one member, and every socket takes all it is offered. Gives
+/// how many writes that took, and the bytes written.
+fn tick(broker: &mut Broker, from: ConnectionId, bytes: &[u8]) -> (usize, usize) {
     let (mut writes, mut written) = (0, 0);
-    exchange.receive(from, bytes, NOW);
-    exchange.settle(NOW);
-    while let Some(id) = exchange.next_dirty() {
+    broker.handle_input(from, bytes, NOW);
+    broker.deliver_pending(NOW);
+    while let Some(id) = broker.poll_dirty() {
         loop {
-            let offered = exchange.front(id).len();
+            let offered = broker.poll_transmit(id).len();
             if offered == 0 {
                 break;
             }
-            exchange.written(id, offered, NOW);
+            broker.consume(id, offered, NOW);
             writes += 1;
             written += offered;
         }
     }
-    assert_eq!(exchange.next_gone(), None);
+    assert_eq!(broker.poll_closed(), None);
     (writes, written)
 }
 
@@ -88,25 +91,30 @@ fn cost_of(messages: usize, members: usize) -> Cost {
     let metrics = Arc::new(ServerMetrics::default());
     let mut limits = Limits::default();
     limits.connections_per_address = 0;
-    let mut exchange = Exchange::new(limits, Arc::clone(&metrics));
+    let mut broker = Broker::new(limits, Arc::clone(&metrics));
     let address = SocketAddr::from(([127, 0, 0, 1], 1));
     let mut speaker = None;
     for number in 0..members {
-        let id = exchange.admit(address, NOW).unwrap();
+        let id = broker.accept(address, NOW).unwrap();
         // As long as each other, whatever the number.
-        turn(&mut exchange, id, &encoded(&MessagePayload::Connect { username: &format!("user-{number:04}") }));
-        turn(&mut exchange, id, &encoded(&MessagePayload::JoinRoom { room: "lobby" }));
+        tick(
+            &mut broker,
+            id,
+            &encoded(&MessagePayload::Connect { username: &format!("user-{number:04}") }),
+        );
+        tick(&mut broker, id, &encoded(&MessagePayload::JoinRoom { room: "lobby" }));
         speaker = Some(id);
     }
-    let message = encoded(&MessagePayload::SendMessage { room: "lobby", content: "to everybody" }).repeat(messages);
-    turn(&mut exchange, speaker.unwrap(), &message);
+    let message = encoded(&MessagePayload::SendMessage { room: "lobby", content: "to everybody" })
+        .repeat(messages);
+    tick(&mut broker, speaker.unwrap(), &message);
 
     let (allocations, before) = (ALLOCATIONS.get(), metrics.snapshot());
-    let (writes, written_bytes) = turn(&mut exchange, speaker.unwrap(), &message);
+    let (writes, written_bytes) = tick(&mut broker, speaker.unwrap(), &message);
     let allocations = ALLOCATIONS.get() - allocations;
     let after = metrics.snapshot();
-    assert_eq!(after.buffer_bytes, 0, "between the turns nobody holds a buffer");
-    exchange.invariants();
+    assert_eq!(after.buffer_bytes, 0, "between the ticks nobody holds a buffer");
+    broker.invariants();
     Cost {
         allocations,
         encoded_bytes: after.log_bytes_appended - before.log_bytes_appended,
@@ -126,7 +134,7 @@ fn a_broadcast_allocates_nothing_and_is_copied_once_however_many_are_to_have_it(
         room: "lobby",
         content: "to everybody",
     };
-    let frame_bytes = broadcast.serialized_size();
+    let frame_bytes = broadcast.encoded_len();
     for members in [1, 2, 100, 1000] {
         let expected = Cost {
             allocations: 0,
@@ -140,8 +148,8 @@ fn a_broadcast_allocates_nothing_and_is_copied_once_however_many_are_to_have_it(
     }
 }
 
-/// A burst is appended message by message, and the log's storage doubles on the way: that is the only other copy, it is
-/// smaller than the burst, and it does not depend on the members.
+/// A burst is appended message by message, and the log's storage doubles on the way: that is the
+/// only other copy, it is smaller than the burst, and it does not depend on the members.
 #[test]
 fn a_burst_is_copied_less_than_twice_however_many_are_to_have_it() {
     const MESSAGES: usize = 64;
@@ -150,8 +158,15 @@ fn a_burst_is_copied_less_than_twice_however_many_are_to_have_it() {
     assert!(alone.copied_bytes < 2 * alone.encoded_bytes, "{alone:?}");
     let crowd = cost_of(MESSAGES, 1000);
     assert_eq!((crowd.allocations, crowd.deliveries), (0, 1000 * MESSAGES as u64));
-    assert_eq!((alone.writes, crowd.writes), (1, 1000), "what a burst leaves for a member lies in one piece");
-    assert_eq!((crowd.encoded_bytes, crowd.copied_bytes), (alone.encoded_bytes, alone.copied_bytes));
+    assert_eq!(
+        (alone.writes, crowd.writes),
+        (1, 1000),
+        "what a burst leaves for a member lies in one piece"
+    );
+    assert_eq!(
+        (crowd.encoded_bytes, crowd.copied_bytes),
+        (alone.encoded_bytes, alone.copied_bytes)
+    );
     assert_eq!(crowd.written_bytes, 1000 * alone.written_bytes);
 }
 
@@ -159,10 +174,10 @@ fn a_burst_is_copied_less_than_twice_however_many_are_to_have_it() {
 #[test]
 fn an_answer_is_copied_once() {
     let metrics = Arc::new(ServerMetrics::default());
-    let mut exchange = Exchange::new(Limits::default(), Arc::clone(&metrics));
-    let id = exchange.admit(SocketAddr::from(([127, 0, 0, 1], 1)), NOW).unwrap();
+    let mut broker = Broker::new(Limits::default(), Arc::clone(&metrics));
+    let id = broker.accept(SocketAddr::from(([127, 0, 0, 1], 1)), NOW).unwrap();
     let mut frame = [0; 1005];
     let frame = Message::Echo(&[7; 1000]).encode_into(&mut frame).unwrap();
-    assert_eq!(turn(&mut exchange, id, frame), (1, frame.len()));
+    assert_eq!(tick(&mut broker, id, frame), (1, frame.len()));
     assert_eq!(metrics.snapshot().bytes_copied, frame.len() as u64);
 }

@@ -1,12 +1,13 @@
-//! Faults over real sockets: peers that dawdle, do not read, come in thousands, end in the middle of things, break off
-//! at every stage, come back at once. Each beside a healthy neighbour that must notice nothing of it; and when it is over
-//! the server holds nothing any more.
+//! Faults over real sockets: peers that dawdle, do not read, come in thousands, end in the middle
+//! of things, break off at every stage, come back at once. Each beside a healthy neighbour that
+//! must notice nothing of it; and when it is over the server holds nothing any more.
 //!
-//! What is asserted of time is only "not stalled", see [`faults::neighbour`]; speed lives in benches. The tests take turns,
-//! so that the neighbour's quiet times are quiet and each has all of the process's descriptors.
+//! What is asserted of time is only "not stalled", see [`faults::neighbour`]; speed lives in
+//! benches. The tests take turns, so that the neighbour's quiet times are quiet and each has all of
+//! the process's descriptors.
 //!
-//! Faults of the whole process (descriptors, signals, the log) are tested with the real binary, in the package of the
-//! command line.
+//! Faults of the whole process (descriptors, signals, the log) are tested with the real binary, in
+//! the package of the command line.
 
 #![allow(clippy::unwrap_used)] // helpers of tests may unwrap as tests do
 
@@ -52,7 +53,8 @@ mod faults {
         /// Waits until only the neighbour is left, and nothing that anybody left behind.
         pub(crate) fn wait_until_quiet(&self) {
             self.server.wait_until("a server with nobody but the neighbour", |metrics| {
-                (metrics.clients_connected, metrics.users, metrics.rooms) == (NEIGHBOUR_CONNECTIONS, NEIGHBOUR_USERS, 1)
+                (metrics.clients_connected, metrics.users, metrics.rooms)
+                    == (NEIGHBOUR_CONNECTIONS, NEIGHBOUR_USERS, 1)
                     && metrics.buffer_bytes == 0
             });
         }

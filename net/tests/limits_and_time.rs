@@ -1,6 +1,7 @@
-//! Limits and time over real sockets: who is too late, too silent, too slow or one too many is told and closed; the
-//! others notice nothing; and a server that goes down tells everybody. Each limit is tried at its value, one below, one
-//! above and at 0, which is no limit. Nothing here depends on how fast anything is.
+//! Limits and time over real sockets: who is too late, too silent, too slow or one too many is told
+//! and closed; the others notice nothing; and a server that goes down tells everybody. Each limit
+//! is tried at its value, one below, one above and at 0, which is no limit. Nothing here depends on
+//! how fast anything is.
 
 #![allow(clippy::unwrap_used)] // helpers of tests may unwrap as tests do
 
@@ -16,6 +17,6 @@ mod limits_and_time {
     mod queues;
     mod rates;
     mod shutdown;
+    mod ticks;
     mod timeouts;
-    mod turns;
 }

@@ -1,4 +1,5 @@
-//! The load tester against the real server, with exact numbers, and against one that does wrong, which must show.
+//! The load tester against the real server, with exact numbers, and against one that does wrong,
+//! which must show.
 
 #![allow(clippy::unwrap_used)] // helpers of tests may unwrap as tests do
 
@@ -14,7 +15,9 @@ use std::net::{SocketAddr, TcpListener};
 use std::time::{Duration, Instant};
 
 use cafewire_core::ErrorCode;
-use cafewire_net::load::{self, Amount, Deliveries, LoadConfig, LoadError, Monitor, Phase, Report, Work};
+use cafewire_net::load::{
+    self, Amount, Deliveries, LoadConfig, LoadError, Monitor, Phase, Report, Work,
+};
 use cafewire_net::{Address, ClientTls, Server, ServerConfig};
 
 use socket2::{Domain, Socket, Type};
@@ -27,7 +30,12 @@ use support::{PATIENCE, TestServer, wait_until};
 const ECHO: Work = Work::Echo { connections: 5, in_flight: 8, size_bytes: 64 };
 const CHAT: Work = Work::Chat { rooms: 3, members: 7, publishers: 2, window: 16, size_bytes: 100 };
 
-fn run_with(target: &Address, work: Work, messages: u64, change: impl FnOnce(&mut LoadConfig)) -> Report {
+fn run_with(
+    target: &Address,
+    work: Work,
+    messages: u64,
+    change: impl FnOnce(&mut LoadConfig),
+) -> Report {
     let mut config = LoadConfig::new(target.clone(), work);
     config.amount = Amount::Messages(messages);
     config.drain_timeout = Duration::from_millis(500);
@@ -49,10 +57,20 @@ fn echo_comes_back_once_and_in_order() {
     let report = run(&server.address().into(), ECHO, 10_000);
     assert_eq!((report.sent, report.deliveries), (10_000, all_came(10_000)));
     assert!(report.is_clean(), "{report:?}");
-    assert_eq!((report.connections.wanted, report.connections.ready, report.connections.retried), (5, 5, 0));
+    assert_eq!(
+        (report.connections.wanted, report.connections.ready, report.connections.retried),
+        (5, 5, 0)
+    );
     let latency = report.latency.unwrap();
     assert_eq!(latency.count, 10_000);
-    let rising = [latency.min_ns, latency.p50_ns, latency.p90_ns, latency.p99_ns, latency.p99_9_ns, latency.max_ns];
+    let rising = [
+        latency.min_ns,
+        latency.p50_ns,
+        latency.p90_ns,
+        latency.p99_ns,
+        latency.p99_9_ns,
+        latency.max_ns,
+    ];
     assert!(rising.is_sorted() && latency.min_ns > 0, "{latency:?}");
     assert_eq!((report.measured.sent, report.measured.received), (10_000, 10_000));
     assert!(report.measured.received_per_second() > 0.0 && report.send_lag.is_none());
@@ -67,7 +85,11 @@ fn the_largest_messages_of_both_families_come_through() {
     let target = server.address().into();
     let echo = run(&target, Work::Echo { connections: 2, in_flight: 4, size_bytes: 65_535 }, 200);
     assert_eq!(echo.deliveries, all_came(200));
-    let chat = run(&target, Work::Chat { rooms: 1, members: 3, publishers: 3, window: 4, size_bytes: 512 }, 200);
+    let chat = run(
+        &target,
+        Work::Chat { rooms: 1, members: 3, publishers: 3, window: 4, size_bytes: 512 },
+        200,
+    );
     assert_eq!(chat.deliveries, all_came(600));
 }
 
@@ -87,9 +109,13 @@ fn chat_reaches_every_member_of_its_room_once_and_in_one_order() {
 #[test]
 fn a_unix_domain_socket_is_as_good() {
     let path = std::env::temp_dir().join(format!("cafewire-load-{}.sock", std::process::id()));
-    let server = TestServer::with(|config| config.listen.push(Address::Unix { path: path.clone() }));
+    let server =
+        TestServer::with(|config| config.listen.push(Address::Unix { path: path.clone() }));
     for (work, deliveries) in [(ECHO, 1000), (CHAT, 7000)] {
-        assert_eq!(run(&Address::Unix { path: path.clone() }, work, 1000).deliveries, all_came(deliveries));
+        assert_eq!(
+            run(&Address::Unix { path: path.clone() }, work, 1000).deliveries,
+            all_came(deliveries)
+        );
     }
     drop(server);
 }
@@ -121,8 +147,14 @@ fn at_a_fixed_rate_so_many_are_sent_in_so_much_time() {
     let server = TestServer::start();
     for work in [ECHO, CHAT] {
         let started = Instant::now();
-        let report = run_with(&server.address().into(), work, 500, |config| config.rate_per_second = Some(1000));
-        assert!(started.elapsed() >= Duration::from_millis(499), "500 at 1,000 a second in {:?}", started.elapsed());
+        let report = run_with(&server.address().into(), work, 500, |config| {
+            config.rate_per_second = Some(1000)
+        });
+        assert!(
+            started.elapsed() >= Duration::from_millis(499),
+            "500 at 1,000 a second in {:?}",
+            started.elapsed()
+        );
         assert_eq!(report.sent, 500);
         assert!(report.is_clean(), "{report:?}");
         assert_eq!(report.send_lag.unwrap().count, 500);
@@ -139,11 +171,14 @@ fn a_time_ends_and_the_warm_up_is_kept_apart() {
         config.amount = Amount::Time(Duration::from_millis(500));
     });
     assert!(report.is_clean(), "{report:?}");
-    // Number 799 is due just before the end. What was due in the warm-up, number 0 to 299, was sent and judged, but has no
-    // latency.
+    // Number 799 is due just before the end. What was due in the warm-up, number 0 to 299, was sent
+    // and judged, but has no latency.
     assert_eq!((report.sent, report.latency.unwrap().count), (800, 500));
     let stood_still = stood_still(&standstills.end(), started, Instant::now());
-    assert!(report.measured.duration + stood_still >= Duration::from_millis(400), "{report:?}, {stood_still:?}");
+    assert!(
+        report.measured.duration + stood_still >= Duration::from_millis(400),
+        "{report:?}, {stood_still:?}"
+    );
 }
 
 #[test]
@@ -166,7 +201,8 @@ fn idle_connections_that_the_server_ends_are_told() {
     let monitor = Monitor::default();
     let report = std::thread::scope(|scope| {
         let run = scope.spawn(|| load::run(&config, &monitor).unwrap());
-        wait_until(|| monitor.progress().phase == Phase::Idling && monitor.progress().ready == 5).unwrap();
+        wait_until(|| monitor.progress().phase == Phase::Idling && monitor.progress().ready == 5)
+            .unwrap();
         server.change_limits(|limits| limits.idle_timeout = Duration::from_millis(200));
         wait_until(|| monitor.progress().ready == 0).unwrap();
         monitor.stop();
@@ -190,7 +226,8 @@ fn a_lost_delivery_is_noticed_whoever_misses_it() {
             (who, 10 | 11 | 50) if who == victim => Fault::Drop,
             _ => Fault::None,
         });
-        let expected = Deliveries { expected: 300, received: 297, lost: 3, ..Deliveries::default() };
+        let expected =
+            Deliveries { expected: 300, received: 297, lost: 3, ..Deliveries::default() };
         assert_eq!(report.deliveries, expected, "member {victim}");
         assert!(!report.is_clean());
     }
@@ -203,15 +240,20 @@ fn a_duplicated_delivery_is_noticed_whoever_gets_it() {
             (who, 0 | 40 | 99) if who == victim => Fault::Duplicate,
             _ => Fault::None,
         });
-        assert_eq!(report.deliveries, Deliveries { duplicated: 3, ..all_came(300) }, "member {victim}");
+        assert_eq!(
+            report.deliveries,
+            Deliveries { duplicated: 3, ..all_came(300) },
+            "member {victim}"
+        );
         assert!(!report.is_clean());
     }
 }
 
 #[test]
 fn a_reordered_delivery_is_noticed_whoever_gets_it() {
-    // With one publisher its numbers tell which of two was late. With several the order that one member saw and another
-    // did not is noticed all the same; the unit tests of the checker show that.
+    // With one publisher its numbers tell which of two was late. With several the order that one
+    // member saw and another did not is noticed all the same; the unit tests of the checker show
+    // that.
     for victim in 0..3 {
         let work = Work::Chat { rooms: 1, members: 3, publishers: 1, window: 1000, size_bytes: 64 };
         let faults = move |member, number| match (member, number) {
@@ -219,7 +261,11 @@ fn a_reordered_delivery_is_noticed_whoever_gets_it() {
             _ => Fault::None,
         };
         let report = run(&faulty::start(faults), work, 100);
-        assert_eq!(report.deliveries, Deliveries { reordered: 2, ..all_came(300) }, "member {victim}");
+        assert_eq!(
+            report.deliveries,
+            Deliveries { reordered: 2, ..all_came(300) },
+            "member {victim}"
+        );
         assert!(!report.is_clean());
     }
 }
@@ -228,20 +274,31 @@ fn a_reordered_delivery_is_noticed_whoever_gets_it() {
 fn faults_of_an_echo_are_noticed() {
     let echo = |fault| {
         let faults = move |_, number| if number == 7 { fault } else { Fault::None };
-        run(&faulty::start(faults), Work::Echo { connections: 1, in_flight: 20, size_bytes: 64 }, 30).deliveries
+        run(
+            &faulty::start(faults),
+            Work::Echo { connections: 1, in_flight: 20, size_bytes: 64 },
+            30,
+        )
+        .deliveries
     };
     assert_eq!(echo(Fault::None), all_came(30));
-    assert_eq!(echo(Fault::Drop), Deliveries { expected: 30, received: 29, lost: 1, ..Deliveries::default() });
+    assert_eq!(
+        echo(Fault::Drop),
+        Deliveries { expected: 30, received: 29, lost: 1, ..Deliveries::default() }
+    );
     assert_eq!(echo(Fault::Duplicate), Deliveries { duplicated: 1, ..all_came(30) });
     assert_eq!(echo(Fault::Late), Deliveries { reordered: 1, ..all_came(30) });
-    let damaged = Deliveries { expected: 30, received: 29, lost: 1, unexpected: 1, ..Deliveries::default() };
+    let damaged =
+        Deliveries { expected: 30, received: 29, lost: 1, unexpected: 1, ..Deliveries::default() };
     assert_eq!(echo(Fault::Damage), damaged);
 }
 
 #[test]
 fn a_connection_that_ends_or_says_nonsense_is_told_with_what_it_missed() {
     for (fault, reason) in [(Fault::HangUp, "closed"), (Fault::Damage, "no frame")] {
-        let report = faulty_chat(move |member, number| if (member, number) == (2, 60) { fault } else { Fault::None });
+        let report = faulty_chat(
+            move |member, number| if (member, number) == (2, 60) { fault } else { Fault::None },
+        );
         assert_eq!(report.connections.ended_early, 1, "{report:?}");
         assert!(report.connections.reasons[0].0.contains(reason), "{report:?}");
         let lost = report.deliveries.lost;
@@ -249,8 +306,8 @@ fn a_connection_that_ends_or_says_nonsense_is_told_with_what_it_missed() {
     }
 }
 
-/// A server that stalls once: whoever waits for each answer before sending again has one slow message; but of those
-/// that were due meanwhile every one is late.
+/// A server that stalls once: whoever waits for each answer before sending again has one slow
+/// message; but of those that were due meanwhile every one is late.
 #[test]
 fn at_a_fixed_rate_a_stall_shows_in_all_that_was_due_in_it() {
     const STALL: Duration = Duration::from_millis(500);
@@ -261,16 +318,21 @@ fn at_a_fixed_rate_a_stall_shows_in_all_that_was_due_in_it() {
 
     // 1,000 a second: the stall holds up a quarter of them, evenly from 500 ms down to nothing.
     let (standstills, started) = (Standstills::look_out(), Instant::now());
-    let open = run_with(&faulty::start(stall_once), work, MESSAGES, |config| config.rate_per_second = Some(1000))
-        .latency
-        .unwrap();
+    let open = run_with(&faulty::start(stall_once), work, MESSAGES, |config| {
+        config.rate_per_second = Some(1000)
+    })
+    .latency
+    .unwrap();
     assert_eq!(open.count, MESSAGES);
     assert!(open.max_ns >= ms(495), "{open:?}");
     assert!(open.p99_ns >= ms(450), "{open:?}");
     assert!(open.p90_ns >= ms(250), "{open:?}");
     // What a machine that stands still as well holds up, is held up as well.
     let stood_still = stood_still(&standstills.end(), started, Instant::now());
-    assert!(open.p50_ns < ms(250) || stood_still > STALL, "{open:?}, stood still for {stood_still:?}");
+    assert!(
+        open.p50_ns < ms(250) || stood_still > STALL,
+        "{open:?}, stood still for {stood_still:?}"
+    );
 
     let closed = run(&faulty::start(stall_once), work, MESSAGES).latency.unwrap();
     assert!(closed.max_ns >= ms(495) && closed.p99_ns < ms(250), "{closed:?}");
@@ -284,7 +346,8 @@ fn more_connections_than_one_address_may_have_come_from_several() {
     config.amount = Amount::Messages(1100);
     match load::run(&config, &Monitor::default()) {
         Ok(report) => {
-            // Server and generator share this process's descriptors; where those end, connections fail and are told.
+            // Server and generator share this process's descriptors; where those end, connections
+            // fail and are told.
             let failed = report.connections.failed;
             assert_eq!(report.connections.ready + failed, 1100);
             assert!(failed == 0 || descriptors() < 2300, "{report:?}");
@@ -299,14 +362,19 @@ fn more_connections_than_one_address_may_have_come_from_several() {
 fn descriptors() -> u64 {
     let limits = std::fs::read_to_string("/proc/self/limits").unwrap_or_default();
     let line = limits.lines().find(|line| line.starts_with("Max open files"));
-    line.and_then(|line| line.split_whitespace().nth(3)).and_then(|soft| soft.parse().ok()).unwrap_or(0)
+    line.and_then(|line| line.split_whitespace().nth(3))
+        .and_then(|soft| soft.parse().ok())
+        .unwrap_or(0)
 }
 
 #[test]
 fn connections_that_fail_are_tried_again_and_then_given_up() {
     let server = TestServer::with(|config| config.limits.connections = 3);
     let report = run_with(&server.address().into(), ECHO, 300, |config| config.connect_retries = 1);
-    assert_eq!((report.connections.ready, report.connections.failed, report.connections.retried), (3, 2, 2));
+    assert_eq!(
+        (report.connections.ready, report.connections.failed, report.connections.retried),
+        (3, 2, 2)
+    );
     assert!(report.connections.reasons[0].0.contains("refused"), "{report:?}");
     assert_eq!(report.deliveries, all_came(300), "those that are there do the work");
     assert!(!report.is_clean());
@@ -329,7 +397,8 @@ fn a_server_that_comes_late_is_waited_for() {
     });
 }
 
-/// An address where nobody listens, and nobody else can unless it shares it, for as long as the socket is held.
+/// An address where nobody listens, and nobody else can unless it shares it, for as long as the
+/// socket is held.
 fn bound() -> (SocketAddr, Socket) {
     let socket = Socket::new(Domain::IPV4, Type::STREAM, None).unwrap();
     socket.set_reuse_address(true).unwrap();
@@ -344,7 +413,10 @@ fn nobody_listening_is_an_error_with_a_reason() {
     let mut config = LoadConfig::new(nobody.clone(), ECHO);
     config.connect_retries = 1;
     let error = load::run(&config, &Monitor::default()).unwrap_err().to_string();
-    assert!(error.starts_with(&format!("cannot connect to {nobody}: ")) && error.contains("refused"), "{error}");
+    assert!(
+        error.starts_with(&format!("cannot connect to {nobody}: ")) && error.contains("refused"),
+        "{error}"
+    );
 }
 
 #[test]
@@ -364,13 +436,19 @@ fn a_run_can_be_stopped_and_tells_what_it_found() {
     let monitor = Monitor::default();
     let report = std::thread::scope(|scope| {
         let run = scope.spawn(|| load::run(&config, &monitor).unwrap());
-        wait_until(|| monitor.progress().phase == Phase::Measuring && monitor.progress().received > 1000).unwrap();
+        wait_until(|| {
+            monitor.progress().phase == Phase::Measuring && monitor.progress().received > 1000
+        })
+        .unwrap();
         monitor.stop();
         run.join().unwrap()
     });
     assert!(report.was_interrupted && report.is_clean(), "{report:?}");
     assert_eq!(report.deliveries, all_came(report.sent * 7));
-    assert_eq!((monitor.progress().phase, monitor.progress().received), (Phase::Done, report.deliveries.received));
+    assert_eq!(
+        (monitor.progress().phase, monitor.progress().received),
+        (Phase::Done, report.deliveries.received)
+    );
 }
 
 #[test]

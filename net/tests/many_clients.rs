@@ -1,5 +1,5 @@
-//! Many clients at once: everything that is said reaches everybody, once and in one order; and when all have gone, in
-//! whatever way, nothing of them is left.
+//! Many clients at once: everything that is said reaches everybody, once and in one order; and when
+//! all have gone, in whatever way, nothing of them is left.
 
 #![allow(clippy::unwrap_used)] // helpers of tests may unwrap as tests do
 
@@ -14,8 +14,8 @@ use cafewire_net::CloseReason;
 
 use support::{Peer, Random, Received, TestServer, chat, parse, say};
 
-/// The tests of this file one after the other: together they would need more descriptors than the 1,024 that many
-/// systems give a process.
+/// The tests of this file one after the other: together they would need more descriptors than the
+/// 1,024 that many systems give a process.
 fn alone() -> MutexGuard<'static, ()> {
     static ONE_AT_A_TIME: Mutex<()> = Mutex::new(());
     ONE_AT_A_TIME.lock().unwrap_or_else(PoisonError::into_inner)
@@ -34,23 +34,30 @@ fn content(member: usize, number: usize) -> String {
 }
 
 fn joined_size() -> usize {
-    MessagePayload::UserJoined { user_id: 0, username: &member_name(0), room: ROOM }.serialized_size()
+    MessagePayload::UserJoined { user_id: 0, username: &member_name(0), room: ROOM }.encoded_len()
 }
 
 fn broadcast_size() -> usize {
     let (username, content) = (member_name(0), content(0, 0));
-    MessagePayload::MessageBroadcast { user_id: 0, timestamp: 0, username: &username, room: ROOM, content: &content }
-        .serialized_size()
+    MessagePayload::MessageBroadcast {
+        user_id: 0,
+        timestamp: 0,
+        username: &username,
+        room: ROOM,
+        content: &content,
+    }
+    .encoded_len()
 }
 
-/// 200 members say 20 things each, all at once: 800,000 deliveries. What a member gets are the bytes that the first one
-/// gets, from its own joining on: each frame once, in one order.
+/// 200 members say 20 things each, all at once: 800,000 deliveries. What a member gets are the
+/// bytes that the first one gets, from its own joining on: each frame once, in one order.
 #[test]
 fn everything_reaches_every_member_once_and_in_one_order() {
     const READER_THREADS: usize = 4;
     let _alone = alone();
     let server = TestServer::start();
-    let mut members: Vec<Peer> = (0..MEMBERS).map(|member| server.user(&member_name(member))).collect();
+    let mut members: Vec<Peer> =
+        (0..MEMBERS).map(|member| server.user(&member_name(member))).collect();
     for (index, member) in members.iter_mut().enumerate() {
         // The next one joins once this one has, so that who hears of whom is known.
         member.send_chat(&MessagePayload::JoinRoom { room: ROOM });
@@ -58,17 +65,22 @@ fn everything_reaches_every_member_once_and_in_one_order() {
         server.wait_until("the member's joining", |metrics| metrics.log_bytes_appended == joined);
     }
 
-    let sockets: Vec<TcpStream> = members.iter().map(|member| member.socket.try_clone().unwrap()).collect();
-    let speakers: Vec<_> = halves(sockets.into_iter().enumerate().collect()).map(speak_in_turn).into();
+    let sockets: Vec<TcpStream> =
+        members.iter().map(|member| member.socket.try_clone().unwrap()).collect();
+    let speakers: Vec<_> =
+        halves(sockets.into_iter().enumerate().collect()).map(speak_in_turn).into();
     let mut groups: Vec<Vec<(usize, Peer)>> = (0..READER_THREADS).map(|_| Vec::new()).collect();
     for (index, member) in members.into_iter().enumerate() {
         groups[index % READER_THREADS].push((index, member));
     }
-    let readers: Vec<_> = groups.into_iter().map(|group| std::thread::spawn(|| read_all(group))).collect();
-    let mut heard: Vec<(Peer, Vec<u8>)> = readers.into_iter().flat_map(|reader| reader.join().unwrap()).collect();
+    let readers: Vec<_> =
+        groups.into_iter().map(|group| std::thread::spawn(|| read_all(group))).collect();
+    let mut heard: Vec<(Peer, Vec<u8>)> =
+        readers.into_iter().flat_map(|reader| reader.join().unwrap()).collect();
     speakers.into_iter().for_each(|speaker| speaker.join().unwrap());
 
-    let whole = heard.iter().map(|(_, bytes)| bytes).max_by_key(|bytes| bytes.len()).unwrap().clone();
+    let whole =
+        heard.iter().map(|(_, bytes)| bytes).max_by_key(|bytes| bytes.len()).unwrap().clone();
     for (_, bytes) in &heard {
         assert!(whole.ends_with(bytes), "a member saw something else than the first one");
     }
@@ -125,7 +137,8 @@ fn assert_each_once_and_in_its_senders_order(stream: &[u8]) {
     assert_eq!(next_number, [MESSAGES_EACH; MEMBERS]);
 }
 
-/// 1,000 connections, up to 400 at a time, join and leave 20 rooms, speak, and go in one of four ways.
+/// 1,000 connections, up to 400 at a time, join and leave 20 rooms, speak, and go in one of four
+/// ways.
 #[test]
 fn a_thousand_who_come_and_go_leave_nothing_behind() {
     const THREADS: usize = 4;
@@ -142,7 +155,11 @@ fn a_thousand_who_come_and_go_leave_nothing_behind() {
     assert_eq!(metrics.connections_accepted, 1000);
     let ended = |reason| metrics.closes(reason);
     let in_order = ended(CloseReason::Disconnected) + ended(CloseReason::EndOfInput);
-    assert_eq!(in_order + ended(CloseReason::ConnectionLost), 1000, "somebody was thrown out: {metrics:#?}");
+    assert_eq!(
+        in_order + ended(CloseReason::ConnectionLost),
+        1000,
+        "somebody was thrown out: {metrics:#?}"
+    );
     assert_eq!(metrics.parse_errors, 0);
     assert!(metrics.broadcasts > 1000, "too little was said to show anything");
 }

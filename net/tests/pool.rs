@@ -1,5 +1,5 @@
-//! The connection pool against a server that counts its connections: the cap, the waiting, and which connections are
-//! lent out again.
+//! The connection pool against a server that counts its connections: the cap, the waiting, and
+//! which connections are lent out again.
 
 #![allow(clippy::unwrap_used)] // helpers of tests may unwrap as tests do
 
@@ -24,8 +24,8 @@ fn config() -> PoolConfig {
     PoolConfig { client: patient(), wait_timeout: Duration::from_secs(20), ..PoolConfig::default() }
 }
 
-/// Answers Ping and Echo on any number of connections. Data makes it do something; its payload says what:
-/// `speak` sends a Data frame that nobody asked for, `close` closes.
+/// Answers Ping and Echo on any number of connections. Data makes it do something; its payload says
+/// what: `speak` sends a Data frame that nobody asked for, `close` closes.
 struct EchoServer {
     address: SocketAddr,
     accepted: Arc<AtomicUsize>,
@@ -79,11 +79,17 @@ fn answer(mut socket: TcpStream, done: &mpsc::Sender<()>) {
         let mut payload = vec![0; usize::from(u16::from_be_bytes([header[3], header[4]]))];
         socket.read_exact(&mut payload).unwrap();
         match echo::MessageType::from_wire(header[2]).unwrap() {
-            echo::MessageType::Ping => socket.write_all(&scripted::echo(&Message::Pong(&payload))).unwrap(),
-            echo::MessageType::Echo => socket.write_all(&scripted::echo(&Message::echo(&payload))).unwrap(),
+            echo::MessageType::Ping => {
+                socket.write_all(&scripted::echo(&Message::Pong(&payload))).unwrap()
+            }
+            echo::MessageType::Echo => {
+                socket.write_all(&scripted::echo(&Message::echo(&payload))).unwrap()
+            }
             _ => {
                 match &payload[..] {
-                    b"speak" => socket.write_all(&scripted::echo(&Message::data(b"by the way"))).unwrap(),
+                    b"speak" => {
+                        socket.write_all(&scripted::echo(&Message::data(b"by the way"))).unwrap()
+                    }
                     _ => socket.shutdown(Shutdown::Both).unwrap(),
                 }
                 // Nobody may be left to care.
@@ -116,7 +122,8 @@ fn a_connection_returned_is_lent_again() {
 #[test]
 fn at_the_cap_one_waits_and_is_then_told() {
     let server = EchoServer::start();
-    let no_wait = PoolConfig { max_connections: 2, wait_timeout: Duration::from_millis(20), ..config() };
+    let no_wait =
+        PoolConfig { max_connections: 2, wait_timeout: Duration::from_millis(20), ..config() };
     let pool = server.pool(no_wait);
     let first = pool.get_connection().unwrap();
     let _second = pool.get_connection().unwrap();
@@ -249,7 +256,10 @@ fn a_connection_on_which_an_error_happened_is_not_lent_again() {
 
     // Nothing came in time; it may come yet.
     let silent = ScriptedServer::start(|mut peer| peer.ignore_until_end());
-    let pool = ConnectionPool::new(silent.address.clone(), PoolConfig { client: scripted::impatient(), ..config() });
+    let pool = ConnectionPool::new(
+        silent.address.clone(),
+        PoolConfig { client: scripted::impatient(), ..config() },
+    );
     let mut connection = pool.get_connection().unwrap();
     assert!(matches!(connection.receive_message(), Err(ClientError::TimedOut)));
     drop(connection);
@@ -260,7 +270,10 @@ fn a_connection_on_which_an_error_happened_is_not_lent_again() {
 fn a_payload_refused_before_it_was_sent_does_no_harm() {
     let server = EchoServer::start();
     let pool = server.pool(config());
-    assert!(matches!(pool.get_connection().unwrap().echo(&[0; 65_536]), Err(ClientError::Encode(_))));
+    assert!(matches!(
+        pool.get_connection().unwrap().echo(&[0; 65_536]),
+        Err(ClientError::Encode(_))
+    ));
     assert_eq!((pool.in_use(), pool.idle()), (0, 1));
 }
 

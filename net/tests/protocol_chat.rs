@@ -1,5 +1,5 @@
-//! The chat family over real sockets: what each request does, who hears of it, what is refused and whether the
-//! connection goes on after that.
+//! The chat family over real sockets: what each request does, who hears of it, what is refused and
+//! whether the connection goes on after that.
 
 #![allow(clippy::unwrap_used)] // helpers of tests may unwrap as tests do
 

@@ -1,5 +1,5 @@
-//! The echo family over real sockets: who is answered what, in which pieces the bytes come, and what becomes of a peer
-//! that asks faster than it reads.
+//! The echo family over real sockets: who is answered what, in which pieces the bytes come, and
+//! what becomes of a peer that asks faster than it reads.
 
 #![allow(clippy::unwrap_used)] // helpers of tests may unwrap as tests do
 
@@ -40,7 +40,7 @@ fn pongs_data_and_errors_are_taken_and_not_answered() {
     let taps = Arc::new(Mutex::new(Vec::new()));
     let seen = Arc::clone(&taps);
     let tap = move |from, payload: &[u8]| seen.lock().unwrap().push((from, payload.to_vec()));
-    let server = TestServer::with_tap(|_| {}, |server| server.on_data(Box::new(tap)));
+    let server = TestServer::with_tap(|_| {}, |server| server.set_data_handler(Box::new(tap)));
     let mut peer = server.peer();
     let largest = vec![b'x'; MAX_PAYLOAD_SIZE];
     for payload in [&b""[..], b"x", b"\xFF\xFE not UTF-8", &largest] {
@@ -53,26 +53,37 @@ fn pongs_data_and_errors_are_taken_and_not_answered() {
     peer.expect_echo(&Message::Pong(b"the first answer"));
     assert!(peer.has_nothing());
     let metrics = server.metrics();
-    assert_eq!((metrics.data_messages, metrics.error_messages, metrics.messages_processed), (4, 4, 13));
+    assert_eq!(
+        (metrics.data_messages, metrics.error_messages, metrics.messages_processed),
+        (4, 4, 13)
+    );
     assert_eq!(metrics.parse_errors, 0);
     let from = PeerAddress::Ip(peer.socket.local_addr().unwrap());
-    let expected = [&b""[..], b"x", b"\xFF\xFE not UTF-8", &largest].map(|payload| (from, payload.to_vec()));
+    let expected =
+        [&b""[..], b"x", b"\xFF\xFE not UTF-8", &largest].map(|payload| (from, payload.to_vec()));
     assert_eq!(*taps.lock().unwrap(), expected);
 }
 
 #[test]
 fn one_byte_per_segment_is_as_good_as_any() {
     // Without a sign-in that could time out, nothing wakes the server once all is answered.
-    let server = TestServer::with(|config| config.limits.sign_in_timeout = Duration::from_secs(3600));
+    let server =
+        TestServer::with(|config| config.limits.sign_in_timeout = Duration::from_secs(3600));
     let mut peer = server.peer();
-    let stream = [echo(&Message::Ping(b"")), echo(&Message::Data(b"no answer")), echo(&Message::Echo(&[7; 300]))];
+    let stream = [
+        echo(&Message::Ping(b"")),
+        echo(&Message::Data(b"no answer")),
+        echo(&Message::Echo(&[7; 300])),
+    ];
     let stream = stream.concat();
     for round in 0..3 {
         server.send_byte_by_byte(&mut peer, &stream, round * stream.len() as u64);
         peer.expect_echo(&Message::Pong(b""));
         peer.expect_echo(&Message::Echo(&[7; 300]));
     }
-    server.wait_until("a connection that holds nothing between frames", |metrics| metrics.buffer_bytes == 0);
+    server.wait_until("a connection that holds nothing between frames", |metrics| {
+        metrics.buffer_bytes == 0
+    });
 }
 
 #[test]
@@ -94,7 +105,8 @@ fn a_thousand_frames_in_one_write_give_a_thousand_answers() {
     let server = TestServer::start();
     let mut peer = server.peer();
     let texts: Vec<String> = (0..1000).map(|number| format!("frame {number}")).collect();
-    let burst: Vec<u8> = texts.iter().flat_map(|text| echo(&Message::echo(text.as_bytes()))).collect();
+    let burst: Vec<u8> =
+        texts.iter().flat_map(|text| echo(&Message::echo(text.as_bytes()))).collect();
     peer.send(&burst);
     for text in &texts {
         peer.expect_echo(&Message::echo(text.as_bytes()));
@@ -158,8 +170,8 @@ fn pipelined_mebibytes_come_back_in_order() {
     assert_eq!((server.metrics().bytes_received, server.metrics().bytes_sent), (all, all));
 }
 
-/// A peer that asks and does not read is not read from: bytes pile up with the peer, not here. Once it reads, it gets
-/// every answer.
+/// A peer that asks and does not read is not read from: bytes pile up with the peer, not here. Once
+/// it reads, it gets every answer.
 #[test]
 fn a_peer_that_does_not_read_is_paused_and_served_later() {
     let server = TestServer::start();
@@ -174,7 +186,8 @@ fn a_peer_that_does_not_read_is_paused_and_served_later() {
     neighbour.send_echo(&Message::Ping(b"still there?"));
     neighbour.expect_echo(&Message::Pong(b"still there?"));
 
-    // The round that was begun is sent to its end, by a thread, since that takes a reader on this side.
+    // The round that was begun is sent to its end, by a thread, since that takes a reader on this
+    // side.
     peer.socket.set_nonblocking(false).unwrap();
     let rest = stream[sent % stream.len()..].to_vec();
     let mut writing = peer.socket.try_clone().unwrap();
@@ -204,11 +217,15 @@ fn a_paused_peer_that_resets_leaves_nothing_behind() {
     server.wait_for_closes(CloseReason::ConnectionLost, 1);
 }
 
-/// Writes the stream over and over until neither the system nor the server takes any more. Gives how many bytes went.
-/// Holds the server's buffers to their bound all the while.
-fn write_until_nobody_takes_more(server: &TestServer, mut socket: &TcpStream, stream: &[u8]) -> usize {
-    // What may be queued before reading stops, and the answers to one more read that ends a large frame; both in
-    // storage that doubles as it grows.
+/// Writes the stream over and over until neither the system nor the server takes any more. Gives
+/// how many bytes went. Holds the server's buffers to their bound all the while.
+fn write_until_nobody_takes_more(
+    server: &TestServer,
+    mut socket: &TcpStream,
+    stream: &[u8],
+) -> usize {
+    // What may be queued before reading stops, and the answers to one more read that ends a large
+    // frame; both in storage that doubles as it grows.
     const BOUND_BYTES: u64 = 2 * ((256 << 10) + 2 * (64 << 10)) + (128 << 10);
     socket.set_nonblocking(true).unwrap();
     let mut sent = 0;
@@ -227,7 +244,8 @@ fn write_until_nobody_takes_more(server: &TestServer, mut socket: &TcpStream, st
     sent
 }
 
-/// Echo frames of 0 to 65,535 bytes, small ones most often, this many bytes or a little more in all.
+/// Echo frames of 0 to 65,535 bytes, small ones most often, this many bytes or a little more in
+/// all.
 fn echo_frames_of_many_sizes(total: usize) -> Vec<u8> {
     let mut random = Random(total as u64);
     let payload = random.bytes(MAX_PAYLOAD_SIZE);

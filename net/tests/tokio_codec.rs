@@ -1,4 +1,5 @@
-//! The core's codecs for tokio-util's `Framed` against the real server: an asynchronous client needs no more than them.
+//! The core's codecs for tokio-util's `Framed` against the real server: an asynchronous client
+//! needs no more than them.
 
 #![allow(clippy::unwrap_used)] // helpers of tests may unwrap as tests do
 
@@ -7,7 +8,9 @@ mod support;
 use std::future::Future;
 
 use cafewire_core::tokio_codec::{CodecError, FrameCodec, MessageCodec};
-use cafewire_core::{Direction, ErrorCode, Frame, Message, MessagePayload, OwnedMessage, ParseError, chat, echo};
+use cafewire_core::{
+    Direction, ErrorCode, Frame, Message, MessagePayload, OwnedMessage, ParseError, chat, echo,
+};
 use futures_util::{SinkExt, StreamExt};
 use tokio::net::TcpStream;
 use tokio_util::codec::Framed;
@@ -23,7 +26,10 @@ fn run<F: Future>(test: F) -> F::Output {
 }
 
 async fn connect(server: &TestServer) -> Connection {
-    Framed::new(TcpStream::connect(server.address()).await.unwrap(), MessageCodec::new(Direction::ToClient))
+    Framed::new(
+        TcpStream::connect(server.address()).await.unwrap(),
+        MessageCodec::new(Direction::ToClient),
+    )
 }
 
 async fn next(connection: &mut Connection) -> OwnedMessage {
@@ -41,7 +47,9 @@ async fn enter(server: &TestServer, username: &str, room: &str) -> Connection {
     assert!(matches!(next_chat(&mut connection).await, chat::OwnedMessage::ConnectAck { .. }));
     connection.send(MessagePayload::JoinRoom { room }).await.unwrap();
     let joined = next_chat(&mut connection).await;
-    assert!(matches!(joined, chat::OwnedMessage::UserJoined { username: who, .. } if who == username));
+    assert!(
+        matches!(joined, chat::OwnedMessage::UserJoined { username: who, .. } if who == username)
+    );
     connection
 }
 
@@ -52,15 +60,19 @@ fn two_users_hear_each_other() {
         let mut ada = enter(&server, "ada", "lobby").await;
         let mut grace = enter(&server, "grace", "lobby").await;
         let joined = next_chat(&mut ada).await;
-        assert!(matches!(joined, chat::OwnedMessage::UserJoined { username, .. } if username == "grace"));
+        assert!(
+            matches!(joined, chat::OwnedMessage::UserJoined { username, .. } if username == "grace")
+        );
 
         let longest = "x".repeat(chat::MAX_CONTENT_SIZE);
         for said in ["hello", &longest] {
-            let message = chat::OwnedMessage::SendMessage { room: "lobby".into(), content: said.into() };
+            let message =
+                chat::OwnedMessage::SendMessage { room: "lobby".into(), content: said.into() };
             ada.send(OwnedMessage::from(message)).await.unwrap();
             for member in [&mut ada, &mut grace] {
                 let heard = next_chat(member).await;
-                let chat::OwnedMessage::MessageBroadcast { username, room, content, .. } = heard else {
+                let chat::OwnedMessage::MessageBroadcast { username, room, content, .. } = heard
+                else {
                     panic!("{heard:?}")
                 };
                 assert_eq!((&username[..], &room[..], &content[..]), ("ada", "lobby", said));
@@ -82,13 +94,17 @@ fn echoes_of_every_size_come_back_in_order() {
         connection.send(Message::ping()).await.unwrap();
         assert_eq!(next(&mut connection).await, OwnedMessage::Echo(echo::OwnedMessage::pong()));
 
-        let payloads: Vec<Vec<u8>> = [0, 1, 4095, 8192, 65_535, 7].iter().map(|&size| vec![0xA5; size]).collect();
+        let payloads: Vec<Vec<u8>> =
+            [0, 1, 4095, 8192, 65_535, 7].iter().map(|&size| vec![0xA5; size]).collect();
         for payload in &payloads {
             connection.feed(Message::echo(payload)).await.unwrap();
         }
         SinkExt::<OwnedMessage>::flush(&mut connection).await.unwrap();
         for payload in payloads {
-            assert_eq!(next(&mut connection).await, OwnedMessage::Echo(echo::OwnedMessage::echo(payload)));
+            assert_eq!(
+                next(&mut connection).await,
+                OwnedMessage::Echo(echo::OwnedMessage::echo(payload))
+            );
         }
     });
 }
@@ -135,7 +151,8 @@ fn the_servers_errors_are_messages_and_bytes_that_are_no_frame_end_the_stream() 
         assert!(connection.next().await.is_none());
 
         // Reading what a client reads, a server's codec refuses the first ConnectAck.
-        let mut wrong = connect(&server).await.map_codec(|_| MessageCodec::new(Direction::ToServer));
+        let mut wrong =
+            connect(&server).await.map_codec(|_| MessageCodec::new(Direction::ToServer));
         wrong.send(MessagePayload::Connect { username: "ada" }).await.unwrap();
         let error = wrong.next().await.unwrap().unwrap_err();
         let CodecError::Parse { error, stream_offset } = error else { panic!("{error}") };

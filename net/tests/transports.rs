@@ -1,5 +1,5 @@
-//! The transports besides plain TCP, over real sockets: Unix-domain sockets, TLS, IPv6; and the reload of certificates
-//! and limits.
+//! The transports besides plain TCP, over real sockets: Unix-domain sockets, TLS, IPv6; and the
+//! reload of certificates and limits.
 
 #![allow(clippy::unwrap_used)] // helpers of tests may unwrap as tests do
 

@@ -1,5 +1,6 @@
-//! Every frame of the shared vectors (`core/vectors/vectors.json`), byte by byte to a server on a connection of its own:
-//! the good ones are answered, the bad ones refused with the code that the vector names.
+//! Every frame of the shared vectors (`core/vectors/vectors.json`), byte by byte to a server on a
+//! connection of its own: the good ones are answered, the bad ones refused with the code that the
+//! vector names.
 
 #![allow(clippy::unwrap_used)] // helpers of tests may unwrap as tests do
 
@@ -26,8 +27,10 @@ fn bytes(folded: &str) -> Vec<u8> {
     let mut all = Vec::new();
     for group in folded.split_whitespace() {
         let (digits, times) = group.split_once('*').unwrap_or((group, "1"));
-        let once: Vec<u8> =
-            (0..digits.len()).step_by(2).map(|at| u8::from_str_radix(&digits[at..at + 2], 16).unwrap()).collect();
+        let once: Vec<u8> = (0..digits.len())
+            .step_by(2)
+            .map(|at| u8::from_str_radix(&digits[at..at + 2], 16).unwrap())
+            .collect();
         all.extend(once.repeat(times.parse().unwrap()));
     }
     all
@@ -52,7 +55,8 @@ impl Trial {
     fn send(&mut self, bytes: &[u8]) {
         const SINGLE_BYTES_MAX: usize = 700;
         let ends = SINGLE_BYTES_MAX / 2;
-        let (head, rest) = bytes.split_at(if bytes.len() > SINGLE_BYTES_MAX { ends } else { bytes.len() });
+        let (head, rest) =
+            bytes.split_at(if bytes.len() > SINGLE_BYTES_MAX { ends } else { bytes.len() });
         let (middle, tail) = rest.split_at(rest.len().saturating_sub(ends));
         self.send_singly(head);
         self.peer.send(middle);
@@ -78,13 +82,18 @@ impl Trial {
     /// The Error of the vector's code and family, then the end.
     fn expect_refusal(mut self, vector: &Value, reason: Option<CloseReason>) {
         let name = text(vector, "name");
-        let code = ErrorCode::from_wire(u16::try_from(vector["error"]["code"].as_u64().unwrap()).unwrap());
+        let code =
+            ErrorCode::from_wire(u16::try_from(vector["error"]["code"].as_u64().unwrap()).unwrap());
         let said = match self.peer.next() {
-            Received::Echo(cafewire_core::echo::MessageType::Error, said) if text(vector, "family") == "echo" => {
+            Received::Echo(cafewire_core::echo::MessageType::Error, said)
+                if text(vector, "family") == "echo" =>
+            {
                 String::from_utf8(said).unwrap()
             }
             Received::Chat(frame) if text(vector, "family") != "echo" => match parse(&frame) {
-                MessagePayload::Error { code: actual, message } if actual == code => message.to_owned(),
+                MessagePayload::Error { code: actual, message } if actual == code => {
+                    message.to_owned()
+                }
                 other => panic!("{name}: {other:?} instead of Error {code}"),
             },
             other => panic!("{name}: {other:?} instead of Error {code}"),
@@ -102,7 +111,8 @@ impl Trial {
     fn assert_goes_on(mut self, name: &str) {
         self.peer.send_chat(&MessagePayload::LeaveRoom { room: "nowhere" });
         let frame = self.peer.next_chat();
-        let is_in_order = matches!(parse(&frame), MessagePayload::Error { code: ErrorCode::NotInRoom, .. });
+        let is_in_order =
+            matches!(parse(&frame), MessagePayload::Error { code: ErrorCode::NotInRoom, .. });
         assert!(is_in_order, "{name}: the connection does not go on: {:?}", parse(&frame));
     }
 }
@@ -156,16 +166,24 @@ fn good_chat_frames() {
         };
         let is_answer = match (message_type, parse(frame)) {
             ("Connect", MessagePayload::ConnectAck { .. }) => true,
-            ("SendMessage", MessagePayload::MessageBroadcast { room: r, content: c, username: "vector", .. }) => {
-                (r, c) == (room, content)
-            }
+            (
+                "SendMessage",
+                MessagePayload::MessageBroadcast {
+                    room: r, content: c, username: "vector", ..
+                },
+            ) => (r, c) == (room, content),
             ("JoinRoom", MessagePayload::UserJoined { room: r, username: "vector", .. })
-            | ("LeaveRoom", MessagePayload::UserLeft { room: r, username: "vector", .. }) => r == room,
+            | ("LeaveRoom", MessagePayload::UserLeft { room: r, username: "vector", .. }) => {
+                r == room
+            }
             (_, MessagePayload::Error { code: ErrorCode::UnexpectedMessage, .. }) => {
                 // A type that only servers send, however well made.
                 assert_eq!(trial.peer.next(), Received::End, "{name}");
                 trial.server.wait_for_closes(CloseReason::UnexpectedMessage, 1);
-                assert!(!matches!(message_type, "Connect" | "SendMessage" | "JoinRoom" | "LeaveRoom" | "Disconnect"));
+                assert!(!matches!(
+                    message_type,
+                    "Connect" | "SendMessage" | "JoinRoom" | "LeaveRoom" | "Disconnect"
+                ));
                 continue;
             }
             _ => false,
@@ -181,11 +199,17 @@ fn is_for_a_server(vector: &Value) -> bool {
 
 #[test]
 fn bad_envelopes() {
-    for vector in vectors().iter().filter(|vector| text(vector, "stage") == "framing" && is_for_a_server(vector)) {
+    for vector in vectors()
+        .iter()
+        .filter(|vector| text(vector, "stage") == "framing" && is_for_a_server(vector))
+    {
         let mut trial = Trial::new();
         trial.send(&bytes(text(vector, "hex")));
-        // A frame that is of a type which only servers send is refused for that, before anything behind the type.
-        if is_server_type(&bytes(text(vector, "hex"))) && text(&vector["error"], "kind") != "UnsupportedVersion" {
+        // A frame that is of a type which only servers send is refused for that, before anything
+        // behind the type.
+        if is_server_type(&bytes(text(vector, "hex")))
+            && text(&vector["error"], "kind") != "UnsupportedVersion"
+        {
             trial.peer.expect_error(ErrorCode::UnexpectedMessage);
             trial.peer.expect_end();
             trial.server.wait_for_closes(CloseReason::UnexpectedMessage, 1);
@@ -196,13 +220,18 @@ fn bad_envelopes() {
 }
 
 fn is_server_type(frame: &[u8]) -> bool {
-    frame.first() == Some(&1) && frame.get(1).is_some_and(|byte| support::SERVER_TYPES.contains(byte))
+    frame.first() == Some(&1)
+        && frame.get(1).is_some_and(|byte| support::SERVER_TYPES.contains(byte))
 }
 
-/// Some with a sign-in before, without which only a Connect's fields are looked into before the answer.
+/// Some with a sign-in before, without which only a Connect's fields are looked into before the
+/// answer.
 #[test]
 fn bad_payloads() {
-    for vector in vectors().iter().filter(|vector| text(vector, "stage") == "payload" && is_for_a_server(vector)) {
+    for vector in vectors()
+        .iter()
+        .filter(|vector| text(vector, "stage") == "payload" && is_for_a_server(vector))
+    {
         let frame = bytes(text(vector, "hex"));
         let mut trial = Trial::new();
         trial.sign_in("vector");
@@ -219,13 +248,17 @@ fn bad_payloads() {
 
 #[test]
 fn frames_that_are_wrong_after_another() {
-    for vector in vectors().iter().filter(|vector| text(vector, "stage") == "connection" && is_for_a_server(vector)) {
+    for vector in vectors()
+        .iter()
+        .filter(|vector| text(vector, "stage") == "connection" && is_for_a_server(vector))
+    {
         let mut trial = Trial::new();
         if text(vector, "family") == "echo" {
             trial.send(&bytes(text(vector, "before")));
             assert!(matches!(trial.peer.next(), Received::Echo(..)), "{}", text(vector, "name"));
         } else {
-            // The vectors' good frame is a Disconnect, after which a server reads nothing. Connect is as good.
+            // The vectors' good frame is a Disconnect, after which a server reads nothing. Connect
+            // is as good.
             trial.sign_in("vector");
         }
         trial.send(&bytes(text(vector, "hex")));
@@ -235,7 +268,8 @@ fn frames_that_are_wrong_after_another() {
 
 #[test]
 fn frames_that_are_cut() {
-    let is_cut = |vector: &&Value| text(&vector["error"], "kind") == "Truncated" && is_for_a_server(vector);
+    let is_cut =
+        |vector: &&Value| text(&vector["error"], "kind") == "Truncated" && is_for_a_server(vector);
     for vector in vectors().iter().filter(is_cut) {
         let frame = bytes(text(vector, "hex"));
         let mut trial = Trial::new();
@@ -256,8 +290,9 @@ fn frames_that_are_cut() {
 /// What follows a whole frame is the start of the next one, no part of it.
 #[test]
 fn frames_with_something_behind_them() {
-    let is_longer =
-        |vector: &&Value| text(vector, "stage") == "one-shot" && text(&vector["error"], "kind") != "Truncated";
+    let is_longer = |vector: &&Value| {
+        text(vector, "stage") == "one-shot" && text(&vector["error"], "kind") != "Truncated"
+    };
     for vector in vectors().iter().filter(is_longer) {
         let (name, stream) = (text(vector, "name"), bytes(text(vector, "hex")));
         let frame_size = usize::try_from(vector["error"]["offset"].as_u64().unwrap()).unwrap();
@@ -286,7 +321,12 @@ fn frames_with_something_behind_them() {
 fn every_vector_has_its_test() {
     for vector in vectors() {
         let stage = text(&vector, "stage");
-        let known = !vector["message"].is_null() || ["framing", "payload", "connection", "one-shot"].contains(&stage);
-        assert!(known && ["echo", "chat-v1"].contains(&text(&vector, "family")), "{}", text(&vector, "name"));
+        let known = !vector["message"].is_null()
+            || ["framing", "payload", "connection", "one-shot"].contains(&stage);
+        assert!(
+            known && ["echo", "chat-v1"].contains(&text(&vector, "family")),
+            "{}",
+            text(&vector, "name")
+        );
     }
 }

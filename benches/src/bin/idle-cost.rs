@@ -1,8 +1,8 @@
-//! What an idle connection costs: many chat users sign in and then nothing happens. How many bytes does the server hold
-//! for each of them, and how often does its loop wake up?
+//! What an idle connection costs: many chat users sign in and then nothing happens. How many bytes
+//! does the server hold for each of them, and how often does its loop wake up?
 //!
-//! The server runs in a process of its own, this program once more, with an allocator that knows how much is in use; the
-//! users are sockets of the first process. Linux only: it reads `/proc`.
+//! The server runs in a process of its own, this program once more, with an allocator that knows
+//! how much is in use; the users are sockets of the first process. Linux only: it reads `/proc`.
 
 use std::io::{self, BufRead, BufReader, Read, Write};
 use std::net::{Ipv4Addr, SocketAddr, TcpStream};
@@ -22,12 +22,13 @@ static ALLOCATOR: WeighingAllocator = WeighingAllocator;
 
 type Outcome<T> = Result<T, Box<dyn std::error::Error>>;
 
-/// Until then each connection is looked at once, whether it has signed in; what wakes the loop after that is for nothing.
+/// Until then each connection is looked at once, whether it has signed in; what wakes the loop
+/// after that is for nothing.
 const SIGN_IN_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// Far longer than anything takes here.
 const PATIENCE: Duration = Duration::from_secs(120);
-/// Without a turn for this long the loop waits for nothing that is due.
+/// Without a tick for this long the loop waits for nothing that is due.
 const QUIET: Duration = Duration::from_secs(1);
 
 const DESCRIPTORS_BESIDES: u64 = 100;
@@ -44,7 +45,8 @@ struct Options {
     /// Seconds in which nothing happens.
     #[arg(short, long, default_value_t = 10)]
     seconds: u64,
-    /// Fail if a connection costs more bytes of private memory than this, or the loop wakes up at all.
+    /// Fail if a connection costs more bytes of private memory than this, or the loop wakes up at
+    /// all.
     #[arg(long)]
     budget: Option<f64>,
     /// Be the server.
@@ -64,10 +66,10 @@ fn main() -> ExitCode {
     }
 }
 
-// ---- The server's process -------------------------------------------------------------------------------------------
+// ---- The server's process -----------------------------------------------------------------------
 
-/// Serves on the main thread, whose context switches are counted; another one answers each line of standard input with
-/// the state of things, and ends the process with the input.
+/// Serves on the main thread, whose context switches are counted; another one answers each line of
+/// standard input with the state of things, and ends the process with the input.
 fn serve() -> Outcome<()> {
     let mut config = ServerConfig::default();
     config.listen = vec!["127.0.0.1:0".parse()?];
@@ -83,12 +85,12 @@ fn serve() -> Outcome<()> {
 fn answer_lines(handle: &ServerHandle) {
     for _ in io::stdin().lines() {
         let (heap, metrics) = (heap::in_use(), handle.metrics());
-        println!("{} {} {} {}", heap.bytes, heap.blocks, metrics.users, metrics.turns);
+        println!("{} {} {} {}", heap.bytes, heap.blocks, metrics.users, metrics.ticks);
     }
     handle.shut_down();
 }
 
-// ---- The users' process ---------------------------------------------------------------------------------------------
+// ---- The users' process -------------------------------------------------------------------------
 
 struct ServerProcess {
     child: Child,
@@ -102,7 +104,7 @@ struct State {
     heap_bytes: u64,
     heap_blocks: u64,
     users: u64,
-    turns: u64,
+    ticks: u64,
     private_bytes: u64,
     /// How often its thread went to sleep.
     sleeps: u64,
@@ -128,11 +130,15 @@ impl ServerProcess {
         let mut line = String::new();
         self.answers.read_line(&mut line)?;
         let numbers = line.split_whitespace().map(str::parse).collect::<Result<Vec<u64>, _>>()?;
-        let [heap_bytes, heap_blocks, users, turns] = numbers[..] else { return Err("an answer cut short".into()) };
+        let [heap_bytes, heap_blocks, users, ticks] = numbers[..] else {
+            return Err("an answer cut short".into());
+        };
         let id = self.child.id();
-        let private_bytes = 1024 * number_after(&format!("/proc/{id}/smaps_rollup"), "Private_Dirty:")?;
-        let sleeps = number_after(&format!("/proc/{id}/task/{id}/status"), "voluntary_ctxt_switches:")?;
-        Ok(State { heap_bytes, heap_blocks, users, turns, private_bytes, sleeps })
+        let private_bytes =
+            1024 * number_after(&format!("/proc/{id}/smaps_rollup"), "Private_Dirty:")?;
+        let sleeps =
+            number_after(&format!("/proc/{id}/task/{id}/status"), "voluntary_ctxt_switches:")?;
+        Ok(State { heap_bytes, heap_blocks, users, ticks, private_bytes, sleeps })
     }
 
     fn wait_for_users(&mut self, users: u64) -> Outcome<State> {
@@ -149,14 +155,15 @@ impl ServerProcess {
         }
     }
 
-    /// Waits until its loop has had no turn for a while: on a busy machine it may come late to what was due before.
+    /// Waits until its loop has had no tick for a while: on a busy machine it may come late to what
+    /// was due before.
     fn wait_until_quiet(&mut self) -> Outcome<State> {
         let deadline = Instant::now() + PATIENCE;
         let mut state = self.state()?;
         loop {
             thread::sleep(QUIET);
             let later = self.state()?;
-            if later.turns == state.turns {
+            if later.ticks == state.ticks {
                 return Ok(later);
             }
             if Instant::now() > deadline {
@@ -177,7 +184,10 @@ impl Drop for ServerProcess {
 /// The number behind a word that begins a line of a file in `/proc`.
 fn number_after(path: &str, word: &str) -> Outcome<u64> {
     let text = std::fs::read_to_string(path).map_err(|error| format!("{path}: {error}"))?;
-    let rest = text.lines().find_map(|line| line.strip_prefix(word)).ok_or_else(|| format!("{path}: no {word}"))?;
+    let rest = text
+        .lines()
+        .find_map(|line| line.strip_prefix(word))
+        .ok_or_else(|| format!("{path}: no {word}"))?;
     Ok(rest.split_whitespace().next().ok_or("no number")?.parse()?)
 }
 
@@ -196,21 +206,28 @@ fn measure(options: &Options) -> Outcome<()> {
     thread::sleep(Duration::from_secs(options.seconds));
     let after = server.state()?;
     if after.users != u64::from(options.connections) {
-        return Err(format!("only {} of {} users are left", after.users, options.connections).into());
+        return Err(
+            format!("only {} of {} users are left", after.users, options.connections).into()
+        );
     }
     let each = |now: u64, then: u64| (now as f64 - then as f64) / f64::from(options.connections);
     let private_bytes = each(after.private_bytes, before.private_bytes);
-    let turns = after.turns - idle.turns;
+    let ticks = after.ticks - idle.ticks;
     println!("{} idle chat users from {} addresses", options.connections, options.addresses);
     println!("  private memory         {private_bytes:7.1} bytes each");
-    println!("  the heap grew by       {:7.1} bytes each", each(after.heap_bytes, before.heap_bytes));
+    println!(
+        "  the heap grew by       {:7.1} bytes each",
+        each(after.heap_bytes, before.heap_bytes)
+    );
     println!("  in pieces of it        {:7.2} each", each(after.heap_blocks, before.heap_blocks));
-    println!("  turns of the loop      {turns:7} in {} s", options.seconds);
+    println!("  ticks of the loop      {ticks:7} in {} s", options.seconds);
     println!("  sleeps of its thread   {:7} in {} s", after.sleeps - idle.sleeps, options.seconds);
     drop(users);
     match options.budget {
-        Some(budget) if private_bytes > budget => Err(format!("more than the {budget} bytes of the budget").into()),
-        Some(_) if turns > 0 => Err("the loop woke up though nothing happened".into()),
+        Some(budget) if private_bytes > budget => {
+            Err(format!("more than the {budget} bytes of the budget").into())
+        }
+        Some(_) if ticks > 0 => Err("the loop woke up though nothing happened".into()),
         _ => Ok(()),
     }
 }
@@ -218,12 +235,16 @@ fn measure(options: &Options) -> Outcome<()> {
 /// A user with a name of ten bytes, from one of the addresses.
 fn sign_in(server: SocketAddr, number: u32, options: &Options) -> Outcome<TcpStream> {
     let socket = Socket::new(Domain::IPV4, Type::STREAM, None)?;
-    let source = Ipv4Addr::from(u32::from(Ipv4Addr::new(127, 1, 0, 1)) + number % options.addresses.max(1));
+    let source =
+        Ipv4Addr::from(u32::from(Ipv4Addr::new(127, 1, 0, 1)) + number % options.addresses.max(1));
     socket.bind(&SocketAddr::from((source, 0)).into())?;
     socket.connect(&server.into())?;
     let mut socket = TcpStream::from(socket);
     let mut frame = [0; chat::MAX_FRAME_SIZE];
-    socket.write_all(MessagePayload::Connect { username: &format!("user-{number:05}") }.encode_into(&mut frame)?)?;
+    socket.write_all(
+        MessagePayload::Connect { username: &format!("user-{number:05}") }
+            .encode_into(&mut frame)?,
+    )?;
     // The answer is read whole: its header tells its length.
     socket.read_exact(&mut frame[..chat::HEADER_SIZE])?;
     let rest = usize::from(u16::from_be_bytes([frame[2], frame[3]])) + chat::CHECKSUM_SIZE;
@@ -237,9 +258,10 @@ fn raise_descriptors(connections: u32) -> Outcome<()> {
     let needed = u64::from(connections) + DESCRIPTORS_BESIDES;
     if maximum.is_some_and(|maximum| maximum < needed) {
         let most = maximum.unwrap_or(0).saturating_sub(DESCRIPTORS_BESIDES);
-        return Err(
-            format!("this process may have too few descriptors: -n {most} is the most, or raise ulimit -Hn").into()
-        );
+        return Err(format!(
+            "this process may have too few descriptors: -n {most} is the most, or raise ulimit -Hn"
+        )
+        .into());
     }
     Ok(setrlimit(Resource::Nofile, Rlimit { current: maximum, maximum })?)
 }

@@ -1,7 +1,7 @@
 //! How long to wait before connecting again. Pure: the random numbers follow from a seed.
 //!
-//! The delay doubles with each failure up to a bound, and of it a random part of up to half is taken away: when a server
-//! comes back, its clients do not all arrive at once.
+//! The delay doubles with each failure up to a bound, and of it a random part of up to half is
+//! taken away: when a server comes back, its clients do not all arrive at once.
 
 use std::time::Duration;
 
@@ -40,7 +40,8 @@ impl Backoff {
     /// SplitMix64 (Steele, Lea, Flood: Fast splittable pseudorandom number generators, 2014).
     const fn random(&mut self) -> u64 {
         self.random_state = self.random_state.wrapping_add(0x9E37_79B9_7F4A_7C15);
-        let mixed = (self.random_state ^ (self.random_state >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
+        let mixed =
+            (self.random_state ^ (self.random_state >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
         let mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
         mixed ^ (mixed >> 31)
     }
@@ -75,7 +76,8 @@ mod tests {
 
     #[test]
     fn different_seeds_wait_differently() {
-        let delays: std::collections::BTreeSet<_> = (0..100).map(|seed| Backoff::new(seed).next_delay()).collect();
+        let delays: std::collections::BTreeSet<_> =
+            (0..100).map(|seed| Backoff::new(seed).next_delay()).collect();
         assert!(delays.len() > 50, "{delays:?}");
     }
 }

@@ -1,4 +1,5 @@
-//! How much the chat screen keeps of everything. Numbers only; a test at each of them is beside what keeps it.
+//! How much the chat screen keeps of everything. Numbers only; a test at each of them is beside
+//! what keeps it.
 
 use std::time::Duration;
 
@@ -7,7 +8,8 @@ use cafewire_core::chat::MAX_CONTENT_SIZE;
 /// Rooms at a time. A server's own default is 64 for one connection.
 pub(crate) const MAX_ROOMS: usize = 64;
 
-/// Lines kept of each room; the oldest go. With the longest messages in all rooms that is some 80 MiB.
+/// Lines kept of each room; the oldest go. With the longest messages in all rooms that is some 80
+/// MiB.
 pub(crate) const MAX_ROOM_LINES: usize = 2000;
 
 /// Names kept of each room. More are counted as "and more".
@@ -16,7 +18,8 @@ pub(crate) const MAX_MEMBERS: usize = 1000;
 /// Lines in the history, here and in its file.
 pub(crate) const MAX_HISTORY_LINES: usize = 1000;
 
-/// Bytes in the input line: more than can be said, so that a text that is too long can be seen, and shortened.
+/// Bytes in the input line: more than can be said, so that a text that is too long can be seen, and
+/// shortened.
 pub(crate) const MAX_INPUT_BYTES: usize = 8 * MAX_CONTENT_SIZE;
 
 /// Lines said that have not been sent yet, because the server is away or slow.
@@ -28,8 +31,8 @@ pub(crate) const MAX_PASTE_BYTES: usize = MAX_UNSENT * MAX_CONTENT_SIZE;
 /// Names ignored.
 pub(crate) const MAX_IGNORED: usize = 256;
 
-/// How long requests may go unanswered, with nothing else heard, until the connection counts as lost. The server
-/// answers every request of version 1.
+/// How long requests may go unanswered, with nothing else heard, until the connection counts as
+/// lost. The server answers every request of version 1.
 pub(crate) const ANSWER_TIMEOUT: Duration = Duration::from_secs(20);
 
 /// How long a connection must have stood for the next loss to begin with a short delay again.

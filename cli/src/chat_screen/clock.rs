@@ -21,6 +21,9 @@ impl Clock {
 
     pub(crate) fn now(&self) -> Now {
         let since_epoch = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-        Now { running: self.0.elapsed(), unix_ms: u64::try_from(since_epoch.as_millis()).unwrap_or(u64::MAX) }
+        Now {
+            running: self.0.elapsed(),
+            unix_ms: u64::try_from(since_epoch.as_millis()).unwrap_or(u64::MAX),
+        }
     }
 }

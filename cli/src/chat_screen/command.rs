@@ -1,5 +1,5 @@
-//! What a line typed into the full screen means: the commands of the line mode, and more. Pure: a line in, a command
-//! out.
+//! What a line typed into the full screen means: the commands of the line mode, and more. Pure: a
+//! line in, a command out.
 
 use cafewire_net::Address;
 
@@ -44,15 +44,35 @@ pub(crate) const COMMANDS: &[Entry] = &[
     entry("who", Argument::None, "/who", "names seen in this room"),
     entry("rooms", Argument::None, "/rooms", "your rooms"),
     entry("msg", Argument::Name, "/msg NAME TEXT", "not in protocol version 1: says so"),
-    entry("ignore", Argument::Name, "/ignore [NAME]", "hide what NAME says, or show it again; without: who is hidden"),
+    entry(
+        "ignore",
+        Argument::Name,
+        "/ignore [NAME]",
+        "hide what NAME says, or show it again; without: who is hidden",
+    ),
     entry("clear", Argument::None, "/clear", "empty this page"),
-    entry("raw", Argument::None, "/raw", "show events as JSON, as the server sent them; again: as usual"),
-    entry("connect", Argument::Address, "/connect [ADDR]", "connect now, to another server if one is given"),
+    entry(
+        "raw",
+        Argument::None,
+        "/raw",
+        "show events as JSON, as the server sent them; again: as usual",
+    ),
+    entry(
+        "connect",
+        Argument::Address,
+        "/connect [ADDR]",
+        "connect now, to another server if one is given",
+    ),
     entry("quit", Argument::None, "/quit", "leave"),
     entry("help", Argument::None, "/help", "this list"),
 ];
 
-const fn entry(name: &'static str, argument: Argument, usage: &'static str, does: &'static str) -> Entry {
+const fn entry(
+    name: &'static str,
+    argument: Argument,
+    usage: &'static str,
+    does: &'static str,
+) -> Entry {
     Entry { name, argument, usage, does }
 }
 
@@ -109,7 +129,9 @@ fn basic(line: &str) -> Result<Command<'_>, String> {
 fn unknown(name: &str) -> String {
     match crate::config_file::nearest(COMMANDS.iter().map(|entry| entry.name), name) {
         Some(nearest) => format!("there is no command /{name}; did you mean /{nearest}?"),
-        None => format!("there is no command /{name}; /help lists all, and // says a text that begins with /"),
+        None => format!(
+            "there is no command /{name}; /help lists all, and // says a text that begins with /"
+        ),
     }
 }
 
@@ -128,7 +150,9 @@ mod tests {
 
     #[test]
     fn the_line_modes_commands_mean_the_same() {
-        for line in ["hello", "//join", "/join tea", "/leave", "/room the tea room", "/quit", "/help", ""] {
+        for line in
+            ["hello", "//join", "/join tea", "/leave", "/room the tea room", "/quit", "/help", ""]
+        {
             assert_eq!(parse(line), Ok(Command::Basic(chat_line::parse(line))), "{line:?}");
         }
     }
@@ -143,8 +167,13 @@ mod tests {
 
     #[test]
     fn what_is_not_understood_says_why() {
-        assert!(parse("/connect nowhere").unwrap_err().starts_with("/connect: the port is missing"));
-        assert_eq!(parse("/joni tea").unwrap_err(), "there is no command /joni; did you mean /join?");
+        assert!(
+            parse("/connect nowhere").unwrap_err().starts_with("/connect: the port is missing")
+        );
+        assert_eq!(
+            parse("/joni tea").unwrap_err(),
+            "there is no command /joni; did you mean /join?"
+        );
         assert!(parse("/zebra").unwrap_err().contains("/help"));
         assert!(parse("/join").unwrap_err().contains("which room?"));
     }

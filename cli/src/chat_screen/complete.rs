@@ -9,25 +9,33 @@ pub(crate) struct Candidates {
     pub(crate) texts: Vec<String>,
 }
 
-/// `names` come in the order in which they are offered, as do `rooms`. `before` is the text before the cursor.
+/// `names` come in the order in which they are offered, as do `rooms`. `before` is the text before
+/// the cursor.
 pub(crate) fn candidates(before: &str, names: &[&str], rooms: &[&str]) -> Candidates {
     if let Some(command) = before.strip_prefix('/').filter(|rest| !rest.starts_with('/')) {
         let Some((name, rest)) = command.split_once(' ') else {
             let texts = COMMANDS
                 .iter()
                 .filter(|entry| begins_with(entry.name, command))
-                .map(|entry| format!("/{}{}", entry.name, if entry.argument == Argument::None { "" } else { " " }))
+                .map(|entry| {
+                    format!(
+                        "/{}{}",
+                        entry.name,
+                        if entry.argument == Argument::None { "" } else { " " }
+                    )
+                })
                 .collect();
             return Candidates { start: 0, texts };
         };
         // Names and rooms may hold spaces: the whole argument is completed.
         let argument = rest.trim_start();
         let start = before.len() - argument.len();
-        let (known, after) = match COMMANDS.iter().find(|entry| entry.name == name).map(|entry| entry.argument) {
-            Some(Argument::Room) => (rooms, ""),
-            Some(Argument::Name) => (names, " "),
-            _ => (&[][..], ""),
-        };
+        let (known, after) =
+            match COMMANDS.iter().find(|entry| entry.name == name).map(|entry| entry.argument) {
+                Some(Argument::Room) => (rooms, ""),
+                Some(Argument::Name) => (names, " "),
+                _ => (&[][..], ""),
+            };
         let fitting = known.iter().filter(|name| begins_with(name, argument));
         return Candidates { start, texts: fitting.map(|name| format!("{name}{after}")).collect() };
     }
@@ -41,7 +49,10 @@ pub(crate) fn candidates(before: &str, names: &[&str], rooms: &[&str]) -> Candid
         return Candidates { start, texts: Vec::new() };
     }
     let after_name = if start == 0 { ": " } else { " " };
-    let names = names.iter().filter(|name| begins_with(name, word)).map(|name| format!("{name}{after_name}"));
+    let names = names
+        .iter()
+        .filter(|name| begins_with(name, word))
+        .map(|name| format!("{name}{after_name}"));
     let rooms = rooms.iter().filter(|room| begins_with(room, word)).map(|room| format!("{room} "));
     Candidates { start, texts: names.chain(rooms).collect() }
 }
@@ -56,7 +67,8 @@ mod tests {
     use super::*;
 
     fn complete(before: &str) -> (usize, Vec<String>) {
-        let found = candidates(before, &["bob", "Bonny", "ada", "the bot"], &["lobby", "the tea room"]);
+        let found =
+            candidates(before, &["bob", "Bonny", "ada", "the bot"], &["lobby", "the tea room"]);
         (found.start, found.texts)
     }
 

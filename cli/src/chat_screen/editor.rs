@@ -1,4 +1,5 @@
-//! The input line: text, a cursor that stands between two characters as people see them, and what was cut last. Pure.
+//! The input line: text, a cursor that stands between two characters as people see them, and what
+//! was cut last. Pure.
 
 use unicode_segmentation::{GraphemeCursor, UnicodeSegmentation as _};
 
@@ -195,7 +196,13 @@ mod tests {
 
     #[test]
     fn at_the_ends_nothing_happens() {
-        for act in [Editor::left, Editor::backspace, Editor::word_left, Editor::cut_to_start, Editor::cut_word] {
+        for act in [
+            Editor::left,
+            Editor::backspace,
+            Editor::word_left,
+            Editor::cut_to_start,
+            Editor::cut_word,
+        ] {
             assert_eq!(after("|a", act), "|a");
         }
         for act in [Editor::right, Editor::delete, Editor::word_right, Editor::cut_to_end] {

@@ -46,7 +46,7 @@ pub(crate) enum Input {
     Focused(bool),
     Link {
         link: u64,
-        news: News,
+        news: ConnectionEvent,
     },
     /// Time has passed.
     Tick,
@@ -56,7 +56,7 @@ pub(crate) enum Input {
 
 /// What a connection has to say.
 #[derive(Debug)]
-pub(crate) enum News {
+pub(crate) enum ConnectionEvent {
     SignedIn {
         user_id: u32,
         server_info: String,

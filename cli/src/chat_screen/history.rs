@@ -1,4 +1,5 @@
-//! The lines typed before: gone through with the arrows, and searched. Pure; `history_file` keeps them.
+//! The lines typed before: gone through with the arrows, and searched. Pure; `history_file` keeps
+//! them.
 
 use std::collections::VecDeque;
 
@@ -62,7 +63,8 @@ impl History {
         self.lines.get(number).map(String::as_str)
     }
 
-    /// The latest line that holds `query` and is older than the one numbered `before`, with its number.
+    /// The latest line that holds `query` and is older than the one numbered `before`, with its
+    /// number.
     pub(crate) fn search(&self, query: &str, before: Option<usize>) -> Option<(usize, &str)> {
         let end = before.unwrap_or(self.lines.len()).min(self.lines.len());
         let query = query.to_lowercase();

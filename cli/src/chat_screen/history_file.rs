@@ -1,5 +1,5 @@
-//! The lines typed, kept for the next time: `cafewire/chat_history` in the XDG state folder, one per line, readable by
-//! the user alone.
+//! The lines typed, kept for the next time: `cafewire/chat_history` in the XDG state folder, one
+//! per line, readable by the user alone.
 
 use std::fs::{self, DirBuilder, File, OpenOptions};
 use std::io::{self, Read as _, Seek as _, SeekFrom, Write as _};
@@ -23,8 +23,8 @@ pub(super) struct HistoryFile {
 }
 
 impl HistoryFile {
-    /// The file, and the lines in it, oldest first. What cannot be read is taken for empty: what is written next tells
-    /// whether there is anything wrong.
+    /// The file, and the lines in it, oldest first. What cannot be read is taken for empty: what is
+    /// written next tells whether there is anything wrong.
     pub(super) fn open() -> (Self, Vec<String>) {
         let path = etcetera::choose_base_strategy().ok().and_then(|folders| folders.state_dir());
         Self::open_at(path.map(|folder| folder.join("cafewire").join("chat_history")))
@@ -69,7 +69,12 @@ fn read(path: &Path) -> io::Result<Vec<String>> {
     let text = String::from_utf8_lossy(&bytes);
     // Of a file cut off at its begin, the first line is a part of one.
     let partial = usize::from(size > MAX_READ_BYTES);
-    Ok(text.lines().skip(partial).filter(|line| line.len() <= MAX_INPUT_BYTES).map(str::to_owned).collect())
+    Ok(text
+        .lines()
+        .skip(partial)
+        .filter(|line| line.len() <= MAX_INPUT_BYTES)
+        .map(str::to_owned)
+        .collect())
 }
 
 fn append(path: &Path, line: &str) -> io::Result<()> {
@@ -136,7 +141,10 @@ mod tests {
         }
         assert_eq!(folder.open().1, ["one", "two 日本"]);
         assert_eq!(fs::metadata(folder.file()).unwrap().permissions().mode() & 0o777, 0o600);
-        assert_eq!(fs::metadata(folder.0.join("cafewire")).unwrap().permissions().mode() & 0o777, 0o700);
+        assert_eq!(
+            fs::metadata(folder.0.join("cafewire")).unwrap().permissions().mode() & 0o777,
+            0o700
+        );
     }
 
     #[test]
@@ -159,7 +167,10 @@ mod tests {
         assert_eq!(text.lines().count(), MAX_FILE_LINES);
         let (_, lines) = folder.open();
         assert_eq!(lines.len(), MAX_HISTORY_LINES);
-        assert_eq!(lines.last().map(String::as_str), Some((MAX_FILE_LINES - 1).to_string().as_str()));
+        assert_eq!(
+            lines.last().map(String::as_str),
+            Some((MAX_FILE_LINES - 1).to_string().as_str())
+        );
         let text = fs::read_to_string(folder.file()).unwrap();
         assert_eq!(text.lines().count(), MAX_HISTORY_LINES);
         assert_eq!(fs::metadata(folder.file()).unwrap().permissions().mode() & 0o777, 0o600);

@@ -133,7 +133,10 @@ mod tests {
             ('r', Action::Search),
         ] {
             assert_eq!(press(KeyCode::Char(scalar), KeyModifiers::CONTROL), Some(does));
-            assert_eq!(press(KeyCode::Char(scalar), KeyModifiers::NONE), Some(Action::Insert(scalar)));
+            assert_eq!(
+                press(KeyCode::Char(scalar), KeyModifiers::NONE),
+                Some(Action::Insert(scalar))
+            );
         }
         assert_eq!(press(KeyCode::Char('1'), KeyModifiers::ALT), Some(Action::Room(1)));
         assert_eq!(press(KeyCode::Char('9'), KeyModifiers::ALT), Some(Action::Room(9)));

@@ -1,5 +1,6 @@
-//! Who is known to be in a room. Version 1 of the protocol has no list of members: they are learnt from joins, leaves
-//! and messages, so whoever was there before us and is silent is not known. Pure.
+//! Who is known to be in a room. Version 1 of the protocol has no list of members: they are learnt
+//! from joins, leaves and messages, so whoever was there before us and is silent is not known.
+//! Pure.
 
 use std::collections::BTreeMap;
 
@@ -51,7 +52,8 @@ impl Members {
 
     /// Who was heard last comes first.
     pub(crate) fn names_by_last_heard(&self) -> Vec<&str> {
-        let mut names: Vec<(u64, &str)> = self.last_heard.iter().map(|(name, &heard)| (heard, name.as_str())).collect();
+        let mut names: Vec<(u64, &str)> =
+            self.last_heard.iter().map(|(name, &heard)| (heard, name.as_str())).collect();
         names.sort_unstable_by_key(|&(heard, _)| std::cmp::Reverse(heard));
         names.into_iter().map(|(_, name)| name).collect()
     }

@@ -1,5 +1,5 @@
-//! One room as this client has seen it: its lines, what of them is unread, who is there. Pure; how a line looks is the
-//! view's business.
+//! One room as this client has seen it: its lines, what of them is unread, who is there. Pure; how
+//! a line looks is the view's business.
 
 use std::collections::VecDeque;
 
@@ -137,7 +137,8 @@ impl Room {
         self.has_news = false;
     }
 
-    /// Before which line the mark stands: the first that came after reading stopped, if anything was said since.
+    /// Before which line the mark stands: the first that came after reading stopped, if anything
+    /// was said since.
     pub(crate) fn mark(&self) -> Option<u64> {
         self.read_until.filter(|_| self.has_news)
     }
@@ -179,7 +180,11 @@ mod tests {
         room.push(0, said(false, true), false);
         assert_eq!((room.unread, room.unread_mentions, room.mark()), (2, 1, Some(1)));
         room.begin_reading();
-        assert_eq!((room.unread, room.unread_mentions, room.mark()), (0, 0, Some(1)), "the mark stays while one reads");
+        assert_eq!(
+            (room.unread, room.unread_mentions, room.mark()),
+            (0, 0, Some(1)),
+            "the mark stays while one reads"
+        );
         room.stop_reading();
         assert_eq!(room.mark(), None);
     }
@@ -191,6 +196,9 @@ mod tests {
             room.push(0, said(false, false), true);
         }
         assert_eq!((room.lines.len(), room.lines[0].number), (MAX_ROOM_LINES, 3));
-        assert_eq!((room.position(0), room.position(5), room.position(u64::MAX)), (0, 2, MAX_ROOM_LINES - 1));
+        assert_eq!(
+            (room.position(0), room.position(5), room.position(u64::MAX)),
+            (0, 2, MAX_ROOM_LINES - 1)
+        );
     }
 }

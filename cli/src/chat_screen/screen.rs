@@ -1,5 +1,5 @@
-//! The full-screen client at work: the terminal, the clock, the signals, and the effects that the state asks for. Decides
-//! nothing.
+//! The full-screen client at work: the terminal, the clock, the signals, and the effects that the
+//! state asks for. Decides nothing.
 
 use std::hash::{BuildHasher as _, RandomState};
 use std::process::ExitCode;
@@ -13,13 +13,13 @@ use jiff::tz::TimeZone;
 use signal_hook::consts::{SIGCONT, SIGHUP, SIGINT, SIGTERM};
 
 use super::clock::Clock;
+use super::connection_task::Wire;
 use super::effect::{Effect, Input};
 use super::history::History;
 use super::history_file::HistoryFile;
 use super::model::{Detail, Model, Setup};
 use super::view;
 use super::view::theme::{ColourDepth, Theme, ThemeName};
-use super::wire::Wire;
 use crate::failure::Failure;
 use crate::interrupt;
 use crate::output;
@@ -44,7 +44,7 @@ pub(crate) struct Options {
     pub(crate) theme: ThemeName,
 }
 
-pub(super) enum Happening {
+pub(super) enum ScreenEvent {
     Input(Input),
     Signal(i32),
     /// Nothing more can be read from the terminal.
@@ -53,10 +53,10 @@ pub(super) enum Happening {
 
 /// Runs until the user leaves.
 pub(crate) fn run(options: Options) -> Result<ExitCode, Failure> {
-    let (queue, happenings) = sync_channel(QUEUE_LEN);
+    let (queue, events) = sync_channel(QUEUE_LEN);
     let signals = queue.clone();
     interrupt::watch_all(&[SIGINT, SIGTERM, SIGHUP, SIGCONT], move |signal| {
-        signals.send(Happening::Signal(signal)).is_ok()
+        signals.send(ScreenEvent::Signal(signal)).is_ok()
     })?;
     let terminal = FullScreen::enter()?;
     let keys = queue.clone();
@@ -80,12 +80,12 @@ pub(crate) fn run(options: Options) -> Result<ExitCode, Failure> {
     };
     let (model, effects) = Model::new(setup, clock.now());
     let wire = Wire::new(queue, options.config);
-    let mut screen = Screen { terminal, clock, model, wire, history_file, happenings };
+    let mut screen = Screen { terminal, clock, model, wire, history_file, events };
     let ended = screen.run(effects);
     // The terminal first: saying goodbye may take a moment.
-    let Screen { terminal, wire, happenings, .. } = screen;
+    let Screen { terminal, wire, events, .. } = screen;
     drop(terminal);
-    wire.say_goodbye(&happenings);
+    wire.disconnect(&events);
     ended
 }
 
@@ -95,7 +95,7 @@ struct Screen {
     model: Model,
     wire: Wire,
     history_file: HistoryFile,
-    happenings: Receiver<Happening>,
+    events: Receiver<ScreenEvent>,
 }
 
 impl Screen {
@@ -110,47 +110,54 @@ impl Screen {
             // One frame for all that is there: a flood of messages must not be drawn one by one.
             let mut next = Some(first);
             let mut taken = 0;
-            while let Some(happening) = next {
-                if let Some(status) = self.take(happening)? {
+            while let Some(event) = next {
+                if let Some(status) = self.take(event)? {
                     return Ok(status);
                 }
                 taken += 1;
-                next = if taken < BATCH_LEN { self.happenings.try_recv().ok() } else { None };
+                next = if taken < BATCH_LEN { self.events.try_recv().ok() } else { None };
             }
         }
     }
 
     /// What happens next; time passing is an [`Input::Tick`].
-    fn wait(&self) -> Option<Happening> {
+    fn wait(&self) -> Option<ScreenEvent> {
         let now = self.clock.now().running;
         match self.model.link.next_wake_up(now) {
             // The queue cannot close: the wire holds a sender.
-            None => self.happenings.recv().ok(),
-            Some(at) => match self.happenings.recv_timeout(at.saturating_sub(now).max(Duration::from_millis(1))) {
-                Ok(happening) => Some(happening),
-                Err(_) => Some(Happening::Input(Input::Tick)),
-            },
+            None => self.events.recv().ok(),
+            Some(at) => {
+                match self.events.recv_timeout(at.saturating_sub(now).max(Duration::from_millis(1)))
+                {
+                    Ok(event) => Some(event),
+                    Err(_) => Some(ScreenEvent::Input(Input::Tick)),
+                }
+            }
         }
     }
 
-    fn take(&mut self, happening: Happening) -> Result<Option<ExitCode>, Failure> {
-        match happening {
-            Happening::Input(input) => {
+    fn take(&mut self, event: ScreenEvent) -> Result<Option<ExitCode>, Failure> {
+        match event {
+            ScreenEvent::Input(input) => {
                 let effects = self.model.update(self.clock.now(), input);
                 self.perform(effects)
             }
-            Happening::Signal(SIGCONT) => self.terminal.retake().map(|()| None),
-            Happening::Signal(signal) => {
-                Ok(Some(ExitCode::from(SIGNAL_EXIT_STATUS + u8::try_from(signal).unwrap_or_default())))
+            ScreenEvent::Signal(SIGCONT) => self.terminal.retake().map(|()| None),
+            ScreenEvent::Signal(signal) => Ok(Some(ExitCode::from(
+                SIGNAL_EXIT_STATUS + u8::try_from(signal).unwrap_or_default(),
+            ))),
+            ScreenEvent::TerminalLost(error) => {
+                Err(Failure::Message(format!("cannot read the terminal: {error}")))
             }
-            Happening::TerminalLost(error) => Err(Failure::Sentence(format!("cannot read the terminal: {error}"))),
         }
     }
 
     fn perform(&mut self, effects: Vec<Effect>) -> Result<Option<ExitCode>, Failure> {
         for effect in effects {
             match effect {
-                Effect::Connect { link, address, username } => self.wire.connect(link, address, username),
+                Effect::Connect { link, address, username } => {
+                    self.wire.connect(link, address, username)
+                }
                 Effect::HangUp { link } => self.wire.hang_up(link),
                 Effect::Send { link, request } => self.wire.send(link, request),
                 Effect::Remember(line) => {
@@ -168,7 +175,7 @@ impl Screen {
     }
 }
 
-fn pass_on_keys(queue: &SyncSender<Happening>) {
+fn pass_on_keys(queue: &SyncSender<ScreenEvent>) {
     loop {
         let input = match event::read() {
             Ok(TerminalEvent::Key(key)) => Input::Key(key),
@@ -179,11 +186,11 @@ fn pass_on_keys(queue: &SyncSender<Happening>) {
             Ok(TerminalEvent::FocusLost) => Input::Focused(false),
             Err(error) => {
                 // If nobody hears it any more, there is nobody to tell.
-                let _ = queue.send(Happening::TerminalLost(error));
+                let _ = queue.send(ScreenEvent::TerminalLost(error));
                 return;
             }
         };
-        if queue.send(Happening::Input(input)).is_err() {
+        if queue.send(ScreenEvent::Input(input)).is_err() {
             return;
         }
     }

@@ -9,13 +9,13 @@ use cafewire_net::{Address, ClientConfig};
 
 use crate::args;
 use crate::chat_line::{self, Intent};
-use crate::conversation::{ANSWER_TIMEOUT, Conversation, Happening};
+use crate::conversation::{ANSWER_TIMEOUT, Conversation, ConversationEvent};
 use crate::escape;
 use crate::failure::Failure;
+use crate::format;
 use crate::lines::Line;
 use crate::output;
 use crate::requests::{Answer, MAX_IN_FLIGHT, Request, Requests};
-use crate::show;
 
 /// The longest text, with the `/` before it that lets it begin with one.
 const MAX_LINE_SIZE: usize = MAX_CONTENT_SIZE + 1;
@@ -28,7 +28,7 @@ pub(crate) fn run(
     rooms: &[String],
 ) -> Result<ExitCode, Failure> {
     let client = ChatClient::connect_with(address, username, config)?;
-    show::connected(address, client.peer_address());
+    format::connected(address, client.peer_address());
     let sender = client.sender().map_err(Failure::no_second_handle)?;
     let requests = Requests::new(client.user_id());
     output::notice(format_args!(
@@ -57,8 +57,8 @@ pub(crate) fn run(
 struct Chat {
     sender: ChatSender,
     requests: Requests,
-    /// The rooms that we are in, or shall be when the server gets to it: requests are sent without waiting, and are
-    /// answered in their order. The latest is last.
+    /// The rooms that we are in, or shall be when the server gets to it: requests are sent without
+    /// waiting, and are answered in their order. The latest is last.
     rooms: Vec<String>,
     /// Where text goes.
     current_room: Option<String>,
@@ -81,17 +81,17 @@ impl Chat {
             }
             let deadline = self.is_leaving.then(|| self.last_answer_at + ANSWER_TIMEOUT);
             match self.conversation.next(deadline) {
-                Some(Happening::Event(event)) => self.take_event(&event)?,
-                Some(Happening::Line(line)) => {
+                Some(ConversationEvent::Event(event)) => self.take_event(&event)?,
+                Some(ConversationEvent::Line(line)) => {
                     self.is_line_wanted = false;
                     self.take_line(line)?;
                 }
-                Some(Happening::InputEnded) => self.leave_when_answered(),
-                Some(Happening::InputFailed(error)) => return Err(Failure::input(&error)),
-                Some(Happening::Lost(error)) => return Err(error.into()),
-                Some(Happening::Interrupted) => break,
+                Some(ConversationEvent::InputEnded) => self.leave_when_answered(),
+                Some(ConversationEvent::InputFailed(error)) => return Err(Failure::input(&error)),
+                Some(ConversationEvent::Lost(error)) => return Err(error.into()),
+                Some(ConversationEvent::Interrupted) => break,
                 None => {
-                    return Err(Failure::Sentence(format!(
+                    return Err(Failure::Message(format!(
                         "the server did not answer for {} seconds, requests still open: {}",
                         ANSWER_TIMEOUT.as_secs(),
                         self.requests.len()
@@ -99,7 +99,7 @@ impl Chat {
                 }
             }
         }
-        self.conversation.say_goodbye(&self.sender);
+        self.conversation.disconnect(&self.sender);
         Ok(ExitCode::SUCCESS)
     }
 
@@ -120,7 +120,9 @@ impl Chat {
         match chat_line::parse(&line) {
             Intent::Nothing => Ok(()),
             Intent::Say(text) => self.say(text),
-            Intent::Join(room) if self.rooms.iter().any(|joined| joined == room) => self.switch_to(room),
+            Intent::Join(room) if self.rooms.iter().any(|joined| joined == room) => {
+                self.switch_to(room)
+            }
             Intent::Join(room) => self.join(room),
             Intent::Leave(room) => self.leave(room),
             Intent::Switch(room) => self.switch_to(room),
@@ -209,8 +211,8 @@ impl Chat {
         }
         match event {
             Event::Message { timestamp_ms, username, room, content, .. } => {
-                let (time, room) = (show::local_time(*timestamp_ms), escape::room(room));
-                output::line(format_args!("{time} [{room}] {}", show::said(username, content)))
+                let (time, room) = (format::local_time(*timestamp_ms), escape::room(room));
+                output::line(format_args!("{time} [{room}] {}", format::said(username, content)))
             }
             Event::Joined { username, room, .. } => show_presence(room, username, "joined"),
             Event::Left { username, room, .. } => {
@@ -237,18 +239,25 @@ impl Chat {
 fn what_was_refused(answer: &Answer) -> String {
     match answer {
         Answer::Refused(Request::Join { room }) => format!("cannot join [{}]", escape::room(room)),
-        Answer::Refused(Request::Leave { room }) => format!("cannot leave [{}]", escape::room(room)),
-        Answer::Refused(Request::Send { content, .. }) => format!("not said: {}", escape::text(content)),
-        Answer::Done(_) | Answer::OutOfTurn | Answer::Unrelated => "the server complains".to_owned(),
+        Answer::Refused(Request::Leave { room }) => {
+            format!("cannot leave [{}]", escape::room(room))
+        }
+        Answer::Refused(Request::Send { content, .. }) => {
+            format!("not said: {}", escape::text(content))
+        }
+        Answer::Done(_) | Answer::OutOfTurn | Answer::Unrelated => {
+            "the server complains".to_owned()
+        }
     }
 }
 
 fn show_presence(room: &str, username: &str, what: &str) -> Result<(), Failure> {
-    let (time, room) = (show::local_time_now(), escape::room(room));
+    let (time, room) = (format::local_time_now(), escape::room(room));
     output::line(format_args!("{time} [{room}] * <{}> {what}", escape::username(username)))
 }
 
-/// On standard error, so that the output holds only what the rooms said. May hold what the server said.
+/// On standard error, so that the output holds only what the rooms said. May hold what the server
+/// said.
 fn complain(what: &str) {
     output::remark(format_args!("cafewire: {}", escape::text(what)));
 }

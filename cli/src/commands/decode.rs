@@ -8,10 +8,10 @@ use cafewire_core::Direction;
 use crate::decode::args::{DecodeArgs, Format};
 use crate::decode::capture::{self, Leftovers};
 use crate::decode::conversations::{Bounds, Conversations};
-use crate::decode::explainer::Explainer;
 use crate::decode::hex::HexReader;
 use crate::decode::input::{self, Input};
 use crate::decode::report::{Content, Form, Item, Report, Side};
+use crate::decode::stream_decoder::StreamDecoder;
 use crate::decode::text::Palette;
 use crate::escape;
 use crate::failure::Failure;
@@ -44,7 +44,7 @@ pub(crate) fn run(args: &DecodeArgs) -> Result<ExitCode, Failure> {
         output::notice(report.tally.summary());
     }
     match damage {
-        Some(damage) => Err(Failure::Sentence(format!("{name}: {damage}"))),
+        Some(damage) => Err(Failure::Message(format!("{name}: {damage}"))),
         None if report.tally.is_all_good() => Ok(ExitCode::SUCCESS),
         None => Ok(ExitCode::FAILURE),
     }
@@ -54,7 +54,9 @@ pub(crate) fn run(args: &DecodeArgs) -> Result<ExitCode, Failure> {
 fn tell_of_options_in_vain(args: &DecodeArgs, name: &str, format: Format) {
     let name = escape::text(name);
     if format == Format::Pcap && args.from.is_some() {
-        output::notice(format_args!("--from changes nothing: {name} is a capture, which tells who sent what"));
+        output::notice(format_args!(
+            "--from changes nothing: {name} is a capture, which tells who sent what"
+        ));
     }
     if format != Format::Pcap && args.port.is_some() {
         output::notice(format_args!(
@@ -72,33 +74,43 @@ const fn described(format: Format) -> &'static str {
     }
 }
 
-fn explainer(from: Option<Side>) -> Explainer {
-    Explainer::new(from.map_or(Direction::Either, Side::direction))
+fn stream_decoder(from: Option<Side>) -> StreamDecoder {
+    StreamDecoder::new(from.map_or(Direction::Either, Side::direction))
 }
 
 /// Explains all of it, and answers why it ended early, if it did.
-fn explain_raw(input: Input, from: Option<Side>, report: &mut Report) -> Result<Option<String>, Failure> {
-    let mut explainer = explainer(from);
-    let mut tell = |offset, content: Content<'_>| report.item(&Item { place: None, from, offset, content });
+fn explain_raw(
+    input: Input,
+    from: Option<Side>,
+    report: &mut Report,
+) -> Result<Option<String>, Failure> {
+    let mut stream_decoder = stream_decoder(from);
+    let mut tell =
+        |offset, content: Content<'_>| report.item(&Item { place: None, from, offset, content });
     let mut reader = input.into_reader();
     let mut chunk = vec![0; CHUNK_BYTES];
     loop {
         match input::read(&mut reader, &mut chunk) {
             Ok(0) => break,
-            Ok(count) => explainer.push(&chunk[..count], &mut tell)?,
+            Ok(count) => stream_decoder.push(&chunk[..count], &mut tell)?,
             Err(error) => {
-                explainer.finish(&mut tell)?;
+                stream_decoder.finish(&mut tell)?;
                 return Ok(Some(error.to_string()));
             }
         }
     }
-    explainer.finish(&mut tell)?;
+    stream_decoder.finish(&mut tell)?;
     Ok(None)
 }
 
-fn explain_hex(input: Input, from: Option<Side>, report: &mut Report) -> Result<Option<String>, Failure> {
-    let mut explainer = explainer(from);
-    let mut tell = |offset, content: Content<'_>| report.item(&Item { place: None, from, offset, content });
+fn explain_hex(
+    input: Input,
+    from: Option<Side>,
+    report: &mut Report,
+) -> Result<Option<String>, Failure> {
+    let mut stream_decoder = stream_decoder(from);
+    let mut tell =
+        |offset, content: Content<'_>| report.item(&Item { place: None, from, offset, content });
     let mut lines = LineReader::new(BufReader::new(input.into_reader()), MAX_LINE_BYTES);
     let mut digits = HexReader::default();
     let damage = loop {
@@ -113,21 +125,28 @@ fn explain_hex(input: Input, from: Option<Side>, report: &mut Report) -> Result<
                 };
                 let mut bytes = Vec::new();
                 let outcome = digits.line(&text, &mut bytes);
-                explainer.push(&bytes, &mut tell)?;
+                stream_decoder.push(&bytes, &mut tell)?;
                 if let Err(error) = outcome {
                     break Some(format!("line {number}, {error}"));
                 }
             }
         }
     };
-    explainer.finish(&mut tell)?;
+    stream_decoder.finish(&mut tell)?;
     Ok(damage)
 }
 
-fn explain_capture(input: Input, args: &DecodeArgs, report: &mut Report) -> Result<Option<String>, Failure> {
+fn explain_capture(
+    input: Input,
+    args: &DecodeArgs,
+    report: &mut Report,
+) -> Result<Option<String>, Failure> {
     let mut conversations = Conversations::new(args.port, Bounds::default());
     let leftovers: Leftovers = capture::explain(input.into_reader(), &mut conversations, report)?;
-    output::detail(format_args!("{} packets, {} of them TCP without data", leftovers.packets, leftovers.without_data));
+    output::detail(format_args!(
+        "{} packets, {} of them TCP without data",
+        leftovers.packets, leftovers.without_data
+    ));
     if !args.json {
         for sentence in leftovers.sentences().into_iter().chain(conversations.sentences()) {
             output::notice(sentence);

@@ -9,13 +9,13 @@ use cafewire_net::client::Client;
 use crate::args::EchoArgs;
 use crate::escape;
 use crate::failure::Failure;
+use crate::format;
 use crate::lines::LineReader;
 use crate::output;
-use crate::show;
 
 pub(crate) fn run(args: &EchoArgs) -> Result<ExitCode, Failure> {
     let mut client = Client::connect_with(&args.server.address, &args.server.tls.client_config())?;
-    show::connected(&args.server.address, client.peer_address());
+    format::connected(&args.server.address, client.peer_address());
     let stdin = io::stdin().lock();
     let is_interactive = stdin.is_terminal();
     let mut lines = LineReader::new(stdin, MAX_PAYLOAD_SIZE);
@@ -31,8 +31,12 @@ pub(crate) fn run(args: &EchoArgs) -> Result<ExitCode, Failure> {
                 output::line("Pong!")?;
             }
             Ok(content) => output::line(format_args!("Server: {}", shown(client.echo(&content)?)))?,
-            Err(error) if is_interactive => output::remark(format_args!("cafewire: line not sent: {error}")),
-            Err(error) => return Err(Failure::Sentence(format!("line {} not sent: {error}", line.number))),
+            Err(error) if is_interactive => {
+                output::remark(format_args!("cafewire: line not sent: {error}"))
+            }
+            Err(error) => {
+                return Err(Failure::Message(format!("line {} not sent: {error}", line.number)));
+            }
         }
     }
     if is_interactive {

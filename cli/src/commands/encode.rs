@@ -12,7 +12,8 @@ use crate::failure::Failure;
 use crate::lines::LineReader;
 use crate::output;
 
-/// More than any line that `decode --json` prints: of the longest frame it holds the digits three times.
+/// More than any line that `decode --json` prints: of the longest frame it holds the digits three
+/// times.
 const MAX_LINE_BYTES: usize = 1024 * 1024;
 
 pub(crate) fn run(args: &EncodeArgs) -> Result<ExitCode, Failure> {
@@ -33,8 +34,8 @@ struct Made {
 fn make(args: &EncodeArgs, made: &mut Made) -> Result<ExitCode, Failure> {
     if let EncodeWhat::Json { file } = &args.what {
         encode_lines(Input::open(file.as_deref())?, made)?;
-    } else if let Some(message) = args.message().map_err(Failure::Sentence)? {
-        made.print(&encoded(&message).map_err(Failure::Sentence)?)?;
+    } else if let Some(message) = args.message().map_err(Failure::Message)? {
+        made.print(&encoded(&message).map_err(Failure::Message)?)?;
     }
     Ok(ExitCode::SUCCESS)
 }
@@ -43,10 +44,13 @@ fn encode_lines(input: Input, made: &mut Made) -> Result<(), Failure> {
     let name = input.name().to_owned();
     let mut lines = LineReader::new(BufReader::new(input.into_reader()), MAX_LINE_BYTES);
     loop {
-        let line = lines.next_line().map_err(|error| Failure::Sentence(format!("cannot read {name}: {error}")))?;
+        let line = lines
+            .next_line()
+            .map_err(|error| Failure::Message(format!("cannot read {name}: {error}")))?;
         let Some(line) = line else { return Ok(()) };
         let number = line.number;
-        let refused = |sentence: String| Failure::Sentence(format!("{name}, line {number}: {sentence}"));
+        let refused =
+            |sentence: String| Failure::Message(format!("{name}, line {number}: {sentence}"));
         let text = line.into_text().map_err(|error| refused(error.to_string()))?;
         if text.trim().is_empty() {
             continue;

@@ -8,8 +8,8 @@ use cafewire_net::client::{ChatClient, ClientError, Event};
 use crate::args::ListenArgs;
 use crate::escape;
 use crate::failure::Failure;
+use crate::format::{self, EventJson};
 use crate::output;
-use crate::show::{self, EventJson};
 
 /// The exit status when `-t` ran out; a number that nothing else here ends with.
 const TIMED_OUT: u8 = 27;
@@ -28,11 +28,15 @@ pub(crate) fn run(args: &ListenArgs) -> Result<ExitCode, Failure> {
         client => client?,
     };
     let exit_code = listen(args, &mut client, deadline)?;
-    say_goodbye(client);
+    disconnect(client);
     Ok(exit_code)
 }
 
-fn listen(args: &ListenArgs, client: &mut ChatClient, deadline: Option<Instant>) -> Result<ExitCode, Failure> {
+fn listen(
+    args: &ListenArgs,
+    client: &mut ChatClient,
+    deadline: Option<Instant>,
+) -> Result<ExitCode, Failure> {
     match client.join(&args.room) {
         Err(ClientError::TimedOut) if is_over(deadline) => return Ok(ExitCode::from(TIMED_OUT)),
         joined => joined?,
@@ -40,7 +44,8 @@ fn listen(args: &ListenArgs, client: &mut ChatClient, deadline: Option<Instant>)
     show_joined(args, client)?;
     let mut messages_left = args.count;
     while messages_left != Some(0) {
-        let wait = deadline.map_or(UNLIMITED_WAIT, |deadline| deadline.saturating_duration_since(Instant::now()));
+        let wait = deadline
+            .map_or(UNLIMITED_WAIT, |deadline| deadline.saturating_duration_since(Instant::now()));
         let event = client.next_event_within(wait)?;
         if let Some(event) = &event {
             show(event, args)?;
@@ -55,9 +60,9 @@ fn listen(args: &ListenArgs, client: &mut ChatClient, deadline: Option<Instant>)
     Ok(ExitCode::SUCCESS)
 }
 
-/// Leaves, and waits for the server to have noticed: from then on the name is free for the next command. That it does
-/// not is no failure of a command that has done its work.
-fn say_goodbye(mut client: ChatClient) {
+/// Leaves, and waits for the server to have noticed: from then on the name is free for the next
+/// command. That it does not is no failure of a command that has done its work.
+fn disconnect(mut client: ChatClient) {
     let deadline = Instant::now() + GOODBYE_WAIT;
     if client.sender().is_ok_and(|sender| sender.disconnect().is_ok()) {
         while client.next_event_within(deadline.saturating_duration_since(Instant::now())).is_ok()
@@ -71,10 +76,11 @@ fn connect(args: &ListenArgs) -> Result<ChatClient, ClientError> {
     let mut config = args.server.tls.client_config();
     if let Some(timeout) = args.timeout.map(|timeout| timeout.max(Duration::from_millis(1))) {
         config.connect_timeout = config.connect_timeout.min(timeout);
-        config.read_timeout = Some(config.read_timeout.map_or(timeout, |default| default.min(timeout)));
+        config.read_timeout =
+            Some(config.read_timeout.map_or(timeout, |default| default.min(timeout)));
     }
     let client = ChatClient::connect_with(&args.server.address, &args.user, &config)?;
-    show::connected(&args.server.address, client.peer_address());
+    format::connected(&args.server.address, client.peer_address());
     Ok(client)
 }
 
@@ -82,11 +88,15 @@ fn is_over(deadline: Option<Instant>) -> bool {
     deadline.is_some_and(|deadline| deadline <= Instant::now())
 }
 
-/// Tells people, on standard error, and programs, as an object, that from here on nothing is missed. Joining took the
-/// event that says so.
+/// Tells people, on standard error, and programs, as an object, that from here on nothing is
+/// missed. Joining took the event that says so.
 fn show_joined(args: &ListenArgs, client: &ChatClient) -> Result<(), Failure> {
     let (room, username) = (args.room.as_str(), client.username());
-    output::notice(format_args!("listening to [{}] as <{}>", escape::room(room), escape::username(username)));
+    output::notice(format_args!(
+        "listening to [{}] as <{}>",
+        escape::room(room),
+        escape::username(username)
+    ));
     if args.json {
         output::json(&EventJson::Joined { user_id: client.user_id(), username, room })?;
     }
@@ -95,11 +105,15 @@ fn show_joined(args: &ListenArgs, client: &ChatClient) -> Result<(), Failure> {
 
 fn show(event: &Event, args: &ListenArgs) -> Result<(), Failure> {
     match event {
-        Event::Error { code, message } => Err(Failure::refused("the server ended the connection", *code, message)),
-        event if args.json => EventJson::of(event).map_or(Ok(()), |event| output::json(&event)),
-        Event::Message { timestamp_ms, username, content, .. } => {
-            output::line(format_args!("{} {}", show::local_time(*timestamp_ms), show::said(username, content)))
+        Event::Error { code, message } => {
+            Err(Failure::refused("the server ended the connection", *code, message))
         }
+        event if args.json => EventJson::of(event).map_or(Ok(()), |event| output::json(&event)),
+        Event::Message { timestamp_ms, username, content, .. } => output::line(format_args!(
+            "{} {}",
+            format::local_time(*timestamp_ms),
+            format::said(username, content)
+        )),
         _ => Ok(()),
     }
 }

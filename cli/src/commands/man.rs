@@ -1,5 +1,5 @@
-//! `cafewire man`: the manual, made of what `--help` says and of the list of settings, so that it cannot drift from
-//! either.
+//! `cafewire man`: the manual, made of what `--help` says and of the list of settings, so that it
+//! cannot drift from either.
 
 use std::fs;
 use std::io;
@@ -25,12 +25,15 @@ struct Page {
 }
 
 pub(crate) fn run(args: &ManArgs) -> Result<ExitCode, Failure> {
-    let pages = pages().map_err(|error| Failure::Sentence(format!("cannot make the manual: {error}")))?;
+    let pages =
+        pages().map_err(|error| Failure::Message(format!("cannot make the manual: {error}")))?;
     match &args.folder {
         Some(folder) => write(&pages, folder).map_err(|error| {
-            Failure::Sentence(format!("cannot write the manual into {}: {error}", folder.display()))
+            Failure::Message(format!("cannot write the manual into {}: {error}", folder.display()))
         })?,
-        None => output::text(&pages.first().map(|page| String::from_utf8_lossy(&page.text)).unwrap_or_default())?,
+        None => output::text(
+            &pages.first().map(|page| String::from_utf8_lossy(&page.text)).unwrap_or_default(),
+        )?,
     }
     Ok(ExitCode::SUCCESS)
 }
@@ -70,8 +73,9 @@ fn add_pages_of(command: &Command, pages: &mut Vec<Page>) -> io::Result<()> {
     command.get_subcommands().try_for_each(|command| add_pages_of(command, pages))
 }
 
-/// What stands below the options of `--help`, as sections. A line that ends with a colon at the beginning of a paragraph and
-/// is one of ours is a heading; lines that are indented stand as they are.
+/// What stands below the options of `--help`, as sections. A line that ends with a colon at the
+/// beginning of a paragraph and is one of ours is a heading; lines that are indented stand as they
+/// are.
 fn sections(help: &str) -> Roff {
     let mut roff = Roff::new();
     let mut heading = "NOTES";
@@ -136,7 +140,14 @@ fn config_page() -> io::Result<Vec<u8>> {
     let settings = Settings::augment_args(Command::new("settings"));
     settings.get_arguments().for_each(|setting| setting_entry(&mut roff, setting));
     roff.control("SH", ["EXAMPLES"]);
-    body(&mut roff, &["  listen = [\"tcp://0.0.0.0:8080\"]", "  idle_timeout = \"2m\"", "  connections = 10000"]);
+    body(
+        &mut roff,
+        &[
+            "  listen = [\"tcp://0.0.0.0:8080\"]",
+            "  idle_timeout = \"2m\"",
+            "  connections = 10000",
+        ],
+    );
     roff.control("SH", ["SEE ALSO"]);
     roff.text([bold("cafewire-serve"), roman("(1)")]);
     let mut text = Vec::new();
@@ -145,10 +156,15 @@ fn config_page() -> io::Result<Vec<u8>> {
 }
 
 fn setting_entry(roff: &mut Roff, setting: &Arg) {
-    let kind = setting.get_value_names().and_then(<[_]>::first).map_or("VALUE", |name| name.as_str());
+    let kind =
+        setting.get_value_names().and_then(<[_]>::first).map_or("VALUE", |name| name.as_str());
     roff.control("TP", []);
     // What may be several on the command line is a list in the file, even of one.
-    let value = if setting.get_value_delimiter().is_some() { format!("[{kind}, …]") } else { kind.to_owned() };
+    let value = if setting.get_value_delimiter().is_some() {
+        format!("[{kind}, …]")
+    } else {
+        kind.to_owned()
+    };
     roff.text([bold(setting.get_id().as_str()), roman(" = "), italic(value)]);
     let help = setting.get_help().map(ToString::to_string).unwrap_or_default();
     roff.text([roman(format!("{}.", help.replace('\n', " ").trim_end_matches('.')))]);
@@ -162,7 +178,8 @@ mod tests {
     use super::*;
 
     fn text_of<'a>(pages: &'a [Page], file: &str) -> &'a str {
-        let page = pages.iter().find(|page| page.file == file).unwrap_or_else(|| panic!("no {file}"));
+        let page =
+            pages.iter().find(|page| page.file == file).unwrap_or_else(|| panic!("no {file}"));
         str::from_utf8(&page.text).unwrap()
     }
 
@@ -170,12 +187,26 @@ mod tests {
     fn every_command_has_a_page_with_examples() {
         let pages = pages().unwrap();
         assert_eq!(pages[0].file, "cafewire.1");
-        for command in ["serve", "ping", "echo", "chat", "send", "listen", "bench", "bench-echo", "completions", "man"]
-        {
+        for command in [
+            "serve",
+            "ping",
+            "echo",
+            "chat",
+            "send",
+            "listen",
+            "bench",
+            "bench-echo",
+            "completions",
+            "man",
+        ] {
             let text = text_of(&pages, &format!("cafewire-{command}.1"));
             assert!(text.contains(".SH EXAMPLES\n"), "{command}: {text}");
         }
-        assert!(text_of(&pages, "cafewire.1").contains(".SH \"EXIT STATUS\"\n"), "{}", text_of(&pages, "cafewire.1"));
+        assert!(
+            text_of(&pages, "cafewire.1").contains(".SH \"EXIT STATUS\"\n"),
+            "{}",
+            text_of(&pages, "cafewire.1")
+        );
     }
 
     #[test]
@@ -184,7 +215,10 @@ mod tests {
         let text = text_of(&pages, "cafewire.toml.5");
         for key in Settings::KEYS {
             assert!(text.contains(&format!("\\fB{key}\\fR = \\fI")), "{key}: {text}");
-            assert!(text.contains(&format!("\\fBCAFEWIRE_{}\\fR", key.to_uppercase())), "{key}: {text}");
+            assert!(
+                text.contains(&format!("\\fBCAFEWIRE_{}\\fR", key.to_uppercase())),
+                "{key}: {text}"
+            );
         }
         assert!(text.contains("\\fBlisten\\fR = \\fI[ADDR, …]\\fR"), "{text}");
     }

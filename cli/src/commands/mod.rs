@@ -1,4 +1,5 @@
-//! What `cafewire` can do, a file per command. Each takes its arguments, prints, and returns how it ended.
+//! What `cafewire` can do, a file per command. Each takes its arguments, prints, and returns how it
+//! ended.
 
 pub(crate) mod bench;
 pub(crate) mod chat;

@@ -13,18 +13,19 @@ use serde::Serialize;
 use crate::args::PingArgs;
 use crate::escape;
 use crate::failure::Failure;
+use crate::format;
 use crate::interrupt;
 use crate::output;
-use crate::show;
 use crate::stats::{RoundTrips, duration_ns, milliseconds};
 
 /// How long a reply may take before its ping is lost.
 const REPLY_TIMEOUT: Duration = Duration::from_secs(5);
 
-/// How long Ctrl-C leaves the ping that is under way, so that it is not lost by the hand that stopped it.
+/// How long Ctrl-C leaves the ping that is under way, so that it is not lost by the hand that
+/// stopped it.
 const LAST_REPLY_WAIT: Duration = Duration::from_millis(500);
 
-enum Happening {
+enum PingEvent {
     Sent,
     Reply {
         seq: u64,
@@ -68,16 +69,19 @@ enum PingJson<'a> {
 pub(crate) fn run(args: &PingArgs) -> Result<ExitCode, Failure> {
     let target = Target {
         address: args.server.address.clone(),
-        config: ClientConfig { read_timeout: Some(REPLY_TIMEOUT), ..args.server.tls.client_config() },
+        config: ClientConfig {
+            read_timeout: Some(REPLY_TIMEOUT),
+            ..args.server.tls.client_config()
+        },
     };
     let client = target.connect()?;
     // Short, so that pinging waits for whoever reads the output.
-    let (queue, happenings) = sync_channel(1);
+    let (queue, events) = sync_channel(1);
     let interrupts = queue.clone();
-    interrupt::watch(move || interrupts.send(Happening::Interrupted).is_ok())?;
+    interrupt::watch(move || interrupts.send(PingEvent::Interrupted).is_ok())?;
     let (count, interval) = (args.count, args.interval);
     thread::spawn(move || ping_on(&target, client, count, interval, &queue));
-    let trips = report_each(args, &happenings)?;
+    let trips = report_each(args, &events)?;
     report_summary(args, &trips)?;
     Ok(if trips.lost() == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
@@ -91,24 +95,30 @@ struct Target {
 impl Target {
     fn connect(&self) -> Result<Client, ClientError> {
         let client = Client::connect_with(&self.address, &self.config)?;
-        show::connected(&self.address, client.peer_address());
+        format::connected(&self.address, client.peer_address());
         Ok(client)
     }
 }
 
 /// Pings until the count is reached or nobody takes the results any more.
-fn ping_on(target: &Target, client: Client, count: Option<u64>, interval: Duration, queue: &SyncSender<Happening>) {
+fn ping_on(
+    target: &Target,
+    client: Client,
+    count: Option<u64>,
+    interval: Duration,
+    queue: &SyncSender<PingEvent>,
+) {
     let mut connected = Some(client);
     for seq in 0..count.unwrap_or(u64::MAX) {
         let started = Instant::now();
-        if queue.send(Happening::Sent).is_err() {
+        if queue.send(PingEvent::Sent).is_err() {
             return;
         }
-        let happening = match ping_once(target, &mut connected) {
-            Ok(round_trip) => Happening::Reply { seq, round_trip },
-            Err(reason) => Happening::Lost { seq, reason },
+        let event = match ping_once(target, &mut connected) {
+            Ok(round_trip) => PingEvent::Reply { seq, round_trip },
+            Err(reason) => PingEvent::Lost { seq, reason },
         };
-        if queue.send(happening).is_err() {
+        if queue.send(event).is_err() {
             return;
         }
         if count != Some(seq + 1) {
@@ -116,10 +126,11 @@ fn ping_on(target: &Target, client: Client, count: Option<u64>, interval: Durati
         }
     }
     // If this fails nobody is left who waits for it.
-    let _ = queue.send(Happening::Finished);
+    let _ = queue.send(PingEvent::Finished);
 }
 
-/// One round trip. A connection on which one failed may still bring its late reply, so it is not used again.
+/// One round trip. A connection on which one failed may still bring its late reply, so it is not
+/// used again.
 fn ping_once(target: &Target, connected: &mut Option<Client>) -> Result<Duration, ClientError> {
     let mut client = match connected.take() {
         Some(client) => client,
@@ -131,40 +142,40 @@ fn ping_once(target: &Target, connected: &mut Option<Client>) -> Result<Duration
 }
 
 /// Shows and counts every ping until the last, or until Ctrl-C.
-fn report_each(args: &PingArgs, happenings: &Receiver<Happening>) -> Result<RoundTrips, Failure> {
+fn report_each(args: &PingArgs, events: &Receiver<PingEvent>) -> Result<RoundTrips, Failure> {
     let mut trips = RoundTrips::new();
     let mut is_one_under_way = false;
     let mut was_interrupted = false;
     loop {
-        let happening = if was_interrupted {
-            happenings.recv_timeout(LAST_REPLY_WAIT).unwrap_or(Happening::Finished)
+        let event = if was_interrupted {
+            events.recv_timeout(LAST_REPLY_WAIT).unwrap_or(PingEvent::Finished)
         } else {
-            happenings.recv().unwrap_or(Happening::Finished)
+            events.recv().unwrap_or(PingEvent::Finished)
         };
-        match happening {
-            Happening::Sent => {
+        match event {
+            PingEvent::Sent => {
                 trips.record_sent();
                 is_one_under_way = true;
             }
-            Happening::Reply { seq, round_trip } => {
+            PingEvent::Reply { seq, round_trip } => {
                 trips.record_reply(round_trip);
                 is_one_under_way = false;
                 report_reply(args, seq, duration_ns(round_trip))?;
             }
-            Happening::Lost { seq, reason } => {
+            PingEvent::Lost { seq, reason } => {
                 is_one_under_way = false;
                 report_lost(args, seq, &reason)?;
             }
             // The second Ctrl-C does not wait.
-            Happening::Interrupted if was_interrupted => return Ok(trips),
-            Happening::Interrupted => {
+            PingEvent::Interrupted if was_interrupted => return Ok(trips),
+            PingEvent::Interrupted => {
                 was_interrupted = true;
                 if io::stdout().is_terminal() {
                     // The cursor stands behind the ^C that the terminal shows.
                     output::line("")?;
                 }
             }
-            Happening::Finished => return Ok(trips),
+            PingEvent::Finished => return Ok(trips),
         }
         if was_interrupted && !is_one_under_way {
             return Ok(trips);
@@ -177,7 +188,10 @@ fn report_reply(args: &PingArgs, seq: u64, time_ns: u64) -> Result<(), Failure> 
     if args.json {
         output::json(&PingJson::Reply { address: &address, seq, time_ns })
     } else {
-        output::line(format_args!("reply from {address}: seq={seq} time={} ms", milliseconds(time_ns)))
+        output::line(format_args!(
+            "reply from {address}: seq={seq} time={} ms",
+            milliseconds(time_ns)
+        ))
     }
 }
 
@@ -209,6 +223,7 @@ fn report_summary(args: &PingArgs, trips: &RoundTrips) -> Result<(), Failure> {
     output::line(format_args!("--- {address} ---"))?;
     output::line(format_args!("{sent} sent, {received} received, {lost} lost"))?;
     let Some(figures) = figures else { return Ok(()) };
-    let [min, avg, max, p99] = [figures.min_ns, figures.avg_ns, figures.max_ns, figures.p99_ns].map(milliseconds);
+    let [min, avg, max, p99] =
+        [figures.min_ns, figures.avg_ns, figures.max_ns, figures.p99_ns].map(milliseconds);
     output::line(format_args!("round trip min/avg/max/p99 = {min}/{avg}/{max}/{p99} ms"))
 }

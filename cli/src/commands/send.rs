@@ -1,4 +1,5 @@
-//! `cafewire send`: says one message, or each line of standard input, and sees each of them delivered.
+//! `cafewire send`: says one message, or each line of standard input, and sees each of them
+//! delivered.
 
 use std::collections::VecDeque;
 use std::process::ExitCode;
@@ -8,16 +9,16 @@ use cafewire_core::chat::MAX_CONTENT_SIZE;
 use cafewire_net::client::{ChatClient, ChatSender, Event};
 
 use crate::args::{self, SendArgs};
-use crate::conversation::{ANSWER_TIMEOUT, Conversation, Happening};
+use crate::conversation::{ANSWER_TIMEOUT, Conversation, ConversationEvent};
 use crate::failure::Failure;
+use crate::format;
 use crate::lines::Line;
 use crate::requests::{Answer, MAX_IN_FLIGHT, Request, Requests};
-use crate::show;
 
 pub(crate) fn run(args: &SendArgs) -> Result<ExitCode, Failure> {
-    let (address, text) = args.address_and_text().map_err(Failure::Sentence)?;
+    let (address, text) = args.address_and_text().map_err(Failure::Message)?;
     let client = ChatClient::connect_with(&address, &args.user, &args.tls.client_config())?;
-    show::connected(&address, client.peer_address());
+    format::connected(&address, client.peer_address());
     let sender = client.sender().map_err(Failure::no_second_handle)?;
     let requests = Requests::new(client.user_id());
     let input = text.map_or(Input::Idle, |text| Input::Text(text.to_owned()));
@@ -72,7 +73,7 @@ impl Delivery<'_> {
                 match self.input {
                     Input::Ended => break,
                     Input::Failed(failure) => {
-                        self.conversation.say_goodbye(&self.sender);
+                        self.conversation.disconnect(&self.sender);
                         return Err(failure);
                     }
                     Input::Text(_) | Input::Idle | Input::Awaited => {}
@@ -80,7 +81,7 @@ impl Delivery<'_> {
             }
             self.take_next()?;
         }
-        self.conversation.say_goodbye(&self.sender);
+        self.conversation.disconnect(&self.sender);
         Ok(ExitCode::SUCCESS)
     }
 
@@ -110,22 +111,22 @@ impl Delivery<'_> {
     fn take_next(&mut self) -> Result<(), Failure> {
         let deadline = (!self.requests.is_empty()).then(|| self.last_answer_at + ANSWER_TIMEOUT);
         match self.conversation.next(deadline) {
-            Some(Happening::Event(event)) => self.take_event(&event),
-            Some(Happening::Line(line)) => self.take_line(line),
-            Some(Happening::InputEnded) => {
+            Some(ConversationEvent::Event(event)) => self.take_event(&event),
+            Some(ConversationEvent::Line(line)) => self.take_line(line),
+            Some(ConversationEvent::InputEnded) => {
                 self.input = Input::Ended;
                 Ok(())
             }
-            Some(Happening::InputFailed(error)) => {
+            Some(ConversationEvent::InputFailed(error)) => {
                 self.input = Input::Failed(Failure::input(&error));
                 Ok(())
             }
-            Some(Happening::Lost(error)) => Err(error.into()),
-            Some(Happening::Interrupted) => Err(Failure::Sentence(format!(
+            Some(ConversationEvent::Lost(error)) => Err(error.into()),
+            Some(ConversationEvent::Interrupted) => Err(Failure::Message(format!(
                 "interrupted, with {} not seen to be delivered",
                 messages(self.labels.len())
             ))),
-            None => Err(Failure::Sentence(format!(
+            None => Err(Failure::Message(format!(
                 "the server did not answer for {} seconds, with {} not seen to be delivered",
                 ANSWER_TIMEOUT.as_secs(),
                 messages(self.labels.len())
@@ -141,7 +142,8 @@ impl Delivery<'_> {
                 if text.is_empty() { Ok(()) } else { self.say(text, label) }
             }
             Err(error) => {
-                self.input = Input::Failed(Failure::Sentence(format!("{label} was not said: {error}")));
+                self.input =
+                    Input::Failed(Failure::Message(format!("{label} was not said: {error}")));
                 Ok(())
             }
         }
@@ -149,7 +151,7 @@ impl Delivery<'_> {
 
     fn say(&mut self, content: String, label: String) -> Result<(), Failure> {
         args::content(&content, self.room)
-            .map_err(|error| Failure::Sentence(format!("{label} was not said: {error}")))?;
+            .map_err(|error| Failure::Message(format!("{label} was not said: {error}")))?;
         let sent = self.sender.send(self.room, &content);
         if self.requests.is_empty() {
             self.last_answer_at = Instant::now();
@@ -179,7 +181,7 @@ impl Delivery<'_> {
             (_, Event::Error { code, message }) => {
                 Err(Failure::refused(format_args!("cannot talk in {}", self.room), *code, message))
             }
-            (Answer::OutOfTurn, _) => Err(Failure::Sentence(format!(
+            (Answer::OutOfTurn, _) => Err(Failure::Message(format!(
                 "{} did not come back as it was sent, or not in order",
                 self.labels.front().map_or("what was sent", String::as_str)
             ))),

@@ -1,4 +1,5 @@
-//! `cafewire serve`: the server, with its log on standard error. Who does not read what it prints or logs does not hold it up.
+//! `cafewire serve`: the server, with its log on standard error. Who does not read what it prints
+//! or logs does not hold it up.
 
 use std::io::{self, Write};
 use std::process::ExitCode;
@@ -19,60 +20,71 @@ use crate::settings::Settings;
 pub(crate) fn run(args: &ServeArgs) -> Result<ExitCode, Failure> {
     let settings = Settings::resolve(args.settings.clone(), args.config.as_ref())?;
     if args.print_config {
-        let in_force = settings.in_force()?;
-        output::text(&in_force.to_toml()?)?;
-        return tell_unset(&in_force).map(|()| ExitCode::SUCCESS);
+        let effective = settings.effective()?;
+        output::text(&effective.to_toml()?)?;
+        return tell_unset(&effective).map(|()| ExitCode::SUCCESS);
     }
     let config = settings.server_config()?;
     if args.check_config {
         return check(&config).map(|()| ExitCode::SUCCESS);
     }
     let _log = start_log(settings.log_format.unwrap_or(LogFormat::Text))?;
-    let advice = if wants_certificate(&config) { format!(": {HOW_TO_SET_A_CERTIFICATE}") } else { String::new() };
+    let advice = if wants_certificate(&config) {
+        format!(": {HOW_TO_SET_A_CERTIFICATE}")
+    } else {
+        String::new()
+    };
     let mut server = Server::bind(config).map_err(|error| match error.kind() {
-        io::ErrorKind::InvalidInput => Failure::Sentence(format!("{error}{advice}")),
-        _ => Failure::Sentence(error.to_string()),
+        io::ErrorKind::InvalidInput => Failure::Message(format!("{error}{advice}")),
+        _ => Failure::Message(error.to_string()),
     })?;
     let (given, path, at_start) = (args.settings.clone(), args.config.clone(), settings.clone());
     server.on_reload(Box::new(move || {
-        let anew = Settings::resolve(given.clone(), path.as_ref()).map_err(Failure::into_sentence)?;
+        let anew =
+            Settings::resolve(given.clone(), path.as_ref()).map_err(Failure::into_sentence)?;
         let config = anew.server_config().map_err(Failure::into_sentence)?;
         for setting in at_start.read_at_start_only_and_other_in(&anew) {
             tracing::warn!(setting, "this setting is read at the start only: restart to change it");
         }
         Ok(config)
     }));
-    server.on_phase(Box::new(tell_service_manager));
-    let printer = if settings.print_data == Some(true) { Some(DataPrinter::start(&mut server)?) } else { None };
+    server.set_phase_hook(Box::new(tell_service_manager));
+    let printer = if settings.print_data == Some(true) {
+        Some(DataPrinter::start(&mut server)?)
+    } else {
+        None
+    };
     for address in server.local_addresses() {
         output::line(format_args!("listening on {address}"))?;
     }
     for address in server.http_addresses() {
         output::line(format_args!("listening on http://{address}"))?;
     }
-    server.run().map_err(|error| Failure::Sentence(format!("the server failed: {error}")))?;
+    server.run().map_err(|error| Failure::Message(format!("the server failed: {error}")))?;
     printer.map_or(Ok(()), DataPrinter::end).map(|()| ExitCode::SUCCESS)
 }
 
-/// Looks at what the settings lead to, as far as that can be done without serving, and tells which of them would not count
-/// as they are.
+/// Looks at what the settings lead to, as far as that can be done without serving, and tells which
+/// of them would not count as they are.
 fn check(config: &ServerConfig) -> Result<(), Failure> {
-    for adjustment in config.limits_in_force().1 {
+    for adjustment in config.effective_limits().1 {
         output::notice(adjustment);
     }
     match &config.tls {
-        Some(tls) => tls.load().map(drop).map_err(|error| Failure::Sentence(error.to_string())),
-        None if wants_certificate(config) => {
-            Err(Failure::Sentence(format!("listen has a tls:// address: {HOW_TO_SET_A_CERTIFICATE}")))
-        }
+        Some(tls) => tls.load().map(drop).map_err(|error| Failure::Message(error.to_string())),
+        None if wants_certificate(config) => Err(Failure::Message(format!(
+            "listen has a tls:// address: {HOW_TO_SET_A_CERTIFICATE}"
+        ))),
         None => Ok(()),
     }
 }
 
-const HOW_TO_SET_A_CERTIFICATE: &str = "set tls_certificate and tls_key (--tls-certificate, --tls-key)";
+const HOW_TO_SET_A_CERTIFICATE: &str =
+    "set tls_certificate and tls_key (--tls-certificate, --tls-key)";
 
 fn wants_certificate(config: &ServerConfig) -> bool {
-    config.tls.is_none() && config.listen.iter().any(|address| matches!(address, Address::Tls { .. }))
+    config.tls.is_none()
+        && config.listen.iter().any(|address| matches!(address, Address::Tls { .. }))
 }
 
 /// A comment for the settings that have no default, so that all can be seen.
@@ -89,9 +101,8 @@ fn tell_unset(settings: &Settings) -> Result<(), Failure> {
 fn tell_service_manager(phase: Phase) {
     let told = match phase {
         Phase::Ready => sd_notify::notify(&[NotifyState::Ready]),
-        Phase::Reloading => {
-            NotifyState::monotonic_usec_now().and_then(|now| sd_notify::notify(&[NotifyState::Reloading, now]))
-        }
+        Phase::Reloading => NotifyState::monotonic_usec_now()
+            .and_then(|now| sd_notify::notify(&[NotifyState::Reloading, now])),
         Phase::Draining => sd_notify::notify(&[NotifyState::Stopping]),
         _ => Ok(()),
     };
@@ -110,7 +121,8 @@ impl DataPrinter {
     fn start(server: &mut Server) -> Result<Self, Failure> {
         let (failures, failed) = channel();
         let handle = server.handle();
-        // When nobody can read the output any more there is no reason to serve on, which need be said only once.
+        // When nobody can read the output any more there is no reason to serve on, which need be
+        // said only once.
         let mut failures = Some(failures);
         let queue = LineQueue::start("print-data", move |line| {
             if failures.is_some()
@@ -122,11 +134,13 @@ impl DataPrinter {
         })
         .map_err(no_thread)?;
         let (lines, mut is_told) = (queue.clone(), false);
-        server.on_data(Box::new(move |peer, payload| {
+        server.set_data_handler(Box::new(move |peer, payload| {
             let line = format!("data from {peer}: {}\n", escape::bytes(payload));
             if !lines.push(line.into_bytes()) && !is_told {
                 is_told = true;
-                tracing::warn!("the printed data is not read in time: lines of it are dropped from now on");
+                tracing::warn!(
+                    "the printed data is not read in time: lines of it are dropped from now on"
+                );
             }
         }));
         Ok(Self { queue, failed })
@@ -135,14 +149,17 @@ impl DataPrinter {
     fn end(self) -> Result<(), Failure> {
         let lines = self.queue.close();
         if lines > 0 {
-            tracing::warn!(lines, "the printed data was not read in time: so many lines were dropped");
+            tracing::warn!(
+                lines,
+                "the printed data was not read in time: so many lines were dropped"
+            );
         }
         self.failed.try_recv().map_or(Ok(()), Err)
     }
 }
 
 fn no_thread(error: io::Error) -> Failure {
-    Failure::Sentence(format!("a thread cannot be started: {error}"))
+    Failure::Message(format!("a thread cannot be started: {error}"))
 }
 
 /// What is logged if RUST_LOG does not say: so many steps above or below what is by default.
@@ -188,9 +205,10 @@ fn start_log(format: LogFormat) -> Result<Log, Failure> {
     let filter = EnvFilter::builder()
         .with_default_directive(default_level(output::verbosity()).into())
         .from_env()
-        .map_err(|error| Failure::Sentence(format!("RUST_LOG is not understood: {error}")))?;
+        .map_err(|error| Failure::Message(format!("RUST_LOG is not understood: {error}")))?;
     // A log that cannot be written is no reason to stop serving: a full disk may have room again.
-    let queue = LineQueue::start("log", |line| drop(io::stderr().write_all(line))).map_err(no_thread)?;
+    let queue =
+        LineQueue::start("log", |line| drop(io::stderr().write_all(line))).map_err(no_thread)?;
     let lines = queue.clone();
     let log = tracing_subscriber::fmt()
         .with_env_filter(filter)

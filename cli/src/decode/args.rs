@@ -18,11 +18,12 @@ pub(crate) struct DecodeArgs {
     /// What the input is; without it, guessed from how it starts.
     #[arg(short, long, value_enum)]
     pub(crate) format: Option<Format>,
-    /// Who sent the bytes: messages that only the other side may send are then bad. A capture tells by itself.
+    /// Who sent the bytes: messages that only the other side may send are then bad. A capture tells
+    /// by itself.
     #[arg(long, value_enum, value_name = "SIDE")]
     pub(crate) from: Option<Side>,
-    /// In a capture, look at connections of this port alone; without it, at those of port 8080 and at any other that
-    /// starts with a good frame.
+    /// In a capture, look at connections of this port alone; without it, at those of port 8080 and
+    /// at any other that starts with a good frame.
     #[arg(short, long, value_name = "PORT")]
     pub(crate) port: Option<u16>,
     /// Print a JSON object per frame instead of text.
@@ -63,7 +64,7 @@ impl ColorChoice {
     }
 }
 
-// ---- encode ----------------------------------------------------------------------------------------------------------
+// ---- encode -------------------------------------------------------------------------------------
 
 #[derive(Debug, Args)]
 #[command(args_conflicts_with_subcommands = false)]
@@ -111,10 +112,14 @@ pub(crate) enum EchoMessage {
     #[command(after_help = "Examples:\n  cafewire encode echo echo --payload-hex 00ff --hex")]
     Echo(Payload),
     /// Client: take this and say nothing.
-    #[command(after_help = "Examples:\n  cafewire encode echo data --payload '21.5 C' | nc -q 1 127.0.0.1 8080")]
+    #[command(
+        after_help = "Examples:\n  cafewire encode echo data --payload '21.5 C' | nc -q 1 127.0.0.1 8080"
+    )]
     Data(Payload),
     /// What went wrong.
-    #[command(after_help = "Examples:\n  cafewire encode echo error --payload 'out of paper' --hex")]
+    #[command(
+        after_help = "Examples:\n  cafewire encode echo error --payload 'out of paper' --hex"
+    )]
     Error(Payload),
 }
 
@@ -141,7 +146,9 @@ pub(crate) enum ChatMessage {
     #[command(after_help = "Examples:\n  cafewire encode chat disconnect --hex")]
     Disconnect,
     /// Client: say something in a room.
-    #[command(after_help = "Examples:\n  cafewire encode chat send-message --room lobby --content hi --hex")]
+    #[command(
+        after_help = "Examples:\n  cafewire encode chat send-message --room lobby --content hi --hex"
+    )]
     SendMessage {
         /// 1 to 64 bytes, no control characters.
         #[arg(long)]
@@ -165,7 +172,9 @@ pub(crate) enum ChatMessage {
         room: String,
     },
     /// Server: you are signed in.
-    #[command(after_help = "Examples:\n  cafewire encode chat connect-ack --user-id 7 --server-info cafewire --hex")]
+    #[command(
+        after_help = "Examples:\n  cafewire encode chat connect-ack --user-id 7 --server-info cafewire --hex"
+    )]
     ConnectAck {
         /// The client's.
         #[arg(long, value_name = "NUMBER")]
@@ -199,10 +208,14 @@ pub(crate) enum ChatMessage {
     )]
     UserJoined(Presence),
     /// Server: somebody left a room.
-    #[command(after_help = "Examples:\n  cafewire encode chat user-left --user-id 7 --username ada --room lobby --hex")]
+    #[command(
+        after_help = "Examples:\n  cafewire encode chat user-left --user-id 7 --username ada --room lobby --hex"
+    )]
     UserLeft(Presence),
     /// Server: what was wrong.
-    #[command(after_help = "Examples:\n  cafewire encode chat error --code UsernameTaken --message no --hex")]
+    #[command(
+        after_help = "Examples:\n  cafewire encode chat error --code UsernameTaken --message no --hex"
+    )]
     Error {
         /// A number, or a name such as UsernameTaken.
         #[arg(long, value_parser = error_code)]
@@ -231,7 +244,9 @@ fn error_code(text: &str) -> Result<ErrorCode, String> {
         return Ok(ErrorCode::from_wire(number));
     }
     let named = ErrorCode::ALL.iter().find(|code| code.name().eq_ignore_ascii_case(text));
-    named.copied().ok_or_else(|| "a number from 0 to 65535 is wanted, or a name such as UsernameTaken".to_owned())
+    named.copied().ok_or_else(|| {
+        "a number from 0 to 65535 is wanted, or a name such as UsernameTaken".to_owned()
+    })
 }
 
 impl EncodeArgs {
@@ -268,9 +283,8 @@ impl EchoMessage {
         };
         let payload = match (&payload.payload, &payload.payload_hex) {
             (Some(text), _) => text.clone().into_bytes(),
-            (None, Some(digits)) => {
-                hex::parse(digits).map_err(|error| format!("invalid value for --payload-hex: {error}"))?
-            }
+            (None, Some(digits)) => hex::parse(digits)
+                .map_err(|error| format!("invalid value for --payload-hex: {error}"))?,
             (None, None) => Vec::new(),
         };
         let frame = echo::ZeroCopyMessage { message_type, payload: &payload };
@@ -287,7 +301,9 @@ impl ChatMessage {
             Self::SendMessage { room, content } => MessagePayload::SendMessage { room, content },
             Self::JoinRoom { room } => MessagePayload::JoinRoom { room },
             Self::LeaveRoom { room } => MessagePayload::LeaveRoom { room },
-            Self::ConnectAck { user_id, server_info } => MessagePayload::ConnectAck { user_id: *user_id, server_info },
+            Self::ConnectAck { user_id, server_info } => {
+                MessagePayload::ConnectAck { user_id: *user_id, server_info }
+            }
             Self::MessageBroadcast { user_id, timestamp, username, room, content } => {
                 let (user_id, timestamp) = (*user_id, *timestamp);
                 MessagePayload::MessageBroadcast { user_id, timestamp, username, room, content }

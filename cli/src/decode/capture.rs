@@ -1,5 +1,5 @@
-//! A capture file (pcap or pcapng), packet by packet, into the conversations in it. Bounded memory, whatever the file
-//! claims.
+//! A capture file (pcap or pcapng), packet by packet, into the conversations in it. Bounded memory,
+//! whatever the file claims.
 
 use std::collections::BTreeMap;
 use std::io::Read;
@@ -53,8 +53,9 @@ pub(crate) fn explain(
     conversations: &mut Conversations,
     report: &mut Report,
 ) -> Result<Leftovers, Failure> {
-    let mut reader = create_reader(BUFFER_BYTES, input)
-        .map_err(|error| Failure::Sentence(format!("this is no capture that can be read: {}", said(&error))))?;
+    let mut reader = create_reader(BUFFER_BYTES, input).map_err(|error| {
+        Failure::Message(format!("this is no capture that can be read: {}", said(&error)))
+    })?;
     let mut capacity = BUFFER_BYTES;
     let mut leftovers = Leftovers::default();
     let mut interfaces = Vec::new();
@@ -111,7 +112,9 @@ impl Leftovers {
         match reason {
             NoSegment::NotTcp => self.not_tcp += 1,
             NoSegment::Fragment => self.fragments += 1,
-            NoSegment::LinkType(link_type) => *self.unknown_links.entry(link_type).or_default() += 1,
+            NoSegment::LinkType(link_type) => {
+                *self.unknown_links.entry(link_type).or_default() += 1
+            }
         }
     }
 
@@ -119,8 +122,9 @@ impl Leftovers {
     pub(crate) fn sentences(&self) -> Vec<String> {
         let mut sentences = Vec::new();
         for (link_type, count) in &self.unknown_links {
-            sentences
-                .push(format!("{count} packets of link type {link_type}, which is not read here, were passed over"));
+            sentences.push(format!(
+                "{count} packets of link type {link_type}, which is not read here, were passed over"
+            ));
         }
         if self.fragments > 0 {
             sentences.push(format!(
@@ -135,11 +139,16 @@ impl Leftovers {
     }
 }
 
-/// The packet in a block, if it is one. Remembers the interfaces that blocks of a pcapng file announce.
-fn packet_of<'a>(block: &'a PcapBlockOwned<'_>, interfaces: &mut Vec<Interface>) -> Option<Packet<'a>> {
+/// The packet in a block, if it is one. Remembers the interfaces that blocks of a pcapng file
+/// announce.
+fn packet_of<'a>(
+    block: &'a PcapBlockOwned<'_>,
+    interfaces: &mut Vec<Interface>,
+) -> Option<Packet<'a>> {
     match block {
         PcapBlockOwned::LegacyHeader(header) => {
-            let units_per_second = if header.is_nanosecond_precision() { 1_000_000_000 } else { 1_000_000 };
+            let units_per_second =
+                if header.is_nanosecond_precision() { 1_000_000_000 } else { 1_000_000 };
             interfaces.push(Interface {
                 link_type: header.network,
                 units_per_second: Some(units_per_second),
@@ -196,7 +205,9 @@ fn said<I>(error: &PcapError<I>) -> &'static str {
     match error {
         PcapError::Eof => "it is empty",
         PcapError::BufferTooSmall => "the next block is larger than 16 MiB, or claims to be",
-        PcapError::UnexpectedEof | PcapError::Incomplete(_) => "the file ends in the middle of a block",
+        PcapError::UnexpectedEof | PcapError::Incomplete(_) => {
+            "the file ends in the middle of a block"
+        }
         PcapError::ReadError => "it cannot be read",
         PcapError::HeaderNotRecognized => "it starts like neither pcap nor pcapng",
         PcapError::NomError(..) | PcapError::OwnedNomError(..) => "the next block is damaged",

@@ -1,8 +1,9 @@
-//! The TCP connections of a capture: which of them speak the protocol, which end is the client, and what each end said.
-//! Whether bytes are the protocol's is the core's business.
+//! The TCP connections of a capture: which of them speak the protocol, which end is the client, and
+//! what each end said. Whether bytes are the protocol's is the core's business.
 //!
-//! A connection is looked at if one of its ends has the port that was asked for. If no port was asked for, those with the
-//! usual one are, and any other whose first bytes, one way or the other, are a good frame.
+//! A connection is looked at if one of its ends has the port that was asked for. If no port was
+//! asked for, those with the usual one are, and any other whose first bytes, one way or the other,
+//! are a good frame.
 
 use std::collections::HashMap;
 use std::mem;
@@ -11,14 +12,15 @@ use std::net::SocketAddr;
 use cafewire_core::{Direction, Frame, Framing, MAX_MESSAGE_SIZE};
 use cafewire_net::address::DEFAULT_PORT;
 
-use super::explainer::{Explainer, Tell};
 use super::packet::Segment;
 use super::reassembly::{Piece, Reassembly};
 use super::report::{Item, Place, Report, Side, Tally};
+use super::stream_decoder::{StreamDecoder, Tell};
 use crate::failure::Failure;
 use crate::output;
 
-/// What a capture may take of memory. Over it, the connections that were silent for longest are taken to be over.
+/// What a capture may take of memory. Over it, the connections that were silent for longest are
+/// taken to be over.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Bounds {
     /// Connections that are followed at a time.
@@ -76,7 +78,7 @@ struct Conversation {
 struct Stream {
     reassembly: Reassembly,
     /// Made when it is known who the client is.
-    explainer: Option<Explainer>,
+    stream_decoder: Option<StreamDecoder>,
     /// What came before it was known whether this is the protocol.
     undecided: Vec<u8>,
     is_finished: bool,
@@ -92,7 +94,15 @@ enum Verdict {
 
 impl Conversations {
     pub(crate) fn new(port: Option<u16>, bounds: Bounds) -> Self {
-        Self { port, bounds, followed: HashMap::new(), held_bytes: 0, numbered: 0, others: 0, given_up: 0 }
+        Self {
+            port,
+            bounds,
+            followed: HashMap::new(),
+            held_bytes: 0,
+            numbered: 0,
+            others: 0,
+            given_up: 0,
+        }
     }
 
     /// Takes a segment and tells what it completes.
@@ -102,7 +112,8 @@ impl Conversations {
         moment: Moment,
         report: &mut Report,
     ) -> Result<(), Failure> {
-        let ends = [segment.source.min(segment.destination), segment.source.max(segment.destination)];
+        let ends =
+            [segment.source.min(segment.destination), segment.source.max(segment.destination)];
         let sender = usize::from(segment.source != ends[0]);
         let key = (ends[0], ends[1]);
         if segment.is_syn
@@ -115,7 +126,8 @@ impl Conversations {
             self.give_up_the_oldest(report)?;
         }
         let port = self.port;
-        let conversation = self.followed.entry(key).or_insert_with(|| Conversation::new(ends, port, moment));
+        let conversation =
+            self.followed.entry(key).or_insert_with(|| Conversation::new(ends, port, moment));
         let held_before = conversation.held_bytes();
         conversation.last = moment;
         if conversation.verdict != Verdict::Other {
@@ -141,7 +153,8 @@ impl Conversations {
 
     /// The capture ends here: tells what is left of all.
     pub(crate) fn finish(&mut self, report: &mut Report) -> Result<(), Failure> {
-        let mut keys: Vec<_> = self.followed.iter().map(|(key, known)| (known.last.packet, *key)).collect();
+        let mut keys: Vec<_> =
+            self.followed.iter().map(|(key, known)| (known.last.packet, *key)).collect();
         keys.sort_unstable();
         for (_, key) in keys {
             self.end_of(key, report)?;
@@ -173,7 +186,11 @@ impl Conversations {
         sentences
     }
 
-    fn end_of(&mut self, key: (SocketAddr, SocketAddr), report: &mut Report) -> Result<(), Failure> {
+    fn end_of(
+        &mut self,
+        key: (SocketAddr, SocketAddr),
+        report: &mut Report,
+    ) -> Result<(), Failure> {
         let Some(mut conversation) = self.followed.remove(&key) else { return Ok(()) };
         self.held_bytes = self.held_bytes.saturating_sub(conversation.held_bytes());
         conversation.finish(&mut self.numbered, report)?;
@@ -186,7 +203,8 @@ impl Conversations {
     }
 
     fn give_up_the_oldest(&mut self, report: &mut Report) -> Result<(), Failure> {
-        let mut keys: Vec<_> = self.followed.iter().map(|(key, known)| (known.last.packet, *key)).collect();
+        let mut keys: Vec<_> =
+            self.followed.iter().map(|(key, known)| (known.last.packet, *key)).collect();
         keys.sort_unstable();
         let count = keys.len().div_ceil(GIVEN_UP_AT_ONCE);
         for (_, key) in keys.into_iter().take(count) {
@@ -220,10 +238,10 @@ impl Conversation {
         }
     }
 
-    /// The client is who opens the connection. Where that was not captured: the end without the server's port. Else what is
-    /// said will tell.
+    /// The client is who opens the connection. Where that was not captured: the end without the
+    /// server's port. Else what is said will tell.
     fn note_client(&mut self, segment: &Segment<'_>, sender: usize, server_port: u16) {
-        if self.streams.iter().any(|stream| stream.explainer.is_some()) {
+        if self.streams.iter().any(|stream| stream.stream_decoder.is_some()) {
             return;
         }
         let receiver = 1 - sender;
@@ -239,20 +257,29 @@ impl Conversation {
         }
     }
 
-    /// Who the client is, where neither the opening nor a port told: chat frames travel one way only; else it is who spoke
-    /// first.
+    /// Who the client is, where neither the opening nor a port told: chat frames travel one way
+    /// only; else it is who spoke first.
     fn client_by(&self, sender: usize, piece: &Piece) -> usize {
         let first_to_speak = self.first_to_speak.unwrap_or(sender);
         let Piece::Bytes(bytes) = piece else { return first_to_speak };
         match Framing::of(bytes) {
-            Framing::Frame { frame: Frame::Chat(view), .. } if view.message_type.travels(Direction::ToServer) => sender,
+            Framing::Frame { frame: Frame::Chat(view), .. }
+                if view.message_type.is_sent(Direction::ToServer) =>
+            {
+                sender
+            }
             Framing::Frame { frame: Frame::Chat(_), .. } => 1 - sender,
             _ => first_to_speak,
         }
     }
 
     /// Tells what has become known of one end's stream.
-    fn drain(&mut self, sender: usize, numbered: &mut u64, report: &mut Report) -> Result<(), Failure> {
+    fn drain(
+        &mut self,
+        sender: usize,
+        numbered: &mut u64,
+        report: &mut Report,
+    ) -> Result<(), Failure> {
         while let Some(piece) = self.streams[sender].reassembly.pop() {
             match self.verdict {
                 Verdict::Other => {}
@@ -267,7 +294,13 @@ impl Conversation {
     }
 
     /// Is this the protocol? A good frame says yes, anything that cannot be one says no.
-    fn decide(&mut self, sender: usize, piece: Piece, numbered: &mut u64, report: &mut Report) -> Result<(), Failure> {
+    fn decide(
+        &mut self,
+        sender: usize,
+        piece: Piece,
+        numbered: &mut u64,
+        report: &mut Report,
+    ) -> Result<(), Failure> {
         let Piece::Bytes(bytes) = piece else {
             self.dismiss();
             return Ok(());
@@ -285,8 +318,8 @@ impl Conversation {
                 }
                 Ok(())
             }
-            Framing::NeedMore { .. } if undecided.len() <= MAX_MESSAGE_SIZE => Ok(()),
-            Framing::NeedMore { .. } | Framing::Corrupt { .. } => {
+            Framing::Incomplete { .. } if undecided.len() <= MAX_MESSAGE_SIZE => Ok(()),
+            Framing::Incomplete { .. } | Framing::Corrupt { .. } => {
                 self.dismiss();
                 Ok(())
             }
@@ -309,27 +342,35 @@ impl Conversation {
         if self.client.is_none() {
             self.client = Some(self.client_by(sender, piece));
         }
-        self.with_explainer(sender, numbered, report, |explainer, tell| match piece {
-            Piece::Bytes(bytes) => explainer.push(bytes, tell),
-            Piece::Gap { size_bytes } => explainer.gap(*size_bytes, tell),
+        self.with_explainer(sender, numbered, report, |stream_decoder, tell| match piece {
+            Piece::Bytes(bytes) => stream_decoder.push(bytes, tell),
+            Piece::Gap { size_bytes } => stream_decoder.gap(*size_bytes, tell),
         })
     }
 
-    fn finish_stream(&mut self, sender: usize, numbered: &mut u64, report: &mut Report) -> Result<(), Failure> {
+    fn finish_stream(
+        &mut self,
+        sender: usize,
+        numbered: &mut u64,
+        report: &mut Report,
+    ) -> Result<(), Failure> {
         self.streams[sender].is_finished = true;
-        if self.streams[sender].explainer.is_none() {
+        if self.streams[sender].stream_decoder.is_none() {
             return Ok(());
         }
-        self.with_explainer(sender, numbered, report, |explainer, tell| explainer.finish(tell))
+        self.with_explainer(sender, numbered, report, |stream_decoder, tell| {
+            stream_decoder.finish(tell)
+        })
     }
 
-    /// Has one end's explainer do something, and passes on what it tells, with the place where that is.
+    /// Has one end's stream_decoder do something, and passes on what it tells, with the place where
+    /// that is.
     fn with_explainer(
         &mut self,
         sender: usize,
         numbered: &mut u64,
         report: &mut Report,
-        act: impl FnOnce(&mut Explainer, &mut Tell<'_>) -> Result<(), Failure>,
+        act: impl FnOnce(&mut StreamDecoder, &mut Tell<'_>) -> Result<(), Failure>,
     ) -> Result<(), Failure> {
         let client = *self.client.get_or_insert(sender);
         let from = if sender == client { Side::Client } else { Side::Server };
@@ -348,9 +389,11 @@ impl Conversation {
             packet: self.last.packet,
             time_ns: self.last.time_ns,
         };
-        let explainer = self.streams[sender].explainer.get_or_insert_with(|| Explainer::new(from.direction()));
+        let stream_decoder = self.streams[sender]
+            .stream_decoder
+            .get_or_insert_with(|| StreamDecoder::new(from.direction()));
         let found = &mut self.found;
-        act(explainer, &mut |offset, content| {
+        act(stream_decoder, &mut |offset, content| {
             found.count(&content);
             report.item(&Item { place: Some(&place), from: Some(from), offset, content })
         })
@@ -370,7 +413,10 @@ impl Conversation {
     fn tell_what_it_came_to(&self, number: u64) {
         let client = self.client.unwrap_or_default();
         let (client, server) = (self.ends[client], self.ends[1 - client]);
-        output::detail(format_args!("conversation {number}, {client} to {server}: {}", self.found.summary()));
+        output::detail(format_args!(
+            "conversation {number}, {client} to {server}: {}",
+            self.found.summary()
+        ));
     }
 
     fn is_over(&self) -> bool {
@@ -381,7 +427,7 @@ impl Conversation {
         let held = |stream: &Stream| {
             stream.reassembly.held_bytes()
                 + stream.undecided.len()
-                + stream.explainer.as_ref().map_or(0, Explainer::held_bytes)
+                + stream.stream_decoder.as_ref().map_or(0, StreamDecoder::held_bytes)
         };
         self.streams.iter().map(held).sum()
     }
@@ -394,13 +440,32 @@ mod tests {
     use super::*;
     use crate::decode::report::Form;
 
-    fn segment(client_port: u16, server_port: u16, sequence: u32, is_syn: bool, payload: &[u8]) -> Segment<'_> {
+    fn segment(
+        client_port: u16,
+        server_port: u16,
+        sequence: u32,
+        is_syn: bool,
+        payload: &[u8],
+    ) -> Segment<'_> {
         let end = |port| SocketAddr::from((Ipv4Addr::LOCALHOST, port));
         let (source, destination) = (end(client_port), end(server_port));
-        Segment { source, destination, sequence, is_syn, acknowledges: None, is_fin: false, payload }
+        Segment {
+            source,
+            destination,
+            sequence,
+            is_syn,
+            acknowledges: None,
+            is_fin: false,
+            payload,
+        }
     }
 
-    fn feed(conversations: &mut Conversations, report: &mut Report, packet: u64, segment: &Segment<'_>) {
+    fn feed(
+        conversations: &mut Conversations,
+        report: &mut Report,
+        packet: u64,
+        segment: &Segment<'_>,
+    ) {
         let outcome = conversations.segment(segment, Moment { packet, time_ns: None }, report);
         assert!(outcome.is_ok());
     }
@@ -408,26 +473,45 @@ mod tests {
     #[test]
     fn as_many_connections_as_the_bound_are_followed_and_then_the_most_silent_are_over() {
         let bounds = Bounds { conversations: 16, ..Bounds::default() };
-        let (mut conversations, mut report) = (Conversations::new(None, bounds), Report::new(Form::Json));
+        let (mut conversations, mut report) =
+            (Conversations::new(None, bounds), Report::new(Form::Json));
         for client_port in 0..16 {
-            feed(&mut conversations, &mut report, u64::from(client_port), &segment(client_port, 8080, 7, true, b""));
+            feed(
+                &mut conversations,
+                &mut report,
+                u64::from(client_port),
+                &segment(client_port, 8080, 7, true, b""),
+            );
         }
         assert_eq!((conversations.followed.len(), conversations.given_up), (16, 0));
         // The first one says something: now the second and third were silent for longest.
         feed(&mut conversations, &mut report, 20, &segment(0, 8080, 8, false, b"\x01"));
         feed(&mut conversations, &mut report, 21, &segment(16, 8080, 7, true, b""));
         assert_eq!((conversations.followed.len(), conversations.given_up), (15, 2));
-        let ports: Vec<u16> = conversations.followed.values().flat_map(|one| one.ends.map(|end| end.port())).collect();
-        assert!(ports.contains(&0) && !ports.contains(&1) && !ports.contains(&2) && ports.contains(&16), "{ports:?}");
+        let ports: Vec<u16> = conversations
+            .followed
+            .values()
+            .flat_map(|one| one.ends.map(|end| end.port()))
+            .collect();
+        assert!(
+            ports.contains(&0) && !ports.contains(&1) && !ports.contains(&2) && ports.contains(&16),
+            "{ports:?}"
+        );
     }
 
     #[test]
     fn waiting_bytes_have_a_bound_over_all_connections() {
         let bounds = Bounds { held_bytes: 100_000, ..Bounds::default() };
-        let (mut conversations, mut report) = (Conversations::new(None, bounds), Report::new(Form::Json));
+        let (mut conversations, mut report) =
+            (Conversations::new(None, bounds), Report::new(Form::Json));
         let chunk = [0x55; 1000];
         for client_port in 1000..1050 {
-            feed(&mut conversations, &mut report, u64::from(client_port), &segment(client_port, 9, 7, true, b""));
+            feed(
+                &mut conversations,
+                &mut report,
+                u64::from(client_port),
+                &segment(client_port, 9, 7, true, b""),
+            );
             // What would come before never does.
             for index in 0..50 {
                 let late = segment(client_port, 9, 100 + 1000 * index, false, &chunk);
@@ -444,9 +528,15 @@ mod tests {
 
     #[test]
     fn what_does_not_start_with_a_frame_is_let_go_at_once() {
-        let (mut conversations, mut report) = (Conversations::new(None, Bounds::default()), Report::new(Form::Json));
+        let (mut conversations, mut report) =
+            (Conversations::new(None, Bounds::default()), Report::new(Form::Json));
         feed(&mut conversations, &mut report, 1, &segment(1, 80, 7, true, b""));
-        feed(&mut conversations, &mut report, 2, &segment(1, 80, 8, false, &b"GET / HTTP/1.1\r\n".repeat(500)));
+        feed(
+            &mut conversations,
+            &mut report,
+            2,
+            &segment(1, 80, 8, false, &b"GET / HTTP/1.1\r\n".repeat(500)),
+        );
         assert_eq!(conversations.held_bytes, 0);
         assert!(conversations.finish(&mut report).is_ok());
         assert_eq!((conversations.others, report.tally.is_all_good()), (1, true));

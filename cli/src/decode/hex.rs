@@ -52,9 +52,14 @@ impl fmt::Display for HexError {
                 write!(f, "column {}: an odd number of digits; a byte has two", position + 1)
             }
             Self::WrongOffset { said, expected } => {
-                write!(f, "the line's offset is {said:#x}, but {expected:#x} follows from the lines before")
+                write!(
+                    f,
+                    "the line's offset is {said:#x}, but {expected:#x} follows from the lines before"
+                )
             }
-            Self::NothingToRepeat => write!(f, "'*' repeats the line before, and what it repeats does not fit"),
+            Self::NothingToRepeat => {
+                write!(f, "'*' repeats the line before, and what it repeats does not fit")
+            }
         }
     }
 }
@@ -94,7 +99,11 @@ impl HexReader {
         let first = *self.first_offset.get_or_insert(said.wrapping_sub(self.bytes_read));
         let expected = first.wrapping_add(self.bytes_read);
         if !self.is_repeating {
-            return if said == expected { Ok(()) } else { Err(HexError::WrongOffset { said, expected }) };
+            return if said == expected {
+                Ok(())
+            } else {
+                Err(HexError::WrongOffset { said, expected })
+            };
         }
         self.is_repeating = false;
         let missing = said.wrapping_sub(expected);
@@ -110,7 +119,8 @@ impl HexReader {
     }
 }
 
-/// An offset of eight or more digits, and the rest without the column of characters; `None` if it is no line of a dump.
+/// An offset of eight or more digits, and the rest without the column of characters; `None` if it
+/// is no line of a dump.
 fn dump_line(line: &str) -> Option<(u64, &str)> {
     let line = line.trim_start();
     let digits = line.find(|scalar: char| !scalar.is_ascii_hexdigit()).unwrap_or(line.len());
@@ -128,11 +138,12 @@ fn dump_line(line: &str) -> Option<(u64, &str)> {
     None
 }
 
-/// The last line of hexdump: an offset alone. A line of four bytes looks the same; where a dump is under way and the offset
-/// fits, it is one.
+/// The last line of hexdump: an offset alone. A line of four bytes looks the same; where a dump is
+/// under way and the offset fits, it is one.
 fn lone_offset(line: &str) -> Option<u64> {
     let digits = line.trim();
-    let is_offset = (8..=16).contains(&digits.len()) && digits.bytes().all(|byte| byte.is_ascii_hexdigit());
+    let is_offset =
+        (8..=16).contains(&digits.len()) && digits.bytes().all(|byte| byte.is_ascii_hexdigit());
     is_offset.then(|| u64::from_str_radix(digits, 16).ok())?
 }
 
@@ -149,7 +160,8 @@ fn plain(text: &str, column: usize, bytes: &mut Vec<u8>) -> Result<(), HexError>
             let prefixed = part.strip_prefix("0x").or_else(|| part.strip_prefix("0X"));
             let digits = prefixed.unwrap_or(part);
             let first = at + (part.len() - digits.len());
-            // `0xA`, as programs print a byte. Without the prefix half a byte is more likely a slip.
+            // `0xA`, as programs print a byte. Without the prefix half a byte is more likely a
+            // slip.
             match (prefixed, digits.as_bytes()) {
                 (Some(_), [digit]) => bytes.push(value_of(*digit, first, digits)?),
                 (_, digits_bytes) => pairs(digits_bytes, digits, first, bytes)?,
@@ -181,10 +193,12 @@ fn value_of(digit: u8, position: usize, text: &str) -> Result<u8, HexError> {
     u8::try_from(value).map_err(|_| HexError::NotADigit { position, found })
 }
 
-/// Whether bytes at the start of an input look like hexadecimal digits: text, and its first line that says anything reads
-/// as such, or is digits of which one is missing. `None` where nothing but empty lines and comments came so far.
+/// Whether bytes at the start of an input look like hexadecimal digits: text, and its first line
+/// that says anything reads as such, or is digits of which one is missing. `None` where nothing but
+/// empty lines and comments came so far.
 pub(crate) fn looks_like_hex(start: &[u8]) -> Option<bool> {
-    let is_text = |byte: &u8| byte.is_ascii_graphic() || byte.is_ascii_whitespace() || *byte >= 0x80;
+    let is_text =
+        |byte: &u8| byte.is_ascii_graphic() || byte.is_ascii_whitespace() || *byte >= 0x80;
     if !start.iter().all(is_text) {
         return Some(false);
     }
@@ -205,8 +219,9 @@ pub(crate) fn looks_like_hex(start: &[u8]) -> Option<bool> {
 }
 
 fn is_digits_alone(line: &str) -> bool {
-    let is_part =
-        |scalar: char| scalar.is_ascii_hexdigit() || is_separator(scalar) || matches!(scalar, 'x' | 'X' | '\\');
+    let is_part = |scalar: char| {
+        scalar.is_ascii_hexdigit() || is_separator(scalar) || matches!(scalar, 'x' | 'X' | '\\')
+    };
     dump_line(line).is_some() || without_comment(line).chars().all(is_part)
 }
 
@@ -286,7 +301,10 @@ mod tests {
     fn what_is_no_digit_is_told_with_its_place() {
         assert_eq!(read("CA FG"), Err(HexError::NotADigit { position: 4, found: 'G' }));
         assert_eq!(read("CA F"), Err(HexError::HalfAByte { position: 3 }));
-        assert_eq!(read("0xCA 0x\u{e9}"), Err(HexError::NotADigit { position: 7, found: '\u{e9}' }));
+        assert_eq!(
+            read("0xCA 0x\u{e9}"),
+            Err(HexError::NotADigit { position: 7, found: '\u{e9}' })
+        );
         assert_eq!(
             HexError::NotADigit { position: 4, found: 'G' }.to_string(),
             "column 5: 'G' is no hexadecimal digit"
@@ -295,9 +313,13 @@ mod tests {
 
     #[test]
     fn other_text_and_bytes_do_not_look_like_digits() {
-        for other in
-            [&b"GET / HTTP/1.1\r\n"[..], b"\xCA\xFE\x01\x00\x00", b"hello", b"ab cde fgh\n", b"\x01\x02\x00\x00"]
-        {
+        for other in [
+            &b"GET / HTTP/1.1\r\n"[..],
+            b"\xCA\xFE\x01\x00\x00",
+            b"hello",
+            b"ab cde fgh\n",
+            b"\x01\x02\x00\x00",
+        ] {
             assert_eq!(looks_like_hex(other), Some(false), "{other:?}");
         }
         for nothing_yet in [&b""[..], b"\n", b"; a comment", b"# one\n\n  \r\n# and another\n"] {

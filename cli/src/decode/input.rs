@@ -42,8 +42,8 @@ impl Input {
         let (rest, name): (Box<dyn Read + Send>, String) = match path {
             Some(path) if path != Path::new("-") => {
                 let name = path.display().to_string();
-                let file =
-                    File::open(path).map_err(|error| Failure::Sentence(format!("cannot open {name}: {error}")))?;
+                let file = File::open(path)
+                    .map_err(|error| Failure::Message(format!("cannot open {name}: {error}")))?;
                 (Box::new(file), name)
             }
             _ => (Box::new(io::stdin()), "standard input".to_owned()),
@@ -51,14 +51,14 @@ impl Input {
         Ok(Self { start: Vec::new(), rest, name })
     }
 
-    /// The form told, or the one that the start looks like: a capture's magic number, hexadecimal digits as text, or
-    /// else bytes as they are.
+    /// The form told, or the one that the start looks like: a capture's magic number, hexadecimal
+    /// digits as text, or else bytes as they are.
     pub(crate) fn format(&mut self, told: Option<Format>) -> Result<Format, Failure> {
         if told.is_none() || told == Some(Format::Pcap) {
             self.read_at_least(MAGIC_SIZE)?;
             if self.start.starts_with(&GZIP_MAGIC) {
                 let sentence = "is compressed (gzip): unpack it first, as in `gzip -dc FILE | cafewire decode`";
-                return Err(Failure::Sentence(format!("{} {sentence}", self.name)));
+                return Err(Failure::Message(format!("{} {sentence}", self.name)));
             }
         }
         let format = told.map_or_else(|| self.guess(), Ok)?;
@@ -71,7 +71,11 @@ impl Input {
     }
 
     fn guess(&mut self) -> Result<Format, Failure> {
-        if self.start.first_chunk().is_some_and(|magic| PCAP_MAGICS.contains(magic) || *magic == PCAPNG_MAGIC) {
+        if self
+            .start
+            .first_chunk()
+            .is_some_and(|magic| PCAP_MAGICS.contains(magic) || *magic == PCAPNG_MAGIC)
+        {
             return Ok(Format::Pcap);
         }
         loop {
@@ -90,9 +94,11 @@ impl Input {
         let order = self.start.get(SECTION_BYTE_ORDER)?;
         let length: [u8; 4] = self.start.get(SECTION_LENGTH)?.try_into().ok()?;
         let is_big_endian = order == BIG_ENDIAN_SECTION;
-        let length = if is_big_endian { u32::from_be_bytes(length) } else { u32::from_le_bytes(length) };
+        let length =
+            if is_big_endian { u32::from_be_bytes(length) } else { u32::from_le_bytes(length) };
         let is_pcapng = self.start.starts_with(&PCAPNG_MAGIC);
-        is_pcapng.then(|| usize::try_from(length).map_or(CHUNK_BYTES, |length| length.min(CHUNK_BYTES)))
+        is_pcapng
+            .then(|| usize::try_from(length).map_or(CHUNK_BYTES, |length| length.min(CHUNK_BYTES)))
     }
 
     fn read_at_least(&mut self, size: usize) -> Result<(), Failure> {
@@ -115,7 +121,7 @@ impl Input {
 
     /// The sentence for an input that breaks.
     fn failure(&self, error: &io::Error) -> Failure {
-        Failure::Sentence(format!("cannot read {}: {error}", self.name))
+        Failure::Message(format!("cannot read {}: {error}", self.name))
     }
 
     pub(crate) fn name(&self) -> &str {

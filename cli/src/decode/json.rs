@@ -1,4 +1,5 @@
-//! What is found, as JSON, and messages back from it. `cli/SCHEMAS.md` documents the members; they are only ever added.
+//! What is found, as JSON, and messages back from it. `cli/SCHEMAS.md` documents the members; they
+//! are only ever added.
 
 use cafewire_core::dissect::{FieldValue, FieldView, fields};
 use cafewire_core::{Family, Frame, MessagePayload, OwnedMessage, ParseError, chat, echo};
@@ -81,15 +82,18 @@ struct ErrorJson {
 impl<'a> ItemJson<'a> {
     pub(crate) fn of(item: &Item<'a>) -> Self {
         let (kind, size, bytes, error) = match item.content {
-            Content::Frame { bytes, error, .. } => ("frame", bytes.len() as u64, Some(bytes), error),
+            Content::Frame { bytes, error, .. } => {
+                ("frame", bytes.len() as u64, Some(bytes), error)
+            }
             Content::Bad { bytes, error } => ("bad", bytes.len() as u64, Some(bytes), Some(error)),
             Content::Gap { size_bytes } => ("gap", size_bytes, None, None),
         };
         let shown = bytes.unwrap_or_default();
-        let type_name = fields(shown).find(|field| field.name == "type").and_then(|field| match field.value {
-            FieldValue::Named { name, .. } => Some(name),
-            _ => None,
-        });
+        let type_name =
+            fields(shown).find(|field| field.name == "type").and_then(|field| match field.value {
+                FieldValue::Named { name, .. } => Some(name),
+                _ => None,
+            });
         Self {
             kind,
             conversation: item.place.map(|place| place.conversation),
@@ -100,7 +104,7 @@ impl<'a> ItemJson<'a> {
             from: item.from,
             offset: item.offset,
             size,
-            family: shown.first().copied().and_then(Family::of_first_byte),
+            family: shown.first().copied().and_then(Family::from_first_byte),
             type_name,
             message: match item.content {
                 Content::Frame { frame, .. } => MessageJson::of(frame),
@@ -117,9 +121,10 @@ impl<'a> MessageJson<'a> {
     /// `None` if a field is bad.
     fn of(frame: Frame<'a>) -> Option<Self> {
         match frame {
-            Frame::Echo(view) => {
-                Some(Self::Echo { message_type: view.message_type, payload: hex::digits(view.payload) })
-            }
+            Frame::Echo(view) => Some(Self::Echo {
+                message_type: view.message_type,
+                payload: hex::digits(view.payload),
+            }),
             Frame::Chat(view) => view.parse_payload().ok().map(Self::Chat),
         }
     }
@@ -143,7 +148,8 @@ impl<'a> FieldJson<'a> {
             }
             FieldValue::Text(text) => json.value = Some(ValueJson::Text(text)),
             FieldValue::Checksum { carried, computed } => {
-                (json.value, json.expected) = (Some(ValueJson::Number(u64::from(carried))), Some(computed));
+                (json.value, json.expected) =
+                    (Some(ValueJson::Number(u64::from(carried))), Some(computed));
             }
             _ => json.bytes = Some(hex::digits(field.bytes)),
         }
@@ -154,13 +160,20 @@ impl<'a> FieldJson<'a> {
 impl ErrorJson {
     fn of(error: ParseError) -> Self {
         let code = error.code();
-        Self { error, at: error.offset(), code: code.to_wire(), code_name: code.name(), sentence: error.to_string() }
+        Self {
+            error,
+            at: error.offset(),
+            code: code.to_wire(),
+            code_name: code.name(),
+            sentence: error.to_string(),
+        }
     }
 }
 
-// ---- And back ------------------------------------------------------------------------------------------------------
+// ---- And back -----------------------------------------------------------------------------------
 
-/// A line that `encode json` reads: what `decode --json` prints, or as much of it as a message needs.
+/// A line that `encode json` reads: what `decode --json` prints, or as much of it as a message
+/// needs.
 #[derive(Deserialize)]
 struct Input {
     kind: Option<String>,
@@ -178,7 +191,8 @@ struct EchoInput {
 
 const WANTED: &str = r#"an object is wanted such as {"family":"chat-v1","message":{"type":"JoinRoom","room":"tea"}}"#;
 
-/// The parser is given one line at a time and calls each the first: which one it is, the caller says.
+/// The parser is given one line at a time and calls each the first: which one it is, the caller
+/// says.
 fn without_its_line(error: &serde_json::Error) -> String {
     error.to_string().replace(" at line 1 column ", " at column ")
 }
@@ -192,7 +206,9 @@ pub(crate) fn message(line: &str) -> Result<OwnedMessage, String> {
     let input: Input = serde_json::from_str(line).map_err(|error| without_its_line(&error))?;
     let (Some(family), Some(message)) = (input.family, input.message) else {
         return Err(match input.kind.as_deref() {
-            Some("bad" | "frame") => "it holds a bad frame, which is no message that could be encoded".to_owned(),
+            Some("bad" | "frame") => {
+                "it holds a bad frame, which is no message that could be encoded".to_owned()
+            }
             Some("gap") => "it stands for bytes that are missing".to_owned(),
             _ => WANTED.to_owned(),
         });
@@ -208,7 +224,9 @@ pub(crate) fn message(line: &str) -> Result<OwnedMessage, String> {
 fn echo_message(message: Value) -> Result<OwnedMessage, String> {
     let input: EchoInput = serde_json::from_value(message).map_err(|error| error.to_string())?;
     let payload = match (&input.payload, input.text) {
-        (Some(_), Some(_)) => return Err("payload and text are two ways to say the same: give one".to_owned()),
+        (Some(_), Some(_)) => {
+            return Err("payload and text are two ways to say the same: give one".to_owned());
+        }
         (Some(digits), None) => hex::parse(digits).map_err(|error| format!("payload: {error}"))?,
         (None, Some(text)) => text.into_bytes(),
         (None, None) => Vec::new(),

@@ -53,7 +53,9 @@ const SLL2_HEADER_SIZE: usize = 20;
 pub(crate) fn segment(link_type: Linktype, packet: &[u8]) -> Result<Segment<'_>, NoSegment> {
     let sliced = match link_type.0 {
         ETHERNET => LaxSlicedPacket::from_ethernet(packet).ok(),
-        NULL | LOOP => packet.get(LOOPBACK_HEADER_SIZE..).and_then(|ip| LaxSlicedPacket::from_ip(ip).ok()),
+        NULL | LOOP => {
+            packet.get(LOOPBACK_HEADER_SIZE..).and_then(|ip| LaxSlicedPacket::from_ip(ip).ok())
+        }
         RAW | RAW_BSD | RAW_OPENBSD | IPV4 | IPV6 => LaxSlicedPacket::from_ip(packet).ok(),
         LINUX_SLL => cooked(packet, SLL_PROTOCOL, SLL_HEADER_SIZE),
         LINUX_SLL2 => cooked(packet, SLL2_PROTOCOL, SLL2_HEADER_SIZE),
@@ -61,11 +63,20 @@ pub(crate) fn segment(link_type: Linktype, packet: &[u8]) -> Result<Segment<'_>,
     };
     let sliced = sliced.ok_or(NoSegment::NotTcp)?;
     let (source, destination): (IpAddr, IpAddr) = match &sliced.net {
-        Some(LaxNetSlice::Ipv4(ip)) => (ip.header().source_addr().into(), ip.header().destination_addr().into()),
-        Some(LaxNetSlice::Ipv6(ip)) => (ip.header().source_addr().into(), ip.header().destination_addr().into()),
+        Some(LaxNetSlice::Ipv4(ip)) => {
+            (ip.header().source_addr().into(), ip.header().destination_addr().into())
+        }
+        Some(LaxNetSlice::Ipv6(ip)) => {
+            (ip.header().source_addr().into(), ip.header().destination_addr().into())
+        }
         _ => return Err(NoSegment::NotTcp),
     };
-    if sliced.net.as_ref().and_then(LaxNetSlice::ip_payload_ref).is_some_and(|payload| payload.fragmented) {
+    if sliced
+        .net
+        .as_ref()
+        .and_then(LaxNetSlice::ip_payload_ref)
+        .is_some_and(|payload| payload.fragmented)
+    {
         return Err(NoSegment::Fragment);
     }
     let Some(TransportSlice::Tcp(tcp)) = sliced.transport else { return Err(NoSegment::NotTcp) };
@@ -80,7 +91,11 @@ pub(crate) fn segment(link_type: Linktype, packet: &[u8]) -> Result<Segment<'_>,
     })
 }
 
-fn cooked(packet: &[u8], protocol: std::ops::Range<usize>, header_size: usize) -> Option<LaxSlicedPacket<'_>> {
+fn cooked(
+    packet: &[u8],
+    protocol: std::ops::Range<usize>,
+    header_size: usize,
+) -> Option<LaxSlicedPacket<'_>> {
     let protocol = u16::from_be_bytes(packet.get(protocol)?.try_into().ok()?);
     Some(LaxSlicedPacket::from_ether_type(EtherType(protocol), packet.get(header_size..)?))
 }
@@ -95,10 +110,14 @@ mod tests {
     fn ip(is_v6: bool, payload: &[u8]) -> Vec<u8> {
         let mut packet = Vec::new();
         if is_v6 {
-            let builder = PacketBuilder::ipv6([1; 16], [2; 16], 64).tcp(40_000, 8080, 7, 1000).ack(9).fin();
+            let builder =
+                PacketBuilder::ipv6([1; 16], [2; 16], 64).tcp(40_000, 8080, 7, 1000).ack(9).fin();
             builder.write(&mut packet, payload).unwrap();
         } else {
-            let builder = PacketBuilder::ipv4([10, 0, 0, 1], [10, 0, 0, 2], 64).tcp(40_000, 8080, 7, 1000).ack(9).fin();
+            let builder = PacketBuilder::ipv4([10, 0, 0, 1], [10, 0, 0, 2], 64)
+                .tcp(40_000, 8080, 7, 1000)
+                .ack(9)
+                .fin();
             builder.write(&mut packet, payload).unwrap();
         }
         packet
@@ -125,9 +144,14 @@ mod tests {
                 (RAW_BSD, &ip),
                 (if is_v6 { IPV6 } else { IPV4 }, &ip),
             ] {
-                let segment = segment(Linktype(link_type), packet).unwrap_or_else(|why| panic!("{link_type}: {why:?}"));
+                let segment = segment(Linktype(link_type), packet)
+                    .unwrap_or_else(|why| panic!("{link_type}: {why:?}"));
                 assert_eq!((segment.payload, segment.sequence), (&b"hello"[..], 7), "{link_type}");
-                assert_eq!((segment.source.port(), segment.destination.port()), (40_000, 8080), "{link_type}");
+                assert_eq!(
+                    (segment.source.port(), segment.destination.port()),
+                    (40_000, 8080),
+                    "{link_type}"
+                );
                 assert_eq!(segment.source.is_ipv6(), is_v6, "{link_type}");
                 assert_eq!(
                     (segment.is_syn, segment.acknowledges, segment.is_fin),
@@ -141,7 +165,10 @@ mod tests {
     #[test]
     fn what_holds_no_segment_says_why() {
         let mut udp = Vec::new();
-        PacketBuilder::ipv4([10, 0, 0, 1], [10, 0, 0, 2], 64).udp(1, 2).write(&mut udp, b"x").unwrap();
+        PacketBuilder::ipv4([10, 0, 0, 1], [10, 0, 0, 2], 64)
+            .udp(1, 2)
+            .write(&mut udp, b"x")
+            .unwrap();
         assert_eq!(segment(Linktype(RAW), &udp), Err(NoSegment::NotTcp));
         assert_eq!(segment(Linktype(147), &udp), Err(NoSegment::LinkType(147)));
         let mut fragment = ip(false, b"hello");

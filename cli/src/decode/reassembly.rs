@@ -1,16 +1,18 @@
-//! One direction of a TCP connection, from segments in any order to bytes in theirs. Pure. Knows nothing of frames.
+//! One direction of a TCP connection, from segments in any order to bytes in theirs. Pure. Knows
+//! nothing of frames.
 //!
-//! Segments that come early wait; what comes twice is dropped; of two that overlap, the one that starts first counts. What
-//! never comes is told as a gap, once waiting is over: at the end, or when more bytes wait than a receiver would hold.
+//! Segments that come early wait; what comes twice is dropped; of two that overlap, the one that
+//! starts first counts. What never comes is told as a gap, once waiting is over: at the end, or
+//! when more bytes wait than a receiver would hold.
 //!
-//! The first byte is the one after the SYN. A capture that began later has none; then the first few segments are looked
-//! at together and the earliest is the start: those that come until one is acknowledged, for what stands before that had
-//! arrived by then.
+//! The first byte is the one after the SYN. A capture that began later has none; then the first few
+//! segments are looked at together and the earliest is the start: those that come until one is
+//! acknowledged, for what stands before that had arrived by then.
 
 use std::collections::BTreeMap;
 
-/// More than the largest window that systems use by default (6 MiB on Linux), so that a gap is not told of something that
-/// is only late.
+/// More than the largest window that systems use by default (6 MiB on Linux), so that a gap is not
+/// told of something that is only late.
 const MAX_WAITING_BYTES: usize = 8 * 1024 * 1024;
 /// What keeping a segment costs beside its bytes.
 const SEGMENT_OVERHEAD: usize = 64;
@@ -30,7 +32,8 @@ pub(crate) enum Piece {
 /// Places are in bytes from the first sequence number seen, and may be negative.
 #[derive(Debug, Default)]
 pub(crate) struct Reassembly {
-    /// A sequence number and its place, near those that come next, so that wrapping does not matter.
+    /// A sequence number and its place, near those that come next, so that wrapping does not
+    /// matter.
     reference: Option<(u32, i64)>,
     /// The place of the next byte, once the start is known.
     next: Option<i64>,
@@ -67,7 +70,9 @@ impl Reassembly {
 
     /// The other end says that everything before this sequence number has arrived.
     pub(crate) fn acknowledged(&mut self, sequence: u32) {
-        let (Some((reference, place)), Some((&earliest, _))) = (self.reference, self.waiting.first_key_value()) else {
+        let (Some((reference, place)), Some((&earliest, _))) =
+            (self.reference, self.waiting.first_key_value())
+        else {
             return;
         };
         if place + i64::from(sequence.wrapping_sub(reference).cast_signed()) > earliest {
@@ -114,7 +119,8 @@ impl Reassembly {
     pub(crate) fn is_begun_anew_by(&mut self, syn_sequence: u32) -> bool {
         match (self.syn, self.start) {
             (Some(syn), _) => syn != syn_sequence,
-            // Packets may be out of order, or the start was misjudged: the SYN stands close before what was seen.
+            // Packets may be out of order, or the start was misjudged: the SYN stands close before
+            // what was seen.
             (None, Some(start)) => {
                 let first = self.place_of(syn_sequence) + 1;
                 !(0..=LATE_SYN_BYTES).contains(&(start - first))
@@ -175,7 +181,8 @@ mod tests {
         (bytes, gaps)
     }
 
-    /// After a SYN with the sequence number before `first`; each segment is its offset and its bytes.
+    /// After a SYN with the sequence number before `first`; each segment is its offset and its
+    /// bytes.
     fn reassembled(first: u32, segments: &[(u32, &[u8])]) -> (Vec<u8>, Vec<u64>) {
         let mut reassembly = Reassembly::default();
         reassembly.push(first.wrapping_sub(1), true, false, b"");
@@ -197,7 +204,11 @@ mod tests {
         for first in [1, 1000, u32::MAX, u32::MAX - 3] {
             for order in [[0, 1, 2, 3], [3, 2, 1, 0], [1, 0, 3, 2], [2, 3, 0, 1]] {
                 let segments = order.map(|index| pieces[index]);
-                assert_eq!(reassembled(first, &segments), (b"abcdefgh".to_vec(), vec![]), "{first} {order:?}");
+                assert_eq!(
+                    reassembled(first, &segments),
+                    (b"abcdefgh".to_vec(), vec![]),
+                    "{first} {order:?}"
+                );
             }
         }
     }
@@ -205,8 +216,14 @@ mod tests {
     #[test]
     fn what_comes_twice_or_overlaps_counts_once() {
         let expected = (b"abcdefgh".to_vec(), vec![]);
-        assert_eq!(reassembled(7, &[(0, b"abcd"), (0, b"abcd"), (2, b"cdef"), (4, b"efgh"), (6, b"g")]), expected);
-        assert_eq!(reassembled(7, &[(4, b"ef"), (4, b"efgh"), (2, b"cdefg"), (0, b"abc")]), expected);
+        assert_eq!(
+            reassembled(7, &[(0, b"abcd"), (0, b"abcd"), (2, b"cdef"), (4, b"efgh"), (6, b"g")]),
+            expected
+        );
+        assert_eq!(
+            reassembled(7, &[(4, b"ef"), (4, b"efgh"), (2, b"cdefg"), (0, b"abc")]),
+            expected
+        );
         assert_eq!(reassembled(7, &[(4, b"efgh"), (4, b"ef"), (0, b"abcdef")]), expected);
         // A keep-alive: a byte that was acknowledged.
         assert_eq!(reassembled(7, &[(0, b"abcd"), (3, b"\0"), (4, b"efgh")]), expected);
@@ -214,7 +231,10 @@ mod tests {
 
     #[test]
     fn what_never_comes_is_a_gap_at_the_end() {
-        assert_eq!(reassembled(7, &[(0, b"ab"), (5, b"fg"), (9, b"j")]), (b"abfgj".to_vec(), vec![3, 2]));
+        assert_eq!(
+            reassembled(7, &[(0, b"ab"), (5, b"fg"), (9, b"j")]),
+            (b"abfgj".to_vec(), vec![3, 2])
+        );
         assert_eq!(reassembled(7, &[(3, b"d")]), (b"d".to_vec(), vec![3]));
     }
 
@@ -249,7 +269,11 @@ mod tests {
         acknowledged.push(102, false, false, b"cd");
         acknowledged.push(100, false, false, b"ab");
         acknowledged.acknowledged(100);
-        assert_eq!(drain(&mut acknowledged), (vec![], vec![]), "that speaks of what was before the capture");
+        assert_eq!(
+            drain(&mut acknowledged),
+            (vec![], vec![]),
+            "that speaks of what was before the capture"
+        );
         acknowledged.acknowledged(104);
         assert_eq!(drain(&mut acknowledged), (b"abcd".to_vec(), vec![]));
         let mut short = Reassembly::default();

@@ -1,5 +1,6 @@
-//! What is found, as text for people: a heading, then a line per field with its offset, its bytes, its name and what it
-//! says, and a caret under the byte that is wrong. Pure. Nothing from the wire reaches the terminal unescaped.
+//! What is found, as text for people: a heading, then a line per field with its offset, its bytes,
+//! its name and what it says, and a caret under the byte that is wrong. Pure. Nothing from the wire
+//! reaches the terminal unescaped.
 
 use std::fmt::Write as _;
 
@@ -8,7 +9,7 @@ use cafewire_core::dissect::{FieldValue, fields};
 use cafewire_core::{Frame, ParseError};
 
 use super::report::{Content, Item, Place, Side};
-use crate::{escape, show};
+use crate::{escape, format};
 
 const BYTES_PER_ROW: usize = 8;
 /// Of a long field so many rows are shown, and the one with the error.
@@ -76,12 +77,16 @@ fn heading(item: &Item<'_>, palette: Palette) -> String {
         Side::Client => ", from the client",
         Side::Server => ", from the server",
     });
-    let place = item.place.map_or_else(String::new, |place| format!("{dim}{}{dim:#} ", where_from(place, item.from)));
+    let place = item
+        .place
+        .map_or_else(String::new, |place| format!("{dim}{}{dim:#} ", where_from(place, item.from)));
     format!("{place}byte {}: {what}{from}\n", item.offset)
 }
 
 fn where_from(place: &Place, from: Option<Side>) -> String {
-    let time = place.time_ns.map_or_else(String::new, |time_ns| show::local_time(time_ns / 1_000_000) + " ");
+    let time = place
+        .time_ns
+        .map_or_else(String::new, |time_ns| format::local_time(time_ns / 1_000_000) + " ");
     let arrow = if from == Some(Side::Server) { "<" } else { ">" };
     let Place { conversation, client, server, packet, .. } = place;
     format!("{time}#{conversation} {client} {arrow} {server} packet {packet}")
@@ -96,8 +101,11 @@ fn rows(text: &mut String, bytes: &[u8], error: Option<ParseError>, palette: Pal
     let mut end = 0;
     for field in fields(bytes) {
         let name = format!("{}{:NAME_WIDTH$}{:#}", palette.name, field.name, palette.name);
-        let row =
-            Row { offset: field.offset, bytes: field.bytes, label: format!("{name}  {}", value(field.value, palette)) };
+        let row = Row {
+            offset: field.offset,
+            bytes: field.bytes,
+            label: format!("{name}  {}", value(field.value, palette)),
+        };
         row.write(text, error, palette);
         end = field.offset + field.bytes.len();
     }
@@ -124,7 +132,9 @@ impl Row<'_> {
     fn write(&self, text: &mut String, error: Option<ParseError>, palette: Palette) {
         let Palette { dim, .. } = palette;
         let wrong = error.map(|error| error.offset());
-        let is_wrong_in = |start: usize, len: usize| wrong.is_some_and(|wrong| (start..start + len).contains(&wrong));
+        let is_wrong_in = |start: usize, len: usize| {
+            wrong.is_some_and(|wrong| (start..start + len).contains(&wrong))
+        };
         let (mut left_out, mut is_first) = (0, true);
         let empty: &[u8] = &[];
         let chunks = self.bytes.chunks(BYTES_PER_ROW).chain(self.bytes.is_empty().then_some(empty));
@@ -153,7 +163,12 @@ impl Row<'_> {
 fn left_out_row(text: &mut String, left_out: &mut usize, palette: Palette) {
     if *left_out > 0 {
         let Palette { dim, .. } = palette;
-        let _ = writeln!(text, "{:OFFSET_WIDTH$}  {dim}… {} more{dim:#}", "", count_bytes(*left_out as u64));
+        let _ = writeln!(
+            text,
+            "{:OFFSET_WIDTH$}  {dim}… {} more{dim:#}",
+            "",
+            count_bytes(*left_out as u64)
+        );
         *left_out = 0;
     }
 }
@@ -203,7 +218,7 @@ mod tests {
         let content = match Dissector::new(Direction::Either).next(bytes, true) {
             Dissected::Frame { frame, error, .. } => Content::Frame { frame, bytes, error },
             Dissected::Noise { error, .. } => Content::Bad { bytes, error },
-            Dissected::NeedMore { .. } => panic!("nothing to explain"),
+            Dissected::Incomplete { .. } => panic!("nothing to explain"),
         };
         of(&Item { place: None, from: None, offset: 40, content }, Palette::PLAIN)
     }
@@ -240,7 +255,10 @@ byte 40: chat Connect, 12 bytes
         // The second byte of a content that is not UTF-8.
         let text = explained(b"\x01\x03\x00\x04\x01ra\xFF\xD3\xCD\x0D\x9A");
         let at = text.lines().position(|line| line.contains("61 ff")).expect(&text);
-        assert!(text.lines().nth(at + 1).is_some_and(|line| line.starts_with("            ^^ ")), "{text}");
+        assert!(
+            text.lines().nth(at + 1).is_some_and(|line| line.starts_with("            ^^ ")),
+            "{text}"
+        );
     }
 
     #[test]

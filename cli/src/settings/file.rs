@@ -1,4 +1,5 @@
-//! The config file: TOML, one key per setting. What it does not know it refuses, with the nearest name it does.
+//! The config file: TOML, one key per setting. What it does not know it refuses, with the nearest
+//! name it does.
 
 use std::path::Path;
 
@@ -11,8 +12,14 @@ pub(super) fn read(path: &Path) -> Result<Settings, Failure> {
 }
 
 fn parse(text: &str) -> Result<Settings, String> {
-    let table: toml::Table = toml::from_str(text).map_err(|error| config_file::place(&error, text))?;
-    config_file::check_keys(&table, text, Settings::KEYS, "`cafewire serve --print-config` shows all")?;
+    let table: toml::Table =
+        toml::from_str(text).map_err(|error| config_file::place(&error, text))?;
+    config_file::check_keys(
+        &table,
+        text,
+        Settings::KEYS,
+        "`cafewire serve --print-config` shows all",
+    )?;
     toml::from_str(text).map_err(|error| config_file::place(&error, text))
 }
 
@@ -38,7 +45,10 @@ mod tests {
             "line 1: there is no setting \"outbox_byte\"; did you mean \"outbox_bytes\"?"
         );
         let zebra = parse("rooms = 1\n[zebra]\nx = 1").unwrap_err();
-        assert!(zebra.starts_with("line 2: there is no") && zebra.contains("--print-config"), "{zebra}");
+        assert!(
+            zebra.starts_with("line 2: there is no") && zebra.contains("--print-config"),
+            "{zebra}"
+        );
     }
 
     #[test]
@@ -47,7 +57,10 @@ mod tests {
             ("rooms = 7\nrooms = 8", "line 2"),
             ("\n\nidle_timeout = \"soon\"", "line 3: a time is wanted"),
             ("rooms = -1", "line 1: a whole number from 0 up is wanted, not integer `-1`"),
-            ("listen = \"h:1\"", "line 1: a list, as in [\"a\", \"b\"], is wanted, not string \"h:1\""),
+            (
+                "listen = \"h:1\"",
+                "line 1: a list, as in [\"a\", \"b\"], is wanted, not string \"h:1\"",
+            ),
             ("print_data = \"yes\"", "line 1: true or false is wanted"),
             ("outbox_bytes = -1", "line 1"),
             ("listen = [\"nowhere\"]", "line 1: the port is missing"),

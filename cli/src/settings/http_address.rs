@@ -16,14 +16,17 @@ impl FromStr for HttpAddress {
     fn from_str(text: &str) -> Result<Self, String> {
         let address = text.strip_prefix("http://").unwrap_or(text);
         let address = address.strip_suffix('/').unwrap_or(address);
-        let port = address.strip_prefix(':').or_else(|| address.strip_prefix("localhost:")).unwrap_or(address);
+        let port = address
+            .strip_prefix(':')
+            .or_else(|| address.strip_prefix("localhost:"))
+            .unwrap_or(address);
         if let Ok(port) = port.parse::<u16>() {
             return Ok(Self((Ipv4Addr::LOCALHOST, port).into()));
         }
-        address
-            .parse()
-            .map(Self)
-            .map_err(|_| "a port (9090) or an IP address and a port (0.0.0.0:9090, [::1]:9090) is wanted".to_owned())
+        address.parse().map(Self).map_err(|_| {
+            "a port (9090) or an IP address and a port (0.0.0.0:9090, [::1]:9090) is wanted"
+                .to_owned()
+        })
     }
 }
 
@@ -48,12 +51,28 @@ mod tests {
     #[test]
     fn a_port_alone_is_on_this_machine_alone() {
         let parsed = |text: &str| text.parse::<HttpAddress>().map(|address| address.0.to_string());
-        for text in ["9090", ":9090", "localhost:9090", "127.0.0.1:9090", "http://127.0.0.1:9090/", "http://:9090"] {
+        for text in [
+            "9090",
+            ":9090",
+            "localhost:9090",
+            "127.0.0.1:9090",
+            "http://127.0.0.1:9090/",
+            "http://:9090",
+        ] {
             assert_eq!(parsed(text).as_deref(), Ok("127.0.0.1:9090"), "{text}");
         }
         assert_eq!(parsed("0.0.0.0:0").as_deref(), Ok("0.0.0.0:0"));
         assert_eq!(parsed("[::1]:80").as_deref(), Ok("[::1]:80"));
-        for text in ["", ":", "65536", "-1", "example.org:80", "127.0.0.1", "https://127.0.0.1:1", "::1:80x"] {
+        for text in [
+            "",
+            ":",
+            "65536",
+            "-1",
+            "example.org:80",
+            "127.0.0.1",
+            "https://127.0.0.1:1",
+            "::1:80x",
+        ] {
             assert!(parsed(text).unwrap_err().contains("is wanted"), "{text}");
         }
     }

@@ -1,6 +1,6 @@
-//! What a server can be told, from four places: the command line, the environment, a TOML file, the defaults; what comes
-//! first in this list wins. One list of settings makes the flags, the variables and the keys, so that they cannot
-//! drift apart.
+//! What a server can be told, from four places: the command line, the environment, a TOML file, the
+//! defaults; what comes first in this list wins. One list of settings makes the flags, the
+//! variables and the keys, so that they cannot drift apart.
 
 mod file;
 mod http_address;
@@ -52,21 +52,25 @@ macro_rules! settings {
 }
 
 settings! {
-    /// Where to listen: tcp://HOST:PORT or HOST:PORT, tls://HOST:PORT, unix:///PATH; port 0 for one that is free; may be
-    /// repeated [default: tcp://127.0.0.1:8080].
+    /// Where to listen: tcp://HOST:PORT or HOST:PORT, tls://HOST:PORT, unix:///PATH; port 0 for one
+    /// that is free; may be repeated [default: tcp://127.0.0.1:8080].
     listen "CAFEWIRE_LISTEN" "ADDR" Vec<ListenAddress>, value_delimiter = ',';
-    /// The server's certificate for tls:// addresses, and those that lead to a root behind it, in PEM form.
+    /// The server's certificate for tls:// addresses, and those that lead to a root behind it, in
+    /// PEM form.
     tls_certificate "CAFEWIRE_TLS_CERTIFICATE" "FILE" PathBuf;
     /// The certificate's private key, in PEM form.
     tls_key "CAFEWIRE_TLS_KEY" "FILE" PathBuf;
     /// Have clients show a certificate that one of these signed (mutual TLS), in PEM form.
     tls_client_ca "CAFEWIRE_TLS_CLIENT_CA" "FILE" PathBuf;
-    /// Where to answer HTTP: /metrics for Prometheus, /healthz, /readyz, and a status page at /. A port alone (9090) is one
-    /// of 127.0.0.1; whoever reaches it sees everything; may be repeated [default: nowhere].
+    /// Where to answer HTTP: /metrics for Prometheus, /healthz, /readyz, and a status page at /. A
+    /// port alone (9090) is one of 127.0.0.1; whoever reaches it sees everything; may be repeated
+    /// [default: nowhere].
     http "CAFEWIRE_HTTP" "ADDR" Vec<HttpAddress>, value_delimiter = ',';
-    /// Print the payload of every Data frame of the echo family, escaped, one per line with its sender.
+    /// Print the payload of every Data frame of the echo family, escaped, one per line with its
+    /// sender.
     print_data "CAFEWIRE_PRINT_DATA" "BOOL" bool, num_args = 0..=1, require_equals = true, default_missing_value = "true";
-    /// How log lines on standard error are written [default: text]. RUST_LOG says which (default: info).
+    /// How log lines on standard error are written [default: text]. RUST_LOG says which (default:
+    /// info).
     log_format "CAFEWIRE_LOG_FORMAT" "FORMAT" LogFormat;
     /// How long a server that goes down waits for its queues to be flushed [default: 10s].
     drain_timeout "CAFEWIRE_DRAIN_TIMEOUT" "TIME" Span;
@@ -82,7 +86,8 @@ settings! {
     buffer_bytes "CAFEWIRE_BUFFER_BYTES" "SIZE" Size;
     /// Time to the first complete frame, and to a chat peer's sign-in [default: 10s].
     sign_in_timeout "CAFEWIRE_SIGN_IN_TIMEOUT" "TIME" Span;
-    /// Time in which nothing passes either way; members of rooms may be silent for longer [default: 5m].
+    /// Time in which nothing passes either way; members of rooms may be silent for longer [default:
+    /// 5m].
     idle_timeout "CAFEWIRE_IDLE_TIMEOUT" "TIME" Span;
     /// Time that a closed connection has to fetch its last bytes [default: 2s].
     close_timeout "CAFEWIRE_CLOSE_TIMEOUT" "TIME" Span;
@@ -100,14 +105,15 @@ settings! {
     rooms "CAFEWIRE_ROOMS" "N" usize, value_parser = units::count::<usize>;
     /// Members of one room [default: 65536].
     members_per_room "CAFEWIRE_MEMBERS_PER_ROOM" "N" usize, value_parser = units::count::<usize>;
-    /// Bytes read from one connection in a turn of the loop, 1KiB to 1MiB; the rest waits for the next [default: 64KiB].
-    read_bytes_per_turn "CAFEWIRE_READ_BYTES_PER_TURN" "SIZE" Size;
+    /// Bytes read from one connection in a turn of the loop, 1KiB to 1MiB; the rest waits for the
+    /// next [default: 64KiB].
+    read_bytes_per_tick "CAFEWIRE_READ_BYTES_PER_TICK" "SIZE" Size;
     /// Frames done for one connection in a turn [default: 256].
-    frames_per_turn "CAFEWIRE_FRAMES_PER_TURN" "N" usize, value_parser = units::count::<usize>;
+    frames_per_tick "CAFEWIRE_FRAMES_PER_TICK" "N" usize, value_parser = units::count::<usize>;
     /// Connections accepted per address to listen on in a turn [default: 64].
-    accepts_per_turn "CAFEWIRE_ACCEPTS_PER_TURN" "N" usize, value_parser = units::count::<usize>;
+    accepts_per_tick "CAFEWIRE_ACCEPTS_PER_TICK" "N" usize, value_parser = units::count::<usize>;
     /// Steps of TLS handshakes in a turn [default: 4].
-    handshakes_per_turn "CAFEWIRE_HANDSHAKES_PER_TURN" "N" usize, value_parser = units::count::<usize>;
+    handshakes_per_tick "CAFEWIRE_HANDSHAKES_PER_TICK" "N" usize, value_parser = units::count::<usize>;
     /// Connections to the HTTP port at a time, which count nowhere else [default: 64].
     http_connections "CAFEWIRE_HTTP_CONNECTIONS" "N" usize, value_parser = units::count::<usize>;
     /// Time that an HTTP peer has for each request, and to take each response [default: 10s].
@@ -126,27 +132,31 @@ impl Settings {
 
     /// The defaults, as the library has them.
     fn defaults() -> Self {
-        let of_the_command = Self { print_data: Some(false), log_format: Some(LogFormat::Text), ..Self::default() };
+        let of_the_command =
+            Self { print_data: Some(false), log_format: Some(LogFormat::Text), ..Self::default() };
         of_the_command.or(Self::of_server(ServerConfig::default()))
     }
 
-    /// All of them as they count once a server has them: what it raises is raised, what it lowers is lowered.
+    /// All of them as they count once a server has them: what it raises is raised, what it lowers
+    /// is lowered.
     ///
     /// # Errors
     /// TLS settings of which one wants another.
-    pub(crate) fn in_force(&self) -> Result<Self, Failure> {
+    pub(crate) fn effective(&self) -> Result<Self, Failure> {
         let mut config = self.server_config()?;
-        config.limits = config.limits_in_force().0;
-        let of_the_command = Self { print_data: self.print_data, log_format: self.log_format, ..Self::default() };
+        config.limits = config.effective_limits().0;
+        let of_the_command =
+            Self { print_data: self.print_data, log_format: self.log_format, ..Self::default() };
         Ok(of_the_command.or(Self::of_server(config)))
     }
 
     /// The settings that make this configuration.
     fn of_server(config: ServerConfig) -> Self {
         let ServerConfig { listen, tls, http, drain_timeout, limits, .. } = config;
-        let (identity, tls_client_ca) = tls.map_or((None, None), |tls| (Some(tls.identity), tls.client_ca));
-        let (tls_certificate, tls_key) =
-            identity.map_or((None, None), |identity| (Some(identity.certificate), Some(identity.key)));
+        let (identity, tls_client_ca) =
+            tls.map_or((None, None), |tls| (Some(tls.identity), tls.client_ca));
+        let (tls_certificate, tls_key) = identity
+            .map_or((None, None), |identity| (Some(identity.certificate), Some(identity.key)));
         let size = |bytes: usize| Some(Size(bytes as u64));
         Self {
             listen: Some(listen.into_iter().map(ListenAddress).collect()),
@@ -172,10 +182,10 @@ impl Settings {
             rooms_per_connection: Some(limits.rooms_per_connection),
             rooms: Some(limits.rooms),
             members_per_room: Some(limits.members_per_room),
-            read_bytes_per_turn: size(limits.read_bytes_per_turn),
-            frames_per_turn: Some(limits.frames_per_turn),
-            accepts_per_turn: Some(limits.accepts_per_turn),
-            handshakes_per_turn: Some(limits.handshakes_per_turn),
+            read_bytes_per_tick: size(limits.read_bytes_per_tick),
+            frames_per_tick: Some(limits.frames_per_tick),
+            accepts_per_tick: Some(limits.accepts_per_tick),
+            handshakes_per_tick: Some(limits.handshakes_per_tick),
             http_connections: Some(limits.http_connections),
             http_timeout: Some(Span(limits.http_timeout)),
         }
@@ -213,40 +223,51 @@ impl Settings {
         set(&mut limits.rooms_per_connection, self.rooms_per_connection);
         set(&mut limits.rooms, self.rooms);
         set(&mut limits.members_per_room, self.members_per_room);
-        set_size(&mut limits.read_bytes_per_turn, self.read_bytes_per_turn);
-        set(&mut limits.frames_per_turn, self.frames_per_turn);
-        set(&mut limits.accepts_per_turn, self.accepts_per_turn);
-        set(&mut limits.handshakes_per_turn, self.handshakes_per_turn);
+        set_size(&mut limits.read_bytes_per_tick, self.read_bytes_per_tick);
+        set(&mut limits.frames_per_tick, self.frames_per_tick);
+        set(&mut limits.accepts_per_tick, self.accepts_per_tick);
+        set(&mut limits.handshakes_per_tick, self.handshakes_per_tick);
         set(&mut limits.http_connections, self.http_connections);
         set_span(&mut limits.http_timeout, self.http_timeout);
         Ok(config)
     }
 
-    /// Which of the settings that the command itself looks at, once at its start, are others in `anew`.
+    /// Which of the settings that the command itself looks at, once at its start, are others in
+    /// `anew`.
     pub(crate) fn read_at_start_only_and_other_in(&self, anew: &Self) -> Vec<&'static str> {
         let others = [self.print_data != anew.print_data, self.log_format != anew.log_format];
-        OF_THE_COMMAND.into_iter().zip(others).filter_map(|(key, is_other)| is_other.then_some(key)).collect()
+        OF_THE_COMMAND
+            .into_iter()
+            .zip(others)
+            .filter_map(|(key, is_other)| is_other.then_some(key))
+            .collect()
     }
 
     fn tls(&self) -> Result<Option<ServerTls>, Failure> {
-        let wanting = |sentence: &str| Err(Failure::Sentence(sentence.to_owned()));
+        let wanting = |sentence: &str| Err(Failure::Message(sentence.to_owned()));
         match (&self.tls_certificate, &self.tls_key) {
             (Some(certificate), Some(key)) => {
                 let identity = TlsIdentity { certificate: certificate.clone(), key: key.clone() };
                 Ok(Some(ServerTls { identity, client_ca: self.tls_client_ca.clone() }))
             }
-            (Some(_), None) => wanting("tls_certificate is set and tls_key is not: a certificate needs its key"),
-            (None, Some(_)) => wanting("tls_key is set and tls_certificate is not: a key needs its certificate"),
-            (None, None) if self.tls_client_ca.is_some() => {
-                wanting("tls_client_ca is set without tls_certificate and tls_key, which TLS needs first")
+            (Some(_), None) => {
+                wanting("tls_certificate is set and tls_key is not: a certificate needs its key")
             }
+            (None, Some(_)) => {
+                wanting("tls_key is set and tls_certificate is not: a key needs its certificate")
+            }
+            (None, None) if self.tls_client_ca.is_some() => wanting(
+                "tls_client_ca is set without tls_certificate and tls_key, which TLS needs first",
+            ),
             (None, None) => Ok(None),
         }
     }
 
     /// As a config file that says the same.
     pub(crate) fn to_toml(&self) -> Result<String, Failure> {
-        toml::to_string(self).map_err(|error| Failure::Sentence(format!("the configuration cannot be shown: {error}")))
+        toml::to_string(self).map_err(|error| {
+            Failure::Message(format!("the configuration cannot be shown: {error}"))
+        })
     }
 }
 
@@ -301,7 +322,8 @@ mod tests {
     fn every_default_has_a_key_and_survives_the_way_to_a_file_and_back() {
         let defaults = Settings::defaults();
         let toml = defaults.to_toml().unwrap_or_else(|_| panic!("the defaults can be shown"));
-        let keys: Vec<_> = Settings::KEYS.iter().filter(|key| !WITHOUT_DEFAULT.contains(key)).collect();
+        let keys: Vec<_> =
+            Settings::KEYS.iter().filter(|key| !WITHOUT_DEFAULT.contains(key)).collect();
         assert_eq!(toml.lines().count(), keys.len(), "{toml}");
         for (line, key) in toml.lines().zip(keys) {
             assert!(line.starts_with(&format!("{key} = ")), "{line}");
@@ -311,7 +333,8 @@ mod tests {
 
     #[test]
     fn the_defaults_are_the_librarys() {
-        let limits_of = |settings: Settings| settings.server_config().map(|config| config.limits).ok();
+        let limits_of =
+            |settings: Settings| settings.server_config().map(|config| config.limits).ok();
         assert_eq!(limits_of(Settings::defaults()), Some(Limits::default()));
         assert_eq!(limits_of(Settings::default()), Some(Limits::default()));
     }
@@ -320,8 +343,11 @@ mod tests {
     fn every_key_reaches_the_server() {
         let tls = "tls_certificate = \"c\"\ntls_key = \"k\"\n";
         let config_of = |text: &str| {
-            let settings: Settings = toml::from_str(text).unwrap_or_else(|error| panic!("{text}: {error}"));
-            settings.server_config().map_or_else(|_| panic!("{text}"), |config| format!("{config:?}"))
+            let settings: Settings =
+                toml::from_str(text).unwrap_or_else(|error| panic!("{text}: {error}"));
+            settings
+                .server_config()
+                .map_or_else(|_| panic!("{text}"), |config| format!("{config:?}"))
         };
         for key in Settings::KEYS.iter().filter(|key| !OF_THE_COMMAND.contains(key)) {
             let (before, after) = match *key {
@@ -342,7 +368,10 @@ mod tests {
         let defaults = Settings::defaults();
         for (key, value) in [("print_data", "true"), ("log_format", "\"json\"")] {
             let other: Settings = toml::from_str(&format!("{key} = {value}")).unwrap();
-            assert_eq!(defaults.read_at_start_only_and_other_in(&other.or(Settings::defaults())), [key]);
+            assert_eq!(
+                defaults.read_at_start_only_and_other_in(&other.or(Settings::defaults())),
+                [key]
+            );
         }
         assert!(defaults.read_at_start_only_and_other_in(&Settings::defaults()).is_empty());
     }
@@ -351,7 +380,10 @@ mod tests {
     fn every_key_has_a_variable_and_an_option_of_its_name() {
         let command = Settings::augment_args(clap::Command::new("settings"));
         for key in Settings::KEYS {
-            let argument = command.get_arguments().find(|argument| argument.get_id() == key).expect("an argument");
+            let argument = command
+                .get_arguments()
+                .find(|argument| argument.get_id() == key)
+                .expect("an argument");
             assert_eq!(argument.get_long(), Some(&*key.replace('_', "-")));
             let variable = format!("CAFEWIRE_{}", key.to_uppercase());
             assert_eq!(argument.get_env().and_then(|name| name.to_str()), Some(&*variable));

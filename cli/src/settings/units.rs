@@ -1,5 +1,5 @@
-//! Sizes and times as people write them, on the command line, in the environment and in the config file alike:
-//! `64KiB`, `1MiB` or plain bytes; `300ms`, `10s`, `5m`; 0 for no bound.
+//! Sizes and times as people write them, on the command line, in the environment and in the config
+//! file alike: `64KiB`, `1MiB` or plain bytes; `300ms`, `10s`, `5m`; 0 for no bound.
 
 use std::fmt;
 use std::str::FromStr;
@@ -38,7 +38,9 @@ impl FromStr for Span {
         if text == "0" {
             return Ok(Self(Duration::ZERO));
         }
-        humantime::parse_duration(text).map(Self).map_err(|_| "a time is wanted, such as 300ms, 10s or 5m".to_owned())
+        humantime::parse_duration(text)
+            .map(Self)
+            .map_err(|_| "a time is wanted, such as 300ms, 10s or 5m".to_owned())
     }
 }
 
@@ -73,13 +75,17 @@ impl Serialize for Span {
 
 impl<'de> Deserialize<'de> for Size {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        deserializer.deserialize_any(TextOrNumber).and_then(|text| text.parse().map_err(D::Error::custom))
+        deserializer
+            .deserialize_any(TextOrNumber)
+            .and_then(|text| text.parse().map_err(D::Error::custom))
     }
 }
 
 impl<'de> Deserialize<'de> for Span {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        deserializer.deserialize_any(TextOrNumber).and_then(|text| text.parse().map_err(D::Error::custom))
+        deserializer
+            .deserialize_any(TextOrNumber)
+            .and_then(|text| text.parse().map_err(D::Error::custom))
     }
 }
 

@@ -2,8 +2,20 @@
 
 use crate::support::{Nobody, Running, cafewire, command, run};
 
-const COMMANDS: [&str; 12] =
-    ["serve", "ping", "echo", "chat", "send", "listen", "decode", "encode", "bench", "top", "completions", "man"];
+const COMMANDS: [&str; 12] = [
+    "serve",
+    "ping",
+    "echo",
+    "chat",
+    "send",
+    "listen",
+    "decode",
+    "encode",
+    "bench",
+    "top",
+    "completions",
+    "man",
+];
 
 #[test]
 fn version_and_help_end_with_0() {
@@ -17,14 +29,18 @@ fn version_and_help_end_with_0() {
 
 #[test]
 fn the_help_of_every_command_has_examples() {
-    let mut left: Vec<Vec<String>> = COMMANDS.iter().map(|&command| vec![command.to_owned()]).collect();
+    let mut left: Vec<Vec<String>> =
+        COMMANDS.iter().map(|&command| vec![command.to_owned()]).collect();
     let mut seen = 0;
     while let Some(command) = left.pop() {
         let args: Vec<&str> = command.iter().map(String::as_str).chain(["--help"]).collect();
         let help = run(&args, "");
         help.assert_done();
         let text = help.stdout.join("\n");
-        assert!(text.contains("Examples:") && text.contains(&format!("cafewire {}", command.join(" "))), "{text}");
+        assert!(
+            text.contains("Examples:") && text.contains(&format!("cafewire {}", command.join(" "))),
+            "{text}"
+        );
         // And of those below it: the words at the beginning of the lines between two headings.
         let below = help.stdout.iter().skip_while(|line| *line != "Commands:").skip(1);
         for line in below.take_while(|line| !line.is_empty()) {
@@ -41,7 +57,10 @@ fn the_help_of_every_command_has_examples() {
 #[test]
 fn what_is_refused_late_is_refused_with_the_usage_of_its_command() {
     for (args, usage) in [
-        (&["encode", "chat", "connect", "--username", ""][..], "Usage: cafewire encode chat connect "),
+        (
+            &["encode", "chat", "connect", "--username", ""][..],
+            "Usage: cafewire encode chat connect ",
+        ),
         (&["bench", "echo", "-s", "3"], "Usage: cafewire bench echo "),
         (&["send", "--user", "a", "--room", "b", ""], "Usage: cafewire send "),
         (&["chat", "--plain"], "Usage: cafewire chat "),
@@ -90,8 +109,14 @@ fn wrong_arguments_end_with_2() {
         (&["chat"], "--user"),
         (&["chat", "--user", ""], "username is 0 bytes long, 1 to 32 are allowed"),
         (&["chat", "--user", &long_name], "username is 33 bytes long"),
-        (&["send", "--user", "a", "--room", "b\tc"], "room name holds a control character at its byte 1"),
-        (&["send", "--user", "a", "--room", "b", &long_text], "content is 513 bytes long, 1 to 512 are allowed"),
+        (
+            &["send", "--user", "a", "--room", "b\tc"],
+            "room name holds a control character at its byte 1",
+        ),
+        (
+            &["send", "--user", "a", "--room", "b", &long_text],
+            "content is 513 bytes long, 1 to 512 are allowed",
+        ),
         (&["listen", "--user", "a", "--room", &long_room], "room name is 65 bytes long"),
         (&["serve", "--log-format", "xml"], "xml"),
         (&["serve", "--rooms", "many"], "a whole number from 0 up is wanted"),

@@ -1,4 +1,5 @@
-//! `bench`: exact numbers against the real server, and against scripted ones what is wrong, with the right exit status.
+//! `bench`: exact numbers against the real server, and against scripted ones what is wrong, with
+//! the right exit status.
 
 use std::time::Instant;
 
@@ -26,26 +27,44 @@ fn echo_for_people() {
         ended.stdout[0],
         format!("echo: 3 connections, 4 in flight on each, 64 bytes each, on {}", server.address)
     );
-    let row = |name: &str| ended.stdout.iter().find(|line| line.trim_start().starts_with(name)).unwrap().clone();
+    let row = |name: &str| {
+        ended.stdout.iter().find(|line| line.trim_start().starts_with(name)).unwrap().clone()
+    };
     assert!(row("connections").contains(" 3 ") && row("sent").contains(" 999 "), "{ended:?}");
-    assert!(row("delivered").contains(" 999 ") && row("delivered").ends_with("of 999 expected"), "{ended:?}");
-    assert!(["lost", "duplicated", "reordered"].iter().all(|name| row(name).ends_with(" 0")), "{ended:?}");
+    assert!(
+        row("delivered").contains(" 999 ") && row("delivered").ends_with("of 999 expected"),
+        "{ended:?}"
+    );
+    assert!(
+        ["lost", "duplicated", "reordered"].iter().all(|name| row(name).ends_with(" 0")),
+        "{ended:?}"
+    );
     assert!(row("latency").contains("µs") || row("latency").contains("ms"), "{ended:?}");
 }
 
 #[test]
 fn chat_for_programs_has_every_documented_field() {
     let server = Server::start();
-    let args = ["chat", "--rooms", "2", "-m", "5", "-p", "2", "-w", "3", "-s", "100", "-n", "60", "--json"];
+    let args = [
+        "chat", "--rooms", "2", "-m", "5", "-p", "2", "-w", "3", "-s", "100", "-n", "60", "--json",
+    ];
     let ended = bench(&server.address, &args);
     ended.assert_done();
     let report = report(&ended);
     assert_eq!(fields(&report, ""), DOCUMENTED);
-    assert_eq!((&report["kind"], &report["schema"], &report["test"]), (&"bench".into(), &1.into(), &"chat".into()));
+    assert_eq!(
+        (&report["kind"], &report["schema"], &report["test"]),
+        (&"bench".into(), &1.into(), &"chat".into())
+    );
     assert_eq!((&report["clean"], &report["interrupted"]), (&true.into(), &false.into()));
     assert_eq!(report["address"], server.address.as_str());
-    let number = |path: &str| report.pointer(path).and_then(Value::as_u64).unwrap_or_else(|| panic!("{path}"));
-    assert_eq!([number("/connections/ready"), number("/settings/connections"), number("/sent")], [10, 10, 60]);
+    let number = |path: &str| {
+        report.pointer(path).and_then(Value::as_u64).unwrap_or_else(|| panic!("{path}"))
+    };
+    assert_eq!(
+        [number("/connections/ready"), number("/settings/connections"), number("/sent")],
+        [10, 10, 60]
+    );
     let deliveries = ["expected", "received", "lost", "duplicated", "reordered", "unexpected"];
     let deliveries = deliveries.map(|name| number(&format!("/deliveries/{name}")));
     assert_eq!(deliveries, [300, 300, 0, 0, 0, 0]);
@@ -68,7 +87,9 @@ fn fields(value: &Value, path: &str) -> String {
     let Value::Object(object) = value else { return path.to_owned() };
     let mut paths: Vec<String> = object
         .iter()
-        .map(|(name, value)| fields(value, &if path.is_empty() { name.clone() } else { format!("{path}.{name}") }))
+        .map(|(name, value)| {
+            fields(value, &if path.is_empty() { name.clone() } else { format!("{path}.{name}") })
+        })
         .collect();
     paths.sort();
     paths.join(" ")
@@ -86,16 +107,25 @@ fn every_documented_field_stands_in_the_document() {
 fn csv_has_a_value_for_each_name() {
     let server = Server::start();
     for rate in [None, Some(["--rate", "1000"])] {
-        let args =
-            [&["echo", "-c", "2", "-n", "10", "--csv"][..], rate.as_ref().map_or(&[], |rate| &rate[..])].concat();
+        let args = [
+            &["echo", "-c", "2", "-n", "10", "--csv"][..],
+            rate.as_ref().map_or(&[], |rate| &rate[..]),
+        ]
+        .concat();
         let ended = bench(&server.address, &args);
         ended.assert_done();
         let [names, values] = &ended.stdout[..] else { panic!("{ended:?}") };
         let names: Vec<&str> = names.split(',').collect();
         let values: Vec<&str> = values.split(',').collect();
         assert_eq!(names.len(), values.len());
-        let value = |name| values[names.iter().position(|&other| other == name).unwrap_or_else(|| panic!("{name}"))];
-        assert_eq!([value("deliveries_received"), value("test"), value("clean")], ["10", "echo", "true"]);
+        let value = |name| {
+            values
+                [names.iter().position(|&other| other == name).unwrap_or_else(|| panic!("{name}"))]
+        };
+        assert_eq!(
+            [value("deliveries_received"), value("test"), value("clean")],
+            ["10", "echo", "true"]
+        );
         assert_eq!(value("send_lag_ns_count"), if rate.is_some() { "10" } else { "" });
     }
 }
@@ -109,7 +139,8 @@ fn idle_connections_are_held() {
     assert_eq!((&report["test"], &report["deliveries"]["received"]), (&"idle".into(), &20.into()));
 }
 
-/// Answers the ping that opens a connection, then gives each echo to `answer`, which sends back what it wants.
+/// Answers the ping that opens a connection, then gives each echo to `answer`, which sends back
+/// what it wants.
 fn serve_echo(mut peer: Peer, mut answer: impl FnMut(&mut Peer, Vec<u8>)) {
     while let Some(message) = peer.receive(|frame| match frame {
         Frame::Echo(view) => view.payload.to_vec(),
@@ -209,14 +240,18 @@ fn connections_that_fail_end_with_1_and_are_told() {
     assert_eq!(ended.code, Some(1), "{ended:?}");
     assert!(ended.stderr.contains("cafewire: connections, once: the server refused"), "{ended:?}");
     assert!(ended.stdout.iter().any(|line| line.contains("1 failed")), "{ended:?}");
-    let quiet = bench(&server.address, &["echo", "-c", "3", "-n", "10", "--connect-retries", "0", "-q"]);
+    let quiet =
+        bench(&server.address, &["echo", "-c", "3", "-n", "10", "--connect-retries", "0", "-q"]);
     assert_eq!((quiet.code, quiet.stderr.as_str()), (Some(1), ""), "{quiet:?}");
 }
 
 #[test]
 fn a_test_says_what_it_does_if_asked() {
     let server = Server::start_with(&["--connections", "2"]);
-    let ended = bench(&server.address, &["echo", "-c", "3", "-n", "10", "--connect-retries", "1", "--json", "-v"]);
+    let ended = bench(
+        &server.address,
+        &["echo", "-c", "3", "-n", "10", "--connect-retries", "1", "--json", "-v"],
+    );
     assert_eq!(report(&ended)["connections"]["failed"], 1, "{ended:?}");
     let at = server.address.trim_start_matches("tcp://");
     let sentences: Vec<&str> = ended.stderr.lines().collect();
@@ -224,7 +259,11 @@ fn a_test_says_what_it_does_if_asked() {
     for attempt in [1, 2] {
         let refused = format!(", attempt {attempt}: the server refused");
         let is_told = |line: &&str| line.starts_with("connection ") && line.contains(&refused);
-        assert_eq!(sentences.iter().filter(|line| is_told(line)).count(), 1, "{attempt}: {ended:?}");
+        assert_eq!(
+            sentences.iter().filter(|line| is_told(line)).count(),
+            1,
+            "{attempt}: {ended:?}"
+        );
     }
     for phase in [
         "measuring: 2 connections stand, 0 messages sent, 0 deliveries received",
@@ -246,9 +285,11 @@ fn nobody_listening_is_one_sentence_and_1() {
 #[test]
 fn ctrl_c_ends_it_with_a_report() {
     let mut server = Server::start_with(&["--http", "0"]);
-    let http = server.running.next_line().strip_prefix("listening on ").expect("an address").to_owned();
+    let http =
+        server.running.next_line().strip_prefix("listening on ").expect("an address").to_owned();
     let bench = cafewire(&["bench", "echo", &server.address, "-c", "2", "-d", "1h", "--json"]);
-    // When exactly it is stopped is no matter, if only it is at work: the two pings that it begins with are not enough.
+    // When exactly it is stopped is no matter, if only it is at work: the two pings that it begins
+    // with are not enough.
     let messages_per_second = || {
         let sample = run(&["top", &http, "--json", "-i", "0.1"], "");
         serde_json::from_str::<Value>(&sample.stdout.join("\n")).expect("a JSON object")["messages_per_s"].as_f64()

@@ -1,4 +1,5 @@
-//! `decode` on captures: files made here, segment by segment, of conversations that went well and of those that did not.
+//! `decode` on captures: files made here, segment by segment, of conversations that went well and
+//! of those that did not.
 
 use std::fmt::Write as _;
 use std::path::PathBuf;
@@ -35,7 +36,8 @@ enum Flag {
     Data,
 }
 
-const CLIENT: Flow = Flow { is_v6: false, source_port: 40_000, destination_port: 8080, first: 4_294_967_290 };
+const CLIENT: Flow =
+    Flow { is_v6: false, source_port: 40_000, destination_port: 8080, first: 4_294_967_290 };
 const SERVER: Flow = Flow { is_v6: false, source_port: 8080, destination_port: 40_000, first: 77 };
 
 impl Flow {
@@ -45,18 +47,26 @@ impl Flow {
     }
 
     /// The same, which acknowledges what the other end sent before this sequence number.
-    fn packet_acknowledging(&self, acknowledged: u32, offset: u32, flag: Flag, payload: &[u8]) -> Vec<u8> {
+    fn packet_acknowledging(
+        &self,
+        acknowledged: u32,
+        offset: u32,
+        flag: Flag,
+        payload: &[u8],
+    ) -> Vec<u8> {
         let opening = matches!(flag, Flag::Syn | Flag::SynAck);
         let mut tcp = TcpHeader::new(self.source_port, self.destination_port, 0, 65_535);
         tcp.acknowledgment_number = acknowledged;
         tcp.sequence_number = self.first.wrapping_add(u32::from(!opening)).wrapping_add(offset);
         (tcp.syn, tcp.ack, tcp.fin) = (opening, flag != Flag::Syn, flag == Flag::Fin);
         let (low, high) = ([10, 0, 0, 1], [10, 0, 0, 2]);
-        let (source, destination) = if self.source_port > self.destination_port { (low, high) } else { (high, low) };
+        let (source, destination) =
+            if self.source_port > self.destination_port { (low, high) } else { (high, low) };
         let mut packet = Vec::new();
         if self.is_v6 {
             let address = |last| [0xFD, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, last];
-            let builder = PacketBuilder::ipv6(address(source[3]), address(destination[3]), 64).tcp_header(tcp);
+            let builder = PacketBuilder::ipv6(address(source[3]), address(destination[3]), 64)
+                .tcp_header(tcp);
             builder.write(&mut packet, payload).expect("a packet");
         } else {
             let builder = PacketBuilder::ipv4(source, destination, 64).tcp_header(tcp);
@@ -70,7 +80,11 @@ impl Flow {
         let opening = if self.source_port == 8080 { Flag::SynAck } else { Flag::Syn };
         let mut packets = vec![self.packet(0, opening, b"")];
         for (index, piece_bytes) in bytes.chunks(piece).enumerate() {
-            packets.push(self.packet(u32::try_from(index * piece).expect("short"), Flag::Data, piece_bytes));
+            packets.push(self.packet(
+                u32::try_from(index * piece).expect("short"),
+                Flag::Data,
+                piece_bytes,
+            ));
         }
         packets.push(self.packet(u32::try_from(bytes.len()).expect("short"), Flag::Fin, b""));
         packets
@@ -90,7 +104,8 @@ fn link(link_type: u32, packet: &[u8]) -> Vec<u8> {
 
 /// A pcap file; each packet a second after the one before.
 fn pcap(link_type: u32, packets: &[Vec<u8>]) -> Vec<u8> {
-    let mut bytes = [0xA1B2_C3D4_u32, 0x0002_0004, 0, 0, 65_535, link_type].map(u32::to_le_bytes).concat();
+    let mut bytes =
+        [0xA1B2_C3D4_u32, 0x0002_0004, 0, 0, 65_535, link_type].map(u32::to_le_bytes).concat();
     bytes[4..8].copy_from_slice(&[2, 0, 4, 0]);
     for (second, packet) in (1_700_000_000_u32..).zip(packets) {
         let packet = link(link_type, packet);
@@ -115,7 +130,8 @@ fn pcapng(link_type: u16, packets: &[Vec<u8>]) -> Vec<u8> {
     for (second, packet) in (1_700_000_000_u64..).zip(packets) {
         let packet = link(u32::from(link_type), packet);
         let time_ns = second * 1_000_000_000 + 250_000_000;
-        let halves = [(time_ns >> 32) as u32, (time_ns & 0xFFFF_FFFF) as u32].map(u32::to_le_bytes).concat();
+        let halves =
+            [(time_ns >> 32) as u32, (time_ns & 0xFFFF_FFFF) as u32].map(u32::to_le_bytes).concat();
         let size = u32::try_from(packet.len()).expect("short").to_le_bytes();
         bytes.extend(block(6, &[&[0; 4][..], &halves, &size, &size, &packet].concat()));
     }
@@ -157,7 +173,11 @@ fn decode(name: &str, capture: &[u8], more_args: &[&str]) -> Ended {
 }
 
 fn types<'o>(objects: &'o [Value], from: &str) -> Vec<&'o str> {
-    objects.iter().filter(|object| object["from"] == from).filter_map(|object| object["type"].as_str()).collect()
+    objects
+        .iter()
+        .filter(|object| object["from"] == from)
+        .filter_map(|object| object["type"].as_str())
+        .collect()
 }
 
 /// A capture that lacks a segment, for others.
@@ -173,10 +193,13 @@ fn both_directions_are_read_from_every_link_type_and_file_form() {
     let (said, answered) = conversation();
     for is_v6 in [false, true] {
         let flow = |flow: Flow| Flow { is_v6, ..flow };
-        let packets = [flow(CLIENT).stream(&said, 7), flow(SERVER).stream(&answered, 1000)].concat();
+        let packets =
+            [flow(CLIENT).stream(&said, 7), flow(SERVER).stream(&answered, 1000)].concat();
         for link_type in [ETHERNET, RAW, LINUX_SLL, LINUX_SLL2, LOOPBACK] {
             let short = u16::try_from(link_type).expect("short");
-            for (name, capture) in [("pcap", pcap(link_type, &packets)), ("pcapng", pcapng(short, &packets))] {
+            for (name, capture) in
+                [("pcap", pcap(link_type, &packets)), ("pcapng", pcapng(short, &packets))]
+            {
                 let ended = decode(&format!("{link_type}.{is_v6}.{name}"), &capture, &[]);
                 ended.assert_done();
                 let objects = objects(&ended);
@@ -199,7 +222,8 @@ fn a_stream_that_began_before_the_capture_is_told_once_it_is_acknowledged() {
     ];
     let ended = decode("live.pcap", &pcap(RAW, &packets), &[]);
     ended.assert_done();
-    let told: Vec<u64> = objects(&ended).iter().filter_map(|object| object["packet"].as_u64()).collect();
+    let told: Vec<u64> =
+        objects(&ended).iter().filter_map(|object| object["packet"].as_u64()).collect();
     assert_eq!(told, [2, 2, 2, 3, 3, 3]);
 }
 
@@ -210,8 +234,10 @@ fn who_is_the_server_shows_in_what_is_said() {
     let server = Flow { source_port: 9000, ..SERVER };
     let client = Flow { destination_port: 9000, ..CLIENT };
     let from_server = server.packet(0, Flag::Data, &answered);
-    let from_client = client.packet(0, Flag::Data, &chat(MessagePayload::LeaveRoom { room: "tea" }));
-    for packets in [vec![from_server.clone(), from_client.clone()], vec![from_client, from_server]] {
+    let from_client =
+        client.packet(0, Flag::Data, &chat(MessagePayload::LeaveRoom { room: "tea" }));
+    for packets in [vec![from_server.clone(), from_client.clone()], vec![from_client, from_server]]
+    {
         let ended = decode("begun.pcap", &pcap(RAW, &packets), &[]);
         ended.assert_done();
         let objects = objects(&ended);
@@ -229,12 +255,20 @@ fn who_is_the_server_shows_in_what_is_said() {
 fn a_frame_says_where_and_when_it_was() {
     let (said, answered) = conversation();
     let packets = [CLIENT.stream(&said, 16), SERVER.stream(&answered, 1000)].concat();
-    for (name, capture) in [("place.pcap", pcap(RAW, &packets)), ("place.pcapng", pcapng(101, &packets))] {
+    for (name, capture) in
+        [("place.pcap", pcap(RAW, &packets)), ("place.pcapng", pcapng(101, &packets))]
+    {
         let ended = decode(name, &capture, &[]);
         let objects = objects(&ended);
         let first = &objects[0];
-        assert_eq!((&first["conversation"], &first["packet"], &first["offset"]), (&1.into(), &2.into(), &0.into()));
-        assert_eq!((&first["client"], &first["server"]), (&"10.0.0.1:40000".into(), &"10.0.0.2:8080".into()));
+        assert_eq!(
+            (&first["conversation"], &first["packet"], &first["offset"]),
+            (&1.into(), &2.into(), &0.into())
+        );
+        assert_eq!(
+            (&first["client"], &first["server"]),
+            (&"10.0.0.1:40000".into(), &"10.0.0.2:8080".into())
+        );
         assert_eq!(first["time_ns"], 1_700_000_001_250_000_000_u64, "{name}");
         assert_eq!(objects[1]["offset"], 12);
         assert_eq!(objects[1]["packet"], 3, "the packet that made it whole");
@@ -243,7 +277,10 @@ fn a_frame_says_where_and_when_it_was() {
     let ended = run(&["decode", path.to_str().expect("a path")], "");
     let heading = "22:13:21 #1 10.0.0.1:40000 > 10.0.0.2:8080 packet 2 byte 0: chat Connect, 12 bytes, from the client";
     assert_eq!(ended.stdout[0], heading);
-    assert!(ended.stdout.iter().any(|line| line.contains("10.0.0.1:40000 < 10.0.0.2:8080")), "{ended:?}");
+    assert!(
+        ended.stdout.iter().any(|line| line.contains("10.0.0.1:40000 < 10.0.0.2:8080")),
+        "{ended:?}"
+    );
 }
 
 proptest! {
@@ -288,14 +325,26 @@ fn missing_segments_are_said_plainly_and_reading_goes_on() {
     let objects = objects(&ended);
     let kinds: Vec<(&str, u64, u64)> = objects
         .iter()
-        .map(|it| (it["kind"].as_str().unwrap(), it["offset"].as_u64().unwrap(), it["size"].as_u64().unwrap()))
+        .map(|it| {
+            (
+                it["kind"].as_str().unwrap(),
+                it["offset"].as_u64().unwrap(),
+                it["size"].as_u64().unwrap(),
+            )
+        })
         .collect();
-    // Connect 0..12, JoinRoom 12..24, SendMessage 24..46, Disconnect 46..54; bytes 16 to 24 are missing.
-    assert_eq!(kinds, [("frame", 0, 12), ("bad", 12, 4), ("gap", 16, 8), ("frame", 24, 22), ("frame", 46, 8)]);
+    // Connect 0..12, JoinRoom 12..24, SendMessage 24..46, Disconnect 46..54; bytes 16 to 24 are
+    // missing.
+    assert_eq!(
+        kinds,
+        [("frame", 0, 12), ("bad", 12, 4), ("gap", 16, 8), ("frame", 24, 22), ("frame", 46, 8)]
+    );
     assert_eq!(objects[1]["error"]["kind"], "Truncated");
     let text = run(&["decode", with_a_gap().to_str().expect("a path")], "");
     assert!(
-        text.stdout.iter().any(|line| line.ends_with("byte 16: 8 bytes missing from the capture, from the client"))
+        text.stdout.iter().any(
+            |line| line.ends_with("byte 16: 8 bytes missing from the capture, from the client")
+        )
     );
     assert_eq!(text.stderr, "3 good frames, 1 bad, 1 with missing bytes");
 }
@@ -319,12 +368,14 @@ fn conversations_are_told_apart_and_others_left_alone() {
     let echo = Flow { source_port: 40_001, destination_port: 9999, ..CLIENT };
     let web = Flow { source_port: 40_002, destination_port: 80, ..CLIENT };
     let mut packets = Vec::new();
-    let streams = [CLIENT.stream(&said, 9), echo.stream(&ping, 2), web.stream(b"GET / HTTP/1.1\r\n\r\n", 5)];
+    let streams =
+        [CLIENT.stream(&said, 9), echo.stream(&ping, 2), web.stream(b"GET / HTTP/1.1\r\n\r\n", 5)];
     for index in 0..10 {
         packets.extend(streams.iter().filter_map(|stream| stream.get(index).cloned()));
     }
     // The same two ends again, with another sequence number.
-    packets.extend(Flow { first: 1_000_000, ..CLIENT }.stream(&chat(MessagePayload::Disconnect), 3));
+    packets
+        .extend(Flow { first: 1_000_000, ..CLIENT }.stream(&chat(MessagePayload::Disconnect), 3));
     let mut udp = Vec::new();
     PacketBuilder::ipv4([10, 0, 0, 1], [10, 0, 0, 2], 9)
         .udp(8080, 8080)
@@ -334,7 +385,12 @@ fn conversations_are_told_apart_and_others_left_alone() {
     let capture = pcap(ETHERNET, &packets);
     let numbered = |ended: &Ended| {
         objects(ended).iter().fold(String::new(), |mut text, object| {
-            let _ = write!(text, "{}{} ", object["conversation"], object["type"].as_str().unwrap_or("-"));
+            let _ = write!(
+                text,
+                "{}{} ",
+                object["conversation"],
+                object["type"].as_str().unwrap_or("-")
+            );
             text
         })
     };
@@ -344,7 +400,10 @@ fn conversations_are_told_apart_and_others_left_alone() {
     let ended = decode("one-port.pcap", &capture, &["--port", "9999"]);
     assert_eq!(numbered(&ended), "1Ping ");
     let ended = decode("web.pcap", &capture, &["--port", "80"]);
-    assert_eq!((ended.code, objects(&ended)[0]["error"]["kind"].as_str()), (Some(1), Some("UnsupportedVersion")));
+    assert_eq!(
+        (ended.code, objects(&ended)[0]["error"]["kind"].as_str()),
+        (Some(1), Some("UnsupportedVersion"))
+    );
     let path = file("remarks.pcap", &capture);
     let text = run(&["decode", path.to_str().expect("a path")], "");
     assert!(text.stderr.contains("1 TCP connection does not start with a good frame"), "{text:?}");
@@ -362,14 +421,18 @@ fn more_is_said_of_a_capture_if_asked_and_the_same_is_printed() {
     assert_eq!(usual.stderr, "");
     let sentences: Vec<&str> = told.stderr.lines().collect();
     assert!(sentences[0].ends_with("told.pcap is read as a capture"), "{told:?}");
-    assert_eq!(sentences[1], "conversation 1, 10.0.0.1:40000 to 10.0.0.2:8080: 1 good frame, 0 bad");
+    assert_eq!(
+        sentences[1],
+        "conversation 1, 10.0.0.1:40000 to 10.0.0.2:8080: 1 good frame, 0 bad"
+    );
     assert_eq!(sentences[2], format!("{} packets, 2 of them TCP without data", packets.len()));
     assert_eq!(sentences.len(), 3, "{told:?}");
 }
 
 #[test]
 fn a_type_that_travels_the_wrong_way_is_bad() {
-    let packets = CLIENT.stream(&chat(MessagePayload::ConnectAck { user_id: 1, server_info: "" }), 100);
+    let packets =
+        CLIENT.stream(&chat(MessagePayload::ConnectAck { user_id: 1, server_info: "" }), 100);
     let ended = decode("wrong-way.pcap", &pcap(RAW, &packets), &[]);
     assert_eq!(ended.code, Some(1));
     assert_eq!(objects(&ended)[0]["error"]["kind"], "WrongDirection");
@@ -389,7 +452,12 @@ fn a_damaged_file_is_read_as_far_as_it_goes() {
     unknown[20..24].copy_from_slice(&147_u32.to_le_bytes());
     let path = file("link.pcap", &unknown);
     let ended = run(&["decode", path.to_str().expect("a path")], "");
-    assert!(ended.stderr.contains("3 packets of link type 147, which is not read here, were passed over"), "{ended:?}");
+    assert!(
+        ended
+            .stderr
+            .contains("3 packets of link type 147, which is not read here, were passed over"),
+        "{ended:?}"
+    );
 }
 
 #[test]
@@ -399,7 +467,8 @@ fn a_packet_cut_by_the_capture_is_a_gap() {
     let cut = packets[2].len() - 5;
     packets[2].truncate(cut); // JoinRoom, without its last 5 bytes
     let ended = decode("snaplen.pcap", &pcap(RAW, &packets), &[]);
-    let kinds: Vec<String> = objects(&ended).iter().map(|it| format!("{}{}", it["kind"], it["size"])).collect();
+    let kinds: Vec<String> =
+        objects(&ended).iter().map(|it| format!("{}{}", it["kind"], it["size"])).collect();
     assert_eq!(kinds.join(" ").replace('"', ""), "frame12 bad7 gap5 frame22 frame8");
 }
 

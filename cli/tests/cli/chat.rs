@@ -15,7 +15,11 @@ fn chatter(server: &Server, user: &str, room: &str) -> Running {
 /// The line without its time, which is checked to be one.
 fn timeless(line: &str) -> &str {
     let (time, rest) = line.split_at(8);
-    assert!(time.bytes().enumerate().all(|(i, byte)| if i % 3 == 2 { byte == b':' } else { byte.is_ascii_digit() }));
+    assert!(time.bytes().enumerate().all(|(i, byte)| if i % 3 == 2 {
+        byte == b':'
+    } else {
+        byte.is_ascii_digit()
+    }));
     rest.trim_start()
 }
 
@@ -60,8 +64,9 @@ fn rooms_are_joined_switched_and_left() {
 fn what_cannot_be_done_is_said_and_the_chat_goes_on() {
     let server = Server::start();
     let long = "x".repeat(513);
-    let input =
-        format!("nowhere\n/dance\n/join\n/room tea\n/leave tea\n/join lobby\n{long}\n//{long}\n/help\nstill here\n");
+    let input = format!(
+        "nowhere\n/dance\n/join\n/room tea\n/leave tea\n/join lobby\n{long}\n//{long}\n/help\nstill here\n"
+    );
     let ended = run(&["chat", &server.address, "--user", "ada"], &input);
     ended.assert_done();
     for complaint in [
@@ -84,7 +89,8 @@ fn at_the_end_of_the_input_everything_has_been_delivered() {
     let server = Server::start();
     let mut bob = chatter(&server, "bob", "lobby");
     let texts: Vec<String> = (0..500).map(|number| format!("text {number}")).collect();
-    let ended = run(&["chat", &server.address, "--user", "ada", "--room", "lobby"], &texts.join("\n"));
+    let ended =
+        run(&["chat", &server.address, "--user", "ada", "--room", "lobby"], &texts.join("\n"));
     ended.assert_done();
     bob.line_with("<ada> joined");
     for (text, shown) in texts.iter().zip(&ended.stdout[1..]) {
@@ -99,13 +105,26 @@ fn what_others_send_cannot_drive_the_terminal() {
     let server = Server::start();
     let mut bob = chatter(&server, "bob", "lobby");
     let name = "eve> hi <\u{202e}bob";
-    let sent =
-        run(&["send", &server.address, "--user", name, "--room", "lobby", "\x1b]0;owned\x07\x1b[2J\u{9b}1m\nx"], "");
+    let sent = run(
+        &[
+            "send",
+            &server.address,
+            "--user",
+            name,
+            "--room",
+            "lobby",
+            "\x1b]0;owned\x07\x1b[2J\u{9b}1m\nx",
+        ],
+        "",
+    );
     sent.assert_done();
     let name = "<eve\\u{3e} hi <\\u{202e}bob>";
     assert_eq!(timeless(&bob.next_line()), format!("[lobby] * {name} joined"));
     let message = bob.next_line();
-    assert_eq!(timeless(&message), format!("[lobby] {name} \\u{{1b}}]0;owned\\u{{7}}\\u{{1b}}[2J\\u{{9b}}1m\\nx"));
+    assert_eq!(
+        timeless(&message),
+        format!("[lobby] {name} \\u{{1b}}]0;owned\\u{{7}}\\u{{1b}}[2J\\u{{9b}}1m\\nx")
+    );
     assert_eq!(timeless(&bob.next_line()), format!("[lobby] * {name} left"));
 }
 
@@ -122,7 +141,8 @@ fn a_name_that_is_taken_is_refused() {
 fn a_name_is_free_again_when_the_command_has_ended() {
     let server = Server::start();
     for _ in 0..20 {
-        run(&["chat", &server.address, "--user", "ada", "--room", "lobby"], "hello\n").assert_done();
+        run(&["chat", &server.address, "--user", "ada", "--room", "lobby"], "hello\n")
+            .assert_done();
     }
 }
 
@@ -158,7 +178,10 @@ fn a_room_that_cannot_be_joined_is_not_talked_in() {
     let server = ScriptedServer::start(|mut peer| {
         peer.sign_in_and_let_in("ada", "lobby");
         peer.expect(&MessagePayload::JoinRoom { room: "full" });
-        peer.send(&MessagePayload::Error { code: ErrorCode::LimitReached, message: "no \u{1b} chair" });
+        peer.send(&MessagePayload::Error {
+            code: ErrorCode::LimitReached,
+            message: "no \u{1b} chair",
+        });
         peer.expect(&MessagePayload::SendMessage { room: "lobby", content: "hello" });
         peer.broadcast(7, "ada", "lobby", "hello");
         peer.until_goodbye();

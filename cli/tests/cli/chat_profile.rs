@@ -12,7 +12,8 @@ struct ConfigFolder(PathBuf);
 
 impl ConfigFolder {
     fn with(test: &str, config: &str) -> Self {
-        let folder = std::env::temp_dir().join(format!("cafewire-cli-{}-{test}", std::process::id()));
+        let folder =
+            std::env::temp_dir().join(format!("cafewire-cli-{}-{test}", std::process::id()));
         fs::create_dir_all(folder.join("cafewire")).expect("a folder");
         fs::write(folder.join("cafewire/config.toml"), config).expect("a file");
         Self(folder)
@@ -47,7 +48,8 @@ fn a_profile_says_where_and_as_whom_and_the_command_line_wins() {
     chat.line_with("[tea] * <ada> joined");
     chat.write("to the first room\n");
     chat.line_with("[lobby] <ada> to the first room");
-    let mut other = folder.start(&["chat", "--profile", "work", "--user", "grace", "--room", "attic"]);
+    let mut other =
+        folder.start(&["chat", "--profile", "work", "--user", "grace", "--room", "attic"]);
     other.line_with("[attic] * <grace> joined");
     let ended = other.end();
     ended.assert_done();
@@ -58,7 +60,8 @@ fn a_profile_says_where_and_as_whom_and_the_command_line_wins() {
     default.end().assert_done();
 }
 
-/// A server that wants to see certificates, its own among them, and a profile that has all that it takes.
+/// A server that wants to see certificates, its own among them, and a profile that has all that it
+/// takes.
 #[test]
 fn a_profile_holds_what_tls_takes_and_options_and_variables_win() {
     let folder = ConfigFolder::with("tls", "");
@@ -71,23 +74,28 @@ fn a_profile_holds_what_tls_takes_and_options_and_variables_win() {
     let path = |name| files.join(name).to_str().expect("a plain path").to_owned();
     let (cert, key) = (path("cert.pem"), path("key.pem"));
     let identity = ["--tls-certificate", &cert, "--tls-key", &key, "--tls-client-ca", &cert];
-    let mut serve = cafewire(&[&["serve", "--listen", "tls://localhost:0"], &identity[..]].concat());
+    let mut serve =
+        cafewire(&[&["serve", "--listen", "tls://localhost:0"], &identity[..]].concat());
     let listening = serve.line_with("listening on tls://");
     let address = format!("tls://localhost:{}", listening.rsplit(':').next().expect("a port"));
 
     let profile = |tls: &str| {
-        let config = format!("[profile.work]\naddress = \"{address}\"\nuser = \"ada\"\nrooms = [\"tea\"]\n{tls}");
+        let config = format!(
+            "[profile.work]\naddress = \"{address}\"\nuser = \"ada\"\nrooms = [\"tea\"]\n{tls}"
+        );
         fs::write(files.join("config.toml"), config).expect("a file");
     };
     let joins = |args: &[&str], variables: &[(&str, &str)]| {
         let mut chat = command(&[&["chat", "--profile", "work"], args].concat());
-        let mut chat = Running::start(chat.env("XDG_CONFIG_HOME", &folder.0).envs(variables.iter().copied()));
+        let mut chat =
+            Running::start(chat.env("XDG_CONFIG_HOME", &folder.0).envs(variables.iter().copied()));
         chat.line_with("[tea] * <ada> joined");
         chat.end().assert_done();
     };
     let fails = |args: &[&str], variables: &[(&str, &str)], says: &str| {
         let mut chat = command(&[&["chat", "--profile", "work"], args].concat());
-        let chat = Running::start(chat.env("XDG_CONFIG_HOME", &folder.0).envs(variables.iter().copied()));
+        let chat =
+            Running::start(chat.env("XDG_CONFIG_HOME", &folder.0).envs(variables.iter().copied()));
         chat.end().assert_failed(1, says);
     };
     profile("ca = \"cert.pem\"\ncert = \"cert.pem\"\nkey = \"key.pem\"\n");
@@ -109,7 +117,8 @@ fn what_is_wrong_in_the_file_is_said() {
     folder.run(&["chat", "--user", "ada"]).assert_failed(1, "cafewire/config.toml: profile.work:");
     let folder = ConfigFolder::with("none", "[profile.work]\n");
     folder.run(&["chat", "--profile", "wrok"]).assert_failed(1, "did you mean \"work\"?");
-    run(&["chat", "--profile", "work"], "").assert_failed(1, "there is no config file /nonexistent/");
+    run(&["chat", "--profile", "work"], "")
+        .assert_failed(1, "there is no config file /nonexistent/");
 }
 
 #[test]

@@ -1,4 +1,5 @@
-//! `decode`: every vector, every form of input, what is shown, and the exit statuses. Captures have a file of their own.
+//! `decode`: every vector, every form of input, what is shown, and the exit statuses. Captures have
+//! a file of their own.
 
 use std::collections::BTreeSet;
 use std::fmt::Write as _;
@@ -33,13 +34,18 @@ pub(crate) fn bytes(digits: &str) -> Vec<u8> {
 
 /// A file of this test run that nobody else writes.
 pub(crate) fn file(name: &str, content: &[u8]) -> PathBuf {
-    let path = Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("{}-{name}", std::process::id()));
+    let path =
+        Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("{}-{name}", std::process::id()));
     fs::write(&path, content).expect("the test's folder can be written");
     path
 }
 
 pub(crate) fn objects(ended: &Ended) -> Vec<Value> {
-    ended.stdout.iter().map(|line| serde_json::from_str(line).expect("a line is an object")).collect()
+    ended
+        .stdout
+        .iter()
+        .map(|line| serde_json::from_str(line).expect("a line is an object"))
+        .collect()
 }
 
 #[test]
@@ -68,7 +74,8 @@ fn every_vector_is_decoded_or_refused_as_it_says() {
             assert_eq!(objects.len(), 1, "{name}");
             assert_message_is(&vector, object);
         }
-        let hex: String = objects.iter().map(|object| object["hex"].as_str().expect("digits")).collect();
+        let hex: String =
+            objects.iter().map(|object| object["hex"].as_str().expect("digits")).collect();
         assert_eq!(hex, digits, "{name}: every byte is told of, once");
     }
 }
@@ -76,12 +83,18 @@ fn every_vector_is_decoded_or_refused_as_it_says() {
 fn assert_message_is(vector: &Value, object: &Value) {
     let name = &vector["name"];
     assert_eq!((&object["kind"], &object["error"]), (&"frame".into(), &Value::Null), "{name}");
-    assert_eq!((&object["family"], &object["type"]), (&vector["family"], &vector["message"]["type"]), "{name}");
+    assert_eq!(
+        (&object["family"], &object["type"]),
+        (&vector["family"], &vector["message"]["type"]),
+        "{name}"
+    );
     for (member, expected) in vector["message"].as_object().expect("an object") {
         let found = &object["message"][member];
         let is_same = match member.as_str() {
             "payload" => found.as_str() == Some(&unfold(expected)),
-            "timestamp" => found.as_u64().map(|number| number.to_string()).as_deref() == expected.as_str(),
+            "timestamp" => {
+                found.as_u64().map(|number| number.to_string()).as_deref() == expected.as_str()
+            }
             _ => found == expected,
         };
         assert!(is_same, "{name}: {member} is {found}, not {expected}");
@@ -122,10 +135,14 @@ fn the_form_is_guessed_or_told() {
     let raw = file("connect.bin", &bytes(CONNECT));
     let raw = raw.to_str().expect("a path");
     let dump = "00000000: 0101 0004 0361 6461 9afb 8317            .....ada....";
-    let canonical = "00000000  01 01 00 04 03 61 64 61  9a fb 83 17              |.....ada....|\n0000000c\n";
+    let canonical =
+        "00000000  01 01 00 04 03 61 64 61  9a fb 83 17              |.....ada....|\n0000000c\n";
     for (args, input) in [
         (&["decode", "--json"][..], CONNECT),
-        (&["decode", "--json", "-"], "0x01, 0x01, 0x00, 0x04, 0x03, 0x61, 0x64, 0x61, 0x9A, 0xFB, 0x83, 0x17"),
+        (
+            &["decode", "--json", "-"],
+            "0x01, 0x01, 0x00, 0x04, 0x03, 0x61, 0x64, 0x61, 0x9A, 0xFB, 0x83, 0x17",
+        ),
         (&["decode", "--json"], "01 01 00 04 ; header\n03 61 64 61 # ada\n9A FB 83 17"),
         (&["decode", "--json"], dump),
         (&["decode", "--json"], canonical),
@@ -163,7 +180,10 @@ fn colour_is_for_terminals_or_on_demand() {
     let plain = run(&["decode"], CONNECT);
     assert!(!plain.stdout.join("").contains('\x1b'), "{plain:?}");
     let coloured = run(&["decode", "--color", "always"], CONNECT);
-    assert!(coloured.stdout.join("").contains("\x1b[1m\x1b[32mchat Connect\x1b[0m"), "{coloured:?}");
+    assert!(
+        coloured.stdout.join("").contains("\x1b[1m\x1b[32mchat Connect\x1b[0m"),
+        "{coloured:?}"
+    );
 }
 
 #[test]
@@ -172,8 +192,14 @@ fn who_sent_it_matters_if_told() {
     let ended = run(&["decode", "--from", "server", "--json"], CONNECT);
     assert_eq!(ended.code, Some(1));
     let object = &objects(&ended)[0];
-    assert_eq!((&object["kind"], &object["error"]["kind"]), (&"frame".into(), &"WrongDirection".into()));
-    assert_eq!((&object["message"]["username"], &object["from"]), (&"ada".into(), &"server".into()));
+    assert_eq!(
+        (&object["kind"], &object["error"]["kind"]),
+        (&"frame".into(), &"WrongDirection".into())
+    );
+    assert_eq!(
+        (&object["message"]["username"], &object["from"]),
+        (&"ada".into(), &"server".into())
+    );
 }
 
 #[test]
@@ -183,7 +209,8 @@ fn input_that_cannot_be_read_is_one_sentence_and_1() {
     let ended = run(&["decode"], &format!("{CONNECT}\n01 0G\n"));
     ended.assert_failed(1, "standard input: line 2, column 5: 'G' is no hexadecimal digit");
     assert!(ended.stdout[0].contains("Connect"), "what came before is shown: {ended:?}");
-    run(&["decode", "--format", "pcap"], "no capture").assert_failed(1, "starts like neither pcap nor pcapng");
+    run(&["decode", "--format", "pcap"], "no capture")
+        .assert_failed(1, "starts like neither pcap nor pcapng");
     assert_eq!(run(&["decode", "--format", "xml"], "").code, Some(2));
     run(&["decode"], "").assert_done();
 }
@@ -196,27 +223,37 @@ fn nothing_is_too_long() {
         let _ = writeln!(input, "55");
     }
     let ended = run(&["decode", "--json"], &(input + "CAFE010000"));
-    let sizes: Vec<u64> = objects(&ended).iter().map(|object| object["size"].as_u64().expect("a size")).collect();
+    let sizes: Vec<u64> =
+        objects(&ended).iter().map(|object| object["size"].as_u64().expect("a size")).collect();
     assert_eq!(sizes, [65_540, 65_536, 4464, 5]);
 }
 
 /// The members that SCHEMAS.md names in the section of this command are those that are printed.
 #[test]
 fn the_schema_names_every_member() {
-    let schemas = fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("SCHEMAS.md")).expect("SCHEMAS.md");
-    let section =
-        schemas.split("\n## ").find(|section| section.starts_with("`cafewire decode --json`")).expect("a section");
+    let schemas = fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("SCHEMAS.md"))
+        .expect("SCHEMAS.md");
+    let section = schemas
+        .split("\n## ")
+        .find(|section| section.starts_with("`cafewire decode --json`"))
+        .expect("a section");
     let documented: BTreeSet<String> = section
         .lines()
         .filter_map(|line| line.strip_prefix("| `")?.split_once('`'))
         .map(|(member, _)| member.to_owned())
         .collect();
     let mut printed = BTreeSet::new();
-    let all: Vec<String> =
-        vectors().iter().map(|vector| unfold(&vector["hex"])).filter(|hex| !hex.is_empty()).collect();
+    let all: Vec<String> = vectors()
+        .iter()
+        .map(|vector| unfold(&vector["hex"]))
+        .filter(|hex| !hex.is_empty())
+        .collect();
     for family in ["01", "CA"] {
-        let digits: String =
-            all.iter().filter(|digits| digits.starts_with(family) && digits.len() < 2000).map(String::as_str).collect();
+        let digits: String = all
+            .iter()
+            .filter(|digits| digits.starts_with(family) && digits.len() < 2000)
+            .map(String::as_str)
+            .collect();
         // At the end an echo frame on a chat connection.
         let digits = digits + "010200009A7C6C17CAFE010000";
         for object in objects(&run(&["decode", "--json", "--from", "client"], &digits)) {
@@ -237,12 +274,15 @@ fn collect_members(prefix: &str, value: &Value, members: &mut BTreeSet<String>) 
     match value {
         Value::Object(object) => {
             for (member, value) in object {
-                let path = if prefix.is_empty() { member.clone() } else { format!("{prefix}.{member}") };
+                let path =
+                    if prefix.is_empty() { member.clone() } else { format!("{prefix}.{member}") };
                 members.insert(path.clone());
                 collect_members(&path, value, members);
             }
         }
-        Value::Array(items) => items.iter().for_each(|item| collect_members(&format!("{prefix}[]"), item, members)),
+        Value::Array(items) => {
+            items.iter().for_each(|item| collect_members(&format!("{prefix}[]"), item, members))
+        }
         _ => {}
     }
 }
@@ -251,7 +291,10 @@ fn collect_members(prefix: &str, value: &Value, members: &mut BTreeSet<String>) 
 fn a_slip_among_digits_is_told_and_not_taken_for_bytes() {
     let ended = run(&["decode"], "CAFE 01 000\n");
     assert_eq!(ended.code, Some(1));
-    assert!(ended.stderr.contains("standard input: line 1, column 11: an odd number of digits"), "{ended:?}");
+    assert!(
+        ended.stderr.contains("standard input: line 1, column 11: an odd number of digits"),
+        "{ended:?}"
+    );
 }
 
 #[test]
@@ -260,7 +303,10 @@ fn a_compressed_capture_is_called_what_it_is() {
     for more in [&[][..], &["--format", "pcap"]] {
         let ended = run(&[&["decode", path.to_str().expect("a path")], more].concat(), "");
         assert_eq!((ended.code, ended.stdout.len()), (Some(1), 0), "{ended:?}");
-        assert!(ended.stderr.contains("is compressed (gzip): unpack it first, as in `gzip -dc"), "{ended:?}");
+        assert!(
+            ended.stderr.contains("is compressed (gzip): unpack it first, as in `gzip -dc"),
+            "{ended:?}"
+        );
     }
 }
 
@@ -268,7 +314,8 @@ fn a_compressed_capture_is_called_what_it_is() {
 fn options_that_change_nothing_are_told() {
     let in_vain = run(&["decode", "--port", "9000"], CONNECT);
     in_vain.assert_done();
-    let says = "--port changes nothing: standard input is read as hexadecimal digits, not as a capture";
+    let says =
+        "--port changes nothing: standard input is read as hexadecimal digits, not as a capture";
     assert!(in_vain.stderr.contains(says), "{in_vain:?}");
     assert!(!run(&["decode", "--from", "client"], CONNECT).stderr.contains("changes nothing"));
     let gap = crate::captures::with_a_gap();

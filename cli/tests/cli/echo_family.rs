@@ -19,7 +19,10 @@ fn answer_pings(peer: &mut Peer, count: u64) {
 }
 
 fn objects(lines: &[String]) -> Vec<Value> {
-    lines.iter().map(|line| serde_json::from_str(line).unwrap_or_else(|error| panic!("{line}: {error}"))).collect()
+    lines
+        .iter()
+        .map(|line| serde_json::from_str(line).unwrap_or_else(|error| panic!("{line}: {error}")))
+        .collect()
 }
 
 #[test]
@@ -28,12 +31,17 @@ fn ping_shows_each_reply_and_the_summary() {
     let ended = run(&["ping", &server.address, "-c", "3", "-i", "0.001"], "");
     ended.assert_done();
     for (seq, line) in ended.stdout[..3].iter().enumerate() {
-        let time = line.strip_prefix(&format!("reply from {}: seq={seq} time=", server.address)).expect(line);
+        let time = line
+            .strip_prefix(&format!("reply from {}: seq={seq} time=", server.address))
+            .expect(line);
         assert!(time.strip_suffix(" ms").is_some_and(|ms| ms.parse::<f64>().is_ok()), "{line}");
     }
     assert_eq!(ended.stdout[3], format!("--- {} ---", server.address));
     assert_eq!(ended.stdout[4], "3 sent, 3 received, 0 lost");
-    assert!(ended.stdout[5].starts_with("round trip min/avg/max/p99 = ") && ended.stdout[5].ends_with(" ms"));
+    assert!(
+        ended.stdout[5].starts_with("round trip min/avg/max/p99 = ")
+            && ended.stdout[5].ends_with(" ms")
+    );
     assert_eq!(ended.stdout.len(), 6);
 }
 
@@ -48,7 +56,8 @@ fn ping_as_json() {
         assert_eq!((&reply["kind"], &reply["seq"]), (&"reply".into(), &seq.into()));
         assert_eq!(reply["address"], server.address.as_str());
     }
-    let mut times: Vec<u64> = objects[..20].iter().map(|reply| reply["time_ns"].as_u64().unwrap()).collect();
+    let mut times: Vec<u64> =
+        objects[..20].iter().map(|reply| reply["time_ns"].as_u64().unwrap()).collect();
     times.sort_unstable();
     let summary = &objects[20];
     let figure = |name: &str| summary[name].as_u64().unwrap();
@@ -84,7 +93,10 @@ fn a_lost_ping_is_said_counted_and_ends_with_1_and_the_next_connects_anew() {
     assert_eq!(kinds, ["reply", "lost", "reply", "summary"]);
     assert_eq!(objects[1]["seq"], 1);
     assert!(objects[1]["reason"].as_str().unwrap().contains("connection"), "{}", objects[1]);
-    assert_eq!((&objects[3]["sent"], &objects[3]["received"], &objects[3]["lost"]), (&3.into(), &2.into(), &1.into()));
+    assert_eq!(
+        (&objects[3]["sent"], &objects[3]["received"], &objects[3]["lost"]),
+        (&3.into(), &2.into(), &1.into())
+    );
 }
 
 #[test]
@@ -99,7 +111,8 @@ fn an_interrupted_ping_that_was_not_answered_is_lost() {
     let ended = ping.end();
     server.finish();
     // Interrupted between the reply and the next ping, nothing was under way.
-    let counts = ended.stdout.iter().find(|line| line.contains(" sent, ")).expect("a summary").as_str();
+    let counts =
+        ended.stdout.iter().find(|line| line.contains(" sent, ")).expect("a summary").as_str();
     match ended.code {
         Some(0) => assert_eq!(counts, "1 sent, 1 received, 0 lost"),
         _ => assert_eq!((ended.code, counts), (Some(1), "2 sent, 1 received, 1 lost")),
@@ -110,7 +123,8 @@ fn an_interrupted_ping_that_was_not_answered_is_lost() {
 fn echo_from_a_pipe_has_no_prompt() {
     let server = Server::start();
     let long = "x".repeat(65_535);
-    let ended = run(&["echo", &server.address], &format!("hello\nping\n\n{long}\nquit\nnot sent\n"));
+    let ended =
+        run(&["echo", &server.address], &format!("hello\nping\n\n{long}\nquit\nnot sent\n"));
     ended.assert_done();
     assert_eq!(ended.stdout, ["Server: hello", "Pong!", "Server: ", &format!("Server: {long}")]);
     let until_the_input_ends = run(&["echo", &server.address], "last line without an end");

@@ -90,7 +90,8 @@ proptest! {
 fn every_good_vector_survives_the_way_there_and_back() {
     for family in ["echo", "chat-v1"] {
         let is_good = |vector: &&Value| !vector["message"].is_null() && vector["family"] == family;
-        let frames: Vec<String> = vectors().iter().filter(is_good).map(|vector| unfold(&vector["hex"])).collect();
+        let frames: Vec<String> =
+            vectors().iter().filter(is_good).map(|vector| unfold(&vector["hex"])).collect();
         let decoded = run(&["decode", "--json"], &frames.concat());
         decoded.assert_done();
         assert_eq!(run(&["encode", "json", "--hex"], &decoded.stdout.join("\n")).stdout, frames);
@@ -123,9 +124,18 @@ fn a_line_that_is_no_message_is_named_and_those_before_it_are_printed() {
         ("[]", "line 2: no JSON object begins here: an object is wanted such as"),
         ("{}", r#"line 2: an object is wanted such as {"family":"#),
         (r#"{"kind":"gap"}"#, "line 2: it stands for bytes that are missing"),
-        (r#"{"family":"chat-v1","message":{"type":"Connect"}}"#, "line 2: missing field `username`"),
-        (r#"{"family":"chat-v1","message":{"type":"Connect","username":""}}"#, "line 2: username is 0 bytes long"),
-        (r#"{"family":"echo","message":{"type":"Ping","payload":"0G"}}"#, "line 2: payload: column 2: 'G'"),
+        (
+            r#"{"family":"chat-v1","message":{"type":"Connect"}}"#,
+            "line 2: missing field `username`",
+        ),
+        (
+            r#"{"family":"chat-v1","message":{"type":"Connect","username":""}}"#,
+            "line 2: username is 0 bytes long",
+        ),
+        (
+            r#"{"family":"echo","message":{"type":"Ping","payload":"0G"}}"#,
+            "line 2: payload: column 2: 'G'",
+        ),
         (r#"{"family":"echo","message":{"type":"Ping","payload":"00","text":"x"}}"#, "give one"),
         (r#"{"family":"chat-v9","message":{}}"#, "line 2: unknown variant `chat-v9`"),
     ] {
@@ -142,11 +152,23 @@ fn arguments_that_make_no_frame_are_refused_with_2() {
         (&["encode"][..], "Usage"),
         (&["encode", "chat"], "Usage"),
         (&["encode", "chat", "send-message", "--room", "r"], "--content"),
-        (&["encode", "chat", "connect", "--username", ""], "username is 0 bytes long, 1 to 32 are allowed"),
-        (&["encode", "chat", "join-room", "--room", "a\tb"], "room name holds a control character at its byte 1"),
-        (&["encode", "chat", "error", "--code", "Nonsense"], "a number from 0 to 65535 is wanted, or a name"),
+        (
+            &["encode", "chat", "connect", "--username", ""],
+            "username is 0 bytes long, 1 to 32 are allowed",
+        ),
+        (
+            &["encode", "chat", "join-room", "--room", "a\tb"],
+            "room name holds a control character at its byte 1",
+        ),
+        (
+            &["encode", "chat", "error", "--code", "Nonsense"],
+            "a number from 0 to 65535 is wanted, or a name",
+        ),
         (&["encode", "echo", "ping", "--payload-hex", "0"], "an odd number of digits"),
-        (&["encode", "echo", "ping", "--payload", "x", "--payload-hex", "00"], "cannot be used with"),
+        (
+            &["encode", "echo", "ping", "--payload", "x", "--payload-hex", "00"],
+            "cannot be used with",
+        ),
         (&["encode", "echo", "data", "--payload", &long], "the payload has 65536 bytes"),
         (&["encode", "--hex", "--raw", "echo", "ping"], "cannot be used with"),
     ] {
@@ -158,8 +180,12 @@ fn arguments_that_make_no_frame_are_refused_with_2() {
 
 #[test]
 fn an_error_code_may_be_a_name() {
-    let by_name = run(&["encode", "--hex", "chat", "error", "--code", "UsernameTaken", "--message", "no"], "");
-    let by_number = run(&["encode", "--hex", "chat", "error", "--code", "10", "--message", "no"], "");
+    let by_name = run(
+        &["encode", "--hex", "chat", "error", "--code", "UsernameTaken", "--message", "no"],
+        "",
+    );
+    let by_number =
+        run(&["encode", "--hex", "chat", "error", "--code", "10", "--message", "no"], "");
     assert_eq!(by_name.stdout, ["01FF0004000A6E6FE5DA8C31"]);
     assert_eq!(by_name.stdout, by_number.stdout);
 }
@@ -171,7 +197,9 @@ fn what_is_encoded_is_what_a_server_understands() {
     let address = server.address.strip_prefix("tcp://").expect("a TCP address");
     let mut connection = std::net::TcpStream::connect(address).expect("the server listens");
     connection.set_read_timeout(Some(crate::support::PATIENCE)).expect("a time-out");
-    connection.write_all(&encoded(&["echo", "echo", "--payload", "hello"], "")).expect("it is taken");
+    connection
+        .write_all(&encoded(&["echo", "echo", "--payload", "hello"], ""))
+        .expect("it is taken");
     let mut answer = [0; 10];
     connection.read_exact(&mut answer).expect("an answer");
     let answer = answer.iter().fold(String::new(), |text, byte| format!("{text}{byte:02x}"));

@@ -13,7 +13,8 @@ fn said(server: &Server, user: &str, text: &str) {
 #[test]
 fn messages_alone_are_printed_and_counted() {
     let server = Server::start();
-    let mut listen = cafewire(&["listen", &server.address, "--user", "ear", "--room", "lobby", "-n", "2"]);
+    let mut listen =
+        cafewire(&["listen", &server.address, "--user", "ear", "--room", "lobby", "-n", "2"]);
     assert_eq!(listen.remark_with("listening"), "listening to [lobby] as <ear>");
     said(&server, "ada", "one");
     // A line is there at once, not only when a buffer is full.
@@ -28,16 +29,23 @@ fn messages_alone_are_printed_and_counted() {
 #[test]
 fn as_json_every_kind_has_its_fields() {
     let server = Server::start();
-    let mut listen = cafewire(&["listen", &server.address, "--user", "ear", "--room", "lobby", "--json"]);
+    let mut listen =
+        cafewire(&["listen", &server.address, "--user", "ear", "--room", "lobby", "--json"]);
     let mut next = || serde_json::from_str::<Value>(&listen.next_line()).unwrap();
     let own = next();
     let id = |event: &Value| event["user_id"].as_u64().unwrap();
-    assert_eq!(own, json!({"kind": "joined", "user_id": id(&own), "username": "ear", "room": "lobby"}));
+    assert_eq!(
+        own,
+        json!({"kind": "joined", "user_id": id(&own), "username": "ear", "room": "lobby"})
+    );
     said(&server, "ada", "\u{1b}\"\u{9b}");
     let joined = next();
     let ada = id(&joined);
     assert_ne!(ada, id(&own));
-    assert_eq!(joined, json!({"kind": "joined", "user_id": ada, "username": "ada", "room": "lobby"}));
+    assert_eq!(
+        joined,
+        json!({"kind": "joined", "user_id": ada, "username": "ada", "room": "lobby"})
+    );
     let message = next();
     let timestamp_ms = message["timestamp_ms"].as_u64().unwrap();
     assert!(timestamp_ms > 1_700_000_000_000, "{message}");
@@ -58,7 +66,8 @@ fn the_time_is_over_with_27() {
     // The time counts in all: a room that never falls silent does not stretch it.
     let mut flood = cafewire(&["chat", &server.address, "--user", "flood", "--room", "lobby"]);
     flood.line_with("joined");
-    let listen = cafewire(&["listen", &server.address, "--user", "ear", "--room", "lobby", "-t", "0.5"]);
+    let listen =
+        cafewire(&["listen", &server.address, "--user", "ear", "--room", "lobby", "-t", "0.5"]);
     let ended = std::thread::scope(|scope| {
         let ending = scope.spawn(|| listen.end_by_itself());
         while !ending.is_finished() {
@@ -70,14 +79,16 @@ fn the_time_is_over_with_27() {
     assert_eq!(ended.code, Some(27), "{ended:?}");
     // A server that does not even answer does not stretch it either.
     let mute = ScriptedServer::start(|mut peer| peer.until_it_leaves());
-    let ended = run(&["listen", &mute.address, "--user", "ear", "--room", "lobby", "-t", "0.2"], "");
+    let ended =
+        run(&["listen", &mute.address, "--user", "ear", "--room", "lobby", "-t", "0.2"], "");
     mute.finish();
     assert_eq!(ended.code, Some(27), "{ended:?}");
     let no_room = ScriptedServer::start(|mut peer| {
         peer.sign_in("ear");
         peer.until_it_leaves();
     });
-    let ended = run(&["listen", &no_room.address, "--user", "ear", "--room", "lobby", "-t", "0.2"], "");
+    let ended =
+        run(&["listen", &no_room.address, "--user", "ear", "--room", "lobby", "-t", "0.2"], "");
     no_room.finish();
     assert_eq!(ended.code, Some(27), "{ended:?}");
 }
@@ -95,7 +106,8 @@ fn hostile_text_is_shown_escaped_even_with_a_time_that_no_calendar_has() {
         });
         peer.until_goodbye();
     });
-    let ended = run(&["listen", &server.address, "--user", "ear", "--room", "lobby", "-n", "1"], "");
+    let ended =
+        run(&["listen", &server.address, "--user", "ear", "--room", "lobby", "-n", "1"], "");
     server.finish();
     ended.assert_done();
     assert_eq!(ended.stdout, ["--:--:-- <e\\u{3e}ve\\u{200b}> \\u{1b}[31m\\r\\nroot# \\u{2067}"]);
@@ -116,7 +128,8 @@ fn refusals_and_losses_are_reported() {
         peer.send(&MessagePayload::Error { code: ErrorCode::SlowConsumer, message: "too slow" });
     });
     let args = ["listen", &closing.address, "--user", "ear", "--room", "lobby"];
-    run(&args, "").assert_failed(1, "the server ended the connection: too slow [SlowConsumer (16)]");
+    run(&args, "")
+        .assert_failed(1, "the server ended the connection: too slow [SlowConsumer (16)]");
     closing.finish();
     let lost = ScriptedServer::start(|mut peer| peer.sign_in_and_let_in("ear", "lobby"));
     let args = ["listen", &lost.address, "--user", "ear", "--room", "lobby"];
@@ -127,7 +140,8 @@ fn refusals_and_losses_are_reported() {
 #[test]
 fn a_reader_that_has_seen_enough_is_no_failure() {
     let server = Server::start();
-    let mut child = command(&["listen", &server.address, "--user", "ear", "--room", "lobby"]).spawn().unwrap();
+    let mut child =
+        command(&["listen", &server.address, "--user", "ear", "--room", "lobby"]).spawn().unwrap();
     drop(child.stdout.take());
     let mut listen = Running::adopt(child);
     listen.remark_with("listening");

@@ -1,5 +1,5 @@
-//! The real binary, run as its users run it: against the real server over loopback, or against a scripted one for
-//! what the real one never does.
+//! The real binary, run as its users run it: against the real server over loopback, or against a
+//! scripted one for what the real one never does.
 
 mod arguments;
 mod bench;

@@ -1,5 +1,5 @@
-//! `serve` as a service: reloads at SIGHUP, sockets and notifications of a service manager, TLS and Unix-domain sockets
-//! from the command line, the log.
+//! `serve` as a service: reloads at SIGHUP, sockets and notifications of a service manager, TLS and
+//! Unix-domain sockets from the command line, the log.
 
 use std::fs;
 use std::io::{ErrorKind, Write};
@@ -49,21 +49,26 @@ fn address_of(serve: &mut Running) -> String {
 #[test]
 fn a_broken_config_at_sighup_keeps_the_old_one_and_says_why() {
     let folder = Folder::new("reload");
-    let config = |rest: &str| folder.write("cafewire.toml", &format!("listen = [\"127.0.0.1:0\"]\n{rest}"));
+    let config =
+        |rest: &str| folder.write("cafewire.toml", &format!("listen = [\"127.0.0.1:0\"]\n{rest}"));
     let path = config("connections = 1\n");
     let mut serve = cafewire(&["serve", "--config", &path]);
     let address = address_of(&mut serve);
     let mut ada = cafewire(&["listen", &address, "--user", "ada", "--room", "tea"]);
     ada.remark_with("listening to");
     let is_full = || {
-        run(&["send", &address, "--user", "bob", "--room", "tea", "x"], "").assert_failed(1, "as many connections");
+        run(&["send", &address, "--user", "bob", "--room", "tea", "x"], "")
+            .assert_failed(1, "as many connections");
     };
     is_full();
     for (broken, why) in [
         ("connections = 2\nroms = 3\n", "did you mean"),
         ("connections = many\n", "line 2"),
         ("connections = 2\ntls_key = \"/nowhere.key\"\n", "a key needs its certificate"),
-        ("connections = 2\ntls_key = \"/nowhere.key\"\ntls_certificate = \"/nowhere.pem\"\n", "/nowhere.pem"),
+        (
+            "connections = 2\ntls_key = \"/nowhere.key\"\ntls_certificate = \"/nowhere.pem\"\n",
+            "/nowhere.pem",
+        ),
     ] {
         config(broken);
         serve.signal(Signal::HUP);
@@ -79,16 +84,21 @@ fn a_broken_config_at_sighup_keeps_the_old_one_and_says_why() {
     serve.end_by_itself().assert_done();
 }
 
-/// What a reload cannot change is not passed over in silence: each setting by its name, and only when it is another.
+/// What a reload cannot change is not passed over in silence: each setting by its name, and only
+/// when it is another.
 #[test]
 fn what_needs_a_restart_is_told_at_sighup() {
     let folder = Folder::new("restart");
-    let config = |rest: &str| folder.write("cafewire.toml", &format!("listen = [\"127.0.0.1:0\"]\n{rest}"));
+    let config =
+        |rest: &str| folder.write("cafewire.toml", &format!("listen = [\"127.0.0.1:0\"]\n{rest}"));
     let path = config("");
     let mut serve = cafewire(&["serve", "--config", &path]);
     let address = address_of(&mut serve);
     for (rest, told) in [
-        ("print_data = true\nhttp = [\"127.0.0.1:0\"]\n", &["addresses", "setting=\"print_data\""][..]),
+        (
+            "print_data = true\nhttp = [\"127.0.0.1:0\"]\n",
+            &["addresses", "setting=\"print_data\""][..],
+        ),
         ("log_format = \"json\"\n", &["setting=\"log_format\""]),
         ("print_data = false\n", &[]),
     ] {
@@ -114,7 +124,8 @@ fn what_needs_a_restart_is_told_at_sighup() {
     serve.end_by_itself().assert_done();
 }
 
-/// Who does not read when the server goes down does not get all that was queued for it, and the log says so.
+/// Who does not read when the server goes down does not get all that was queued for it, and the log
+/// says so.
 #[test]
 fn the_log_tells_who_went_without_the_rest() {
     let stop = |mut serve: Running| {
@@ -137,8 +148,8 @@ fn the_log_tells_who_went_without_the_rest() {
     deaf.set_write_timeout(Some(Duration::from_millis(500))).expect("a time-out");
     let mut frame = vec![0; 5 + 60_000];
     frame[..5].copy_from_slice(&[0xCA, 0xFE, 0x03, 0xEA, 0x60]);
-    // Until the server holds all that it will hold for a peer that does not read, and reads no more itself. Nothing is
-    // taken again and again then; once alone may be a machine that stood still.
+    // Until the server holds all that it will hold for a peer that does not read, and reads no more
+    // itself. Nothing is taken again and again then; once alone may be a machine that stood still.
     let (mut sent, mut times_refused) = (0, 0);
     while times_refused < 4 {
         match deaf.write(&frame[sent % frame.len()..]) {
@@ -148,7 +159,10 @@ fn the_log_tells_who_went_without_the_rest() {
         }
     }
     let remark = stop(serve);
-    assert!(remark.contains("not everybody took all") && remark.contains("connections=1"), "{remark}");
+    assert!(
+        remark.contains("not everybody took all") && remark.contains("connections=1"),
+        "{remark}"
+    );
 }
 
 #[test]
@@ -162,11 +176,15 @@ fn a_service_manager_is_told() {
         let count = manager.recv(&mut buffer).expect("a notification");
         String::from_utf8_lossy(&buffer[..count]).into_owned()
     };
-    let mut serve = Running::start(command(&["serve", "--listen", "127.0.0.1:0"]).env("NOTIFY_SOCKET", &path));
+    let mut serve =
+        Running::start(command(&["serve", "--listen", "127.0.0.1:0"]).env("NOTIFY_SOCKET", &path));
     assert_eq!(told().trim_end(), "READY=1");
     serve.signal(Signal::HUP);
     let reloading = told();
-    assert!(reloading.contains("RELOADING=1") && reloading.contains("MONOTONIC_USEC="), "{reloading:?}");
+    assert!(
+        reloading.contains("RELOADING=1") && reloading.contains("MONOTONIC_USEC="),
+        "{reloading:?}"
+    );
     assert_eq!(told().trim_end(), "READY=1");
     serve.signal(Signal::TERM);
     assert_eq!(told().trim_end(), "STOPPING=1");
@@ -181,7 +199,15 @@ fn sockets_of_a_service_manager_are_taken_over() {
     let address = socket.local_addr().expect("its address");
     let mut shell = program("sh");
     let script = "exec 3<&0 </dev/null; LISTEN_PID=$$ LISTEN_FDS=1 exec \"$@\"";
-    shell.args(["-c", script, "sh", env!("CARGO_BIN_EXE_cafewire"), "serve", "--listen", "127.0.0.1:1"]);
+    shell.args([
+        "-c",
+        script,
+        "sh",
+        env!("CARGO_BIN_EXE_cafewire"),
+        "serve",
+        "--listen",
+        "127.0.0.1:1",
+    ]);
     shell.stdin(Stdio::from(OwnedFd::from(socket))).stdout(Stdio::piped()).stderr(Stdio::piped());
     let mut serve = Running::start(&mut shell);
     assert_eq!(serve.next_line(), format!("listening on tcp://{address}"));
@@ -195,10 +221,14 @@ fn tls_and_unix_sockets_from_the_command_line() {
     let certificate = CertificateParams::new(vec!["localhost".to_owned()])
         .and_then(|params| params.self_signed(&key))
         .expect("a certificate");
-    let (cert, key) = (folder.write("cert.pem", &certificate.pem()), folder.write("key.pem", &key.serialize_pem()));
+    let (cert, key) = (
+        folder.write("cert.pem", &certificate.pem()),
+        folder.write("key.pem", &key.serialize_pem()),
+    );
     let unix = format!("unix://{}", folder.path("cafewire.sock"));
     let listen = ["serve", "--listen", "tls://localhost:0", "--listen", &unix];
-    let mut serve = cafewire(&[&listen[..], &["--tls-certificate", &cert, "--tls-key", &key]].concat());
+    let mut serve =
+        cafewire(&[&listen[..], &["--tls-certificate", &cert, "--tls-key", &key]].concat());
     let tls = address_of(&mut serve);
     assert_eq!(address_of(&mut serve), unix);
     let port = tls.rsplit(':').next().expect("a port");
@@ -206,9 +236,11 @@ fn tls_and_unix_sockets_from_the_command_line() {
 
     run(&["ping", &unix, "-c", "1"], "").assert_done();
     run(&["ping", &tls, "--ca", &cert, "-c", "1"], "").assert_done();
-    let mut ada = cafewire(&["listen", &tls, "--ca", &cert, "--user", "ada", "--room", "tea", "-n", "1"]);
+    let mut ada =
+        cafewire(&["listen", &tls, "--ca", &cert, "--user", "ada", "--room", "tea", "-n", "1"]);
     ada.remark_with("listening to");
-    run(&["send", &unix, "--user", "bob", "--room", "tea", "through another door"], "").assert_done();
+    run(&["send", &unix, "--user", "bob", "--room", "tea", "through another door"], "")
+        .assert_done();
     assert!(ada.line_with("through another door").contains("bob"));
     // Whom the system trusts does not include us; and there is no way to look away.
     run(&["ping", &tls, "-c", "1"], "").assert_failed(1, "cannot connect to tls://localhost");
@@ -231,7 +263,14 @@ fn tls_settings_that_want_others_are_refused_before_anything_is_served() {
     }
     run(&["serve", "--check-config", "--listen", "tls://127.0.0.1:0"], "")
         .assert_failed(1, "tls_certificate and tls_key");
-    let unreadable = ["serve", "--check-config", "--tls-certificate", "/nowhere.pem", "--tls-key", "/nowhere.key"];
+    let unreadable = [
+        "serve",
+        "--check-config",
+        "--tls-certificate",
+        "/nowhere.pem",
+        "--tls-key",
+        "/nowhere.key",
+    ];
     run(&unreadable, "").assert_failed(1, "/nowhere.pem");
 }
 
@@ -246,7 +285,10 @@ fn the_log_says_everything_of_a_connection_within_its_span() {
         let line = serve.remark_with(&format!("\"message\":\"{message}\""));
         let entry: serde_json::Value = serde_json::from_str(&line).expect("a JSON object per line");
         assert_eq!(entry["span"]["name"], "connection", "{line}");
-        assert!(entry["span"]["peer"].as_str().is_some_and(|peer| peer.starts_with("127.0.0.1:")), "{line}");
+        assert!(
+            entry["span"]["peer"].as_str().is_some_and(|peer| peer.starts_with("127.0.0.1:")),
+            "{line}"
+        );
         connections.push(entry["span"]["id"].clone());
         if message == "closed" {
             assert_eq!(

@@ -1,5 +1,5 @@
-//! What scripts and packagers need: completions, the manual, the long version, verbosity, and a quiet end when nobody
-//! reads any more.
+//! What scripts and packagers need: completions, the manual, the long version, verbosity, and a
+//! quiet end when nobody reads any more.
 
 use std::process::Stdio;
 use std::time::{Duration, Instant};
@@ -18,7 +18,10 @@ fn completions_know_every_command() {
         let ended = run(&["completions", shell], "");
         ended.assert_done();
         let script = ended.stdout.join("\n");
-        assert!(script.contains(needle) && script.contains("bench") && script.contains("idle-timeout"), "{shell}");
+        assert!(
+            script.contains(needle) && script.contains("bench") && script.contains("idle-timeout"),
+            "{shell}"
+        );
     }
     assert_eq!(run(&["completions", "tcl"], "").code, Some(2));
 }
@@ -36,7 +39,13 @@ fn the_manual_is_printed_or_written() {
         .collect();
     pages.sort();
     std::fs::remove_dir_all(&folder).unwrap();
-    for page in ["cafewire.1", "cafewire-serve.1", "cafewire-bench.1", "cafewire-bench-chat.1", "cafewire.toml.5"] {
+    for page in [
+        "cafewire.1",
+        "cafewire-serve.1",
+        "cafewire-bench.1",
+        "cafewire-bench-chat.1",
+        "cafewire.toml.5",
+    ] {
         assert!(pages.iter().any(|there| there == page), "{page}: {pages:?}");
     }
     let ended = run(&["man", "/dev/null/nowhere"], "");
@@ -57,10 +66,16 @@ fn the_long_version_tells_how_it_was_built() {
     assert_eq!(build.len(), 3, "{build:?}");
     let path = std::path::Path::new(env!("CARGO_BIN_EXE_cafewire"));
     let folder = path.parent().and_then(std::path::Path::file_name).expect("that of the profile");
-    assert!(folder != "release" && folder != "debug" || folder == build[0], "{build:?} in {folder:?}");
+    assert!(
+        folder != "release" && folder != "debug" || folder == build[0],
+        "{build:?} in {folder:?}"
+    );
     let architecture = build[1].split('-').next();
     assert!(architecture.is_some_and(|name| name.starts_with(std::env::consts::ARCH)), "{build:?}");
-    assert!(build[1].contains(std::env::consts::OS) && build[2].starts_with("rustc 1."), "{build:?}");
+    assert!(
+        build[1].contains(std::env::consts::OS) && build[2].starts_with("rustc 1."),
+        "{build:?}"
+    );
     assert_eq!(ended.stdout.len(), 4);
     assert_eq!(run(&["-V"], "").stdout, [number]);
 }
@@ -98,14 +113,19 @@ fn a_quiet_client_says_only_what_was_asked_for() {
     let ended = run(&listen, "");
     assert_eq!((ended.code, ended.stderr.as_str()), (Some(27), ""));
     // Errors are said all the same.
-    let ended = run(&["listen", "unix:///nowhere.sock", "--user", "ear", "--room", "lobby", "-q"], "");
+    let ended =
+        run(&["listen", "unix:///nowhere.sock", "--user", "ear", "--room", "lobby", "-q"], "");
     ended.assert_failed(1, "cannot connect");
 }
 
 #[test]
 fn a_client_says_where_it_connected_if_asked() {
     let server = Server::start();
-    let connected = format!("connected to {0}, at {1}", server.address, server.address.trim_start_matches("tcp://"));
+    let connected = format!(
+        "connected to {0}, at {1}",
+        server.address,
+        server.address.trim_start_matches("tcp://")
+    );
     let talk = ["--user", "ear", "--room", "lobby"];
     for args in [
         &["ping", &server.address, "-c", "1", "-v"][..],
@@ -137,18 +157,25 @@ fn a_command_with_no_more_or_less_to_say_refuses_to_be_told() {
     ] {
         let ended = run(&line.split(' ').collect::<Vec<_>>(), "");
         assert_eq!((ended.code, ended.stdout.len()), (Some(2), 0), "{line}: {ended:?}");
-        assert!(ended.stderr.contains(&format!("unexpected argument '{refused}' found")), "{line}: {ended:?}");
+        assert!(
+            ended.stderr.contains(&format!("unexpected argument '{refused}' found")),
+            "{line}: {ended:?}"
+        );
     }
 }
 
 #[test]
 fn decode_and_encode_say_more_if_asked() {
     let ended = run(&["decode", "--json", "-v"], "CAFE010000");
-    assert_eq!((ended.code, ended.stderr.as_str()), (Some(0), "standard input is read as hexadecimal digits"));
+    assert_eq!(
+        (ended.code, ended.stderr.as_str()),
+        (Some(0), "standard input is read as hexadecimal digits")
+    );
     let ended = run(&["encode", "echo", "-v", "ping", "--payload", "hello", "--hex"], "");
     assert_eq!((ended.code, ended.stderr.as_str()), (Some(0), "1 frame, 10 bytes"));
     let line = r#"{"family":"echo","message":{"type":"Ping"}}"#;
-    let ended = run(&["encode", "json", "--hex", "--verbose"], &format!("{line}\n{line}\nnonsense\n"));
+    let ended =
+        run(&["encode", "json", "--hex", "--verbose"], &format!("{line}\n{line}\nnonsense\n"));
     assert!(ended.code == Some(1) && ended.stderr.starts_with("2 frames, 10 bytes\n"), "{ended:?}");
 }
 
@@ -167,15 +194,22 @@ fn ends_quietly_after(lines: usize, args: &[&str], input: &str) {
         running.next_line();
     }
     running.stop_reading();
-    // Nobody reads any more once the next line has come; how many lines that takes is a matter of who runs when.
-    let (next_line, deadline) =
-        (input.lines().next().map_or_else(String::new, |line| format!("{line}\n")), Instant::now() + PATIENCE);
+    // Nobody reads any more once the next line has come; how many lines that takes is a matter of
+    // who runs when.
+    let (next_line, deadline) = (
+        input.lines().next().map_or_else(String::new, |line| format!("{line}\n")),
+        Instant::now() + PATIENCE,
+    );
     while !running.has_ended() && Instant::now() < deadline {
         running.write(&next_line);
         std::thread::sleep(Duration::from_millis(20));
     }
     let ended = running.end_by_itself();
-    assert_eq!((ended.code, ended.stderr.contains("cafewire:")), (Some(0), false), "{args:?}: {ended:?}");
+    assert_eq!(
+        (ended.code, ended.stderr.contains("cafewire:")),
+        (Some(0), false),
+        "{args:?}: {ended:?}"
+    );
     assert!(!ended.stderr.contains("panic"), "{args:?}: {ended:?}");
 }
 
@@ -189,8 +223,9 @@ fn every_command_ends_quietly_when_nobody_reads_any_more() {
     let mut talker = cafewire(&["chat", address, "--user", "talker", "--room", "lobby"]);
     talker.line_with("joined");
     let listen = std::thread::scope(|scope| {
-        let ending =
-            scope.spawn(|| ends_quietly_after(1, &["listen", address, "--user", "ear", "--room", "lobby"], ""));
+        let ending = scope.spawn(|| {
+            ends_quietly_after(1, &["listen", address, "--user", "ear", "--room", "lobby"], "")
+        });
         while !ending.is_finished() {
             talker.write("again\n");
             std::thread::sleep(Duration::from_millis(5)); // not to flood, and not waited for

@@ -1,5 +1,5 @@
-//! `SCHEMAS.md` names the members that `ping --json` and `listen --json` print, and no others. (Those of `decode` and
-//! `bench` are looked at where these commands are tested.)
+//! `SCHEMAS.md` names the members that `ping --json` and `listen --json` print, and no others.
+//! (Those of `decode` and `bench` are looked at where these commands are tested.)
 
 use std::collections::BTreeSet;
 use std::io::Write as _;
@@ -14,15 +14,21 @@ use crate::support::{Server, cafewire, run};
 fn documented(command: &str) -> BTreeSet<String> {
     let schemas = include_str!("../../SCHEMAS.md");
     let heading = format!("`cafewire {command} --json`");
-    let section = schemas.split("\n## ").find(|section| section.starts_with(&heading)).expect("a section");
+    let section =
+        schemas.split("\n## ").find(|section| section.starts_with(&heading)).expect("a section");
     let names = section.lines().filter_map(|line| line.strip_prefix("| `")?.split(" | ").next());
-    names.flat_map(|names| names.split(", ")).map(|name| name.trim_matches('`').to_owned()).collect()
+    names
+        .flat_map(|names| names.split(", "))
+        .map(|name| name.trim_matches('`').to_owned())
+        .collect()
 }
 
 fn members<'l>(lines: impl IntoIterator<Item = &'l String>) -> BTreeSet<String> {
     lines
         .into_iter()
-        .flat_map(|line| serde_json::from_str::<serde_json::Map<String, Value>>(line).expect("an object"))
+        .flat_map(|line| {
+            serde_json::from_str::<serde_json::Map<String, Value>>(line).expect("an object")
+        })
         .map(|(name, _)| name)
         .collect()
 }
@@ -34,8 +40,9 @@ fn of_ping() {
     // Somebody who answers with something else: that ping is lost.
     let stranger = TcpListener::bind("127.0.0.1:0").expect("a free port");
     let address = stranger.local_addr().expect("its address").to_string();
-    let answering =
-        thread::spawn(move || stranger.accept().and_then(|(mut peer, _)| peer.write_all(b"HTTP/1.1 400\r\n")));
+    let answering = thread::spawn(move || {
+        stranger.accept().and_then(|(mut peer, _)| peer.write_all(b"HTTP/1.1 400\r\n"))
+    });
     lines.extend(run(&["ping", &address, "--json", "-c", "1"], "").stdout);
     answering.join().expect("no panic").expect("it answered");
     assert_eq!(members(&lines), documented("ping"));
@@ -44,7 +51,8 @@ fn of_ping() {
 #[test]
 fn of_listen() {
     let server = Server::start();
-    let mut listen = cafewire(&["listen", &server.address, "--user", "ear", "--room", "lobby", "--json"]);
+    let mut listen =
+        cafewire(&["listen", &server.address, "--user", "ear", "--room", "lobby", "--json"]);
     let mut lines = vec![listen.next_line()];
     run(&["send", &server.address, "--user", "ada", "--room", "lobby", "hello"], "").assert_done();
     lines.extend((0..3).map(|_| listen.next_line()));

@@ -8,7 +8,8 @@ use crate::support::scripted::{Peer, ScriptedServer};
 use crate::support::{Ended, PATIENCE, Running, Server, Signal, cafewire, run};
 
 fn listener(server: &Server, more_args: &[&str]) -> Running {
-    let args = [&["listen", &server.address, "--user", "ear", "--room", "lobby"], more_args].concat();
+    let args =
+        [&["listen", &server.address, "--user", "ear", "--room", "lobby"], more_args].concat();
     let mut listen = cafewire(&args);
     listen.remark_with("listening to [lobby]");
     listen
@@ -34,7 +35,10 @@ fn expect_said(peer: &mut Peer, content: &str) {
 fn one_message() {
     let server = Server::start();
     let listen = listener(&server, &["-n", "1"]);
-    let sent = run(&["send", &server.address, "--user", "bot", "--room", "lobby", "build 42 is green"], "");
+    let sent = run(
+        &["send", &server.address, "--user", "bot", "--room", "lobby", "build 42 is green"],
+        "",
+    );
     sent.assert_done();
     assert_eq!((sent.stdout, sent.stderr.as_str()), (vec![], ""));
     let heard = listen.end_by_itself();
@@ -80,7 +84,8 @@ fn two_senders_fill_one_room_without_blocking_each_other() {
     let server = Server::start();
     let listen = listener(&server, &["-n", "1000"]);
     let text = format!("{}\n", "x".repeat(512)).repeat(500);
-    let mut senders = ["a", "b"].map(|user| cafewire(&["send", &server.address, "--user", user, "--room", "lobby"]));
+    let mut senders = ["a", "b"]
+        .map(|user| cafewire(&["send", &server.address, "--user", user, "--room", "lobby"]));
     for sender in &mut senders {
         sender.write(&text);
     }
@@ -109,7 +114,10 @@ fn a_message_that_is_refused_is_named() {
         peer.broadcast(8, "somebody", "lobby", "one");
         peer.broadcast(7, "bot", "lobby", "one");
         expect_said(peer, "two");
-        peer.send(&MessagePayload::Error { code: ErrorCode::RateLimited, message: "slow\u{1b} down" });
+        peer.send(&MessagePayload::Error {
+            code: ErrorCode::RateLimited,
+            message: "slow\u{1b} down",
+        });
     });
     ended.assert_failed(1, "line 2 was refused: slow\\u{1b} down [RateLimited (15)]");
 }
@@ -234,8 +242,12 @@ fn a_server_that_falls_silent_is_given_up_on() {
     chat.write("hello\n");
     chat.close_stdin();
     let sent = send.end_by_itself();
-    sent.assert_failed(1, "the server did not answer for 10 seconds, with 1 message not seen to be delivered");
-    chat.end_by_itself().assert_failed(1, "the server did not answer for 10 seconds, requests still open: 1");
+    sent.assert_failed(
+        1,
+        "the server did not answer for 10 seconds, with 1 message not seen to be delivered",
+    );
+    chat.end_by_itself()
+        .assert_failed(1, "the server did not answer for 10 seconds, requests still open: 1");
     to_send.finish();
     to_chat.finish();
 }

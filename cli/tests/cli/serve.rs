@@ -26,8 +26,10 @@ fn both_signals_end_it_with_0() {
 
 #[test]
 fn every_listener_is_printed_and_serves() {
-    let mut serve = cafewire(&["serve", "--listen", "127.0.0.1:0", "--listen", "tcp://127.0.0.1:0"]);
-    let addresses = [(); 2].map(|()| serve.next_line().strip_prefix("listening on ").unwrap().to_owned());
+    let mut serve =
+        cafewire(&["serve", "--listen", "127.0.0.1:0", "--listen", "tcp://127.0.0.1:0"]);
+    let addresses =
+        [(); 2].map(|()| serve.next_line().strip_prefix("listening on ").unwrap().to_owned());
     assert_ne!(addresses[0], addresses[1]);
     for address in addresses {
         run(&["ping", &address, "-c", "1"], "").assert_done();
@@ -44,7 +46,10 @@ fn the_http_address_is_printed_and_answers() {
     socket.write_all(b"GET /healthz HTTP/1.0\r\n\r\n").unwrap();
     let mut response = String::new();
     socket.read_to_string(&mut response).unwrap();
-    assert!(response.starts_with("HTTP/1.1 200 OK\r\n") && response.ends_with("\r\n\r\nok\n"), "{response}");
+    assert!(
+        response.starts_with("HTTP/1.1 200 OK\r\n") && response.ends_with("\r\n\r\nok\n"),
+        "{response}"
+    );
 }
 
 #[test]
@@ -60,9 +65,11 @@ fn data_is_printed_escaped_with_its_sender() {
     let mut server = Server::start_with(&["--print-data"]);
     let mut client = client(&server);
     let peer = client.local_address().unwrap();
-    for (payload, shown) in
-        [(&b"21.5 \xc2\xb0C"[..], "21.5 °C"), (b"\x1b[2J\x00\xff\\\n", "\\u{1b}[2J\\u{0}\\xff\\\\\\n"), (b"", "")]
-    {
+    for (payload, shown) in [
+        (&b"21.5 \xc2\xb0C"[..], "21.5 °C"),
+        (b"\x1b[2J\x00\xff\\\n", "\\u{1b}[2J\\u{0}\\xff\\\\\\n"),
+        (b"", ""),
+    ] {
         client.send_message(&Message::data(payload)).unwrap();
         assert_eq!(server.running.next_line(), format!("data from {peer}: {shown}"));
     }
@@ -94,7 +101,8 @@ fn nobody_reading_the_data_ends_it() {
     running.end_by_itself().assert_done();
 }
 
-/// A reader that is there and does not read holds up nobody: neither those who are served, nor the end.
+/// A reader that is there and does not read holds up nobody: neither those who are served, nor the
+/// end.
 #[test]
 fn data_that_is_not_read_holds_up_nothing_and_what_is_dropped_is_told() {
     let (mut output, writer) = std::io::pipe().unwrap();
@@ -102,9 +110,16 @@ fn data_that_is_not_read_holds_up_nothing_and_what_is_dropped_is_told() {
     let mut running = crate::support::Running::start(command.stdout(writer));
     drop(command); // and with it the other handle on the pipe
     let listening = running.remark_with("listening");
-    let address = listening.split_once("address=").expect("where it listens").1.trim().parse::<Address>().unwrap();
+    let address = listening
+        .split_once("address=")
+        .expect("where it listens")
+        .1
+        .trim()
+        .parse::<Address>()
+        .unwrap();
     let mut client = Client::connect(&address).unwrap();
-    // Each is shown in four times as many bytes: a hundred are more than pipe and queue hold together.
+    // Each is shown in four times as many bytes: a hundred are more than pipe and queue hold
+    // together.
     let (payload, sent) = ([0xff; 65_535], 100);
     for _ in 0..sent {
         client.send_message(&Message::data(&payload)).unwrap();
@@ -117,7 +132,10 @@ fn data_that_is_not_read_holds_up_nothing_and_what_is_dropped_is_told() {
     let mut printed = Vec::new();
     output.read_to_end(&mut printed).unwrap();
     let whole_lines = printed.iter().filter(|&&byte| byte == b'\n').count() - 1; // the first tells where it listens
-    assert!(told.ends_with(&format!(" lines={}", sent - whole_lines)), "{whole_lines} of {sent} printed; {told}");
+    assert!(
+        told.ends_with(&format!(" lines={}", sent - whole_lines)),
+        "{whole_lines} of {sent} printed; {told}"
+    );
 }
 
 #[test]
@@ -129,7 +147,8 @@ fn the_log_is_on_standard_error_in_the_format_asked_for() {
     assert!(ended.stdout.is_empty(), "{ended:?}");
     assert!(!ended.stderr.is_empty());
     for line in ended.stderr.lines() {
-        let entry: serde_json::Value = serde_json::from_str(line).unwrap_or_else(|error| panic!("{line}: {error}"));
+        let entry: serde_json::Value =
+            serde_json::from_str(line).unwrap_or_else(|error| panic!("{line}: {error}"));
         assert_eq!(entry["level"], "INFO");
     }
     let text = Server::start();
@@ -156,19 +175,29 @@ fn rust_log_chooses_what_is_logged() {
 #[test]
 fn out_of_descriptors_it_neither_stalls_nor_spins() {
     let mut limited = program("sh");
-    limited.args(["-c", "ulimit -n 40; exec \"$0\" serve --listen 127.0.0.1:0", env!("CARGO_BIN_EXE_cafewire")]);
+    limited.args([
+        "-c",
+        "ulimit -n 40; exec \"$0\" serve --listen 127.0.0.1:0",
+        env!("CARGO_BIN_EXE_cafewire"),
+    ]);
     limited.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
     let mut serve = crate::support::Running::start(&mut limited);
-    let address: Address = serve.next_line().strip_prefix("listening on ").unwrap().parse().unwrap();
+    let address: Address =
+        serve.next_line().strip_prefix("listening on ").unwrap().parse().unwrap();
     let mut peers: Vec<TcpStream> = Vec::new();
     for _ in 0..100 {
-        peers.push(TcpStream::connect(address.resolve().unwrap()[0]).expect("the backlog is emptied all the time"));
+        peers.push(
+            TcpStream::connect(address.resolve().unwrap()[0])
+                .expect("the backlog is emptied all the time"),
+        );
     }
     let mut answers = peers.iter_mut().map(|peer| {
         peer.set_read_timeout(Some(crate::support::PATIENCE)).unwrap();
         let mut header = [0; 2];
         // One that was turned away may be reset before or while this is said.
-        let said = peer.write_all(&[0xCA, 0xFE, 0x01, 0x00, 0x00]).and_then(|()| peer.read_exact(&mut header));
+        let said = peer
+            .write_all(&[0xCA, 0xFE, 0x01, 0x00, 0x00])
+            .and_then(|()| peer.read_exact(&mut header));
         said.map_or(0x00, |()| header[0])
     });
     let (mut served, mut refused, mut turned_away) = (0, 0, 0);
@@ -177,11 +206,17 @@ fn out_of_descriptors_it_neither_stalls_nor_spins() {
         0x01 => refused += 1,
         _ => turned_away += 1,
     });
-    assert_eq!((served, served + refused + turned_away), (20, 100), "{refused} refused, {turned_away} turned away");
+    assert_eq!(
+        (served, served + refused + turned_away),
+        (20, 100),
+        "{refused} refused, {turned_away} turned away"
+    );
     assert!(refused > 0 && turned_away > 0, "{refused} refused, {turned_away} turned away");
-    // None of that cost more than a moment: the whole life of the process so far, in clock ticks of 10 ms.
+    // None of that cost more than a moment: the whole life of the process so far, in clock ticks of
+    // 10 ms.
     let stat = std::fs::read_to_string(format!("/proc/{}/stat", serve.id())).unwrap();
-    let ticks: u64 = stat.split(' ').skip(13).take(2).map(|ticks| ticks.parse::<u64>().unwrap()).sum();
+    let ticks: u64 =
+        stat.split(' ').skip(13).take(2).map(|ticks| ticks.parse::<u64>().unwrap()).sum();
     assert!(ticks < 100, "{ticks} ticks for a hundred connections: it spins");
     // And when there is room again, there is room again.
     drop(peers);

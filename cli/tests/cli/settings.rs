@@ -9,7 +9,8 @@ struct ConfigFile(PathBuf);
 
 impl ConfigFile {
     fn new(name: &str, text: &str) -> Self {
-        let path = std::env::temp_dir().join(format!("cafewire-{}-{name}.toml", std::process::id()));
+        let path =
+            std::env::temp_dir().join(format!("cafewire-{}-{name}.toml", std::process::id()));
         std::fs::write(&path, text).expect("the temporary folder is writable");
         Self(path)
     }
@@ -31,7 +32,8 @@ fn print_config_prints_a_file_that_says_the_same() {
     shown.assert_done();
     assert!(shown.stdout.contains(&"idle_timeout = \"5m\"".to_owned()), "{shown:?}");
     // Those too that have no default: it is where one looks for what there is.
-    let unset = "# not set, and without a default: tls_certificate, tls_key, tls_client_ca".to_owned();
+    let unset =
+        "# not set, and without a default: tls_certificate, tls_key, tls_client_ca".to_owned();
     assert_eq!(shown.stdout.last(), Some(&unset));
     let file = ConfigFile::new("same", &shown.stdout.join("\n"));
     let again = run(&["serve", "--config", file.path(), "--print-config"], "");
@@ -39,28 +41,39 @@ fn print_config_prints_a_file_that_says_the_same() {
     assert_eq!(again.stdout, shown.stdout);
 }
 
-/// What the server moves, because it could not work with it, is shown and told as it counts, and not as it was asked for.
+/// What the server moves, because it could not work with it, is shown and told as it counts, and
+/// not as it was asked for.
 #[test]
 fn limits_that_do_not_count_as_set_are_shown_and_told_as_they_count() {
-    let asked = ["outbox_bytes", "room_log_bytes", "read_pause_bytes", "read_bytes_per_turn"];
-    let file =
-        ConfigFile::new("moved", "connections = 8\noutbox_bytes = 10\nroom_log_bytes = 10\nread_bytes_per_turn = 10\n");
+    let asked = ["outbox_bytes", "room_log_bytes", "read_pause_bytes", "read_bytes_per_tick"];
+    let file = ConfigFile::new(
+        "moved",
+        "connections = 8\noutbox_bytes = 10\nroom_log_bytes = 10\nread_bytes_per_tick = 10\n",
+    );
     let shown = run(&["serve", "--config", file.path(), "--print-config"], "");
     shown.assert_done();
     let counts = ["131080", "10080", "65540", "\"1KiB\""];
     for (name, value) in asked.into_iter().zip(counts) {
-        let line = shown.stdout.iter().find(|line| line.starts_with(&format!("{name} = "))).expect("its line");
+        let line = shown
+            .stdout
+            .iter()
+            .find(|line| line.starts_with(&format!("{name} = ")))
+            .expect("its line");
         assert!(line.ends_with(value) || line.ends_with(&format!("\"{value}\"")), "{line}");
     }
     let checked = run(&["serve", "--config", file.path(), "--check-config"], "");
     checked.assert_done();
-    let mut serve = crate::support::cafewire(&["serve", "--config", file.path(), "--listen", "127.0.0.1:0"]);
+    let mut serve =
+        crate::support::cafewire(&["serve", "--config", file.path(), "--listen", "127.0.0.1:0"]);
     serve.line_with("listening on");
     serve.signal(crate::support::Signal::TERM);
     let served = serve.end_by_itself();
     for (name, count) in asked.into_iter().zip(["131080", "10080", "65540", "1024"]) {
         let told = format!("{name} counts as {count}, not as ");
-        assert!(checked.stderr.contains(&told) && served.stderr.contains(&told), "{told}: {checked:?} {served:?}");
+        assert!(
+            checked.stderr.contains(&told) && served.stderr.contains(&told),
+            "{told}: {checked:?} {served:?}"
+        );
     }
     assert_eq!(checked.stderr.lines().count(), asked.len(), "{checked:?}");
     assert_eq!(run(&["serve", "--config", file.path(), "--check-config", "-q"], "").stderr, "");
@@ -74,7 +87,12 @@ fn limits_that_do_not_count_as_set_are_shown_and_told_as_they_count() {
 fn connections_are_shown_and_told_as_descriptors_allow() {
     let limited = |option: &str| {
         let mut shell = crate::support::program("sh");
-        shell.args(["-c", "ulimit -n 60; exec \"$0\" serve \"$1\"", env!("CARGO_BIN_EXE_cafewire"), option]);
+        shell.args([
+            "-c",
+            "ulimit -n 60; exec \"$0\" serve \"$1\"",
+            env!("CARGO_BIN_EXE_cafewire"),
+            option,
+        ]);
         let ended = Running::start(&mut shell).end();
         ended.assert_done();
         ended
@@ -82,20 +100,33 @@ fn connections_are_shown_and_told_as_descriptors_allow() {
     let shown = limited("--print-config");
     assert!(shown.stdout.contains(&"connections = 30".to_owned()), "{shown:?}");
     let checked = limited("--check-config");
-    assert!(checked.stderr.starts_with("connections counts as 30, not as 65536: file descriptors"), "{checked:?}");
+    assert!(
+        checked.stderr.starts_with("connections counts as 30, not as 65536: file descriptors"),
+        "{checked:?}"
+    );
 }
 
 #[test]
 fn an_option_wins_over_a_variable_and_that_over_the_file() {
-    let file = ConfigFile::new("order", "rooms = 1\nconnections = 1\nmembers_per_room = 1\nrooms_per_connection = 1\n");
+    let file = ConfigFile::new(
+        "order",
+        "rooms = 1\nconnections = 1\nmembers_per_room = 1\nrooms_per_connection = 1\n",
+    );
     let args = ["serve", "--config", file.path(), "--rooms", "3", "--print-config"];
     let mut all_places = command(&args);
-    all_places.env("CAFEWIRE_ROOMS", "2").env("CAFEWIRE_CONNECTIONS", "2").env("CAFEWIRE_IDLE_TIMEOUT", "7s");
+    all_places
+        .env("CAFEWIRE_ROOMS", "2")
+        .env("CAFEWIRE_CONNECTIONS", "2")
+        .env("CAFEWIRE_IDLE_TIMEOUT", "7s");
     let ended = Running::start(&mut all_places).end();
     ended.assert_done();
-    for line in
-        ["rooms = 3", "connections = 2", "members_per_room = 1", "idle_timeout = \"7s\"", "close_timeout = \"2s\""]
-    {
+    for line in [
+        "rooms = 3",
+        "connections = 2",
+        "members_per_room = 1",
+        "idle_timeout = \"7s\"",
+        "close_timeout = \"2s\"",
+    ] {
         assert!(ended.stdout.contains(&line.to_owned()), "{line} is not in {ended:?}");
     }
 }
@@ -108,9 +139,13 @@ fn a_wrong_variable_is_called_by_its_name() {
         ("CAFEWIRE_LOG_FORMAT", "xml"),
         ("CAFEWIRE_PRINT_DATA", "perhaps"),
     ] {
-        let ended = Running::start(command(&["serve", "--check-config"]).env(variable, value)).end();
+        let ended =
+            Running::start(command(&["serve", "--check-config"]).env(variable, value)).end();
         assert_eq!(ended.code, Some(2), "{ended:?}");
-        assert!(ended.stderr.contains(&format!("for '{variable} in the environment'")), "{ended:?}");
+        assert!(
+            ended.stderr.contains(&format!("for '{variable} in the environment'")),
+            "{ended:?}"
+        );
     }
     let option = ["serve", "--idle-timeout", "soon"];
     let ended = Running::start(command(&option).env("CAFEWIRE_IDLE_TIMEOUT", "soon")).end();
@@ -123,7 +158,10 @@ fn a_tls_address_without_a_certificate_is_told_how_to_get_one() {
         let ended = run(&[&["serve", "--listen", "tls://127.0.0.1:0"], more].concat(), "");
         assert_eq!(ended.code, Some(1), "{ended:?}");
         let says = "set tls_certificate and tls_key (--tls-certificate, --tls-key)";
-        assert!(ended.stderr.contains("tls://") && ended.stderr.contains(says), "{more:?}: {ended:?}");
+        assert!(
+            ended.stderr.contains("tls://") && ended.stderr.contains(says),
+            "{more:?}: {ended:?}"
+        );
     }
 }
 
@@ -150,7 +188,8 @@ fn check_config_says_what_is_wrong_and_serves_nobody() {
         run(&["serve", "--config", bad.path(), "--check-config"], "").assert_failed(1, says);
         run(&["serve", "--config", bad.path()], "").assert_failed(1, bad.path());
     }
-    run(&["serve", "--config", "/nowhere/cafewire.toml"], "").assert_failed(1, "cannot read the config file");
+    run(&["serve", "--config", "/nowhere/cafewire.toml"], "")
+        .assert_failed(1, "cannot read the config file");
 }
 
 #[test]
@@ -158,7 +197,9 @@ fn a_setting_has_its_effect() {
     let file = ConfigFile::new("effect", "listen = [\"127.0.0.1:0\"]\nconnections = 1\n");
     let mut serve = crate::support::cafewire(&["serve", "--config", file.path()]);
     let address = serve.next_line().strip_prefix("listening on ").expect("an address").to_owned();
-    let mut first = crate::support::cafewire(&["listen", &address, "--user", "ada", "--room", "tea"]);
+    let mut first =
+        crate::support::cafewire(&["listen", &address, "--user", "ada", "--room", "tea"]);
     first.remark_with("listening to");
-    run(&["send", &address, "--user", "bob", "--room", "tea", "hello"], "").assert_failed(1, "as many connections");
+    run(&["send", &address, "--user", "bob", "--room", "tea", "hello"], "")
+        .assert_failed(1, "as many connections");
 }

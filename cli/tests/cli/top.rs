@@ -1,5 +1,5 @@
-//! `top` where there is no terminal: one sample for scripts, and what it says when there is none to be had. Its screen is
-//! tried by .ci/top, on a terminal.
+//! `top` where there is no terminal: one sample for scripts, and what it says when there is none to
+//! be had. Its screen is tried by .ci/top, on a terminal.
 
 use std::io::{Read as _, Write as _};
 use std::net::TcpListener;
@@ -14,7 +14,8 @@ use crate::support::{Nobody, Running, cafewire, run};
 /// A server with an HTTP port: it, where it listens, where that is.
 fn server() -> (Running, String, String) {
     let mut serve = cafewire(&["serve", "--listen", "127.0.0.1:0", "--http", "0"]);
-    let [tcp, http] = [(); 2].map(|()| serve.next_line().strip_prefix("listening on ").expect("an address").to_owned());
+    let [tcp, http] = [(); 2]
+        .map(|()| serve.next_line().strip_prefix("listening on ").expect("an address").to_owned());
     (serve, tcp, http)
 }
 
@@ -23,7 +24,8 @@ fn one_sample_as_json_counts_what_happens_meanwhile() {
     let (_serve, tcp, http) = server();
     let stop = Arc::new(AtomicBool::new(false));
     let talking = thread::spawn({
-        let (mut client, stop) = (Client::connect(&tcp.parse().unwrap()).unwrap(), Arc::clone(&stop));
+        let (mut client, stop) =
+            (Client::connect(&tcp.parse().unwrap()).unwrap(), Arc::clone(&stop));
         client.ping().unwrap();
         move || {
             while !stop.load(Ordering::Relaxed) {
@@ -38,10 +40,13 @@ fn one_sample_as_json_counts_what_happens_meanwhile() {
     let report: serde_json::Value = serde_json::from_str(&ended.stdout.join("\n")).unwrap();
     assert_eq!(report["url"], format!("{http}/metrics"));
     assert_eq!(report["version"], env!("CARGO_PKG_VERSION"));
-    assert_eq!((&report["draining"], &report["connections"], &report["users"]), (&false.into(), &1.into(), &0.into()));
+    assert_eq!(
+        (&report["draining"], &report["connections"], &report["users"]),
+        (&false.into(), &1.into(), &0.into())
+    );
     assert!(report["interval_s"].as_f64().unwrap() >= 0.3, "{report}");
     assert!(report["messages_per_s"].as_f64().unwrap() > 0.0, "{report}");
-    assert!(report["turn_p99_s"].as_f64().unwrap() > 0.0, "{report}");
+    assert!(report["tick_p99_s"].as_f64().unwrap() > 0.0, "{report}");
     assert_eq!(report["closes"], serde_json::json!({}));
 }
 
@@ -65,7 +70,8 @@ fn without_a_terminal_it_says_what_works() {
 fn nobody_there_is_one_sentence_and_1() {
     let nobody = Nobody::new();
     let address = nobody.address.strip_prefix("tcp://").unwrap();
-    run(&["top", address, "--once"], "").assert_failed(1, &format!("no answer from http://{address}/metrics: "));
+    run(&["top", address, "--once"], "")
+        .assert_failed(1, &format!("no answer from http://{address}/metrics: "));
 }
 
 /// Whatever is there instead of a cafewire server, it is named as what it is not.
@@ -75,7 +81,10 @@ fn somebody_else_there_is_one_sentence_and_1() {
         ("HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhello", "no cafewire server's /metrics"),
         ("hello there\r\n\r\n", "speaks no HTTP: is it the port of `serve --http`?"),
         ("HTTP/1.1 404 Not Found\r\nContent-Length: 0\r\n\r\n", "status 404"),
-        ("HTTP/1.1 302 Found\r\nLocation: http://example.org/\r\nContent-Length: 0\r\n\r\n", "status 302"),
+        (
+            "HTTP/1.1 302 Found\r\nLocation: http://example.org/\r\nContent-Length: 0\r\n\r\n",
+            "status 302",
+        ),
         ("HTTP/1.1 200 OK\r\nContent-Length: 9999999\r\n\r\n", ""),
         ("\u{1b}[2J no HTTP at all\r\n\r\n", ""),
     ] {

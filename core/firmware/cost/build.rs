@@ -1,4 +1,5 @@
-//! Linker arguments: `flash` is linked without a runtime, so that nothing but the core is measured; `cortex-m` boots.
+//! Linker arguments: `flash` is linked without a runtime, so that nothing but the core is measured;
+//! `cortex-m` boots.
 
 use std::env;
 

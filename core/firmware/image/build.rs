@@ -1,6 +1,8 @@
-//! Turns `core/vectors/vectors.json` into a table of constants in flash, and tells the linker where memory is.
+//! Turns `core/vectors/vectors.json` into a table of constants in flash, and tells the linker where
+//! memory is.
 //!
-//! A vector that this file does not understand ends the build: new ones may not be left out in silence.
+//! A vector that this file does not understand ends the build: new ones may not be left out in
+//! silence.
 
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
@@ -10,10 +12,12 @@ use serde_json::Value;
 
 const VECTORS: &str = "../../vectors/vectors.json";
 
-/// Byte strings from this size on are stored once; one that is part of another is stored as that part.
+/// Byte strings from this size on are stored once; one that is part of another is stored as that
+/// part.
 const LONG_BYTES: usize = 4096;
 
-/// What flash has room for: the largest frames take 64 KiB each. Vectors past it are left out, and counted.
+/// What flash has room for: the largest frames take 64 KiB each. Vectors past it are left out, and
+/// counted.
 const MAX_LONG_BYTES_IN_ALL: usize = 132 * 1024;
 
 fn main() {
@@ -28,7 +32,8 @@ fn main() {
     fs::write(out, table(&vectors)).expect("the table can be written");
 }
 
-/// The runtime's linker script, and where memory is: a Cortex-M's runtime includes that, a RISC-V's is given it.
+/// The runtime's linker script, and where memory is: a Cortex-M's runtime includes that, a RISC-V's
+/// is given it.
 fn link(here: &Path, architecture: &str) {
     let memory = match architecture {
         "riscv32" => here.join("riscv32"),
@@ -47,16 +52,20 @@ fn table(vectors: &[Value]) -> String {
     let mut rows = String::new();
     let mut left_out = 0;
     for vector in vectors {
-        let (Some(frame), Some(expected)) = (long.literal(&bytes(vector, "hex")), expected(vector, &mut long)) else {
+        let (Some(frame), Some(expected)) =
+            (long.literal(&bytes(vector, "hex")), expected(vector, &mut long))
+        else {
             left_out += 1;
             continue;
         };
         let name = text(vector, "name");
-        writeln!(rows, "    Vector {{ name: {name:?}, frame: {frame}, expected: {expected} }},").expect("a String");
+        writeln!(rows, "    Vector {{ name: {name:?}, frame: {frame}, expected: {expected} }},")
+            .expect("a String");
     }
     let mut source = String::new();
     for (index, bytes) in long.kept.iter().enumerate() {
-        writeln!(source, "static LONG_{index}: [u8; {}] = *{};", bytes.len(), quoted(bytes)).expect("a String");
+        writeln!(source, "static LONG_{index}: [u8; {}] = *{};", bytes.len(), quoted(bytes))
+            .expect("a String");
     }
     writeln!(source, "pub(crate) static VECTORS: &[Vector] = &[\n{rows}];").expect("a String");
     writeln!(source, "pub(crate) const LEFT_OUT: usize = {left_out};").expect("a String");
@@ -139,11 +148,18 @@ fn chat_message(message: &Value) -> String {
         "ConnectAck" => members(message, &["user_id", "server_info"]),
         "MessageBroadcast" => {
             let timestamp = text(message, "timestamp");
-            format!("timestamp: {timestamp}, {}", members(message, &["user_id", "username", "room", "content"]))
+            format!(
+                "timestamp: {timestamp}, {}",
+                members(message, &["user_id", "username", "room", "content"])
+            )
         }
         "UserJoined" | "UserLeft" => members(message, &["user_id", "username", "room"]),
         "Error" => {
-            format!("code: ErrorCode::from_wire({}), {}", number(message, "code"), members(message, &["message"]))
+            format!(
+                "code: ErrorCode::from_wire({}), {}",
+                number(message, "code"),
+                members(message, &["message"])
+            )
         }
         other => panic!("{other} is no type of the chat family"),
     };
@@ -164,9 +180,13 @@ fn parse_error(error: &Value) -> String {
             format!("established: {established}, {}", members(error, &["offset", "actual"]))
         }
         "WrongDirection" => format!("{}, {}", message_type(), members(error, &["offset"])),
-        "LengthOutOfRange" => format!("{}, {}", message_type(), members(error, &["offset", "actual", "min", "max"])),
+        "LengthOutOfRange" => {
+            format!("{}, {}", message_type(), members(error, &["offset", "actual", "min", "max"]))
+        }
         "ChecksumMismatch" => members(error, &["offset", "expected", "actual"]),
-        "FieldOverrun" => format!("{}, {}", field(), members(error, &["offset", "needed", "available"])),
+        "FieldOverrun" => {
+            format!("{}, {}", field(), members(error, &["offset", "needed", "available"]))
+        }
         "InvalidUtf8" => format!("{}, {}", field(), members(error, &["offset"])),
         "InvalidField" => {
             let rule = text(error, "rule");
@@ -175,7 +195,11 @@ fn parse_error(error: &Value) -> String {
                 "ControlCharacter" => members(error, &["position"]),
                 other => panic!("{other} is no rule"),
             };
-            format!("error: FieldError::{rule} {{ {}, {numbers} }}, {}", field(), members(error, &["offset"]))
+            format!(
+                "error: FieldError::{rule} {{ {}, {numbers} }}, {}",
+                field(),
+                members(error, &["offset"])
+            )
         }
         "TrailingBytes" => members(error, &["offset", "extra"]),
         other => panic!("{other} is no kind of error"),
@@ -202,11 +226,15 @@ fn family(name: &str) -> &'static str {
 }
 
 fn text<'v>(object: &'v Value, member: &str) -> &'v str {
-    object[member].as_str().unwrap_or_else(|| panic!("{member} is missing or no string in {object}"))
+    object[member]
+        .as_str()
+        .unwrap_or_else(|| panic!("{member} is missing or no string in {object}"))
 }
 
 fn number(object: &Value, member: &str) -> u64 {
-    object[member].as_u64().unwrap_or_else(|| panic!("{member} is missing or no number in {object}"))
+    object[member]
+        .as_u64()
+        .unwrap_or_else(|| panic!("{member} is missing or no number in {object}"))
 }
 
 /// Hex in groups; `41*9` is nine times the byte 41.

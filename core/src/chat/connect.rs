@@ -33,13 +33,20 @@ mod tests {
         assert_refused(
             MessageType::Connect,
             b"\x00",
-            ParseError::InvalidField { offset: 4, error: FieldError::Length { field, actual: 0, min: 1, max: 32 } },
+            ParseError::InvalidField {
+                offset: 4,
+                error: FieldError::Length { field, actual: 0, min: 1, max: 32 },
+            },
         );
         assert_refused(
             MessageType::Connect,
             b"\x04ada",
             ParseError::FieldOverrun { offset: 4, field, needed: 5, available: 4 },
         );
-        assert_refused(MessageType::Connect, b"\x02ada", ParseError::TrailingBytes { offset: 7, extra: 1 });
+        assert_refused(
+            MessageType::Connect,
+            b"\x02ada",
+            ParseError::TrailingBytes { offset: 7, extra: 1 },
+        );
     }
 }

@@ -33,6 +33,10 @@ mod tests {
         let overrun = ParseError::FieldOverrun { offset: 4, field, needed: 4, available: 3 };
         assert_refused(MessageType::ConnectAck, &[0, 0, 0], overrun);
         let error = FieldError::Length { field: Field::ServerInfo, actual: 513, min: 0, max: 512 };
-        assert_refused(MessageType::ConnectAck, &[0; 517], ParseError::InvalidField { offset: 8, error });
+        assert_refused(
+            MessageType::ConnectAck,
+            &[0; 517],
+            ParseError::InvalidField { offset: 8, error },
+        );
     }
 }

@@ -12,11 +12,18 @@ mod tests {
 
     #[test]
     fn deconstruct_and_construct() {
-        assert_both_ways(MessagePayload::Disconnect, &[0x01, 0x02, 0x00, 0x00, 0x9A, 0x7C, 0x6C, 0x17]);
+        assert_both_ways(
+            MessagePayload::Disconnect,
+            &[0x01, 0x02, 0x00, 0x00, 0x9A, 0x7C, 0x6C, 0x17],
+        );
     }
 
     #[test]
     fn impossible_lengths() {
-        assert_refused(MessageType::Disconnect, b"x", ParseError::TrailingBytes { offset: 4, extra: 1 });
+        assert_refused(
+            MessageType::Disconnect,
+            b"x",
+            ParseError::TrailingBytes { offset: 4, extra: 1 },
+        );
     }
 }

@@ -20,7 +20,7 @@ use crate::writer::put;
 ///
 /// ```
 /// use cafewire_core::{Family, PROTOCOL_VERSION};
-/// assert_eq!(Family::of_first_byte(PROTOCOL_VERSION), Some(Family::ChatV1));
+/// assert_eq!(Family::from_first_byte(PROTOCOL_VERSION), Some(Family::ChatV1));
 /// ```
 pub const PROTOCOL_VERSION: u8 = 1;
 
@@ -65,13 +65,14 @@ pub const MAX_MESSAGE_SIZE: usize = HEADER_SIZE + u16::MAX as usize + CHECKSUM_S
 /// ```
 pub const MAX_FRAME_SIZE: usize = largest_frame(Direction::Either);
 
-/// The largest frame of version 1 that a client may send, in bytes: all that a server need hold for one.
+/// The largest frame of version 1 that a client may send, in bytes: all that a server need hold for
+/// one.
 ///
 /// ```
 /// use cafewire_core::{MessagePayload, chat};
 /// let (room, content) = (&*"r".repeat(64), &*"c".repeat(512));
 /// let longest = MessagePayload::SendMessage { room, content };
-/// assert_eq!(longest.serialized_size(), chat::MAX_CLIENT_FRAME_SIZE);
+/// assert_eq!(longest.encoded_len(), chat::MAX_CLIENT_FRAME_SIZE);
 /// ```
 pub const MAX_CLIENT_FRAME_SIZE: usize = largest_frame(Direction::ToServer);
 
@@ -107,12 +108,13 @@ pub struct ZeroCopyMessage<'a> {
 }
 
 impl<'a> ZeroCopyMessage<'a> {
-    /// Reads exactly one frame, with nothing after it, and checks its envelope and checksum. For a stream of frames
-    /// use [`Framing::of`] or [`FrameReader`](crate::FrameReader).
+    /// Reads exactly one frame, with nothing after it, and checks its envelope and checksum. For a
+    /// stream of frames use [`Framing::of`] or [`FrameDecoder`](crate::FrameDecoder).
     ///
     /// # Errors
     /// [`ParseError::Truncated`], [`ParseError::UnsupportedVersion`], [`ParseError::UnknownType`],
-    /// [`ParseError::LengthOutOfRange`], [`ParseError::ChecksumMismatch`], [`ParseError::TrailingBytes`].
+    /// [`ParseError::LengthOutOfRange`], [`ParseError::ChecksumMismatch`],
+    /// [`ParseError::TrailingBytes`].
     ///
     /// ```
     /// use cafewire_core::{MessageType, ZeroCopyMessage};
@@ -124,9 +126,9 @@ impl<'a> ZeroCopyMessage<'a> {
     pub fn parse_from_bytes(bytes: &'a [u8]) -> ParseResult<Self> {
         let mut outcome = open(bytes, Direction::Either);
         if let Ok(view) = &outcome
-            && view.serialized_size() < bytes.len()
+            && view.encoded_len() < bytes.len()
         {
-            let offset = view.serialized_size();
+            let offset = view.encoded_len();
             outcome = Err(ParseError::TrailingBytes { offset, extra: bytes.len() - offset });
         }
         outcome
@@ -136,8 +138,8 @@ impl<'a> ZeroCopyMessage<'a> {
     ///
     /// # Errors
     /// [`ParseError::FieldOverrun`], [`ParseError::InvalidUtf8`], [`ParseError::InvalidField`],
-    /// [`ParseError::TrailingBytes`]. The frame's boundaries are good all the same: a receiver may go on with the next
-    /// frame where [`ParseError::code`] does not close.
+    /// [`ParseError::TrailingBytes`]. The frame's boundaries are good all the same: a receiver may
+    /// go on with the next frame where [`ParseError::code`] does not close.
     ///
     /// ```
     /// use cafewire_core::{ErrorCode, ZeroCopyMessage};
@@ -158,16 +160,16 @@ impl<'a> ZeroCopyMessage<'a> {
     /// ```
     /// use cafewire_core::{MessageType, ZeroCopyMessage};
     /// let goodbye = ZeroCopyMessage { version: 1, message_type: MessageType::Disconnect, payload: b"" };
-    /// assert_eq!(goodbye.serialized_size(), 8);
+    /// assert_eq!(goodbye.encoded_len(), 8);
     /// ```
     #[must_use]
     #[inline]
-    pub const fn serialized_size(&self) -> usize {
+    pub const fn encoded_len(&self) -> usize {
         HEADER_SIZE + self.payload.len() + CHECKSUM_SIZE
     }
 
-    /// Writes the frame to the start of `buffer`, with its checksum, and returns what was written. The payload is
-    /// taken as it is.
+    /// Writes the frame to the start of `buffer`, with its checksum, and returns what was written.
+    /// The payload is taken as it is.
     ///
     /// # Errors
     /// [`ProtocolError::PayloadTooLong`] if the type does not allow so long a body,
@@ -183,7 +185,9 @@ impl<'a> ZeroCopyMessage<'a> {
         let (actual, (_, max)) = (self.payload.len(), self.message_type.length_range());
         match u16::try_from(actual) {
             Ok(length) if length <= max => {
-                write_frame(buffer, self.version, self.message_type, length, |body| put(body, self.payload))
+                write_frame(buffer, self.version, self.message_type, length, |body| {
+                    put(body, self.payload)
+                })
             }
             _ => Err(ProtocolError::PayloadTooLong { actual, max: max.into() }),
         }
@@ -196,8 +200,8 @@ pub(crate) fn next_frame(bytes: &[u8], direction: Direction) -> Framing<'_> {
     Framing::of_outcome(open(bytes, direction).map(Frame::Chat))
 }
 
-/// The frame at the start of `bytes`; truncated, when all is well so far. Each header byte is judged as soon as it is
-/// there, the checksum once the whole frame is.
+/// The frame at the start of `bytes`; truncated, when all is well so far. Each header byte is
+/// judged as soon as it is there, the checksum once the whole frame is.
 fn open(bytes: &[u8], direction: Direction) -> ParseResult<ZeroCopyMessage<'_>> {
     let cut = |needed| Err(ParseError::Truncated { needed, available: bytes.len() });
     let Some(&version) = bytes.first() else { return cut(HEADER_SIZE) };
@@ -208,26 +212,39 @@ fn open(bytes: &[u8], direction: Direction) -> ParseResult<ZeroCopyMessage<'_>> 
     let Some(message_type) = MessageType::from_wire(code) else {
         return Err(ParseError::UnknownType { offset: TYPE_OFFSET, actual: code });
     };
-    if !message_type.travels(direction) {
+    if !message_type.is_sent(direction) {
         return Err(ParseError::WrongDirection { offset: TYPE_OFFSET, message_type });
     }
     let Ok((header, _)) = Header::ref_from_prefix(bytes) else { return cut(HEADER_SIZE) };
     let actual = header.length.get();
     let (min, max) = message_type.length_range();
     if actual < min || actual > max {
-        return Err(ParseError::LengthOutOfRange { offset: LENGTH_OFFSET, message_type, actual, min, max });
+        return Err(ParseError::LengthOutOfRange {
+            offset: LENGTH_OFFSET,
+            message_type,
+            actual,
+            min,
+            max,
+        });
     }
     let offset = HEADER_SIZE + usize::from(actual);
     let size = offset + CHECKSUM_SIZE;
-    let Some((summed, carried)) = bytes.get(..size).and_then(<[u8]>::split_last_chunk) else { return cut(size) };
+    let Some((summed, carried)) = bytes.get(..size).and_then(<[u8]>::split_last_chunk) else {
+        return cut(size);
+    };
     let (expected, actual) = (checksum(summed), u32::from_be_bytes(*carried));
     if expected != actual {
         return Err(ParseError::ChecksumMismatch { offset, expected, actual });
     }
-    Ok(ZeroCopyMessage { version, message_type, payload: summed.get(HEADER_SIZE..).unwrap_or_default() })
+    Ok(ZeroCopyMessage {
+        version,
+        message_type,
+        payload: summed.get(HEADER_SIZE..).unwrap_or_default(),
+    })
 }
 
-/// Writes a frame around a body of `length` bytes, which `write_body` writes; it gives what it left free.
+/// Writes a frame around a body of `length` bytes, which `write_body` writes; it gives what it left
+/// free.
 #[inline]
 pub(super) fn write_frame(
     buffer: &mut [u8],
@@ -243,7 +260,11 @@ pub(super) fn write_frame(
     if let Some((summed, sum)) = frame.split_last_chunk_mut()
         && let Some((header, body)) = summed.split_first_chunk_mut::<HEADER_SIZE>()
     {
-        *header = zerocopy::transmute!(Header { version, message_type: message_type as u8, length: U16::new(length) });
+        *header = zerocopy::transmute!(Header {
+            version,
+            message_type: message_type as u8,
+            length: U16::new(length)
+        });
         let left = write_body(body);
         debug_assert!(left.is_empty(), "a body's size and its bytes disagree");
         *sum = checksum(summed).to_be_bytes();
@@ -257,7 +278,7 @@ const fn largest_frame(direction: Direction) -> usize {
     while index < MessageType::ALL.len() {
         let message_type = MessageType::ALL[index];
         let max = message_type.length_range().1 as usize;
-        if message_type.travels(direction) && max > largest {
+        if message_type.is_sent(direction) && max > largest {
             largest = max;
         }
         index += 1;
@@ -281,13 +302,17 @@ mod tests {
     #[test]
     fn deconstruct() {
         let view = ZeroCopyMessage::parse_from_bytes(&DISCONNECT).unwrap();
-        assert_eq!(view, ZeroCopyMessage { version: 1, message_type: MessageType::Disconnect, payload: &[] });
+        assert_eq!(
+            view,
+            ZeroCopyMessage { version: 1, message_type: MessageType::Disconnect, payload: &[] }
+        );
     }
 
     #[test]
     fn construct_touches_only_its_own_bytes() {
         let mut buffer = [0xA5; 10];
-        let view = ZeroCopyMessage { version: 1, message_type: MessageType::Disconnect, payload: &[] };
+        let view =
+            ZeroCopyMessage { version: 1, message_type: MessageType::Disconnect, payload: &[] };
         assert_eq!(view.encode_into(&mut buffer).unwrap(), DISCONNECT);
         assert_eq!(buffer[8..], [0xA5, 0xA5]);
     }
@@ -295,10 +320,12 @@ mod tests {
     #[test]
     fn what_cannot_be_encoded_leaves_the_buffer_alone() {
         let mut buffer = [0xA5; 8];
-        let view = ZeroCopyMessage { version: 1, message_type: MessageType::Disconnect, payload: b"x" };
+        let view =
+            ZeroCopyMessage { version: 1, message_type: MessageType::Disconnect, payload: b"x" };
         let error = view.encode_into(&mut buffer).unwrap_err();
         assert_eq!(error, ProtocolError::PayloadTooLong { actual: 1, max: 0 });
-        let view = ZeroCopyMessage { version: 1, message_type: MessageType::Connect, payload: b"\x01x" };
+        let view =
+            ZeroCopyMessage { version: 1, message_type: MessageType::Connect, payload: b"\x01x" };
         let error = view.encode_into(&mut buffer).unwrap_err();
         assert_eq!(error, ProtocolError::BufferTooSmall { needed: 10, available: 8 });
         assert_eq!(buffer, [0xA5; 8]);
@@ -318,10 +345,16 @@ mod tests {
                 let header = [0x01, message_type as u8, high, low];
                 let framing = next_frame(&header, Direction::Either);
                 if (min..=max).contains(&length) {
-                    let at_least = usize::from(length) + CHECKSUM_SIZE;
-                    assert_eq!(framing, Framing::NeedMore { at_least });
+                    let needed = usize::from(length) + CHECKSUM_SIZE;
+                    assert_eq!(framing, Framing::Incomplete { needed });
                 } else {
-                    let error = ParseError::LengthOutOfRange { offset: 2, message_type, actual: length, min, max };
+                    let error = ParseError::LengthOutOfRange {
+                        offset: 2,
+                        message_type,
+                        actual: length,
+                        min,
+                        max,
+                    };
                     assert_eq!(framing, Framing::Corrupt { error });
                 }
             }

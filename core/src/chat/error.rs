@@ -1,4 +1,5 @@
-//! Error (0xFF): what was wrong. Server to client; whether the connection stays open follows from the code.
+//! Error (0xFF): what was wrong. Server to client; whether the connection stays open follows from
+//! the code.
 //!
 //! ```text
 //!  4                 6

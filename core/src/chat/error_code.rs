@@ -4,7 +4,8 @@ use core::fmt;
 
 macro_rules! error_codes {
     ($($code:literal $name:ident $closes:literal $doc:literal,)*) => {
-        /// What an Error frame says went wrong. `PROTOCOL.md` has the table with what a client should do.
+        /// What an Error frame says went wrong. `PROTOCOL.md` has the table with what a client
+        /// should do.
         ///
         /// ```
         /// use cafewire_core::ErrorCode;
@@ -55,7 +56,8 @@ macro_rules! error_codes {
             #[must_use]
             #[inline]
             pub const fn to_wire(self) -> u16 {
-                // Asked in two steps, this compiles to reading the tag; in one, to a branch for each code.
+                // Asked in two steps, this compiles to reading the tag; in one, to a branch for
+                // each code.
                 let tag = match self {
                     $(Self::$name => $code,)*
                     Self::Unknown(_) => 0,
@@ -79,8 +81,9 @@ macro_rules! error_codes {
                 }
             }
 
-            /// Whether the sender of such an Error frame closes the connection after it. RateLimited closes only
-            /// when it persists, and says `false` here. A code without a name is taken to close.
+            /// Whether the sender of such an Error frame closes the connection after it.
+            /// RateLimited closes only when it persists, and says `false` here. A code without a
+            /// name is taken to close.
             ///
             /// ```
             /// # use cafewire_core::ErrorCode;
@@ -153,8 +156,11 @@ mod tests {
 
     #[test]
     fn only_what_leaves_the_stream_trustworthy_leaves_it_open() {
-        let open: std::vec::Vec<u16> =
-            ErrorCode::ALL.iter().filter(|code| !code.closes()).map(|code| code.to_wire()).collect();
+        let open: std::vec::Vec<u16> = ErrorCode::ALL
+            .iter()
+            .filter(|code| !code.closes())
+            .map(|code| code.to_wire())
+            .collect();
         assert_eq!(open, [5, 6, 7, 9, 10, 11, 12, 13, 15, 23]);
         assert!(ErrorCode::Unknown(99).closes());
     }

@@ -4,8 +4,8 @@
 //! name: │ len:u8 │ len bytes of UTF-8 │        text: │ UTF-8 to the end of the body │
 //! ```
 //!
-//! A name may hold no control characters: it is shown on other people's terminals. A text may: it is up to whoever
-//! shows it to escape what is in it.
+//! A name may hold no control characters: it is shown on other people's terminals. A text may: it
+//! is up to whoever shows it to escape what is in it.
 
 use crate::error::{Field, FieldError};
 
@@ -89,7 +89,8 @@ impl Field {
     }
 }
 
-/// Where the first control character is. In UTF-8 the C1 controls U+0080..=U+009F are `C2 80` to `C2 9F`.
+/// Where the first control character is. In UTF-8 the C1 controls U+0080..=U+009F are `C2 80` to
+/// `C2 9F`.
 #[inline]
 fn control_character(name: &[u8]) -> Option<usize> {
     let mut previous = 0;

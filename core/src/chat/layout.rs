@@ -4,8 +4,8 @@
 //! │ integers: 0 to 12 bytes │ len:u8 │ name… │ len:u8 │ name… │ text, to the end… │
 //! ```
 //!
-//! A type's layout says which of them it has. One loop reads, checks, sizes or writes any body by its layout, so that a
-//! microcontroller holds that code once and not once for each type.
+//! A type's layout says which of them it has. One loop reads, checks, sizes or writes any body by
+//! its layout, so that a microcontroller holds that code once and not once for each type.
 
 use zerocopy::byteorder::big_endian::{U32, U64};
 use zerocopy::{Immutable, IntoBytes};
@@ -24,11 +24,12 @@ pub(super) const MAX_TEXTS: usize = 3;
 /// What a body is made of, in the order of its bytes.
 #[derive(Clone, Copy)]
 pub(super) struct Layout {
-    /// The bounds of a body's length as its header says it, in bytes, both included. An empty name passes here: the
-    /// answer to it is InvalidUsername or InvalidRoomName, not a close.
+    /// The bounds of a body's length as its header says it, in bytes, both included. An empty name
+    /// passes here: the answer to it is InvalidUsername or InvalidRoomName, not a close.
     pub(super) length_range: (u16, u16),
     fixed_part: FixedPart,
-    /// From the left. Only the last can be other than a name: a text goes on to the end of the body.
+    /// From the left. Only the last can be other than a name: a text goes on to the end of the
+    /// body.
     texts: [Option<Field>; MAX_TEXTS],
 }
 
@@ -50,7 +51,8 @@ pub(super) struct Fields<'a> {
     pub(super) texts: [&'a str; MAX_TEXTS],
 }
 
-/// The integers of any body, as they stand on the wire. Only MessageBroadcast has both; Error has two bytes of the first.
+/// The integers of any body, as they stand on the wire. Only MessageBroadcast has both; Error has
+/// two bytes of the first.
 #[derive(Clone, Copy, IntoBytes, Immutable)]
 #[repr(C)]
 pub(super) struct Integers {
@@ -77,8 +79,8 @@ impl Layout {
         Self { length_range: (min as u16, max as u16), fixed_part, texts }
     }
 
-    /// Reads a whole body: its integers as they stand there, and its names and texts. Offsets in its errors count from
-    /// the start of the frame.
+    /// Reads a whole body: its integers as they stand there, and its names and texts. Offsets in
+    /// its errors count from the start of the frame.
     #[inline]
     pub(super) fn read<'a>(&self, body: &'a [u8]) -> ParseResult<(&'a [u8], [&'a str; MAX_TEXTS])> {
         let mut reader = Reader { rest: body, offset: HEADER_SIZE };
@@ -124,7 +126,10 @@ impl Layout {
     /// Writes a body that has been validated; gives what is still free behind it.
     #[inline]
     pub(super) fn write<'b>(&self, fields: &Fields<'_>, mut free: &'b mut [u8]) -> &'b mut [u8] {
-        free = put(free, fields.integers.as_bytes().get(..self.fixed_part as usize).unwrap_or_default());
+        free = put(
+            free,
+            fields.integers.as_bytes().get(..self.fixed_part as usize).unwrap_or_default(),
+        );
         for (text, field) in fields.texts.iter().zip(&self.texts) {
             let &Some(field) = field else { break };
             if field.is_name() {
@@ -149,7 +154,12 @@ impl<'a> Reader<'a> {
     #[inline]
     fn take(&mut self, needed: usize, field: Field) -> ParseResult<&'a [u8]> {
         let Some((taken, rest)) = self.rest.split_at_checked(needed) else {
-            return Err(ParseError::FieldOverrun { offset: self.offset, field, needed, available: self.rest.len() });
+            return Err(ParseError::FieldOverrun {
+                offset: self.offset,
+                field,
+                needed,
+                available: self.rest.len(),
+            });
         };
         self.rest = rest;
         self.offset += needed;
@@ -163,10 +173,12 @@ impl<'a> Reader<'a> {
         let prefix_size = field.prefix_size();
         let len_bytes = match self.rest {
             [len_bytes, ..] if field.is_name() => usize::from(*len_bytes),
-            // A text goes on to the end. A name comes here when nothing is left, and then lacks its length too.
+            // A text goes on to the end. A name comes here when nothing is left, and then lacks its
+            // length too.
             rest => rest.len(),
         };
-        let bytes = self.take(prefix_size + len_bytes, field)?.get(prefix_size..).unwrap_or_default();
+        let bytes =
+            self.take(prefix_size + len_bytes, field)?.get(prefix_size..).unwrap_or_default();
         let text = core::str::from_utf8(bytes).map_err(|error| {
             let offset = offset + prefix_size + error.valid_up_to();
             ParseError::InvalidUtf8 { offset, field }
@@ -195,7 +207,8 @@ mod tests {
     #[test]
     fn errors_say_where_in_the_frame() {
         let error = TWO_NAMES.read(b"\x02ab\x05cd").unwrap_err();
-        let expected = ParseError::FieldOverrun { offset: 7, field: Field::RoomName, needed: 6, available: 3 };
+        let expected =
+            ParseError::FieldOverrun { offset: 7, field: Field::RoomName, needed: 6, available: 3 };
         assert_eq!(error, expected);
         assert_eq!(error.to_string(), "room name at byte 7 needs 6 bytes, the body has 3 left");
         let error = TWO_NAMES.read(b"\x02ab\x02c\xFF").unwrap_err();

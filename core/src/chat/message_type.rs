@@ -1,9 +1,12 @@
-//! The type byte of a chat frame, and what its value alone settles: who may send it, and how long its body can be.
+//! The type byte of a chat frame, and what its value alone settles: who may send it, and how long
+//! its body can be.
 
 use core::fmt;
 
 use super::layout::Layout;
-use super::{broadcast, connect, connect_ack, disconnect, error, presence, room_request, send_message};
+use super::{
+    broadcast, connect, connect_ack, disconnect, error, presence, room_request, send_message,
+};
 use crate::framing::Direction;
 
 /// The type byte of a chat frame, version 1.
@@ -46,7 +49,7 @@ impl MessageType {
     ///
     /// ```
     /// use cafewire_core::{Direction, MessageType};
-    /// let from_clients = MessageType::ALL.iter().filter(|known| known.travels(Direction::ToServer));
+    /// let from_clients = MessageType::ALL.iter().filter(|known| known.is_sent(Direction::ToServer));
     /// assert_eq!(from_clients.count(), 5);
     /// ```
     pub const ALL: [Self; 10] = [
@@ -87,16 +90,17 @@ impl MessageType {
         }
     }
 
-    /// Whether this type travels that way. The high bit of the code tells: set, the server sends it.
+    /// Whether this type is_sent that way. The high bit of the code tells: set, the server sends
+    /// it.
     ///
     /// ```
     /// use cafewire_core::{Direction, MessageType};
-    /// assert!(MessageType::Connect.travels(Direction::ToServer));
-    /// assert!(!MessageType::ConnectAck.travels(Direction::ToServer));
+    /// assert!(MessageType::Connect.is_sent(Direction::ToServer));
+    /// assert!(!MessageType::ConnectAck.is_sent(Direction::ToServer));
     /// ```
     #[must_use]
     #[inline]
-    pub const fn travels(self, direction: Direction) -> bool {
+    pub const fn is_sent(self, direction: Direction) -> bool {
         match direction {
             Direction::Either => true,
             Direction::ToServer => (self as u8) & 0x80 == 0,
@@ -104,8 +108,8 @@ impl MessageType {
         }
     }
 
-    /// The lengths that a body of this type can have, in bytes, both included. A frame outside them is refused from
-    /// its header, before its body is waited for.
+    /// The lengths that a body of this type can have, in bytes, both included. A frame outside them
+    /// is refused from its header, before its body is waited for.
     ///
     /// ```
     /// use cafewire_core::MessageType;
@@ -146,7 +150,8 @@ impl MessageType {
     }
 }
 
-/// The layouts, each in its type's [`slot`]: looked up without a branch, and without an index that could be too large.
+/// The layouts, each in its type's [`slot`]: looked up without a branch, and without an index that
+/// could be too large.
 static LAYOUTS: [Layout; SLOTS] = {
     let mut layouts = [disconnect::LAYOUT; SLOTS];
     let mut taken = [false; SLOTS];
@@ -203,10 +208,10 @@ mod tests {
     #[test]
     fn each_type_travels_one_way() {
         for message_type in MessageType::ALL {
-            let to_server = message_type.travels(Direction::ToServer);
-            assert_ne!(to_server, message_type.travels(Direction::ToClient));
+            let to_server = message_type.is_sent(Direction::ToServer);
+            assert_ne!(to_server, message_type.is_sent(Direction::ToClient));
             assert_eq!(to_server, (message_type as u8) < 0x80);
-            assert!(message_type.travels(Direction::Either));
+            assert!(message_type.is_sent(Direction::Either));
         }
     }
 }

@@ -8,12 +8,14 @@
 //!                    u16, big-endian     length bytes     CRC-32/ISO-HDLC of all before it
 //! ```
 //!
-//! [`ZeroCopyMessage`] is the frame view: its envelope is checked, its body not yet looked at. [`MessagePayload`] is
-//! the typed view of the body, and what is encoded. Every body has a file of its own below this module, each
-//! in the same order: diagram, layout, tests on real bytes. One loop over the layout reads and writes them all.
+//! [`ZeroCopyMessage`] is the frame view: its envelope is checked, its body not yet looked at.
+//! [`MessagePayload`] is the typed view of the body, and what is encoded. Every body has a file of
+//! its own below this module, each in the same order: diagram, layout, tests on real bytes. One
+//! loop over the layout reads and writes them all.
 //!
-//! A typed view that came from [`ZeroCopyMessage::parse_payload`] is valid: every name and text has an allowed
-//! length, names hold no control characters, nothing is left over. What you build yourself is checked when encoded.
+//! A typed view that came from [`ZeroCopyMessage::parse_payload`] is valid: every name and text has
+//! an allowed length, names hold no control characters, nothing is left over. What you build
+//! yourself is checked when encoded.
 //!
 //! ```
 //! use cafewire_core::chat::{MessagePayload, ZeroCopyMessage};
@@ -46,8 +48,8 @@ mod testing;
 
 pub(crate) use envelope::next_frame;
 pub use envelope::{
-    CHECKSUM_SIZE, HEADER_SIZE, MAX_CLIENT_FRAME_SIZE, MAX_FRAME_SIZE, MAX_MESSAGE_SIZE, PROTOCOL_VERSION,
-    ZeroCopyMessage,
+    CHECKSUM_SIZE, HEADER_SIZE, MAX_CLIENT_FRAME_SIZE, MAX_FRAME_SIZE, MAX_MESSAGE_SIZE,
+    PROTOCOL_VERSION, ZeroCopyMessage,
 };
 pub use error_code::ErrorCode;
 pub use field::{MAX_CONTENT_SIZE, MAX_ROOM_NAME_SIZE, MAX_TEXT_SIZE, MAX_USERNAME_SIZE};

@@ -7,7 +7,8 @@ use super::{ErrorCode, MessagePayload, MessageType};
 use crate::error::ProtocolError;
 use crate::owned::encode_to_vec;
 
-/// A chat message that owns its text: [`MessagePayload`], to be kept. The fields are the same, with the same rules.
+/// A chat message that owns its text: [`MessagePayload`], to be kept. The fields are the same, with
+/// the same rules.
 ///
 /// ```
 /// use cafewire_core::chat::{MessagePayload, OwnedMessage};
@@ -115,17 +116,23 @@ impl OwnedMessage {
         match *self {
             Self::Connect { ref username } => MessagePayload::Connect { username },
             Self::Disconnect => MessagePayload::Disconnect,
-            Self::SendMessage { ref room, ref content } => MessagePayload::SendMessage { room, content },
+            Self::SendMessage { ref room, ref content } => {
+                MessagePayload::SendMessage { room, content }
+            }
             Self::JoinRoom { ref room } => MessagePayload::JoinRoom { room },
             Self::LeaveRoom { ref room } => MessagePayload::LeaveRoom { room },
-            Self::ConnectAck { user_id, ref server_info } => MessagePayload::ConnectAck { user_id, server_info },
+            Self::ConnectAck { user_id, ref server_info } => {
+                MessagePayload::ConnectAck { user_id, server_info }
+            }
             Self::MessageBroadcast { user_id, timestamp, ref username, ref room, ref content } => {
                 MessagePayload::MessageBroadcast { user_id, timestamp, username, room, content }
             }
             Self::UserJoined { user_id, ref username, ref room } => {
                 MessagePayload::UserJoined { user_id, username, room }
             }
-            Self::UserLeft { user_id, ref username, ref room } => MessagePayload::UserLeft { user_id, username, room },
+            Self::UserLeft { user_id, ref username, ref room } => {
+                MessagePayload::UserLeft { user_id, username, room }
+            }
             Self::Error { code, ref message } => MessagePayload::Error { code, message },
         }
     }
@@ -152,13 +159,15 @@ impl MessagePayload<'_> {
             Self::ConnectAck { user_id, server_info } => {
                 OwnedMessage::ConnectAck { user_id, server_info: server_info.into() }
             }
-            Self::MessageBroadcast { user_id, timestamp, username, room, content } => OwnedMessage::MessageBroadcast {
-                user_id,
-                timestamp,
-                username: username.into(),
-                room: room.into(),
-                content: content.into(),
-            },
+            Self::MessageBroadcast { user_id, timestamp, username, room, content } => {
+                OwnedMessage::MessageBroadcast {
+                    user_id,
+                    timestamp,
+                    username: username.into(),
+                    room: room.into(),
+                    content: content.into(),
+                }
+            }
             Self::UserJoined { user_id, username, room } => {
                 OwnedMessage::UserJoined { user_id, username: username.into(), room: room.into() }
             }
@@ -181,7 +190,7 @@ impl MessagePayload<'_> {
     /// ```
     pub fn encode_to_vec(&self) -> Result<Vec<u8>, ProtocolError> {
         self.validate()?;
-        encode_to_vec(self.serialized_size(), |buffer| self.encode_into(buffer))
+        encode_to_vec(self.encoded_len(), |buffer| self.encode_into(buffer))
     }
 }
 

@@ -1,5 +1,5 @@
-//! The typed view of a chat body: one variant per type, which of a body's fields is which of its own, and what holds for
-//! all of them. Layouts are the other files'.
+//! The typed view of a chat body: one variant per type, which of a body's fields is which of its
+//! own, and what holds for all of them. Layouts are the other files'.
 
 use zerocopy::FromBytes;
 use zerocopy::byteorder::big_endian::{U16, U32, U64};
@@ -11,8 +11,9 @@ use crate::error::{FieldError, ParseResult, ProtocolError};
 
 /// A chat message over borrowed text.
 ///
-/// From [`ZeroCopyMessage::parse_payload`](super::ZeroCopyMessage::parse_payload) it is valid; built by hand it is
-/// checked by [`encode_into`](Self::encode_into), or by [`validate`](Self::validate) before.
+/// From [`ZeroCopyMessage::parse_payload`](super::ZeroCopyMessage::parse_payload) it is valid;
+/// built by hand it is checked by [`encode_into`](Self::encode_into), or by
+/// [`validate`](Self::validate) before.
 ///
 /// ```
 /// use cafewire_core::{FieldError, MessagePayload, ProtocolError};
@@ -26,7 +27,8 @@ use crate::error::{FieldError, ParseResult, ProtocolError};
 pub enum MessagePayload<'a> {
     /// Sign in. The answer is ConnectAck or Error.
     Connect {
-        /// 1 to 32 bytes, no control characters; unique among those signed in, compared byte by byte.
+        /// 1 to 32 bytes, no control characters; unique among those signed in, compared byte by
+        /// byte.
         username: &'a str,
     },
     /// Goodbye. The server closes once everything queued has been sent.
@@ -65,7 +67,8 @@ pub enum MessagePayload<'a> {
         username: &'a str,
         /// Where, 1 to 64 bytes.
         room: &'a str,
-        /// What, 1 to 512 bytes. May hold control characters: escape them before showing them on a terminal.
+        /// What, 1 to 512 bytes. May hold control characters: escape them before showing them on a
+        /// terminal.
         content: &'a str,
     },
     /// Somebody entered a room.
@@ -108,20 +111,29 @@ impl<'a> MessagePayload<'a> {
             MessageType::LeaveRoom => Self::LeaveRoom { room: first },
             MessageType::ConnectAck => Self::ConnectAck { user_id, server_info: first },
             MessageType::MessageBroadcast => {
-                let timestamp = U64::read_from_suffix(integers).map_or(0, |(_, timestamp)| timestamp.get());
-                Self::MessageBroadcast { user_id, timestamp, username: first, room: second, content: third }
+                let timestamp =
+                    U64::read_from_suffix(integers).map_or(0, |(_, timestamp)| timestamp.get());
+                Self::MessageBroadcast {
+                    user_id,
+                    timestamp,
+                    username: first,
+                    room: second,
+                    content: third,
+                }
             }
             MessageType::UserJoined => Self::UserJoined { user_id, username: first, room: second },
             MessageType::UserLeft => Self::UserLeft { user_id, username: first, room: second },
             MessageType::Error => {
                 let code = U16::read_from_prefix(integers).map_or(0, |(code, _)| code.get());
-                // Returned apart: a code is two half-words, and would have the other types' words moved in halves too.
+                // Returned apart: a code is two half-words, and would have the other types' words
+                // moved in halves too.
                 return Ok(Self::Error { code: ErrorCode::from_wire(code), message: first });
             }
         })
     }
 
-    /// The way back from [`parse`](Self::parse). Not inlined: a microcontroller has too few registers for both.
+    /// The way back from [`parse`](Self::parse). Not inlined: a microcontroller has too few
+    /// registers for both.
     #[inline(never)]
     const fn fields(&self) -> Fields<'a> {
         let (first, timestamp, texts) = match *self {
@@ -133,13 +145,15 @@ impl<'a> MessagePayload<'a> {
             Self::MessageBroadcast { user_id, timestamp, username, room, content } => {
                 (user_id, timestamp, [username, room, content])
             }
-            Self::UserJoined { user_id, username, room } | Self::UserLeft { user_id, username, room } => {
-                (user_id, 0, [username, room, ""])
-            }
+            Self::UserJoined { user_id, username, room }
+            | Self::UserLeft { user_id, username, room } => (user_id, 0, [username, room, ""]),
             // Two bytes, the first two.
             Self::Error { code, message } => ((code.to_wire() as u32) << 16, 0, [message, "", ""]),
         };
-        Fields { integers: Integers { first: U32::new(first), timestamp: U64::new(timestamp) }, texts }
+        Fields {
+            integers: Integers { first: U32::new(first), timestamp: U64::new(timestamp) },
+            texts,
+        }
     }
 
     /// The type byte's meaning.
@@ -182,19 +196,20 @@ impl<'a> MessagePayload<'a> {
     /// Bytes that the whole frame takes, envelope included.
     ///
     /// ```
-    /// assert_eq!(cafewire_core::MessagePayload::Connect { username: "ada" }.serialized_size(), 12);
+    /// assert_eq!(cafewire_core::MessagePayload::Connect { username: "ada" }.encoded_len(), 12);
     /// ```
     #[must_use]
     #[inline]
-    pub const fn serialized_size(&self) -> usize {
+    pub const fn encoded_len(&self) -> usize {
         HEADER_SIZE + self.message_type().layout().size(&self.fields()) + CHECKSUM_SIZE
     }
 
-    /// Writes the whole frame, checksum included, to the start of `buffer` and returns what was written. The same
-    /// message always gives the same bytes.
+    /// Writes the whole frame, checksum included, to the start of `buffer` and returns what was
+    /// written. The same message always gives the same bytes.
     ///
     /// # Errors
-    /// [`ProtocolError::InvalidField`], [`ProtocolError::BufferTooSmall`]; the buffer is untouched then.
+    /// [`ProtocolError::InvalidField`], [`ProtocolError::BufferTooSmall`]; the buffer is untouched
+    /// then.
     ///
     /// ```
     /// use cafewire_core::{MessagePayload, ProtocolError};
@@ -209,6 +224,8 @@ impl<'a> MessagePayload<'a> {
         let (message_type, fields) = (self.message_type(), self.fields());
         let layout = message_type.layout();
         let length = layout.measure(&fields)?;
-        write_frame(buffer, PROTOCOL_VERSION, message_type, length, |body| layout.write(&fields, body))
+        write_frame(buffer, PROTOCOL_VERSION, message_type, length, |body| {
+            layout.write(&fields, body)
+        })
     }
 }

@@ -1,5 +1,5 @@
-//! UserJoined (0x83) and UserLeft (0x84): one layout, who and where. Server to every member of the room. The joiner's
-//! own copy is the acknowledgement of its JoinRoom.
+//! UserJoined (0x83) and UserLeft (0x84): one layout, who and where. Server to every member of the
+//! room. The joiner's own copy is the acknowledgement of its JoinRoom.
 //!
 //! ```text
 //!  4                                   8        9
@@ -11,7 +11,8 @@
 use super::layout::{FixedPart, Layout};
 use crate::error::Field;
 
-pub(super) const LAYOUT: Layout = Layout::new(FixedPart::UserId, &[Field::Username, Field::RoomName]);
+pub(super) const LAYOUT: Layout =
+    Layout::new(FixedPart::UserId, &[Field::Username, Field::RoomName]);
 
 #[cfg(test)]
 mod tests {
@@ -25,15 +26,15 @@ mod tests {
         assert_both_ways(
             MessagePayload::UserJoined { user_id: 7, username: "ada", room: "lobby" },
             &[
-                0x01, 0x83, 0x00, 0x0E, 0x00, 0x00, 0x00, 0x07, 0x03, b'a', b'd', b'a', 0x05, b'l', b'o', b'b', b'b',
-                b'y', 0x26, 0x53, 0x10, 0x9B,
+                0x01, 0x83, 0x00, 0x0E, 0x00, 0x00, 0x00, 0x07, 0x03, b'a', b'd', b'a', 0x05, b'l',
+                b'o', b'b', b'b', b'y', 0x26, 0x53, 0x10, 0x9B,
             ],
         );
         assert_both_ways(
             MessagePayload::UserLeft { user_id: 7, username: "ada", room: "lobby" },
             &[
-                0x01, 0x84, 0x00, 0x0E, 0x00, 0x00, 0x00, 0x07, 0x03, b'a', b'd', b'a', 0x05, b'l', b'o', b'b', b'b',
-                b'y', 0x06, 0xC1, 0x6C, 0xD0,
+                0x01, 0x84, 0x00, 0x0E, 0x00, 0x00, 0x00, 0x07, 0x03, b'a', b'd', b'a', 0x05, b'l',
+                b'o', b'b', b'b', b'y', 0x06, 0xC1, 0x6C, 0xD0,
             ],
         );
     }

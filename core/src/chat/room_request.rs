@@ -39,7 +39,11 @@ mod tests {
             assert_refused(message_type, b"\x00", ParseError::InvalidField { offset: 4, error });
             let overrun = ParseError::FieldOverrun { offset: 4, field, needed: 3, available: 2 };
             assert_refused(message_type, b"\x02a", overrun);
-            assert_refused(message_type, b"\x01abc", ParseError::TrailingBytes { offset: 6, extra: 2 });
+            assert_refused(
+                message_type,
+                b"\x01abc",
+                ParseError::TrailingBytes { offset: 6, extra: 2 },
+            );
         }
     }
 }

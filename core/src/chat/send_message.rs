@@ -10,7 +10,8 @@
 use super::layout::{FixedPart, Layout};
 use crate::error::Field;
 
-pub(super) const LAYOUT: Layout = Layout::new(FixedPart::Nothing, &[Field::RoomName, Field::Content]);
+pub(super) const LAYOUT: Layout =
+    Layout::new(FixedPart::Nothing, &[Field::RoomName, Field::Content]);
 
 #[cfg(test)]
 mod tests {
@@ -23,7 +24,10 @@ mod tests {
     fn deconstruct_and_construct() {
         assert_both_ways(
             MessagePayload::SendMessage { room: "lobby", content: "hi" },
-            &[0x01, 0x03, 0x00, 0x08, 0x05, b'l', b'o', b'b', b'b', b'y', b'h', b'i', 0x8F, 0xA9, 0xAB, 0x4A],
+            &[
+                0x01, 0x03, 0x00, 0x08, 0x05, b'l', b'o', b'b', b'b', b'y', b'h', b'i', 0x8F, 0xA9,
+                0xAB, 0x4A,
+            ],
         );
     }
 
@@ -43,6 +47,10 @@ mod tests {
         let mut long = [b'x'; 2 + 513];
         long[0] = 1;
         let error = FieldError::Length { field: Field::Content, actual: 513, min: 1, max: 512 };
-        assert_refused(MessageType::SendMessage, &long, ParseError::InvalidField { offset: 6, error });
+        assert_refused(
+            MessageType::SendMessage,
+            &long,
+            ParseError::InvalidField { offset: 6, error },
+        );
     }
 }

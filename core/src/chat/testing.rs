@@ -7,9 +7,9 @@ pub(super) fn assert_both_ways(message: MessagePayload<'_>, bytes: &[u8]) {
     let view = ZeroCopyMessage::parse_from_bytes(bytes).unwrap();
     assert_eq!(view.parse_payload(), Ok(message));
     assert_eq!(view.message_type, message.message_type());
-    assert_eq!(view.serialized_size(), bytes.len());
+    assert_eq!(view.encoded_len(), bytes.len());
 
-    assert_eq!(message.serialized_size(), bytes.len());
+    assert_eq!(message.encoded_len(), bytes.len());
     let mut buffer = [0xA5; MAX_FRAME_SIZE];
     assert_eq!(message.encode_into(&mut buffer), Ok(bytes));
     assert!(buffer[bytes.len()..].iter().all(|&byte| byte == 0xA5), "wrote past the frame");

@@ -15,8 +15,8 @@ use crate::echo;
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct FieldView<'a> {
-    /// As the specification names it. The length byte of a name is a field of its own, such as `username_length`; bytes
-    /// of a body that belong to no field are `left_over`.
+    /// As the specification names it. The length byte of a name is a field of its own, such as
+    /// `username_length`; bytes of a body that belong to no field are `left_over`.
     pub name: &'static str,
     /// Where the field starts, in bytes from the start of the frame.
     pub offset: usize,
@@ -41,14 +41,16 @@ pub struct FieldView<'a> {
 pub enum FieldValue<'a> {
     /// An integer.
     Number(u64),
-    /// An integer that stands for something: a type, an error code. The name is `Unknown` if it has none.
+    /// An integer that stands for something: a type, an error code. The name is `Unknown` if it has
+    /// none.
     Named {
         /// On the wire.
         number: u64,
         /// In the specification.
         name: &'static str,
     },
-    /// UTF-8. May hold control characters, in names too if the frame is bad: escape them before showing them.
+    /// UTF-8. May hold control characters, in names too if the frame is bad: escape them before
+    /// showing them.
     Text(&'a str),
     /// Bytes of no kind, and a text or name that is not UTF-8.
     Bytes(&'a [u8]),
@@ -61,9 +63,10 @@ pub enum FieldValue<'a> {
     },
 }
 
-/// The fields of the frame that `bytes` start with, of either family. They end where the frame ends, and where its bytes
-/// do not say what comes next: after a first byte of no family, an unknown type, a length that the type cannot have, and
-/// before the first field that is not there whole.
+/// The fields of the frame that `bytes` start with, of either family. They end where the frame
+/// ends, and where its bytes do not say what comes next: after a first byte of no family, an
+/// unknown type, a length that the type cannot have, and before the first field that is not there
+/// whole.
 ///
 /// Checks nothing but that: whether a frame is good is for [`Dissector`](super::Dissector) or
 /// [`Framing`](crate::Framing) to say.
@@ -179,7 +182,8 @@ impl<'a> Fields<'a> {
             let length = self.bytes.get(3..5).map_or(0, big_endian);
             return Stage::Body { is_chat, end: self.offset + size_of_length(length) };
         }
-        let (Some(&code), Some(length)) = (self.bytes.get(1), self.bytes.get(2..4).map(big_endian)) else {
+        let (Some(&code), Some(length)) = (self.bytes.get(1), self.bytes.get(2..4).map(big_endian))
+        else {
             return Stage::Done;
         };
         let Some(message_type) = chat::MessageType::from_wire(code) else { return Stage::Done };
@@ -249,13 +253,18 @@ impl<'a> Fields<'a> {
         let number = big_endian(bytes);
         let value = match part {
             Part::Bytes { .. } => FieldValue::Bytes(bytes),
-            Part::EchoType => {
-                named(number, u8_of(bytes).and_then(echo::MessageType::from_wire).map(|known| known.name()))
-            }
-            Part::ChatType => {
-                named(number, u8_of(bytes).and_then(chat::MessageType::from_wire).map(|known| known.name()))
-            }
-            Part::Code => named(number, u16::try_from(number).ok().map(|code| ErrorCode::from_wire(code).name())),
+            Part::EchoType => named(
+                number,
+                u8_of(bytes).and_then(echo::MessageType::from_wire).map(|known| known.name()),
+            ),
+            Part::ChatType => named(
+                number,
+                u8_of(bytes).and_then(chat::MessageType::from_wire).map(|known| known.name()),
+            ),
+            Part::Code => named(
+                number,
+                u16::try_from(number).ok().map(|code| ErrorCode::from_wire(code).name()),
+            ),
             _ => FieldValue::Number(number),
         };
         Some(FieldView { name, offset, bytes, value })
@@ -326,20 +335,30 @@ mod tests {
 
     #[test]
     fn what_follows_the_frame_is_not_looked_at() {
-        assert_eq!(names(b"\x01\x02\x00\x00\x9A\x7C\x6C\x17\x01\x02"), ["version", "type", "length", "checksum"]);
-        assert_eq!(fields(b"\xCA\xFE\x03\x00\x01ab").last().map(|field| field.bytes), Some(&b"a"[..]));
+        assert_eq!(
+            names(b"\x01\x02\x00\x00\x9A\x7C\x6C\x17\x01\x02"),
+            ["version", "type", "length", "checksum"]
+        );
+        assert_eq!(
+            fields(b"\xCA\xFE\x03\x00\x01ab").last().map(|field| field.bytes),
+            Some(&b"a"[..])
+        );
     }
 
     #[test]
     fn a_checksum_is_computed_from_the_bytes_that_are_there() {
         let value = fields(b"\x01\x02\x00\x00\x9A\x7C\x6C\x00").last().map(|field| field.value);
-        assert_eq!(value, Some(FieldValue::Checksum { carried: 0x9A7C_6C00, computed: 0x9A7C_6C17 }));
+        assert_eq!(
+            value,
+            Some(FieldValue::Checksum { carried: 0x9A7C_6C00, computed: 0x9A7C_6C17 })
+        );
     }
 
     #[test]
     fn a_name_that_is_not_utf8_is_bytes_and_the_rest_is_still_read() {
         let frame = b"\x01\x03\x00\x04\x02\xFF\xFEx\0\0\0\0";
-        let values: Vec<FieldValue<'_>> = fields(frame).skip(4).take(2).map(|field| field.value).collect();
+        let values: Vec<FieldValue<'_>> =
+            fields(frame).skip(4).take(2).map(|field| field.value).collect();
         assert_eq!(values, [FieldValue::Bytes(b"\xFF\xFE"), FieldValue::Text("x")]);
     }
 }

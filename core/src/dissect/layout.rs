@@ -1,4 +1,5 @@
-//! What stands where in a frame, as tables. The parsers do not read them: tests hold the two against each other.
+//! What stands where in a frame, as tables. The parsers do not read them: tests hold the two
+//! against each other.
 
 use crate::chat;
 
@@ -23,13 +24,19 @@ pub(super) enum Part {
     Payload,
 }
 
-pub(super) const ECHO_HEADER: &[Part] =
-    &[Part::Bytes { name: "magic", size: 2 }, Part::EchoType, Part::Unsigned { name: "length", size: 2 }];
+pub(super) const ECHO_HEADER: &[Part] = &[
+    Part::Bytes { name: "magic", size: 2 },
+    Part::EchoType,
+    Part::Unsigned { name: "length", size: 2 },
+];
 
 pub(super) const ECHO_BODY: &[Part] = &[Part::Payload];
 
-pub(super) const CHAT_HEADER: &[Part] =
-    &[Part::Unsigned { name: "version", size: 1 }, Part::ChatType, Part::Unsigned { name: "length", size: 2 }];
+pub(super) const CHAT_HEADER: &[Part] = &[
+    Part::Unsigned { name: "version", size: 1 },
+    Part::ChatType,
+    Part::Unsigned { name: "length", size: 2 },
+];
 
 const USERNAME: Part = Part::Name { length_name: "username_length", name: "username" };
 const ROOM: Part = Part::Name { length_name: "room_length", name: "room" };
@@ -44,9 +51,13 @@ pub(super) const fn chat_body(message_type: chat::MessageType) -> &'static [Part
         Type::SendMessage => &[ROOM, Part::Text { name: "content" }],
         Type::JoinRoom | Type::LeaveRoom => &[ROOM],
         Type::ConnectAck => &[USER_ID, Part::Text { name: "server_info" }],
-        Type::MessageBroadcast => {
-            &[USER_ID, Part::Unsigned { name: "timestamp", size: 8 }, USERNAME, ROOM, Part::Text { name: "content" }]
-        }
+        Type::MessageBroadcast => &[
+            USER_ID,
+            Part::Unsigned { name: "timestamp", size: 8 },
+            USERNAME,
+            ROOM,
+            Part::Text { name: "content" },
+        ],
         Type::UserJoined | Type::UserLeft => &[USER_ID, USERNAME, ROOM],
         Type::Error => &[Part::Code, Part::Text { name: "message" }],
     }

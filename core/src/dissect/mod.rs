@@ -1,9 +1,10 @@
-//! For tools that explain bytes: a frame as a list of fields with names, offsets and values, and a stream as all that it
-//! holds, the bad as well as the good. No part of talking the protocol: servers, clients and devices want [`Framing`],
-//! [`FrameReader`] and [`ProtocolParser`], which do less and cost less.
+//! For tools that explain bytes: a frame as a list of fields with names, offsets and values, and a
+//! stream as all that it holds, the bad as well as the good. No part of talking the protocol:
+//! servers, clients and devices want [`Framing`], [`FrameDecoder`] and [`ProtocolParser`], which do
+//! less and cost less.
 //!
-//! [`fields`] goes as far as the bytes at hand can be followed, so that a bad frame is shown up to where it went wrong.
-//! [`Dissector`] goes on after a bad frame by the rule of [`ProtocolParser`].
+//! [`fields`] goes as far as the bytes at hand can be followed, so that a bad frame is shown up to
+//! where it went wrong. [`Dissector`] goes on after a bad frame by the rule of [`ProtocolParser`].
 //!
 //! ```
 //! use cafewire_core::dissect::{Dissected, Dissector, fields};
@@ -23,7 +24,7 @@
 //! ```
 //!
 //! [`Framing`]: crate::Framing
-//! [`FrameReader`]: crate::FrameReader
+//! [`FrameDecoder`]: crate::FrameDecoder
 //! [`ProtocolParser`]: crate::ProtocolParser
 
 mod fields;

@@ -1,9 +1,11 @@
-//! All that a stream of bytes holds, in order: frames, bad frames, and noise between them. Keeps no bytes.
+//! All that a stream of bytes holds, in order: frames, bad frames, and noise between them. Keeps no
+//! bytes.
 
 use crate::error::ParseError;
-use crate::framing::{Direction, Frame, FrameReader, Framing};
+use crate::framing::{Direction, Frame, FrameDecoder, Framing};
 
-/// A longer stretch of noise is told in pieces of this many bytes, so that nobody need hold more of it.
+/// A longer stretch of noise is told in pieces of this many bytes, so that nobody need hold more of
+/// it.
 ///
 /// ```
 /// use cafewire_core::Direction;
@@ -30,7 +32,7 @@ pub enum Dissected<'a> {
         frame: Frame<'a>,
         /// Bytes that it takes.
         size: usize,
-        /// What is wrong with it nevertheless: a field, or that it travels the wrong way.
+        /// What is wrong with it nevertheless: a field, or that it is_sent the wrong way.
         error: Option<ParseError>,
     },
     /// Bytes that belong to no good frame: a bad one, with all that had to be skipped after it.
@@ -41,9 +43,9 @@ pub enum Dissected<'a> {
         size: usize,
     },
     /// Nothing can be said before more bytes have come.
-    NeedMore {
+    Incomplete {
         /// At least this many: 1 or more.
-        at_least: usize,
+        needed: usize,
     },
 }
 
@@ -61,19 +63,20 @@ impl Dissected<'_> {
     pub const fn size(&self) -> usize {
         match *self {
             Self::Frame { size, .. } | Self::Noise { size, .. } => size,
-            Self::NeedMore { .. } => 0,
+            Self::Incomplete { .. } => 0,
         }
     }
 }
 
 /// Goes through the bytes of one connection, one way, or of a line, and tells all that is there.
 ///
-/// The caller passes the bytes that were not told of yet, again with more behind them when more have come. What is told
-/// does not depend on the pieces.
+/// The caller passes the bytes that were not told of yet, again with more behind them when more
+/// have come. What is told does not depend on the pieces.
 ///
 /// - The family is that of the first good frame; from then on other families are noise.
-/// - After a bad frame the search goes on as [`ProtocolParser`](crate::ProtocolParser) says: one byte after the bad
-///   frame's start, but never inside a good frame, nor inside one whose only fault is that it travels the wrong way.
+/// - After a bad frame the search goes on as [`ProtocolParser`](crate::ProtocolParser) says: one
+///   byte after the bad frame's start, but never inside a good frame, nor inside one whose only
+///   fault is that it is_sent the wrong way.
 ///
 /// ```
 /// use cafewire_core::dissect::{Dissected, Dissector};
@@ -82,14 +85,14 @@ impl Dissected<'_> {
 /// let stream = b"\x01\x01\x00\x01\x00\x5A\xE5\x88\x89\x01\x02\x00\x00";
 /// let mut dissector = Dissector::new(Direction::ToServer);
 /// assert!(matches!(dissector.next(stream, true), Dissected::Frame { size: 9, error: Some(_), .. }));
-/// assert_eq!(dissector.next(&stream[9..], false), Dissected::NeedMore { at_least: 4 });
+/// assert_eq!(dissector.next(&stream[9..], false), Dissected::Incomplete { needed: 4 });
 /// let cut_short = ParseError::Truncated { needed: 8, available: 4 };
 /// assert_eq!(dissector.next(&stream[9..], true), Dissected::Noise { error: cut_short, size: 4 });
 /// ```
 #[derive(Clone, Debug)]
 pub struct Dissector {
     /// Has seen good frames only, so that it is noise that never settles the family.
-    reader: FrameReader,
+    reader: FrameDecoder,
     /// Why the bytes at hand begin with noise.
     error: Option<ParseError>,
     /// How many of the bytes at hand are noise for sure.
@@ -97,8 +100,8 @@ pub struct Dissector {
 }
 
 enum Look<'a> {
-    Frame { frame: Frame<'a>, size: usize, error: Option<ParseError>, reader: FrameReader },
-    NeedMore { at_least: usize },
+    Frame { frame: Frame<'a>, size: usize, error: Option<ParseError>, reader: FrameDecoder },
+    Incomplete { needed: usize },
     Bad(ParseError),
 }
 
@@ -109,16 +112,16 @@ impl Dissector {
     /// use cafewire_core::Direction;
     /// use cafewire_core::dissect::{Dissected, Dissector};
     /// let mut dissector = Dissector::new(Direction::ToClient);
-    /// assert_eq!(dissector.next(b"", false), Dissected::NeedMore { at_least: 1 });
+    /// assert_eq!(dissector.next(b"", false), Dissected::Incomplete { needed: 1 });
     /// ```
     #[must_use]
     pub const fn new(direction: Direction) -> Self {
-        Self { reader: FrameReader::new(direction), error: None, noise_size: 0 }
+        Self { reader: FrameDecoder::new(direction), error: None, noise_size: 0 }
     }
 
-    /// What stands at the start of `bytes`. `is_end` says that no more will follow them: then it answers
-    /// [`Dissected::NeedMore`] only if there are none. After a break in a stream, where bytes are missing, it goes on
-    /// with the same family.
+    /// What stands at the start of `bytes`. `is_end` says that no more will follow them: then it
+    /// answers [`Dissected::Incomplete`] only if there are none. After a break in a stream, where
+    /// bytes are missing, it goes on with the same family.
     ///
     /// ```
     /// use cafewire_core::Direction;
@@ -141,7 +144,7 @@ impl Dissector {
                 return self.end_noise(error);
             }
             let error = match look(self.reader, rest, is_end) {
-                Look::NeedMore { at_least } => return Dissected::NeedMore { at_least },
+                Look::Incomplete { needed } => return Dissected::Incomplete { needed },
                 Look::Frame { frame, size, error, reader } => {
                     if let Some(error) = self.error {
                         return self.end_noise(error);
@@ -164,7 +167,7 @@ impl Dissector {
 }
 
 /// Whether a frame starts here. The reader is a copy: it counts for something only if there is one.
-fn look(mut reader: FrameReader, bytes: &[u8], is_end: bool) -> Look<'_> {
+fn look(mut reader: FrameDecoder, bytes: &[u8], is_end: bool) -> Look<'_> {
     match reader.next_frame(bytes) {
         Framing::Frame { frame, consumed } => {
             let error = match frame {
@@ -173,15 +176,22 @@ fn look(mut reader: FrameReader, bytes: &[u8], is_end: bool) -> Look<'_> {
             };
             Look::Frame { frame, size: consumed, error, reader }
         }
-        Framing::NeedMore { at_least } if is_end && !bytes.is_empty() => {
-            Look::Bad(ParseError::Truncated { needed: bytes.len() + at_least, available: bytes.len() })
+        Framing::Incomplete { needed } if is_end && !bytes.is_empty() => {
+            Look::Bad(ParseError::Truncated {
+                needed: bytes.len() + needed,
+                available: bytes.len(),
+            })
         }
-        Framing::NeedMore { at_least } => Look::NeedMore { at_least },
-        Framing::Corrupt { error: error @ ParseError::WrongDirection { .. } } => match Framing::of(bytes) {
-            Framing::Frame { frame, consumed } => Look::Frame { frame, size: consumed, error: Some(error), reader },
-            Framing::NeedMore { at_least } if !is_end => Look::NeedMore { at_least },
-            _ => Look::Bad(error),
-        },
+        Framing::Incomplete { needed } => Look::Incomplete { needed },
+        Framing::Corrupt { error: error @ ParseError::WrongDirection { .. } } => {
+            match Framing::of(bytes) {
+                Framing::Frame { frame, consumed } => {
+                    Look::Frame { frame, size: consumed, error: Some(error), reader }
+                }
+                Framing::Incomplete { needed } if !is_end => Look::Incomplete { needed },
+                _ => Look::Bad(error),
+            }
+        }
         Framing::Corrupt { error } => Look::Bad(error),
     }
 }
@@ -197,13 +207,17 @@ mod tests {
     static PING: [u8; 5] = [0xCA, 0xFE, 0x01, 0x00, 0x00];
 
     /// What is found, as the size and what is wrong, with the stream coming in pieces.
-    fn found(direction: Direction, stream: &[u8], piece: usize) -> Vec<(usize, Option<ParseError>)> {
+    fn found(
+        direction: Direction,
+        stream: &[u8],
+        piece: usize,
+    ) -> Vec<(usize, Option<ParseError>)> {
         let mut dissector = Dissector::new(direction);
         let (mut start, mut end) = (0, 0);
         let mut all = Vec::new();
         while start < stream.len() {
             match dissector.next(&stream[start..end], end == stream.len()) {
-                Dissected::NeedMore { .. } => end = (end + piece).min(stream.len()),
+                Dissected::Incomplete { .. } => end = (end + piece).min(stream.len()),
                 Dissected::Frame { size, error, .. } => {
                     all.push((size, error));
                     start += size;
@@ -219,31 +233,40 @@ mod tests {
 
     #[test]
     fn a_bad_frame_is_told_once_and_searched_for_good_ones_whatever_the_pieces() {
-        // A header that claims 0x20 bytes, which are the frames behind it; then an echo frame on a chat connection.
-        let line = [&[0x01, 0x01, 0x00, 0x20][..], &DISCONNECT, &DISCONNECT, &[0; 24], &PING, &DISCONNECT].concat();
+        // A header that claims 0x20 bytes, which are the frames behind it; then an echo frame on a
+        // chat connection.
+        let line =
+            [&[0x01, 0x01, 0x00, 0x20][..], &DISCONNECT, &DISCONNECT, &[0; 24], &PING, &DISCONNECT]
+                .concat();
         let bad = ParseError::ChecksumMismatch { offset: 36, expected: 0, actual: 0 };
         for piece in 1..=line.len() {
             let found = found(Direction::ToServer, &line, piece);
             let sizes: Vec<usize> = found.iter().map(|item| item.0).collect();
             assert_eq!(sizes, [4, 8, 8, 29, 8], "{piece}");
-            let Some(ParseError::ChecksumMismatch { offset, .. }) = found[0].1 else { panic!("{found:?}") };
+            let Some(ParseError::ChecksumMismatch { offset, .. }) = found[0].1 else {
+                panic!("{found:?}")
+            };
             assert_eq!(offset, bad.offset());
         }
     }
 
     #[test]
     fn noise_does_not_settle_the_family_and_a_good_frame_does() {
-        let sizes = |line: &[u8]| found(Direction::Either, line, 1).iter().map(|item| item.0).collect::<Vec<_>>();
+        let sizes = |line: &[u8]| {
+            found(Direction::Either, line, 1).iter().map(|item| item.0).collect::<Vec<_>>()
+        };
         assert_eq!(sizes(&[&[0xCA][..], &DISCONNECT, &DISCONNECT].concat()), [1, 8, 8]);
         let found = found(Direction::Either, &[&DISCONNECT[..], &PING].concat(), 3);
-        let error = ParseError::FamilyChanged { offset: 0, established: Family::ChatV1, actual: 0xCA };
+        let error =
+            ParseError::FamilyChanged { offset: 0, established: Family::ChatV1, actual: 0xCA };
         assert_eq!(found, [(8, None), (5, Some(error))]);
     }
 
     #[test]
     fn a_frame_that_travels_the_wrong_way_is_whole() {
         let (mut inner, mut outer) = ([0; 64], [0; 128]);
-        // A text that is a good frame, which must not come out of the frame that carries it: one whose checksum is UTF-8.
+        // A text that is a good frame, which must not come out of the frame that carries it: one
+        // whose checksum is UTF-8.
         let inner = ('a'..='z').find_map(|room| {
             let mut utf8 = [0; 4];
             let room = &*room.encode_utf8(&mut utf8);
@@ -256,7 +279,10 @@ mod tests {
         let message_type = crate::MessageType::Error;
         let wrong_way = ParseError::WrongDirection { offset: 1, message_type };
         for piece in [1, 5, 64] {
-            assert_eq!(found(Direction::ToServer, &line, piece), [(frame.len(), Some(wrong_way)), (8, None)]);
+            assert_eq!(
+                found(Direction::ToServer, &line, piece),
+                [(frame.len(), Some(wrong_way)), (8, None)]
+            );
         }
         // Cut, it is refused for its direction, which comes before its end.
         assert_eq!(found(Direction::ToServer, &line[..3], 1), [(3, Some(wrong_way))]);
@@ -271,7 +297,8 @@ mod tests {
     #[test]
     fn long_noise_comes_in_pieces() {
         let noise = [&std::vec![0x55; 2 * MAX_NOISE_SIZE + 3][..], &PING].concat();
-        let sizes: Vec<usize> = found(Direction::Either, &noise, 4096).iter().map(|item| item.0).collect();
+        let sizes: Vec<usize> =
+            found(Direction::Either, &noise, 4096).iter().map(|item| item.0).collect();
         assert_eq!(sizes, [MAX_NOISE_SIZE, MAX_NOISE_SIZE, 3, 5]);
     }
 }

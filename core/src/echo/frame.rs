@@ -1,4 +1,5 @@
-//! The echo frame: header and payload. Bytes to a borrowed view and back; what a type means is `message.rs`'s.
+//! The echo frame: header and payload. Bytes to a borrowed view and back; what a type means is
+//! `message.rs`'s.
 //!
 //! ```text
 //!  0        1        2        3        4        5
@@ -38,7 +39,7 @@ pub const HEADER_SIZE: usize = size_of::<Header>();
 /// ```
 /// use cafewire_core::echo::{MAX_PAYLOAD_SIZE, Message};
 /// let longest = vec![0; MAX_PAYLOAD_SIZE];
-/// assert_eq!(Message::data(&longest).serialized_size(), 65_540);
+/// assert_eq!(Message::data(&longest).encoded_len(), 65_540);
 /// ```
 pub const MAX_PAYLOAD_SIZE: usize = u16::MAX as usize;
 
@@ -73,7 +74,7 @@ pub struct ZeroCopyMessage<'a> {
 
 impl<'a> ZeroCopyMessage<'a> {
     /// Reads exactly one frame, with nothing after it. For a stream of frames use
-    /// [`Framing::of`] or [`FrameReader`](crate::FrameReader).
+    /// [`Framing::of`] or [`FrameDecoder`](crate::FrameDecoder).
     ///
     /// # Errors
     /// [`ParseError::Truncated`], [`ParseError::BadMagic`], [`ParseError::UnknownType`],
@@ -117,18 +118,19 @@ impl<'a> ZeroCopyMessage<'a> {
     ///
     /// ```
     /// use cafewire_core::echo::{MessageType, ZeroCopyMessage};
-    /// assert_eq!(ZeroCopyMessage { message_type: MessageType::Echo, payload: b"hi" }.serialized_size(), 7);
+    /// assert_eq!(ZeroCopyMessage { message_type: MessageType::Echo, payload: b"hi" }.encoded_len(), 7);
     /// ```
     #[must_use]
     #[inline]
-    pub const fn serialized_size(&self) -> usize {
+    pub const fn encoded_len(&self) -> usize {
         HEADER_SIZE + self.payload.len()
     }
 
     /// Writes the frame to the start of `buffer` and returns what was written.
     ///
     /// # Errors
-    /// [`ProtocolError::PayloadTooLong`], [`ProtocolError::BufferTooSmall`]; the buffer is untouched then.
+    /// [`ProtocolError::PayloadTooLong`], [`ProtocolError::BufferTooSmall`]; the buffer is
+    /// untouched then.
     ///
     /// ```
     /// use cafewire_core::echo::{MessageType, ZeroCopyMessage};
@@ -139,7 +141,7 @@ impl<'a> ZeroCopyMessage<'a> {
     #[inline]
     pub fn encode_into<'b>(&self, buffer: &'b mut [u8]) -> Result<&'b [u8], ProtocolError> {
         let length = self.length()?;
-        let (needed, available) = (self.serialized_size(), buffer.len());
+        let (needed, available) = (self.encoded_len(), buffer.len());
         let Some(frame) = buffer.get_mut(..needed) else {
             return Err(ProtocolError::BufferTooSmall { needed, available });
         };
@@ -169,12 +171,17 @@ impl<'a> ZeroCopyMessage<'a> {
     #[inline]
     fn length(&self) -> Result<u16, ProtocolError> {
         let actual = self.payload.len();
-        u16::try_from(actual).map_err(|_| ProtocolError::PayloadTooLong { actual, max: MAX_PAYLOAD_SIZE })
+        u16::try_from(actual)
+            .map_err(|_| ProtocolError::PayloadTooLong { actual, max: MAX_PAYLOAD_SIZE })
     }
 
     #[inline]
     fn header_of(&self, length: u16) -> [u8; HEADER_SIZE] {
-        let header = Header { magic: MAGIC_BYTES, message_type: self.message_type as u8, length: U16::new(length) };
+        let header = Header {
+            magic: MAGIC_BYTES,
+            message_type: self.message_type as u8,
+            length: U16::new(length),
+        };
         zerocopy::transmute!(header)
     }
 }
@@ -200,8 +207,9 @@ fn open(bytes: &[u8]) -> Option<(ZeroCopyMessage<'_>, &[u8])> {
     Some((ZeroCopyMessage { message_type, payload }, after))
 }
 
-/// Why `bytes` are not one frame: byte by byte, to name the first that is wrong as soon as it is there. Not marked as
-/// cold: with one caller it is smaller inlined, and a good frame then comes by without a call to be prepared for.
+/// Why `bytes` are not one frame: byte by byte, to name the first that is wrong as soon as it is
+/// there. Not marked as cold: with one caller it is smaller inlined, and a good frame then comes by
+/// without a call to be prepared for.
 fn refusal(bytes: &[u8]) -> ParseError {
     for (offset, (&actual, &expected)) in bytes.iter().zip(&MAGIC_BYTES).enumerate() {
         if actual != expected {
@@ -213,7 +221,8 @@ fn refusal(bytes: &[u8]) -> ParseError {
     {
         return ParseError::UnknownType { offset: TYPE_OFFSET, actual };
     }
-    let length = Header::ref_from_prefix(bytes).map_or(0, |(header, _)| usize::from(header.length.get()));
+    let length =
+        Header::ref_from_prefix(bytes).map_or(0, |(header, _)| usize::from(header.length.get()));
     let (needed, available) = (HEADER_SIZE + length, bytes.len());
     match available.checked_sub(needed) {
         None => ParseError::Truncated { needed, available },
@@ -232,7 +241,10 @@ mod tests {
         let view = ZeroCopyMessage::parse_from_bytes(&ECHO_HI).unwrap();
         assert_eq!(view.message_type, MessageType::Echo);
         assert_eq!(view.payload, b"hi");
-        assert!(core::ptr::eq(view.payload, &raw const ECHO_HI[5..]), "the payload is borrowed, not copied");
+        assert!(
+            core::ptr::eq(view.payload, &raw const ECHO_HI[5..]),
+            "the payload is borrowed, not copied"
+        );
     }
 
     #[test]
@@ -249,7 +261,10 @@ mod tests {
         assert_eq!(frame.header().unwrap(), ECHO_HI[..HEADER_SIZE]);
         let too_long = [0; MAX_PAYLOAD_SIZE + 1];
         let frame = ZeroCopyMessage { message_type: MessageType::Data, payload: &too_long };
-        assert_eq!(frame.header(), Err(ProtocolError::PayloadTooLong { actual: 65_536, max: 65_535 }));
+        assert_eq!(
+            frame.header(),
+            Err(ProtocolError::PayloadTooLong { actual: 65_536, max: 65_535 })
+        );
     }
 
     #[test]
@@ -282,8 +297,14 @@ mod tests {
     #[test]
     fn each_header_byte_is_judged_as_soon_as_it_is_there() {
         let wrong = |bytes: &[u8]| ZeroCopyMessage::parse_from_bytes(bytes).unwrap_err();
-        assert_eq!(wrong(&[0xCB]), ParseError::BadMagic { offset: 0, expected: 0xCA, actual: 0xCB });
-        assert_eq!(wrong(&[0xCA, 0xFF]), ParseError::BadMagic { offset: 1, expected: 0xFE, actual: 0xFF });
+        assert_eq!(
+            wrong(&[0xCB]),
+            ParseError::BadMagic { offset: 0, expected: 0xCA, actual: 0xCB }
+        );
+        assert_eq!(
+            wrong(&[0xCA, 0xFF]),
+            ParseError::BadMagic { offset: 1, expected: 0xFE, actual: 0xFF }
+        );
         assert_eq!(wrong(&[0xCA, 0xFE, 0x05]), ParseError::UnknownType { offset: 2, actual: 0x05 });
     }
 }

@@ -188,17 +188,18 @@ impl<'a> Message<'a> {
     /// Bytes that the whole frame takes.
     ///
     /// ```
-    /// assert_eq!(cafewire_core::echo::Message::ping().serialized_size(), 5);
+    /// assert_eq!(cafewire_core::echo::Message::ping().encoded_len(), 5);
     /// ```
     #[must_use]
-    pub const fn serialized_size(&self) -> usize {
-        self.frame().serialized_size()
+    pub const fn encoded_len(&self) -> usize {
+        self.frame().encoded_len()
     }
 
     /// Writes the frame to the start of `buffer` and returns what was written.
     ///
     /// # Errors
-    /// [`ProtocolError::PayloadTooLong`], [`ProtocolError::BufferTooSmall`]; the buffer is untouched then.
+    /// [`ProtocolError::PayloadTooLong`], [`ProtocolError::BufferTooSmall`]; the buffer is
+    /// untouched then.
     ///
     /// ```
     /// use cafewire_core::ProtocolError;

@@ -1,4 +1,5 @@
-//! The echo family: frames that start with `CA FE`. No sign-in, no checksum, payloads of up to 65,535 bytes.
+//! The echo family: frames that start with `CA FE`. No sign-in, no checksum, payloads of up to
+//! 65,535 bytes.
 //!
 //! ```text
 //!  0        1        2        3        4        5
@@ -8,8 +9,8 @@
 //!                              u16, big-endian   length bytes
 //! ```
 //!
-//! [`ZeroCopyMessage`] is the frame view: a type and a borrowed payload. [`Message`] is the typed view, and what is
-//! encoded.
+//! [`ZeroCopyMessage`] is the frame view: a type and a borrowed payload. [`Message`] is the typed
+//! view, and what is encoded.
 //!
 //! ```
 //! use cafewire_core::echo::{Message, ZeroCopyMessage};

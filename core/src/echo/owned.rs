@@ -1,4 +1,5 @@
-//! The echo family's messages with a payload of their own. Converts; the rules are the borrowed view's.
+//! The echo family's messages with a payload of their own. Converts; the rules are the borrowed
+//! view's.
 
 use alloc::string::String;
 use alloc::vec::Vec;
@@ -155,7 +156,7 @@ impl Message<'_> {
     /// ```
     pub fn encode_to_vec(&self) -> Result<Vec<u8>, ProtocolError> {
         self.frame().header()?;
-        encode_to_vec(self.serialized_size(), |buffer| self.encode_into(buffer))
+        encode_to_vec(self.encoded_len(), |buffer| self.encode_into(buffer))
     }
 }
 

@@ -14,12 +14,20 @@ pub(crate) fn vectors() -> Vec<Value> {
 /// The vectors that are good frames, with their bytes.
 pub(crate) fn good() -> Vec<(Value, Vec<u8>)> {
     let is_good = |vector: &Value| !vector["message"].is_null();
-    vectors().into_iter().filter(is_good).map(|vector| (vector.clone(), unfold(&vector["hex"]))).collect()
+    vectors()
+        .into_iter()
+        .filter(is_good)
+        .map(|vector| (vector.clone(), unfold(&vector["hex"])))
+        .collect()
 }
 
 /// The bytes of all good frames of one family.
 pub(crate) fn good_of(family: &str) -> Vec<Vec<u8>> {
-    good().into_iter().filter(|(vector, _)| vector["family"] == family).map(|(_, bytes)| bytes).collect()
+    good()
+        .into_iter()
+        .filter(|(vector, _)| vector["family"] == family)
+        .map(|(_, bytes)| bytes)
+        .collect()
 }
 
 pub(crate) fn frame(bytes: &[u8]) -> Frame<'_> {
@@ -43,7 +51,9 @@ pub(crate) fn unfold(text: &Value) -> Vec<u8> {
     let mut bytes = Vec::new();
     for group in text.as_str().unwrap().split_whitespace() {
         let (digits, times) = group.split_once('*').unwrap_or((group, "1"));
-        let pairs = (0..digits.len()).step_by(2).map(|at| u8::from_str_radix(&digits[at..at + 2], 16).unwrap());
+        let pairs = (0..digits.len())
+            .step_by(2)
+            .map(|at| u8::from_str_radix(&digits[at..at + 2], 16).unwrap());
         bytes.extend(pairs.collect::<Vec<_>>().repeat(times.parse().unwrap()));
     }
     bytes

@@ -1,12 +1,13 @@
-//! `defmt`: every public type can be logged, and what is logged holds its numbers. The logger collects frames in memory.
+//! `defmt`: every public type can be logged, and what is logged holds its numbers. The logger
+//! collects frames in memory.
 
 #![allow(unsafe_code)] // the contract of `defmt::Logger` is an unsafe trait
 
 use std::sync::{Mutex, MutexGuard};
 
 use cafewire_core::{
-    Direction, ErrorCode, Family, Field, FieldError, FrameReader, Framing, Message, MessagePayload, MessageType,
-    ParseError, ProtocolError, ProtocolParser, chat, echo,
+    Direction, ErrorCode, Family, Field, FieldError, FrameDecoder, Framing, Message,
+    MessagePayload, MessageType, ParseError, ProtocolError, ProtocolParser, chat, echo,
 };
 
 static LOGGED: Mutex<Vec<u8>> = Mutex::new(Vec::new());
@@ -28,8 +29,8 @@ unsafe impl defmt::Logger for Collector {
 
 defmt::timestamp!("");
 
-/// What is logged for one value. Defmt's encoder is a logger's choice and not used here, so that texts and numbers stand in
-/// it as they are.
+/// What is logged for one value. Defmt's encoder is a logger's choice and not used here, so that
+/// texts and numbers stand in it as they are.
 fn log(value: &impl defmt::Format) -> Vec<u8> {
     let _turn: MutexGuard<'_, ()> = TURN.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
     LOGGED.lock().unwrap().clear();
@@ -58,9 +59,13 @@ fn messages_are_logged_with_their_text() {
 
 #[test]
 fn errors_are_logged_with_their_numbers() {
-    let error = ParseError::ChecksumMismatch { offset: 4, expected: 0x1122_3344, actual: 0x5566_7788 };
+    let error =
+        ParseError::ChecksumMismatch { offset: 4, expected: 0x1122_3344, actual: 0x5566_7788 };
     let logged = log(&error);
-    assert!(holds(&logged, &0x1122_3344_u32.to_le_bytes()) && holds(&logged, &0x5566_7788_u32.to_le_bytes()));
+    assert!(
+        holds(&logged, &0x1122_3344_u32.to_le_bytes())
+            && holds(&logged, &0x5566_7788_u32.to_le_bytes())
+    );
     let inner = FieldError::Length { field: Field::Content, actual: 0x0BAD, min: 1, max: 512 };
     assert!(holds(&log(&ProtocolError::InvalidField(inner)), &0x0BAD_u16.to_le_bytes()));
     assert!(holds(&log(&ErrorCode::Unknown(0xBEEF)), &0xBEEF_u16.to_le_bytes()));
@@ -73,7 +78,7 @@ fn the_rest_is_logged_too() {
         &|| log(&echo::MessageType::Ping),
         &|| log(&Family::Echo),
         &|| log(&Direction::Either),
-        &|| log(&FrameReader::new(Direction::Either)),
+        &|| log(&FrameDecoder::new(Direction::Either)),
         &|| log(&ProtocolParser::<16>::new()),
     ];
     for value in values {
@@ -87,5 +92,5 @@ fn the_rest_is_logged_too() {
     #[cfg(feature = "alloc")]
     assert!(holds(&log(&cafewire_core::OwnedMessage::from(Message::echo(b"owned"))), b"owned"));
     #[cfg(any(feature = "embedded-io", feature = "embedded-io-async"))]
-    assert!(!log(&cafewire_core::port::SendError::<u8>::WriteZero).is_empty());
+    assert!(!log(&cafewire_core::io::WriteError::<u8>::WriteZero).is_empty());
 }

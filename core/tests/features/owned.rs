@@ -1,6 +1,8 @@
 //! `alloc`: messages that own their text.
 
-use cafewire_core::{ErrorCode, Frame, Message, MessagePayload, OwnedMessage, ParseError, ProtocolError, chat, echo};
+use cafewire_core::{
+    ErrorCode, Frame, Message, MessagePayload, OwnedMessage, ParseError, ProtocolError, chat, echo,
+};
 
 use crate::corpus::{frame, good, unfold, vectors};
 
@@ -25,7 +27,7 @@ fn owned_messages_say_what_the_borrowed_ones_say() {
             mixed => panic!("{mixed:?}"),
         }
         assert_eq!(owned.encode_to_vec().as_deref(), Ok(&bytes[..]), "{}", vector["name"]);
-        assert_eq!(owned.serialized_size(), bytes.len());
+        assert_eq!(owned.encoded_len(), bytes.len());
         let mut buffer = vec![0xA5; bytes.len() + 1];
         assert_eq!(owned.encode_into(&mut buffer), Ok(&bytes[..]));
         assert_eq!(buffer.last(), Some(&0xA5));
@@ -39,7 +41,12 @@ fn a_frame_whose_fields_are_bad_becomes_no_message() {
     for vector in vectors().iter().filter(|vector| is_payload(vector)) {
         let bytes = unfold(&vector["hex"]);
         let error = OwnedMessage::try_from(frame(&bytes)).unwrap_err();
-        assert_eq!(u64::try_from(error.offset()).unwrap(), vector["error"]["offset"], "{}", vector["name"]);
+        assert_eq!(
+            u64::try_from(error.offset()).unwrap(),
+            vector["error"]["offset"],
+            "{}",
+            vector["name"]
+        );
         refused += 1;
     }
     assert!(refused > 20, "{refused}");

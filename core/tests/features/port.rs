@@ -1,6 +1,7 @@
-//! `embedded-io` and `embedded-io-async`: frames over ports that give and take a few bytes at a time, fail and end.
+//! `embedded-io` and `embedded-io-async`: frames over ports that give and take a few bytes at a
+//! time, fail and end.
 
-use cafewire_core::port::{FrameReceiver, FrameSender, ReceiveError, SendError};
+use cafewire_core::io::{FrameReader, FrameWriter, ReadError, WriteError};
 use cafewire_core::{Direction, Frame, Message, MessagePayload, ParseError, ProtocolError};
 #[cfg(feature = "embedded-io")]
 use embedded_io as io;
@@ -12,7 +13,8 @@ use crate::corpus::{bytes_of, good_of};
 
 const BIG: usize = 65_540;
 
-/// Gives and takes `piece` bytes at a time; every second call is not ready, or is interrupted when it may not wait.
+/// Gives and takes `piece` bytes at a time; every second call is not ready, or is interrupted when
+/// it may not wait.
 struct Port {
     line: Vec<u8>,
     given: usize,
@@ -77,7 +79,9 @@ mod blocking {
     }
 
     /// All frames; what interrupts is tried again.
-    fn receive_all<R>(receiver: &mut FrameReceiver<'_, R>) -> Result<Vec<Vec<u8>>, ReceiveError<ErrorKind>>
+    fn receive_all<R>(
+        receiver: &mut FrameReader<'_, R>,
+    ) -> Result<Vec<Vec<u8>>, ReadError<ErrorKind>>
     where
         R: embedded_io::Read<Error = ErrorKind>,
     {
@@ -86,7 +90,7 @@ mod blocking {
             match receiver.receive() {
                 Ok(Some(frame)) => frames.push(bytes_of(frame)),
                 Ok(None) => return Ok(frames),
-                Err(ReceiveError::Port(ErrorKind::Interrupted)) => {}
+                Err(ReadError::Io(ErrorKind::Interrupted)) => {}
                 Err(error) => return Err(error),
             }
         }
@@ -98,11 +102,12 @@ mod blocking {
             let (frames, line) = line_of(family);
             for piece in [1, 2, 3, 7, 630, 4096, usize::MAX] {
                 let mut buffer = vec![0; buffer_size];
-                let mut receiver = FrameReceiver::new(Port::new(&line, piece), &mut buffer, Direction::Either);
+                let mut receiver =
+                    FrameReader::new(Port::new(&line, piece), &mut buffer, Direction::Either);
                 assert_eq!(receive_all(&mut receiver).unwrap(), frames, "{family}, {piece}");
                 assert_eq!(receiver.reader().stream_offset(), line.len() as u64);
                 assert_eq!(receiver.pending(), b"");
-                assert_eq!(receiver.into_port().given, line.len());
+                assert_eq!(receiver.into_inner().given, line.len());
             }
         }
     }
@@ -111,28 +116,33 @@ mod blocking {
     fn a_buffer_of_the_largest_frame_is_enough_and_of_one_byte_less_is_not() {
         let line = [&b"\xCA\xFE\x03\x00\x05hello"[..], b"\xCA\xFE\x01\x00\x00"].concat();
         let mut buffer = [0; 10];
-        let mut receiver = FrameReceiver::new(&line[..], &mut buffer, Direction::ToServer);
+        let mut receiver = FrameReader::new(&line[..], &mut buffer, Direction::ToServer);
         for expected in [Message::echo(b"hello"), Message::ping()] {
-            assert!(matches!(receiver.receive(), Ok(Some(Frame::Echo(view))) if view.message() == expected));
+            assert!(
+                matches!(receiver.receive(), Ok(Some(Frame::Echo(view))) if view.message() == expected)
+            );
         }
         let mut buffer = [0; 9];
-        let mut receiver = FrameReceiver::new(&line[..], &mut buffer, Direction::ToServer);
+        let mut receiver = FrameReader::new(&line[..], &mut buffer, Direction::ToServer);
         for _ in 0..2 {
             let error = receiver.receive().unwrap_err();
-            assert_eq!(error, ReceiveError::FrameTooLarge { needed: 10, available: 9 });
+            assert_eq!(error, ReadError::FrameTooLarge { needed: 10, available: 9 });
         }
-        let mut receiver = FrameReceiver::new(&line[..], &mut [], Direction::ToServer);
-        assert!(matches!(receiver.receive(), Err(ReceiveError::FrameTooLarge { needed: 1, available: 0 })));
+        let mut receiver = FrameReader::new(&line[..], &mut [], Direction::ToServer);
+        assert!(matches!(
+            receiver.receive(),
+            Err(ReadError::FrameTooLarge { needed: 1, available: 0 })
+        ));
     }
 
     #[test]
     fn an_end_within_a_frame_is_an_error_that_says_where() {
         let line = b"\xCA\xFE\x01\x00\x00\xCA\xFE\x03\x00\x05hel";
         let mut buffer = [0; 16];
-        let mut receiver = FrameReceiver::new(&line[..], &mut buffer, Direction::ToServer);
+        let mut receiver = FrameReader::new(&line[..], &mut buffer, Direction::ToServer);
         assert!(receiver.receive().unwrap().is_some());
         let error = ParseError::Truncated { needed: 10, available: 8 };
-        assert_eq!(receiver.receive().unwrap_err(), ReceiveError::Parse { error, stream_offset: 13 });
+        assert_eq!(receiver.receive().unwrap_err(), ReadError::Parse { error, stream_offset: 13 });
         assert_eq!(receiver.pending(), b"\xCA\xFE\x03\x00\x05hel");
     }
 
@@ -140,21 +150,26 @@ mod blocking {
     fn bytes_that_are_no_frame_are_an_error_and_stay_one() {
         let line = b"\xCA\xFE\x01\x00\x00GET / HTTP/1.1\r\n\r\n";
         let mut buffer = [0; 16];
-        let mut receiver = FrameReceiver::new(&line[..], &mut buffer, Direction::ToServer);
+        let mut receiver = FrameReader::new(&line[..], &mut buffer, Direction::ToServer);
         assert!(receiver.receive().unwrap().is_some());
         for _ in 0..2 {
             let error = ParseError::BadMagic { offset: 0, expected: 0xCA, actual: b'G' };
-            assert_eq!(receiver.receive().unwrap_err(), ReceiveError::Parse { error, stream_offset: 5 });
+            assert_eq!(
+                receiver.receive().unwrap_err(),
+                ReadError::Parse { error, stream_offset: 5 }
+            );
         }
     }
 
     #[test]
     fn what_is_queued_is_written_once_whatever_the_pieces() {
         let say = MessagePayload::SendMessage { room: "lobby", content: "hello" };
-        let expected = [bytes(&MessagePayload::Connect { username: "ada" }), bytes(&say), bytes(&say)].concat();
+        let expected =
+            [bytes(&MessagePayload::Connect { username: "ada" }), bytes(&say), bytes(&say)]
+                .concat();
         for piece in [1, 2, 5, 64] {
             let mut buffer = [0; 40];
-            let mut sender = FrameSender::new(Port::new(&[], piece), &mut buffer);
+            let mut sender = FrameWriter::new(Port::new(&[], piece), &mut buffer);
             sender.queue_chat(&MessagePayload::Connect { username: "ada" }).unwrap();
             sender.queue_chat(&say).unwrap();
             let full = sender.queue_chat(&say).unwrap_err();
@@ -163,34 +178,34 @@ mod blocking {
             assert_eq!(sender.unsent(), b"");
             sender.queue_chat(&say).unwrap();
             while sender.flush().is_err() {}
-            assert_eq!(sender.into_port().line, expected, "{piece}");
+            assert_eq!(sender.into_inner().line, expected, "{piece}");
         }
     }
 
     #[test]
     fn room_is_made_for_a_frame_while_another_is_half_written() {
         let mut buffer = [0; 10];
-        let mut sender = FrameSender::new(Port::new(&[], 1), &mut buffer);
+        let mut sender = FrameWriter::new(Port::new(&[], 1), &mut buffer);
         sender.queue_echo(&Message::ping()).unwrap();
         sender.queue_echo(&Message::pong()).unwrap();
         assert!(sender.queue_echo(&Message::ping()).is_err());
         for _ in 0..5 {
-            assert_eq!(sender.flush(), Err(SendError::Port(ErrorKind::Interrupted)));
+            assert_eq!(sender.flush(), Err(WriteError::Io(ErrorKind::Interrupted)));
         }
         assert!(sender.unsent().len() <= 6, "{:?}", sender.unsent());
         sender.queue_echo(&Message::echo(b"")).unwrap_err();
         while sender.unsent().len() > 5 {
-            assert_eq!(sender.flush(), Err(SendError::Port(ErrorKind::Interrupted)));
+            assert_eq!(sender.flush(), Err(WriteError::Io(ErrorKind::Interrupted)));
         }
         sender.queue_echo(&Message::echo(b"")).unwrap();
         while sender.flush().is_err() {}
-        assert_eq!(sender.into_port().line, b"\xCA\xFE\x01\0\0\xCA\xFE\x02\0\0\xCA\xFE\x03\0\0");
+        assert_eq!(sender.into_inner().line, b"\xCA\xFE\x01\0\0\xCA\xFE\x02\0\0\xCA\xFE\x03\0\0");
     }
 
     #[test]
     fn what_is_refused_is_not_queued() {
         let mut buffer = [0; 64];
-        let mut sender = FrameSender::new(Port::new(&[], 1), &mut buffer);
+        let mut sender = FrameWriter::new(Port::new(&[], 1), &mut buffer);
         let refused = sender.queue_chat(&MessagePayload::Connect { username: "" });
         assert!(matches!(refused, Err(ProtocolError::InvalidField(_))));
         let refused = sender.queue_echo(&Message::data(&[0; 65]));
@@ -217,10 +232,10 @@ mod blocking {
     #[test]
     fn a_port_that_takes_nothing_is_an_error_and_no_endless_loop() {
         let mut buffer = [0; 8];
-        let mut sender = FrameSender::new(Stuck, &mut buffer);
-        assert_eq!(sender.flush(), Err(SendError::Port(ErrorKind::BrokenPipe)));
+        let mut sender = FrameWriter::new(Stuck, &mut buffer);
+        assert_eq!(sender.flush(), Err(WriteError::Io(ErrorKind::BrokenPipe)));
         sender.queue_echo(&Message::ping()).unwrap();
-        assert_eq!(sender.flush(), Err(SendError::WriteZero));
+        assert_eq!(sender.flush(), Err(WriteError::WriteZero));
         assert_eq!(sender.unsent().len(), 5);
     }
 
@@ -250,9 +265,9 @@ mod blocking {
     #[test]
     fn a_port_that_lies_causes_no_panic() {
         let mut buffer = [0; 8];
-        let mut receiver = FrameReceiver::new(Liar, &mut buffer, Direction::Either);
-        assert!(matches!(receiver.receive(), Err(ReceiveError::Parse { .. })));
-        let mut sender = FrameSender::new(Liar, &mut buffer);
+        let mut receiver = FrameReader::new(Liar, &mut buffer, Direction::Either);
+        assert!(matches!(receiver.receive(), Err(ReadError::Parse { .. })));
+        let mut sender = FrameWriter::new(Liar, &mut buffer);
         sender.queue_echo(&Message::ping()).unwrap();
         assert_eq!(sender.flush(), Ok(()));
     }
@@ -300,7 +315,9 @@ mod awaited {
     fn block_on<F: Future>(future: F) -> F::Output {
         let mut future = pin!(future);
         loop {
-            if let Poll::Ready(output) = future.as_mut().poll(&mut Context::from_waker(Waker::noop())) {
+            if let Poll::Ready(output) =
+                future.as_mut().poll(&mut Context::from_waker(Waker::noop()))
+            {
                 return output;
             }
         }
@@ -312,9 +329,13 @@ mod awaited {
             let (frames, line) = line_of(family);
             for piece in [1, 7, 4096] {
                 let mut buffer = vec![0; buffer_size];
-                let mut receiver = FrameReceiver::new(Port::new(&line, piece), &mut buffer, Direction::Either);
+                let mut receiver =
+                    FrameReader::new(Port::new(&line, piece), &mut buffer, Direction::Either);
                 for frame in &frames {
-                    assert_eq!(bytes_of(block_on(receiver.receive_async()).unwrap().unwrap()), *frame);
+                    assert_eq!(
+                        bytes_of(block_on(receiver.receive_async()).unwrap().unwrap()),
+                        *frame
+                    );
                 }
                 assert_eq!(block_on(receiver.receive_async()), Ok(None));
             }
@@ -326,7 +347,8 @@ mod awaited {
         let (frames, line) = line_of("chat-v1");
         for piece in [1, 7, 100, 4096] {
             let mut buffer = [0; 630];
-            let mut receiver = FrameReceiver::new(Port::new(&line, piece), &mut buffer, Direction::Either);
+            let mut receiver =
+                FrameReader::new(Port::new(&line, piece), &mut buffer, Direction::Either);
             let (mut received, mut dropped) = (Vec::new(), 0);
             loop {
                 match poll_once(receiver.receive_async()) {
@@ -345,7 +367,7 @@ mod awaited {
         let say = MessagePayload::SendMessage { room: "lobby", content: "hello" };
         for piece in [1, 7, 100] {
             let mut buffer = [0; 64];
-            let mut sender = FrameSender::new(Port::new(&[], piece), &mut buffer);
+            let mut sender = FrameWriter::new(Port::new(&[], piece), &mut buffer);
             let mut dropped = 0;
             for _ in 0..3 {
                 sender.queue_chat(&say).unwrap();
@@ -354,7 +376,7 @@ mod awaited {
                 dropped += 1;
             }
             assert_eq!(sender.unsent(), b"");
-            assert_eq!(sender.into_port().line, bytes(&say).repeat(3), "{piece}");
+            assert_eq!(sender.into_inner().line, bytes(&say).repeat(3), "{piece}");
             assert!(dropped > 57 / piece, "{dropped} futures were dropped");
         }
     }
@@ -362,26 +384,36 @@ mod awaited {
     #[test]
     fn errors_are_the_same_as_with_a_port_that_blocks() {
         let mut buffer = [0; 9];
-        let mut receiver =
-            FrameReceiver::new(Port::new(b"\xCA\xFE\x03\x00\x05hello", 3), &mut buffer, Direction::ToServer);
+        let mut receiver = FrameReader::new(
+            Port::new(b"\xCA\xFE\x03\x00\x05hello", 3),
+            &mut buffer,
+            Direction::ToServer,
+        );
         let error = block_on(receiver.receive_async()).unwrap_err();
-        assert_eq!(error, ReceiveError::FrameTooLarge { needed: 10, available: 9 });
+        assert_eq!(error, ReadError::FrameTooLarge { needed: 10, available: 9 });
 
-        let mut receiver = FrameReceiver::new(Port::new(b"\xCA\xFE\x03", 3), &mut buffer, Direction::ToServer);
+        let mut receiver =
+            FrameReader::new(Port::new(b"\xCA\xFE\x03", 3), &mut buffer, Direction::ToServer);
         let error = ParseError::Truncated { needed: 5, available: 3 };
-        assert_eq!(block_on(receiver.receive_async()), Err(ReceiveError::Parse { error, stream_offset: 3 }));
-        assert_eq!(SendError::<ErrorKind>::WriteZero.to_string(), "the port took no byte and did not say why");
+        assert_eq!(
+            block_on(receiver.receive_async()),
+            Err(ReadError::Parse { error, stream_offset: 3 })
+        );
+        assert_eq!(
+            WriteError::<ErrorKind>::WriteZero.to_string(),
+            "the port took no byte and did not say why"
+        );
     }
 
     #[test]
     fn echo_frames_and_refusals() {
         let mut buffer = [0; 8];
-        let mut sender = FrameSender::new(Port::new(&[], 2), &mut buffer);
+        let mut sender = FrameWriter::new(Port::new(&[], 2), &mut buffer);
         sender.queue_echo(&Message::ping()).unwrap();
         let refused = sender.queue_echo(&Message::ping());
         assert!(matches!(refused, Err(ProtocolError::BufferTooSmall { needed: 5, .. })));
         block_on(sender.flush_async()).unwrap();
-        let port = sender.into_port();
+        let port = sender.into_inner();
         let Frame::Echo(view) = crate::corpus::frame(&port.line) else { panic!() };
         assert_eq!(view.message(), Message::ping());
     }

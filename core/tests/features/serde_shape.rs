@@ -1,12 +1,16 @@
-//! `serde`: the documented shape, both ways, in a format that describes itself (JSON) and in one that does not (postcard).
+//! `serde`: the documented shape, both ways, in a format that describes itself (JSON) and in one
+//! that does not (postcard).
 
-use cafewire_core::{ErrorCode, Family, Field, FieldError, Message, MessagePayload, MessageType, ProtocolError, echo};
-use cafewire_core::{FrameReader, Framing};
+use cafewire_core::{
+    ErrorCode, Family, Field, FieldError, Message, MessagePayload, MessageType, ProtocolError, echo,
+};
+use cafewire_core::{FrameDecoder, Framing};
 use serde_json::{Value, from_str, from_value, json, to_string, to_value};
 
 use crate::corpus::{frame, good, unfold, vectors};
 
-/// The vectors' own `message` differs in that it writes a payload in hex and a timestamp in a string.
+/// The vectors' own `message` differs in that it writes a payload in hex and a timestamp in a
+/// string.
 fn shape(vector: &Value) -> Value {
     let mut message = vector["message"].clone();
     if let Some(timestamp) = message.get_mut("timestamp") {
@@ -43,7 +47,10 @@ fn the_type_comes_first_and_the_fields_in_the_order_of_the_wire() {
 fn borrowed_messages_borrow_from_the_input() {
     let text = String::from(r#"{"room":"lobby","more":[1,{}],"type":"JoinRoom"}"#);
     let MessagePayload::JoinRoom { room } = from_str(&text).unwrap() else { panic!() };
-    assert!(text.as_bytes().as_ptr_range().contains(&room.as_ptr()), "in any order, unknown members ignored");
+    assert!(
+        text.as_bytes().as_ptr_range().contains(&room.as_ptr()),
+        "in any order, unknown members ignored"
+    );
 
     let packed = postcard::to_allocvec(&Message::echo(b"hello")).unwrap();
     let Message::Echo(payload) = postcard::from_bytes(&packed).unwrap() else { panic!() };
@@ -110,14 +117,23 @@ fn small_types() {
 #[test]
 fn parse_errors_have_the_shape_of_the_vectors() {
     let mut compared = 0;
-    for vector in vectors().iter().filter(|vector| vector["stage"] == "framing" && vector["direction"] == "either") {
+    for vector in vectors()
+        .iter()
+        .filter(|vector| vector["stage"] == "framing" && vector["direction"] == "either")
+    {
         let bytes = unfold(&vector["hex"]);
-        let Framing::Corrupt { error } = FrameReader::new(cafewire_core::Direction::Either).next_frame(&bytes) else {
+        let Framing::Corrupt { error } =
+            FrameDecoder::new(cafewire_core::Direction::Either).next_frame(&bytes)
+        else {
             panic!("{}", vector["name"]);
         };
         let value = to_value(error).unwrap();
-        for (name, expected) in vector["error"].as_object().unwrap().iter().filter(|(name, _)| *name != "code") {
-            let actual = value.get(name).unwrap_or_else(|| panic!("{}: no {name} in {value}", vector["name"]));
+        for (name, expected) in
+            vector["error"].as_object().unwrap().iter().filter(|(name, _)| *name != "code")
+        {
+            let actual = value
+                .get(name)
+                .unwrap_or_else(|| panic!("{}: no {name} in {value}", vector["name"]));
             assert_eq!(actual, expected, "{}: {name}", vector["name"]);
         }
         compared += 1;
@@ -136,7 +152,10 @@ fn errors_are_told_by_their_kind() {
             ProtocolError::BufferTooSmall { needed: 9, available: 8 },
             json!({"kind": "BufferTooSmall", "needed": 9, "available": 8}),
         ),
-        (ProtocolError::PayloadTooLong { actual: 9, max: 8 }, json!({"kind": "PayloadTooLong", "actual": 9, "max": 8})),
+        (
+            ProtocolError::PayloadTooLong { actual: 9, max: 8 },
+            json!({"kind": "PayloadTooLong", "actual": 9, "max": 8}),
+        ),
     ] {
         assert_eq!(to_value(error).unwrap(), value);
     }
@@ -150,7 +169,10 @@ fn owned_messages_read_what_borrowed_ones_cannot() {
     let escaped = r#"{"type":"SendMessage","room":"a","content":"two\nlines"}"#;
     assert!(from_str::<MessagePayload<'_>>(escaped).is_err(), "there is nothing to borrow");
     let message: chat::OwnedMessage = from_str(escaped).unwrap();
-    assert_eq!(message.as_borrowed(), MessagePayload::SendMessage { room: "a", content: "two\nlines" });
+    assert_eq!(
+        message.as_borrowed(),
+        MessagePayload::SendMessage { room: "a", content: "two\nlines" }
+    );
     assert!(from_str::<chat::OwnedMessage>(r#"{"type":"Connect","username":""}"#).is_err());
 
     for (vector, bytes) in good() {
@@ -165,7 +187,10 @@ fn owned_messages_read_what_borrowed_ones_cannot() {
 
     for longest in [echo::MAX_PAYLOAD_SIZE, echo::MAX_PAYLOAD_SIZE + 1] {
         let value = json!({"type": "Data", "payload": vec![0; longest]});
-        assert_eq!(from_value::<echo::OwnedMessage>(value).is_ok(), longest == echo::MAX_PAYLOAD_SIZE);
+        assert_eq!(
+            from_value::<echo::OwnedMessage>(value).is_ok(),
+            longest == echo::MAX_PAYLOAD_SIZE
+        );
         let packed = postcard::to_allocvec(&Message::data(&vec![0; longest])).unwrap();
         let read = postcard::from_bytes::<echo::OwnedMessage>(&packed);
         assert_eq!(read.is_ok(), longest == echo::MAX_PAYLOAD_SIZE);

@@ -1,13 +1,20 @@
-//! `tokio-codec`: both codecs, without a socket. The test with one, against the server, is in `net/tests`.
+//! `tokio-codec`: both codecs, without a socket. The test with one, against the server, is in
+//! `net/tests`.
 
 use bytes::BytesMut;
 use cafewire_core::tokio_codec::{CodecError, FrameCodec, MessageCodec};
-use cafewire_core::{Direction, Family, Message, MessagePayload, OwnedMessage, ParseError, ProtocolError, echo};
+use cafewire_core::{
+    Direction, Family, Message, MessagePayload, OwnedMessage, ParseError, ProtocolError, echo,
+};
 use tokio_util::codec::{Decoder, Encoder};
 
 use crate::corpus::{frame, good_of, unfold, vectors};
 
-fn decode_in_pieces<D: Decoder<Error = CodecError>>(mut codec: D, line: &[u8], piece: usize) -> Vec<D::Item> {
+fn decode_in_pieces<D: Decoder<Error = CodecError>>(
+    mut codec: D,
+    line: &[u8],
+    piece: usize,
+) -> Vec<D::Item> {
     let (mut received, mut items) = (BytesMut::new(), Vec::new());
     for piece in line.chunks(piece) {
         received.extend_from_slice(piece);
@@ -34,7 +41,8 @@ fn frames_and_messages_come_out_whatever_the_pieces() {
                 assert_eq!(decoded.into_bytes(), bytes);
             }
             let decoded = decode_in_pieces(MessageCodec::new(Direction::Either), &line, piece);
-            let expected: Vec<_> = frames.iter().map(|bytes| OwnedMessage::try_from(frame(bytes)).unwrap()).collect();
+            let expected: Vec<_> =
+                frames.iter().map(|bytes| OwnedMessage::try_from(frame(bytes)).unwrap()).collect();
             assert_eq!(decoded, expected, "{family}, {piece}");
         }
     }
@@ -43,13 +51,20 @@ fn frames_and_messages_come_out_whatever_the_pieces() {
 #[test]
 fn every_form_of_a_message_encodes_to_the_same_bytes() {
     for bytes in [good_of("echo"), good_of("chat-v1")].concat() {
-        let (mut out, mut frames, mut messages) =
-            (BytesMut::new(), FrameCodec::new(Direction::Either), MessageCodec::new(Direction::Either));
+        let (mut out, mut frames, mut messages) = (
+            BytesMut::new(),
+            FrameCodec::new(Direction::Either),
+            MessageCodec::new(Direction::Either),
+        );
         let owned = OwnedMessage::try_from(frame(&bytes)).unwrap();
         messages.encode(&owned, &mut out).unwrap();
         match &owned {
-            OwnedMessage::Echo(message) => messages.encode(message.as_borrowed(), &mut out).unwrap(),
-            OwnedMessage::Chat(message) => messages.encode(message.as_borrowed(), &mut out).unwrap(),
+            OwnedMessage::Echo(message) => {
+                messages.encode(message.as_borrowed(), &mut out).unwrap()
+            }
+            OwnedMessage::Chat(message) => {
+                messages.encode(message.as_borrowed(), &mut out).unwrap()
+            }
         }
         messages.encode(owned, &mut out).unwrap();
         frames.encode(frame(&bytes), &mut out).unwrap();
@@ -65,11 +80,20 @@ fn what_cannot_be_encoded_leaves_the_buffer_as_it_was() {
     let mut out = BytesMut::from(&b"before"[..]);
     let error = codec.encode(MessagePayload::Connect { username: "" }, &mut out).unwrap_err();
     assert!(matches!(error, CodecError::Protocol(ProtocolError::InvalidField(_))));
-    assert_eq!(error.to_string(), "the message cannot be sent: username is 0 bytes long, 1 to 32 are allowed");
+    assert_eq!(
+        error.to_string(),
+        "the message cannot be sent: username is 0 bytes long, 1 to 32 are allowed"
+    );
     let error = codec.encode(Message::data(&[0; 65_536]), &mut out).unwrap_err();
-    assert!(matches!(error, CodecError::Protocol(ProtocolError::PayloadTooLong { actual: 65_536, max: 65_535 })));
-    let long = echo::ZeroCopyMessage { message_type: echo::MessageType::Data, payload: &[0; 65_536] };
-    let error = FrameCodec::new(Direction::Either).encode(cafewire_core::Frame::Echo(long), &mut out).unwrap_err();
+    assert!(matches!(
+        error,
+        CodecError::Protocol(ProtocolError::PayloadTooLong { actual: 65_536, max: 65_535 })
+    ));
+    let long =
+        echo::ZeroCopyMessage { message_type: echo::MessageType::Data, payload: &[0; 65_536] };
+    let error = FrameCodec::new(Direction::Either)
+        .encode(cafewire_core::Frame::Echo(long), &mut out)
+        .unwrap_err();
     assert!(matches!(error, CodecError::Protocol(ProtocolError::PayloadTooLong { .. })));
     assert_eq!(out, b"before"[..]);
 }
@@ -77,7 +101,10 @@ fn what_cannot_be_encoded_leaves_the_buffer_as_it_was() {
 #[test]
 fn bad_frames_are_errors_with_their_place_in_the_stream() {
     let mut seen = 0;
-    for vector in vectors().iter().filter(|vector| vector["stage"] == "framing" && vector["direction"] == "either") {
+    for vector in vectors()
+        .iter()
+        .filter(|vector| vector["stage"] == "framing" && vector["direction"] == "either")
+    {
         let mut received = BytesMut::from(&unfold(&vector["hex"])[..]);
         let error = FrameCodec::new(Direction::Either).decode(&mut received).unwrap_err();
         let CodecError::Parse { error, stream_offset } = error else { panic!("{error}") };
@@ -90,8 +117,16 @@ fn bad_frames_are_errors_with_their_place_in_the_stream() {
         let mut received = BytesMut::from(&[&good[..], &unfold(&vector["hex"])].concat()[..]);
         let mut codec = MessageCodec::new(Direction::Either);
         assert!(codec.decode(&mut received).unwrap().is_some());
-        let CodecError::Parse { stream_offset, .. } = codec.decode(&mut received).unwrap_err() else { panic!() };
-        assert_eq!(vector["error"]["offset"].as_u64().unwrap() + 8, stream_offset, "{}", vector["name"]);
+        let CodecError::Parse { stream_offset, .. } = codec.decode(&mut received).unwrap_err()
+        else {
+            panic!()
+        };
+        assert_eq!(
+            vector["error"]["offset"].as_u64().unwrap() + 8,
+            stream_offset,
+            "{}",
+            vector["name"]
+        );
         seen += 1;
     }
     assert!(seen > 50, "{seen}");
@@ -103,7 +138,10 @@ fn the_family_is_that_of_the_first_frame() {
     let mut codec = MessageCodec::new(Direction::ToServer);
     assert_eq!(codec.decode(&mut received).unwrap(), Some(Message::ping().into()));
     assert_eq!(codec.reader().family(), Some(Family::Echo));
-    let CodecError::Parse { error, stream_offset } = codec.decode(&mut received).unwrap_err() else { panic!() };
+    let CodecError::Parse { error, stream_offset } = codec.decode(&mut received).unwrap_err()
+    else {
+        panic!()
+    };
     assert!(matches!(error, ParseError::FamilyChanged { .. }));
     assert_eq!(stream_offset, 5);
 }
@@ -115,7 +153,10 @@ fn an_end_within_a_frame_is_an_error() {
         FrameCodec::new(Direction::Either).decode_eof(&mut received.clone()).unwrap_err(),
         MessageCodec::new(Direction::Either).decode_eof(&mut received).unwrap_err(),
     ] {
-        assert_eq!(error.to_string(), "at byte 8 of the stream: frame cut short: 10 bytes needed, 8 there");
+        assert_eq!(
+            error.to_string(),
+            "at byte 8 of the stream: frame cut short: 10 bytes needed, 8 there"
+        );
     }
 }
 

@@ -1,5 +1,5 @@
-//! Encoding once more: a frame is its pieces one after another. Takes any message, valid or not, and says apart from
-//! that which rule it breaks.
+//! Encoding once more: a frame is its pieces one after another. Takes any message, valid or not,
+//! and says apart from that which rule it breaks.
 
 use super::{Part, Rule, Value, chat_body, crc32, is_control};
 
@@ -59,7 +59,9 @@ pub fn broken_rule(type_code: u8, fields: &[Value]) -> Option<Rule> {
                 (Part::Name(field, max), Value::Text(name)) => {
                     length_rule(field, name, 1, max).or_else(|| control_rule(field, name))
                 }
-                (Part::Text(field, min, max), Value::Text(text)) => length_rule(field, text, min, max),
+                (Part::Text(field, min, max), Value::Text(text)) => {
+                    length_rule(field, text, min, max)
+                }
                 _ => None,
             };
         }
@@ -81,10 +83,13 @@ fn control_rule(field: &'static str, name: &str) -> Option<Rule> {
 fn walk(type_code: u8, fields: &[Value], mut visit: impl FnMut(Part, &Value)) {
     let parts = chat_body(type_code).unwrap_or_else(|| panic!("no type {type_code:#04x}"));
     let mut fields = fields.iter();
-    let mut next = || fields.next().unwrap_or_else(|| panic!("type {type_code:#04x} has more fields"));
+    let mut next =
+        || fields.next().unwrap_or_else(|| panic!("type {type_code:#04x} has more fields"));
     for part in parts {
         match *part {
-            Part::Numbers(widths) => widths.chunks(1).for_each(|width| visit(Part::Numbers(width), next())),
+            Part::Numbers(widths) => {
+                widths.chunks(1).for_each(|width| visit(Part::Numbers(width), next()))
+            }
             Part::Name(field, max) => visit(Part::Name(field, max), next()),
             Part::Text(field, min, max) => visit(Part::Text(field, min, max), next()),
         }
@@ -102,13 +107,17 @@ mod tests {
         let ada = Value::Text("ada".into());
         assert_eq!(chat_frame(0x01, &[ada]), *b"\x01\x01\x00\x04\x03ada\x9A\xFB\x83\x17");
         let who = [Value::Number(7), Value::Text("ada".into()), Value::Text("lobby".into())];
-        assert_eq!(chat_frame(0x83, &who), *b"\x01\x83\x00\x0E\x00\x00\x00\x07\x03ada\x05lobby\x26\x53\x10\x9B");
+        assert_eq!(
+            chat_frame(0x83, &who),
+            *b"\x01\x83\x00\x0E\x00\x00\x00\x07\x03ada\x05lobby\x26\x53\x10\x9B"
+        );
         assert_eq!(echo_frame(0x03, b"hi"), *b"\xCA\xFE\x03\x00\x02hi");
     }
 
     #[test]
     fn the_first_broken_rule_is_told() {
-        let fields = |room: &str, content: &str| [Value::Text(room.into()), Value::Text(content.into())];
+        let fields =
+            |room: &str, content: &str| [Value::Text(room.into()), Value::Text(content.into())];
         assert_eq!(broken_rule(0x03, &fields("a", "b")), None);
         let empty = Rule::FieldLength { field: "room", actual: 0, min: 1, max: 64 };
         assert_eq!(broken_rule(0x03, &fields("", "")), Some(empty));

@@ -1,5 +1,5 @@
-//! The rule of resynchronisation once more, over a whole line at once: at each place there is a frame or there is not.
-//! No buffer, no waiting, no chunks.
+//! The rule of resynchronisation once more, over a whole line at once: at each place there is a
+//! frame or there is not. No buffer, no waiting, no chunks.
 
 use super::{Direction, Family, Frame, Outcome, first_frame};
 
@@ -14,10 +14,15 @@ pub struct Line {
     pub losses: u64,
 }
 
-/// Reads a line that has come to its end. Frames of more than `frame_size_max` bytes or of another family are noise, and
-/// searched for frames; those that travel the other way are skipped whole.
+/// Reads a line that has come to its end. Frames of more than `frame_size_max` bytes or of another
+/// family are noise, and searched for frames; those that travel the other way are skipped whole.
 #[must_use]
-pub fn read_line(line: &[u8], frame_size_max: usize, family: Option<Family>, direction: Direction) -> Line {
+pub fn read_line(
+    line: &[u8],
+    frame_size_max: usize,
+    family: Option<Family>,
+    direction: Direction,
+) -> Line {
     let mut read = Line::default();
     let mut at = 0;
     let mut in_noise = false;
@@ -27,7 +32,7 @@ pub fn read_line(line: &[u8], frame_size_max: usize, family: Option<Family>, dir
             && consumed <= frame_size_max
             && family.is_none_or(|only| only == frame.family)
         {
-            if travels(&frame, direction) {
+            if is_sent(&frame, direction) {
                 read.frames.push((at, frame));
                 in_noise = false;
                 at += consumed;
@@ -45,7 +50,7 @@ pub fn read_line(line: &[u8], frame_size_max: usize, family: Option<Family>, dir
 
 /// Whether the frame is one for this direction. The echo family has none.
 #[must_use]
-pub fn travels(frame: &Frame, direction: Direction) -> bool {
+pub fn is_sent(frame: &Frame, direction: Direction) -> bool {
     let from_server = frame.type_code >= 0x80;
     match direction {
         _ if frame.family == Family::Echo => true,
@@ -61,7 +66,8 @@ mod tests {
 
     #[test]
     fn the_search_goes_on_one_byte_after_a_bad_start_and_after_the_end_of_a_good_frame() {
-        // A false header over the first Ping, a Data frame around the second, and a frame that ends with the line.
+        // A false header over the first Ping, a Data frame around the second, and a frame that ends
+        // with the line.
         let line = b"\x01\x01\x00\x05\xCA\xFE\x01\x00\x00\xCA\xFE\x04\x00\x05\xCA\xFE\x01\x00\x00\xCA\xFE\x03\x00\x00!";
         let places = |family, frame_size_max| {
             let read = read_line(line, frame_size_max, family, Direction::Either);

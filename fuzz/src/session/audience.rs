@@ -2,10 +2,10 @@
 
 use std::collections::HashSet;
 
-use cafewire_core::{Direction, Frame, FrameReader, Framing, MessagePayload, echo};
+use cafewire_core::{Direction, Frame, FrameDecoder, Framing, MessagePayload, echo};
 
 pub(super) struct Audience {
-    reader: FrameReader,
+    reader: FrameDecoder,
     /// A frame that is not whole yet.
     incoming: Vec<u8>,
     user_id: Option<u32>,
@@ -18,7 +18,7 @@ pub(super) struct Audience {
 impl Default for Audience {
     fn default() -> Self {
         Self {
-            reader: FrameReader::new(Direction::ToClient),
+            reader: FrameDecoder::new(Direction::ToClient),
             incoming: Vec::new(),
             user_id: None,
             rooms: HashSet::new(),
@@ -36,13 +36,18 @@ impl Audience {
         let mut rest = incoming.as_slice();
         loop {
             match self.reader.next_frame(rest) {
-                Framing::NeedMore { .. } => break,
-                Framing::Corrupt { error } => panic!("the server sent bytes that are no frame: {error}"),
+                Framing::Incomplete { .. } => break,
+                Framing::Corrupt { error } => {
+                    panic!("the server sent bytes that are no frame: {error}")
+                }
                 Framing::Frame { frame, consumed } => {
                     assert!(!self.closing, "a frame after the last one: {frame:?}");
                     match frame {
-                        Frame::Echo(view) => self.closing = view.message_type == echo::MessageType::Error,
-                        Frame::Chat(view) => self.follow(&view.parse_payload().expect("the server's frames are valid")),
+                        Frame::Echo(view) => {
+                            self.closing = view.message_type == echo::MessageType::Error
+                        }
+                        Frame::Chat(view) => self
+                            .follow(&view.parse_payload().expect("the server's frames are valid")),
                     }
                     rest = &rest[consumed..];
                 }
@@ -51,7 +56,8 @@ impl Audience {
         self.incoming = rest.to_vec();
     }
 
-    /// The server shut its side. Unless the peer was too slow for its rooms, that is between two frames.
+    /// The server shut its side. Unless the peer was too slow for its rooms, that is between two
+    /// frames.
     pub(super) fn hears_the_end(&mut self, whole: bool) {
         assert!(self.incoming.is_empty() || !whole, "the stream ends within a frame");
         self.ended = true;

@@ -1,4 +1,5 @@
-//! The blocking client of chat, version 1, signed in. Knows which frame answers which question; `sender` writes.
+//! The blocking client of chat, version 1, signed in. Knows which frame answers which question;
+//! `sender` writes.
 
 use std::collections::VecDeque;
 use std::io;
@@ -9,7 +10,7 @@ use cafewire_core::{ErrorCode, Family, Frame, MessagePayload};
 
 use super::connection::Connection;
 use super::deadline::Deadline;
-use super::sender::Turn;
+use super::sender::WriteLock;
 use super::{ChatSender, ClientConfig, ClientError, Event, Events};
 use crate::address::{Address, PeerAddress};
 
@@ -35,7 +36,7 @@ pub const MAX_KEPT_EVENTS: usize = 4096;
 #[derive(Debug)]
 pub struct ChatClient {
     connection: Connection,
-    turn: Arc<Turn>,
+    write_lock: Arc<WriteLock>,
     username: String,
     user_id: u32,
     server_info: String,
@@ -43,7 +44,8 @@ pub struct ChatClient {
 }
 
 impl ChatClient {
-    /// Connects and signs in, with the default time-outs: 5 s to connect, 10 s for an answer, 10 s for a write.
+    /// Connects and signs in, with the default time-outs: 5 s to connect, 10 s for an answer, 10 s
+    /// for a write.
     ///
     /// # Errors
     /// As [`connect_with`](Self::connect_with).
@@ -76,18 +78,30 @@ impl ChatClient {
     /// assert!(matches!(error, ClientError::Refused { code: ErrorCode::UsernameTaken, .. }));
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
-    pub fn connect_with(address: &Address, username: &str, config: &ClientConfig) -> Result<Self, ClientError> {
+    pub fn connect_with(
+        address: &Address,
+        username: &str,
+        config: &ClientConfig,
+    ) -> Result<Self, ClientError> {
         let sign_in = MessagePayload::Connect { username };
         sign_in.validate().map_err(|error| ClientError::Encode(error.into()))?;
         let mut connection = Connection::open(address, config, Family::ChatV1)?;
-        let turn = Arc::new(Turn::new(config.write_timeout));
-        let sent = turn.write(connection.stream(), &sign_in);
-        // A server that turned the connection away has said why before it closed: that says more than the failed write.
+        let write_lock = Arc::new(WriteLock::new(config.write_timeout));
+        let sent = write_lock.write(connection.stream(), &sign_in);
+        // A server that turned the connection away has said why before it closed: that says more
+        // than the failed write.
         let mut deadline = if sent.is_ok() { connection.read_deadline() } else { Deadline::now() };
         let answer = receive(&mut connection, &mut deadline, |payload| match *payload {
-            MessagePayload::ConnectAck { user_id, server_info } => Ok((user_id, server_info.to_owned())),
-            MessagePayload::Error { code, message } => Err(ClientError::Refused { code, message: message.to_owned() }),
-            other => Err(ClientError::Unexpected { awaited: "ConnectAck", received: other.message_type().name() }),
+            MessagePayload::ConnectAck { user_id, server_info } => {
+                Ok((user_id, server_info.to_owned()))
+            }
+            MessagePayload::Error { code, message } => {
+                Err(ClientError::Refused { code, message: message.to_owned() })
+            }
+            other => Err(ClientError::Unexpected {
+                awaited: "ConnectAck",
+                received: other.message_type().name(),
+            }),
         });
         let (user_id, server_info) = match (sent, answer) {
             (_, Err(refused @ ClientError::Refused { .. })) => return Err(refused),
@@ -96,7 +110,14 @@ impl ChatClient {
                 answer?
             }
         };
-        Ok(Self { connection, turn, username: username.to_owned(), user_id, server_info, kept_events: VecDeque::new() })
+        Ok(Self {
+            connection,
+            write_lock,
+            username: username.to_owned(),
+            user_id,
+            server_info,
+            kept_events: VecDeque::new(),
+        })
     }
 
     /// The number that the server gave this user, until the connection ends.
@@ -143,16 +164,18 @@ impl ChatClient {
         self.connection.stream().local_address()
     }
 
-    /// Enters a room, 1 to 64 bytes, no control characters, and waits until the server says that one is in. Events
-    /// that come meanwhile are kept for [`next_event`](Self::next_event).
+    /// Enters a room, 1 to 64 bytes, no control characters, and waits until the server says that
+    /// one is in. Events that come meanwhile are kept for [`next_event`](Self::next_event).
     ///
-    /// Version 1 does not say which question an Error frame answers: one that could answer this question is taken to
-    /// do so, even if it was meant for something sent just before without waiting.
+    /// Version 1 does not say which question an Error frame answers: one that could answer this
+    /// question is taken to do so, even if it was meant for something sent just before without
+    /// waiting.
     ///
     /// # Errors
     /// [`ClientError::Encode`]; [`ClientError::Refused`], say with [`ErrorCode::AlreadyInRoom`];
     /// [`ClientError::TooManyEvents`]; what [`next_event`](Self::next_event) gives. After
-    /// [`ClientError::TimedOut`] and [`ClientError::TooManyEvents`] the answer may still come, as an event.
+    /// [`ClientError::TimedOut`] and [`ClientError::TooManyEvents`] the answer may still come, as
+    /// an event.
     ///
     /// ```
     /// use cafewire_core::ErrorCode;
@@ -174,7 +197,8 @@ impl ChatClient {
         })
     }
 
-    /// Leaves a room and waits until the server says that one is out. Otherwise as [`join`](Self::join).
+    /// Leaves a room and waits until the server says that one is out. Otherwise as
+    /// [`join`](Self::join).
     ///
     /// # Errors
     /// As [`join`](Self::join); [`ClientError::Refused`] has [`ErrorCode::NotInRoom`], say.
@@ -199,12 +223,12 @@ impl ChatClient {
         })
     }
 
-    /// Says something, 1 to 512 bytes, in a room that one is in. Does not wait: the receipt is one's own
-    /// [`Event::Message`], a refusal an [`Event::Error`].
+    /// Says something, 1 to 512 bytes, in a room that one is in. Does not wait: the receipt is
+    /// one's own [`Event::Message`], a refusal an [`Event::Error`].
     ///
     /// # Errors
-    /// [`ClientError::Encode`]; [`ClientError::Io`], also if the server does not read within the write time-out. What
-    /// the server said before it closed can still be received.
+    /// [`ClientError::Encode`]; [`ClientError::Io`], also if the server does not read within the
+    /// write time-out. What the server said before it closed can still be received.
     ///
     /// ```
     /// use cafewire_net::{ChatClient, Event};
@@ -225,8 +249,9 @@ impl ChatClient {
     /// The next event, waited for up to the read time-out.
     ///
     /// # Errors
-    /// [`ClientError::TimedOut`], after which one may ask again and has lost nothing; [`ClientError::Closed`],
-    /// [`ClientError::Io`], [`ClientError::Corrupt`]; [`ClientError::Unexpected`] for a second ConnectAck.
+    /// [`ClientError::TimedOut`], after which one may ask again and has lost nothing;
+    /// [`ClientError::Closed`], [`ClientError::Io`], [`ClientError::Corrupt`];
+    /// [`ClientError::Unexpected`] for a second ConnectAck.
     ///
     /// ```
     /// use cafewire_net::{ChatClient, Event};
@@ -245,8 +270,8 @@ impl ChatClient {
         self.kept_or_received(&mut deadline)
     }
 
-    /// The next event, or `None` if it does not come in that time. Zero takes what is already there. A frame that has
-    /// come in part is kept, so nothing is lost.
+    /// The next event, or `None` if it does not come in that time. Zero takes what is already
+    /// there. A frame that has come in part is kept, so nothing is lost.
     ///
     /// # Errors
     /// As [`next_event`](Self::next_event), but for the time-out.
@@ -271,8 +296,8 @@ impl ChatClient {
         }
     }
 
-    /// The events from now on, each waited for up to the read time-out, those that [`join`](Self::join) and
-    /// [`leave`](Self::leave) kept first. See [`Events`] for when it ends.
+    /// The events from now on, each waited for up to the read time-out, those that
+    /// [`join`](Self::join) and [`leave`](Self::leave) kept first. See [`Events`] for when it ends.
     ///
     /// ```
     /// use cafewire_net::{ChatClient, Event};
@@ -311,11 +336,11 @@ impl ChatClient {
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     pub fn sender(&self) -> io::Result<ChatSender> {
-        ChatSender::new(self.connection.stream(), &self.turn)
+        ChatSender::new(self.connection.stream(), &self.write_lock)
     }
 
-    /// Says goodbye and waits, up to the read time-out, until the server has closed. Events that come meanwhile are
-    /// dropped.
+    /// Says goodbye and waits, up to the read time-out, until the server has closed. Events that
+    /// come meanwhile are dropped.
     ///
     /// # Errors
     /// [`ClientError::Io`]; [`ClientError::TimedOut`] if the server does not close.
@@ -335,7 +360,7 @@ impl ChatClient {
     }
 
     fn write(&self, payload: &MessagePayload<'_>) -> Result<(), ClientError> {
-        self.turn.write(self.connection.stream(), payload)
+        self.write_lock.write(self.connection.stream(), payload)
     }
 
     fn kept_or_received(&mut self, deadline: &mut Deadline) -> Result<Event, ClientError> {
@@ -346,12 +371,17 @@ impl ChatClient {
     }
 
     /// Asks and waits for the answer, keeping what comes before it.
-    fn ask(&mut self, question: &MessagePayload<'_>, is_answer: impl Fn(&Event) -> bool) -> Result<(), ClientError> {
+    fn ask(
+        &mut self,
+        question: &MessagePayload<'_>,
+        is_answer: impl Fn(&Event) -> bool,
+    ) -> Result<(), ClientError> {
         self.check_room_for_events()?;
         let mut unsent = None;
         let mut deadline = match self.write(question) {
             Ok(()) => self.connection.read_deadline(),
-            // A server that closed may have said why before. If it did, that says more than the failed write.
+            // A server that closed may have said why before. If it did, that says more than the
+            // failed write.
             Err(error @ ClientError::Io(_)) => {
                 unsent = Some(error);
                 Deadline::now()
@@ -380,8 +410,8 @@ impl ChatClient {
     }
 }
 
-/// Whether an Error frame with this code can be the answer to that question. Version 1 does not say, so everything
-/// counts that is not certain to be about something else.
+/// Whether an Error frame with this code can be the answer to that question. Version 1 does not
+/// say, so everything counts that is not certain to be about something else.
 fn can_refuse(question: &MessagePayload<'_>, code: ErrorCode) -> bool {
     match code {
         ErrorCode::NotInRoom => matches!(question, MessagePayload::LeaveRoom { .. }),
@@ -391,10 +421,14 @@ fn can_refuse(question: &MessagePayload<'_>, code: ErrorCode) -> bool {
     }
 }
 
-fn receive_event(connection: &mut Connection, deadline: &mut Deadline) -> Result<Event, ClientError> {
+fn receive_event(
+    connection: &mut Connection,
+    deadline: &mut Deadline,
+) -> Result<Event, ClientError> {
     receive(connection, deadline, |payload| {
         let received = payload.message_type().name();
-        Event::from_payload(payload).ok_or(ClientError::Unexpected { awaited: "an event", received })
+        Event::from_payload(payload)
+            .ok_or(ClientError::Unexpected { awaited: "an event", received })
     })
 }
 

@@ -1,21 +1,23 @@
-//! One stream and the bytes received on it that are not yet consumed: whole frames out, whole frames in. Knows where
-//! frames end, not what they mean.
+//! One stream and the bytes received on it that are not yet consumed: whole frames out, whole
+//! frames in. Knows where frames end, not what they mean.
 //!
-//! The receive buffer has one size from the start, and that is enough for any frame of the families it takes:
+//! The receive buffer has one size from the start, and that is enough for any frame of the families
+//! it takes:
 //!
 //! ```text
 //! 0          start              end             inbound.len()
 //! │ consumed │ not yet consumed │ free              │
 //! ```
 //!
-//! `start ≤ end ≤ inbound.len()` always. Bytes are moved to the front only when a frame would not fit behind `start`.
+//! `start ≤ end ≤ inbound.len()` always. Bytes are moved to the front only when a frame would not
+//! fit behind `start`.
 
 use std::fmt;
 use std::io::IoSlice;
 use std::ops::Range;
 use std::time::Duration;
 
-use cafewire_core::{Direction, Family, Frame, FrameReader, Framing, ParseError, chat, echo};
+use cafewire_core::{Direction, Family, Frame, FrameDecoder, Framing, ParseError, chat, echo};
 
 use super::deadline::Deadline;
 use super::stream::{Stream, is_transient};
@@ -28,7 +30,8 @@ const CHAT_BUFFER_SIZE: usize = 8 * 1024;
 /// The largest echo frame.
 const ECHO_BUFFER_SIZE: usize = echo::HEADER_SIZE + echo::MAX_PAYLOAD_SIZE;
 
-const _: () = assert!(CHAT_BUFFER_SIZE >= chat::MAX_FRAME_SIZE && ECHO_BUFFER_SIZE >= chat::MAX_FRAME_SIZE);
+const _: () =
+    assert!(CHAT_BUFFER_SIZE >= chat::MAX_FRAME_SIZE && ECHO_BUFFER_SIZE >= chat::MAX_FRAME_SIZE);
 
 /// A frame, borrowed from the receive buffer until the next one is asked for.
 pub(super) struct Received<'a> {
@@ -40,7 +43,7 @@ pub(super) struct Received<'a> {
 pub(super) struct Connection {
     stream: Stream,
     family: Family,
-    frames: FrameReader,
+    frames: FrameDecoder,
     inbound: Box<[u8]>,
     start: usize,
     end: usize,
@@ -51,14 +54,18 @@ pub(super) struct Connection {
 
 impl Connection {
     /// Connects to the first of the name's addresses that answers.
-    pub(super) fn open(address: &Address, config: &ClientConfig, family: Family) -> Result<Self, ClientError> {
+    pub(super) fn open(
+        address: &Address,
+        config: &ClientConfig,
+        family: Family,
+    ) -> Result<Self, ClientError> {
         let refused = |source| ClientError::Connect { address: address.clone(), source };
         let stream = Stream::connect(address, config).map_err(refused)?;
         let size = if family == Family::Echo { ECHO_BUFFER_SIZE } else { CHAT_BUFFER_SIZE };
         Ok(Self {
             stream,
             family,
-            frames: FrameReader::new(Direction::ToClient),
+            frames: FrameDecoder::new(Direction::ToClient),
             inbound: vec![0; size].into_boxed_slice(),
             start: 0,
             end: 0,
@@ -86,12 +93,14 @@ impl Connection {
         let found = loop {
             match self.next_frame()? {
                 Ok(found) => break found,
-                Err(at_least) => self.read_at_least(at_least, deadline)?,
+                Err(needed) => self.read_at_least(needed, deadline)?,
             }
         };
         let payload = &self.inbound[found.payload];
         let frame = match found.kind {
-            FrameKind::Echo(message_type) => Frame::Echo(echo::ZeroCopyMessage { message_type, payload }),
+            FrameKind::Echo(message_type) => {
+                Frame::Echo(echo::ZeroCopyMessage { message_type, payload })
+            }
             FrameKind::Chat { version, message_type } => {
                 Frame::Chat(chat::ZeroCopyMessage { version, message_type, payload })
             }
@@ -110,19 +119,21 @@ impl Connection {
     }
 
     /// Whether there is nothing to read: no byte here, none on the way, and no end of the stream.
-    pub(super) fn is_quiet(&mut self) -> bool {
-        self.start == self.end && self.stream.is_quiet()
+    pub(super) fn is_idle(&mut self) -> bool {
+        self.start == self.end && self.stream.is_idle()
     }
 
-    /// Consumes the frame at `start` if it is whole; else says how many more bytes it needs at least.
+    /// Consumes the frame at `start` if it is whole; else says how many more bytes it needs at
+    /// least.
     fn next_frame(&mut self) -> Result<Result<FoundFrame, usize>, ClientError> {
         let bytes = &self.inbound[self.start..self.end];
         let stream_offset = self.frames.stream_offset();
-        // A chat client has no room for echo frames, and no use for them. An echo client takes chat frames: a server
-        // that refuses a connection before its first byte cannot know the family, and answers in chat.
+        // A chat client has no room for echo frames, and no use for them. An echo client takes chat
+        // frames: a server that refuses a connection before its first byte cannot know the family,
+        // and answers in chat.
         if let Some(&actual) = bytes.first()
             && self.family != Family::Echo
-            && Family::of_first_byte(actual) == Some(Family::Echo)
+            && Family::from_first_byte(actual) == Some(Family::Echo)
         {
             let error = ParseError::FamilyChanged { offset: 0, established: self.family, actual };
             return Err(ClientError::Corrupt { error, stream_offset });
@@ -130,9 +141,14 @@ impl Connection {
         match self.frames.next_frame(bytes) {
             Framing::Frame { frame, consumed } => {
                 let (kind, header_size, length) = match frame {
-                    Frame::Echo(view) => (FrameKind::Echo(view.message_type), echo::HEADER_SIZE, view.payload.len()),
+                    Frame::Echo(view) => {
+                        (FrameKind::Echo(view.message_type), echo::HEADER_SIZE, view.payload.len())
+                    }
                     Frame::Chat(view) => {
-                        let kind = FrameKind::Chat { version: view.version, message_type: view.message_type };
+                        let kind = FrameKind::Chat {
+                            version: view.version,
+                            message_type: view.message_type,
+                        };
                         (kind, chat::HEADER_SIZE, view.payload.len())
                     }
                 };
@@ -140,15 +156,20 @@ impl Connection {
                 self.start += consumed;
                 Ok(Ok(FoundFrame { kind, payload, stream_offset }))
             }
-            Framing::NeedMore { at_least } => Ok(Err(at_least)),
-            Framing::Corrupt { error } => {
-                Err(ClientError::Corrupt { error, stream_offset: self.frames.stream_offset_of(&error) })
-            }
+            Framing::Incomplete { needed } => Ok(Err(needed)),
+            Framing::Corrupt { error } => Err(ClientError::Corrupt {
+                error,
+                stream_offset: self.frames.stream_offset_of(&error),
+            }),
         }
     }
 
     /// Reads until `missing` more bytes of the frame at `start` are here. Looks at none of them.
-    fn read_at_least(&mut self, missing: usize, deadline: &mut Deadline) -> Result<(), ClientError> {
+    fn read_at_least(
+        &mut self,
+        missing: usize,
+        deadline: &mut Deadline,
+    ) -> Result<(), ClientError> {
         if self.end + missing > self.inbound.len() || self.start == self.end {
             self.inbound.copy_within(self.start..self.end, 0);
             self.end -= self.start;
@@ -206,7 +227,8 @@ impl fmt::Debug for Connection {
     }
 }
 
-/// A frame just consumed, as places in the buffer, so that nothing is borrowed while more may have to be read.
+/// A frame just consumed, as places in the buffer, so that nothing is borrowed while more may have
+/// to be read.
 struct FoundFrame {
     kind: FrameKind,
     payload: Range<usize>,
@@ -218,8 +240,8 @@ enum FrameKind {
     Chat { version: u8, message_type: chat::MessageType },
 }
 
-/// Writes all of a frame. After a failure the rest of the frame is missing, so the sending side is shut: a later frame would
-/// be taken for the rest of this one.
+/// Writes all of a frame. After a failure the rest of the frame is missing, so the sending side is
+/// shut: a later frame would be taken for the rest of this one.
 pub(super) fn write_frame(
     stream: &Stream,
     parts: &mut [IoSlice<'_>],

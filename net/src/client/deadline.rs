@@ -1,4 +1,5 @@
-//! The end of one call's waiting, however many blocking reads or writes the call makes. Touches no socket.
+//! The end of one call's waiting, however many blocking reads or writes the call makes. Touches no
+//! socket.
 
 use std::time::{Duration, Instant};
 
@@ -25,11 +26,12 @@ impl Deadline {
         Self::after(Some(Duration::ZERO))
     }
 
-    /// How long the next blocking call may take, to the inner `None` for ever; the outer `None` says that the time
-    /// is up.
+    /// How long the next blocking call may take, to the inner `None` for ever; the outer `None`
+    /// says that the time is up.
     ///
-    /// The first wait is granted the time-out as it was given, even if it was zero: so what has already arrived is
-    /// always found, and a socket that has this time-out set from the call before needs no system call to set it.
+    /// The first wait is granted the time-out as it was given, even if it was zero: so what has
+    /// already arrived is always found, and a socket that has this time-out set from the call
+    /// before needs no system call to set it.
     pub(super) fn next_wait(&mut self) -> Option<Option<Duration>> {
         let Some(expires) = self.expires else {
             return Some(None);

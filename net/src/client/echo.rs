@@ -1,4 +1,5 @@
-//! The blocking client of the echo family. Speaks frames through `connection`, knows what answers what.
+//! The blocking client of the echo family. Speaks frames through `connection`, knows what answers
+//! what.
 
 use std::io::{self, IoSlice};
 
@@ -13,13 +14,14 @@ use crate::address::{Address, PeerAddress};
 
 /// A connection that speaks the echo family.
 ///
-/// Payloads are sent from where they lie and received into one buffer of 65,540 bytes; no call allocates, but to
-/// report an error.
+/// Payloads are sent from where they lie and received into one buffer of 65,540 bytes; no call
+/// allocates, but to report an error.
 ///
 /// [`ping`](Self::ping) and [`echo`](Self::echo) ask one question and wait for its answer.
-/// [`send_message`](Self::send_message) and [`receive_message`](Self::receive_message) are for keeping several
-/// questions in flight: receive all their answers before asking with `ping` or `echo` again. After an error other than
-/// [`ClientError::Encode`] an answer may still be on its way, so a connection had better be dropped.
+/// [`send_message`](Self::send_message) and [`receive_message`](Self::receive_message) are for
+/// keeping several questions in flight: receive all their answers before asking with `ping` or
+/// `echo` again. After an error other than [`ClientError::Encode`] an answer may still be on its
+/// way, so a connection had better be dropped.
 ///
 /// ```
 /// use cafewire_net::Client;
@@ -60,8 +62,8 @@ impl Client {
     /// Connects, and shakes hands if the address says TLS. Nothing of the protocol is sent yet.
     ///
     /// # Errors
-    /// [`ClientError::Connect`]: the name is unknown, nobody listens there, it took longer than the connect time-out,
-    /// or TLS did not come about, be it for a file that cannot be used.
+    /// [`ClientError::Connect`]: the name is unknown, nobody listens there, it took longer than the
+    /// connect time-out, or TLS did not come about, be it for a file that cannot be used.
     ///
     /// ```
     /// use std::time::Duration;
@@ -101,8 +103,9 @@ impl Client {
     /// How long a Ping with this payload takes there and back, 0 to 65,535 bytes.
     ///
     /// # Errors
-    /// [`ClientError::Encode`] if the payload is too long; [`ClientError::Unexpected`] if something else than a Pong
-    /// with the same payload comes back; what [`receive_message`](Self::receive_message) gives.
+    /// [`ClientError::Encode`] if the payload is too long; [`ClientError::Unexpected`] if something
+    /// else than a Pong with the same payload comes back; what
+    /// [`receive_message`](Self::receive_message) gives.
     ///
     /// ```
     /// use cafewire_net::{Client, ClientError};
@@ -123,8 +126,9 @@ impl Client {
     /// Sends a payload, 0 to 65,535 bytes, and gives back what the server returned: the same.
     ///
     /// # Errors
-    /// [`ClientError::Encode`] if the payload is too long; [`ClientError::Unexpected`] if something else than an Echo
-    /// with the same payload comes back; what [`receive_message`](Self::receive_message) gives.
+    /// [`ClientError::Encode`] if the payload is too long; [`ClientError::Unexpected`] if something
+    /// else than an Echo with the same payload comes back; what
+    /// [`receive_message`](Self::receive_message) gives.
     ///
     /// ```
     /// use cafewire_net::Client;
@@ -141,12 +145,12 @@ impl Client {
 
     /// Sends a message and waits for nothing.
     ///
-    /// Who sends on and on and never receives will be stopped: a server that cannot get rid of its answers stops
-    /// reading.
+    /// Who sends on and on and never receives will be stopped: a server that cannot get rid of its
+    /// answers stops reading.
     ///
     /// # Errors
-    /// [`ClientError::Encode`] if the payload is too long; [`ClientError::Io`], also if the server does not read
-    /// within the write time-out.
+    /// [`ClientError::Encode`] if the payload is too long; [`ClientError::Io`], also if the server
+    /// does not read within the write time-out.
     ///
     /// ```
     /// use cafewire_core::Message;
@@ -164,7 +168,9 @@ impl Client {
     pub fn send_message(&mut self, message: &Message<'_>) -> Result<(), ClientError> {
         let frame = message.frame();
         let header = frame.header()?;
-        if let Err(error) = self.connection.send(&mut [IoSlice::new(&header), IoSlice::new(frame.payload)]) {
+        if let Err(error) =
+            self.connection.send(&mut [IoSlice::new(&header), IoSlice::new(frame.payload)])
+        {
             self.failed = true;
             return Err(error);
         }
@@ -177,9 +183,9 @@ impl Client {
     /// The next message, of whatever type. An echo Error frame is a message here like any other.
     ///
     /// # Errors
-    /// [`ClientError::TimedOut`], after which one may ask again; [`ClientError::Closed`], [`ClientError::Io`],
-    /// [`ClientError::Corrupt`]; [`ClientError::Refused`] from a server that turns connections away before it knows
-    /// what they will speak.
+    /// [`ClientError::TimedOut`], after which one may ask again; [`ClientError::Closed`],
+    /// [`ClientError::Io`], [`ClientError::Corrupt`]; [`ClientError::Refused`] from a server that
+    /// turns connections away before it knows what they will speak.
     ///
     /// ```
     /// use std::time::Duration;
@@ -234,10 +240,10 @@ impl Client {
         self.connection.stream().local_address()
     }
 
-    /// Whether somebody else can go on with this connection as if it were new: nothing went wrong on it, no answer
-    /// is on its way, nothing lies unread, and the server has not closed it.
+    /// Whether somebody else can go on with this connection as if it were new: nothing went wrong
+    /// on it, no answer is on its way, nothing lies unread, and the server has not closed it.
     pub(crate) fn is_reusable(&mut self) -> bool {
-        !self.failed && self.answers_owed == 0 && self.connection.is_quiet()
+        !self.failed && self.answers_owed == 0 && self.connection.is_idle()
     }
 
     /// Asks and waits for the answer, whose payload must be the question's.
@@ -254,7 +260,9 @@ impl Client {
                 self.answers_owed = self.answers_owed.saturating_sub(1);
                 return Ok(answer);
             }
-            (Ok(Message::Error(text)), _) => ClientError::ServerError(String::from_utf8_lossy(text).into_owned()),
+            (Ok(Message::Error(text)), _) => {
+                ClientError::ServerError(String::from_utf8_lossy(text).into_owned())
+            }
             (Ok(other), _) => ClientError::Unexpected { awaited, received: describe(&other) },
             (Err(error), _) => error,
         };
@@ -262,27 +270,35 @@ impl Client {
         Err(error)
     }
 
-    /// A server that closed may have said why before. If it did, that says more than the failed write.
+    /// A server that closed may have said why before. If it did, that says more than the failed
+    /// write.
     fn reason_in_stead_of(&mut self, not_sent: ClientError) -> ClientError {
         if !matches!(not_sent, ClientError::Io(_)) {
             return not_sent;
         }
         match receive(&mut self.connection, &mut Deadline::now()) {
-            Ok(Message::Error(text)) => ClientError::ServerError(String::from_utf8_lossy(text).into_owned()),
+            Ok(Message::Error(text)) => {
+                ClientError::ServerError(String::from_utf8_lossy(text).into_owned())
+            }
             Err(refused @ ClientError::Refused { .. }) => refused,
             _ => not_sent,
         }
     }
 }
 
-fn receive<'c>(connection: &'c mut Connection, deadline: &mut Deadline) -> Result<Message<'c>, ClientError> {
+fn receive<'c>(
+    connection: &'c mut Connection,
+    deadline: &mut Deadline,
+) -> Result<Message<'c>, ClientError> {
     let received = connection.receive(deadline)?;
     let view = match received.frame {
         Frame::Echo(view) => return Ok(view.message()),
         Frame::Chat(view) => view,
     };
     match view.parse_payload() {
-        Ok(MessagePayload::Error { code, message }) => Err(ClientError::Refused { code, message: message.to_owned() }),
+        Ok(MessagePayload::Error { code, message }) => {
+            Err(ClientError::Refused { code, message: message.to_owned() })
+        }
         Ok(other) => {
             let received = other.message_type().name();
             Err(ClientError::Unexpected { awaited: "a frame of the echo family", received })

@@ -67,20 +67,24 @@ impl Event {
     /// `None` if the message is not one that a server sends of its own accord.
     pub(super) fn from_payload(payload: &MessagePayload<'_>) -> Option<Self> {
         match *payload {
-            MessagePayload::MessageBroadcast { user_id, timestamp, username, room, content } => Some(Self::Message {
-                user_id,
-                timestamp_ms: timestamp,
-                username: username.to_owned(),
-                room: room.to_owned(),
-                content: content.to_owned(),
-            }),
+            MessagePayload::MessageBroadcast { user_id, timestamp, username, room, content } => {
+                Some(Self::Message {
+                    user_id,
+                    timestamp_ms: timestamp,
+                    username: username.to_owned(),
+                    room: room.to_owned(),
+                    content: content.to_owned(),
+                })
+            }
             MessagePayload::UserJoined { user_id, username, room } => {
                 Some(Self::Joined { user_id, username: username.to_owned(), room: room.to_owned() })
             }
             MessagePayload::UserLeft { user_id, username, room } => {
                 Some(Self::Left { user_id, username: username.to_owned(), room: room.to_owned() })
             }
-            MessagePayload::Error { code, message } => Some(Self::Error { code, message: message.to_owned() }),
+            MessagePayload::Error { code, message } => {
+                Some(Self::Error { code, message: message.to_owned() })
+            }
             _ => None,
         }
     }

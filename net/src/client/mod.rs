@@ -1,8 +1,8 @@
 //! The blocking clients: [`Client`] for the echo family, [`ChatClient`] for chat, version 1.
 //!
-//! Each owns one socket and one receive buffer of fixed size, and gives up after the time-outs of its
-//! [`ClientConfig`]. Nothing here spawns a thread. A time-out bounds a whole call: a server that sends one byte per
-//! second does not stretch it.
+//! Each owns one socket and one receive buffer of fixed size, and gives up after the time-outs of
+//! its [`ClientConfig`]. Nothing here spawns a thread. A time-out bounds a whole call: a server
+//! that sends one byte per second does not stretch it.
 
 mod chat;
 mod config;

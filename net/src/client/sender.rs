@@ -11,8 +11,9 @@ use super::ClientError;
 use super::connection::write_frame;
 use super::stream::Stream;
 
-/// A second handle on a [`ChatClient`](super::ChatClient)'s connection that only writes, for another thread than the
-/// one that reads. Made by [`ChatClient::sender`](super::ChatClient::sender).
+/// A second handle on a [`ChatClient`](super::ChatClient)'s connection that only writes, for
+/// another thread than the one that reads. Made by
+/// [`ChatClient::sender`](super::ChatClient::sender).
 ///
 /// It waits for no answer: those arrive as events at the client.
 ///
@@ -33,25 +34,28 @@ use super::stream::Stream;
 #[derive(Debug)]
 pub struct ChatSender {
     stream: Stream,
-    turn: Arc<Turn>,
+    write_lock: Arc<WriteLock>,
 }
 
 impl ChatSender {
-    pub(super) fn new(stream: &Stream, turn: &Arc<Turn>) -> io::Result<Self> {
-        Ok(Self { stream: stream.clone_for_writing()?, turn: Arc::clone(turn) })
+    pub(super) fn new(stream: &Stream, write_lock: &Arc<WriteLock>) -> io::Result<Self> {
+        Ok(Self { stream: stream.clone_for_writing()?, write_lock: Arc::clone(write_lock) })
     }
 
     /// Asks to enter a room: 1 to 64 bytes, no control characters. The answer is an
-    /// [`Event::Joined`](super::Event::Joined) of one's own, or an [`Event::Error`](super::Event::Error).
+    /// [`Event::Joined`](super::Event::Joined) of one's own, or an
+    /// [`Event::Error`](super::Event::Error).
     ///
     /// # Errors
-    /// [`ClientError::Encode`]; [`ClientError::Io`], also if the server does not read within the write time-out.
+    /// [`ClientError::Encode`]; [`ClientError::Io`], also if the server does not read within the
+    /// write time-out.
     pub fn join(&self, room: &str) -> Result<(), ClientError> {
         self.write(&MessagePayload::JoinRoom { room })
     }
 
-    /// Asks to leave a room: 1 to 64 bytes, no control characters. The answer is an [`Event::Left`](super::Event::Left)
-    /// of one's own, or an [`Event::Error`](super::Event::Error).
+    /// Asks to leave a room: 1 to 64 bytes, no control characters. The answer is an
+    /// [`Event::Left`](super::Event::Left) of one's own, or an
+    /// [`Event::Error`](super::Event::Error).
     ///
     /// # Errors
     /// As [`join`](Self::join).
@@ -60,15 +64,18 @@ impl ChatSender {
     }
 
     /// Says something, 1 to 512 bytes, in a room that one is in. The answer is an
-    /// [`Event::Message`](super::Event::Message) of one's own, or an [`Event::Error`](super::Event::Error).
+    /// [`Event::Message`](super::Event::Message) of one's own, or an
+    /// [`Event::Error`](super::Event::Error).
     ///
     /// # Errors
-    /// [`ClientError::Encode`]; [`ClientError::Io`], also if the server does not read within the write time-out.
+    /// [`ClientError::Encode`]; [`ClientError::Io`], also if the server does not read within the
+    /// write time-out.
     pub fn send(&self, room: &str, content: &str) -> Result<(), ClientError> {
         self.write(&MessagePayload::SendMessage { room, content })
     }
 
-    /// Says goodbye. The server sends what it has queued, then closes; the client sees the end of its events.
+    /// Says goodbye. The server sends what it has queued, then closes; the client sees the end of
+    /// its events.
     ///
     /// # Errors
     /// [`ClientError::Io`], also if the server does not read within the write time-out.
@@ -77,24 +84,28 @@ impl ChatSender {
     }
 
     fn write(&self, payload: &MessagePayload<'_>) -> Result<(), ClientError> {
-        self.turn.write(&self.stream, payload)
+        self.write_lock.write(&self.stream, payload)
     }
 }
 
-/// Whose turn it is to write on a connection that several threads write on: a frame can take several writes, and no
-/// other may come between them.
+/// Whose write_lock it is to write on a connection that several threads write on: a frame can take
+/// several writes, and no other may come between them.
 #[derive(Debug)]
-pub(super) struct Turn {
+pub(super) struct WriteLock {
     write_timeout: Option<Duration>,
     lock: Mutex<()>,
 }
 
-impl Turn {
+impl WriteLock {
     pub(super) fn new(write_timeout: Option<Duration>) -> Self {
         Self { write_timeout, lock: Mutex::new(()) }
     }
 
-    pub(super) fn write(&self, stream: &Stream, payload: &MessagePayload<'_>) -> Result<(), ClientError> {
+    pub(super) fn write(
+        &self,
+        stream: &Stream,
+        payload: &MessagePayload<'_>,
+    ) -> Result<(), ClientError> {
         let mut buffer = [0; MAX_CLIENT_FRAME_SIZE];
         let frame = payload.encode_into(&mut buffer)?;
         // It guards the stream's order and no data, so what a panic elsewhere left behind is sound.
@@ -108,7 +119,7 @@ mod tests {
     use std::io::Read;
     use std::net::TcpListener;
 
-    use cafewire_core::{Direction, Frame, FrameReader, Framing};
+    use cafewire_core::{Direction, Frame, FrameDecoder, Framing};
 
     use super::super::ClientConfig;
     use super::*;
@@ -120,7 +131,8 @@ mod tests {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let address = listener.local_addr().unwrap().into();
         let stream = Stream::connect(&address, &ClientConfig::default()).unwrap();
-        // The smallest buffer that the system grants: writers wait in the middle of frames all the time.
+        // The smallest buffer that the system grants: writers wait in the middle of frames all the
+        // time.
         stream.set_send_buffer_size(1).unwrap();
         let mut received = listener.accept().unwrap().0;
         let reading = std::thread::spawn(move || {
@@ -128,20 +140,25 @@ mod tests {
             received.read_to_end(&mut everything).unwrap();
             everything
         });
-        let turn = Turn::new(None);
+        let write_lock = WriteLock::new(None);
         let content = "x".repeat(512);
         std::thread::scope(|scope| {
             for _ in 0..THREADS {
                 scope.spawn(|| {
                     for _ in 0..FRAMES_EACH {
-                        turn.write(&stream, &MessagePayload::SendMessage { room: "den", content: &content }).unwrap();
+                        write_lock
+                            .write(
+                                &stream,
+                                &MessagePayload::SendMessage { room: "den", content: &content },
+                            )
+                            .unwrap();
                     }
                 });
             }
         });
         drop(stream);
         let everything = reading.join().unwrap();
-        let mut reader = FrameReader::new(Direction::ToServer);
+        let mut reader = FrameDecoder::new(Direction::ToServer);
         let mut rest = &everything[..];
         for number in 0..THREADS * FRAMES_EACH {
             let Framing::Frame { frame: Frame::Chat(_), consumed } = reader.next_frame(rest) else {

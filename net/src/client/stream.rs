@@ -1,9 +1,12 @@
-//! The blocking byte stream under a client: TCP, a Unix-domain socket, or TLS over TCP. Knows bytes, not frames.
+//! The blocking byte stream under a client: TCP, a Unix-domain socket, or TLS over TCP. Knows
+//! bytes, not frames.
 //!
-//! A stream can be cloned: one handle reads while others write. With TLS they share a session, which is locked only
-//! while bytes are sealed or opened, never while the socket is waited for; so a writer that waits for a server that does
-//! not read cannot keep the reader from reading. Whoever writes holds a turn of his own (see `sender.rs`), so what the session seals leaves in
-//! order. What the session itself wants to say while reading (an answer to a key update) leaves with the next write.
+//! A stream can be cloned: one handle reads while others write. With TLS they share a session,
+//! which is locked only while bytes are sealed or opened, never while the socket is waited for; so
+//! a writer that waits for a server that does not read cannot keep the reader from reading. Whoever
+//! writes holds a turn of his own (see `sender.rs`), so what the session seals leaves in order.
+//! What the session itself wants to say while reading (an answer to a key update) leaves with the
+//! next write.
 
 use std::io::{self, ErrorKind, IoSlice, Read, Write};
 use std::mem::MaybeUninit;
@@ -34,17 +37,20 @@ struct Tls {
     session: Arc<Mutex<ClientConnection>>,
     /// Where sealed bytes land; empty in a handle that only writes.
     sealed: Box<[u8]>,
-    /// Those of them that the session has not taken yet. It takes no more while it holds a record's worth of opened ones.
+    /// Those of them that the session has not taken yet. It takes no more while it holds a record's
+    /// worth of opened ones.
     sealed_left: Range<usize>,
 }
 
 impl Stream {
-    /// Connects to the first of the name's addresses that answers, and shakes hands if the address says TLS; all that
-    /// within the connect time-out.
+    /// Connects to the first of the name's addresses that answers, and shakes hands if the address
+    /// says TLS; all that within the connect time-out.
     pub(super) fn connect(address: &Address, config: &ClientConfig) -> io::Result<Self> {
         let deadline = Instant::now() + config.connect_timeout;
         let stream = match address {
-            Address::Tcp { .. } => Self { socket: connect_tcp(&address.resolve()?, deadline)?, tls: None },
+            Address::Tcp { .. } => {
+                Self { socket: connect_tcp(&address.resolve()?, deadline)?, tls: None }
+            }
             Address::Unix { path } => {
                 let socket = Socket::new(Domain::UNIX, Type::STREAM, None)?;
                 socket.connect_timeout(&SockAddr::unix(path)?, left_until(deadline)?)?;
@@ -57,9 +63,10 @@ impl Stream {
                         "TLS needs a name or an IP address to check, and this is none",
                     )
                 })?;
-                let mut session = ClientConnection::new(config.tls.load()?, name).map_err(io::Error::other)?;
+                let mut session =
+                    ClientConnection::new(config.tls.load()?, name).map_err(io::Error::other)?;
                 let socket = connect_tcp(&address.resolve()?, deadline)?;
-                shake_hands(&socket, &mut session, deadline)?;
+                handshake(&socket, &mut session, deadline)?;
                 let tls = Tls {
                     session: Arc::new(Mutex::new(session)),
                     sealed: vec![0; SEALED_BUFFER_SIZE].into_boxed_slice(),
@@ -104,7 +111,8 @@ impl Stream {
         let Some(tls) = &mut self.tls else { return (&self.socket).read(into) };
         loop {
             match tls.session().reader().read(into) {
-                // The protocol's frames say where they end, so an end without close_notify hides nothing.
+                // The protocol's frames say where they end, so an end without close_notify hides
+                // nothing.
                 Err(error) if error.kind() == ErrorKind::UnexpectedEof => return Ok(0),
                 Err(error) if error.kind() == ErrorKind::WouldBlock => {}
                 done => return done,
@@ -118,7 +126,11 @@ impl Stream {
     }
 
     /// Writes all of a frame, given in parts. Time is counted over the frame, not over each write.
-    pub(super) fn write_all(&self, parts: &mut [IoSlice<'_>], timeout: Option<Duration>) -> io::Result<()> {
+    pub(super) fn write_all(
+        &self,
+        parts: &mut [IoSlice<'_>],
+        timeout: Option<Duration>,
+    ) -> io::Result<()> {
         match &self.tls {
             None => self.write_all_within(parts, timeout),
             Some(tls) => self.write_all_within(&mut [IoSlice::new(&tls.seal(parts)?)], timeout),
@@ -131,7 +143,7 @@ impl Stream {
     }
 
     /// Whether there is nothing to read and no end of the stream.
-    pub(super) fn is_quiet(&mut self) -> bool {
+    pub(super) fn is_idle(&mut self) -> bool {
         if self.socket.set_nonblocking(true).is_err() {
             return false;
         }
@@ -144,7 +156,11 @@ impl Stream {
         blocking_again && matches!(nothing, Err(error) if error.kind() == ErrorKind::WouldBlock)
     }
 
-    fn write_all_within(&self, mut parts: &mut [IoSlice<'_>], timeout: Option<Duration>) -> io::Result<()> {
+    fn write_all_within(
+        &self,
+        mut parts: &mut [IoSlice<'_>],
+        timeout: Option<Duration>,
+    ) -> io::Result<()> {
         let mut deadline = Deadline::after(timeout);
         let mut shortened = false;
         // The socket has the whole time-out set, which is what the first wait is.
@@ -159,7 +175,10 @@ impl Stream {
             }
             if !parts.is_empty() {
                 let wait = deadline.next_wait().ok_or_else(|| {
-                    io::Error::new(ErrorKind::TimedOut, "the server did not read within the write time-out")
+                    io::Error::new(
+                        ErrorKind::TimedOut,
+                        "the server did not read within the write time-out",
+                    )
                 })?;
                 self.socket.set_write_timeout(wait)?;
                 shortened = true;
@@ -181,7 +200,9 @@ impl Stream {
 impl Drop for Stream {
     /// Says that the stream ends here, if this is the last handle and nobody is in the way.
     fn drop(&mut self) {
-        let Some(session) = self.tls.as_mut().and_then(|tls| Arc::get_mut(&mut tls.session)) else { return };
+        let Some(session) = self.tls.as_mut().and_then(|tls| Arc::get_mut(&mut tls.session)) else {
+            return;
+        };
         let session = session.get_mut().unwrap_or_else(PoisonError::into_inner);
         session.send_close_notify();
         let mut sealed = Vec::new();
@@ -194,16 +215,20 @@ impl Drop for Stream {
 
 impl Tls {
     fn session(&self) -> MutexGuard<'_, ClientConnection> {
-        // A panic while it was held is one within rustls; whatever the session says next is checked like anything else.
+        // A panic while it was held is one within rustls; whatever the session says next is checked
+        // like anything else.
         self.session.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Has the session take sealed bytes, as many as it will. To be called when everything that it has opened is read.
+    /// Has the session take sealed bytes, as many as it will. To be called when everything that it
+    /// has opened is read.
     fn open(&mut self) -> io::Result<()> {
         let mut session = self.session.lock().unwrap_or_else(PoisonError::into_inner);
         let taken = session.read_tls(&mut &self.sealed[self.sealed_left.clone()])?;
         self.sealed_left.start += taken;
-        session.process_new_packets().map_err(|error| io::Error::new(ErrorKind::InvalidData, error))?;
+        session
+            .process_new_packets()
+            .map_err(|error| io::Error::new(ErrorKind::InvalidData, error))?;
         Ok(())
     }
 
@@ -223,16 +248,25 @@ impl Tls {
     }
 }
 
-fn shake_hands(socket: &Socket, session: &mut ClientConnection, deadline: Instant) -> io::Result<()> {
+fn handshake(socket: &Socket, session: &mut ClientConnection, deadline: Instant) -> io::Result<()> {
     // Whatever arrives behind the handshake stays in the session.
     while session.is_handshaking() || session.wants_write() {
         let left = Some(left_until(deadline)?);
         socket.set_read_timeout(left)?;
         socket.set_write_timeout(left)?;
         let mut socket = socket;
-        let moved = if session.wants_write() { session.write_tls(&mut socket) } else { session.read_tls(&mut socket) };
+        let moved = if session.wants_write() {
+            session.write_tls(&mut socket)
+        } else {
+            session.read_tls(&mut socket)
+        };
         match moved {
-            Ok(0) => return Err(io::Error::new(ErrorKind::UnexpectedEof, "the server ended the TLS handshake")),
+            Ok(0) => {
+                return Err(io::Error::new(
+                    ErrorKind::UnexpectedEof,
+                    "the server ended the TLS handshake",
+                ));
+            }
             Ok(_) => {}
             // The deadline, not the socket, says whether the time is up.
             Err(error) if is_transient(&error) => continue,
@@ -249,14 +283,22 @@ fn shake_hands(socket: &Socket, session: &mut ClientConnection, deadline: Instan
 
 /// With what to do about it, where that is known.
 fn handshake_failed(error: rustls::Error) -> io::Error {
-    use rustls::CertificateError::{BadSignature, UnknownIssuer, UnsupportedSignatureAlgorithmForPublicKeyContext};
-    const UNTRUSTED: &str = "nobody who is trusted here signed it; to trust its CA, name the file with that CA";
+    use rustls::CertificateError::{
+        BadSignature, UnknownIssuer, UnsupportedSignatureAlgorithmForPublicKeyContext,
+    };
+    const UNTRUSTED: &str =
+        "nobody who is trusted here signed it; to trust its CA, name the file with that CA";
     let sentence = match &error {
         // The second: somebody who is trusted has the same name, and another key.
-        rustls::Error::InvalidCertificate(UnknownIssuer | BadSignature) => format!("{error}: {UNTRUSTED}"),
-        // The same with a key of another kind; rustls has only the kinds' numbers to say of it. Debian's ssl-cert makes such a
-        // namesake: its snake oil certificate is for `localhost`, or whatever the host is called.
-        rustls::Error::InvalidCertificate(UnsupportedSignatureAlgorithmForPublicKeyContext { .. }) => {
+        rustls::Error::InvalidCertificate(UnknownIssuer | BadSignature) => {
+            format!("{error}: {UNTRUSTED}")
+        }
+        // The same with a key of another kind; rustls has only the kinds' numbers to say of it.
+        // Debian's ssl-cert makes such a namesake: its snake oil certificate is for `localhost`, or
+        // whatever the host is called.
+        rustls::Error::InvalidCertificate(UnsupportedSignatureAlgorithmForPublicKeyContext {
+            ..
+        }) => {
             format!("invalid peer certificate: {UNTRUSTED}")
         }
         rustls::Error::InvalidMessage(_) => format!("what answers there is no TLS: {error}"),
@@ -290,7 +332,8 @@ fn peer_address_of(address: SockAddr) -> PeerAddress {
     address.as_socket().map_or(PeerAddress::Local, PeerAddress::Ip)
 }
 
-/// Not a failure: the wait ended early, by a signal or by the socket's time-out, for which systems have two names.
+/// Not a failure: the wait ended early, by a signal or by the socket's time-out, for which systems
+/// have two names.
 pub(super) fn is_transient(error: &io::Error) -> bool {
     match error.kind() {
         ErrorKind::Interrupted | ErrorKind::WouldBlock => true,

@@ -1,20 +1,21 @@
-//! One HTTP connection as a state machine: bytes and time in, bytes out. Owns no socket and reads no clock. Requests
-//! that come at once wait in the input for the response before them to be written, so that one connection holds one
-//! head and one response at most.
+//! One HTTP connection as a state machine: bytes and time in, bytes out. Owns no socket and reads
+//! no clock. Requests that come at once wait in the input for the response before them to be
+//! written, so that one connection holds one head and one response at most.
 
 use std::time::Duration;
 
 use super::request::{HEAD_MAX_BYTES, Head, Refusal, Request};
 use super::response::{Response, Status};
 
-/// Time that a peer has to end its side after a response that closes. Closing earlier could reset the connection and so
-/// destroy the response before it is read (RFC 9112, 9.6).
+/// Time that a peer has to end its side after a response that closes. Closing earlier could reset
+/// the connection and so destroy the response before it is read (RFC 9112, 9.6).
 const LINGER_MS: u64 = 2_000;
 
 /// Bytes read and dropped at a time while lingering.
 const DROPPED_AT_A_TIME_BYTES: usize = HEAD_MAX_BYTES;
 
-/// The most that [`HttpConnection::wanted_bytes`] ever says: a head, and a byte more to see that it is too large.
+/// The most that [`HttpConnection::wanted_bytes`] ever says: a head, and a byte more to see that it
+/// is too large.
 pub(super) const READ_MAX_BYTES: usize = HEAD_MAX_BYTES + 1;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -101,9 +102,13 @@ impl HttpConnection {
         self.stage == Stage::Asking && self.unseen
     }
 
-    /// Makes the response to the next request, if it is there whole; says whether it did. `respond` writes it behind
-    /// what the text holds.
-    pub(super) fn answer(&mut self, now_ms: u64, respond: impl FnOnce(&Request<'_>, &mut String)) -> bool {
+    /// Makes the response to the next request, if it is there whole; says whether it did. `respond`
+    /// writes it behind what the text holds.
+    pub(super) fn answer(
+        &mut self,
+        now_ms: u64,
+        respond: impl FnOnce(&Request<'_>, &mut String),
+    ) -> bool {
         if !self.has_unseen_input() {
             return false;
         }

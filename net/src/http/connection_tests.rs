@@ -1,4 +1,5 @@
-//! The connection's state machine, driven by hand: any cut of the input, any cut of the output, any moment.
+//! The connection's state machine, driven by hand: any cut of the input, any cut of the output, any
+//! moment.
 
 use super::*;
 
@@ -12,7 +13,11 @@ fn new_connection() -> HttpConnection {
 /// Answers with the path that was asked for.
 fn answer(connection: &mut HttpConnection, now_ms: u64) -> bool {
     connection.answer(now_ms, |request, into| {
-        Response::plain(Status::Ok, request.path).write(request.wants_body, request.keep_alive, into);
+        Response::plain(Status::Ok, request.path).write(
+            request.wants_body,
+            request.keep_alive,
+            into,
+        );
     })
 }
 
@@ -37,18 +42,26 @@ fn talk(connection: &mut HttpConnection, mut bytes: &[u8], step: usize) -> Strin
 }
 
 fn bodies(said: &str) -> Vec<&str> {
-    said.split("HTTP/1.1 ").skip(1).map(|response| response.split_once("\r\n\r\n").unwrap().1).collect()
+    said.split("HTTP/1.1 ")
+        .skip(1)
+        .map(|response| response.split_once("\r\n\r\n").unwrap().1)
+        .collect()
 }
 
 #[test]
 fn any_cut_of_any_number_of_requests_gives_the_same_responses() {
-    let requests = [GET, b"GET /b HTTP/1.1\r\nHost: h\r\n\r\nGET /c HTTP/1.1\r\nHost: h\r\n\r\n"].concat();
+    let requests =
+        [GET, b"GET /b HTTP/1.1\r\nHost: h\r\n\r\nGET /c HTTP/1.1\r\nHost: h\r\n\r\n"].concat();
     for step in 1..=requests.len() {
         let mut connection = new_connection();
         let said = talk(&mut connection, &requests, step);
         assert_eq!(bodies(&said), ["/a", "/b", "/c"], "in steps of {step}");
         assert!(!connection.is_finished() && connection.wanted_bytes() == READ_MAX_BYTES);
-        assert_eq!((connection.input.capacity(), connection.output.capacity()), (0, 0), "idle, and holds buffers");
+        assert_eq!(
+            (connection.input.capacity(), connection.output.capacity()),
+            (0, 0),
+            "idle, and holds buffers"
+        );
     }
 }
 

@@ -1,8 +1,8 @@
 //! The metrics as text that Prometheus reads: its text format 0.0.4, through `prometheus-client`.
 //!
-//! That crate writes OpenMetrics, in which a counter's family lacks the `_total` that its samples have. The older format,
-//! which every scraper reads, wants the same name in both places, so counters carry theirs whole and are written as plain
-//! numbers.
+//! That crate writes OpenMetrics, in which a counter's family lacks the `_total` that its samples
+//! have. The older format, which every scraper reads, wants the same name in both places, so
+//! counters carry theirs whole and are written as plain numbers.
 
 use std::fmt;
 use std::sync::Arc;
@@ -14,8 +14,8 @@ use prometheus_client::encoding::{DescriptorEncoder, NoLabelSet};
 use prometheus_client::metrics::MetricType;
 use prometheus_client::registry::Registry;
 
-use crate::close_reason::CloseReason;
-use crate::limit_reached::LimitReached;
+use crate::metrics::CloseReason;
+use crate::metrics::LimitReached;
 use crate::metrics::{Kind, ServerMetrics};
 
 pub(super) const CONTENT_TYPE: &str = "text/plain; version=0.0.4; charset=utf-8";
@@ -52,34 +52,56 @@ impl Collector for Shown {
                 Kind::Counter => MetricType::Counter,
                 Kind::Gauge => MetricType::Gauge,
             };
-            encoder.encode_descriptor(exposed.name, exposed.help, None, kind)?.encode_gauge(&value)?;
+            encoder
+                .encode_descriptor(exposed.name, exposed.help, None, kind)?
+                .encode_gauge(&value)?;
         }
 
-        let help = "Connections that ended, by reason. With those open now they add up to those accepted.";
-        let mut closes = encoder.encode_descriptor("cafewire_closes_total", help, None, MetricType::Counter)?;
+        let help =
+            "Connections that ended, by reason. With those open now they add up to those accepted.";
+        let mut closes =
+            encoder.encode_descriptor("cafewire_closes_total", help, None, MetricType::Counter)?;
         for &reason in CloseReason::ALL {
-            closes.encode_family(&[("reason", reason.label())])?.encode_gauge(&metrics.closes(reason))?;
+            closes
+                .encode_family(&[("reason", reason.label())])?
+                .encode_gauge(&metrics.closes(reason))?;
         }
         let help = "Chat Error frames queued, by code.";
-        let mut errors = encoder.encode_descriptor("cafewire_errors_sent_total", help, None, MetricType::Counter)?;
+        let mut errors = encoder.encode_descriptor(
+            "cafewire_errors_sent_total",
+            help,
+            None,
+            MetricType::Counter,
+        )?;
         for &code in ErrorCode::ALL {
-            errors.encode_family(&[("code", code.name())])?.encode_gauge(&metrics.errors_sent(code))?;
+            errors
+                .encode_family(&[("code", code.name())])?
+                .encode_gauge(&metrics.errors_sent(code))?;
         }
-        let help = "Times that a limit refused a join, or put work off to the next turn, by limit. Limits that close are in \
+        let help = "Times that a limit refused a join, or put work off to the next tick, by limit. Limits that close are in \
                     cafewire_closes_total.";
-        let mut limits = encoder.encode_descriptor("cafewire_limits_reached_total", help, None, MetricType::Counter)?;
+        let mut limits = encoder.encode_descriptor(
+            "cafewire_limits_reached_total",
+            help,
+            None,
+            MetricType::Counter,
+        )?;
         for &limit in LimitReached::ALL {
-            limits.encode_family(&[("limit", limit.label())])?.encode_gauge(&metrics.limits_reached(limit))?;
+            limits
+                .encode_family(&[("limit", limit.label())])?
+                .encode_gauge(&metrics.limits_reached(limit))?;
         }
 
         for (name, help, times) in metrics.times() {
             let buckets: Vec<(f64, u64)> = times.buckets().collect();
-            encoder.encode_descriptor(name, help, None, MetricType::Histogram)?.encode_histogram::<NoLabelSet>(
-                times.sum().as_secs_f64(),
-                times.count(),
-                &buckets,
-                None,
-            )?;
+            encoder
+                .encode_descriptor(name, help, None, MetricType::Histogram)?
+                .encode_histogram::<NoLabelSet>(
+                    times.sum().as_secs_f64(),
+                    times.count(),
+                    &buckets,
+                    None,
+                )?;
         }
 
         let help = "Always 1; the label tells the version.";

@@ -1,4 +1,5 @@
-//! What there is to see on the HTTP port. Knows paths and contents; not how requests come or responses go.
+//! What there is to see on the HTTP port. Knows paths and contents; not how requests come or
+//! responses go.
 
 use std::sync::Arc;
 
@@ -9,9 +10,10 @@ use crate::metrics::ServerMetrics;
 
 const STATUS_PAGE: &str = include_str!("status.html");
 
-/// The page's own script and style, by their hashes, its own metrics, and nothing else from anywhere.
+/// The page's own script and style, by their hashes, its own metrics, and nothing else from
+/// anywhere.
 const STATUS_PAGE_FIELDS: &str = "Content-Security-Policy: default-src 'none'; connect-src 'self'; img-src data:; \
-    script-src 'sha256-jADHGpOG9H4irD1OZdRICMpwTAjofiAI1teh3u8kTk8='; style-src 'sha256-Kyp+YbwIH9GfwotWCqhHp2BdiOr5icHANzdYDfewFPc='; base-uri 'none'; form-action 'none'; \
+    script-src 'sha256-CxJf2AH3sq3ZUu5DrupSqhgXLMEfjolt96J/wu+2nqM='; style-src 'sha256-Kyp+YbwIH9GfwotWCqhHp2BdiOr5icHANzdYDfewFPc='; base-uri 'none'; form-action 'none'; \
     frame-ancestors 'none'\r\nReferrer-Policy: no-referrer\r\n";
 
 #[derive(Debug)]
@@ -37,11 +39,16 @@ impl Pages {
                 body: STATUS_PAGE,
             },
             "/metrics" => match self.exposition.write(&mut text) {
-                Ok(()) => {
-                    Response { status: Status::Ok, content_type: exposition::CONTENT_TYPE, fields: "", body: &text }
-                }
+                Ok(()) => Response {
+                    status: Status::Ok,
+                    content_type: exposition::CONTENT_TYPE,
+                    fields: "",
+                    body: &text,
+                },
                 // Writing to a String fails only if the crate that writes has a fault.
-                Err(_) => Response::plain(Status::ServiceUnavailable, "the metrics cannot be shown\n"),
+                Err(_) => {
+                    Response::plain(Status::ServiceUnavailable, "the metrics cannot be shown\n")
+                }
             },
             "/healthz" => Response::plain(Status::Ok, "ok\n"),
             "/readyz" if self.metrics.draining.get() == 0 => Response::plain(Status::Ok, "ready\n"),
@@ -68,16 +75,27 @@ mod tests {
         for (tag, directive) in [("script", "script-src"), ("style", "style-src")] {
             let (_, from_tag) = STATUS_PAGE.split_once(&format!("<{tag}>")).unwrap();
             let (content, _) = from_tag.split_once(&format!("</{tag}>")).unwrap();
-            let hash = base64(ring::digest::digest(&ring::digest::SHA256, content.as_bytes()).as_ref());
-            assert!(STATUS_PAGE_FIELDS.contains(&format!("{directive} 'sha256-{hash}';")), "{directive} wants {hash}");
+            let hash =
+                base64(ring::digest::digest(&ring::digest::SHA256, content.as_bytes()).as_ref());
+            assert!(
+                STATUS_PAGE_FIELDS.contains(&format!("{directive} 'sha256-{hash}';")),
+                "{directive} wants {hash}"
+            );
         }
-        assert!(!STATUS_PAGE.contains(" style=\"") && !STATUS_PAGE.contains(" onclick="), "no hash allows those");
+        assert!(
+            !STATUS_PAGE.contains(" style=\"") && !STATUS_PAGE.contains(" onclick="),
+            "no hash allows those"
+        );
     }
 
     #[test]
     fn the_page_asks_nobody_else_for_anything() {
         let own_names = STATUS_PAGE.replace("http://www.w3.org/2000/svg", "");
-        assert!(!own_names.contains("http:") && !own_names.contains("https:") && !own_names.contains("url("));
+        assert!(
+            !own_names.contains("http:")
+                && !own_names.contains("https:")
+                && !own_names.contains("url(")
+        );
     }
 
     #[test]
@@ -90,10 +108,12 @@ mod tests {
     }
 
     fn base64(bytes: &[u8]) -> String {
-        const DIGITS: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+        const DIGITS: &[u8; 64] =
+            b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
         let mut text = String::new();
         for chunk in bytes.chunks(3) {
-            let group = (0..3).fold(0, |group, index| group << 8 | usize::from(*chunk.get(index).unwrap_or(&0)));
+            let group = (0..3)
+                .fold(0, |group, index| group << 8 | usize::from(*chunk.get(index).unwrap_or(&0)));
             for index in 0..4 {
                 let digit = char::from(DIGITS[group >> (18 - 6 * index) & 63]);
                 text.push(if index <= chunk.len() { digit } else { '=' });

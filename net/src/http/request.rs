@@ -14,7 +14,8 @@ pub(super) enum Head<'a> {
     Partial,
     /// A request, and the length of its head. It has no body.
     Whole(Request<'a>, usize),
-    /// Nothing that can be answered but with a refusal. What follows cannot be trusted to be a request.
+    /// Nothing that can be answered but with a refusal. What follows cannot be trusted to be a
+    /// request.
     Refused(Refusal),
 }
 
@@ -40,7 +41,9 @@ impl<'a> Head<'a> {
             Ok(httparse::Status::Complete(len)) if len <= HEAD_MAX_BYTES => {
                 return match Request::of(&parsed) {
                     Ok(request) => Self::Whole(request, len),
-                    Err(status) => Self::Refused(Refusal { status, wants_body: parsed.method != Some("HEAD") }),
+                    Err(status) => {
+                        Self::Refused(Refusal { status, wants_body: parsed.method != Some("HEAD") })
+                    }
                 };
             }
             Ok(httparse::Status::Partial) if bytes.len() <= HEAD_MAX_BYTES => return Self::Partial,
@@ -54,7 +57,9 @@ impl<'a> Head<'a> {
 
 impl<'a> Request<'a> {
     fn of(parsed: &httparse::Request<'_, 'a>) -> Result<Self, Status> {
-        let (Some(method), Some(target), Some(minor_version)) = (parsed.method, parsed.path, parsed.version) else {
+        let (Some(method), Some(target), Some(minor_version)) =
+            (parsed.method, parsed.path, parsed.version)
+        else {
             return Err(Status::BadRequest);
         };
         let values = |name: &'static str| {
@@ -117,11 +122,17 @@ mod tests {
     fn a_request_is_its_path_its_method_and_whether_more_may_follow() {
         let get = |path, keep_alive| Request { path, wants_body: true, keep_alive };
         assert_eq!(whole("GET / HTTP/1.1\r\nHost: h\r\n\r\n"), get("/", true));
-        assert_eq!(whole("GET /a?b=/c HTTP/1.1\r\nhost:h\r\nConnection: x, Close\r\n\r\n"), get("/a", false));
+        assert_eq!(
+            whole("GET /a?b=/c HTTP/1.1\r\nhost:h\r\nConnection: x, Close\r\n\r\n"),
+            get("/a", false)
+        );
         assert_eq!(whole("GET /a HTTP/1.0\r\n\r\n"), get("/a", false));
         assert_eq!(whole("GET /a HTTP/1.0\r\nCONNECTION: Keep-Alive\r\n\r\n"), get("/a", true));
         assert_eq!(whole("GET http://h:1/a?b HTTP/1.1\r\nHost: h:1\r\n\r\n"), get("/a", true));
-        assert_eq!(whole("GET http://h HTTP/1.1\r\nHost: h\r\nContent-Length: 0\r\n\r\n"), get("/", true));
+        assert_eq!(
+            whole("GET http://h HTTP/1.1\r\nHost: h\r\nContent-Length: 0\r\n\r\n"),
+            get("/", true)
+        );
         assert!(!whole("HEAD / HTTP/1.1\r\nHost: h\r\n\r\n").wants_body);
     }
 
@@ -140,12 +151,22 @@ mod tests {
             ("get / HTTP/1.1\r\nHost: h\r\n\r\n", Status::MethodNotAllowed),
             ("OPTIONS * HTTP/1.1\r\nHost: h\r\n\r\n", Status::MethodNotAllowed),
             ("GET / HTTP/1.1\r\nHost: h\r\nContent-Length: 3\r\n\r\n", Status::ContentTooLarge),
-            ("GET / HTTP/1.1\r\nHost: h\r\nContent-Length: 0\r\nContent-Length: 3\r\n\r\n", Status::ContentTooLarge),
-            ("GET / HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: chunked\r\n\r\n", Status::ContentTooLarge),
+            (
+                "GET / HTTP/1.1\r\nHost: h\r\nContent-Length: 0\r\nContent-Length: 3\r\n\r\n",
+                Status::ContentTooLarge,
+            ),
+            (
+                "GET / HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: chunked\r\n\r\n",
+                Status::ContentTooLarge,
+            ),
         ] {
             assert_eq!(refused(head.as_bytes()), status, "{head:?}");
         }
-        assert_eq!(refused(b"\x16\x03\x01\x02\x00\x01"), Status::BadRequest, "a TLS client's hello");
+        assert_eq!(
+            refused(b"\x16\x03\x01\x02\x00\x01"),
+            Status::BadRequest,
+            "a TLS client's hello"
+        );
         assert_eq!(refused(b"\x01\x01\x00\x05\x03ada"), Status::BadRequest, "a chat client's");
         let head_with_body = b"HEAD / HTTP/1.1\r\nHost: h\r\nContent-Length: 1\r\n\r\n";
         let refusal = Refusal { status: Status::ContentTooLarge, wants_body: false };
@@ -163,7 +184,9 @@ mod tests {
         assert_eq!(Head::of(&head(9000).as_bytes()[..8192]), Head::Partial);
         assert_eq!(refused(&head(9000).as_bytes()[..8193]), Status::HeadTooLarge);
 
-        let fields = |count: usize| format!("GET / HTTP/1.1\r\nHost: h\r\n{}\r\n", "A: b\r\n".repeat(count - 1));
+        let fields = |count: usize| {
+            format!("GET / HTTP/1.1\r\nHost: h\r\n{}\r\n", "A: b\r\n".repeat(count - 1))
+        };
         whole(&fields(64));
         assert_eq!(refused(fields(65).as_bytes()), Status::HeadTooLarge);
     }

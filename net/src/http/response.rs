@@ -67,12 +67,13 @@ impl<'a> Response<'a> {
 
     /// A refusal that explains itself.
     pub(super) const fn refusal(status: Status) -> Self {
-        let fields = if matches!(status, Status::MethodNotAllowed) { "Allow: GET, HEAD\r\n" } else { "" };
+        let fields =
+            if matches!(status, Status::MethodNotAllowed) { "Allow: GET, HEAD\r\n" } else { "" };
         Self { status, content_type: PLAIN, fields, body: status.explained() }
     }
 
-    /// The response's bytes, behind those that `into` holds. A response to HEAD has the length of the body that it
-    /// leaves out (RFC 9110, 9.3.2).
+    /// The response's bytes, behind those that `into` holds. A response to HEAD has the length of
+    /// the body that it leaves out (RFC 9110, 9.3.2).
     pub(super) fn write(&self, wants_body: bool, keep_alive: bool, into: &mut String) {
         let Self { status, content_type, fields, body } = self;
         let connection = if keep_alive { "keep-alive" } else { "close" };
@@ -106,7 +107,10 @@ mod tests {
         let response = Response::plain(Status::Ok, "hello");
         let whole = written(&response, true, true);
         let (head, body) = whole.split_once("\r\n\r\n").unwrap();
-        assert!(head.starts_with("HTTP/1.1 200 OK\r\n") && head.contains("\r\nContent-Length: 5\r\n"), "{head}");
+        assert!(
+            head.starts_with("HTTP/1.1 200 OK\r\n") && head.contains("\r\nContent-Length: 5\r\n"),
+            "{head}"
+        );
         assert!(head.contains("\r\nConnection: keep-alive\r\n"));
         assert_eq!(body, "hello");
         assert_eq!(written(&response, false, true), format!("{head}\r\n\r\n"));

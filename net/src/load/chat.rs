@@ -1,12 +1,13 @@
-//! The chat test: publishers speak in their rooms, and every member of a room hears all of them, in one order.
+//! The chat test: publishers speak in their rooms, and every member of a room hears all of them, in
+//! one order.
 
 use cafewire_core::chat::MAX_CLIENT_FRAME_SIZE;
-use cafewire_core::{Frame, FrameReader, MessagePayload};
+use cafewire_core::{Frame, FrameDecoder, MessagePayload};
 
 use super::checker::{RoomChecker, Verdict};
 use super::payload::{Stamp, Template};
 use super::schedule::Senders;
-use super::workload::{Books, Opening, Taken, Workload, each_frame};
+use super::workload::{Consumed, Handshake, Stats, Workload, each_frame};
 
 const TOO_FAR_BEHIND: &str = "it fell too far behind the other members of its room to be judged";
 
@@ -43,7 +44,13 @@ struct Member {
 
 impl Chat {
     /// `run` sets its names apart from those of other runs.
-    pub(super) fn new(run: &str, rooms: usize, members: usize, publishers: usize, size_bytes: usize) -> Self {
+    pub(super) fn new(
+        run: &str,
+        rooms: usize,
+        members: usize,
+        publishers: usize,
+        size_bytes: usize,
+    ) -> Self {
         let room = |number| Room {
             name: format!("bench-{run}-{number}"),
             first_sender: 0,
@@ -80,32 +87,38 @@ impl Workload for Chat {
         append(&MessagePayload::Connect { username: &self.username(connection) }, out);
     }
 
-    fn answer(&mut self, connection: usize, frame: &Frame<'_>, out: &mut Vec<u8>) -> Opening {
+    fn answer(&mut self, connection: usize, frame: &Frame<'_>, out: &mut Vec<u8>) -> Handshake {
         let payload = match parsed(frame) {
             Ok(payload) => payload,
-            Err(reason) => return Opening::Refused(reason),
+            Err(reason) => return Handshake::Refused(reason),
         };
         match payload {
             MessagePayload::ConnectAck { user_id, .. } => {
                 self.members[connection].user_id = Some(user_id);
                 let room = &self.rooms[self.room_of(connection)].name;
                 append(&MessagePayload::JoinRoom { room }, out);
-                Opening::NotYet
+                Handshake::NotYet
             }
-            MessagePayload::UserJoined { user_id, .. } if self.members[connection].user_id == Some(user_id) => {
-                Opening::Ready
+            MessagePayload::UserJoined { user_id, .. }
+                if self.members[connection].user_id == Some(user_id) =>
+            {
+                Handshake::Ready
             }
-            MessagePayload::Error { code, message } => Opening::Refused(format!("{message} [{code}]")),
-            _ => Opening::NotYet,
+            MessagePayload::Error { code, message } => {
+                Handshake::Refused(format!("{message} [{code}]"))
+            }
+            _ => Handshake::NotYet,
         }
     }
 
     fn begin(&mut self, ready: &[bool]) -> Vec<usize> {
         for number in 0..self.rooms.len() {
             let members = self.members.len() / self.rooms.len();
-            let connections: Vec<usize> =
-                (number * members..(number + 1) * members).filter(|&connection| ready[connection]).collect();
-            let (publishers, first_sender) = (self.publishers.min(connections.len()), self.senders.len());
+            let connections: Vec<usize> = (number * members..(number + 1) * members)
+                .filter(|&connection| ready[connection])
+                .collect();
+            let (publishers, first_sender) =
+                (self.publishers.min(connections.len()), self.senders.len());
             self.senders.extend(&connections[..publishers]);
             for (place, &connection) in connections.iter().enumerate() {
                 let member = &mut self.members[connection];
@@ -114,7 +127,8 @@ impl Workload for Chat {
             }
             let checker = RoomChecker::new(first_sender, publishers, connections.len());
             let room = &mut self.rooms[number];
-            (room.first_sender, room.checker, room.connections) = (first_sender, checker, connections);
+            (room.first_sender, room.checker, room.connections) =
+                (first_sender, checker, connections);
         }
         self.senders.clone()
     }
@@ -127,18 +141,28 @@ impl Workload for Chat {
         append(&MessagePayload::SendMessage { room: &self.rooms[room].name, content }, out);
     }
 
-    fn receive(&mut self, connection: usize, bytes: &[u8], input: &mut FrameReader, books: &mut Books<'_>) -> Taken {
+    fn receive(
+        &mut self,
+        connection: usize,
+        bytes: &[u8],
+        input: &mut FrameDecoder,
+        stats: &mut Stats<'_>,
+    ) -> Consumed {
         let room_number = self.room_of(connection);
         let room = &mut self.rooms[room_number];
-        let Some(member) = self.members[connection].number else { return wait(bytes, input, books) };
+        let Some(member) = self.members[connection].number else {
+            return wait(bytes, input, stats);
+        };
         let hearer = Hearer { member, sender: self.members[connection].sender };
         let mut came_back = 0;
-        // What others have already got is recognised by its bytes; the rest is looked at frame by frame.
-        let known = room.take_known(hearer, bytes, books, &mut came_back);
-        let mut listener = Listener { room, hearer, members: &self.members, senders: &self.senders };
+        // What others have already got is recognised by its bytes; the rest is looked at frame by
+        // frame.
+        let known = room.take_known(hearer, bytes, stats, &mut came_back);
+        let mut listener =
+            Listener { room, hearer, members: &self.members, senders: &self.senders };
         let template = &self.template;
         let mut taken = each_frame(&bytes[known..], input, |frame, frame_bytes| {
-            came_back += u64::from(listener.hear(frame, frame_bytes, template, books)?);
+            came_back += u64::from(listener.hear(frame, frame_bytes, template, stats)?);
             Ok(())
         });
         taken.bytes += known;
@@ -146,11 +170,11 @@ impl Workload for Chat {
         if let Some(sender) = hearer.sender
             && came_back > 0
         {
-            books.senders.came_back(sender, came_back);
-            books.came_back = Some(sender);
+            stats.senders.came_back(sender, came_back);
+            stats.came_back = Some(sender);
         }
-        if let Some(laggard) = room.checker.take_laggard() {
-            self.outcasts.push(room.connections[laggard]);
+        if let Some(lagging) = room.checker.take_laggard() {
+            self.outcasts.push(room.connections[lagging]);
         }
         taken
     }
@@ -169,8 +193,9 @@ impl Workload for Chat {
     fn expected(&self, senders: &Senders) -> u64 {
         let deliveries = |room: &Room| {
             let publishers = self.publishers.min(room.connections.len());
-            let sent: u64 =
-                (room.first_sender..room.first_sender + publishers).map(|sender| senders.sent(sender)).sum();
+            let sent: u64 = (room.first_sender..room.first_sender + publishers)
+                .map(|sender| senders.sent(sender))
+                .sum();
             sent * room.connections.len() as u64
         };
         self.rooms.iter().map(deliveries).sum()
@@ -186,10 +211,16 @@ struct Hearer {
 
 impl Room {
     /// Takes what this member gets that is, byte by byte, what others have got. Returns its bytes.
-    fn take_known(&mut self, hearer: Hearer, bytes: &[u8], books: &mut Books<'_>, came_back: &mut u64) -> usize {
+    fn take_known(
+        &mut self,
+        hearer: Hearer,
+        bytes: &[u8],
+        stats: &mut Stats<'_>,
+        came_back: &mut u64,
+    ) -> usize {
         let Some(run) = self.checker.receive_bytes(hearer.member, bytes) else { return 0 };
         for stamp in self.checker.stamps(&run) {
-            books.tally.deliver(Verdict::InOrder, stamp.at_ns, books.now_ns);
+            stats.tally.deliver(Verdict::InOrder, stamp.at_ns, stats.now_ns);
             *came_back += u64::from(hearer.sender == Some(stamp.key.sender()));
         }
         run.bytes
@@ -211,29 +242,30 @@ impl Listener<'_> {
         frame: &Frame<'_>,
         bytes: &[u8],
         template: &Template,
-        books: &mut Books<'_>,
+        stats: &mut Stats<'_>,
     ) -> Result<bool, String> {
         match parsed(frame)? {
             MessagePayload::MessageBroadcast { user_id, room, content, .. } => {
                 let stamp = template.read(content.as_bytes());
-                let stamp = stamp.filter(|stamp| room == self.room.name && self.is_said_by(stamp, user_id));
+                let stamp =
+                    stamp.filter(|stamp| room == self.room.name && self.is_said_by(stamp, user_id));
                 let Some(stamp) = stamp else {
-                    books.tally.unexpected += 1;
+                    stats.tally.unexpected += 1;
                     return Ok(false);
                 };
                 let sender = stamp.key.sender();
-                let sent = books.senders.sent(sender);
+                let sent = stats.senders.sent(sender);
                 let verdict = self.room.checker.receive(self.hearer.member, stamp, sent, bytes);
-                let is_first = books.tally.deliver(verdict, stamp.at_ns, books.now_ns);
+                let is_first = stats.tally.deliver(verdict, stamp.at_ns, stats.now_ns);
                 Ok(is_first && self.hearer.sender == Some(sender))
             }
             MessagePayload::Error { code, message } => {
-                books.tally.server_errors.add(&format!("{message} [{code}]"));
+                stats.tally.server_errors.add(&format!("{message} [{code}]"));
                 Ok(false)
             }
             MessagePayload::UserJoined { .. } | MessagePayload::UserLeft { .. } => Ok(false),
             _ => {
-                books.tally.unexpected += 1;
+                stats.tally.unexpected += 1;
                 Ok(false)
             }
         }
@@ -247,14 +279,14 @@ impl Listener<'_> {
 }
 
 /// A member that is ready before others hears them come, and nothing else.
-fn wait(bytes: &[u8], input: &mut FrameReader, books: &mut Books<'_>) -> Taken {
+fn wait(bytes: &[u8], input: &mut FrameDecoder, stats: &mut Stats<'_>) -> Consumed {
     each_frame(bytes, input, |frame, _| {
         match parsed(frame)? {
             MessagePayload::UserJoined { .. } | MessagePayload::UserLeft { .. } => {}
             MessagePayload::Error { code, message } => {
-                books.tally.server_errors.add(&format!("{message} [{code}]"));
+                stats.tally.server_errors.add(&format!("{message} [{code}]"));
             }
-            _ => books.tally.unexpected += 1,
+            _ => stats.tally.unexpected += 1,
         }
         Ok(())
     })
@@ -262,18 +294,18 @@ fn wait(bytes: &[u8], input: &mut FrameReader, books: &mut Books<'_>) -> Taken {
 
 pub(super) fn parsed<'a>(frame: &Frame<'a>) -> Result<MessagePayload<'a>, String> {
     match frame {
-        Frame::Chat(view) => {
-            view.parse_payload().map_err(|error| format!("the server sent what is no message: {error}"))
-        }
+        Frame::Chat(view) => view
+            .parse_payload()
+            .map_err(|error| format!("the server sent what is no message: {error}")),
         Frame::Echo(_) => Err("the server spoke the echo family on a chat connection".to_owned()),
     }
 }
 
 #[inline]
 pub(super) fn append(payload: &MessagePayload<'_>, out: &mut Vec<u8>) {
-    debug_assert!(payload.serialized_size() <= MAX_CLIENT_FRAME_SIZE);
+    debug_assert!(payload.encoded_len() <= MAX_CLIENT_FRAME_SIZE);
     let before = out.len();
-    out.resize(before + payload.serialized_size(), 0);
+    out.resize(before + payload.encoded_len(), 0);
     // Names and sizes were checked before the test began.
     let written = payload.encode_into(&mut out[before..]);
     debug_assert!(written.is_ok());

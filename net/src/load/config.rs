@@ -12,8 +12,8 @@ use super::schedule::MAX_RATE_PER_SECOND;
 use crate::address::Address;
 use crate::tls::ClientTls;
 
-/// The smallest message, in bytes: it says who sent it, which one it is, and when it was due. [`LoadConfig::validate`]
-/// holds to it.
+/// The smallest message, in bytes: it says who sent it, which one it is, and when it was due.
+/// [`LoadConfig::validate`] holds to it.
 pub const MIN_SIZE_BYTES: usize = STAMP_SIZE;
 
 /// What a load test does, how much of it, and how patiently.
@@ -36,25 +36,29 @@ pub const MIN_SIZE_BYTES: usize = STAMP_SIZE;
 pub struct LoadConfig {
     /// The server.
     pub target: Address,
-    /// Whom to trust, and what to show, at `tls://` addresses. Default: trust whom the system trusts, show nothing.
+    /// Whom to trust, and what to show, at `tls://` addresses. Default: trust whom the system
+    /// trusts, show nothing.
     pub tls: ClientTls,
     /// What is done.
     pub work: Work,
     /// How much of it.
     pub amount: Amount,
-    /// Messages per second of all senders together, 1 to 1,000,000,000, sent when they are due, whatever comes back. `None`:
-    /// each sender sends when its window has room.
+    /// Messages per second of all senders together, 1 to 1,000,000,000, sent when they are due,
+    /// whatever comes back. `None`: each sender sends when its window has room.
     pub rate_per_second: Option<u64>,
-    /// Time from the first message on whose messages count, but neither for throughput nor for latency. Default 0.
+    /// Time from the first message on whose messages count, but neither for throughput nor for
+    /// latency. Default 0.
     pub warm_up: Duration,
-    /// How long to wait for a further delivery, when no more is sent, before what is missing is lost. Time in which this
-    /// process itself did not run does not count. Default 5 s.
+    /// How long to wait for a further delivery, when no more is sent, before what is missing is
+    /// lost. Time in which this process itself did not run does not count. Default 5 s.
     pub drain_timeout: Duration,
     /// Connections begun per second, so that no backlog overflows. Default 5,000.
     pub connects_per_second: u64,
-    /// For a connection to be ready: connected and, in chat, signed in and in its room. Default 5 s.
+    /// For a connection to be ready: connected and, in chat, signed in and in its room. Default 5
+    /// s.
     pub connect_timeout: Duration,
-    /// How often a connection that failed before it was ready is tried again, each time after a longer pause. Default 3.
+    /// How often a connection that failed before it was ready is tried again, each time after a
+    /// longer pause. Default 3.
     pub connect_retries: u32,
 }
 
@@ -77,7 +81,8 @@ pub enum Work {
     Echo {
         /// How many, 1 or more.
         connections: usize,
-        /// Messages of one connection that are under way at a time, 1 or more. Of no effect at a fixed rate.
+        /// Messages of one connection that are under way at a time, 1 or more. Of no effect at a
+        /// fixed rate.
         in_flight: u64,
         /// Bytes of a message's payload, [`MIN_SIZE_BYTES`] to 65,535.
         size_bytes: usize,
@@ -90,13 +95,14 @@ pub enum Work {
         members: usize,
         /// Members of each room that speak, 1 or more.
         publishers: usize,
-        /// Messages of one publisher that are under way to itself at a time, 1 or more. Of no effect at a fixed rate.
+        /// Messages of one publisher that are under way to itself at a time, 1 or more. Of no
+        /// effect at a fixed rate.
         window: u64,
         /// Bytes of a message's content, [`MIN_SIZE_BYTES`] to 512.
         size_bytes: usize,
     },
-    /// Connections sign in and do nothing for the time. Then each joins a room of its own, and the answer shows that it is
-    /// served.
+    /// Connections sign in and do nothing for the time. Then each joins a room of its own, and the
+    /// answer shows that it is served.
     Idle {
         /// How many, 1 or more.
         connections: usize,
@@ -117,7 +123,8 @@ pub enum Work {
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Amount {
-    /// So many messages are sent, by all senders together, those of the warm-up included. None at all for [`Work::Idle`].
+    /// So many messages are sent, by all senders together, those of the warm-up included. None at
+    /// all for [`Work::Idle`].
     Messages(u64),
     /// Messages are sent for so long after the warm-up.
     Time(Duration),
@@ -168,29 +175,42 @@ impl LoadConfig {
             if (MIN_SIZE_BYTES..=max).contains(&size_bytes) {
                 return Ok(());
             }
-            refuse(format!("messages of {size_bytes} bytes cannot be sent: {MIN_SIZE_BYTES} to {max} can"))
+            refuse(format!(
+                "messages of {size_bytes} bytes cannot be sent: {MIN_SIZE_BYTES} to {max} can"
+            ))
         };
         let connections = match self.work {
             Work::Echo { connections, in_flight, size_bytes } => {
                 size(size_bytes, MAX_PAYLOAD_SIZE)?;
                 if in_flight == 0 {
-                    return refuse("with no message in flight nothing would be sent: 1 or more can be".to_owned());
+                    return refuse(
+                        "with no message in flight nothing would be sent: 1 or more can be"
+                            .to_owned(),
+                    );
                 }
                 Some(connections)
             }
             Work::Chat { rooms, members, publishers, window, size_bytes } => {
                 size(size_bytes, MAX_CONTENT_SIZE)?;
                 if window == 0 {
-                    return refuse("with an empty window nothing would be sent: 1 or more messages fit".to_owned());
+                    return refuse(
+                        "with an empty window nothing would be sent: 1 or more messages fit"
+                            .to_owned(),
+                    );
                 }
                 if !(1..=members).contains(&publishers) {
-                    return refuse(format!("{publishers} of {members} members cannot publish: 1 to {members} can"));
+                    return refuse(format!(
+                        "{publishers} of {members} members cannot publish: 1 to {members} can"
+                    ));
                 }
                 rooms.checked_mul(members)
             }
             Work::Idle { connections } => {
                 if matches!(self.amount, Amount::Messages(_)) || self.rate_per_second.is_some() {
-                    return refuse("connections that idle send no messages: give a time, and no rate".to_owned());
+                    return refuse(
+                        "connections that idle send no messages: give a time, and no rate"
+                            .to_owned(),
+                    );
                 }
                 Some(connections)
             }
@@ -202,13 +222,16 @@ impl LoadConfig {
             return refuse(format!("a rate is 1 to {MAX_RATE_PER_SECOND} messages per second"));
         }
         if !(1..=MAX_RATE_PER_SECOND).contains(&self.connects_per_second) {
-            return refuse(format!("1 to {MAX_RATE_PER_SECOND} connections per second can be begun"));
+            return refuse(format!(
+                "1 to {MAX_RATE_PER_SECOND} connections per second can be begun"
+            ));
         }
         Ok(())
     }
 }
 
-/// Why there was no load test. What goes wrong while there is one stands in its [`Report`](super::Report).
+/// Why there was no load test. What goes wrong while there is one stands in its
+/// [`Report`](super::Report).
 ///
 /// ```
 /// use cafewire_net::load::{self, LoadConfig, LoadError, Monitor, Work};
@@ -253,12 +276,16 @@ impl fmt::Display for LoadError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Config(sentence) => f.write_str(sentence),
-            Self::Unresolved { target, source } => write!(f, "cannot connect to {target}: {source}"),
+            Self::Unresolved { target, source } => {
+                write!(f, "cannot connect to {target}: {source}")
+            }
             Self::TooManyConnections { wanted, fit } => write!(
                 f,
                 "{wanted} connections do not fit: the limit on file descriptors allows {fit}; raise it (ulimit -n)"
             ),
-            Self::NoConnection { target, reason } => write!(f, "cannot connect to {target}: {reason}"),
+            Self::NoConnection { target, reason } => {
+                write!(f, "cannot connect to {target}: {reason}")
+            }
             Self::System(error) => write!(f, "the system does not let a load test run: {error}"),
         }
     }
@@ -291,11 +318,18 @@ mod tests {
 
     #[test]
     fn bounds_of_echo() {
-        let echo = |connections, in_flight, size_bytes| Work::Echo { connections, in_flight, size_bytes };
+        let echo =
+            |connections, in_flight, size_bytes| Work::Echo { connections, in_flight, size_bytes };
         for work in [echo(1, 1, 32), echo(MAX_SENDERS, u64::MAX, 65_535)] {
             assert!(!refused(work), "{work:?}");
         }
-        for work in [echo(0, 1, 64), echo(MAX_SENDERS + 1, 1, 64), echo(1, 0, 64), echo(1, 1, 31), echo(1, 1, 65_536)] {
+        for work in [
+            echo(0, 1, 64),
+            echo(MAX_SENDERS + 1, 1, 64),
+            echo(1, 0, 64),
+            echo(1, 1, 31),
+            echo(1, 1, 65_536),
+        ] {
             assert!(refused(work), "{work:?}");
         }
     }

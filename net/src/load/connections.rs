@@ -1,8 +1,9 @@
-//! The connections of a run: sockets, what came half, what is yet to be written. Knows stages, not messages.
+//! The connections of a run: sockets, what came half, what is yet to be written. Knows stages, not
+//! messages.
 
 use std::io;
 
-use cafewire_core::{Direction, FrameReader};
+use cafewire_core::{Direction, FrameDecoder};
 use mio::{Interest, Poll, Token};
 
 use super::connector::Attempt;
@@ -24,7 +25,7 @@ pub(super) enum Stage {
     /// The system is connecting it.
     Connecting,
     /// It stands, and the server has yet to let it in.
-    Opening,
+    Handshake,
     Ready,
 }
 
@@ -33,14 +34,15 @@ pub(super) struct Connection {
     stream: Option<Transport>,
     pub(super) stage: Stage,
     pub(super) attempt: u32,
-    pub(super) input: FrameReader,
+    pub(super) input: FrameDecoder,
     /// The beginning of a frame.
     partial: Vec<u8>,
     pub(super) out: Vec<u8>,
     written: usize,
     /// It is on the list of those to be read.
     listed: bool,
-    /// The server's side has ended, whatever is still to be read before that. No further event will say so.
+    /// The server's side has ended, whatever is still to be read before that. No further event will
+    /// say so.
     ended: bool,
 }
 
@@ -68,7 +70,7 @@ impl Connections {
             stream: None,
             stage: Stage::None,
             attempt: 0,
-            input: FrameReader::new(Direction::ToClient),
+            input: FrameDecoder::new(Direction::ToClient),
             partial: Vec::new(),
             out: Vec::new(),
             written: 0,
@@ -103,11 +105,15 @@ impl Connections {
     pub(super) fn begin(&mut self, index: usize, target: &Target) -> io::Result<()> {
         let connection = &mut self.all[index];
         (connection.stage, connection.ended) = (Stage::Connecting, false);
-        connection.input = FrameReader::new(Direction::ToClient);
+        connection.input = FrameDecoder::new(Direction::ToClient);
         let mut stream = target.connect(index)?;
         // The poll tells edges: with both interests from the start nothing need be registered anew.
         let token = token(Attempt { connection: index, number: connection.attempt });
-        self.poll.registry().register(&mut stream.as_mut(), token, Interest::READABLE | Interest::WRITABLE)?;
+        self.poll.registry().register(
+            &mut stream.as_mut(),
+            token,
+            Interest::READABLE | Interest::WRITABLE,
+        )?;
         connection.stream = Some(stream);
         Ok(())
     }
@@ -130,9 +136,9 @@ impl Connections {
 
     /// Whether an event is of the connection that is there now, and not of an attempt before.
     pub(super) fn is_current(&self, attempt: Attempt) -> bool {
-        self.all
-            .get(attempt.connection)
-            .is_some_and(|connection| connection.attempt == attempt.number && connection.stage != Stage::None)
+        self.all.get(attempt.connection).is_some_and(|connection| {
+            connection.attempt == attempt.number && connection.stage != Stage::None
+        })
     }
 
     pub(super) fn mark_readable(&mut self, index: usize, has_ended: bool) {
@@ -159,21 +165,26 @@ impl Connections {
     /// Reads once. When there may be more, the connection is on the list again.
     pub(super) fn read(&mut self, index: usize) -> Read {
         let connection = &mut self.all[index];
-        let Some(mut stream) = connection.stream.as_mut().map(Transport::as_mut) else { return Read::Nothing };
+        let Some(mut stream) = connection.stream.as_mut().map(Transport::as_mut) else {
+            return Read::Nothing;
+        };
         let left = connection.partial.len();
         self.buffer[..left].copy_from_slice(&connection.partial);
         match stream.read(&mut self.buffer[left..]) {
             Ok(0) => Read::Ended("the server closed the connection".to_owned()),
             Ok(count) => {
-                // A short read means that there is no more for now (epoll(7), Q9); but an end that came with these bytes has
-                // had its event.
-                if connection.ended || left + count == self.buffer.len() || stream.holds_input() {
+                // A short read means that there is no more for now (epoll(7), Q9); but an end that
+                // came with these bytes has had its event.
+                if connection.ended
+                    || left + count == self.buffer.len()
+                    || stream.has_buffered_input()
+                {
                     self.mark_readable(index, false);
                 }
                 Read::Bytes(left + count)
             }
             Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
-                if stream.holds_input() {
+                if stream.has_buffered_input() {
                     self.mark_readable(index, false);
                 }
                 Read::Nothing
@@ -195,17 +206,20 @@ impl Connections {
         partial.extend_from_slice(rest);
     }
 
-    /// Whether reading has left something to write: what TLS answers, or what waited for its handshake.
+    /// Whether reading has left something to write: what TLS answers, or what waited for its
+    /// handshake.
     pub(super) fn wants_flush(&mut self, index: usize) -> bool {
         let connection = &mut self.all[index];
-        let waits = connection.stage == Stage::Opening && !connection.out.is_empty();
+        let waits = connection.stage == Stage::Handshake && !connection.out.is_empty();
         connection.stream.as_mut().is_some_and(|stream| waits || stream.as_mut().wants_flush())
     }
 
     /// Writes what is to be written. True if all of it has gone.
     pub(super) fn flush(&mut self, index: usize) -> io::Result<bool> {
         let connection = &mut self.all[index];
-        let Some(mut stream) = connection.stream.as_mut().map(Transport::as_mut) else { return Ok(false) };
+        let Some(mut stream) = connection.stream.as_mut().map(Transport::as_mut) else {
+            return Ok(false);
+        };
         if !stream.flush()? {
             return Ok(false);
         }
@@ -222,7 +236,8 @@ impl Connections {
     }
 }
 
-/// A connection's token names the attempt as well, so that a late event does not reach the next one.
+/// A connection's token names the attempt as well, so that a late event does not reach the next
+/// one.
 fn token(attempt: Attempt) -> Token {
     Token((attempt.number as usize) << 32 | attempt.connection)
 }

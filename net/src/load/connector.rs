@@ -1,5 +1,5 @@
-//! When to begin which connection: so many per second, so many at a time, and those that failed again, each time after a
-//! longer pause. Pure: time is an argument.
+//! When to begin which connection: so many per second, so many at a time, and those that failed
+//! again, each time after a longer pause. Pure: time is an argument.
 
 use std::cmp::Reverse;
 use std::collections::{BinaryHeap, VecDeque};
@@ -66,7 +66,11 @@ impl Connector {
         }
         self.pace.take(now_ns)?;
         self.under_way += 1;
-        if is_again { self.again.pop().map(|Reverse((_, connection))| connection) } else { self.fresh.next() }
+        if is_again {
+            self.again.pop().map(|Reverse((_, connection))| connection)
+        } else {
+            self.fresh.next()
+        }
     }
 
     /// It was begun; now it has its time to become ready.
@@ -83,7 +87,8 @@ impl Connector {
         if attempt.number >= self.retries {
             return AfterFailure::GiveUp;
         }
-        let pause_ns = FIRST_PAUSE_NS.checked_shl(attempt.number).unwrap_or(u64::MAX).min(LONGEST_PAUSE_NS);
+        let pause_ns =
+            FIRST_PAUSE_NS.checked_shl(attempt.number).unwrap_or(u64::MAX).min(LONGEST_PAUSE_NS);
         self.again.push(Reverse((now_ns.saturating_add(pause_ns), attempt.connection)));
         AfterFailure::TryAgain
     }
@@ -110,7 +115,9 @@ impl Connector {
         } else if !self.fresh.is_empty() {
             self.pace.next_ns()
         } else {
-            self.again.peek().map(|&Reverse((at_ns, _))| at_ns.max(self.pace.next_ns().unwrap_or(0)))
+            self.again
+                .peek()
+                .map(|&Reverse((at_ns, _))| at_ns.max(self.pace.next_ns().unwrap_or(0)))
         };
         let overdue = self.deadlines.front().map(|&(deadline_ns, _)| deadline_ns);
         [begin, overdue].into_iter().flatten().min()

@@ -1,11 +1,11 @@
 //! The echo test: what a connection sends comes back to it, in order.
 
-use cafewire_core::{Frame, FrameReader, Message};
+use cafewire_core::{Frame, FrameDecoder, Message};
 
 use super::checker::{SequenceChecker, Verdict};
 use super::payload::{Stamp, Template};
 use super::schedule::Senders;
-use super::workload::{Books, Opening, Taken, Workload, each_frame};
+use super::workload::{Consumed, Handshake, Stats, Workload, each_frame};
 
 #[derive(Debug)]
 pub(super) struct Echo {
@@ -27,24 +27,32 @@ impl Workload for Echo {
         self.senders.len()
     }
 
-    /// A system accepts connections that the server has not looked at yet; one that answers has been.
+    /// A system accepts connections that the server has not looked at yet; one that answers has
+    /// been.
     fn open(&mut self, _connection: usize, out: &mut Vec<u8>) {
         append(&Message::ping(), out);
     }
 
-    fn answer(&mut self, _connection: usize, frame: &Frame<'_>, _out: &mut Vec<u8>) -> Opening {
+    fn answer(&mut self, _connection: usize, frame: &Frame<'_>, _out: &mut Vec<u8>) -> Handshake {
         match frame {
             Frame::Echo(view) => match view.message() {
-                Message::Pong(_) => Opening::Ready,
-                Message::Error(text) => Opening::Refused(String::from_utf8_lossy(text).into_owned()),
-                _ => Opening::Refused("the server answered a ping with something else".to_owned()),
+                Message::Pong(_) => Handshake::Ready,
+                Message::Error(text) => {
+                    Handshake::Refused(String::from_utf8_lossy(text).into_owned())
+                }
+                _ => {
+                    Handshake::Refused("the server answered a ping with something else".to_owned())
+                }
             },
-            Frame::Chat(_) => Opening::Refused("the server answered a ping in the chat family".to_owned()),
+            Frame::Chat(_) => {
+                Handshake::Refused("the server answered a ping in the chat family".to_owned())
+            }
         }
     }
 
     fn begin(&mut self, ready: &[bool]) -> Vec<usize> {
-        let connections: Vec<usize> = (0..ready.len()).filter(|&connection| ready[connection]).collect();
+        let connections: Vec<usize> =
+            (0..ready.len()).filter(|&connection| ready[connection]).collect();
         for (sender, &connection) in connections.iter().enumerate() {
             self.senders[connection] = Some(sender);
         }
@@ -56,34 +64,46 @@ impl Workload for Echo {
         append(&Message::Echo(self.template.stamped(stamp)), out);
     }
 
-    fn receive(&mut self, connection: usize, bytes: &[u8], input: &mut FrameReader, books: &mut Books<'_>) -> Taken {
+    fn receive(
+        &mut self,
+        connection: usize,
+        bytes: &[u8],
+        input: &mut FrameDecoder,
+        stats: &mut Stats<'_>,
+    ) -> Consumed {
         let (template, checker) = (&self.template, &mut self.checkers[connection]);
         let sender = self.senders[connection];
-        let sent = sender.map_or(0, |sender| books.senders.sent(sender));
+        let sent = sender.map_or(0, |sender| stats.senders.sent(sender));
         let mut came_back = 0;
         let taken = each_frame(bytes, input, |frame, _| {
             let message = match frame {
                 Frame::Echo(view) => view.message(),
-                Frame::Chat(_) => return Err("the server spoke the chat family on an echo connection".to_owned()),
+                Frame::Chat(_) => {
+                    return Err("the server spoke the chat family on an echo connection".to_owned());
+                }
             };
             match message {
                 Message::Echo(payload) => {
-                    let stamp = template.read(payload).filter(|stamp| Some(stamp.key.sender()) == sender);
-                    let verdict =
-                        stamp.map_or(Verdict::Unexpected, |stamp| checker.receive(stamp.key.sequence(), sent));
+                    let stamp =
+                        template.read(payload).filter(|stamp| Some(stamp.key.sender()) == sender);
+                    let verdict = stamp.map_or(Verdict::Unexpected, |stamp| {
+                        checker.receive(stamp.key.sequence(), sent)
+                    });
                     let at_ns = stamp.map_or(0, |stamp| stamp.at_ns);
-                    came_back += u64::from(books.tally.deliver(verdict, at_ns, books.now_ns));
+                    came_back += u64::from(stats.tally.deliver(verdict, at_ns, stats.now_ns));
                 }
-                Message::Error(text) => books.tally.server_errors.add(&String::from_utf8_lossy(text)),
-                _ => books.tally.unexpected += 1,
+                Message::Error(text) => {
+                    stats.tally.server_errors.add(&String::from_utf8_lossy(text))
+                }
+                _ => stats.tally.unexpected += 1,
             }
             Ok(())
         });
         if let Some(sender) = sender
             && came_back > 0
         {
-            books.senders.came_back(sender, came_back);
-            books.came_back = Some(sender);
+            stats.senders.came_back(sender, came_back);
+            stats.came_back = Some(sender);
         }
         taken
     }
@@ -98,7 +118,7 @@ impl Workload for Echo {
 #[inline]
 fn append(message: &Message<'_>, out: &mut Vec<u8>) {
     let before = out.len();
-    out.resize(before + message.serialized_size(), 0);
+    out.resize(before + message.encoded_len(), 0);
     // The sizes were checked before the test began.
     let written = message.encode_into(&mut out[before..]);
     debug_assert!(written.is_ok());

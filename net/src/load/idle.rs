@@ -1,12 +1,13 @@
-//! The idle test: connections sign in and do nothing; in the end each joins a room of its own, and is expected to be told so.
+//! The idle test: connections sign in and do nothing; in the end each joins a room of its own, and
+//! is expected to be told so.
 
-use cafewire_core::{Frame, FrameReader, MessagePayload};
+use cafewire_core::{Frame, FrameDecoder, MessagePayload};
 
 use super::chat::{append, parsed};
 use super::checker::SequenceChecker;
 use super::payload::Stamp;
 use super::schedule::Senders;
-use super::workload::{Books, Opening, Taken, Workload, each_frame};
+use super::workload::{Consumed, Handshake, Stats, Workload, each_frame};
 
 #[derive(Debug)]
 pub(super) struct Idle {
@@ -45,15 +46,17 @@ impl Workload for Idle {
         append(&MessagePayload::Connect { username: &self.name(connection) }, out);
     }
 
-    fn answer(&mut self, connection: usize, frame: &Frame<'_>, _out: &mut Vec<u8>) -> Opening {
+    fn answer(&mut self, connection: usize, frame: &Frame<'_>, _out: &mut Vec<u8>) -> Handshake {
         match parsed(frame) {
             Ok(MessagePayload::ConnectAck { user_id, .. }) => {
                 self.connections[connection].user_id = Some(user_id);
-                Opening::Ready
+                Handshake::Ready
             }
-            Ok(MessagePayload::Error { code, message }) => Opening::Refused(format!("{message} [{code}]")),
-            Ok(_) => Opening::NotYet,
-            Err(reason) => Opening::Refused(reason),
+            Ok(MessagePayload::Error { code, message }) => {
+                Handshake::Refused(format!("{message} [{code}]"))
+            }
+            Ok(_) => Handshake::NotYet,
+            Err(reason) => Handshake::Refused(reason),
         }
     }
 
@@ -71,20 +74,28 @@ impl Workload for Idle {
         append(&MessagePayload::JoinRoom { room: &self.name(connection) }, out);
     }
 
-    fn receive(&mut self, connection: usize, bytes: &[u8], input: &mut FrameReader, books: &mut Books<'_>) -> Taken {
+    fn receive(
+        &mut self,
+        connection: usize,
+        bytes: &[u8],
+        input: &mut FrameDecoder,
+        stats: &mut Stats<'_>,
+    ) -> Consumed {
         let connection = &mut self.connections[connection];
         each_frame(bytes, input, |frame, _| {
             match parsed(frame)? {
-                MessagePayload::UserJoined { user_id, .. } if connection.user_id == Some(user_id) => {
-                    let sent = connection.sender.map_or(0, |sender| books.senders.sent(sender));
+                MessagePayload::UserJoined { user_id, .. }
+                    if connection.user_id == Some(user_id) =>
+                {
+                    let sent = connection.sender.map_or(0, |sender| stats.senders.sent(sender));
                     // Joins have no numbers: a second answer to the one join came twice.
                     let verdict = connection.checker.receive(0, sent);
-                    books.tally.deliver(verdict, connection.joined_at_ns, books.now_ns);
+                    stats.tally.deliver(verdict, connection.joined_at_ns, stats.now_ns);
                 }
                 MessagePayload::Error { code, message } => {
-                    books.tally.server_errors.add(&format!("{message} [{code}]"));
+                    stats.tally.server_errors.add(&format!("{message} [{code}]"));
                 }
-                _ => books.tally.unexpected += 1,
+                _ => stats.tally.unexpected += 1,
             }
             Ok(())
         })

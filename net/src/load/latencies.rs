@@ -12,12 +12,14 @@ pub(crate) struct Latencies {
     min_ns: u64,
     max_ns: u64,
     sum_ns: u128,
-    /// Equal ones in a row, as messages that were sent together and arrive together have, are counted together.
+    /// Equal ones in a row, as messages that were sent together and arrive together have, are
+    /// counted together.
     same_ns: u64,
     same_count: u64,
 }
 
-/// Percentiles of latencies, in nanoseconds, to three significant digits. `min_ns`, `mean_ns` and `max_ns` are exact.
+/// Percentiles of latencies, in nanoseconds, to three significant digits. `min_ns`, `mean_ns` and
+/// `max_ns` are exact.
 ///
 /// ```
 /// use std::time::Duration;
@@ -47,7 +49,8 @@ pub struct LatencySummary {
 
 impl Latencies {
     pub(crate) fn new() -> Self {
-        let histogram = Histogram::new_with_bounds(1, LONGEST_NS, 3).expect("1 ns to 1 h at 3 digits is a valid range");
+        let histogram = Histogram::new_with_bounds(1, LONGEST_NS, 3)
+            .expect("1 ns to 1 h at 3 digits is a valid range");
         Self { histogram, min_ns: u64::MAX, max_ns: 0, sum_ns: 0, same_ns: 0, same_count: 0 }
     }
 
@@ -78,8 +81,10 @@ impl Latencies {
         if count == 0 {
             return None;
         }
-        // The histogram answers with the upper end of a bucket, which may lie beyond the longest time there was.
-        let at = |quantile| self.histogram.value_at_quantile(quantile).clamp(self.min_ns, self.max_ns);
+        // The histogram answers with the upper end of a bucket, which may lie beyond the longest
+        // time there was.
+        let at =
+            |quantile| self.histogram.value_at_quantile(quantile).clamp(self.min_ns, self.max_ns);
         let mean_ns = u64::try_from(self.sum_ns / u128::from(count)).unwrap_or(u64::MAX);
         let [p50_ns, p90_ns, p99_ns, p99_9_ns] = [0.5, 0.9, 0.99, 0.999].map(at);
         let (min_ns, max_ns) = (self.min_ns, self.max_ns);
@@ -103,10 +108,21 @@ mod tests {
             latencies.record(ms * 1_000_000);
         }
         let summary = latencies.summary().unwrap();
-        assert_eq!((summary.count, summary.min_ns, summary.max_ns), (1000, 1_000_000, 1_000_000_000));
+        assert_eq!(
+            (summary.count, summary.min_ns, summary.max_ns),
+            (1000, 1_000_000, 1_000_000_000)
+        );
         assert_eq!(summary.mean_ns, 500_500_000);
-        for (ns, ms) in [(summary.p50_ns, 500), (summary.p90_ns, 900), (summary.p99_ns, 990), (summary.p99_9_ns, 999)] {
-            assert!(ns.abs_diff(ms * 1_000_000) <= ms * 1000, "{ns} is not {ms} ms to three digits");
+        for (ns, ms) in [
+            (summary.p50_ns, 500),
+            (summary.p90_ns, 900),
+            (summary.p99_ns, 990),
+            (summary.p99_9_ns, 999),
+        ] {
+            assert!(
+                ns.abs_diff(ms * 1_000_000) <= ms * 1000,
+                "{ns} is not {ms} ms to three digits"
+            );
         }
     }
 

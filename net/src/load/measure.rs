@@ -29,8 +29,8 @@ impl Snapshot {
         }
     }
 
-    /// What came in between this and a later one. `until_ns` is when the stretch ended, which may be before it was looked
-    /// at.
+    /// What came in between this and a later one. `until_ns` is when the stretch ended, which may
+    /// be before it was looked at.
     #[allow(clippy::cast_precision_loss)] // a share needs few digits
     pub(super) fn until(&self, later: &Self, until_ns: u64) -> Measured {
         let looked_at = Duration::from_nanos(later.at_ns.saturating_sub(self.at_ns));
@@ -71,7 +71,8 @@ mod tests {
             bytes_received: 3 * count,
             cpu: Some(Duration::from_millis(cpu_ms)),
         };
-        let measured = at(1_000_000_000, 10, 100).until(&at(3_000_000_000, 30, 1100), 2_000_000_000);
+        let measured =
+            at(1_000_000_000, 10, 100).until(&at(3_000_000_000, 30, 1100), 2_000_000_000);
         assert_eq!(measured.duration, Duration::from_secs(1));
         assert_eq!((measured.sent, measured.received, measured.bytes_received), (20, 40, 60));
         assert_eq!(measured.generator_cpu, Some(0.5), "of the two seconds between the looks");

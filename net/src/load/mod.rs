@@ -1,14 +1,16 @@
-//! A load test of a server: one thread that holds thousands of connections, sends at a fixed rate or within windows, and
-//! judges every single delivery.
+//! A load test of a server: one thread that holds thousands of connections, sends at a fixed rate
+//! or within windows, and judges every single delivery.
 //!
-//! [`run`] makes the connections that [`Work`] asks for, and then: an *echo* test has each send messages and get them back;
-//! a *chat* test has publishers speak in rooms and all members hear them; an *idle* test has them do nothing. Each message
-//! says who sent it, which one it is and when it was due, so that what is lost, duplicated, reordered or wrong is counted
-//! exactly, for each receiver, and so that at a fixed rate latency counts from when a message was *due*: a server that
-//! stalls is seen to stall, even while it keeps the generator from sending (coordinated omission).
+//! [`run`] makes the connections that [`Work`] asks for, and then: an *echo* test has each send
+//! messages and get them back; a *chat* test has publishers speak in rooms and all members hear
+//! them; an *idle* test has them do nothing. Each message says who sent it, which one it is and
+//! when it was due, so that what is lost, duplicated, reordered or wrong is counted exactly, for
+//! each receiver, and so that at a fixed rate latency counts from when a message was *due*: a
+//! server that stalls is seen to stall, even while it keeps the generator from sending (coordinated
+//! omission).
 //!
-//! What it does is logged at debug level (`tracing`, target `cafewire_net::load`): where it connects to, each phase as it
-//! begins, each connection that comes to nothing and why.
+//! What it does is logged at debug level (`tracing`, target `cafewire_net::load`): where it
+//! connects to, each phase as it begins, each connection that comes to nothing and why.
 //!
 //! ```
 //! use cafewire_net::load::{self, Amount, LoadConfig, Monitor, Work};
@@ -58,15 +60,16 @@ pub use config::{Amount, LoadConfig, LoadError, MIN_SIZE_BYTES, Work};
 pub use monitor::{Monitor, Phase, Progress};
 pub use report::{Connections, Deliveries, LatencySummary, Measured, Report};
 
-use crate::descriptors::connections_that_fit;
+use crate::listen::connections_that_fit;
 use engine::Engine;
 use stream::Target;
 
-/// Tests a server, on the caller's thread, and tells what was found. Raises the process's limit on file descriptors as far
-/// as it may.
+/// Tests a server, on the caller's thread, and tells what was found. Raises the process's limit on
+/// file descriptors as far as it may.
 ///
 /// # Errors
-/// Only what keeps the test from beginning: see [`LoadError`]. What goes wrong later is in the report.
+/// Only what keeps the test from beginning: see [`LoadError`]. What goes wrong later is in the
+/// report.
 ///
 /// ```
 /// use cafewire_net::load::{self, Amount, LoadConfig, Monitor, Work};
@@ -87,7 +90,8 @@ pub fn run(config: &LoadConfig, monitor: &Monitor) -> Result<Report, LoadError> 
     match config.work {
         Work::Echo { connections, size_bytes, .. } => {
             check_descriptors(connections)?;
-            Engine::new(config, target, monitor, echo::Echo::new(connections, size_bytes))?.run(config)
+            Engine::new(config, target, monitor, echo::Echo::new(connections, size_bytes))?
+                .run(config)
         }
         Work::Chat { rooms, members, publishers, size_bytes, .. } => {
             check_descriptors(rooms * members)?;
@@ -96,7 +100,8 @@ pub fn run(config: &LoadConfig, monitor: &Monitor) -> Result<Report, LoadError> 
         }
         Work::Idle { connections } => {
             check_descriptors(connections)?;
-            Engine::new(config, target, monitor, idle::Idle::new(&run_name(), connections))?.run(config)
+            Engine::new(config, target, monitor, idle::Idle::new(&run_name(), connections))?
+                .run(config)
         }
     }
 }
@@ -108,7 +113,8 @@ fn check_descriptors(wanted: usize) -> Result<(), LoadError> {
     }
 }
 
-/// A name for this run that others at the same time do not have: users and rooms are named after it.
+/// A name for this run that others at the same time do not have: users and rooms are named after
+/// it.
 fn run_name() -> String {
     let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
     format!("{:x}-{:x}", std::process::id(), now.as_micros() & 0xFFFF_FFFF)

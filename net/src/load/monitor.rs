@@ -84,12 +84,18 @@ impl fmt::Display for Phase {
     }
 }
 
-const PHASES: [Phase; 6] =
-    [Phase::Connecting, Phase::Idling, Phase::WarmingUp, Phase::Measuring, Phase::Draining, Phase::Done];
+const PHASES: [Phase; 6] = [
+    Phase::Connecting,
+    Phase::Idling,
+    Phase::WarmingUp,
+    Phase::Measuring,
+    Phase::Draining,
+    Phase::Done,
+];
 
 impl Monitor {
-    /// Asks the test to send no more and to wait only for what is under way; asked twice, not even for that. It is noticed
-    /// within a tenth of a second.
+    /// Asks the test to send no more and to wait only for what is under way; asked twice, not even
+    /// for that. It is noticed within a tenth of a second.
     ///
     /// ```
     /// use cafewire_net::load::{self, LoadConfig, Monitor, Work};
@@ -109,7 +115,9 @@ impl Monitor {
     /// ```
     pub fn stop(&self) {
         // Past two, more do not matter; past 255 they would begin again.
-        let _ = self.0.stops.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |stops| Some(stops.saturating_add(1)));
+        let _ = self.0.stops.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |stops| {
+            Some(stops.saturating_add(1))
+        });
     }
 
     /// How far it has come: not older than a tenth of a second while it runs, and exact at the end.

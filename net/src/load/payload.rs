@@ -1,4 +1,5 @@
-//! What each message of a load test says: who sent it, which one of theirs it is, and when it was due. Pure.
+//! What each message of a load test says: who sent it, which one of theirs it is, and when it was
+//! due. Pure.
 //!
 //! ```text
 //!  0                          16                         32
@@ -7,8 +8,9 @@
 //! └──────────────────────────┴──────────────────────────┴──────────┘
 //! ```
 //!
-//! Two numbers of 64 bits, most significant digit first, 4 bits to a character: `0123456789:;<=>?`. Text, since a chat
-//! message must be, and those sixteen, since eight of them are eight nibbles each under the same upper half.
+//! Two numbers of 64 bits, most significant digit first, 4 bits to a character: `0123456789:;<=>?`.
+//! Text, since a chat message must be, and those sixteen, since eight of them are eight nibbles
+//! each under the same upper half.
 
 /// Bytes of the two numbers: the smallest message.
 pub(crate) const STAMP_SIZE: usize = 32;
@@ -27,7 +29,8 @@ pub(crate) const MAX_SEQUENCE: u64 = (1 << SEQUENCE_BITS) - 1;
 const NIBBLES: u64 = 0x0F0F_0F0F_0F0F_0F0F;
 const DIGITS: u64 = 0x3030_3030_3030_3030;
 
-/// Which message this is: its sender and its number among theirs, from 0. Ordered by sender, then number.
+/// Which message this is: its sender and its number among theirs, from 0. Ordered by sender, then
+/// number.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(crate) struct MessageKey(u64);
 
@@ -51,7 +54,8 @@ impl MessageKey {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Stamp {
     pub(crate) key: MessageKey,
-    /// When it was due, or, where nothing is due at a time, when it was sent; since the start of the run.
+    /// When it was due, or, where nothing is due at a time, when it was sent; since the start of
+    /// the run.
     pub(crate) at_ns: u64,
 }
 
@@ -93,7 +97,8 @@ impl Template {
     /// The stamp of a message that is one of ours, filler and all.
     #[inline]
     pub(crate) fn read(&self, content: &[u8]) -> Option<Stamp> {
-        let is_whole = content.len() == self.0.len() && content[STAMP_SIZE..] == self.0[STAMP_SIZE..];
+        let is_whole =
+            content.len() == self.0.len() && content[STAMP_SIZE..] == self.0[STAMP_SIZE..];
         if is_whole { Stamp::read(content) } else { None }
     }
 }

@@ -33,12 +33,13 @@ pub struct Report {
     pub sent: u64,
     /// Deliveries, warm-up included: every one of them is judged.
     pub deliveries: Deliveries,
-    /// Error frames that the server sent once the connections were ready, by text, the most frequent first.
+    /// Error frames that the server sent once the connections were ready, by text, the most
+    /// frequent first.
     pub server_errors: Vec<(String, u64)>,
     /// What came in between the warm-up and the end.
     pub measured: Measured,
-    /// From the time that a message was sent (at a fixed rate: was due) to each delivery of it; of the messages after the
-    /// warm-up. `None` if none was delivered.
+    /// From the time that a message was sent (at a fixed rate: was due) to each delivery of it; of
+    /// the messages after the warm-up. `None` if none was delivered.
     pub latency: Option<LatencySummary>,
     /// At a fixed rate: how late the generator itself was in sending. It is part of `latency`.
     pub send_lag: Option<LatencySummary>,
@@ -74,7 +75,8 @@ pub struct Connections {
     pub reasons: Vec<(String, u64)>,
 }
 
-/// Deliveries: one per message in an echo test, one per message and member of its room in a chat test.
+/// Deliveries: one per message in an echo test, one per message and member of its room in a chat
+/// test.
 ///
 /// ```
 /// use cafewire_net::load::Deliveries;
@@ -88,10 +90,11 @@ pub struct Deliveries {
     pub expected: u64,
     /// Different ones that came.
     pub received: u64,
-    /// Of those, how many came after one that they should have come before: after a later message of the same sender
-    /// or, in a room with several senders, in another order than that in which the room's messages first came to
-    /// anybody. The former is exact. Of the latter it is exact that members saw different orders, not whose was right: a
-    /// member that is first and sees its own order has the others counted, each of them.
+    /// Of those, how many came after one that they should have come before: after a later message
+    /// of the same sender or, in a room with several senders, in another order than that in which
+    /// the room's messages first came to anybody. The former is exact. Of the latter it is exact
+    /// that members saw different orders, not whose was right: a member that is first and sees its
+    /// own order has the others counted, each of them.
     pub reordered: u64,
     /// Came again.
     pub duplicated: u64,
@@ -119,8 +122,8 @@ pub struct Deliveries {
 /// ```
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct Measured {
-    /// From the end of the warm-up to the end of sending; where messages are counted, to the last delivery. Zero if there
-    /// was no end of the warm-up.
+    /// From the end of the warm-up to the end of sending; where messages are counted, to the last
+    /// delivery. Zero if there was no end of the warm-up.
     pub duration: Duration,
     /// Messages sent in it.
     pub sent: u64,
@@ -128,13 +131,14 @@ pub struct Measured {
     pub received: u64,
     /// Bytes received in it.
     pub bytes_received: u64,
-    /// Share of one core that the generator's thread was busy, 0 to 1, system time included. `None` where the system does
-    /// not tell.
+    /// Share of one core that the generator's thread was busy, 0 to 1, system time included. `None`
+    /// where the system does not tell.
     pub generator_cpu: Option<f64>,
 }
 
 impl Report {
-    /// Whether all was as it should be: every connection made and kept, every message delivered, once and in order.
+    /// Whether all was as it should be: every connection made and kept, every message delivered,
+    /// once and in order.
     ///
     /// ```
     /// use cafewire_net::load::Report;
@@ -148,7 +152,12 @@ impl Report {
     pub const fn is_clean(&self) -> bool {
         let Deliveries { reordered, duplicated, lost, unexpected, .. } = self.deliveries;
         let Connections { failed, ended_early, .. } = self.connections;
-        reordered == 0 && duplicated == 0 && lost == 0 && unexpected == 0 && failed == 0 && ended_early == 0
+        reordered == 0
+            && duplicated == 0
+            && lost == 0
+            && unexpected == 0
+            && failed == 0
+            && ended_early == 0
     }
 }
 
@@ -171,8 +180,8 @@ impl Measured {
         self.per_second(self.bytes_received)
     }
 
-    /// Whether the generator was so busy, more than 0.9 of a core, that it, and not the server, may be what was
-    /// measured. `false` where the system does not tell.
+    /// Whether the generator was so busy, more than 0.9 of a core, that it, and not the server, may
+    /// be what was measured. `false` where the system does not tell.
     #[must_use]
     pub fn generator_was_busy(&self) -> bool {
         self.generator_cpu.is_some_and(|share| share > BUSY_SHARE)
@@ -209,7 +218,10 @@ mod tests {
             assert!(!report.is_clean(), "{report:?}");
         }
         // Connections that came at the second attempt are no loss.
-        assert!(Report { connections: Connections { retried: 1, ..Connections::default() }, ..clean() }.is_clean());
+        assert!(
+            Report { connections: Connections { retried: 1, ..Connections::default() }, ..clean() }
+                .is_clean()
+        );
     }
 
     #[test]
@@ -221,7 +233,11 @@ mod tests {
             bytes_received: 4000,
             generator_cpu: Some(0.91),
         };
-        let rates = [measured.sent_per_second(), measured.received_per_second(), measured.bytes_per_second()];
+        let rates = [
+            measured.sent_per_second(),
+            measured.received_per_second(),
+            measured.bytes_per_second(),
+        ];
         assert_eq!(rates, [20.0, 40.0, 8000.0]);
         assert!(measured.generator_was_busy());
         assert!(!Measured { generator_cpu: Some(0.89), ..measured }.generator_was_busy());

@@ -1,5 +1,5 @@
-//! Who may send when: a window of messages in flight per sender, or a fixed rate for all of them together. Pure: time is
-//! an argument, in nanoseconds since sending began.
+//! Who may send when: a window of messages in flight per sender, or a fixed rate for all of them
+//! together. Pure: time is an argument, in nanoseconds since sending began.
 
 use super::payload::{MAX_SEQUENCE, MessageKey, Stamp};
 
@@ -35,7 +35,12 @@ struct Sender {
 
 impl Senders {
     pub(crate) fn new(pace: Pace, limit: Option<u64>, senders: usize) -> Self {
-        Self { pace, limit: limit.unwrap_or(u64::MAX), sent_in_all: 0, senders: vec![Sender::default(); senders] }
+        Self {
+            pace,
+            limit: limit.unwrap_or(u64::MAX),
+            sent_in_all: 0,
+            senders: vec![Sender::default(); senders],
+        }
     }
 
     pub(crate) const fn pace(&self) -> Pace {
@@ -110,7 +115,7 @@ impl Due {
         Self { rate_per_second, limit: limit.unwrap_or(u64::MAX), next: 0 }
     }
 
-    /// The next number that has fallen due by now. It is the turn of sender `number % senders`.
+    /// The next number that has fallen due by now. It is the tick of sender `number % senders`.
     pub(crate) fn take(&mut self, now_ns: u64) -> Option<u64> {
         if self.next_ns()? > now_ns {
             return None;
@@ -135,7 +140,8 @@ const fn due_ns(number: u64, rate_per_second: u64) -> u64 {
 
 /// How many messages of a steady stream are due before this time.
 pub(crate) fn due_before(until_ns: u64, rate_per_second: u64) -> u64 {
-    let due = (u128::from(until_ns) * u128::from(rate_per_second)).div_ceil(u128::from(NS_PER_SECOND));
+    let due =
+        (u128::from(until_ns) * u128::from(rate_per_second)).div_ceil(u128::from(NS_PER_SECOND));
     u64::try_from(due).unwrap_or(u64::MAX)
 }
 
@@ -208,7 +214,10 @@ mod tests {
         for rate in [1, 3, 7, 1000, 999_999_937, MAX_RATE_PER_SECOND] {
             for until_ns in [1, 2, 999_999_999, 1_000_000_000, 1_000_000_001, 7_777_777_777] {
                 let count = due_before(until_ns, rate);
-                assert!(due_ns(count - 1, rate) < until_ns && due_ns(count, rate) >= until_ns, "{rate}, {until_ns}");
+                assert!(
+                    due_ns(count - 1, rate) < until_ns && due_ns(count, rate) >= until_ns,
+                    "{rate}, {until_ns}"
+                );
             }
         }
         assert_eq!((due_before(0, 5), due_before(u64::MAX, MAX_RATE_PER_SECOND)), (0, u64::MAX));

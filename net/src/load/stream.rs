@@ -1,4 +1,5 @@
-//! Where a load test's connections lead, and how they begin. The only place of it that knows what kinds there are.
+//! Where a load test's connections lead, and how they begin. The only place of it that knows what
+//! kinds there are.
 
 use std::fmt;
 use std::io;
@@ -18,8 +19,8 @@ use crate::address::Address;
 use crate::tls::ClientTls;
 use crate::transport::{TlsStream, Transport};
 
-/// Connections from one source address within 127.0.0.0/8. Fewer than the 1,024 that our server allows one address,
-/// and than the ports of one address (`net.ipv4.ip_local_port_range`).
+/// Connections from one source address within 127.0.0.0/8. Fewer than the 1,024 that our server
+/// allows one address, and than the ports of one address (`net.ipv4.ip_local_port_range`).
 const CONNECTIONS_PER_SOURCE: usize = 1000;
 
 /// Where connections lead.
@@ -37,9 +38,13 @@ pub(super) struct Tls {
 }
 
 impl Target {
-    /// Looks the name up. Where it has several addresses, the first that accepts a connection within the time is taken, so
-    /// that all connections go the same way; if none does, the first.
-    pub(super) fn resolve(address: &Address, tls: &ClientTls, probe_timeout: Duration) -> io::Result<Self> {
+    /// Looks the name up. Where it has several addresses, the first that accepts a connection
+    /// within the time is taken, so that all connections go the same way; if none does, the first.
+    pub(super) fn resolve(
+        address: &Address,
+        tls: &ClientTls,
+        probe_timeout: Duration,
+    ) -> io::Result<Self> {
         let tls = match address {
             Address::Unix { path } => return Ok(Self::Unix { path: path.clone() }),
             Address::Tcp { .. } => None,
@@ -52,13 +57,16 @@ impl Target {
             }
         };
         let found = address.resolve()?;
-        let answers = |candidate: &&SocketAddr| BlockingTcpStream::connect_timeout(candidate, probe_timeout).is_ok();
+        let answers = |candidate: &&SocketAddr| {
+            BlockingTcpStream::connect_timeout(candidate, probe_timeout).is_ok()
+        };
         let taken = if found.len() > 1 { found.iter().find(answers) } else { None };
         let address = taken.or(found.first()).copied().ok_or(io::ErrorKind::NotFound)?;
         Ok(Self::Tcp { address, tls })
     }
 
-    /// Begins to connect. The poll tells when it has come to something: see [`Transport::is_connected`].
+    /// Begins to connect. The poll tells when it has come to something: see
+    /// [`Transport::is_connected`].
     pub(super) fn connect(&self, connection: usize) -> io::Result<Transport> {
         let (address, tls) = match self {
             Self::Tcp { address, tls } => (*address, tls),
@@ -72,7 +80,8 @@ impl Target {
         };
         let socket = Socket::new(Domain::for_address(address), Type::STREAM, Some(Protocol::TCP))?;
         socket.set_nonblocking(true)?;
-        // Small messages are sent when they are due, not when the answer to the one before has come (RFC 896).
+        // Small messages are sent when they are due, not when the answer to the one before has come
+        // (RFC 896).
         socket.set_tcp_nodelay(true)?;
         if let Some(source) = source(address, connection) {
             socket.bind(&SocketAddr::from((source, 0)).into())?;
@@ -93,13 +102,14 @@ impl Target {
     }
 }
 
-/// Where a connection comes from, if that is not left to the system: the loopback network has 16 million addresses,
-/// each with ports of its own.
+/// Where a connection comes from, if that is not left to the system: the loopback network has 16
+/// million addresses, each with ports of its own.
 fn source(target: SocketAddr, connection: usize) -> Option<Ipv4Addr> {
     let is_loopback = matches!(target.ip(), IpAddr::V4(address) if address.is_loopback());
     let group = u32::try_from(connection / CONNECTIONS_PER_SOURCE).ok()?;
     // 127.0.0.1 is what the system would choose; from 127.0.1.1 on they are ours.
-    (is_loopback && group > 0).then(|| Ipv4Addr::from_bits(Ipv4Addr::new(127, 0, 1, 0).to_bits() + group))
+    (is_loopback && group > 0)
+        .then(|| Ipv4Addr::from_bits(Ipv4Addr::new(127, 0, 1, 0).to_bits() + group))
 }
 
 /// What the name was found to be, `, at 192.0.2.7:8080`, as far as there was one.

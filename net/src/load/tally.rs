@@ -1,4 +1,4 @@
-//! The books of a run: deliveries by verdict, their latencies, what went wrong. Pure.
+//! The stats of a run: deliveries by verdict, their latencies, what went wrong. Pure.
 
 use std::collections::BTreeMap;
 
@@ -61,7 +61,7 @@ impl Tally {
         }
     }
 
-    /// Books one delivery. True if it is a message's first.
+    /// Stats one delivery. True if it is a message's first.
     #[inline]
     pub(crate) fn deliver(&mut self, verdict: Verdict, at_ns: u64, now_ns: u64) -> bool {
         match verdict {
@@ -96,7 +96,10 @@ mod tests {
         assert!(tally.deliver(Verdict::Reordered, 100, 150));
         assert!(!tally.deliver(Verdict::Duplicated, 100, 160));
         assert!(!tally.deliver(Verdict::Unexpected, 100, 160));
-        assert_eq!((tally.received, tally.reordered, tally.duplicated, tally.unexpected), (2, 1, 1, 1));
+        assert_eq!(
+            (tally.received, tally.reordered, tally.duplicated, tally.unexpected),
+            (2, 1, 1, 1)
+        );
         assert_eq!(tally.last_delivery_ns, 150);
         let latency = tally.latencies.summary().unwrap();
         assert_eq!((latency.count, latency.max_ns), (1, 50));

@@ -13,7 +13,8 @@ mod system {
     use mio::Interest;
     use mio::unix::SourceFd;
     use rustix::time::{
-        Itimerspec, TimerfdClockId, TimerfdFlags, TimerfdTimerFlags, Timespec, timerfd_create, timerfd_settime,
+        Itimerspec, TimerfdClockId, TimerfdFlags, TimerfdTimerFlags, Timespec, timerfd_create,
+        timerfd_settime,
     };
 
     /// The shortest wait: 0 would mean none at all (timerfd_settime(2)).
@@ -24,7 +25,10 @@ mod system {
 
     impl Timer {
         pub(crate) fn new(registry: &Registry, token: Token) -> io::Result<Self> {
-            let timer = timerfd_create(TimerfdClockId::Monotonic, TimerfdFlags::NONBLOCK | TimerfdFlags::CLOEXEC)?;
+            let timer = timerfd_create(
+                TimerfdClockId::Monotonic,
+                TimerfdFlags::NONBLOCK | TimerfdFlags::CLOEXEC,
+            )?;
             registry.register(&mut SourceFd(&timer.as_raw_fd()), token, Interest::READABLE)?;
             Ok(Self(timer))
         }

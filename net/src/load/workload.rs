@@ -1,7 +1,7 @@
-//! What differs between the kinds of load test: what is said, to whom, and how what comes is judged. Does no I/O: bytes in,
-//! bytes out.
+//! What differs between the kinds of load test: what is said, to whom, and how what comes is
+//! judged. Does no I/O: bytes in, bytes out.
 
-use cafewire_core::{Frame, FrameReader, Framing};
+use cafewire_core::{Frame, FrameDecoder, Framing};
 
 use super::payload::Stamp;
 use super::schedule::Senders;
@@ -16,16 +16,23 @@ pub(super) trait Workload {
     fn open(&mut self, connection: usize, out: &mut Vec<u8>);
 
     /// Takes an answer of a connection that is not ready yet, and may write what it says next.
-    fn answer(&mut self, connection: usize, frame: &Frame<'_>, out: &mut Vec<u8>) -> Opening;
+    fn answer(&mut self, connection: usize, frame: &Frame<'_>, out: &mut Vec<u8>) -> Handshake;
 
-    /// Those that are ready are all there will be. Gives the connections of the senders, which are numbered in that order.
+    /// Those that are ready are all there will be. Gives the connections of the senders, which are
+    /// numbered in that order.
     fn begin(&mut self, ready: &[bool]) -> Vec<usize>;
 
     /// Writes a sender's message.
     fn write(&mut self, stamp: Stamp, out: &mut Vec<u8>);
 
     /// Takes the whole frames at the start of `bytes`, and says how many bytes they are.
-    fn receive(&mut self, connection: usize, bytes: &[u8], input: &mut FrameReader, books: &mut Books<'_>) -> Taken;
+    fn receive(
+        &mut self,
+        connection: usize,
+        bytes: &[u8],
+        input: &mut FrameDecoder,
+        stats: &mut Stats<'_>,
+    ) -> Consumed;
 
     /// The connection has ended.
     fn leave(&mut self, connection: usize);
@@ -41,14 +48,14 @@ pub(super) trait Workload {
 
 /// How far a connection is on the way to being ready.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) enum Opening {
+pub(super) enum Handshake {
     NotYet,
     Ready,
     Refused(String),
 }
 
 /// What is kept about deliveries, at this moment.
-pub(super) struct Books<'a> {
+pub(super) struct Stats<'a> {
     pub(super) tally: &'a mut Tally,
     pub(super) senders: &'a mut Senders,
     /// Since sending began.
@@ -59,7 +66,7 @@ pub(super) struct Books<'a> {
 
 /// What came of some bytes.
 #[derive(Debug, Default)]
-pub(super) struct Taken {
+pub(super) struct Consumed {
     /// Bytes of whole frames.
     pub(super) bytes: usize,
     /// The connection is of no use any more, and why.
@@ -70,10 +77,10 @@ pub(super) struct Taken {
 #[inline]
 pub(super) fn each_frame(
     bytes: &[u8],
-    input: &mut FrameReader,
+    input: &mut FrameDecoder,
     mut take: impl FnMut(&Frame<'_>, &[u8]) -> Result<(), String>,
-) -> Taken {
-    let mut taken = Taken::default();
+) -> Consumed {
+    let mut taken = Consumed::default();
     loop {
         let rest = &bytes[taken.bytes..];
         match input.next_frame(rest) {
@@ -84,7 +91,7 @@ pub(super) fn each_frame(
                     return taken;
                 }
             }
-            Framing::NeedMore { .. } => return taken,
+            Framing::Incomplete { .. } => return taken,
             Framing::Corrupt { error } => {
                 taken.broken = Some(format!("the server sent what is no frame: {error}"));
                 return taken;

@@ -1,4 +1,5 @@
-//! The kinds of stream that a connection can run over. An enum, not a trait object: a read or a write is one branch.
+//! The kinds of stream that a connection can run over. An enum, not a trait object: a read or a
+//! write is one branch.
 
 mod tls;
 
@@ -11,7 +12,8 @@ use mio::{Interest, Registry, Token};
 
 pub(crate) use self::tls::TlsStream;
 
-/// A non-blocking byte stream that the poll can watch, owned. What can be done with it: see [`TransportMut`].
+/// A non-blocking byte stream that the poll can watch, owned. What can be done with it: see
+/// [`TransportMut`].
 #[derive(Debug)]
 pub(crate) enum Transport {
     Tcp(TcpStream),
@@ -44,7 +46,9 @@ impl Transport {
         let (failure, peer) = match self {
             Self::Tcp(stream) => (stream.take_error()?, stream.peer_addr().map(drop)),
             Self::Unix(stream) => (stream.take_error()?, stream.peer_addr().map(drop)),
-            Self::Tls(stream) => (stream.socket().take_error()?, stream.socket().peer_addr().map(drop)),
+            Self::Tls(stream) => {
+                (stream.socket().take_error()?, stream.socket().peer_addr().map(drop))
+            }
         };
         match (failure, peer) {
             (Some(failure), _) => Err(failure),
@@ -56,8 +60,8 @@ impl Transport {
 }
 
 impl TransportMut<'_> {
-    /// Reads what is there. An interrupted call is made again. A read that does not fill `into` has taken everything,
-    /// unless [`holds_input`](Self::holds_input).
+    /// Reads what is there. An interrupted call is made again. A read that does not fill `into` has
+    /// taken everything, unless [`has_buffered_input`](Self::has_buffered_input).
     pub(crate) fn read(&mut self, into: &mut [u8]) -> io::Result<usize> {
         match self {
             Self::Tcp(stream) => uninterrupted(|| stream.read(into)),
@@ -67,13 +71,13 @@ impl TransportMut<'_> {
     }
 
     /// Whether there is something to read that the poll will not announce.
-    pub(crate) const fn holds_input(&self) -> bool {
-        matches!(self, Self::Tls(stream) if stream.holds_input())
+    pub(crate) const fn has_buffered_input(&self) -> bool {
+        matches!(self, Self::Tls(stream) if stream.has_buffered_input())
     }
 
     /// Whether the last read took as much as one may though it did not fill its buffer.
-    pub(crate) const fn was_cut_short(&self) -> bool {
-        matches!(self, Self::Tls(stream) if stream.was_cut_short())
+    pub(crate) const fn hit_read_limit(&self) -> bool {
+        matches!(self, Self::Tls(stream) if stream.hit_read_limit())
     }
 
     /// Writes what the system takes. An interrupted call is made again.
@@ -85,7 +89,8 @@ impl TransportMut<'_> {
         }
     }
 
-    /// Passes on what [`write`](Self::write) took and the system has not yet. True when nothing of that is left.
+    /// Passes on what [`write`](Self::write) took and the system has not yet. True when nothing of
+    /// that is left.
     pub(crate) fn flush(&mut self) -> io::Result<bool> {
         match self {
             Self::Tcp(_) | Self::Unix(_) => Ok(true),
@@ -112,8 +117,9 @@ impl TransportMut<'_> {
         }
     }
 
-    /// The stream is about to be closed: TLS has a word for that, lest the peer suspect that its end was cut off.
-    pub(crate) fn say_goodbye(&mut self) {
+    /// The stream is about to be closed: TLS has a word for that, lest the peer suspect that its
+    /// end was cut off.
+    pub(crate) fn close_notify(&mut self) {
         if let Self::Tls(stream) = self {
             // A peer that is gone does not hear it.
             let _ = stream.send_close_notify();
@@ -139,11 +145,21 @@ pub(crate) fn uninterrupted<T>(mut call: impl FnMut() -> io::Result<T>) -> io::R
 }
 
 impl Source for TransportMut<'_> {
-    fn register(&mut self, registry: &Registry, token: Token, interests: Interest) -> io::Result<()> {
+    fn register(
+        &mut self,
+        registry: &Registry,
+        token: Token,
+        interests: Interest,
+    ) -> io::Result<()> {
         self.source().register(registry, token, interests)
     }
 
-    fn reregister(&mut self, registry: &Registry, token: Token, interests: Interest) -> io::Result<()> {
+    fn reregister(
+        &mut self,
+        registry: &Registry,
+        token: Token,
+        interests: Interest,
+    ) -> io::Result<()> {
         self.source().reregister(registry, token, interests)
     }
 

@@ -1,12 +1,14 @@
-//! TLS over a non-blocking TCP socket. Moves bytes between the socket and a rustls session; knows neither frames nor
-//! the poll.
+//! TLS over a non-blocking TCP socket. Moves bytes between the socket and a rustls session; knows
+//! neither frames nor the poll.
 //!
-//! A read goes on until the caller's buffer is full or the socket is empty, so that no decrypted byte stays behind
-//! unnoticed; or until it has taken as many sealed bytes as the buffer has room for, lest records with a byte in them, or
-//! none, keep it busy for as long as they come. What ends a stream after its last bytes (its end, a failure) is kept for the
-//! next read. [`holds_input`](TlsStream::holds_input) says of both that there is more.
+//! A read goes on until the caller's buffer is full or the socket is empty, so that no decrypted
+//! byte stays behind unnoticed; or until it has taken as many sealed bytes as the buffer has room
+//! for, lest records with a byte in them, or none, keep it busy for as long as they come. What ends
+//! a stream after its last bytes (its end, a failure) is kept for the next read.
+//! [`has_buffered_input`](TlsStream::has_buffered_input) says of both that there is more.
 //!
-//! The session holds at most one record's worth of what [`write`](TlsStream::write) took and the socket did not.
+//! The session holds at most one record's worth of what [`write`](TlsStream::write) took and the
+//! socket did not.
 
 use std::io::{self, ErrorKind, Read, Write};
 use std::net::Shutdown;
@@ -43,7 +45,11 @@ impl TlsStream {
     ///
     /// # Errors
     /// A configuration that cannot be used.
-    pub(crate) fn client(socket: TcpStream, config: Arc<ClientConfig>, name: ServerName<'static>) -> io::Result<Self> {
+    pub(crate) fn client(
+        socket: TcpStream,
+        config: Arc<ClientConfig>,
+        name: ServerName<'static>,
+    ) -> io::Result<Self> {
         let session = ClientConnection::new(config, name).map_err(io::Error::other)?;
         Ok(Self { socket, session: session.into(), kept: None, cut_short: false })
     }
@@ -56,11 +62,11 @@ impl TlsStream {
         &mut self.socket
     }
 
-    pub(super) const fn holds_input(&self) -> bool {
+    pub(super) const fn has_buffered_input(&self) -> bool {
         self.kept.is_some() || self.cut_short
     }
 
-    pub(super) const fn was_cut_short(&self) -> bool {
+    pub(super) const fn hit_read_limit(&self) -> bool {
         self.cut_short
     }
 
@@ -72,7 +78,8 @@ impl TlsStream {
         self.session.wants_write()
     }
 
-    /// Reads decrypted bytes; `InvalidData` and `UnexpectedEof` within the handshake are the peer's faults with TLS.
+    /// Reads decrypted bytes; `InvalidData` and `UnexpectedEof` within the handshake are the peer's
+    /// faults with TLS.
     pub(super) fn read(&mut self, into: &mut [u8]) -> io::Result<usize> {
         let (mut filled, mut sealed) = (0, 0);
         self.cut_short = false;
@@ -84,8 +91,9 @@ impl TlsStream {
                 Ok(0) if filled == into.len() => return Ok(filled),
                 Ok(0) => break Ok(()),
                 Ok(count) => filled += count,
-                // A peer that does not say close_notify before it closes. Frames say where they end, so nothing can be
-                // cut off unnoticed: this is taken for the end that it is (RFC 8446, 6.1 leaves that to the protocol).
+                // A peer that does not say close_notify before it closes. Frames say where they
+                // end, so nothing can be cut off unnoticed: this is taken for the end that it is
+                // (RFC 8446, 6.1 leaves that to the protocol).
                 Err(error) if error.kind() == ErrorKind::UnexpectedEof => break Ok(()),
                 Err(error) if error.kind() == ErrorKind::WouldBlock && sealed >= into.len() => {
                     self.cut_short = true;
@@ -113,7 +121,10 @@ impl TlsStream {
         let (session, socket) = (&mut self.session, &mut self.socket);
         let count = uninterrupted(|| session.read_tls(socket))?;
         if count == 0 && self.session.is_handshaking() {
-            return Err(io::Error::new(ErrorKind::UnexpectedEof, "the peer closed in the middle of the TLS handshake"));
+            return Err(io::Error::new(
+                ErrorKind::UnexpectedEof,
+                "the peer closed in the middle of the TLS handshake",
+            ));
         }
         if let Err(error) = self.session.process_new_packets() {
             // The alert that tells the peer why. It is gone in any case.
@@ -152,7 +163,8 @@ impl TlsStream {
         Ok(true)
     }
 
-    /// close_notify, then the socket's own end. Everything else was flushed before, so there is room for those bytes.
+    /// close_notify, then the socket's own end. Everything else was flushed before, so there is
+    /// room for those bytes.
     pub(super) fn shut_down_sending(&mut self) -> io::Result<()> {
         self.send_close_notify()?;
         self.socket.shutdown(Shutdown::Write)

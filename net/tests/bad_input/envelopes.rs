@@ -1,4 +1,5 @@
-//! Faults of known kinds: magic, version, type, checksum, fields, family, direction, and peers of other protocols.
+//! Faults of known kinds: magic, version, type, checksum, fields, family, direction, and peers of
+//! other protocols.
 
 use cafewire_core::{ErrorCode, Message, MessagePayload};
 use cafewire_net::CloseReason;
@@ -10,7 +11,13 @@ use crate::support::{CLIENT_TYPES, SERVER_TYPES, TestServer, chat, echo, name, s
 const ECHO_TYPES: [u8; 5] = [0x01, 0x02, 0x03, 0x04, 0xFF];
 
 /// A fault in an envelope: the bytes before it are good and get this many answers.
-fn fault(what: &str, good: (&[u8], usize), bytes: &[u8], answer: Answer, offset_in_frame: usize) -> BadInput {
+fn fault(
+    what: &str,
+    good: (&[u8], usize),
+    bytes: &[u8],
+    answer: Answer,
+    offset_in_frame: usize,
+) -> BadInput {
     BadInput {
         what: what.to_owned(),
         bytes: [good.0, bytes].concat(),
@@ -45,13 +52,17 @@ fn a_first_byte_of_no_family() {
 fn peers_of_other_protocols() {
     let tls = [&b"\x16\x03\x01\x00\xF4\x01\x00\x00\xF0\x03\x03"[..], &[0x5A; 238]].concat();
     let greetings: [(&str, &[u8]); 4] = [
-        ("an HTTP request", b"GET /health HTTP/1.1\r\nHost: localhost\r\nUser-Agent: curl/8\r\nAccept: */*\r\n\r\n"),
+        (
+            "an HTTP request",
+            b"GET /health HTTP/1.1\r\nHost: localhost\r\nUser-Agent: curl/8\r\nAccept: */*\r\n\r\n",
+        ),
         ("a TLS ClientHello", &tls),
         ("an SSH banner", b"SSH-2.0-OpenSSH_9.6\r\n"),
         ("a chat version 2 frame", &[0x02, 0x01, 0x00, 0x04, 3, b'a', b'd', b'a', 0, 0, 0, 0]),
     ];
-    let refused =
-        |(what, bytes): (&str, &[u8])| fault(what, (&[], 0), bytes, Answer::Chat(ErrorCode::UnsupportedVersion), 0);
+    let refused = |(what, bytes): (&str, &[u8])| {
+        fault(what, (&[], 0), bytes, Answer::Chat(ErrorCode::UnsupportedVersion), 0)
+    };
     assert_all_refused(&greetings.map(refused));
 }
 
@@ -74,7 +85,13 @@ fn a_wrong_magic_or_type_of_echo() {
     // Once a connection is the echo family's, the first byte of a later frame is a magic byte.
     for byte in [0x00, 0x02, 0xCB, b'G'] {
         let what = format!("first magic byte {byte:#04x}");
-        all.push(fault(&what, (&good, 1), &[byte, 0xFE], Answer::Echo(ErrorCode::MalformedFrame), 0));
+        all.push(fault(
+            &what,
+            (&good, 1),
+            &[byte, 0xFE],
+            Answer::Echo(ErrorCode::MalformedFrame),
+            0,
+        ));
     }
     assert_all_refused(&all);
 }
@@ -101,15 +118,23 @@ fn an_unknown_or_unexpected_type_of_chat() {
 fn whole_frames_that_only_servers_send() {
     let frames = [
         MessagePayload::ConnectAck { user_id: 1, server_info: "I am the server" },
-        MessagePayload::MessageBroadcast { user_id: 1, timestamp: 2, username: "ada", room: "tea", content: "forged" },
+        MessagePayload::MessageBroadcast {
+            user_id: 1,
+            timestamp: 2,
+            username: "ada",
+            room: "tea",
+            content: "forged",
+        },
         MessagePayload::UserJoined { user_id: 1, username: "ada", room: "tea" },
         MessagePayload::UserLeft { user_id: 1, username: "ada", room: "tea" },
         MessagePayload::Error { code: ErrorCode::ShuttingDown, message: "boo" },
     ];
     let connect = chat(&MessagePayload::Connect { username: "eve" });
     let answer = Answer::Chat(ErrorCode::UnexpectedMessage);
-    let all: Vec<_> =
-        frames.iter().map(|frame| fault(&format!("{frame:?}"), (&connect, 1), &chat(frame), answer, 1)).collect();
+    let all: Vec<_> = frames
+        .iter()
+        .map(|frame| fault(&format!("{frame:?}"), (&connect, 1), &chat(frame), answer, 1))
+        .collect();
     assert_all_refused(&all);
 }
 
@@ -120,7 +145,13 @@ fn two_families_on_one_connection() {
     assert_all_refused(&[
         fault("echo after chat", (&connect, 1), &ping, Answer::Chat(ErrorCode::MalformedFrame), 0),
         fault("chat after echo", (&ping, 1), &connect, Answer::Echo(ErrorCode::MalformedFrame), 0),
-        fault("version 2 after version 1", (&connect, 1), &[0x02], Answer::Chat(ErrorCode::UnsupportedVersion), 0),
+        fault(
+            "version 2 after version 1",
+            (&connect, 1),
+            &[0x02],
+            Answer::Chat(ErrorCode::UnsupportedVersion),
+            0,
+        ),
     ]);
 }
 
@@ -167,8 +198,15 @@ fn text_that_is_not_utf8() {
     let server = TestServer::start();
     let mut neighbours = Neighbours::beside(&server);
     let mut peer = server.member("eve", "attic");
-    let sequences: [&[u8]; 7] =
-        [b"\xFF", b"\x80", b"\xC3", b"\xC0\x80", b"\xED\xA0\x80", b"\xF4\x90\x80\x80", b"ok\xE2\x82"];
+    let sequences: [&[u8]; 7] = [
+        b"\xFF",
+        b"\x80",
+        b"\xC3",
+        b"\xC0\x80",
+        b"\xED\xA0\x80",
+        b"\xF4\x90\x80\x80",
+        b"ok\xE2\x82",
+    ];
     for bytes in sequences {
         let refused = [
             (sealed(0x01, &name(bytes)), ErrorCode::InvalidUsername),
@@ -192,7 +230,8 @@ fn text_that_is_not_utf8() {
     neighbours.part(&server);
 }
 
-/// A frame that the end of the stream cuts short, wherever it is cut: the peer, which may still listen, is told.
+/// A frame that the end of the stream cuts short, wherever it is cut: the peer, which may still
+/// listen, is told.
 #[test]
 fn a_frame_cut_anywhere_by_the_end_of_the_stream() {
     let server = TestServer::start();
@@ -210,8 +249,11 @@ fn a_frame_cut_anywhere_by_the_end_of_the_stream() {
             peer.send(&[before, &cut_frame[..cut]].concat());
             peer.half_close();
             (0..answers).for_each(|_| drop(peer.next()));
-            let text =
-                if cut_frame == ping { peer.expect_echo_error() } else { peer.expect_error(ErrorCode::MalformedFrame) };
+            let text = if cut_frame == ping {
+                peer.expect_echo_error()
+            } else {
+                peer.expect_error(ErrorCode::MalformedFrame)
+            };
             assert!(!text.is_empty(), "cut after {cut} bytes and refused without a word");
             peer.expect_end();
             neighbours.hear();
@@ -223,7 +265,8 @@ fn a_frame_cut_anywhere_by_the_end_of_the_stream() {
     neighbours.part(&server);
 }
 
-/// Gone in the middle of everything: signed in, in rooms, with a half-sent frame and unread answers.
+/// Gone in the middle of everything: signed in, in rooms, with a half-sent frame and unread
+/// answers.
 #[test]
 fn a_reset_in_the_middle_of_a_frame() {
     let server = TestServer::start();
@@ -236,7 +279,8 @@ fn a_reset_in_the_middle_of_a_frame() {
         peer.reset();
         neighbours.hear();
         server.wait_for_closes(CloseReason::ConnectionLost, cut as u64);
-        server.wait_until("the neighbours alone", |metrics| (metrics.users, metrics.rooms) == (2, 1));
+        server
+            .wait_until("the neighbours alone", |metrics| (metrics.users, metrics.rooms) == (2, 1));
     }
     neighbours.part(&server);
 }

@@ -1,7 +1,7 @@
-//! Random bytes, the same ones in every run: whatever they are, the peer is told or served, ends in order, is counted
-//! once, and leaves nothing behind.
+//! Random bytes, the same ones in every run: whatever they are, the peer is told or served, ends in
+//! order, is counted once, and leaves nothing behind.
 
-use cafewire_core::{Direction, ErrorCode, Frame, FrameReader, Framing, Message};
+use cafewire_core::{Direction, ErrorCode, Frame, FrameDecoder, Framing, Message};
 use cafewire_net::CloseReason;
 
 use super::neighbours::Neighbours;
@@ -16,17 +16,22 @@ struct Fate {
 }
 
 fn fate(stream: &[u8]) -> Fate {
-    let mut reader = FrameReader::new(Direction::ToServer);
+    let mut reader = FrameDecoder::new(Direction::ToServer);
     let (mut rest, mut answers) = (stream, 0);
     loop {
         match reader.next_frame(rest) {
             Framing::Frame { frame: Frame::Echo(view), consumed } => {
-                answers += usize::from(matches!(view.message(), Message::Ping(_) | Message::Echo(_)));
+                answers +=
+                    usize::from(matches!(view.message(), Message::Ping(_) | Message::Echo(_)));
                 rest = &rest[consumed..];
             }
-            Framing::Frame { frame: Frame::Chat(view), .. } => panic!("random bytes with a good checksum: {view:?}"),
-            Framing::NeedMore { .. } if rest.is_empty() => return Fate { answers, end: Err(CloseReason::EndOfInput) },
-            Framing::NeedMore { .. } => return Fate { answers, end: Err(CloseReason::CutFrame) },
+            Framing::Frame { frame: Frame::Chat(view), .. } => {
+                panic!("random bytes with a good checksum: {view:?}")
+            }
+            Framing::Incomplete { .. } if rest.is_empty() => {
+                return Fate { answers, end: Err(CloseReason::EndOfInput) };
+            }
+            Framing::Incomplete { .. } => return Fate { answers, end: Err(CloseReason::CutFrame) },
             Framing::Corrupt { error } => {
                 return Fate { answers, end: Ok((error.code(), reader.stream_offset_of(&error))) };
             }
@@ -34,8 +39,8 @@ fn fate(stream: &[u8]) -> Fate {
     }
 }
 
-/// Takes everything that the server says until the end, and holds it against what it should say. Gives the reason that
-/// the connection's end is to be counted under.
+/// Takes everything that the server says until the end, and holds it against what it should say.
+/// Gives the reason that the connection's end is to be counted under.
 fn assert_fate(peer: &mut Peer, stream: &[u8], seed: u64) -> CloseReason {
     let Fate { answers, end } = fate(stream);
     let said: Vec<Received> =
@@ -103,7 +108,8 @@ fn random_bytes_of_many_sizes() {
     neighbours.part(&server);
 }
 
-/// Echo frames with one byte made random: what stands before it is answered, whatever becomes of the rest.
+/// Echo frames with one byte made random: what stands before it is answered, whatever becomes of
+/// the rest.
 #[test]
 fn good_frames_with_one_random_byte() {
     let server = TestServer::start();

@@ -1,4 +1,5 @@
-//! Lengths that a type cannot have are refused from the header alone; those that it can have are waited for.
+//! Lengths that a type cannot have are refused from the header alone; those that it can have are
+//! waited for.
 
 use std::net::SocketAddr;
 
@@ -11,14 +12,16 @@ use crate::support::{CLIENT_TYPES, Peer, SERVER_TYPES, TestServer};
 /// Connections that are open at a time.
 const BATCH: usize = 64;
 
-/// Every length at least once, in turn with each of the types; and with every type all lengths up to a little over the
-/// largest body there is, and those around the powers of two. (All lengths with all types are tried where it costs no
-/// connection: in the tests of the core.)
+/// Every length at least once, in turn with each of the types; and with every type all lengths up
+/// to a little over the largest body there is, and those around the powers of two. (All lengths
+/// with all types are tried where it costs no connection: in the tests of the core.)
 fn headers() -> Vec<(u8, u16)> {
-    let mut headers: Vec<(u8, u16)> =
-        (0..=u16::MAX).map(|length| (CLIENT_TYPES[usize::from(length) % CLIENT_TYPES.len()], length)).collect();
+    let mut headers: Vec<(u8, u16)> = (0..=u16::MAX)
+        .map(|length| (CLIENT_TYPES[usize::from(length) % CLIENT_TYPES.len()], length))
+        .collect();
     for message_type in CLIENT_TYPES {
-        let near_powers = (10..16).map(|power| 1u16 << power).flat_map(|power| [power - 1, power, power + 1]);
+        let near_powers =
+            (10..16).map(|power| 1u16 << power).flat_map(|power| [power - 1, power, power + 1]);
         let lengths = (0..=700).chain(near_powers).chain([u16::MAX - 1, u16::MAX]);
         headers.extend(lengths.map(|length| (message_type, length)));
     }
@@ -50,7 +53,10 @@ fn every_length_of_a_chat_header() {
     }
     server.wait_for_closes(CloseReason::CutFrame, allowed.len() as u64);
     let metrics = server.metrics();
-    assert_eq!(metrics.errors_sent(ErrorCode::MalformedFrame), (refused.len() + allowed.len()) as u64);
+    assert_eq!(
+        metrics.errors_sent(ErrorCode::MalformedFrame),
+        (refused.len() + allowed.len()) as u64
+    );
     assert_eq!(metrics.closes(CloseReason::MalformedFrame), refused.len() as u64);
     neighbours.part(&server);
 }
@@ -68,8 +74,14 @@ fn open_batch(address: SocketAddr, batch: &[(u8, u16)]) -> Vec<Peer> {
 fn refuse_batch(address: SocketAddr, batch: &[(u8, u16)]) {
     for (mut peer, (message_type, length)) in open_batch(address, batch).into_iter().zip(batch) {
         let text = peer.expect_error(ErrorCode::MalformedFrame);
-        assert!(text.contains("stream offset 2:"), "type {message_type}, length {length}: {text:?}");
-        assert!(text.contains(&length.to_string()), "type {message_type}, length {length}: {text:?}");
+        assert!(
+            text.contains("stream offset 2:"),
+            "type {message_type}, length {length}: {text:?}"
+        );
+        assert!(
+            text.contains(&length.to_string()),
+            "type {message_type}, length {length}: {text:?}"
+        );
         peer.expect_end();
         // So many connections that end in order leave so many ports in TIME_WAIT.
         peer.reset();
@@ -93,24 +105,29 @@ fn lengths_of_types_that_only_servers_send() {
     let lengths = [0u16, 1, 2, 3, 4, 6, 14, 102, 103, 514, 515, 516, 622, 623, 0xFF00, 0xFFFF];
     for message_type in SERVER_TYPES {
         neighbours.speak();
-        for mut peer in open_batch(server.address(), &lengths.map(|length| (message_type, length))) {
+        for mut peer in open_batch(server.address(), &lengths.map(|length| (message_type, length)))
+        {
             let text = peer.expect_error(ErrorCode::UnexpectedMessage);
             assert!(text.contains("stream offset 1:"), "{text:?}");
             peer.expect_end();
         }
         neighbours.hear();
     }
-    server.wait_for_closes(CloseReason::UnexpectedMessage, (lengths.len() * SERVER_TYPES.len()) as u64);
+    server.wait_for_closes(
+        CloseReason::UnexpectedMessage,
+        (lengths.len() * SERVER_TYPES.len()) as u64,
+    );
     neighbours.part(&server);
 }
 
-/// The echo family has no length that is too large, so every header is waited for, and costs the server no memory for
-/// the length that it claims.
+/// The echo family has no length that is too large, so every header is waited for, and costs the
+/// server no memory for the length that it claims.
 #[test]
 fn every_length_of_an_echo_header_is_waited_for() {
     let server = TestServer::start();
     let mut neighbours = Neighbours::beside(&server);
-    let lengths: Vec<u16> = (0..16).flat_map(|power| [(1 << power) - 1, 1 << power]).chain([u16::MAX]).collect();
+    let lengths: Vec<u16> =
+        (0..16).flat_map(|power| [(1 << power) - 1, 1 << power]).chain([u16::MAX]).collect();
     let mut waiting: Vec<Peer> = lengths
         .iter()
         .filter(|&&length| length > 0)
@@ -125,7 +142,11 @@ fn every_length_of_an_echo_header_is_waited_for() {
     neighbours.hear();
     server.wait_until("all headers", |metrics| metrics.buffer_bytes >= waiting.len() as u64);
     let buffer_bytes = server.metrics().buffer_bytes;
-    assert!(buffer_bytes <= 2048 * waiting.len() as u64, "{buffer_bytes} bytes for {} headers", waiting.len());
+    assert!(
+        buffer_bytes <= 2048 * waiting.len() as u64,
+        "{buffer_bytes} bytes for {} headers",
+        waiting.len()
+    );
     for peer in &mut waiting {
         assert!(peer.has_nothing());
         peer.half_close();

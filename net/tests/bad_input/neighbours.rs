@@ -1,5 +1,5 @@
-//! Healthy connections beside the bad one: two who chat and one who echoes. They speak before each bad byte string and
-//! listen after it, and must hear everything, once, in order.
+//! Healthy connections beside the bad one: two who chat and one who echoes. They speak before each
+//! bad byte string and listen after it, and must hear everything, once, in order.
 
 use cafewire_core::{Message, MessagePayload};
 use cafewire_net::CloseReason;
@@ -24,7 +24,8 @@ impl Neighbours {
         Self { chatting, ids, echoing: server.peer(), round: 0 }
     }
 
-    /// Says something that [`hear`](Self::hear) expects to come back. Gives how many bytes that took.
+    /// Says something that [`hear`](Self::hear) expects to come back. Gives how many bytes that
+    /// took.
     pub(super) fn speak(&mut self) -> u64 {
         self.round += 1;
         let content = self.round.to_string();
@@ -54,7 +55,11 @@ impl Neighbours {
             peer.half_close();
             peer.expect_end();
         }
-        bob.expect_chat(&MessagePayload::UserLeft { user_id: self.ids[0], username: "ada", room: "tea" });
+        bob.expect_chat(&MessagePayload::UserLeft {
+            user_id: self.ids[0],
+            username: "ada",
+            room: "tea",
+        });
         bob.half_close();
         bob.expect_end();
         server.wait_for_closes(CloseReason::EndOfInput, ended_before + 3);

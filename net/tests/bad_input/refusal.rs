@@ -1,5 +1,5 @@
-//! What a refusal looks like: an Error frame of the right family and code whose text names the place in the stream,
-//! then the end in order, and one more of everything that is counted.
+//! What a refusal looks like: an Error frame of the right family and code whose text names the
+//! place in the stream, then the end in order, and one more of everything that is counted.
 
 use cafewire_core::ErrorCode;
 use cafewire_net::{CloseReason, MetricsSnapshot};
@@ -48,7 +48,8 @@ pub(super) enum Pieces {
     Bytes,
 }
 
-/// Sends the bad bytes in both ways, between things that the neighbours say, and holds the server to its refusal.
+/// Sends the bad bytes in both ways, between things that the neighbours say, and holds the server
+/// to its refusal.
 pub(super) fn assert_refused(server: &TestServer, neighbours: &mut Neighbours, bad: &BadInput) {
     for pieces in [Pieces::One, Pieces::Bytes] {
         let before = server.metrics();
@@ -87,8 +88,16 @@ fn assert_counted(before: &MetricsSnapshot, after: &MetricsSnapshot, answer: Ans
     }
     for &each in ErrorCode::ALL {
         let is_it = matches!(answer, Answer::Chat(_)) && each == code;
-        assert_eq!(after.errors_sent(each), before.errors_sent(each) + u64::from(is_it), "{what}: Errors {each} sent");
+        assert_eq!(
+            after.errors_sent(each),
+            before.errors_sent(each) + u64::from(is_it),
+            "{what}: Errors {each} sent"
+        );
     }
     let counts_as_fault = code != ErrorCode::NotConnected;
-    assert_eq!(after.parse_errors, before.parse_errors + u64::from(counts_as_fault), "{what}: parse errors");
+    assert_eq!(
+        after.parse_errors,
+        before.parse_errors + u64::from(counts_as_fault),
+        "{what}: parse errors"
+    );
 }

@@ -1,10 +1,13 @@
-//! The chat client: signing in, questions and their answers, events in between, the second handle, the end.
+//! The chat client: signing in, questions and their answers, events in between, the second handle,
+//! the end.
 
 use std::io::{Read, Write};
 use std::sync::mpsc;
 use std::time::Duration;
 
-use cafewire_core::{ErrorCode, Family, Message, MessagePayload, MessageType, ParseError, ZeroCopyMessage};
+use cafewire_core::{
+    ErrorCode, Family, Message, MessagePayload, MessageType, ParseError, ZeroCopyMessage,
+};
 use cafewire_net::client::{ChatClient, ClientConfig, ClientError, Event, MAX_KEPT_EVENTS};
 
 use crate::scripted::{ACK, ScriptedServer, chat, echo, hasty, impatient, patient, unanswered};
@@ -24,7 +27,13 @@ fn left<'a>(user_id: u32, username: &'a str, room: &'a str) -> MessagePayload<'a
 }
 
 fn said(content: &str) -> MessagePayload<'_> {
-    MessagePayload::MessageBroadcast { user_id: 8, timestamp: 1_700_000_000_000, username: "bob", room: "den", content }
+    MessagePayload::MessageBroadcast {
+        user_id: 8,
+        timestamp: 1_700_000_000_000,
+        username: "bob",
+        room: "den",
+        content,
+    }
 }
 
 fn error(code: ErrorCode, message: &str) -> MessagePayload<'_> {
@@ -50,7 +59,8 @@ fn sign_in_answered(answer: Vec<u8>) -> Result<ChatClient, ClientError> {
     ChatClient::connect_with(&server.address, "ada", &patient())
 }
 
-/// What joining "den" gives, and the events after it, when the server answers with these messages and closes.
+/// What joining "den" gives, and the events after it, when the server answers with these messages
+/// and closes.
 fn join_answered(answers: &[MessagePayload<'_>]) -> (Result<(), ClientError>, Vec<Event>) {
     let answers: Vec<u8> = answers.iter().flat_map(chat).collect();
     let server = ScriptedServer::start(move |mut peer| {
@@ -66,21 +76,30 @@ fn join_answered(answers: &[MessagePayload<'_>]) -> (Result<(), ClientError>, Ve
 #[test]
 fn signing_in() {
     let client = sign_in_answered(chat(&ACK)).unwrap();
-    assert_eq!((client.user_id(), client.username(), client.server_info()), (ADA, "ada", "scripted"));
+    assert_eq!(
+        (client.user_id(), client.username(), client.server_info()),
+        (ADA, "ada", "scripted")
+    );
 }
 
 #[test]
 fn a_sign_in_that_fails_says_why() {
-    let taken = sign_in_answered(chat(&error(ErrorCode::UsernameTaken, "ada is here"))).unwrap_err();
+    let taken =
+        sign_in_answered(chat(&error(ErrorCode::UsernameTaken, "ada is here"))).unwrap_err();
     let ClientError::Refused { code, message } = taken else { panic!("{taken:?}") };
     assert_eq!((code, message.as_str()), (ErrorCode::UsernameTaken, "ada is here"));
     let unexpected = sign_in_answered(chat(&said("hi"))).unwrap_err();
-    assert!(matches!(unexpected, ClientError::Unexpected { awaited: "ConnectAck", received: "MessageBroadcast" }));
+    assert!(matches!(
+        unexpected,
+        ClientError::Unexpected { awaited: "ConnectAck", received: "MessageBroadcast" }
+    ));
     assert!(matches!(sign_in_answered(Vec::new()), Err(ClientError::Closed)));
     let whole = chat(&ACK);
     for cut in 1..whole.len() {
         let error = sign_in_answered(whole[..cut].to_vec()).unwrap_err();
-        let ClientError::Corrupt { error: ParseError::Truncated { available, .. }, stream_offset } = error else {
+        let ClientError::Corrupt { error: ParseError::Truncated { available, .. }, stream_offset } =
+            error
+        else {
             panic!("cut after {cut}: {error:?}")
         };
         assert_eq!((available, stream_offset), (cut, cut as u64));
@@ -96,7 +115,8 @@ fn what_is_not_the_protocol_is_told_with_its_place() {
     let last = damaged.len() - 1;
     damaged[last] ^= 1;
     let error = sign_in_answered(damaged).unwrap_err();
-    let ClientError::Corrupt { error: ParseError::ChecksumMismatch { .. }, stream_offset } = error else {
+    let ClientError::Corrupt { error: ParseError::ChecksumMismatch { .. }, stream_offset } = error
+    else {
         panic!("{error:?}")
     };
     assert_eq!(stream_offset, last as u64 - 3, "where the checksum is");
@@ -104,9 +124,13 @@ fn what_is_not_the_protocol_is_told_with_its_place() {
     // The echo family's frames may be larger than anything a chat client has room for.
     let error = sign_in_answered(echo(&Message::echo(&[0; 60_000]))).unwrap_err();
     let ClientError::Corrupt { error, stream_offset: 0 } = error else { panic!("{error:?}") };
-    assert_eq!(error, ParseError::FamilyChanged { offset: 0, established: Family::ChatV1, actual: 0xCA });
+    assert_eq!(
+        error,
+        ParseError::FamilyChanged { offset: 0, established: Family::ChatV1, actual: 0xCA }
+    );
 
-    // The frame is sound, the name in it is not: its fourth byte is the fourth of the field, behind a length.
+    // The frame is sound, the name in it is not: its fourth byte is the fourth of the field, behind
+    // a length.
     let mut buffer = [0; 64];
     let payload = b"\x00\x00\x00\x08\x03b\x07b\x03den";
     let bell = ZeroCopyMessage { version: 1, message_type: MessageType::UserJoined, payload };
@@ -117,7 +141,8 @@ fn what_is_not_the_protocol_is_told_with_its_place() {
     });
     let mut client = sign_in(&server);
     let error = client.next_event().unwrap_err();
-    let ClientError::Corrupt { error: ParseError::InvalidField { .. }, stream_offset } = error else {
+    let ClientError::Corrupt { error: ParseError::InvalidField { .. }, stream_offset } = error
+    else {
         panic!("{error:?}")
     };
     assert_eq!(stream_offset, chat(&ACK).len() as u64 + 8);
@@ -129,7 +154,10 @@ fn what_must_not_be_sent_is_not() {
     let long = "x".repeat(33);
     for name in ["", "a\u{7}b", &long] {
         let outcome = ChatClient::connect(&address, name);
-        assert!(matches!(outcome, Err(ClientError::Encode(_))), "refused before there is a connection");
+        assert!(
+            matches!(outcome, Err(ClientError::Encode(_))),
+            "refused before there is a connection"
+        );
     }
     assert!(matches!(ChatClient::connect(&address, "ada"), Err(ClientError::Connect { .. })));
     let server = ScriptedServer::start(|mut peer| {
@@ -172,7 +200,10 @@ fn joining_speaking_and_leaving() {
     client.send("den", "hello").unwrap();
     assert_eq!(client.next_event().unwrap(), bob_said("hello to you"));
     client.leave("den").unwrap();
-    assert!(matches!(client.leave("den"), Err(ClientError::Refused { code: ErrorCode::NotInRoom, .. })));
+    assert!(matches!(
+        client.leave("den"),
+        Err(ClientError::Refused { code: ErrorCode::NotInRoom, .. })
+    ));
 }
 
 #[test]
@@ -188,7 +219,8 @@ fn events_before_the_answer_are_kept_in_their_order() {
         said("three"),
     ]);
     outcome.unwrap();
-    let presence = |user_id, username: &str, room: &str| (user_id, username.to_owned(), room.to_owned());
+    let presence =
+        |user_id, username: &str, room: &str| (user_id, username.to_owned(), room.to_owned());
     let (user_id, username, room) = presence(8, "bob", "den");
     assert_eq!(events[0], bob_said("one"));
     assert_eq!(events[1], Event::Joined { user_id, username, room });
@@ -196,7 +228,10 @@ fn events_before_the_answer_are_kept_in_their_order() {
     assert_eq!(events[2], Event::Joined { user_id, username, room });
     let (user_id, username, room) = presence(ADA, "ada", "den");
     assert_eq!(events[3], Event::Left { user_id, username, room });
-    assert_eq!(events[4], Event::Error { code: ErrorCode::NotInRoom, message: "earlier".to_owned() });
+    assert_eq!(
+        events[4],
+        Event::Error { code: ErrorCode::NotInRoom, message: "earlier".to_owned() }
+    );
     assert_eq!(events[5..], [bob_said("two"), bob_said("three")]);
 }
 
@@ -210,8 +245,11 @@ fn a_join_refused_is_told_from_an_error_about_something_else() {
         ErrorCode::ShuttingDown,
         ErrorCode::Unknown(99),
     ] {
-        let (outcome, events) = join_answered(&[said("before"), error(code, "because"), said("after")]);
-        let Err(ClientError::Refused { code: refused, message }) = outcome else { panic!("{code}: {outcome:?}") };
+        let (outcome, events) =
+            join_answered(&[said("before"), error(code, "because"), said("after")]);
+        let Err(ClientError::Refused { code: refused, message }) = outcome else {
+            panic!("{code}: {outcome:?}")
+        };
         assert_eq!((refused, message.as_str()), (code, "because"));
         assert_eq!(events, [bob_said("before"), bob_said("after")]);
     }
@@ -254,7 +292,8 @@ fn a_join_that_is_not_answered_times_out_even_while_events_go_on_coming() {
         peer.socket.set_read_timeout(Some(Duration::from_millis(5))).unwrap();
         // For 20 s: a client that began to wait anew with each event would end in another way.
         for _ in 0..4000 {
-            if peer.socket.write_all(&chat(&said("on and on"))).is_err() || matches!(peer.socket.read(&mut [0]), Ok(0))
+            if peer.socket.write_all(&chat(&said("on and on"))).is_err()
+                || matches!(peer.socket.read(&mut [0]), Ok(0))
             {
                 return;
             }
@@ -278,7 +317,10 @@ fn more_events_than_are_kept_stop_the_waiting_and_are_not_lost() {
         peer.expect_end();
     });
     let mut client = sign_in(&server);
-    assert!(matches!(client.join("den"), Err(ClientError::TooManyEvents { limit: MAX_KEPT_EVENTS })));
+    assert!(matches!(
+        client.join("den"),
+        Err(ClientError::TooManyEvents { limit: MAX_KEPT_EVENTS })
+    ));
     // The script expects nothing more: this question must not be sent.
     assert!(matches!(client.leave("den"), Err(ClientError::TooManyEvents { .. })));
     for number in 0..count {
@@ -362,7 +404,10 @@ fn the_iterator_survives_time_outs_and_ends_with_the_first_real_error() {
     sender.send("den", "well?").unwrap();
     assert_eq!(events.find_map(Result::ok), Some(bob_said("one")));
     let last = events.find(|next| !matches!(next, Err(ClientError::TimedOut)));
-    assert!(matches!(last, Some(Err(ClientError::Corrupt { error: ParseError::UnknownType { .. }, .. }))));
+    assert!(matches!(
+        last,
+        Some(Err(ClientError::Corrupt { error: ParseError::UnknownType { .. }, .. }))
+    ));
     assert!(events.next().is_none());
 }
 
@@ -421,6 +466,9 @@ fn why_the_server_closed_says_more_than_that_the_write_failed() {
         std::thread::yield_now();
     }
     let refused = client.join("den").unwrap_err();
-    assert!(matches!(refused, ClientError::Refused { code: ErrorCode::ShuttingDown, .. }), "{refused:?}");
+    assert!(
+        matches!(refused, ClientError::Refused { code: ErrorCode::ShuttingDown, .. }),
+        "{refused:?}"
+    );
     assert_eq!(client.next_event().unwrap(), bob_said("one"));
 }

@@ -82,7 +82,9 @@ fn messages_one_way_and_the_other() {
     for message in [Message::data(b"one"), Message::echo(b""), Message::error("no")] {
         client.send_message(&message).unwrap();
     }
-    for message in [Message::echo(b""), Message::data(b"two"), Message::ping(), Message::error("bad")] {
+    for message in
+        [Message::echo(b""), Message::data(b"two"), Message::ping(), Message::error("bad")]
+    {
         assert_eq!(client.receive_message().unwrap(), message);
     }
     assert!(matches!(client.receive_message(), Err(ClientError::Closed)));
@@ -92,7 +94,8 @@ fn messages_one_way_and_the_other() {
 #[test]
 fn many_answers_in_one_segment_come_out_one_by_one() {
     // Sizes that put the ends of frames all over the receive buffer, several times around.
-    let payloads: Vec<Vec<u8>> = (0..200_u8).map(|index| vec![index; usize::from(index) * 7919 % 5000]).collect();
+    let payloads: Vec<Vec<u8>> =
+        (0..200_u8).map(|index| vec![index; usize::from(index) * 7919 % 5000]).collect();
     let sent: Vec<u8> = payloads.iter().flat_map(|payload| echo(&Message::data(payload))).collect();
     let server = ScriptedServer::start(move |mut peer| peer.send(&sent));
     let mut client = connect(&server);
@@ -150,10 +153,19 @@ fn what_is_not_the_protocol_is_told_with_its_place() {
         (&b"HTTP/1.1 400"[..], ParseError::UnsupportedVersion { offset: 0, actual: b'H' }, 0),
         (b"\xCA\x00", ParseError::BadMagic { offset: 1, expected: 0xFE, actual: 0 }, 1),
         (b"\xCA\xFE\x09", ParseError::UnknownType { offset: 2, actual: 9 }, 2),
-        (b"\x01\x04", ParseError::WrongDirection { offset: 1, message_type: cafewire_core::MessageType::JoinRoom }, 1),
+        (
+            b"\x01\x04",
+            ParseError::WrongDirection {
+                offset: 1,
+                message_type: cafewire_core::MessageType::JoinRoom,
+            },
+            1,
+        ),
     ] {
         match error_about(answer.to_vec()) {
-            ClientError::Corrupt { error: found, stream_offset } => assert_eq!((found, stream_offset), (error, place)),
+            ClientError::Corrupt { error: found, stream_offset } => {
+                assert_eq!((found, stream_offset), (error, place))
+            }
             other => panic!("{other:?}"),
         }
     }
@@ -170,9 +182,13 @@ fn what_is_not_the_protocol_is_told_with_its_place() {
 
 #[test]
 fn an_answer_to_something_else_is_unexpected() {
-    for answer in
-        [Message::echo(b"ho"), Message::echo(b"hi!"), Message::Pong(b"hi"), Message::data(b"hi"), Message::Ping(b"hi")]
-    {
+    for answer in [
+        Message::echo(b"ho"),
+        Message::echo(b"hi!"),
+        Message::Pong(b"hi"),
+        Message::data(b"hi"),
+        Message::Ping(b"hi"),
+    ] {
         let error = error_about(echo(&answer));
         assert!(matches!(error, ClientError::Unexpected { .. }), "{answer:?}: {error:?}");
     }
@@ -209,7 +225,10 @@ fn what_the_server_reports_is_passed_on() {
 #[test]
 fn why_the_server_closed_says_more_than_that_the_write_failed() {
     for (last_words, is_right) in [
-        (echo(&Message::error("too slow")), (|error| matches!(error, ClientError::ServerError(_))) as fn(&_) -> bool),
+        (
+            echo(&Message::error("too slow")),
+            (|error| matches!(error, ClientError::ServerError(_))) as fn(&_) -> bool,
+        ),
         (chat(&MessagePayload::Error { code: ErrorCode::ServerFull, message: "" }), |error| {
             matches!(error, ClientError::Refused { code: ErrorCode::ServerFull, .. })
         }),
@@ -217,7 +236,8 @@ fn why_the_server_closed_says_more_than_that_the_write_failed() {
     ] {
         let server = ScriptedServer::start(move |mut peer| peer.send(&last_words));
         let mut client = connect(&server);
-        // Writes to a closed connection fail after the first, when the other side has objected to that.
+        // Writes to a closed connection fail after the first, when the other side has objected to
+        // that.
         while client.send_message(&Message::data(b"anybody?")).is_ok() {
             std::thread::yield_now();
         }
@@ -233,7 +253,8 @@ fn a_silent_server_and_one_that_dribbles_time_out_alike() {
     assert!(matches!(client.ping(), Err(ClientError::TimedOut)));
     drop(client);
 
-    // A byte every 5 ms, for 20 s: a client that began to wait anew with each byte would see the close instead.
+    // A byte every 5 ms, for 20 s: a client that began to wait anew with each byte would see the
+    // close instead.
     let server = ScriptedServer::start(|mut peer| {
         peer.expect(&echo(&Message::echo(b"hi")));
         peer.send(b"\xCA\xFE\x03\xFF\xFF");
@@ -255,7 +276,8 @@ fn a_server_that_does_not_read_times_out_and_nothing_follows_the_torn_frame() {
         had_enough.recv().unwrap();
         let mut everything = Vec::new();
         peer.socket.read_to_end(&mut everything).unwrap();
-        // The last one may be cut; had another frame been sent after it, its bytes would show in it.
+        // The last one may be cut; had another frame been sent after it, its bytes would show in
+        // it.
         for frame in everything.chunks(65_540) {
             let (header, payload) = frame.split_at(frame.len().min(5));
             assert!(b"\xCA\xFE\x04\xFF\xFF".starts_with(header));
@@ -270,7 +292,10 @@ fn a_server_that_does_not_read_times_out_and_nothing_follows_the_torn_frame() {
             Err(error) => break error,
         }
     };
-    assert!(matches!(&error, ClientError::Io(source) if source.kind() == ErrorKind::TimedOut), "{error:?}");
+    assert!(
+        matches!(&error, ClientError::Io(source) if source.kind() == ErrorKind::TimedOut),
+        "{error:?}"
+    );
     for _ in 0..3 {
         assert!(matches!(client.send_message(&Message::data(b"more")), Err(ClientError::Io(_))));
     }
@@ -311,7 +336,10 @@ fn nobody_there() {
     assert!(matches!(Client::connect(&nowhere), Err(ClientError::Connect { .. })));
     let server = ScriptedServer::start(|mut peer: Peer| peer.expect_end());
     let no_time = ClientConfig { connect_timeout: Duration::ZERO, ..patient() };
-    let Err(ClientError::Connect { source, .. }) = Client::connect_with(&server.address, &no_time) else { panic!() };
+    let Err(ClientError::Connect { source, .. }) = Client::connect_with(&server.address, &no_time)
+    else {
+        panic!()
+    };
     assert_eq!(source.kind(), ErrorKind::TimedOut);
     drop(connect(&server));
 }

@@ -44,12 +44,21 @@ fn every_error_is_one_plain_sentence() {
              that is how TLS answers, whose addresses begin with tls://",
         ),
         (
-            ClientError::Corrupt { error: ParseError::Truncated { needed: 7, available: 6 }, stream_offset: 20 },
+            ClientError::Corrupt {
+                error: ParseError::Truncated { needed: 7, available: 6 },
+                stream_offset: 20,
+            },
             "the connection ended in the middle of a frame, after 20 bytes: the frame needs at least 7, 6 came",
         ),
-        (ClientError::Encode(too_short.into()), "this cannot be sent: username is 0 bytes long, 1 to 32 are allowed"),
         (
-            ClientError::Refused { code: ErrorCode::UsernameTaken, message: "ada is here".to_owned() },
+            ClientError::Encode(too_short.into()),
+            "this cannot be sent: username is 0 bytes long, 1 to 32 are allowed",
+        ),
+        (
+            ClientError::Refused {
+                code: ErrorCode::UsernameTaken,
+                message: "ada is here".to_owned(),
+            },
             "the server refused: UsernameTaken (10): ada is here",
         ),
         (ClientError::ServerError("no".to_owned()), "the server reports an error: no"),

@@ -1,12 +1,12 @@
-//! The wall clock set back and forth while connections stand. Time-outs count on the monotonic clock alone, so nobody is
-//! closed; messages are stamped with whatever the wall clock says. No sockets: the exchange is told the time, so a clock
-//! can be set without harm to the machine.
+//! The wall clock set back and forth while connections stand. Time-outs count on the monotonic
+//! clock alone, so nobody is closed; messages are stamped with whatever the wall clock says. No
+//! sockets: the broker is told the time, so a clock can be set without harm to the machine.
 
 use std::net::SocketAddr;
 use std::sync::Arc;
 
-use cafewire_core::{Direction, Frame, FrameReader, Framing, MessagePayload};
-use cafewire_net::exchange::{AfterFlush, ConnectionId, Exchange, Now};
+use cafewire_core::{Direction, Frame, FrameDecoder, Framing, MessagePayload};
+use cafewire_net::broker::{AfterFlush, Broker, ConnectionId, Now};
 use cafewire_net::{CloseReason, Limits, ServerMetrics};
 
 use crate::support::{chat, parse, say};
@@ -14,41 +14,51 @@ use crate::support::{chat, parse, say};
 const HOUR_MS: u64 = 3_600_000;
 const TODAY_MS: u64 = 1_700_000_000_000;
 
-/// Set back by an hour, a day, to the beginning of time; ahead by a year, to its end; and right again.
-const WALL_CLOCK_MS: [u64; 8] =
-    [TODAY_MS, TODAY_MS - HOUR_MS, TODAY_MS - 24 * HOUR_MS, 0, TODAY_MS + 8766 * HOUR_MS, u64::MAX, 1, TODAY_MS];
+/// Set back by an hour, a day, to the beginning of time; ahead by a year, to its end; and right
+/// again.
+const WALL_CLOCK_MS: [u64; 8] = [
+    TODAY_MS,
+    TODAY_MS - HOUR_MS,
+    TODAY_MS - 24 * HOUR_MS,
+    0,
+    TODAY_MS + 8766 * HOUR_MS,
+    u64::MAX,
+    1,
+    TODAY_MS,
+];
 
 struct World {
-    exchange: Exchange,
+    broker: Broker,
     metrics: Arc<ServerMetrics>,
     now: Now,
 }
 
 impl World {
-    /// A turn in which these bytes come. Gives the frames that are written to the one who is looked at.
-    fn turn(&mut self, from: ConnectionId, bytes: &[u8]) -> Vec<Vec<u8>> {
+    /// A tick in which these bytes come. Gives the frames that are written to the one who is looked
+    /// at.
+    fn tick(&mut self, from: ConnectionId, bytes: &[u8]) -> Vec<Vec<u8>> {
         let mut written = Vec::new();
-        self.exchange.receive(from, bytes, self.now);
-        self.exchange.expire(self.now);
-        self.exchange.settle(self.now);
-        while let Some(id) = self.exchange.next_dirty() {
-            while !self.exchange.front(id).is_empty() {
-                let front = self.exchange.front(id).to_vec();
+        self.broker.handle_input(from, bytes, self.now);
+        self.broker.handle_timeout(self.now);
+        self.broker.deliver_pending(self.now);
+        while let Some(id) = self.broker.poll_dirty() {
+            while !self.broker.poll_transmit(id).is_empty() {
+                let front = self.broker.poll_transmit(id).to_vec();
                 if id == from {
                     written.extend_from_slice(&front);
                 }
-                self.exchange.written(id, front.len(), self.now);
+                self.broker.consume(id, front.len(), self.now);
             }
-            assert_ne!(self.exchange.flushed(id, self.now), AfterFlush::Gone);
+            assert_ne!(self.broker.handle_flushed(id, self.now), AfterFlush::Gone);
         }
-        assert_eq!(self.exchange.next_gone(), None);
-        self.exchange.invariants();
+        assert_eq!(self.broker.poll_closed(), None);
+        self.broker.invariants();
         frames(&written)
     }
 }
 
 fn frames(mut bytes: &[u8]) -> Vec<Vec<u8>> {
-    let mut reader = FrameReader::new(Direction::ToClient);
+    let mut reader = FrameDecoder::new(Direction::ToClient);
     let mut frames = Vec::new();
     while let Framing::Frame { frame: Frame::Chat(_), consumed } = reader.next_frame(bytes) {
         frames.push(bytes[..consumed].to_vec());
@@ -63,32 +73,39 @@ fn a_wall_clock_that_is_set_closes_nobody_and_stamps_what_it_says() {
     let metrics = Arc::new(ServerMetrics::default());
     let limits = Limits::default();
     let idle_ms = u64::try_from(limits.idle_timeout.as_millis()).unwrap();
-    let exchange = Exchange::new(limits, Arc::clone(&metrics));
+    let broker = Broker::new(limits, Arc::clone(&metrics));
     let now = Now { monotonic_ms: 0, unix_ms: TODAY_MS };
-    let mut world = World { exchange, metrics, now };
+    let mut world = World { broker, metrics, now };
     let somebody = SocketAddr::from(([127, 0, 0, 1], 4711));
-    let member = world.exchange.admit(somebody, now).unwrap();
-    world.turn(member, &chat(&MessagePayload::Connect { username: "ada" }));
-    world.turn(member, &chat(&MessagePayload::JoinRoom { room: "tea" }));
+    let member = world.broker.accept(somebody, now).unwrap();
+    world.tick(member, &chat(&MessagePayload::Connect { username: "ada" }));
+    world.tick(member, &chat(&MessagePayload::JoinRoom { room: "tea" }));
     // In no room, so it may be idle for `idle_timeout` only.
-    let idler = world.exchange.admit(somebody, now).unwrap();
-    world.turn(idler, &chat(&MessagePayload::Connect { username: "bob" }));
+    let idler = world.broker.accept(somebody, now).unwrap();
+    world.tick(idler, &chat(&MessagePayload::Connect { username: "bob" }));
 
     for unix_ms in WALL_CLOCK_MS {
         world.now = Now { monotonic_ms: world.now.monotonic_ms + 1000, unix_ms };
-        let frames = world.turn(member, &say("tea", "what time is it?"));
+        let frames = world.tick(member, &say("tea", "what time is it?"));
         let [frame] = &frames[..] else { panic!("{} frames", frames.len()) };
-        let MessagePayload::MessageBroadcast { timestamp, .. } = parse(frame) else { panic!("{frame:x?}") };
+        let MessagePayload::MessageBroadcast { timestamp, .. } = parse(frame) else {
+            panic!("{frame:x?}")
+        };
         assert_eq!(timestamp, unix_ms);
-        assert_eq!(world.metrics.snapshot().clients_connected, 2, "somebody was closed with the clock at {unix_ms}");
+        assert_eq!(
+            world.metrics.snapshot().clients_connected,
+            2,
+            "somebody was closed with the clock at {unix_ms}"
+        );
     }
 
-    // The time to be silent is over when it is over on the monotonic clock, wherever the other one stands.
+    // The time to be silent is over when it is over on the monotonic clock, wherever the other one
+    // stands.
     world.now = Now { monotonic_ms: idle_ms - 1, unix_ms: u64::MAX };
-    world.turn(member, &[]);
+    world.tick(member, &[]);
     assert_eq!(world.metrics.snapshot().clients_connected, 2);
     world.now = Now { monotonic_ms: idle_ms, unix_ms: 0 };
-    world.turn(member, &[]);
+    world.tick(member, &[]);
     let snapshot = world.metrics.snapshot();
     assert_eq!((snapshot.clients_connected, snapshot.closes(CloseReason::IdleTimeout)), (1, 1));
 }

@@ -1,5 +1,6 @@
-//! A member of a busy room that never reads: it is a slow consumer and closed as one. The room's other members miss
-//! nothing and wait for nobody. When it breaks off at last, while the server still tries to tell it, nothing is left of it.
+//! A member of a busy room that never reads: it is a slow consumer and closed as one. The room's
+//! other members miss nothing and wait for nobody. When it breaks off at last, while the server
+//! still tries to tell it, nothing is left of it.
 
 use std::time::Duration;
 
@@ -36,7 +37,8 @@ fn next_said(member: &mut Peer, left: &mut Option<String>) -> String {
 
 #[test]
 fn a_member_that_never_reads_costs_the_others_nothing() {
-    // Where the system makes room for the reason after all, the server need not go on trying, and it is tried again.
+    // Where the system makes room for the reason after all, the server need not go on trying, and
+    // it is tried again.
     let has_tried = (0..TRIALS_MAX).any(|_| closes_a_deaf_member_and_tries_to_tell_it());
     assert!(has_tried, "the reason never waits behind a frame that was half sent");
 }
@@ -51,7 +53,8 @@ fn closes_a_deaf_member_and_tries_to_tell_it() -> bool {
     let mut deaf = Peer::connect_with_small_buffer(server.address());
     deaf.sign_in("deaf");
     deaf.join(ROOM);
-    let mut members: Vec<Peer> = (0..4).map(|number| server.member(&format!("member {number}"), ROOM)).collect();
+    let mut members: Vec<Peer> =
+        (0..4).map(|number| server.member(&format!("member {number}"), ROOM)).collect();
     for (index, member) in members.iter_mut().enumerate() {
         (index + 1..4).for_each(|_| drop(member.next_chat())); // those who came later
     }
@@ -61,10 +64,19 @@ fn closes_a_deaf_member_and_tries_to_tell_it() -> bool {
         let mut said = 0;
         let mut burst = |members: &mut [Peer], left: &mut [Option<String>; 4]| {
             let numbers = said..said + MESSAGES_PER_BURST;
-            members[0].send(&numbers.clone().flat_map(|number| say(ROOM, &content(number))).collect::<Vec<u8>>());
+            members[0].send(
+                &numbers
+                    .clone()
+                    .flat_map(|number| say(ROOM, &content(number)))
+                    .collect::<Vec<u8>>(),
+            );
             for (member, left) in members.iter_mut().zip(left) {
                 for number in numbers.clone() {
-                    assert_eq!(next_said(member, left), content(number), "something was lost or came twice");
+                    assert_eq!(
+                        next_said(member, left),
+                        content(number),
+                        "something was lost or came twice"
+                    );
                 }
             }
             said = numbers.end;

@@ -1,5 +1,5 @@
-//! Peers that shut their sending side in the middle of pipelined work: all that was whole is done, all of it is answered,
-//! and only then does the server end too.
+//! Peers that shut their sending side in the middle of pipelined work: all that was whole is done,
+//! all of it is answered, and only then does the server end too.
 
 use cafewire_core::{ErrorCode, Message, MessagePayload};
 use cafewire_net::CloseReason;
@@ -18,7 +18,8 @@ fn content(number: usize) -> String {
 /// An echo peer that asks for much, then ends, then reads.
 fn echo_peer(server: &TestServer) {
     let mut peer = server.peer();
-    let requests = (0..REQUESTS).flat_map(|number| echo(&Message::Echo(content(number).as_bytes())));
+    let requests =
+        (0..REQUESTS).flat_map(|number| echo(&Message::Echo(content(number).as_bytes())));
     peer.send(&requests.collect::<Vec<u8>>());
     peer.half_close();
     for number in 0..REQUESTS {
@@ -27,18 +28,25 @@ fn echo_peer(server: &TestServer) {
     peer.expect_end();
 }
 
-/// A chat member that says much, then ends, then reads. `cut` bytes of one more request follow the whole ones.
+/// A chat member that says much, then ends, then reads. `cut` bytes of one more request follow the
+/// whole ones.
 fn chat_member(server: &TestServer, witness: &mut Peer, cut: usize) {
     let mut peer = server.member("hasty", ROOM);
-    assert!(matches!(parse(&witness.next_chat()), MessagePayload::UserJoined { username: "hasty", .. }));
-    let mut requests: Vec<u8> = (0..REQUESTS).flat_map(|number| say(ROOM, &content(number))).collect();
+    assert!(matches!(
+        parse(&witness.next_chat()),
+        MessagePayload::UserJoined { username: "hasty", .. }
+    ));
+    let mut requests: Vec<u8> =
+        (0..REQUESTS).flat_map(|number| say(ROOM, &content(number))).collect();
     requests.extend_from_slice(&say(ROOM, "never whole")[..cut]);
     peer.send(&requests);
     peer.half_close();
     for number in 0..REQUESTS {
         for listener in [&mut *witness, &mut peer] {
             let frame = listener.next_chat();
-            let MessagePayload::MessageBroadcast { content: said, .. } = parse(&frame) else { panic!("{frame:x?}") };
+            let MessagePayload::MessageBroadcast { content: said, .. } = parse(&frame) else {
+                panic!("{frame:x?}")
+            };
             assert_eq!(said, content(number));
         }
     }
@@ -46,7 +54,10 @@ fn chat_member(server: &TestServer, witness: &mut Peer, cut: usize) {
         peer.expect_error(ErrorCode::MalformedFrame);
     }
     peer.expect_end();
-    assert!(matches!(parse(&witness.next_chat()), MessagePayload::UserLeft { username: "hasty", .. }));
+    assert!(matches!(
+        parse(&witness.next_chat()),
+        MessagePayload::UserLeft { username: "hasty", .. }
+    ));
 }
 
 #[test]

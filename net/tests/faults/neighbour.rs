@@ -1,11 +1,12 @@
-//! The healthy neighbour: an echo peer and two chat users in a room of their own, who must notice nothing of what others
-//! do to the server or suffer on it. Uses the public clients alone, so that any server can have one.
+//! The healthy neighbour: an echo peer and two chat users in a room of their own, who must notice
+//! nothing of what others do to the server or suffer on it. Uses the public clients alone, so that
+//! any server can have one.
 //!
-//! Its round trips are measured first while nothing else happens, and then during the fault, in the same run on the same
-//! machine. Every one of them must be answered, and correctly. The slowest percent may be twenty times as slow as in quiet
-//! times, and two seconds in any case: that tells "slowed down, since the machine has work to do" from
-//! "stalled", and nothing finer. Time in which the machine itself stood still does not count. Speed lives in benches, never
-//! in timed tests.
+//! Its round trips are measured first while nothing else happens, and then during the fault, in the
+//! same run on the same machine. Every one of them must be answered, and correctly. The slowest
+//! percent may be twenty times as slow as in quiet times, and two seconds in any case: that tells
+//! "slowed down, since the machine has work to do" from "stalled", and nothing finer. Time in which
+//! the machine itself stood still does not count. Speed lives in benches, never in timed tests.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
@@ -42,7 +43,10 @@ impl Neighbour {
         speaker.join(ROOM).unwrap();
         listener.join(ROOM).unwrap();
         let came = speaker.next_event().unwrap();
-        assert!(matches!(&came, Event::Joined { username, .. } if username == listener.username()), "{came:?}");
+        assert!(
+            matches!(&came, Event::Joined { username, .. } if username == listener.username()),
+            "{came:?}"
+        );
         let echoing = Client::connect(address).unwrap();
         let mut this = Self { echoing, speaker, listener, rounds: 0, quiet_p99: Duration::ZERO };
         this.quiet_p99 = p99((0..ROUNDS_MIN).map(|_| this.paced_round()).collect());
@@ -70,11 +74,18 @@ impl Neighbour {
             (outcome, life.join().expect("the neighbour noticed something"))
         });
         let standstills = standstills.end();
-        let by_itself = |(end, took): (Instant, Duration)| took - stood_still(&standstills, end - took, end).min(took);
+        let by_itself = |(end, took): (Instant, Duration)| {
+            took - stood_still(&standstills, end - took, end).min(took)
+        };
         let (rounds, during_p99) = (trips.len(), p99(trips.into_iter().map(by_itself).collect()));
         let allowed = (quiet_p99 * SLOWDOWN_MAX).max(ALWAYS_ALLOWED);
-        println!("the neighbour's p99: {quiet_p99:?} in quiet times, {during_p99:?} over {rounds} rounds of the fault");
-        assert!(during_p99 <= allowed, "the neighbour was stalled: {during_p99:?} where {quiet_p99:?} is usual");
+        println!(
+            "the neighbour's p99: {quiet_p99:?} in quiet times, {during_p99:?} over {rounds} rounds of the fault"
+        );
+        assert!(
+            during_p99 <= allowed,
+            "the neighbour was stalled: {during_p99:?} where {quiet_p99:?} is usual"
+        );
         outcome
     }
 
@@ -92,7 +103,9 @@ impl Neighbour {
         self.speaker.send(ROOM, &said).unwrap();
         for user in [&mut self.speaker, &mut self.listener] {
             match user.next_event().unwrap() {
-                Event::Message { room, content, .. } => assert_eq!((room.as_str(), &content), (ROOM, &said)),
+                Event::Message { room, content, .. } => {
+                    assert_eq!((room.as_str(), &content), (ROOM, &said))
+                }
                 other => panic!("{other:?} where {said:?} was expected"),
             }
         }

@@ -1,5 +1,5 @@
-//! Resets (SO_LINGER 0) at every stage of a connection's life: the server takes the peer out, tells its rooms, gives
-//! back what it held for it, and has no word about it for anybody else.
+//! Resets (SO_LINGER 0) at every stage of a connection's life: the server takes the peer out, tells
+//! its rooms, gives back what it held for it, and has no word about it for anybody else.
 
 use std::io::{ErrorKind, Write as _};
 use std::time::Duration;
@@ -20,8 +20,12 @@ type BringTo = fn(&TestServer, &str) -> Peer;
 const STAGES: [(&str, BringTo); 10] = [
     ("before any byte", |server, _| server.peer()),
     ("within a header", |server, _| sent(server, &[0x01])),
-    ("within a body", |server, name| sent(server, &chat(&MessagePayload::Connect { username: name })[..9])),
-    ("within a large echo", |server, _| sent(server, &echo(&Message::Echo(&[7; 60_000]))[..30_000])),
+    ("within a body", |server, name| {
+        sent(server, &chat(&MessagePayload::Connect { username: name })[..9])
+    }),
+    ("within a large echo", |server, _| {
+        sent(server, &echo(&Message::Echo(&[7; 60_000]))[..30_000])
+    }),
     ("refused, not signed in", refused),
     ("signed in", TestServer::user),
     ("in a room", |server, name| server.member(name, ROOM)),
@@ -39,8 +43,11 @@ fn sent(server: &TestServer, bytes: &[u8]) -> Peer {
     let mut peer = server.peer();
     let before = server.metrics().bytes_received;
     peer.send(bytes);
-    // The neighbour's bytes count too, so this is no proof that these ones are there; mostly they are.
-    server.wait_until("bytes that come", |metrics| metrics.bytes_received >= before + bytes.len() as u64);
+    // The neighbour's bytes count too, so this is no proof that these ones are there; mostly they
+    // are.
+    server.wait_until("bytes that come", |metrics| {
+        metrics.bytes_received >= before + bytes.len() as u64
+    });
     peer
 }
 
@@ -79,7 +86,8 @@ fn lingering(server: &TestServer, _: &str) -> Peer {
 
 #[test]
 fn a_reset_at_any_stage_takes_out_one_peer_and_nothing_else() {
-    let mut place = Neighbourhood::with(|config| config.limits.close_timeout = Duration::from_secs(3600));
+    let mut place =
+        Neighbourhood::with(|config| config.limits.close_timeout = Duration::from_secs(3600));
     let server = &place.server;
     let mut witness = server.member("witness", ROOM);
     for (stage, bring_to) in STAGES {
@@ -88,9 +96,13 @@ fn a_reset_at_any_stage_takes_out_one_peer_and_nothing_else() {
                 let name = format!("reset {time}");
                 let accepted = server.metrics().connections_accepted;
                 let peer = bring_to(server, &name);
-                server.wait_until("the connection", |metrics| metrics.connections_accepted > accepted);
+                server.wait_until("the connection", |metrics| {
+                    metrics.connections_accepted > accepted
+                });
                 peer.reset();
-                server.wait_until(stage, |metrics| metrics.clients_connected == NEIGHBOUR_CONNECTIONS + 1);
+                server.wait_until(stage, |metrics| {
+                    metrics.clients_connected == NEIGHBOUR_CONNECTIONS + 1
+                });
             }
         });
         server.wait_until(stage, |metrics| metrics.buffer_bytes == 0);
@@ -107,9 +119,16 @@ fn assert_saw_pairs(witness: &mut Peer, pairs: usize) {
     for pair in 0..pairs {
         let name = format!("reset {}", pair % TIMES);
         let (joined, left) = (witness.next_chat(), witness.next_chat());
-        assert!(matches!(parse(&joined), MessagePayload::UserJoined { username, .. } if username == name));
-        assert!(matches!(parse(&left), MessagePayload::UserLeft { username, .. } if username == name));
+        assert!(
+            matches!(parse(&joined), MessagePayload::UserJoined { username, .. } if username == name)
+        );
+        assert!(
+            matches!(parse(&left), MessagePayload::UserLeft { username, .. } if username == name)
+        );
     }
     witness.send_chat(&MessagePayload::LeaveRoom { room: ROOM });
-    assert!(matches!(parse(&witness.next_chat()), MessagePayload::UserLeft { username: "witness", .. }));
+    assert!(matches!(
+        parse(&witness.next_chat()),
+        MessagePayload::UserLeft { username: "witness", .. }
+    ));
 }

@@ -1,5 +1,6 @@
-//! Slow loris: many peers of both families that send one byte now and then and never a whole frame. Each is told and
-//! closed when the time to sign in is over, not before and not later for all its bytes.
+//! Slow loris: many peers of both families that send one byte now and then and never a whole frame.
+//! Each is told and closed when the time to sign in is over, not before and not later for all its
+//! bytes.
 
 use std::io::Write as _;
 use std::thread;
@@ -14,7 +15,7 @@ use crate::support::{PATIENCE, Peer, chat, echo};
 const PEERS_OF_EACH_FAMILY: usize = 60;
 const NEVER: Duration = Duration::from_secs(3600);
 const SIGN_IN_TIMEOUT: Duration = Duration::from_millis(1000);
-/// The server's time is that of a turn's beginning, which may be before somebody comes in it.
+/// The server's time is that of a tick's beginning, which may be before somebody comes in it.
 const TURN_MAX: Duration = Duration::from_millis(100);
 /// So many it is to have sent of its frame by the time it is closed.
 const BYTES_MIN: usize = 6;

@@ -1,5 +1,6 @@
-//! Reconnect storms: the same names come back at once, hundreds of times, from several threads, however they left. A name
-//! has one bearer at a time, is free when that one has gone, and nobody stays behind.
+//! Reconnect storms: the same names come back at once, hundreds of times, from several threads,
+//! however they left. A name has one bearer at a time, is free when that one has gone, and nobody
+//! stays behind.
 
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::thread;
@@ -14,7 +15,8 @@ const THREADS: usize = 4;
 const RECONNECTS_PER_THREAD: usize = 500;
 const ROOM: &str = "storm";
 
-/// Signs in under a name that may still be taken, by a connection that is on its way out or by another thread's.
+/// Signs in under a name that may still be taken, by a connection that is on its way out or by
+/// another thread's.
 fn sign_in_at_last(server: &TestServer, name: &str) -> Peer {
     let deadline = Instant::now() + PATIENCE;
     let mut peer = server.peer();

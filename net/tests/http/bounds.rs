@@ -1,4 +1,5 @@
-//! Every bound of the HTTP port, each at the bound and one past it; and that its peers and the chat's leave each other alone.
+//! Every bound of the HTTP port, each at the bound and one past it; and that its peers and the
+//! chat's leave each other alone.
 
 use std::io::Write;
 use std::net::SocketAddr;
@@ -13,8 +14,8 @@ use crate::support::{TestServer, echo, wait_until};
 
 const NEVER: Duration = Duration::from_secs(3600);
 
-/// Time for a head. It counts from a connection's first moment, so that a machine which stands still for a few seconds must
-/// not use it up before anything is sent.
+/// Time for a head. It counts from a connection's first moment, so that a machine which stands
+/// still for a few seconds must not use it up before anything is sent.
 const HTTP_TIMEOUT: Duration = Duration::from_secs(5);
 
 fn request_of(len: usize) -> String {
@@ -162,7 +163,10 @@ fn http_peers_and_chat_peers_do_not_take_each_others_places() {
     let mut ada = server.member("ada", "tea");
     assert_eq!(web.get("/readyz").status, 200);
     let metrics = server.metrics();
-    assert_eq!((metrics.clients_connected, metrics.connections_accepted, metrics.http_connections), (1, 1, 1));
+    assert_eq!(
+        (metrics.clients_connected, metrics.connections_accepted, metrics.http_connections),
+        (1, 1, 1)
+    );
     ada.half_close();
     ada.expect_end();
 }
@@ -176,7 +180,8 @@ fn a_flood_of_requests_starves_nobody() {
         for _ in 0..2 {
             scope.spawn(|| {
                 while !stop.load(Ordering::Relaxed) {
-                    let mut peers: Vec<HttpPeer> = (0..8).map(|_| HttpPeer::connect(address)).collect();
+                    let mut peers: Vec<HttpPeer> =
+                        (0..8).map(|_| HttpPeer::connect(address)).collect();
                     peers.iter_mut().for_each(|peer| peer.send(get("/metrics").repeat(10)));
                     for peer in &mut peers {
                         (0..10).for_each(|_| assert_eq!(peer.response().status, 200));
@@ -225,7 +230,11 @@ fn a_server_that_drains_lives_but_is_not_ready() {
     assert_eq!((ready.status, &*ready.body, ready.closes()), (503, "draining\n", false));
     assert_eq!(web.get("/healthz").status, 200);
     assert!(web.get("/metrics").body.contains("\ncafewire_draining 1\n"));
-    assert_eq!(HttpPeer::connect(address).get("/readyz").status, 503, "new ones are answered as well");
+    assert_eq!(
+        HttpPeer::connect(address).get("/readyz").status,
+        503,
+        "new ones are answered as well"
+    );
     drop(stays);
     server.wait_for_end();
 }
@@ -234,8 +243,13 @@ fn a_server_that_drains_lives_but_is_not_ready() {
 #[test]
 fn resets_are_survived() {
     let (server, address) = server(|_| {});
-    for sent in ["", "GET /met", &get("/metrics"), &get("/metrics").repeat(50), "POST / HTTP/1.1\r\nHost: h\r\n\r\nxyz"]
-    {
+    for sent in [
+        "",
+        "GET /met",
+        &get("/metrics"),
+        &get("/metrics").repeat(50),
+        "POST / HTTP/1.1\r\nHost: h\r\n\r\nxyz",
+    ] {
         let mut peer = HttpPeer::connect(address);
         peer.send(sent);
         SockRef::from(&peer.socket).set_linger(Some(Duration::ZERO)).unwrap();

@@ -55,38 +55,50 @@ fn what_the_server_counts_is_what_is_shown() {
     ] {
         assert_eq!(number(&shown, name), value as f64, "{name}");
     }
-    assert_eq!(shown["cafewire_errors_sent_total"].value("cafewire_errors_sent_total{code=\"AlreadyInRoom\"}"), 1.0);
+    assert_eq!(
+        shown["cafewire_errors_sent_total"]
+            .value("cafewire_errors_sent_total{code=\"AlreadyInRoom\"}"),
+        1.0
+    );
     for &limit in LimitReached::ALL {
         let name = format!("cafewire_limits_reached_total{{limit=\"{}\"}}", limit.label());
-        assert_eq!(shown["cafewire_limits_reached_total"].value(&name), counted.limits_reached(limit) as f64);
+        assert_eq!(
+            shown["cafewire_limits_reached_total"].value(&name),
+            counted.limits_reached(limit) as f64
+        );
     }
     let frames = &shown["cafewire_parse_to_flush_seconds"];
     assert_eq!(frames.value("cafewire_parse_to_flush_seconds_count"), 8.0);
-    let turns = shown["cafewire_turn_seconds"].value("cafewire_turn_seconds_count");
-    // The turn that answers is not over yet.
-    assert_eq!(turns + 1.0, number(&shown, "cafewire_turns_total"));
+    let ticks = shown["cafewire_tick_seconds"].value("cafewire_tick_seconds_count");
+    // The tick that answers is not over yet.
+    assert_eq!(ticks + 1.0, number(&shown, "cafewire_ticks_total"));
     assert!(number(&shown, "process_start_time_seconds") >= before.floor());
     let version = format!("cafewire_build_info{{version=\"{}\"}}", env!("CARGO_PKG_VERSION"));
     assert_eq!(shown["cafewire_build_info"].value(&version), 1.0);
 }
 
-/// Every field of the snapshot has a family. The compiler says what fields there are; this, that none is left out.
+/// Every field of the snapshot has a family. The compiler says what fields there are; this, that
+/// none is left out.
 #[test]
 fn nothing_that_is_counted_is_left_out() {
     let (server, address) = server(|_| {});
     let fields = format!("{:#?}", server.metrics());
     // Fields of the snapshot itself, not those of its parts.
-    let fields =
-        fields.lines().filter(|line| line.starts_with("    ") && !line.starts_with("     ") && line.contains(": "));
+    let fields = fields.lines().filter(|line| {
+        line.starts_with("    ") && !line.starts_with("     ") && line.contains(": ")
+    });
     assert_eq!(fields.count() + "build_info start_time".split(' ').count(), metrics(address).len());
 }
 
 #[test]
 fn every_close_is_explained() {
     let (server, address) = server(|config| config.limits.connections = 1);
-    for bytes in
-        [&[0x7f][..], &[0x01, 0x7f, 0, 0], &[0x01, 0x01, 0, 3], &chat(&MessagePayload::JoinRoom { room: "tea" })]
-    {
+    for bytes in [
+        &[0x7f][..],
+        &[0x01, 0x7f, 0, 0],
+        &[0x01, 0x01, 0, 3],
+        &chat(&MessagePayload::JoinRoom { room: "tea" }),
+    ] {
         let mut peer = server.peer();
         peer.send(bytes);
         peer.half_close();
@@ -101,7 +113,9 @@ fn every_close_is_explained() {
     server.wait_for_closes(CloseReason::ServerFull, 1);
     let shown = metrics(address);
     let closes = &shown["cafewire_closes_total"];
-    let closes_of = |reason: CloseReason| closes.value(&format!("cafewire_closes_total{{reason=\"{reason}\"}}"));
+    let closes_of = |reason: CloseReason| {
+        closes.value(&format!("cafewire_closes_total{{reason=\"{reason}\"}}"))
+    };
     for reason in [
         CloseReason::UnsupportedVersion,
         CloseReason::UnknownType,

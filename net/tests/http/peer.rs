@@ -1,5 +1,5 @@
-//! An HTTP client that sends the bytes it is told to and takes responses off the socket, strictly; and a server with an
-//! HTTP port for it.
+//! An HTTP client that sends the bytes it is told to and takes responses off the socket, strictly;
+//! and a server with an HTTP port for it.
 
 use std::io::{ErrorKind, Read, Write};
 use std::net::{Shutdown, SocketAddr, TcpStream};
@@ -91,7 +91,8 @@ impl HttpPeer {
         let mut lines = head[..end].split("\r\n");
         let status = lines.next().unwrap().strip_prefix("HTTP/1.1 ").unwrap();
         let fields = lines.map(|line| line.split_once(": ").unwrap());
-        let fields = fields.map(|(name, value)| (name.to_ascii_lowercase(), value.to_owned())).collect();
+        let fields =
+            fields.map(|(name, value)| (name.to_ascii_lowercase(), value.to_owned())).collect();
         Response { status: status[..3].parse().unwrap(), fields, body: String::new() }
     }
 
@@ -104,10 +105,15 @@ impl HttpPeer {
     /// The end, in order and with nothing before it.
     pub(super) fn expect_end(&mut self) {
         let more = self.fill();
-        assert!(!more && self.received.is_empty(), "{:?} instead of the end", String::from_utf8_lossy(&self.received));
+        assert!(
+            !more && self.received.is_empty(),
+            "{:?} instead of the end",
+            String::from_utf8_lossy(&self.received)
+        );
     }
 
-    /// Reads once. False at the end. A reset fails the test: it would have destroyed what was not yet read.
+    /// Reads once. False at the end. A reset fails the test: it would have destroyed what was not
+    /// yet read.
     fn fill(&mut self) -> bool {
         let mut chunk = [0; 4096];
         match uninterrupted(|| self.socket.read(&mut chunk)) {
@@ -115,7 +121,9 @@ impl HttpPeer {
                 self.received.extend_from_slice(&chunk[..count]);
                 count > 0
             }
-            Err(error) if error.kind() == ErrorKind::WouldBlock => panic!("nothing came for {PATIENCE:?}"),
+            Err(error) if error.kind() == ErrorKind::WouldBlock => {
+                panic!("nothing came for {PATIENCE:?}")
+            }
             Err(error) => panic!("no end in order: {error}"),
         }
     }

@@ -1,5 +1,6 @@
-//! A strict reader of Prometheus's text format 0.0.4, in one page: what it does not know it refuses. Held to the format's
-//! rules and to Prometheus's own advice on names, of which promtool checks most.
+//! A strict reader of Prometheus's text format 0.0.4, in one page: what it does not know it
+//! refuses. Held to the format's rules and to Prometheus's own advice on names, of which promtool
+//! checks most.
 
 use std::collections::HashMap;
 
@@ -27,7 +28,11 @@ pub(super) fn parse(text: &str) -> HashMap<String, Family> {
         if let Some(described) = line.strip_prefix("# HELP ") {
             let (name, help) = described.split_once(' ').unwrap();
             assert!(is_name(name) && help.len() > 10 && !help.contains('\\'), "{line}");
-            assert!(families.insert(name.to_owned(), Family { help: help.to_owned(), ..Family::default() }).is_none());
+            assert!(
+                families
+                    .insert(name.to_owned(), Family { help: help.to_owned(), ..Family::default() })
+                    .is_none()
+            );
             name.clone_into(&mut current);
         } else if let Some(typed) = line.strip_prefix("# TYPE ") {
             let (name, kind) = typed.split_once(' ').unwrap();
@@ -42,8 +47,12 @@ pub(super) fn parse(text: &str) -> HashMap<String, Family> {
             let family = families.get_mut(&current).unwrap();
             assert!(!family.kind.is_empty(), "{line} before its TYPE");
             let name = sample.split('{').next().unwrap();
-            let suffixes: &[&str] = if family.kind == "histogram" { &["_sum", "_count", "_bucket"] } else { &[""] };
-            assert!(suffixes.iter().any(|suffix| name == format!("{current}{suffix}")), "{line} in {current}");
+            let suffixes: &[&str] =
+                if family.kind == "histogram" { &["_sum", "_count", "_bucket"] } else { &[""] };
+            assert!(
+                suffixes.iter().any(|suffix| name == format!("{current}{suffix}")),
+                "{line} in {current}"
+            );
             check_labels(&sample[name.len()..]);
             let value = value.parse().unwrap();
             assert!(!family.samples.iter().any(|(other, _)| other == sample), "{sample} twice");
@@ -55,7 +64,10 @@ pub(super) fn parse(text: &str) -> HashMap<String, Family> {
 }
 
 fn is_name(name: &str) -> bool {
-    !name.is_empty() && name.bytes().all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'_')
+    !name.is_empty()
+        && name
+            .bytes()
+            .all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'_')
 }
 
 /// One label at most, its value in letters, digits and a few marks that need no escape.
@@ -82,7 +94,8 @@ fn check(name: &str, family: &Family) {
             .samples
             .iter()
             .filter_map(|(sample, value)| {
-                let bound = sample.strip_prefix(&format!("{name}_bucket{{le=\""))?.strip_suffix("\"}")?;
+                let bound =
+                    sample.strip_prefix(&format!("{name}_bucket{{le=\""))?.strip_suffix("\"}")?;
                 Some((bound.parse().unwrap(), *value))
             })
             .collect();

@@ -22,7 +22,10 @@ fn every_page_is_there() {
     }
     let policy = peer.get("/");
     let policy = policy.field("content-security-policy").unwrap();
-    assert!(policy.starts_with("default-src 'none'; connect-src 'self';") && !policy.contains("unsafe"), "{policy}");
+    assert!(
+        policy.starts_with("default-src 'none'; connect-src 'self';") && !policy.contains("unsafe"),
+        "{policy}"
+    );
     let nothing = peer.get("/metrics/");
     assert_eq!((nothing.status, nothing.closes()), (404, false));
     assert_eq!(peer.get("/healthz").body, "ok\n");
@@ -100,9 +103,16 @@ fn requests_that_come_at_once_are_answered_in_order() {
     peer.half_close();
     for round in 0..20 {
         let responses = paths.map(|_| peer.response());
-        assert_eq!(responses.each_ref().map(|response| response.status), [200, 200, 200, 200, 404], "{round}");
+        assert_eq!(
+            responses.each_ref().map(|response| response.status),
+            [200, 200, 200, 200, 404],
+            "{round}"
+        );
         assert_eq!((&*responses[0].body, &*responses[2].body), ("ok\n", "ready\n"));
-        assert!(responses[1].body.contains("cafewire_turns_total") && responses[3].body.ends_with("</html>\n"));
+        assert!(
+            responses[1].body.contains("cafewire_ticks_total")
+                && responses[3].body.ends_with("</html>\n")
+        );
     }
     peer.expect_end();
 }
@@ -129,7 +139,11 @@ fn several_addresses_answer() {
     config.http = vec!["127.0.0.1:0".parse().unwrap(); 2];
     let server = Server::bind(config).unwrap();
     let addresses = server.http_addresses().to_vec();
-    assert!(addresses.len() == 2 && addresses[0] != addresses[1] && addresses.iter().all(|at| at.port() != 0));
+    assert!(
+        addresses.len() == 2
+            && addresses[0] != addresses[1]
+            && addresses.iter().all(|at| at.port() != 0)
+    );
     let handle = server.handle();
     let thread = std::thread::spawn(|| server.run());
     for address in &addresses {
@@ -143,5 +157,8 @@ fn several_addresses_answer() {
     let holder = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
     taken.http = vec![holder.local_addr().unwrap()];
     let error = Server::bind(taken).unwrap_err().to_string();
-    assert!(error.starts_with(&format!("cannot listen on http://{}: ", holder.local_addr().unwrap())), "{error}");
+    assert!(
+        error.starts_with(&format!("cannot listen on http://{}: ", holder.local_addr().unwrap())),
+        "{error}"
+    );
 }

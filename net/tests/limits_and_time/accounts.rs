@@ -1,5 +1,5 @@
-//! What tests need to know of a server to the byte: what it was done with, and what it has queued for somebody who does
-//! not read.
+//! What tests need to know of a server to the byte: what it was done with, and what it has queued
+//! for somebody who does not read.
 
 use std::time::{Duration, Instant};
 
@@ -8,8 +8,9 @@ use cafewire_net::{Limits, MetricsSnapshot};
 
 use crate::support::{PATIENCE, Peer, TestServer, say};
 
-/// A peer to whom the server never says anything: it sends Error frames of the echo family, and nobody else does. Once one
-/// is counted, the turns before it are over, and all that they did is counted as well.
+/// A peer to whom the server never says anything: it sends Error frames of the echo family, and
+/// nobody else does. Once one is counted, the ticks before it are over, and all that they did is
+/// counted as well.
 pub(crate) struct Clock {
     peer: Peer,
     ticks: u64,
@@ -25,7 +26,8 @@ impl Clock {
         this
     }
 
-    /// The metrics once all that was answered, or seen to be read, is done. The clock's own bytes are left out of them.
+    /// The metrics once all that was answered, or seen to be read, is done. The clock's own bytes
+    /// are left out of them.
     pub(crate) fn metrics(&mut self, server: &TestServer) -> MetricsSnapshot {
         let tick = Message::Error(b"tick");
         self.peer.send_echo(&tick);
@@ -34,7 +36,7 @@ impl Clock {
         loop {
             let mut metrics = server.metrics();
             if metrics.error_messages == self.ticks_before + self.ticks {
-                metrics.bytes_received -= self.ticks * tick.serialized_size() as u64;
+                metrics.bytes_received -= self.ticks * tick.encoded_len() as u64;
                 return metrics;
             }
             assert!(Instant::now() < deadline, "a server without time: {metrics:#?}");
@@ -43,9 +45,9 @@ impl Clock {
     }
 }
 
-/// For this long a system must have taken nothing of what it was offered, until a socket is taken to be full: longer than
-/// it delays an acknowledgement, and than it waits for its first probe of a closed window. Each makes room for more.
-/// Later probes make room for little, seldom.
+/// For this long a system must have taken nothing of what it was offered, until a socket is taken
+/// to be full: longer than it delays an acknowledgement, and than it waits for its first probe of a
+/// closed window. Each makes room for more. Later probes make room for little, seldom.
 pub(crate) const FULL_AFTER: Duration = Duration::from_millis(300);
 
 /// So much is queued before less is offered at a time.
@@ -82,12 +84,14 @@ impl Rooms {
             sloth.next_chat();
         }
         let sent_before = clock.metrics(&server).bytes_sent;
-        let mut this = Self { ada, _sloth: sloth, clock, heard_bytes: 0, owed_bytes: 0, sent_before, server };
+        let mut this =
+            Self { ada, _sloth: sloth, clock, heard_bytes: 0, owed_bytes: 0, sent_before, server };
         this.fill();
         this
     }
 
-    /// Says something so many times, and waits until it came to ada, and so was tried to be sent to the sloth as well.
+    /// Says something so many times, and waits until it came to ada, and so was tried to be sent to
+    /// the sloth as well.
     fn say(&mut self, room: &str, content: &str, times: usize) {
         self.ada.send(&say(room, content).repeat(times));
         for _ in 0..times {
@@ -122,15 +126,17 @@ impl Rooms {
         self.owed_bytes - (metrics.bytes_sent - self.sent_before - self.heard_bytes)
     }
 
-    /// Says in the other room so much that exactly this many bytes are queued for the sloth, whatever the system still
-    /// takes meanwhile; or until the sloth is closed.
+    /// Says in the other room so much that exactly this many bytes are queued for the sloth,
+    /// whatever the system still takes meanwhile; or until the sloth is closed.
     pub(crate) fn queue_up_to(&mut self, bytes: u64) {
         let deadline = Instant::now() + PATIENCE;
         while self.sloth_is_there() {
             match bytes - self.queued_bytes() {
                 0 => return,
                 // Less than any message has: the system will take some more.
-                1..SHORTEST_BROADCAST => assert!(Instant::now() < deadline, "{bytes} bytes cannot be queued"),
+                1..SHORTEST_BROADCAST => {
+                    assert!(Instant::now() < deadline, "{bytes} bytes cannot be queued")
+                }
                 missing => self.add_bytes(missing),
             }
         }
@@ -138,9 +144,14 @@ impl Rooms {
 
     /// Says in the other room so much that exactly this many bytes are added.
     pub(crate) fn add_bytes(&mut self, mut bytes: u64) {
-        let broadcast =
-            MessagePayload::MessageBroadcast { user_id: 2, timestamp: 0, username: "ada", room: "tea", content: "x" };
-        let (shortest, longest) = (broadcast.serialized_size(), broadcast.serialized_size() + LONGEST - 1);
+        let broadcast = MessagePayload::MessageBroadcast {
+            user_id: 2,
+            timestamp: 0,
+            username: "ada",
+            room: "tea",
+            content: "x",
+        };
+        let (shortest, longest) = (broadcast.encoded_len(), broadcast.encoded_len() + LONGEST - 1);
         assert_eq!(shortest as u64, SHORTEST_BROADCAST);
         while bytes > 0 {
             let most = usize::try_from(bytes).unwrap().min(longest);

@@ -1,11 +1,11 @@
-//! The limit on all buffers together, which is an exact account: what is lent follows from what was done, and one byte
-//! over the limit somebody goes, and nobody else.
+//! The limit on all buffers together, which is an exact account: what is lent follows from what was
+//! done, and one byte over the limit somebody goes, and nobody else.
 
 use std::net::SocketAddr;
 use std::sync::Arc;
 
 use cafewire_core::{Message, MessagePayload};
-use cafewire_net::exchange::{ConnectionId, Exchange, Now};
+use cafewire_net::broker::{Broker, ConnectionId, Now};
 use cafewire_net::{CloseReason, Limits, ServerMetrics};
 
 use super::accounts::Clock;
@@ -57,11 +57,16 @@ fn a_byte_over_the_budget_and_the_largest_goes() {
     const SIZES: [usize; 4] = [10, 3000, 40_000, 2000];
     let held: u64 = SIZES.iter().map(|&bytes| buffer_for(bytes)).sum();
     for (limit, closed) in [(held - 1, 1), (held, 0), (held + 1, 0), (0, 0)] {
-        let server = TestServer::with(|config| config.limits.buffer_bytes = usize::try_from(limit).unwrap());
+        let server =
+            TestServer::with(|config| config.limits.buffer_bytes = usize::try_from(limit).unwrap());
         let mut clock = Clock::new(&server);
         let mut peers = beginners(&server, &SIZES);
         let metrics = clock.metrics(&server);
-        assert_eq!(metrics.closes(CloseReason::BufferBudget), closed, "{held} bytes held, {limit} may be");
+        assert_eq!(
+            metrics.closes(CloseReason::BufferBudget),
+            closed,
+            "{held} bytes held, {limit} may be"
+        );
         assert_eq!(metrics.clients_connected, 5 - closed);
         if closed > 0 {
             assert!(matches!(peers[2].next(), Received::Echo(..)), "the largest is told");
@@ -81,7 +86,10 @@ fn a_byte_over_the_budget_of_the_smallest_and_one_goes() {
     let mut clock = Clock::new(&server);
     let peers = beginners(&server, &[10; PEERS]);
     let metrics = clock.metrics(&server);
-    assert_eq!((metrics.closes(CloseReason::BufferBudget), metrics.clients_connected), (1, PEERS as u64));
+    assert_eq!(
+        (metrics.closes(CloseReason::BufferBudget), metrics.clients_connected),
+        (1, PEERS as u64)
+    );
     assert_eq!(metrics.buffer_bytes, (PEERS as u64 - 1) * 1024);
     drop((peers, clock));
     server.wait_until_empty();
@@ -89,33 +97,35 @@ fn a_byte_over_the_budget_of_the_smallest_and_one_goes() {
 
 const NOW: Now = Now { monotonic_ms: 1, unix_ms: 1 };
 
-/// A turn in which no socket takes anything.
-fn turn(exchange: &mut Exchange, id: ConnectionId, bytes: &[u8]) {
-    exchange.receive(id, bytes, NOW);
-    exchange.settle(NOW);
-    while exchange.next_dirty().is_some() {}
-    assert_eq!(exchange.next_gone(), None);
-    exchange.invariants();
+/// A tick in which no socket takes anything.
+fn tick(broker: &mut Broker, id: ConnectionId, bytes: &[u8]) {
+    broker.handle_input(id, bytes, NOW);
+    broker.deliver_pending(NOW);
+    while broker.poll_dirty().is_some() {}
+    assert_eq!(broker.poll_closed(), None);
+    broker.invariants();
 }
 
-/// Everything that holds buffers at once, where sockets cannot say how much they take: input, answers and a room's log.
+/// Everything that holds buffers at once, where sockets cannot say how much they take: input,
+/// answers and a room's log.
 #[test]
 fn what_everything_together_holds() {
     let metrics = Arc::new(ServerMetrics::default());
-    let mut exchange = Exchange::new(Limits::default(), Arc::clone(&metrics));
-    let admit = |exchange: &mut Exchange| exchange.admit(SocketAddr::from(([127, 0, 0, 1], 1)), NOW).unwrap();
-    let (ada, bob, echoing) = (admit(&mut exchange), admit(&mut exchange), admit(&mut exchange));
+    let mut broker = Broker::new(Limits::default(), Arc::clone(&metrics));
+    let admit =
+        |broker: &mut Broker| broker.accept(SocketAddr::from(([127, 0, 0, 1], 1)), NOW).unwrap();
+    let (ada, bob, echoing) = (admit(&mut broker), admit(&mut broker), admit(&mut broker));
     let (mut answers, mut log_bytes) = (0, 0);
     for (id, username) in [(ada, "ada"), (bob, "bob")] {
-        turn(&mut exchange, id, &chat(&MessagePayload::Connect { username }));
-        turn(&mut exchange, id, &chat(&MessagePayload::JoinRoom { room: "tea" }));
+        tick(&mut broker, id, &chat(&MessagePayload::Connect { username }));
+        tick(&mut broker, id, &chat(&MessagePayload::JoinRoom { room: "tea" }));
         answers += buffer_for(1); // ConnectAck
-        log_bytes += MessagePayload::UserJoined { user_id: 1, username, room: "tea" }.serialized_size();
+        log_bytes += MessagePayload::UserJoined { user_id: 1, username, room: "tea" }.encoded_len();
     }
     assert_eq!(metrics.buffer_bytes.get(), answers + buffer_for(log_bytes));
     for number in 0..100 {
         let content = "x".repeat(1 + 5 * number);
-        turn(&mut exchange, ada, &say("tea", &content));
+        tick(&mut broker, ada, &say("tea", &content));
         log_bytes += MessagePayload::MessageBroadcast {
             user_id: 1,
             timestamp: 1,
@@ -123,55 +133,68 @@ fn what_everything_together_holds() {
             room: "tea",
             content: &content,
         }
-        .serialized_size();
-        assert_eq!(metrics.buffer_bytes.get(), answers + buffer_for(log_bytes), "{log_bytes} bytes in the log");
+        .encoded_len();
+        assert_eq!(
+            metrics.buffer_bytes.get(),
+            answers + buffer_for(log_bytes),
+            "{log_bytes} bytes in the log"
+        );
     }
     assert_eq!(metrics.log_bytes_appended.get(), log_bytes as u64);
     let log = buffer_for(log_bytes);
-    turn(&mut exchange, echoing, &echo(&Message::Echo(&[7; 9000])));
-    turn(&mut exchange, echoing, &echo(&Message::Echo(&[7; 5000]))[..3000]);
+    tick(&mut broker, echoing, &echo(&Message::Echo(&[7; 9000])));
+    tick(&mut broker, echoing, &echo(&Message::Echo(&[7; 5000]))[..3000]);
     assert_eq!(metrics.buffer_bytes.get(), answers + log + buffer_for(9005) + buffer_for(3000));
     // The log stays as long as one of its two readers does.
-    for (gone, held) in
-        [(bob, buffer_for(1) + log + buffer_for(9005) + buffer_for(3000)), (echoing, buffer_for(1) + log)]
-    {
-        exchange.lost(gone, NOW);
-        exchange.settle(NOW);
-        while exchange.next_gone().is_some() {}
-        exchange.invariants();
+    for (gone, held) in [
+        (bob, buffer_for(1) + log + buffer_for(9005) + buffer_for(3000)),
+        (echoing, buffer_for(1) + log),
+    ] {
+        broker.handle_reset(gone, NOW);
+        broker.deliver_pending(NOW);
+        while broker.poll_closed().is_some() {}
+        broker.invariants();
         // Bob's going is one frame more in the log.
         assert_eq!(metrics.buffer_bytes.get(), held);
     }
 }
 
 /// Signed in, in these rooms, and nothing left to be written.
-fn member(exchange: &mut Exchange, username: &str, rooms: &[&str]) -> ConnectionId {
-    let id = exchange.admit(SocketAddr::from(([127, 0, 0, 1], 1)), NOW).unwrap();
-    turn(exchange, id, &chat(&MessagePayload::Connect { username }));
+fn member(broker: &mut Broker, username: &str, rooms: &[&str]) -> ConnectionId {
+    let id = broker.accept(SocketAddr::from(([127, 0, 0, 1], 1)), NOW).unwrap();
+    tick(broker, id, &chat(&MessagePayload::Connect { username }));
     for room in rooms {
-        turn(exchange, id, &chat(&MessagePayload::JoinRoom { room }));
+        tick(broker, id, &chat(&MessagePayload::JoinRoom { room }));
     }
-    take_all(exchange, id);
+    take_all(broker, id);
     id
 }
 
-fn take_all(exchange: &mut Exchange, id: ConnectionId) {
-    while !exchange.front(id).is_empty() {
-        exchange.written(id, exchange.front(id).len(), NOW);
+fn take_all(broker: &mut Broker, id: ConnectionId) {
+    while !broker.poll_transmit(id).is_empty() {
+        broker.consume(id, broker.poll_transmit(id).len(), NOW);
     }
 }
 
-/// Two rooms that take turns leave a member that reads nothing a piece of each log for each frame. What it takes to
-/// remember the pieces is more than the frames themselves, which the logs hold once for everybody, so it counts.
+/// Two rooms that take turns leave a member that reads nothing a piece of each log for each frame.
+/// What it takes to remember the pieces is more than the frames themselves, which the logs hold
+/// once for everybody, so it counts.
 #[test]
 fn what_it_takes_to_remember_the_pieces_counts() {
     const PIECE_BYTES: u64 = 24;
     const NOT_COUNTED: usize = 16;
     const FRAMES: usize = 100;
-    let frame_bytes =
-        MessagePayload::MessageBroadcast { user_id: 1, timestamp: 1, username: "ada", room: "tea", content: "x" }
-            .serialized_size();
-    let pieces = |count: usize| if count > NOT_COUNTED { PIECE_BYTES * count.next_power_of_two() as u64 } else { 0 };
+    let frame_bytes = MessagePayload::MessageBroadcast {
+        user_id: 1,
+        timestamp: 1,
+        username: "ada",
+        room: "tea",
+        content: "x",
+    }
+    .encoded_len();
+    let pieces = |count: usize| {
+        if count > NOT_COUNTED { PIECE_BYTES * count.next_power_of_two() as u64 } else { 0 }
+    };
     let logs = |frames: usize| {
         let (tea, pie) = (frames.div_ceil(2), frames / 2);
         buffer_for(tea * frame_bytes) + if pie > 0 { buffer_for(pie * frame_bytes) } else { 0 }
@@ -184,26 +207,33 @@ fn what_it_takes_to_remember_the_pieces_counts() {
         let metrics = Arc::new(ServerMetrics::default());
         let mut limits = Limits::default();
         limits.buffer_bytes = usize::try_from(limit).unwrap();
-        let mut exchange = Exchange::new(limits, Arc::clone(&metrics));
-        let ada = member(&mut exchange, "ada", &["tea", "pie"]);
-        let deaf = member(&mut exchange, "deaf", &["tea", "pie"]);
-        take_all(&mut exchange, ada);
-        turn(&mut exchange, ada, &[]);
+        let mut broker = Broker::new(limits, Arc::clone(&metrics));
+        let ada = member(&mut broker, "ada", &["tea", "pie"]);
+        let deaf = member(&mut broker, "deaf", &["tea", "pie"]);
+        take_all(&mut broker, ada);
+        tick(&mut broker, ada, &[]);
         assert_eq!(metrics.buffer_bytes.get(), 0);
         for frames in 1..=FRAMES {
-            turn(&mut exchange, ada, &say(["tea", "pie"][(frames - 1) % 2], "x"));
-            take_all(&mut exchange, ada);
-            turn(&mut exchange, ada, &[]);
+            tick(&mut broker, ada, &say(["tea", "pie"][(frames - 1) % 2], "x"));
+            take_all(&mut broker, ada);
+            tick(&mut broker, ada, &[]);
             if goes_at == Some(frames) {
-                assert_eq!(metrics.snapshot().closes(CloseReason::BufferBudget), 1, "{frames} frames, {limit} bytes");
-                take_all(&mut exchange, ada);
-                take_all(&mut exchange, deaf);
-                turn(&mut exchange, ada, &[]);
+                assert_eq!(
+                    metrics.snapshot().closes(CloseReason::BufferBudget),
+                    1,
+                    "{frames} frames, {limit} bytes"
+                );
+                take_all(&mut broker, ada);
+                take_all(&mut broker, deaf);
+                tick(&mut broker, ada, &[]);
                 assert_eq!(metrics.buffer_bytes.get(), 0, "all is given back");
                 break;
             }
             assert_eq!(metrics.buffer_bytes.get(), held(frames), "{frames} frames, {limit} bytes");
         }
-        assert_eq!(metrics.snapshot().closes(CloseReason::BufferBudget), u64::from(goes_at.is_some()));
+        assert_eq!(
+            metrics.snapshot().closes(CloseReason::BufferBudget),
+            u64::from(goes_at.is_some())
+        );
     }
 }

@@ -1,11 +1,12 @@
-//! Time limits to the millisecond, on a clock of the test's own; and over real sockets never too early by the client's.
+//! Time limits to the millisecond, on a clock of the test's own; and over real sockets never too
+//! early by the client's.
 
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use cafewire_core::{ErrorCode, Message, MessagePayload};
-use cafewire_net::exchange::{AfterFlush, ConnectionId, Exchange, Now};
+use cafewire_net::broker::{AfterFlush, Broker, ConnectionId, Now};
 use cafewire_net::{CloseReason, Limits, ServerMetrics};
 
 use super::accounts::Clock;
@@ -18,7 +19,7 @@ const START_MS: u64 = 5000;
 
 /// A server without sockets, and one client that connected at [`START_MS`].
 struct Stage {
-    exchange: Exchange,
+    broker: Broker,
     metrics: Arc<ServerMetrics>,
     id: ConnectionId,
 }
@@ -28,51 +29,53 @@ impl Stage {
         let metrics = Arc::new(ServerMetrics::default());
         let mut limits = Limits::default();
         change(&mut limits);
-        let mut exchange = Exchange::new(limits, Arc::clone(&metrics));
-        let id = exchange.admit(SocketAddr::from(([127, 0, 0, 1], 1)), now(START_MS)).unwrap();
-        Self { exchange, metrics, id }
+        let mut broker = Broker::new(limits, Arc::clone(&metrics));
+        let id = broker.accept(SocketAddr::from(([127, 0, 0, 1], 1)), now(START_MS)).unwrap();
+        Self { broker, metrics, id }
     }
 
     fn receive(&mut self, bytes: &[u8], at_ms: u64) {
-        self.exchange.receive(self.id, bytes, now(at_ms));
-        self.turn(at_ms);
+        self.broker.handle_input(self.id, bytes, now(at_ms));
+        self.tick(at_ms);
     }
 
-    /// A turn at this time; everything queued is taken.
-    fn turn(&mut self, at_ms: u64) {
-        self.exchange.expire(now(at_ms));
-        self.exchange.settle(now(at_ms));
-        while let Some(id) = self.exchange.next_dirty() {
-            while !self.exchange.front(id).is_empty() {
-                let offered = self.exchange.front(id).len();
-                self.exchange.written(id, offered, now(at_ms));
+    /// A tick at this time; everything queued is taken.
+    fn tick(&mut self, at_ms: u64) {
+        self.broker.handle_timeout(now(at_ms));
+        self.broker.deliver_pending(now(at_ms));
+        while let Some(id) = self.broker.poll_dirty() {
+            while !self.broker.poll_transmit(id).is_empty() {
+                let offered = self.broker.poll_transmit(id).len();
+                self.broker.consume(id, offered, now(at_ms));
             }
-            let _: AfterFlush = self.exchange.flushed(id, now(at_ms));
+            let _: AfterFlush = self.broker.handle_flushed(id, now(at_ms));
         }
-        while self.exchange.next_gone().is_some() {}
-        self.exchange.invariants();
+        while self.broker.poll_closed().is_some() {}
+        self.broker.invariants();
     }
 
     fn closes(&self, reason: CloseReason) -> u64 {
         self.metrics.snapshot().closes(reason)
     }
 
-    /// The client is closed at this time, as the server asked to be woken for, and not a millisecond earlier.
+    /// The client is closed at this time, as the server asked to be woken for, and not a
+    /// millisecond earlier.
     fn assert_closed_at(mut self, at_ms: u64, reason: CloseReason) {
-        while let Some(wake_ms) = self.exchange.next_deadline_ms().filter(|&wake_ms| wake_ms < at_ms) {
-            self.turn(wake_ms);
+        while let Some(wake_ms) = self.broker.next_deadline_ms().filter(|&wake_ms| wake_ms < at_ms)
+        {
+            self.tick(wake_ms);
             assert_eq!(self.closes(reason), 0, "{reason} at {wake_ms}, not {at_ms}");
         }
-        assert_eq!(self.exchange.next_deadline_ms(), Some(at_ms), "not woken in time");
-        self.turn(at_ms - 1);
+        assert_eq!(self.broker.next_deadline_ms(), Some(at_ms), "not woken in time");
+        self.tick(at_ms - 1);
         assert_eq!(self.closes(reason), 0, "a millisecond early");
-        self.turn(at_ms);
+        self.tick(at_ms);
         assert_eq!(self.closes(reason), 1);
     }
 
     fn assert_never_closed(mut self, reason: CloseReason) {
         for at_ms in [START_MS + 1, 1 << 30, AGES_MS] {
-            self.turn(at_ms);
+            self.tick(at_ms);
             assert_eq!(self.closes(reason), 0, "{reason} at {at_ms}");
         }
     }
@@ -91,7 +94,8 @@ fn the_time_to_sign_in_to_the_millisecond() {
     let half_an_echo = &echo(&Message::Ping(b"never whole"))[..9];
     for bytes in [&[][..], &connect[..7], half_an_echo] {
         for time_ms in TIMES_MS {
-            let mut stage = Stage::new(|limits| limits.sign_in_timeout = Duration::from_millis(time_ms));
+            let mut stage =
+                Stage::new(|limits| limits.sign_in_timeout = Duration::from_millis(time_ms));
             stage.receive(bytes, START_MS);
             stage.assert_closed_at(START_MS + time_ms, CloseReason::SignInTimeout);
         }
@@ -108,7 +112,7 @@ fn a_sign_in_just_in_time() {
     let connect = chat(&MessagePayload::Connect { username: "ada" });
     for (late_ms, is_in_time) in [(999, true), (1000, false)] {
         let mut stage = Stage::new(|limits| limits.sign_in_timeout = Duration::from_secs(1));
-        stage.turn(START_MS + late_ms);
+        stage.tick(START_MS + late_ms);
         stage.receive(&connect, START_MS + late_ms);
         assert_eq!(stage.closes(CloseReason::SignInTimeout), u64::from(!is_in_time));
         assert_eq!(stage.metrics.users.get(), u64::from(is_in_time));
@@ -121,13 +125,14 @@ fn the_time_of_silence_to_the_millisecond() {
     let ping = echo(&Message::ping());
     for frame in [&connect, &ping] {
         for time_ms in TIMES_MS {
-            let mut stage = Stage::new(|limits| limits.idle_timeout = Duration::from_millis(time_ms));
+            let mut stage =
+                Stage::new(|limits| limits.idle_timeout = Duration::from_millis(time_ms));
             // However often it says something just in time, and late as it begins.
             let mut last_ms = START_MS + 7000;
             stage.receive(frame, last_ms);
             for _ in 0..20 {
                 last_ms += time_ms - 1;
-                stage.turn(last_ms);
+                stage.tick(last_ms);
                 let refused = chat(&MessagePayload::LeaveRoom { room: "nowhere" });
                 stage.receive(if frame == &ping { &ping } else { &refused }, last_ms);
             }
@@ -145,23 +150,27 @@ fn the_time_to_fetch_the_last_bytes_to_the_millisecond() {
     for time_ms in TIMES_MS {
         let mut stage = Stage::new(|limits| limits.close_timeout = Duration::from_millis(time_ms));
         stage.receive(b"rubbish", START_MS + 9);
-        assert_eq!(stage.exchange.len(), 1);
-        stage.turn(START_MS + 9 + time_ms - 1);
-        assert_eq!(stage.exchange.len(), 1, "a millisecond early");
-        stage.turn(START_MS + 9 + time_ms);
-        assert!(stage.exchange.is_empty());
+        assert_eq!(stage.broker.len(), 1);
+        stage.tick(START_MS + 9 + time_ms - 1);
+        assert_eq!(stage.broker.len(), 1, "a millisecond early");
+        stage.tick(START_MS + 9 + time_ms);
+        assert!(stage.broker.is_empty());
     }
     let mut stage = Stage::new(|limits| limits.close_timeout = Duration::ZERO);
     stage.receive(b"rubbish", START_MS);
-    stage.turn(AGES_MS);
-    assert_eq!(stage.exchange.len(), 1, "0 is no limit");
+    stage.tick(AGES_MS);
+    assert_eq!(stage.broker.len(), 1, "0 is no limit");
 }
 
 const TIME: Duration = Duration::from_millis(120);
 
-/// The server counts whole milliseconds, from the one in which a turn began.
+/// The server counts whole milliseconds, from the one in which a tick began.
 fn assert_not_early(since: Instant) {
-    assert!(since.elapsed() + Duration::from_millis(1) >= TIME, "early: after {:?}", since.elapsed());
+    assert!(
+        since.elapsed() + Duration::from_millis(1) >= TIME,
+        "early: after {:?}",
+        since.elapsed()
+    );
 }
 
 #[test]
@@ -170,7 +179,7 @@ fn no_time_is_over_early_by_the_clients_clock() {
     let mut clock = Clock::new(&server);
     server.change_limits(|limits| limits.sign_in_timeout = TIME);
     for _ in 0..3 {
-        // No turn is under way whose time is that of before.
+        // No tick is under way whose time is that of before.
         clock.metrics(&server);
         let start = Instant::now();
         let mut silent = server.peer();
@@ -186,7 +195,8 @@ fn no_time_is_over_early_by_the_clients_clock() {
         let mut user = server.user("ada");
         let start = Instant::now();
         user.send_chat(&MessagePayload::LeaveRoom { room: "nowhere" });
-        // On a machine that stood still the time may be over before that came, and nothing is shown.
+        // On a machine that stood still the time may be over before that came, and nothing is
+        // shown.
         match parse(&user.next_chat()) {
             MessagePayload::Error { code: ErrorCode::IdleTimeout, .. } => {}
             MessagePayload::Error { code: ErrorCode::NotInRoom, .. } => {

@@ -1,4 +1,5 @@
-//! The limit on connections: one more is told that the server is full, and there is room again when somebody has left.
+//! The limit on connections: one more is told that the server is full, and there is room again when
+//! somebody has left.
 
 use std::time::Duration;
 
@@ -44,7 +45,8 @@ fn one_too_many_from_one_address_is_told_and_closed() {
     server.user("eve");
 }
 
-/// Whoever is refused before it has said what it speaks is told in a chat frame, and what it said is not heard.
+/// Whoever is refused before it has said what it speaks is told in a chat frame, and what it said
+/// is not heard.
 #[test]
 fn what_a_refused_one_says_is_not_heard() {
     let server = TestServer::with(|config| config.limits.connections = 1);
@@ -58,8 +60,8 @@ fn what_a_refused_one_says_is_not_heard() {
     assert_eq!(server.metrics().messages_processed, 1, "ada's Connect alone");
 }
 
-/// Who was closed and does not go has a descriptor of the server's until the close time-out: who does so again and again must
-/// not come by all there are.
+/// Who was closed and does not go has a descriptor of the server's until the close time-out: who
+/// does so again and again must not come by all there are.
 #[test]
 fn who_is_closing_counts_until_it_has_gone() {
     let limits: [fn(&mut Limits) -> &mut usize; 2] =
@@ -79,12 +81,15 @@ fn who_is_closing_counts_until_it_has_gone() {
         assert_eq!(server.metrics().clients_connected, 0, "they are open no more");
         server.peer().expect_error(ErrorCode::ServerFull);
         closing.pop();
-        let is_served = || Client::connect(&server.address().into()).and_then(|mut client| client.ping()).is_ok();
+        let is_served = || {
+            Client::connect(&server.address().into()).and_then(|mut client| client.ping()).is_ok()
+        };
         wait_until(is_served).expect("no room for one when one has gone");
     }
 }
 
-/// The refused who stay on the line are bounded themselves: past 256 of them nobody is told any more, only closed.
+/// The refused who stay on the line are bounded themselves: past 256 of them nobody is told any
+/// more, only closed.
 #[test]
 fn the_refused_are_few() {
     const REFUSALS_MAX: u64 = 256;

@@ -1,5 +1,5 @@
-//! The limits on how many there may be of something: as many as the limit says are taken, one more is refused, and there is
-//! room for one again when one has gone. 0 is no limit.
+//! The limits on how many there may be of something: as many as the limit says are taken, one more
+//! is refused, and there is room for one again when one has gone. 0 is no limit.
 
 use cafewire_core::{ErrorCode, Message, MessagePayload};
 use cafewire_net::{LimitReached, Limits};
@@ -76,20 +76,31 @@ fn as_many_as_the_limit_and_not_one_more() {
             }
             assert_eq!(taken, limit, "{}", countable.what);
             let metrics = server.metrics();
-            for &limit in LimitReached::ALL.iter().filter(|limit| !limit.label().ends_with("_per_turn")) {
+            for &limit in
+                LimitReached::ALL.iter().filter(|limit| !limit.label().ends_with("_per_turn"))
+            {
                 let refused = if countable.counted == Some(limit) { 3 } else { 0 };
                 assert_eq!(metrics.limits_reached(limit), refused, "{}", countable.what);
             }
             (countable.remove)(&server, &mut peers, taken - 1);
-            assert!((countable.add)(&server, &mut peers, taken - 1), "no room for one again: {}", countable.what);
-            assert!(!(countable.add)(&server, &mut peers, taken), "room for two: {}", countable.what);
+            assert!(
+                (countable.add)(&server, &mut peers, taken - 1),
+                "no room for one again: {}",
+                countable.what
+            );
+            assert!(
+                !(countable.add)(&server, &mut peers, taken),
+                "room for two: {}",
+                countable.what
+            );
             drop(peers);
             server.wait_until_empty();
         }
     }
 }
 
-/// Who leaves rooms and never reads that it left holds on to what is to be read, not to the rooms: there is room for others'.
+/// Who leaves rooms and never reads that it left holds on to what is to be read, not to the rooms:
+/// there is room for others'.
 #[test]
 fn rooms_that_somebody_left_and_did_not_hear_the_last_of_do_not_count() {
     const ROOMS: usize = 3;
@@ -99,7 +110,7 @@ fn rooms_that_somebody_left_and_did_not_hear_the_last_of_do_not_count() {
     deaf.join("noise");
     let noise = say("noise", &"x".repeat(512)).repeat(64);
     let mut said = 0;
-    // Once something is left after a turn its socket is full, and stays so.
+    // Once something is left after a tick its socket is full, and stays so.
     while server.metrics().buffer_bytes == 0 {
         deaf.send(&noise);
         said += 64;
@@ -112,9 +123,16 @@ fn rooms_that_somebody_left_and_did_not_hear_the_last_of_do_not_count() {
         come_and_go.extend(chat(&MessagePayload::LeaveRoom { room }));
     }
     deaf.send(&come_and_go);
-    server.wait_until("everything it asks for", |metrics| metrics.messages_processed == messages + 9);
-    assert_eq!((server.metrics().rooms, server.metrics().limits_reached(LimitReached::Rooms)), (0, 0));
-    assert!(server.metrics().buffer_bytes > 0, "it has heard everything after all: this shows nothing");
+    server
+        .wait_until("everything it asks for", |metrics| metrics.messages_processed == messages + 9);
+    assert_eq!(
+        (server.metrics().rooms, server.metrics().limits_reached(LimitReached::Rooms)),
+        (0, 0)
+    );
+    assert!(
+        server.metrics().buffer_bytes > 0,
+        "it has heard everything after all: this shows nothing"
+    );
 
     // New ones, and such as still have something to say to it.
     let mut ada = server.user("ada");
@@ -128,7 +146,8 @@ fn rooms_that_somebody_left_and_did_not_hear_the_last_of_do_not_count() {
     server.wait_until_empty();
 }
 
-/// More than the default allows, where that can be had without more descriptors than a process may have.
+/// More than the default allows, where that can be had without more descriptors than a process may
+/// have.
 #[test]
 fn no_limit_at_all() {
     const MANY: usize = 80;
@@ -137,7 +156,12 @@ fn no_limit_at_all() {
         let server = server_with(countable, 0);
         let mut peers = Vec::new();
         for number in 0..MANY {
-            assert!((countable.add)(&server, &mut peers, number), "{} of {}", number + 1, countable.what);
+            assert!(
+                (countable.add)(&server, &mut peers, number),
+                "{} of {}",
+                number + 1,
+                countable.what
+            );
         }
     }
 }
@@ -151,7 +175,10 @@ fn add_connection(server: &TestServer, peers: &mut Vec<Peer>, _: usize) -> bool 
             true
         }
         Received::Chat(frame) => {
-            assert!(matches!(parse(&frame), MessagePayload::Error { code: ErrorCode::ServerFull, .. }), "{frame:?}");
+            assert!(
+                matches!(parse(&frame), MessagePayload::Error { code: ErrorCode::ServerFull, .. }),
+                "{frame:?}"
+            );
             peer.expect_end();
             false
         }

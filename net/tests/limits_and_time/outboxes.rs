@@ -1,11 +1,12 @@
-//! The limits on what is queued for somebody who does not read: in a busy room, before sign-in, and after leaving.
+//! The limits on what is queued for somebody who does not read: in a busy room, before sign-in, and
+//! after leaving.
 
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
 use cafewire_core::{ErrorCode, Message, MessagePayload};
-use cafewire_net::exchange::{Exchange, Now};
+use cafewire_net::broker::{Broker, Now};
 use cafewire_net::{CloseReason, Limits};
 
 use crate::support::{Peer, Received, TestServer, chat, echo, parse, say};
@@ -53,7 +54,8 @@ impl Room {
         Self { ada, bob, sloth, said: 0, server }
     }
 
-    /// Says one more thing, and sees it come to ada and bob. If something else comes to them first, gives that.
+    /// Says one more thing, and sees it come to ada and bob. If something else comes to them first,
+    /// gives that.
     fn say_one(&mut self) -> Option<Vec<u8>> {
         self.ada.send(&say("tea", &numbered(self.said)));
         let mut other = None;
@@ -69,7 +71,8 @@ impl Room {
         other
     }
 
-    /// What the sloth finds when it reads at last: how many messages, without a gap, and what came behind them.
+    /// What the sloth finds when it reads at last: how many messages, without a gap, and what came
+    /// behind them.
     fn read_as_sloth(&mut self) -> (usize, Vec<Received>) {
         let (mut messages, mut behind) = (0, Vec::new());
         loop {
@@ -95,7 +98,10 @@ fn assert_slow_consumer_is_told(change: fn(&mut Limits)) {
             break other;
         }
     };
-    assert!(matches!(parse(&left), MessagePayload::UserLeft { username: "sloth", room: "tea", .. }), "{left:?}");
+    assert!(
+        matches!(parse(&left), MessagePayload::UserLeft { username: "sloth", room: "tea", .. }),
+        "{left:?}"
+    );
     room.server.wait_for_closes(CloseReason::SlowConsumer, 1);
     let metrics = room.server.metrics();
     assert_eq!((metrics.users, metrics.errors_sent(ErrorCode::SlowConsumer)), (2, 1));
@@ -105,7 +111,9 @@ fn assert_slow_consumer_is_told(change: fn(&mut Limits)) {
 
     let (messages, behind) = room.read_as_sloth();
     assert!(messages < room.said);
-    let [Received::Chat(error)] = &behind[..] else { panic!("{} things came behind the messages", behind.len()) };
+    let [Received::Chat(error)] = &behind[..] else {
+        panic!("{} things came behind the messages", behind.len())
+    };
     let told = matches!(parse(error), MessagePayload::Error { code: ErrorCode::SlowConsumer, .. });
     assert!(told, "{:?} behind the messages", parse(error));
     drop(room.sloth);
@@ -127,7 +135,8 @@ fn a_slow_member_with_the_default_limits() {
     assert_slow_consumer_is_told(|_| {});
 }
 
-/// Who leaves a room gets what was said there before, or is told that it cannot: never half a frame and silence.
+/// Who leaves a room gets what was said there before, or is told that it cannot: never half a frame
+/// and silence.
 #[test]
 fn what_was_said_before_a_slow_member_left_is_not_lost_unsaid() {
     let mut room = Room::with(|limits| limits.room_log_bytes = 100 << 10);
@@ -137,7 +146,10 @@ fn what_was_said_before_a_slow_member_left_is_not_lost_unsaid() {
     let said_before = room.said;
     room.sloth.send_chat(&MessagePayload::LeaveRoom { room: "tea" });
     for listener in [&mut room.ada, &mut room.bob] {
-        assert!(matches!(parse(&listener.next_chat()), MessagePayload::UserLeft { username: "sloth", .. }));
+        assert!(matches!(
+            parse(&listener.next_chat()),
+            MessagePayload::UserLeft { username: "sloth", .. }
+        ));
     }
     // The room's log forgets what the sloth has not read yet.
     for _ in 0..400 {
@@ -145,7 +157,9 @@ fn what_was_said_before_a_slow_member_left_is_not_lost_unsaid() {
     }
     room.sloth.half_close();
     let (messages, behind) = room.read_as_sloth();
-    let [Received::Chat(last)] = &behind[..] else { panic!("{} things came behind the messages", behind.len()) };
+    let [Received::Chat(last)] = &behind[..] else {
+        panic!("{} things came behind the messages", behind.len())
+    };
     match parse(last) {
         MessagePayload::UserLeft { username: "sloth", .. } => assert_eq!(messages, said_before),
         MessagePayload::Error { code: ErrorCode::SlowConsumer, .. } => {
@@ -155,8 +169,9 @@ fn what_was_said_before_a_slow_member_left_is_not_lost_unsaid() {
     }
 }
 
-/// Wherever the last write stopped, also where a header lies across the end of the ring that the answers wait in, which has
-/// 1 KiB here: the frame that it cut goes out whole, and the reason follows.
+/// Wherever the last write stopped, also where a header lies across the end of the ring that the
+/// answers wait in, which has 1 KiB here: the frame that it cut goes out whole, and the reason
+/// follows.
 #[test]
 fn an_echo_peer_that_is_too_slow_is_told_so_behind_a_whole_frame() {
     let now = Now { monotonic_ms: 0, unix_ms: 0 };
@@ -164,26 +179,26 @@ fn an_echo_peer_that_is_too_slow_is_told_so_behind_a_whole_frame() {
     for taken in 0..=98 {
         let mut limits = Limits::default();
         limits.outbox_bytes = 1;
-        let mut exchange = Exchange::new(limits, Arc::default());
-        let id = exchange.admit(SocketAddr::from(([127, 0, 0, 1], 1)), now).unwrap();
-        exchange.receive(id, &ping(995), now);
-        exchange.written(id, 600, now);
+        let mut broker = Broker::new(limits, Arc::default());
+        let id = broker.accept(SocketAddr::from(([127, 0, 0, 1], 1)), now).unwrap();
+        broker.handle_input(id, &ping(995), now);
+        broker.consume(id, 600, now);
         // The second one's header begins two bytes before the ring's end.
         for payload_bytes in [17, 95, 17] {
-            exchange.receive(id, &ping(payload_bytes), now);
+            broker.handle_input(id, &ping(payload_bytes), now);
         }
-        assert_eq!(exchange.front(id).len(), 424);
-        exchange.written(id, 424, now);
-        exchange.written(id, taken, now);
+        assert_eq!(broker.poll_transmit(id).len(), 424);
+        broker.consume(id, 424, now);
+        broker.consume(id, taken, now);
         // Too much, whatever the limit is. A driver would not have read the second one yet.
-        (0..2).for_each(|_| exchange.receive(id, &ping(65_535), now));
-        exchange.settle(now);
-        exchange.invariants();
+        (0..2).for_each(|_| broker.handle_input(id, &ping(65_535), now));
+        broker.deliver_pending(now);
+        broker.invariants();
 
         let mut rest = Vec::new();
-        while !exchange.front(id).is_empty() {
-            let front = exchange.front(id).to_vec();
-            exchange.written(id, front.len(), now);
+        while !broker.poll_transmit(id).is_empty() {
+            let front = broker.poll_transmit(id).to_vec();
+            broker.consume(id, front.len(), now);
             rest.extend(front);
         }
         let error = echo(&Message::Error(b""));

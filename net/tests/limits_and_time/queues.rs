@@ -36,7 +36,11 @@ fn a_rooms_log_to_the_byte() {
         rooms.add_bytes(target);
         assert!(rooms.sloth_is_there(), "{target} bytes in a log for {LIMIT}");
         rooms.add_a_word();
-        assert_eq!(rooms.sloth_is_there(), is_kept, "a frame behind {target} bytes in a log for {LIMIT}");
+        assert_eq!(
+            rooms.sloth_is_there(),
+            is_kept,
+            "a frame behind {target} bytes in a log for {LIMIT}"
+        );
         rooms.server.wait_for_closes(CloseReason::SlowConsumer, u64::from(!is_kept));
     }
 }
@@ -51,7 +55,7 @@ fn queues_without_limits() {
     assert!(rooms.sloth_is_there());
 }
 
-/// Twenty refusals in one turn: they fit, or they do not.
+/// Twenty refusals in one tick: they fit, or they do not.
 #[test]
 fn an_outbox_before_sign_in_to_the_byte() {
     const REFUSALS: usize = 20;
@@ -78,7 +82,7 @@ fn an_outbox_before_sign_in_to_the_byte() {
             peer.expect_end();
         }
         if limit == 0 {
-            // More than the default of 4 KiB. Of one connection 256 frames are done in a turn.
+            // More than the default of 4 KiB. Of one connection 256 frames are done in a tick.
             let mut peer = server.peer();
             peer.send(&refused.repeat(250));
             (0..250).for_each(|_| drop(peer.expect_error(ErrorCode::UsernameTaken)));
@@ -105,7 +109,8 @@ impl Asker {
         let mut clock = Clock::new(&server);
         let peer = Peer::connect_with_small_buffer(server.address());
         let sent_before = clock.metrics(&server).bytes_sent;
-        let mut this = Self { peer, clock, asked_bytes: 0, last_was_read: false, sent_before, server };
+        let mut this =
+            Self { peer, clock, asked_bytes: 0, last_was_read: false, sent_before, server };
         let deadline = Instant::now() + PATIENCE;
         let mut taken_last = Instant::now();
         while taken_last.elapsed() < FULL_AFTER {
@@ -145,8 +150,10 @@ impl Asker {
     /// Sends a frame of this size; whether the server read it.
     fn ask(&mut self, frame_bytes: usize) -> bool {
         let received = self.clock.metrics(&self.server).bytes_received;
-        self.peer.send(&echo(&Message::Echo(&vec![b'x'; frame_bytes - cafewire_core::HEADER_SIZE])));
-        // When the clock's tick is read, the frame that was there before it would have been, at least in part.
+        self.peer
+            .send(&echo(&Message::Echo(&vec![b'x'; frame_bytes - cafewire_core::HEADER_SIZE])));
+        // When the clock's tick is read, the frame that was there before it would have been, at
+        // least in part.
         let is_read = self.clock.metrics(&self.server).bytes_received > received;
         if is_read {
             self.asked_bytes += frame_bytes as u64;
@@ -190,11 +197,15 @@ fn the_least_there_is_before_sign_in() {
     peer.expect_error(ErrorCode::UsernameTaken);
     peer.send(&chat_frame(&MessagePayload::Connect { username: "ada" }).repeat(100));
     let frame = peer.next_chat();
-    assert!(matches!(parse(&frame), MessagePayload::Error { code: ErrorCode::SlowConsumer, .. }), "{frame:?}");
+    assert!(
+        matches!(parse(&frame), MessagePayload::Error { code: ErrorCode::SlowConsumer, .. }),
+        "{frame:?}"
+    );
     peer.expect_end();
 }
 
-/// Asked for in one piece is more than an outbox of the least size holds. Nobody else says anything, so nobody is too slow.
+/// Asked for in one piece is more than an outbox of the least size holds. Nobody else says
+/// anything, so nobody is too slow.
 #[test]
 fn who_asks_for_more_than_an_outbox_holds_is_slowed_down() {
     const REQUESTS: usize = 5000;
@@ -202,10 +213,10 @@ fn who_asks_for_more_than_an_outbox_holds_is_slowed_down() {
     let server = TestServer::with_tap(
         |config| {
             let limits = &mut config.limits;
-            (limits.outbox_bytes, limits.read_bytes_per_turn, limits.frames_per_turn) = (1, 0, 0);
+            (limits.outbox_bytes, limits.read_bytes_per_tick, limits.frames_per_tick) = (1, 0, 0);
         },
         // Until it is released, the server stands still.
-        |server| server.on_data(Box::new(move |_, _| held.recv().unwrap())),
+        |server| server.set_data_handler(Box::new(move |_, _| held.recv().unwrap())),
     );
     let mut speaking = server.member(&"x".repeat(32), "r");
     let mut refused = server.member("refused", "q");
@@ -236,8 +247,9 @@ struct Asked {
     broadcasts: usize,
 }
 
-/// What fills an outbox until nearly no more is read, and then, before anything is delivered, has so much to be delivered that
-/// the least of outboxes does not hold both. Deliveries are put off for 64 KiB and what the last frame goes beyond them.
+/// What fills an outbox until nearly no more is read, and then, before anything is delivered, has
+/// so much to be delivered that the least of outboxes does not hold both. Deliveries are put off
+/// for 64 KiB and what the last frame goes beyond them.
 fn up_to_the_pause_and_beyond(peer: &mut Peer) -> Asked {
     const PUT_OFF_BYTES: usize = 64 << 10;
     let refused = chat_frame(&MessagePayload::JoinRoom { room: "b" });
@@ -250,8 +262,9 @@ fn up_to_the_pause_and_beyond(peer: &mut Peer) -> Asked {
     let size = bare_bytes + content_bytes;
     let mut config = ServerConfig::default();
     config.limits.outbox_bytes = 1;
-    let (limits, _) = config.limits_in_force();
-    let (refusals, broadcasts) = (limits.read_pause_bytes / refusal_bytes, PUT_OFF_BYTES / size + 1);
+    let (limits, _) = config.effective_limits();
+    let (refusals, broadcasts) =
+        (limits.read_pause_bytes / refusal_bytes, PUT_OFF_BYTES / size + 1);
     assert!(
         refusals * refusal_bytes + broadcasts * size > limits.outbox_bytes,
         "they would have room: this shows nothing"

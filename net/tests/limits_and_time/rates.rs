@@ -1,5 +1,5 @@
-//! Who sends more than it may, and who makes the server hold too much: dropped frames are answered, the persistent are
-//! closed, the largest go first, and a neighbour notices nothing.
+//! Who sends more than it may, and who makes the server hold too much: dropped frames are answered,
+//! the persistent are closed, the largest go first, and a neighbour notices nothing.
 
 use std::io::{ErrorKind, Write as _};
 use std::time::Instant;
@@ -36,7 +36,10 @@ fn frames_over_the_rate_are_dropped_and_answered() {
     })
     .take(20)
     .collect();
-    assert!(codes.starts_with(&[ErrorCode::NotInRoom; 4]) && codes.contains(&ErrorCode::RateLimited), "{codes:?}");
+    assert!(
+        codes.starts_with(&[ErrorCode::NotInRoom; 4]) && codes.contains(&ErrorCode::RateLimited),
+        "{codes:?}"
+    );
 }
 
 #[test]
@@ -56,7 +59,8 @@ fn past_the_budget_of_all_buffers_those_who_do_not_read_go() {
     let server = TestServer::with(|config| config.limits.buffer_bytes = 1 << 20);
     let mut neighbour = server.peer();
     let request = echo(&Message::Echo(&[b'x'; 60_000]));
-    let mut sloths: Vec<Peer> = (0..8).map(|_| Peer::connect_with_small_buffer(server.address())).collect();
+    let mut sloths: Vec<Peer> =
+        (0..8).map(|_| Peer::connect_with_small_buffer(server.address())).collect();
     sloths.iter().for_each(|sloth| sloth.socket.set_nonblocking(true).unwrap());
     let deadline = Instant::now() + PATIENCE;
     let mut places = vec![0; sloths.len()];
@@ -80,14 +84,20 @@ fn past_the_budget_of_all_buffers_those_who_do_not_read_go() {
     neighbour.expect_echo(&Message::pong());
 }
 
-/// As many as the limit says at once, and the next one is dropped. All of them come in one piece, so that no time passes
-/// in which the allowance grows.
+/// As many as the limit says at once, and the next one is dropped. All of them come in one piece,
+/// so that no time passes in which the token_bucket grows.
 #[test]
 fn frames_per_second_to_the_frame() {
     const LIMIT: usize = 20;
-    for (limit, sent, refused) in [(LIMIT, LIMIT - 1, 0), (LIMIT, LIMIT, 0), (LIMIT, LIMIT + 1, 1), (0, 1000, 0)] {
+    for (limit, sent, refused) in
+        [(LIMIT, LIMIT - 1, 0), (LIMIT, LIMIT, 0), (LIMIT, LIMIT + 1, 1), (0, 1000, 0)]
+    {
         let server = TestServer::with(|config| config.limits.frames_per_second = limit as u64);
-        assert_eq!(refused_of(&server, &echo(&Message::ping()).repeat(sent), sent), refused, "{sent} of {limit}");
+        assert_eq!(
+            refused_of(&server, &echo(&Message::ping()).repeat(sent), sent),
+            refused,
+            "{sent} of {limit}"
+        );
         assert_eq!(server.metrics().rate_limited, refused);
     }
 }

@@ -1,4 +1,5 @@
-//! A server that goes down: everybody gets what is queued and a word, nobody can hold it up for longer than allowed.
+//! A server that goes down: everybody gets what is queued and a word, nobody can hold it up for
+//! longer than allowed.
 
 use std::io::{ErrorKind, Write};
 use std::net::TcpStream;
@@ -20,22 +21,29 @@ fn everybody_is_told_after_everything_that_was_queued() {
     let mut bob = server.member("bob", "tea");
     ada.next_chat();
     let mut echoing = server.peer();
-    ada.send(&(0..MESSAGES).flat_map(|number| say("tea", &number.to_string())).collect::<Vec<u8>>());
+    ada.send(
+        &(0..MESSAGES).flat_map(|number| say("tea", &number.to_string())).collect::<Vec<u8>>(),
+    );
     echoing.send(&echo(&Message::Ping(b"last")).repeat(MESSAGES));
-    server.wait_until("all requests", |metrics| metrics.messages_processed >= (2 * MESSAGES + 4) as u64);
+    server.wait_until("all requests", |metrics| {
+        metrics.messages_processed >= (2 * MESSAGES + 4) as u64
+    });
 
     server.handle().shut_down();
     for member in [&mut ada, &mut bob] {
         for number in 0..MESSAGES {
             let frame = member.next_chat();
-            let MessagePayload::MessageBroadcast { content, .. } = parse(&frame) else { panic!("{frame:?}") };
+            let MessagePayload::MessageBroadcast { content, .. } = parse(&frame) else {
+                panic!("{frame:?}")
+            };
             assert_eq!(content, number.to_string());
         }
         let mut frame = member.next_chat();
         if matches!(parse(&frame), MessagePayload::UserLeft { .. }) {
             frame = member.next_chat(); // one of them is closed first, and the other hears of it
         }
-        let told = matches!(parse(&frame), MessagePayload::Error { code: ErrorCode::ShuttingDown, .. });
+        let told =
+            matches!(parse(&frame), MessagePayload::Error { code: ErrorCode::ShuttingDown, .. });
         assert!(told, "{:?}", parse(&frame));
         member.expect_end();
     }
@@ -50,7 +58,10 @@ fn everybody_is_told_after_everything_that_was_queued() {
     server.wait_for_end();
     server.wait_for_closes(CloseReason::ShuttingDown, 4);
     assert_eq!(server.metrics().errors_sent(ErrorCode::ShuttingDown), 3);
-    assert_eq!(TcpStream::connect(server.address()).unwrap_err().kind(), ErrorKind::ConnectionRefused);
+    assert_eq!(
+        TcpStream::connect(server.address()).unwrap_err().kind(),
+        ErrorKind::ConnectionRefused
+    );
 }
 
 #[test]
@@ -74,7 +85,8 @@ fn who_was_told_and_stays_is_left() {
     server.wait_for_end();
 }
 
-/// A peer that asks without reading, until neither side takes any more; so there is always something to flush.
+/// A peer that asks without reading, until neither side takes any more; so there is always
+/// something to flush.
 fn clogged(server: &TestServer) -> Peer {
     let peer = server.peer();
     let frames = echo(&Message::Echo(&[7; 60_000])).repeat(16);
@@ -115,7 +127,7 @@ fn a_second_request_ends_the_server_at_once() {
         let _clogged = clogged(&server);
         server.handle().shut_down();
         server.wait_for_closes(CloseReason::ShuttingDown, 1);
-        // Its port is shut within the turn in which it would end, had it no time.
+        // Its port is shut within the tick in which it would end, had it no time.
         wait_until(|| TcpStream::connect(server.address()).is_err()).expect("a port that is shut");
         assert!(!server.has_ended(), "it did not wait for its queues to be flushed");
         server.handle().shut_down();
@@ -123,7 +135,8 @@ fn a_second_request_ends_the_server_at_once() {
     }
 }
 
-/// While it waits for the slow, a server goes on serving nobody: what comes in is dropped, who comes is refused.
+/// While it waits for the slow, a server goes on serving nobody: what comes in is dropped, who
+/// comes is refused.
 #[test]
 fn a_server_that_drains_takes_nothing_more() {
     let mut server = TestServer::with(|config| {
@@ -138,7 +151,10 @@ fn a_server_that_drains_takes_nothing_more() {
     ada.expect_error(ErrorCode::ShuttingDown);
     ada.expect_end();
     assert_eq!(server.metrics().broadcasts, 0);
-    assert_eq!(TcpStream::connect(server.address()).unwrap_err().kind(), ErrorKind::ConnectionRefused);
+    assert_eq!(
+        TcpStream::connect(server.address()).unwrap_err().kind(),
+        ErrorKind::ConnectionRefused
+    );
     // The slow one reads after all, to the last frame.
     let mut clogged = clogged;
     let mut answers = 0;

@@ -67,20 +67,22 @@ fn who_falls_silent_is_told_and_closed() {
     server.wait_until_empty();
 }
 
-/// The server stood still, and finds more who spoke meanwhile than it hears of in one turn: nobody's time is over before
-/// they were heard.
+/// The server stood still, and finds more who spoke meanwhile than it hears of in one tick:
+/// nobody's time is over before they were heard.
 #[test]
 fn who_spoke_in_time_is_heard_however_many_there_are() {
-    /// More than three turns hear of.
+    /// More than three ticks hear of.
     const CROWD: usize = 3500;
     const OTHER_DESCRIPTORS: usize = 1000;
     let (release, held) = mpsc::channel::<()>();
     let mut hurried = Limits::default();
     (hurried.connections_per_address, hurried.sign_in_timeout) = (0, Duration::from_millis(1));
     let server = TestServer::with_tap(
-        |config| (config.limits.connections_per_address, config.limits.sign_in_timeout) = (0, NEVER),
+        |config| {
+            (config.limits.connections_per_address, config.limits.sign_in_timeout) = (0, NEVER)
+        },
         |server| {
-            server.on_data(Box::new(move |_, _| held.recv().unwrap()));
+            server.set_data_handler(Box::new(move |_, _| held.recv().unwrap()));
             server.on_reload(Box::new(move || {
                 let mut config = ServerConfig::default();
                 config.limits = hurried.clone();
@@ -89,14 +91,17 @@ fn who_spoke_in_time_is_heard_however_many_there_are() {
         },
     );
     // Both ends are here, and the server has raised the soft limit.
-    let descriptors = getrlimit(Resource::Nofile).current.map_or(usize::MAX, |limit| usize::try_from(limit).unwrap());
+    let descriptors = getrlimit(Resource::Nofile)
+        .current
+        .map_or(usize::MAX, |limit| usize::try_from(limit).unwrap());
     let crowd = CROWD.min(descriptors.saturating_sub(OTHER_DESCRIPTORS) / 2);
     let mut peers: Vec<Peer> = (0..crowd).map(|_| server.peer()).collect();
     server.wait_until("all to be accepted", |metrics| metrics.clients_connected == crowd as u64);
     let mut holder = server.peer();
     holder.send_echo(&Message::Data(b"stand still"));
     server.wait_until("a server that stands still", |metrics| metrics.data_messages == 1);
-    // The first that it hears of, so that the time is over for all whom it has not heard in that turn.
+    // The first that it hears of, so that the time is over for all whom it has not heard in that
+    // turn.
     server.handle().reload();
     for (number, peer) in peers.iter_mut().enumerate() {
         peer.send_chat(&MessagePayload::Connect { username: &number.to_string() });
@@ -117,7 +122,8 @@ fn silence_after_a_late_sign_in_is_noticed_too() {
         config.limits.idle_timeout = SOON;
     });
     let (mut late_chat, mut late_echo) = (server.peer(), server.peer());
-    // Somebody came after them and fell silent: by now they are here for longer than anybody may be silent.
+    // Somebody came after them and fell silent: by now they are here for longer than anybody may be
+    // silent.
     let mut clock = server.user("clock");
     clock.expect_error(ErrorCode::IdleTimeout);
     late_chat.sign_in("late");
@@ -128,7 +134,8 @@ fn silence_after_a_late_sign_in_is_noticed_too() {
     server.wait_for_closes(CloseReason::IdleTimeout, 3);
 }
 
-/// Who is in a room may say nothing for as long as they like; once they have left the last one, no more.
+/// Who is in a room may say nothing for as long as they like; once they have left the last one, no
+/// more.
 #[test]
 fn listeners_may_be_silent() {
     let server = TestServer::with(|config| config.limits.idle_timeout = SOON);
@@ -151,20 +158,26 @@ fn listeners_may_be_silent() {
     ada.expect_end();
 }
 
-/// One byte now and then is no frame: it keeps nobody, before sign-in or after it, in either family.
+/// One byte now and then is no frame: it keeps nobody, before sign-in or after it, in either
+/// family.
 #[test]
 fn single_bytes_do_not_keep_a_connection() {
-    let server =
-        TestServer::with(|config| (config.limits.sign_in_timeout, config.limits.idle_timeout) = (NEVER, NEVER));
+    let server = TestServer::with(|config| {
+        (config.limits.sign_in_timeout, config.limits.idle_timeout) = (NEVER, NEVER)
+    });
     let mut echoing = server.peer();
     echoing.send_echo(&Message::ping());
     echoing.expect_echo(&Message::pong());
     let data = echo(&Message::Data(&[0; 5000]));
     let connect = chat(&MessagePayload::Connect { username: &"x".repeat(32) });
     let said = say("tea", &"x".repeat(512));
-    let mut trickles =
-        [(server.peer(), &connect), (server.user("ada"), &said), (server.peer(), &data), (echoing, &data)]
-            .map(|(peer, frame)| Trickle { peer, left: frame[..frame.len() - 1].iter() });
+    let mut trickles = [
+        (server.peer(), &connect),
+        (server.user("ada"), &said),
+        (server.peer(), &data),
+        (echoing, &data),
+    ]
+    .map(|(peer, frame)| Trickle { peer, left: frame[..frame.len() - 1].iter() });
 
     // They are in the middle of it when the time begins to count.
     let bytes = server.metrics().bytes_received + trickles.len() as u64;
@@ -173,7 +186,8 @@ fn single_bytes_do_not_keep_a_connection() {
     server.change_limits(|limits| (limits.sign_in_timeout, limits.idle_timeout) = (2 * SOON, SOON));
     wait_until(|| {
         std::thread::sleep(BETWEEN_BYTES);
-        let untold = trickles.iter_mut().filter_map(|trickle| trickle.peer.has_nothing().then_some(trickle));
+        let untold =
+            trickles.iter_mut().filter_map(|trickle| trickle.peer.has_nothing().then_some(trickle));
         untold.map(Trickle::send_one).count() == 0
     })
     .expect("single bytes keep the connection");
@@ -204,8 +218,12 @@ impl Trickle<'_> {
 /// 0 means never, and so do the largest times that can be said.
 #[test]
 fn times_without_end() {
-    for never in [Duration::ZERO, Duration::MAX, Duration::from_millis(u64::MAX), Duration::from_secs(u64::MAX / 1000)]
-    {
+    for never in [
+        Duration::ZERO,
+        Duration::MAX,
+        Duration::from_millis(u64::MAX),
+        Duration::from_secs(u64::MAX / 1000),
+    ] {
         let server = TestServer::with(|config| {
             config.limits.sign_in_timeout = never;
             config.limits.idle_timeout = never;
@@ -228,15 +246,16 @@ fn times_without_end() {
     }
 }
 
-/// Of a peer whose machine is gone nobody hears again: the system is to ask, a minute after the last word. The column `tr` of
-/// proc_pid_net(5) is 2 while it counts the time to the next probe.
+/// Of a peer whose machine is gone nobody hears again: the system is to ask, a minute after the
+/// last word. The column `tr` of proc_pid_net(5) is 2 while it counts the time to the next probe.
 #[test]
 #[cfg(target_os = "linux")]
 fn the_system_asks_whether_a_silent_peer_is_still_there() {
     const HUNDREDTHS_MAX: u64 = 60 * 100;
     let server = TestServer::start();
     let peer = server.user("ada");
-    let ports = [server.address(), peer.socket.local_addr().unwrap()].map(|end| format!(":{:04X}", end.port()));
+    let ports = [server.address(), peer.socket.local_addr().unwrap()]
+        .map(|end| format!(":{:04X}", end.port()));
     let timer = || {
         let table = std::fs::read_to_string("/proc/self/net/tcp").unwrap();
         table.lines().find_map(|line| {
@@ -246,7 +265,8 @@ fn the_system_asks_whether_a_silent_peer_is_still_there() {
         })
     };
     // As long as an answer is not acknowledged, the system counts the time for that.
-    wait_until(|| timer().is_some_and(|timer| timer.starts_with("02:"))).expect("a timer for the next probe");
+    wait_until(|| timer().is_some_and(|timer| timer.starts_with("02:")))
+        .expect("a timer for the next probe");
     let left = u64::from_str_radix(&timer().unwrap()[3..], 16).unwrap();
     assert!(left <= HUNDREDTHS_MAX, "it asks in {left} hundredths of a second");
 }

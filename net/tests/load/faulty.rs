@@ -1,5 +1,6 @@
-//! A server of both families in a few lines that does as it should, but for the faults that a test gives it. A thread per
-//! connection: what it lacks in everything else it has in being seen through.
+//! A server of both families in a few lines that does as it should, but for the faults that a test
+//! gives it. A thread per connection: what it lacks in everything else it has in being seen
+//! through.
 
 use std::collections::HashMap;
 use std::io::{Read, Write};
@@ -7,7 +8,7 @@ use std::net::{TcpListener, TcpStream};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use cafewire_core::{Direction, Frame, FrameReader, Framing, Message, MessagePayload};
+use cafewire_core::{Direction, Frame, FrameDecoder, Framing, Message, MessagePayload};
 use cafewire_net::Address;
 
 /// What happens to one delivery.
@@ -26,7 +27,8 @@ pub(crate) enum Fault {
     HangUp,
 }
 
-/// The fault of a delivery: to which connection (in order of their joining), and which one of its deliveries, from 0.
+/// The fault of a delivery: to which connection (in order of their joining), and which one of its
+/// deliveries, from 0.
 pub(crate) type Faults = Arc<dyn Fn(usize, u64) -> Fault + Send + Sync>;
 
 #[derive(Default)]
@@ -52,7 +54,11 @@ struct Server {
 pub(crate) fn start(faults: impl Fn(usize, u64) -> Fault + Send + Sync + 'static) -> Address {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let address = listener.local_addr().unwrap().into();
-    let server = Arc::new(Server { faults: Arc::new(faults), rooms: Mutex::default(), joined: Mutex::new(0) });
+    let server = Arc::new(Server {
+        faults: Arc::new(faults),
+        rooms: Mutex::default(),
+        joined: Mutex::new(0),
+    });
     std::thread::spawn(move || {
         for socket in listener.incoming() {
             let server = Arc::clone(&server);
@@ -95,8 +101,9 @@ impl Delivery {
 
 impl Server {
     fn serve(&self, mut socket: TcpStream) {
-        let mut reader = FrameReader::new(Direction::ToServer);
-        let mut echo = Delivery { index: 0, socket: socket.try_clone().unwrap(), count: 0, late: Vec::new() };
+        let mut reader = FrameDecoder::new(Direction::ToServer);
+        let mut echo =
+            Delivery { index: 0, socket: socket.try_clone().unwrap(), count: 0, late: Vec::new() };
         let mut username = String::new();
         let (mut inbound, mut chunk) = (Vec::new(), [0; 16 << 10]);
         while let Ok(count @ 1..) = socket.read(&mut chunk) {
@@ -105,7 +112,9 @@ impl Server {
             while let Framing::Frame { frame, consumed } = reader.next_frame(&inbound[taken..]) {
                 match frame {
                     Frame::Echo(view) => self.answer_echo(&view.message(), &mut echo),
-                    Frame::Chat(view) => self.answer_chat(view.parse_payload().unwrap(), &socket, &mut username),
+                    Frame::Chat(view) => {
+                        self.answer_chat(view.parse_payload().unwrap(), &socket, &mut username)
+                    }
                 }
                 taken += consumed;
             }
@@ -128,7 +137,8 @@ impl Server {
     }
 
     fn answer_chat(&self, payload: MessagePayload<'_>, socket: &TcpStream, username: &mut String) {
-        let send = |payload: &MessagePayload<'_>| (&mut &*socket).write_all(&chat_bytes(payload)).unwrap();
+        let send =
+            |payload: &MessagePayload<'_>| (&mut &*socket).write_all(&chat_bytes(payload)).unwrap();
         match payload {
             MessagePayload::Connect { username: name } => {
                 name.clone_into(username);
@@ -186,7 +196,7 @@ fn chat_bytes(payload: &MessagePayload<'_>) -> Vec<u8> {
 }
 
 fn echo_bytes(message: &Message<'_>) -> Vec<u8> {
-    let mut buffer = vec![0; message.serialized_size()];
+    let mut buffer = vec![0; message.encoded_len()];
     message.encode_into(&mut buffer).unwrap();
     buffer
 }

@@ -54,10 +54,13 @@ fn every_way_to_go_is_told_to_every_room() {
         watcher.expect_chat(&joined("one"));
         watcher.expect_chat(&joined("two"));
         go(goer);
-        let mut left: Vec<String> = (0..2).map(|_| room_left(&watcher.next_chat(), user_id)).collect();
+        let mut left: Vec<String> =
+            (0..2).map(|_| room_left(&watcher.next_chat(), user_id)).collect();
         left.sort_unstable();
         assert_eq!(left, ["one", "two"], "after {way}");
-        server.wait_until("the rooms that are left", |metrics| (metrics.rooms, metrics.users) == (2, 1));
+        server.wait_until("the rooms that are left", |metrics| {
+            (metrics.rooms, metrics.users) == (2, 1)
+        });
         server.wait_for_closes(reason, before + 1);
     }
     assert!(watcher.has_nothing());
@@ -65,7 +68,9 @@ fn every_way_to_go_is_told_to_every_room() {
 
 fn room_left(frame: &[u8], by: u32) -> String {
     match parse(frame) {
-        MessagePayload::UserLeft { user_id, username: "goer", room } if user_id == by => room.to_owned(),
+        MessagePayload::UserLeft { user_id, username: "goer", room } if user_id == by => {
+            room.to_owned()
+        }
         other => panic!("{other:?} where UserLeft was expected"),
     }
 }
@@ -84,7 +89,13 @@ fn a_name_is_free_again_as_soon_as_the_others_were_told() {
         watcher.next_chat();
         goer.next_chat();
         go(goer);
-        assert!(matches!(parse(&watcher.next_chat()), MessagePayload::UserLeft { username: "goer", .. }), "{way}");
+        assert!(
+            matches!(
+                parse(&watcher.next_chat()),
+                MessagePayload::UserLeft { username: "goer", .. }
+            ),
+            "{way}"
+        );
         rival.sign_in("goer");
         rival.send_chat(&MessagePayload::Disconnect);
         rival.expect_end();
@@ -100,15 +111,19 @@ fn a_goer_gets_everything_that_was_said_before() {
     for goodbye in [chat(&MessagePayload::Disconnect), Vec::new()] {
         let mut goer = server.member("goer", "tea");
         speaker.next_chat();
-        let burst: Vec<u8> = (0..MESSAGES).flat_map(|number| say("tea", &number.to_string())).collect();
+        let burst: Vec<u8> =
+            (0..MESSAGES).flat_map(|number| say("tea", &number.to_string())).collect();
         speaker.send(&burst);
-        // Once the speaker has its last copy, all of them are queued for the goer, who has read none.
+        // Once the speaker has its last copy, all of them are queued for the goer, who has read
+        // none.
         (0..MESSAGES).for_each(|_| drop(speaker.next_chat()));
         goer.send(&goodbye);
         goer.half_close();
         for number in 0..MESSAGES {
             let frame = goer.next_chat();
-            let MessagePayload::MessageBroadcast { content, .. } = parse(&frame) else { panic!("{frame:?}") };
+            let MessagePayload::MessageBroadcast { content, .. } = parse(&frame) else {
+                panic!("{frame:?}")
+            };
             assert_eq!(content, number.to_string());
         }
         goer.expect_end();
@@ -129,7 +144,9 @@ fn requests_before_a_half_close_are_all_done() {
     ];
     peer.send(&requests.iter().flat_map(chat).collect::<Vec<u8>>());
     peer.half_close();
-    let MessagePayload::ConnectAck { user_id, .. } = parse(&peer.next_chat()) else { panic!("no ack") };
+    let MessagePayload::ConnectAck { user_id, .. } = parse(&peer.next_chat()) else {
+        panic!("no ack")
+    };
     let joined = MessagePayload::UserJoined { user_id, username: "hasty", room: "tea" };
     for listener in [&mut peer, &mut watcher] {
         listener.expect_chat(&joined);

@@ -1,5 +1,5 @@
-//! Limits on rooms and members: below them and at them all is well, above them LimitReached, and well again once
-//! somebody made way.
+//! Limits on rooms and members: below them and at them all is well, above them LimitReached, and
+//! well again once somebody made way.
 
 use cafewire_core::{ErrorCode, MessagePayload};
 

@@ -64,20 +64,26 @@ fn what_breaks_the_stream_is_told_and_ends_it() {
     let mut refused = vec![
         (sealed(0x05, &[3, b't', b'e']), ErrorCode::MalformedFrame), // the name runs over the body
         (sealed(0x04, b"\x03tea!"), ErrorCode::MalformedFrame),      // a byte left over
-        (vec![0x01, 0x02, 0x00, 0x01], ErrorCode::MalformedFrame),   // a length that Disconnect cannot have
-        (vec![0xCA], ErrorCode::MalformedFrame),                     // the other family
+        (vec![0x01, 0x02, 0x00, 0x01], ErrorCode::MalformedFrame), // a length that Disconnect cannot have
+        (vec![0xCA], ErrorCode::MalformedFrame),                   // the other family
         (vec![0x02], ErrorCode::UnsupportedVersion),
         (vec![0x01, 0x06], ErrorCode::UnknownType),
         (vec![0x01, 0x00], ErrorCode::UnknownType),
         (damaged, ErrorCode::ChecksumMismatch),
     ];
-    refused.extend(SERVER_TYPES.map(|message_type| (vec![0x01, message_type], ErrorCode::UnexpectedMessage)));
+    refused.extend(
+        SERVER_TYPES.map(|message_type| (vec![0x01, message_type], ErrorCode::UnexpectedMessage)),
+    );
     for (bytes, code) in &refused {
         let before = server.metrics();
         let mut ada = server.peer();
         let ada_id = ada.sign_in("ada");
         ada.join("tea");
-        watcher.expect_chat(&MessagePayload::UserJoined { user_id: ada_id, username: "ada", room: "tea" });
+        watcher.expect_chat(&MessagePayload::UserJoined {
+            user_id: ada_id,
+            username: "ada",
+            room: "tea",
+        });
         // What was said before is heard, what stands behind is not.
         ada.send(&[&say("tea", "before")[..], bytes, &say("tea", "behind")].concat());
         ada.expect_broadcast((ada_id, "ada"), "tea", "before");
@@ -85,7 +91,11 @@ fn what_breaks_the_stream_is_told_and_ends_it() {
         assert!(!text.is_empty(), "{code} without a word");
         ada.expect_end();
         watcher.expect_broadcast((ada_id, "ada"), "tea", "before");
-        watcher.expect_chat(&MessagePayload::UserLeft { user_id: ada_id, username: "ada", room: "tea" });
+        watcher.expect_chat(&MessagePayload::UserLeft {
+            user_id: ada_id,
+            username: "ada",
+            room: "tea",
+        });
         let after = server.metrics();
         let reason = reason_of(*code);
         assert_eq!(after.closes(reason), before.closes(reason) + 1, "{reason}");

@@ -48,7 +48,11 @@ fn a_room_without_members_is_gone_and_can_be_made_again() {
         ada.join("tea");
         assert_eq!(server.metrics().rooms, 1);
         ada.send_chat(&MessagePayload::LeaveRoom { room: "tea" });
-        ada.expect_chat(&MessagePayload::UserLeft { user_id: ada_id, username: "ada", room: "tea" });
+        ada.expect_chat(&MessagePayload::UserLeft {
+            user_id: ada_id,
+            username: "ada",
+            room: "tea",
+        });
         server.wait_until("no rooms", |metrics| metrics.rooms == 0);
     }
 }
@@ -62,9 +66,14 @@ fn nobody_hears_a_room_they_are_not_in() {
     ada.join("coffee");
     let mut bob = server.member("bob", "coffee");
     let bob_joins = ada.next_chat();
-    assert!(matches!(parse(&bob_joins), MessagePayload::UserJoined { username: "bob", room: "coffee", .. }));
+    assert!(matches!(
+        parse(&bob_joins),
+        MessagePayload::UserJoined { username: "bob", room: "coffee", .. }
+    ));
 
-    ada.send(&[say("tea", "for me"), say("coffee", "for both"), say("tea", "for me again")].concat());
+    ada.send(
+        &[say("tea", "for me"), say("coffee", "for both"), say("tea", "for me again")].concat(),
+    );
     ada.expect_broadcast((ada_id, "ada"), "tea", "for me");
     ada.expect_broadcast((ada_id, "ada"), "coffee", "for both");
     ada.expect_broadcast((ada_id, "ada"), "tea", "for me again");
@@ -87,7 +96,11 @@ fn the_largest_names_and_texts_travel_whole() {
     let (mut ada, mut bob) = (server.peer(), server.member("b", &room));
     let ada_id = ada.sign_in(&username);
     ada.join(&room);
-    bob.expect_chat(&MessagePayload::UserJoined { user_id: ada_id, username: &username, room: &room });
+    bob.expect_chat(&MessagePayload::UserJoined {
+        user_id: ada_id,
+        username: &username,
+        room: &room,
+    });
     for content in [&content[..], "x"] {
         ada.send(&say(&room, content));
         ada.expect_broadcast((ada_id, &username), &room, content);
@@ -117,7 +130,9 @@ fn every_request_of_a_pipeline_has_its_answer_in_its_place() {
         MessagePayload::SendMessage { room: "coffee", content: "after the goodbye" },
     ];
     peer.send(&requests.iter().flat_map(chat).collect::<Vec<u8>>());
-    let MessagePayload::ConnectAck { user_id, .. } = parse(&peer.next_chat()) else { panic!("no ack") };
+    let MessagePayload::ConnectAck { user_id, .. } = parse(&peer.next_chat()) else {
+        panic!("no ack")
+    };
     let me = (user_id, "ada");
     peer.expect_error(ErrorCode::NotInRoom);
     peer.expect_chat(&MessagePayload::UserJoined { user_id, username: "ada", room: "tea" });
@@ -137,7 +152,8 @@ fn every_request_of_a_pipeline_has_its_answer_in_its_place() {
     assert_eq!(server.metrics().broadcasts, 4);
 }
 
-/// Five members speak at once, each in bursts, in two rooms; all of them see the same sequence of everything.
+/// Five members speak at once, each in bursts, in two rooms; all of them see the same sequence of
+/// everything.
 #[test]
 fn all_members_see_one_order() {
     const MESSAGES: usize = 100;
@@ -154,7 +170,8 @@ fn all_members_see_one_order() {
         }
         members.push(newcomer);
     }
-    let mut writers: Vec<_> = members.iter().map(|member| member.socket.try_clone().unwrap()).collect();
+    let mut writers: Vec<_> =
+        members.iter().map(|member| member.socket.try_clone().unwrap()).collect();
     let speakers: Vec<_> = writers
         .drain(..)
         .zip(names)
@@ -162,20 +179,23 @@ fn all_members_see_one_order() {
             std::thread::spawn(move || {
                 for number in 0..MESSAGES {
                     let room = ["tea", "coffee"][number % 2];
-                    std::io::Write::write_all(&mut socket, &say(room, &format!("{name} {number}"))).unwrap();
+                    std::io::Write::write_all(&mut socket, &say(room, &format!("{name} {number}")))
+                        .unwrap();
                 }
             })
         })
         .collect();
-    let take_all =
-        |member: &mut Peer| -> Vec<Vec<u8>> { (0..MESSAGES * names.len()).map(|_| member.next_chat()).collect() };
+    let take_all = |member: &mut Peer| -> Vec<Vec<u8>> {
+        (0..MESSAGES * names.len()).map(|_| member.next_chat()).collect()
+    };
     let order = take_all(&mut members[0]);
     for (member, name) in members[1..].iter_mut().zip(&names[1..]) {
         assert!(take_all(member) == order, "{name} saw another order than ada");
     }
     for name in names {
         let said: Vec<String> = order.iter().filter_map(|frame| content_of(frame, name)).collect();
-        let expected: Vec<String> = (0..MESSAGES).map(|number| format!("{name} {number}")).collect();
+        let expected: Vec<String> =
+            (0..MESSAGES).map(|number| format!("{name} {number}")).collect();
         assert_eq!(said, expected);
     }
     speakers.into_iter().for_each(|speaker| speaker.join().unwrap());
@@ -184,7 +204,9 @@ fn all_members_see_one_order() {
 
 fn content_of(frame: &[u8], speaker: &str) -> Option<String> {
     match parse(frame) {
-        MessagePayload::MessageBroadcast { username, content, .. } => (username == speaker).then(|| content.to_owned()),
+        MessagePayload::MessageBroadcast { username, content, .. } => {
+            (username == speaker).then(|| content.to_owned())
+        }
         other => panic!("{other:?} where a broadcast was expected"),
     }
 }

@@ -8,8 +8,11 @@ use crate::support::{CLIENT_TYPES, TestServer, chat, name, parse, say, sealed};
 fn an_ack_carries_a_user_id_of_ones_own() {
     let server = TestServer::start();
     let mut peers: Vec<_> = (0..10).map(|_| server.peer()).collect();
-    let mut ids: Vec<u32> =
-        peers.iter_mut().enumerate().map(|(index, peer)| peer.sign_in(&format!("user {index}"))).collect();
+    let mut ids: Vec<u32> = peers
+        .iter_mut()
+        .enumerate()
+        .map(|(index, peer)| peer.sign_in(&format!("user {index}")))
+        .collect();
     ids.sort_unstable();
     ids.dedup();
     assert_eq!(ids.len(), 10, "two users share an id");
@@ -24,13 +27,24 @@ fn an_ack_carries_a_user_id_of_ones_own() {
 #[test]
 fn names_of_every_size_and_script_sign_in() {
     let server = TestServer::start();
-    for username in ["x", &"x".repeat(32), &"é".repeat(16), "  ", "名前", "🦀🦀🦀🦀🦀🦀🦀🦀", "Ada", "ada", "ada "]
-    {
+    for username in [
+        "x",
+        &"x".repeat(32),
+        &"é".repeat(16),
+        "  ",
+        "名前",
+        "🦀🦀🦀🦀🦀🦀🦀🦀",
+        "Ada",
+        "ada",
+        "ada ",
+    ] {
         let mut peer = server.peer();
         peer.sign_in(username);
         peer.send_chat(&MessagePayload::JoinRoom { room: "r" });
         let frame = peer.next_chat();
-        let MessagePayload::UserJoined { username: joined, .. } = parse(&frame) else { panic!("{username}") };
+        let MessagePayload::UserJoined { username: joined, .. } = parse(&frame) else {
+            panic!("{username}")
+        };
         assert_eq!(joined, username);
         peer.send_chat(&MessagePayload::Disconnect);
         peer.expect_end();
@@ -71,7 +85,10 @@ fn a_second_connect_changes_nothing() {
     }
     ada.send(&say("tea", "still me"));
     let frame = ada.next_chat();
-    assert!(matches!(parse(&frame), MessagePayload::MessageBroadcast { username: "ada", .. }), "{frame:?}");
+    assert!(
+        matches!(parse(&frame), MessagePayload::MessageBroadcast { username: "ada", .. }),
+        "{frame:?}"
+    );
     // The name that was refused is not taken.
     server.user("someone else");
 }
@@ -99,7 +116,8 @@ fn requests_behind_a_refused_connect_end_the_connection() {
     let server = TestServer::start();
     let _ada = server.user("ada");
     let mut peer = server.peer();
-    let requests = [MessagePayload::Connect { username: "ada" }, MessagePayload::JoinRoom { room: "tea" }];
+    let requests =
+        [MessagePayload::Connect { username: "ada" }, MessagePayload::JoinRoom { room: "tea" }];
     peer.send(&requests.iter().flat_map(chat).collect::<Vec<u8>>());
     peer.expect_error(ErrorCode::UsernameTaken);
     peer.expect_error(ErrorCode::NotConnected);

@@ -1,5 +1,6 @@
-//! A server that does what a test's script says, on a real socket of its own: what clients are tested against.
-//! It answers nothing by itself, so that the bytes of both directions are the test's.
+//! A server that does what a test's script says, on a real socket of its own: what clients are
+//! tested against. It answers nothing by itself, so that the bytes of both directions are the
+//! test's.
 
 // Each test binary uses some of it; and helpers of tests may unwrap as tests do.
 #![allow(dead_code, clippy::unwrap_used)]
@@ -15,7 +16,8 @@ use cafewire_net::{Address, ClientConfig};
 /// Far longer than anything takes, so that a broken test fails and does not hang.
 const PATIENCE: Duration = Duration::from_secs(60);
 
-/// One connection's worth of a server. Dropping it waits for the script, and fails the test if the script failed.
+/// One connection's worth of a server. Dropping it waits for the script, and fails the test if the
+/// script failed.
 pub(crate) struct ScriptedServer {
     pub(crate) address: Address,
     script: Option<JoinHandle<()>>,
@@ -98,7 +100,8 @@ impl Peer {
     }
 }
 
-pub(crate) const ACK: MessagePayload<'static> = MessagePayload::ConnectAck { user_id: 7, server_info: "scripted" };
+pub(crate) const ACK: MessagePayload<'static> =
+    MessagePayload::ConnectAck { user_id: 7, server_info: "scripted" };
 
 /// A chat frame's bytes.
 pub(crate) fn chat(payload: &MessagePayload<'_>) -> Vec<u8> {
@@ -108,7 +111,7 @@ pub(crate) fn chat(payload: &MessagePayload<'_>) -> Vec<u8> {
 
 /// An echo frame's bytes.
 pub(crate) fn echo(message: &Message<'_>) -> Vec<u8> {
-    let mut buffer = vec![0; message.serialized_size()];
+    let mut buffer = vec![0; message.encoded_len()];
     message.encode_into(&mut buffer).unwrap();
     buffer
 }
@@ -126,11 +129,16 @@ pub(crate) fn patient() -> ClientConfig {
 /// Time-outs for tests that are about them. Too short to sign in under: see [`hasty`].
 pub(crate) fn impatient() -> ClientConfig {
     let soon = Some(Duration::from_millis(50));
-    ClientConfig { connect_timeout: PATIENCE, read_timeout: soon, write_timeout: soon, ..ClientConfig::default() }
+    ClientConfig {
+        connect_timeout: PATIENCE,
+        read_timeout: soon,
+        write_timeout: soon,
+        ..ClientConfig::default()
+    }
 }
 
-/// A read time-out short enough to wait for, and long enough for a script to answer before it, even on a machine that stands
-/// still for a few seconds.
+/// A read time-out short enough to wait for, and long enough for a script to answer before it, even
+/// on a machine that stands still for a few seconds.
 pub(crate) fn hasty() -> ClientConfig {
     ClientConfig { read_timeout: Some(Duration::from_secs(5)), ..patient() }
 }

@@ -17,7 +17,8 @@ pub(crate) enum Answer {
 
 /// One attack on a chat connection that is signed in.
 pub(crate) fn chat_attack(random: &mut Random) -> (Vec<u8>, Answer) {
-    let mut frame = encoded(&MessagePayload::SendMessage { room: "lobby", content: "as good as gold" });
+    let mut frame =
+        encoded(&MessagePayload::SendMessage { room: "lobby", content: "as good as gold" });
     match random.below(14) {
         0 => {
             let place = 4 + random.below(frame.len() - 4);
@@ -27,16 +28,27 @@ pub(crate) fn chat_attack(random: &mut Random) -> (Vec<u8>, Answer) {
         1 => {
             frame[0] = random.pick(&[0x00, 0x02, 0x7F, 0xCA, 0xFF]);
             let is_echo = frame[0] == 0xCA;
-            let code = if is_echo { ErrorCode::MalformedFrame } else { ErrorCode::UnsupportedVersion };
+            let code =
+                if is_echo { ErrorCode::MalformedFrame } else { ErrorCode::UnsupportedVersion };
             (frame, Answer::Closed(code))
         }
-        2 => (sealed(random.pick(&[0x00, 0x06, 0x40, 0x80, 0xFE]), &[]), Answer::Closed(ErrorCode::UnknownType)),
+        2 => (
+            sealed(random.pick(&[0x00, 0x06, 0x40, 0x80, 0xFE]), &[]),
+            Answer::Closed(ErrorCode::UnknownType),
+        ),
         3 => {
-            let joined = MessagePayload::UserJoined { user_id: 1, username: "user-1", room: "lobby" };
+            let joined =
+                MessagePayload::UserJoined { user_id: 1, username: "user-1", room: "lobby" };
             (encoded(&joined), Answer::Closed(ErrorCode::UnexpectedMessage))
         }
-        4 => (vec![0x01, random.pick(&[1, 2, 3, 4, 5]), 0xFF, 0xFF], Answer::Closed(ErrorCode::MalformedFrame)),
-        5 => (vec![0x01, random.pick(&[1, 3, 4, 5]), 0x00, 0x00], Answer::Closed(ErrorCode::MalformedFrame)),
+        4 => (
+            vec![0x01, random.pick(&[1, 2, 3, 4, 5]), 0xFF, 0xFF],
+            Answer::Closed(ErrorCode::MalformedFrame),
+        ),
+        5 => (
+            vec![0x01, random.pick(&[1, 3, 4, 5]), 0x00, 0x00],
+            Answer::Closed(ErrorCode::MalformedFrame),
+        ),
         6 => (sealed(0x04, b"\x03a\x07b"), Answer::Refused(ErrorCode::InvalidRoomName)),
         7 => (sealed(0x05, b"\x02\xC3\x28"), Answer::Refused(ErrorCode::InvalidRoomName)),
         8 => (sealed(0x03, b"\x05lobby\xFF"), Answer::Refused(ErrorCode::InvalidContent)),
@@ -81,7 +93,9 @@ fn sealed(message_type: u8, body: &[u8]) -> Vec<u8> {
     frame.extend_from_slice(body);
     // CRC-32/ISO-HDLC bit by bit, as the specification writes it down.
     let crc = !frame.iter().fold(u32::MAX, |crc, &byte| {
-        (0..8).fold(crc ^ u32::from(byte), |crc, _| if crc & 1 == 1 { (crc >> 1) ^ 0xEDB8_8320 } else { crc >> 1 })
+        (0..8).fold(crc ^ u32::from(byte), |crc, _| {
+            if crc & 1 == 1 { (crc >> 1) ^ 0xEDB8_8320 } else { crc >> 1 }
+        })
     });
     frame.extend_from_slice(&crc.to_be_bytes());
     frame

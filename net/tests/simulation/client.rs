@@ -1,11 +1,15 @@
-//! One simulated client: what it wants to say, what must come of each thing it says, and what it saw of each room.
+//! One simulated client: what it wants to say, what must come of each thing it says, and what it
+//! saw of each room.
 //!
-//! Every chat request has exactly one outcome (its acknowledgement, the own copy of what was said, or an Error), and
-//! outcomes come in the order of the requests. So a client knows at each frame what it may be.
+//! Every chat request has exactly one outcome (its acknowledgement, the own copy of what was said,
+//! or an Error), and outcomes come in the order of the requests. So a client knows at each frame
+//! what it may be.
 
 use std::collections::{HashSet, VecDeque};
 
-use cafewire_core::{Direction, ErrorCode, Frame, FrameReader, Framing, Message, MessagePayload, echo};
+use cafewire_core::{
+    Direction, ErrorCode, Frame, FrameDecoder, Framing, Message, MessagePayload, echo,
+};
 use cafewire_net::Limits;
 
 use crate::attack::{Answer, chat_attack, echo_attack, encoded};
@@ -54,7 +58,7 @@ enum Request {
 }
 
 /// What a client must know of the world to judge what it is told.
-pub(crate) struct Surroundings<'a> {
+pub(crate) struct Cx<'a> {
     pub(crate) world: &'a World,
     pub(crate) frames: &'a mut Frames,
     /// Every time that the wall clock has shown.
@@ -88,7 +92,7 @@ pub(crate) struct Client {
     /// The rooms it is in, as far as it was told.
     rooms: Vec<&'static str>,
     incoming: Vec<u8>,
-    reader: FrameReader,
+    reader: FrameDecoder,
     /// The frames of each of [`ROOMS`], as they came.
     pub(crate) seen: [Vec<u32>; ROOMS.len()],
 }
@@ -114,7 +118,7 @@ impl Client {
             user_id: None,
             rooms: Vec::new(),
             incoming: Vec::new(),
-            reader: FrameReader::new(Direction::ToClient),
+            reader: FrameDecoder::new(Direction::ToClient),
             seen: Default::default(),
         }
     }
@@ -126,10 +130,11 @@ impl Client {
     /// Whether everything it asked was answered and nothing is half received.
     pub(crate) fn is_served(&self) -> bool {
         let waits = !self.requests.is_empty() || !self.echoes.is_empty();
-        self.incoming.is_empty() && (!waits || self.has_attacked || self.said_disconnect || self.was_rate_limited)
+        self.incoming.is_empty()
+            && (!waits || self.has_attacked || self.said_disconnect || self.was_rate_limited)
     }
 
-    // ---- What it says ---------------------------------------------------------------------------------------------
+    // ---- What it says ---------------------------------------------------------------------------
 
     /// Queues the next thing that this client says, according to its habit.
     pub(crate) fn speak(&mut self, random: &mut Random, world: &World) {
@@ -138,7 +143,11 @@ impl Client {
     }
 
     fn speak_once(&mut self, random: &mut Random, is_loud: bool) {
-        if self.half_closed || self.said_disconnect || self.has_attacked || self.outgoing.len() > OUTGOING_MAX {
+        if self.half_closed
+            || self.said_disconnect
+            || self.has_attacked
+            || self.outgoing.len() > OUTGOING_MAX
+        {
             return;
         }
         match self.habit {
@@ -164,9 +173,11 @@ impl Client {
             let early = encoded(&MessagePayload::JoinRoom { room: ROOMS[0] });
             return self.ask(&early, Request::Attack(Answer::Closed(ErrorCode::NotConnected)));
         }
-        // Sometimes under a name that others want too. Then one should wait for the answer before one goes on.
+        // Sometimes under a name that others want too. Then one should wait for the answer before
+        // one goes on.
         let is_contested = self.habit != Habit::Witness && random.one_in(8);
-        self.name = if is_contested { format!("twin-{}", random.below(3)) } else { self.own_name.clone() };
+        self.name =
+            if is_contested { format!("twin-{}", random.below(3)) } else { self.own_name.clone() };
         let request = encoded(&MessagePayload::Connect { username: &self.name });
         self.ask(&request, Request::Connect { is_contested });
         if self.habit == Habit::Witness {
@@ -216,7 +227,7 @@ impl Client {
             return self.outgoing.extend(echo_attack(random));
         }
         if self.habit == Habit::Flood && random.one_in(8) {
-            // More frames than are done in one turn.
+            // More frames than are done in one tick.
             let (ping, pong) = (frame_of(&Message::ping()), frame_of(&Message::pong()));
             let count = 200 + random.below(600);
             self.outgoing.extend(ping.repeat(count));
@@ -244,10 +255,10 @@ impl Client {
         }
     }
 
-    // ---- What it hears --------------------------------------------------------------------------------------------
+    // ---- What it hears --------------------------------------------------------------------------
 
     /// Takes bytes from the server, and judges every whole frame.
-    pub(crate) fn hear(&mut self, bytes: &[u8], around: &mut Surroundings<'_>) {
+    pub(crate) fn hear(&mut self, bytes: &[u8], around: &mut Cx<'_>) {
         self.incoming.extend_from_slice(bytes);
         let incoming = std::mem::take(&mut self.incoming);
         let mut rest = incoming.as_slice();
@@ -257,29 +268,40 @@ impl Client {
                     assert_eq!(self.ended_by, None, "{} got a frame after the last one", self.name);
                     match frame {
                         Frame::Chat(view) => {
-                            let message = view.parse_payload().expect("the server sends valid frames");
+                            let message =
+                                view.parse_payload().expect("the server sends valid frames");
                             self.judge_chat(&message, &rest[..consumed], around);
                         }
-                        Frame::Echo(view) => self.judge_echo(view.message_type, &rest[..consumed], around.world),
+                        Frame::Echo(view) => {
+                            self.judge_echo(view.message_type, &rest[..consumed], around.world)
+                        }
                     }
                     rest = &rest[consumed..];
                 }
-                Framing::NeedMore { .. } => break,
-                Framing::Corrupt { error } => panic!("{} ({:?}) got damaged bytes: {error}", self.name, self.habit),
+                Framing::Incomplete { .. } => break,
+                Framing::Corrupt { error } => {
+                    panic!("{} ({:?}) got damaged bytes: {error}", self.name, self.habit)
+                }
             }
         }
         self.incoming = rest.to_vec();
     }
 
-    fn judge_chat(&mut self, message: &MessagePayload<'_>, frame: &[u8], around: &mut Surroundings<'_>) {
+    fn judge_chat(&mut self, message: &MessagePayload<'_>, frame: &[u8], around: &mut Cx<'_>) {
         match *message {
             MessagePayload::ConnectAck { user_id, .. } => {
-                assert!(matches!(self.requests.pop_front(), Some(Request::Connect { .. })), "{} signed in", self.name);
+                assert!(
+                    matches!(self.requests.pop_front(), Some(Request::Connect { .. })),
+                    "{} signed in",
+                    self.name
+                );
                 self.user_id = Some(user_id);
             }
             MessagePayload::UserJoined { user_id, username, room } => {
                 if self.is_me(user_id, username) {
-                    let Some(Request::Join(asked)) = self.requests.pop_front() else { panic!("joined unasked") };
+                    let Some(Request::Join(asked)) = self.requests.pop_front() else {
+                        panic!("joined unasked")
+                    };
                     assert_eq!(asked, room);
                     self.rooms.push(asked);
                 }
@@ -288,22 +310,31 @@ impl Client {
             MessagePayload::UserLeft { user_id, username, room } => {
                 self.see(room, around.frames, frame, Kind::Left, user_id);
                 if self.is_me(user_id, username) {
-                    let Some(Request::Leave(asked)) = self.requests.pop_front() else { panic!("left unasked") };
+                    let Some(Request::Leave(asked)) = self.requests.pop_front() else {
+                        panic!("left unasked")
+                    };
                     assert_eq!(asked, room);
                     self.rooms.retain(|&other| other != asked);
                 }
             }
             MessagePayload::MessageBroadcast { user_id, timestamp, username, room, content } => {
-                assert!(around.times_shown.contains(&timestamp), "{timestamp} is a time that never was");
+                assert!(
+                    around.times_shown.contains(&timestamp),
+                    "{timestamp} is a time that never was"
+                );
                 if self.is_me(user_id, username) {
-                    let Some(Request::Say { room: asked, content: said }) = self.requests.pop_front() else {
+                    let Some(Request::Say { room: asked, content: said }) =
+                        self.requests.pop_front()
+                    else {
                         panic!("{}: words that were not its own: {content}", self.name)
                     };
                     assert_eq!((asked, said.as_str()), (room, content));
                 }
                 self.see(room, around.frames, frame, Kind::Said, user_id);
             }
-            MessagePayload::Error { code, message } => self.judge_error(code, message, around.world),
+            MessagePayload::Error { code, message } => {
+                self.judge_error(code, message, around.world)
+            }
             other => panic!("{} got {other:?}", self.name),
         }
     }
@@ -332,7 +363,9 @@ impl Client {
         } else {
             let request = self.requests.pop_front();
             let fits = match &request {
-                Some(Request::Connect { is_contested }) => *is_contested && code == ErrorCode::UsernameTaken,
+                Some(Request::Connect { is_contested }) => {
+                    *is_contested && code == ErrorCode::UsernameTaken
+                }
                 Some(Request::Join(room)) => self.join_may_fail(room, code, world),
                 Some(Request::Leave(room) | Request::Say { room, .. }) => {
                     code == ErrorCode::NotInRoom && !self.rooms.contains(room)
@@ -340,7 +373,11 @@ impl Client {
                 Some(Request::Attack(answer)) => *answer == Answer::Refused(code),
                 None => false,
             };
-            assert!(fits, "{} in {:?} got {code} ({message}) for {request:?}", self.name, self.rooms);
+            assert!(
+                fits,
+                "{} in {:?} got {code} ({message}) for {request:?}",
+                self.name, self.rooms
+            );
         }
     }
 
@@ -349,7 +386,8 @@ impl Client {
         match code {
             ErrorCode::AlreadyInRoom => self.rooms.contains(&room),
             ErrorCode::LimitReached => world.ever(|limits| {
-                let full = limits.rooms_per_connection != 0 && self.rooms.len() >= limits.rooms_per_connection;
+                let full = limits.rooms_per_connection != 0
+                    && self.rooms.len() >= limits.rooms_per_connection;
                 full || is_bounded(limits.rooms) || is_bounded(limits.members_per_room)
             }),
             _ => false,
@@ -372,7 +410,8 @@ impl Client {
                 ErrorCode::IdleTimeout => {
                     let is_signed_in = self.user_id.is_some();
                     let is_timed = |limits: &Limits| {
-                        !if is_signed_in { limits.idle_timeout } else { limits.sign_in_timeout }.is_zero()
+                        !if is_signed_in { limits.idle_timeout } else { limits.sign_in_timeout }
+                            .is_zero()
                     };
                     self.rooms.is_empty() && world.ever(is_timed)
                 }
@@ -381,7 +420,13 @@ impl Client {
                 ErrorCode::NotConnected => self.user_id.is_none() && self.was_rate_limited,
                 _ => false,
             };
-        assert!(fits, "{} ({:?}) was closed: {code}: {message}; {:?}", self.name, self.habit, self.requests.front());
+        assert!(
+            fits,
+            "{} ({:?}) was closed: {code}: {message}; {:?}",
+            self.name,
+            self.habit,
+            self.requests.front()
+        );
     }
 
     fn judge_echo(&mut self, message_type: echo::MessageType, frame: &[u8], world: &World) {
@@ -395,13 +440,17 @@ impl Client {
                 return;
             }
             self.echoes_dropped += 1;
-            assert!(self.echoes_dropped <= self.echo_errors && world.is_rate_limited(), "{} lost an echo", self.name);
+            assert!(
+                self.echoes_dropped <= self.echo_errors && world.is_rate_limited(),
+                "{} lost an echo",
+                self.name
+            );
         }
         panic!("{} got an echo of what it did not say", self.name);
     }
 
-    /// Whether the server ended before it had answered everything, and said so; or let go in the middle of a frame, for want
-    /// of memory or time.
+    /// Whether the server ended before it had answered everything, and said so; or let go in the
+    /// middle of a frame, for want of memory or time.
     pub(crate) fn was_cut_off(&self) -> bool {
         self.was_told() || !self.incoming.is_empty()
     }
@@ -413,12 +462,17 @@ impl Client {
     /// The server shut its side in order. That must have been asked for, or explained.
     pub(crate) fn end(&self) {
         let is_asked_for = self.half_closed || self.said_disconnect;
-        assert!(is_asked_for || self.was_told(), "{} ({:?}) was closed without a word", self.name, self.habit);
+        assert!(
+            is_asked_for || self.was_told(),
+            "{} ({:?}) was closed without a word",
+            self.name,
+            self.habit
+        );
     }
 }
 
 fn frame_of(message: &Message<'_>) -> Vec<u8> {
-    let mut frame = vec![0; message.serialized_size()];
+    let mut frame = vec![0; message.encoded_len()];
     message.encode_into(&mut frame).unwrap();
     frame
 }

@@ -1,5 +1,5 @@
-//! Room frames that clients got, each kept once and named by a number, so that what thousands of clients saw fits in
-//! memory and is compared exactly.
+//! Room frames that clients got, each kept once and named by a number, so that what thousands of
+//! clients saw fits in memory and is compared exactly.
 
 use std::collections::HashMap;
 
@@ -34,6 +34,8 @@ impl Frames {
     }
 
     pub(crate) fn show(&self, number: Option<&u32>) -> String {
-        number.map_or("nothing".into(), |&number| self.known[number as usize].2.escape_ascii().to_string())
+        number.map_or("nothing".into(), |&number| {
+            self.known[number as usize].2.escape_ascii().to_string()
+        })
     }
 }

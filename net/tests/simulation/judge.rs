@@ -1,4 +1,5 @@
-//! What must be true at the end: nothing lost, nothing twice, nothing out of order, every join with its leave.
+//! What must be true at the end: nothing lost, nothing twice, nothing out of order, every join with
+//! its leave.
 
 use std::collections::HashSet;
 
@@ -18,17 +19,24 @@ impl Network {
         for socket in self.sockets.values() {
             let client = &socket.client;
             if is_alive(client) && !socket.server_shut && client.habit != Habit::Deaf {
-                assert!(client.is_served(), "{} ({:?}) was not answered", client.name, client.habit);
+                assert!(
+                    client.is_served(),
+                    "{} ({:?}) was not answered",
+                    client.name,
+                    client.habit
+                );
             }
         }
     }
 
-    /// What each client saw of a room is what the witness saw while the client was in it, to the very end for those who
-    /// are in it still.
+    /// What each client saw of a room is what the witness saw while the client was in it, to the
+    /// very end for those who are in it still.
     pub(crate) fn judge_the_rooms(&self) {
         let witness = self.witness();
         for socket in self.sockets.values() {
-            let is_up_to_date = is_alive(&socket.client) && !socket.server_shut && socket.client.habit != Habit::Deaf;
+            let is_up_to_date = is_alive(&socket.client)
+                && !socket.server_shut
+                && socket.client.habit != Habit::Deaf;
             judge_view(&socket.client, witness, is_up_to_date, &self.frames);
         }
         for client in &self.past {
@@ -46,7 +54,8 @@ impl Network {
         let witness = self.witness();
         for (room, seen) in ROOMS.iter().zip(&witness.seen) {
             let present = judge_room(room, seen, &self.frames).present;
-            let left: Vec<_> = present.into_iter().filter(|&user_id| Some(user_id) != witness.user_id()).collect();
+            let left: Vec<_> =
+                present.into_iter().filter(|&user_id| Some(user_id) != witness.user_id()).collect();
             assert!(left.is_empty(), "users {left:?} joined {room} and never left it");
         }
     }
@@ -72,14 +81,18 @@ fn judge_room(name: &str, seen: &[u32], frames: &Frames) -> Room {
             Kind::Left => room.present.remove(&user_id),
             Kind::Said => room.present.contains(&user_id) && heard.insert(number),
         };
-        assert!(fits, "{name}: {kind:?} by user {user_id} out of place or twice: {}", frames.show(Some(&number)));
+        assert!(
+            fits,
+            "{name}: {kind:?} by user {user_id} out of place or twice: {}",
+            frames.show(Some(&number))
+        );
         room.said += u64::from(kind == Kind::Said);
     }
     room
 }
 
-/// What one client saw must be stretches of what the witness saw: each from its own UserJoined to its own UserLeft, the
-/// last one as far as it got, or to the end if it is still there.
+/// What one client saw must be stretches of what the witness saw: each from its own UserJoined to
+/// its own UserLeft, the last one as far as it got, or to the end if it is still there.
 fn judge_view(client: &Client, witness: &Client, is_up_to_date: bool, frames: &Frames) {
     let Some(user_id) = client.user_id() else { return };
     for (seen, all) in client.seen.iter().zip(&witness.seen) {
@@ -89,7 +102,9 @@ fn judge_view(client: &Client, witness: &Client, is_up_to_date: bool, frames: &F
             let expected = match place {
                 Some(place) => place,
                 None => {
-                    let joined = all[from..].iter().position(|&number| frames.kind(number) == (Kind::Joined, user_id));
+                    let joined = all[from..]
+                        .iter()
+                        .position(|&number| frames.kind(number) == (Kind::Joined, user_id));
                     from + joined.expect("a room's frames begin with one's own UserJoined")
                 }
             };

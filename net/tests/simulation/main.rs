@@ -1,19 +1,23 @@
 //! The real sessions, hub, room logs and outboxes under a simulated network and clock, from a seed.
 //!
-//! Clients sign in, join, speak, leave, attack, go silent, half-close and vanish at random, up to two dozen at a time
-//! and in one world of 64 up to three thousand. The network cuts their bytes anywhere, takes the server's in pieces of any
-//! size or not at all, stalls, and reports readiness late, twice and in any order. The clocks leap. In some worlds other
-//! limits come into force on the way, as with a reload: looser ones, tighter ones, none. After every step the exchange
-//! checks its invariants. At the end:
+//! Clients sign in, join, speak, leave, attack, go silent, half-close and vanish at random, up to
+//! two dozen at a time and in one world of 64 up to three thousand. The network cuts their bytes
+//! anywhere, takes the server's in pieces of any size or not at all, stalls, and reports readiness
+//! late, twice and in any order. The clocks leap. In some worlds other limits come into force on
+//! the way, as with a reload: looser ones, tighter ones, none. After every step the broker checks
+//! its invariants. At the end:
 //!
 //! - every request of a client that is still there was answered, in order;
-//! - what each client saw of a room, from its own UserJoined on, is byte for byte what the room's witness (a member
-//!   that joins first and reads everything) saw, without a gap; to the very end for those still in the room;
-//! - the witness heard each thing said once, from somebody present, and of everybody's coming and going;
+//! - what each client saw of a room, from its own UserJoined on, is byte for byte what the room's
+//!   witness (a member that joins first and reads everything) saw, without a gap; to the very end
+//!   for those still in the room;
+//! - the witness heard each thing said once, from somebody present, and of everybody's coming and
+//!   going;
 //! - once everybody has gone, no user, no room and no buffer is left.
 //!
-//! `CAFEWIRE_SEED=n` replays one seed; `CAFEWIRE_SEEDS=n` runs n seeds (default 70), from `CAFEWIRE_FIRST_SEED` (default
-//! 0) on. `.ci/simulation` runs many and shows that a damaged server is found.
+//! `CAFEWIRE_SEED=n` replays one seed; `CAFEWIRE_SEEDS=n` runs n seeds (default 70), from
+//! `CAFEWIRE_FIRST_SEED` (default 0) on. `.ci/simulation` runs many and shows that a damaged server
+//! is found.
 
 #![allow(clippy::unwrap_used)]
 
@@ -39,7 +43,9 @@ use network::{Network, Outcome};
 const SEEDS: u64 = 70;
 
 fn number(name: &str) -> Option<u64> {
-    std::env::var(name).ok().map(|text| text.parse().unwrap_or_else(|_| panic!("{name} is no number: {text}")))
+    std::env::var(name)
+        .ok()
+        .map(|text| text.parse().unwrap_or_else(|_| panic!("{name} is no number: {text}")))
 }
 
 #[test]
@@ -64,8 +70,11 @@ fn nothing_is_lost_under_any_schedule() {
         sums.broadcasts,
         sums.reloads
     );
-    let reasons: Vec<_> =
-        CloseReason::ALL.iter().zip(&sums.closes).map(|(why, count)| format!("{why} {count}")).collect();
+    let reasons: Vec<_> = CloseReason::ALL
+        .iter()
+        .zip(&sums.closes)
+        .map(|(why, count)| format!("{why} {count}"))
+        .collect();
     println!("simulation: closed: {}", reasons.join(", "));
     if count >= SEEDS {
         assert_trouble_was_met(&sums);
@@ -99,8 +108,14 @@ impl Sums {
         let metrics = &outcome.metrics;
         self.closes.resize(CloseReason::ALL.len(), 0);
         self.refusals.resize(ErrorCode::ALL.len(), 0);
-        self.closes.iter_mut().zip(CloseReason::ALL).for_each(|(sum, &reason)| *sum += metrics.closes(reason));
-        self.refusals.iter_mut().zip(ErrorCode::ALL).for_each(|(sum, &code)| *sum += metrics.errors_sent(code));
+        self.closes
+            .iter_mut()
+            .zip(CloseReason::ALL)
+            .for_each(|(sum, &reason)| *sum += metrics.closes(reason));
+        self.refusals
+            .iter_mut()
+            .zip(ErrorCode::ALL)
+            .for_each(|(sum, &code)| *sum += metrics.errors_sent(code));
         self.connections += metrics.connections_accepted;
         self.connected_at_once = self.connected_at_once.max(outcome.connected_at_once);
         self.frames += metrics.messages_processed;
@@ -109,8 +124,8 @@ impl Sums {
     }
 }
 
-/// Runs the seeds on as many threads as there are processors. One that fails ends all; of those that did by then, the first
-/// says how to replay it.
+/// Runs the seeds on as many threads as there are processors. One that fails ends all; of those
+/// that did by then, the first says how to replay it.
 fn run_seeds(first: u64, count: u64) -> Sums {
     let next = AtomicU64::new(first);
     let end = first + count;
@@ -135,8 +150,13 @@ fn run_seeds(first: u64, count: u64) -> Sums {
             });
         }
     });
-    if let Some((seed, panic)) = failed.into_inner().unwrap().into_iter().min_by_key(|(seed, _)| *seed) {
-        let text = panic.downcast_ref::<String>().map(String::as_str).or(panic.downcast_ref::<&str>().copied());
+    if let Some((seed, panic)) =
+        failed.into_inner().unwrap().into_iter().min_by_key(|(seed, _)| *seed)
+    {
+        let text = panic
+            .downcast_ref::<String>()
+            .map(String::as_str)
+            .or(panic.downcast_ref::<&str>().copied());
         eprintln!(
             "simulation: seed {seed} failed, number {} of {count}: {}",
             seed - first + 1,
@@ -181,5 +201,9 @@ fn assert_trouble_was_met(sums: &Sums) {
         assert!(sums.refusals[index] > 0, "{code} never happened");
     }
     assert!(sums.reloads > 0, "the limits never changed");
-    assert!(sums.connected_at_once > 1000, "{} connections at once are no crowd", sums.connected_at_once);
+    assert!(
+        sums.connected_at_once > 1000,
+        "{} connections at once are no crowd",
+        sums.connected_at_once
+    );
 }

@@ -1,23 +1,23 @@
-//! The simulated network and clock: moves bytes between the clients and the exchange through sockets with small buffers,
-//! and makes the turns as the event loop does.
+//! The simulated network and clock: moves bytes between the clients and the broker through sockets
+//! with small buffers, and makes the ticks as the event loop does.
 
 use std::collections::HashSet;
 use std::hash::{DefaultHasher, Hasher};
 use std::sync::Arc;
 use std::time::Duration;
 
-use cafewire_net::exchange::{AfterFlush, ConnectionId, Exchange, Now};
+use cafewire_net::broker::{AfterFlush, Broker, ConnectionId, Now};
 use cafewire_net::{MetricsSnapshot, ServerMetrics};
 use slotmap::SecondaryMap;
 
-use crate::client::{Client, Habit, Surroundings};
+use crate::client::{Client, Cx, Habit};
 use crate::frames::Frames;
 use crate::random::Random;
 use crate::socket::Socket;
 use crate::world::{World, address};
 
 /// Turns in which everything must have been flushed that anybody takes.
-const CALM_TURNS_MAX: usize = 300;
+const CALM_TICKS_MAX: usize = 300;
 
 /// What the server reads at a time then.
 const CALM_SEGMENT_BYTES: usize = 2000;
@@ -37,7 +37,7 @@ pub(crate) struct Outcome {
 pub(crate) struct Network {
     pub(crate) world: World,
     random: Random,
-    exchange: Exchange,
+    broker: Broker,
     pub(crate) metrics: Arc<ServerMetrics>,
     pub(crate) sockets: SecondaryMap<ConnectionId, Socket>,
     /// In the order they came.
@@ -59,7 +59,7 @@ impl Network {
         let world = World::new(seed, &mut random);
         let metrics = Arc::new(ServerMetrics::default());
         Self {
-            exchange: Exchange::new(world.limits().clone(), Arc::clone(&metrics)),
+            broker: Broker::new(world.limits().clone(), Arc::clone(&metrics)),
             world,
             random,
             metrics,
@@ -78,15 +78,15 @@ impl Network {
     }
 
     pub(crate) fn run(mut self) -> Outcome {
-        self.tick();
+        self.advance_clock();
         self.arrive(Habit::Witness);
         self.deliver(self.order[0], usize::MAX, 0);
-        self.turn();
+        self.tick();
         for _ in 0..self.world.steps {
-            self.tick();
+            self.advance_clock();
             self.reload();
             self.happen();
-            self.turn();
+            self.tick();
         }
         self.calm = true;
         self.calm_down();
@@ -97,9 +97,12 @@ impl Network {
         } else {
             self.leave_for_good();
         }
-        assert!(self.exchange.is_empty());
+        assert!(self.broker.is_empty());
         let left = self.metrics.snapshot();
-        assert_eq!((left.users, left.rooms, left.clients_connected, left.buffer_bytes), (0, 0, 0, 0));
+        assert_eq!(
+            (left.users, left.rooms, left.clients_connected, left.buffer_bytes),
+            (0, 0, 0, 0)
+        );
         let digest = self.digest.finish();
         Outcome {
             metrics: left,
@@ -109,9 +112,9 @@ impl Network {
         }
     }
 
-    // ---- Time and turns -------------------------------------------------------------------------------------------
+    // ---- Time and ticks -------------------------------------------------------------------------
 
-    fn tick(&mut self) {
+    fn advance_clock(&mut self) {
         self.now.monotonic_ms += match self.random.below(400) {
             0 => self.random.size(3_600_000), // the machine slept
             1..20 => 0,
@@ -127,30 +130,31 @@ impl Network {
         self.times_shown.insert(self.now.unix_ms);
     }
 
-    /// The second half of a turn, as the event loop makes it.
-    fn turn(&mut self) {
-        self.exchange.invariants();
-        self.exchange.expire(self.now);
+    /// The second half of a tick, as the event loop makes it.
+    fn tick(&mut self) {
+        self.broker.invariants();
+        self.broker.handle_timeout(self.now);
         self.judge_the_silent();
-        self.exchange.settle(self.now);
-        self.exchange.invariants();
+        self.broker.deliver_pending(self.now);
+        self.broker.invariants();
         loop {
-            let mut dirty: Vec<_> = std::iter::from_fn(|| self.exchange.next_dirty()).collect();
+            let mut dirty: Vec<_> = std::iter::from_fn(|| self.broker.poll_dirty()).collect();
             if dirty.is_empty() {
                 break;
             }
             self.random.shuffle(&mut dirty);
             dirty.into_iter().for_each(|id| self.flush(id));
         }
-        while let Some(id) = self.exchange.next_gone() {
+        while let Some(id) = self.broker.poll_closed() {
             self.drop_socket(id);
         }
         self.order.retain(|&id| self.sockets.contains_key(id));
-        self.exchange.invariants();
+        self.broker.invariants();
         self.connected_at_once = self.connected_at_once.max(self.order.len());
     }
 
-    /// Nobody may be silent for longer than the limits say that are in force now, whichever were when it came.
+    /// Nobody may be silent for longer than the limits say that are in force now, whichever were
+    /// when it came.
     fn judge_the_silent(&self) {
         let timeout = self.world.limits().sign_in_timeout;
         if timeout.is_zero() {
@@ -158,7 +162,7 @@ impl Network {
         }
         let timeout_ms = u64::try_from(timeout.as_millis()).unwrap();
         for (id, socket) in &self.sockets {
-            let is_open = socket.is_mute() && self.exchange.front(id).is_empty();
+            let is_open = socket.is_mute() && self.broker.poll_transmit(id).is_empty();
             let silent_ms = self.now.monotonic_ms - socket.arrived_ms;
             assert!(
                 !is_open || silent_ms < timeout_ms,
@@ -167,13 +171,14 @@ impl Network {
         }
     }
 
-    // ---- What happens ---------------------------------------------------------------------------------------------
+    // ---- What happens ---------------------------------------------------------------------------
 
-    /// The limits change, now and then, where the event loop has them change: before anything else happens in a turn.
+    /// The limits change, now and then, where the event loop has them change: before anything else
+    /// happens in a tick.
     fn reload(&mut self) {
         if let Some(limits) = self.world.reload(&mut self.random) {
-            self.exchange.set_limits(limits.clone(), self.now);
-            self.exchange.invariants();
+            self.broker.set_limits(limits.clone(), self.now);
+            self.broker.invariants();
         }
     }
 
@@ -213,14 +218,15 @@ impl Network {
 
     fn arrive(&mut self, habit: Habit) {
         self.arrivals += 1;
-        let Some(id) = self.exchange.admit(address(self.arrivals), self.now) else { return };
+        let Some(id) = self.broker.accept(address(self.arrivals), self.now) else { return };
         let mut client = Client::new(habit, self.arrivals);
         client.speak(&mut self.random, &self.world);
         self.sockets.insert(id, Socket::new(client, self.now.monotonic_ms, &mut self.random));
         self.order.push(id);
     }
 
-    /// What goes wrong for this client: its connection breaks, it has no more to say, or nothing passes for a while.
+    /// What goes wrong for this client: its connection breaks, it has no more to say, or nothing
+    /// passes for a while.
     fn suffer(&mut self, id: ConnectionId) {
         let socket = &mut self.sockets[id];
         if socket.client.habit == Habit::Witness {
@@ -230,42 +236,48 @@ impl Network {
             0 => self.lose(id),
             1 => {
                 socket.is_broken = true;
-                self.exchange.tls_failed(id, "a record that nobody sealed", self.now);
+                self.broker.tls_failed(id, "a record that nobody sealed", self.now);
             }
             2..4 if !socket.client.half_closed => socket.client.half_close(&mut self.random),
-            4..10 => socket.stalled_turns = self.random.size(60),
+            4..10 => socket.stalled_ticks = self.random.size(60),
             // Readiness that is none.
-            10..14 => self.exchange.mark_dirty(id),
+            10..14 => self.broker.mark_dirty(id),
             _ => {}
         }
     }
 
     fn lose(&mut self, id: ConnectionId) {
         self.sockets[id].is_broken = true;
-        self.exchange.lost(id, self.now);
+        self.broker.handle_reset(id, self.now);
     }
 
-    /// The server reads from a socket that has something for it, unless the rooms have said enough in this turn.
+    /// The server reads from a socket that has something for it, unless the rooms have said enough
+    /// in this tick.
     fn deliver(&mut self, id: ConnectionId, at_most: usize, said_before: u64) {
         let Some(socket) = self.sockets.get_mut(id) else { return };
         let said_bytes = self.metrics.log_bytes_appended.get() - said_before;
-        if !self.exchange.is_reading(id) || socket.stalls() || said_bytes > self.world.said_bytes_per_turn_max() {
+        if !self.broker.is_reading(id)
+            || socket.stalls()
+            || said_bytes > self.world.said_bytes_per_turn_max()
+        {
             return;
         }
         // As the event loop does: what is left of the last read goes first, in turns of its own.
-        if self.exchange.resume(id, self.now) {
+        if self.broker.resume(id, self.now) {
             return;
         }
         let count = socket.client.outgoing.len().min(at_most);
         if count > 0 {
             let bytes: Vec<u8> = socket.client.outgoing.drain(..count).collect();
-            self.exchange.receive(id, &bytes, self.now);
-            while self.exchange.resume(id, self.now) {}
+            self.broker.handle_input(id, &bytes, self.now);
+            while self.broker.resume(id, self.now) {}
         }
-        let ends = socket.client.half_closed && socket.client.outgoing.is_empty() && !self.exchange.has_backlog(id);
+        let ends = socket.client.half_closed
+            && socket.client.outgoing.is_empty()
+            && !self.broker.has_backlog(id);
         if ends && !socket.told_end {
             socket.told_end = true;
-            self.exchange.end_of_input(id, self.now);
+            self.broker.handle_eof(id, self.now);
         }
     }
 
@@ -273,19 +285,19 @@ impl Network {
         let Some(socket) = self.sockets.get_mut(id) else { return };
         socket.awaits_room = false;
         loop {
-            let chunk = self.exchange.front(id);
+            let chunk = self.broker.poll_transmit(id);
             if chunk.is_empty() {
                 break;
             }
             let offered = chunk.len();
             let count = socket.take(chunk);
-            self.exchange.written(id, count, self.now);
+            self.broker.consume(id, count, self.now);
             if count < offered {
                 socket.awaits_room = true;
                 return;
             }
         }
-        match self.exchange.flushed(id, self.now) {
+        match self.broker.handle_flushed(id, self.now) {
             AfterFlush::Keep => {}
             AfterFlush::ShutDownSending => socket.server_shut = true,
             AfterFlush::Gone => socket.server_flushed_all = true,
@@ -294,9 +306,11 @@ impl Network {
 
     fn read_as_client(&mut self, id: ConnectionId) {
         let Some(socket) = self.sockets.get_mut(id) else { return };
-        let at_most = if self.calm { socket.calm_appetite() } else { socket.appetite(&mut self.random) };
+        let at_most =
+            if self.calm { socket.calm_appetite() } else { socket.appetite(&mut self.random) };
         let bytes = socket.take_for_client(at_most);
-        let mut around = Surroundings { world: &self.world, frames: &mut self.frames, times_shown: &self.times_shown };
+        let mut around =
+            Cx { world: &self.world, frames: &mut self.frames, times_shown: &self.times_shown };
         if !bytes.is_empty() {
             self.digest.write(&bytes);
             socket.client.hear(&bytes, &mut around);
@@ -305,7 +319,7 @@ impl Network {
         }
         if socket.room_is_news && (self.calm || !self.random.one_in(4)) {
             socket.room_is_news = false;
-            self.exchange.mark_dirty(id);
+            self.broker.mark_dirty(id);
         }
         if socket.sees_end() {
             socket.client.end();
@@ -324,22 +338,36 @@ impl Network {
         let may_drop = socket.is_broken || drain_is_over || self.world.may_drop_unflushed();
         assert!(is_flushed || may_drop, "dropped unflushed: {socket:?}");
         let bytes = socket.take_for_client(usize::MAX);
-        let mut around = Surroundings { world: &self.world, frames: &mut self.frames, times_shown: &self.times_shown };
+        let mut around =
+            Cx { world: &self.world, frames: &mut self.frames, times_shown: &self.times_shown };
         self.digest.write(&bytes);
         socket.client.hear(&bytes, &mut around);
         let client = socket.client;
-        if socket.server_flushed_all && client.half_closed && !client.is_cut && !client.was_cut_off() {
-            assert!(client.is_served(), "{} ({:?}) half-closed and was not answered", client.name, client.habit);
+        if socket.server_flushed_all
+            && client.half_closed
+            && !client.is_cut
+            && !client.was_cut_off()
+        {
+            assert!(
+                client.is_served(),
+                "{} ({:?}) half-closed and was not answered",
+                client.name,
+                client.habit
+            );
         }
         self.past.push(client);
     }
 
-    // ---- The end --------------------------------------------------------------------------------------------------
+    // ---- The end --------------------------------------------------------------------------------
 
     /// Turns until nothing moves any more.
     fn calm_down(&mut self) {
-        for _ in 0..CALM_TURNS_MAX {
-            let before = (self.metrics.bytes_received.get(), self.metrics.bytes_sent.get(), self.order.len());
+        for _ in 0..CALM_TICKS_MAX {
+            let before = (
+                self.metrics.bytes_received.get(),
+                self.metrics.bytes_sent.get(),
+                self.order.len(),
+            );
             let said_before = self.metrics.log_bytes_appended.get();
             self.now.monotonic_ms += 1;
             for id in self.order.clone() {
@@ -349,15 +377,20 @@ impl Network {
                 self.read_as_client(id);
                 self.deliver(id, CALM_SEGMENT_BYTES, said_before);
             }
-            self.turn();
-            let waits = self.sockets.iter().any(|(id, socket)| socket.waits(self.exchange.has_backlog(id)));
-            let after = (self.metrics.bytes_received.get(), self.metrics.bytes_sent.get(), self.order.len());
+            self.tick();
+            let waits =
+                self.sockets.iter().any(|(id, socket)| socket.waits(self.broker.has_backlog(id)));
+            let after = (
+                self.metrics.bytes_received.get(),
+                self.metrics.bytes_sent.get(),
+                self.order.len(),
+            );
             if before == after && !waits {
                 return;
             }
         }
         let waiting: Vec<_> = self.sockets.values().filter(|socket| socket.waits(false)).collect();
-        panic!("after {CALM_TURNS_MAX} calm turns bytes still move or are stuck: {waiting:#?}");
+        panic!("after {CALM_TICKS_MAX} calm ticks bytes still move or are stuck: {waiting:#?}");
     }
 
     /// Everybody but the witness goes, in one way or another; then the witness.
@@ -375,7 +408,7 @@ impl Network {
             }
             // Mass departures are much to say at once.
             if self.random.one_in(20) {
-                self.turn();
+                self.tick();
             }
         }
         self.calm_down();
@@ -383,24 +416,26 @@ impl Network {
         for id in self.order.clone() {
             self.lose(id);
         }
-        self.turn();
+        self.tick();
     }
 
-    /// The server tells everybody, and drops those who do not take it when the drain timeout is over.
+    /// The server tells everybody, and drops those who do not take it when the drain timeout is
+    /// over.
     fn shut_down(&mut self) {
-        self.exchange.shut_down(DRAIN_TIMEOUT, self.now);
+        self.broker.shut_down(DRAIN_TIMEOUT, self.now);
         for _ in 0..3 {
             for id in self.order.clone() {
                 self.read_as_client(id);
             }
-            self.turn();
+            self.tick();
         }
         self.now.monotonic_ms += u64::try_from(DRAIN_TIMEOUT.as_millis()).unwrap();
-        self.turn();
-        if !self.exchange.is_empty() {
-            // Lingering begins with the flush and lasts for the close timeout, which may be endless.
+        self.tick();
+        if !self.broker.is_empty() {
+            // Lingering begins with the flush and lasts for the close timeout, which may be
+            // endless.
             self.order.clone().into_iter().for_each(|id| self.lose(id));
-            self.turn();
+            self.tick();
         }
     }
 }

@@ -1,4 +1,5 @@
-//! Numbers from a seed: SplitMix64 (Steele, Lea, Flood 2014). The same seed gives the same numbers on every machine.
+//! Numbers from a seed: SplitMix64 (Steele, Lea, Flood 2014). The same seed gives the same numbers
+//! on every machine.
 
 pub(crate) struct Random(u64);
 

@@ -1,5 +1,5 @@
-//! One simulated connection between the system's buffers: what the server wrote and the client has not read, and what
-//! stands in the way.
+//! One simulated connection between the system's buffers: what the server wrote and the client has
+//! not read, and what stands in the way.
 
 use std::fmt;
 
@@ -16,7 +16,7 @@ pub(crate) struct Socket {
     /// The most that comes to the server in one read.
     pub(crate) segment_bytes_max: usize,
     /// Nothing passes, either way, for so many tries.
-    pub(crate) stalled_turns: usize,
+    pub(crate) stalled_ticks: usize,
     /// A write was cut short: there will be news when there is room again.
     pub(crate) awaits_room: bool,
     /// There is room again, and the server has not been told yet.
@@ -44,7 +44,7 @@ impl Socket {
             to_client: Vec::new(),
             capacity_bytes,
             segment_bytes_max: random.pick(&[1, 3, 50, 2000, 2000, 2000, 64 << 10]),
-            stalled_turns: 0,
+            stalled_ticks: 0,
             awaits_room: false,
             room_is_news: false,
             told_end: false,
@@ -57,7 +57,8 @@ impl Socket {
 
     /// The server writes: takes what there is room for.
     pub(crate) fn take(&mut self, chunk: &[u8]) -> usize {
-        let count = chunk.len().min(self.capacity_bytes - self.to_client.len().min(self.capacity_bytes));
+        let count =
+            chunk.len().min(self.capacity_bytes - self.to_client.len().min(self.capacity_bytes));
         self.to_client.extend_from_slice(&chunk[..count]);
         count
     }
@@ -69,8 +70,8 @@ impl Socket {
 
     /// Whether nothing passes now.
     pub(crate) const fn stalls(&mut self) -> bool {
-        if self.stalled_turns > 0 {
-            self.stalled_turns -= 1;
+        if self.stalled_ticks > 0 {
+            self.stalled_ticks -= 1;
             return true;
         }
         false
@@ -98,7 +99,7 @@ impl Socket {
 
     /// All but the deaf have room for everything from now on.
     pub(crate) const fn calm_down(&mut self) {
-        self.stalled_turns = 0;
+        self.stalled_ticks = 0;
         if self.calm_appetite() > 0 {
             self.capacity_bytes = usize::MAX;
             self.room_is_news |= self.awaits_room;
@@ -112,13 +113,18 @@ impl Socket {
         sees_end
     }
 
-    /// Whether the client is still to say its first word, and nobody but the server could be what ends that.
+    /// Whether the client is still to say its first word, and nobody but the server could be what
+    /// ends that.
     pub(crate) fn is_mute(&self) -> bool {
-        let is_ending = self.client.half_closed || self.server_shut || self.server_flushed_all || self.is_broken;
+        let is_ending = self.client.half_closed
+            || self.server_shut
+            || self.server_flushed_all
+            || self.is_broken;
         self.client.habit == Habit::Mute && !is_ending
     }
 
-    /// Whether something is still under way that somebody is there to take. What a deaf one asked may never be read.
+    /// Whether something is still under way that somebody is there to take. What a deaf one asked
+    /// may never be read.
     pub(crate) fn waits(&self, has_backlog: bool) -> bool {
         self.calm_appetite() > 0 && (self.awaits_room || self.has_unread() || has_backlog)
     }

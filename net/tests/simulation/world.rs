@@ -1,5 +1,5 @@
-//! What a seed decides: how many clients, how restless, under which limits, whether those change on the way, and how it
-//! ends.
+//! What a seed decides: how many clients, how restless, under which limits, whether those change on
+//! the way, and how it ends.
 
 use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
@@ -18,11 +18,12 @@ const RELOAD_EVERY: usize = 60;
 
 #[derive(Debug)]
 pub(crate) struct World {
-    /// All limits that were in force, those that are now at the end. Bytes that were queued and ends that began under the
-    /// earlier ones outlive them.
+    /// All limits that were in force, those that are now at the end. Bytes that were queued and
+    /// ends that began under the earlier ones outlive them.
     limits: Vec<Limits>,
     is_crowd: bool,
-    /// The limits change on the way. Only in some worlds: in the others nothing excuses what its limits forbid.
+    /// The limits change on the way. Only in some worlds: in the others nothing excuses what its
+    /// limits forbid.
     reloads: bool,
     pub(crate) steps: usize,
     /// Clients at a time.
@@ -97,12 +98,16 @@ impl World {
         self.ever(|limits| limits.frames_per_second > 0 || limits.bytes_per_second > 0)
     }
 
-    /// Whether the server may drop somebody who has not taken everything: because its time is over, or for its memory.
+    /// Whether the server may drop somebody who has not taken everything: because its time is over,
+    /// or for its memory.
     pub(crate) fn may_drop_unflushed(&self) -> bool {
-        self.ever(|limits| !limits.close_timeout.is_zero() || (1..MEBIBYTE).contains(&limits.buffer_bytes))
+        self.ever(|limits| {
+            !limits.close_timeout.is_zero() || (1..MEBIBYTE).contains(&limits.buffer_bytes)
+        })
     }
 
-    /// Bytes that rooms may say in a turn. More could leave even those behind who read everything at once.
+    /// Bytes that rooms may say in a tick. More could leave even those behind who read everything
+    /// at once.
     pub(crate) fn said_bytes_per_turn_max(&self) -> u64 {
         match self.limits().room_log_bytes {
             0 => MEBIBYTE as u64 / 4,
@@ -131,7 +136,7 @@ fn tight_limits(random: &mut Random) -> Limits {
     limits.rooms_per_connection = random.pick(&[4, 5, 64, 0]);
     limits.rooms = random.pick(&[5, 6, 65_536, 0]);
     limits.members_per_room = random.pick(&[3, 8, 65_536, 0]);
-    limits.frames_per_turn = random.pick(&[1, 7, 256, 0]);
+    limits.frames_per_tick = random.pick(&[1, 7, 256, 0]);
     limits.sign_in_timeout = seconds(random, &[2, 10, 0]);
     limits.idle_timeout = seconds(random, &[5, 60, 0]);
     limits.close_timeout = seconds(random, &[1, 2, 0]);

@@ -1,5 +1,6 @@
-// For the examples in the documentation of this crate, which include it as an expression: a certificate for `localhost`
-// and 127.0.0.1, signed by itself, and its key, as files. With them comes a guard that removes them.
+// For the examples in the documentation of this crate, which include it as an expression: a
+// certificate for `localhost` and 127.0.0.1, signed by itself, and its key, as files. With them
+// comes a guard that removes them.
 {
     struct Folder(std::path::PathBuf);
 

@@ -1,5 +1,6 @@
-//! What the socket tests share: a real server on a free port in a thread of its own, and a peer that speaks bytes.
-//! Knows the protocol's frames by way of cafewire-core, and nothing of the server but its public door.
+//! What the socket tests share: a real server on a free port in a thread of its own, and a peer
+//! that speaks bytes. Knows the protocol's frames by way of cafewire-core, and nothing of the
+//! server but its public door.
 
 #![allow(dead_code)] // each test binary uses some of it
 
@@ -13,13 +14,15 @@ use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 use cafewire_core::{ErrorCode, Message, MessagePayload};
-use cafewire_net::{CloseReason, Limits, MetricsSnapshot, Phase, Server, ServerConfig, ServerHandle};
+use cafewire_net::{
+    CloseReason, Limits, MetricsSnapshot, Phase, Server, ServerConfig, ServerHandle,
+};
 
 #[allow(unused_imports)] // as above
 pub(crate) use peer::{Peer, Received, parse, uninterrupted};
 
-/// Far longer than anything takes, on a busy machine and on one that stands still for seconds, so that a broken test fails
-/// and does not hang.
+/// Far longer than anything takes, on a busy machine and on one that stands still for seconds, so
+/// that a broken test fails and does not hang.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(60);
 
 /// A server that runs until this is dropped; then it must end in order, or the test fails.
@@ -45,7 +48,10 @@ impl TestServer {
     }
 
     /// As [`with`](Self::with); `prepare` gets the server before it runs.
-    pub(crate) fn with_tap(change: impl FnOnce(&mut ServerConfig), prepare: impl FnOnce(&mut Server)) -> Self {
+    pub(crate) fn with_tap(
+        change: impl FnOnce(&mut ServerConfig),
+        prepare: impl FnOnce(&mut Server),
+    ) -> Self {
         let mut config = ServerConfig::default();
         config.listen = vec!["127.0.0.1:0".parse().unwrap()];
         change(&mut config);
@@ -53,16 +59,24 @@ impl TestServer {
         let (config, times_ready) = (Arc::new(Mutex::new(config)), Arc::new(AtomicUsize::new(0)));
         let (source, count) = (Arc::clone(&config), Arc::clone(&times_ready));
         server.on_reload(Box::new(move || Ok(source.lock().unwrap().clone())));
-        server.on_phase(Box::new(move |phase| {
+        server.set_phase_hook(Box::new(move |phase| {
             count.fetch_add(usize::from(phase == Phase::Ready), Ordering::SeqCst);
         }));
         prepare(&mut server);
-        let (address, handle) = (server.local_addresses()[0].resolve().unwrap()[0], server.handle());
-        Self { address, handle, config, times_ready, thread: Some(std::thread::spawn(|| server.run())) }
+        let (address, handle) =
+            (server.local_addresses()[0].resolve().unwrap()[0], server.handle());
+        Self {
+            address,
+            handle,
+            config,
+            times_ready,
+            thread: Some(std::thread::spawn(|| server.run())),
+        }
     }
 
-    /// Has other limits count for everybody who is here and everybody who comes. So a time limit can begin to count once
-    /// those whom it is to meet are where the test wants them, however long the machine takes to bring them there.
+    /// Has other limits count for everybody who is here and everybody who comes. So a time limit
+    /// can begin to count once those whom it is to meet are where the test wants them, however long
+    /// the machine takes to bring them there.
     pub(crate) fn change_limits(&self, change: impl FnOnce(&mut Limits)) {
         let times_ready = || self.times_ready.load(Ordering::SeqCst);
         wait_until(|| times_ready() > 0).expect("the server does not begin");
@@ -104,7 +118,11 @@ impl TestServer {
     }
 
     /// Waits until the metrics are as they should become.
-    pub(crate) fn wait_until(&self, what: &str, is_so: impl Fn(&MetricsSnapshot) -> bool) -> MetricsSnapshot {
+    pub(crate) fn wait_until(
+        &self,
+        what: &str,
+        is_so: impl Fn(&MetricsSnapshot) -> bool,
+    ) -> MetricsSnapshot {
         let mut last = None;
         wait_until(|| {
             let metrics = self.metrics();
@@ -125,13 +143,14 @@ impl TestServer {
     /// Waits until nobody is here, and holds the server to owing and holding nothing then.
     pub(crate) fn wait_until_empty(&self) {
         self.wait_until("a server that holds nothing", |metrics| {
-            (metrics.clients_connected, metrics.users, metrics.rooms, metrics.buffer_bytes) == (0, 0, 0, 0)
+            (metrics.clients_connected, metrics.users, metrics.rooms, metrics.buffer_bytes)
+                == (0, 0, 0, 0)
         });
     }
 
-    /// Sends each byte only once the server has read the one before, so that none of its reads gets two of them.
-    /// Nobody else may send meanwhile; what others sent before, `received_before` bytes since the server's start, is
-    /// waited for.
+    /// Sends each byte only once the server has read the one before, so that none of its reads gets
+    /// two of them. Nobody else may send meanwhile; what others sent before, `received_before`
+    /// bytes since the server's start, is waited for.
     pub(crate) fn send_byte_by_byte(&self, peer: &mut Peer, bytes: &[u8], received_before: u64) {
         for (sent, byte) in (received_before..).zip(bytes.chunks(1)) {
             let deadline = Instant::now() + PATIENCE;
@@ -160,7 +179,8 @@ impl TestServer {
 impl Drop for TestServer {
     fn drop(&mut self) {
         if std::thread::panicking() {
-            // Not to hide the failure that is on its way: end, if need be without order, and say nothing.
+            // Not to hide the failure that is on its way: end, if need be without order, and say
+            // nothing.
             self.handle.shut_down();
             let _ = wait_until(|| {
                 self.handle.shut_down();
@@ -193,7 +213,7 @@ pub(crate) fn chat(payload: &MessagePayload<'_>) -> Vec<u8> {
 
 /// An echo frame's bytes.
 pub(crate) fn echo(message: &Message<'_>) -> Vec<u8> {
-    let mut buffer = vec![0; message.serialized_size()];
+    let mut buffer = vec![0; message.encoded_len()];
     message.encode_into(&mut buffer).unwrap();
     buffer
 }
@@ -212,7 +232,9 @@ pub(crate) fn sealed(message_type: u8, body: &[u8]) -> Vec<u8> {
 /// CRC-32/ISO-HDLC bit by bit, as the specification writes it down.
 fn crc32(bytes: &[u8]) -> u32 {
     !bytes.iter().fold(u32::MAX, |crc, &byte| {
-        (0..8).fold(crc ^ u32::from(byte), |crc, _| if crc & 1 == 1 { (crc >> 1) ^ 0xEDB8_8320 } else { crc >> 1 })
+        (0..8).fold(crc ^ u32::from(byte), |crc, _| {
+            if crc & 1 == 1 { (crc >> 1) ^ 0xEDB8_8320 } else { crc >> 1 }
+        })
     })
 }
 
@@ -233,7 +255,8 @@ pub(crate) const CLIENT_TYPES: [u8; 5] = [0x01, 0x02, 0x03, 0x04, 0x05];
 /// The server codes of chat version 1.
 pub(crate) const SERVER_TYPES: [u8; 5] = [0x81, 0x82, 0x83, 0x84, 0xFF];
 
-/// The reason that a connection is counted under when what it sent is answered with this code and a close.
+/// The reason that a connection is counted under when what it sent is answered with this code and a
+/// close.
 pub(crate) fn reason_of(code: ErrorCode) -> CloseReason {
     match code {
         ErrorCode::MalformedFrame => CloseReason::MalformedFrame,

@@ -1,11 +1,14 @@
-//! The client's end of a connection: it sends the bytes it is told to, and takes frames and the end off the socket.
-//! It answers nothing by itself and hides nothing: what a test does not expect fails it.
+//! The client's end of a connection: it sends the bytes it is told to, and takes frames and the end
+//! off the socket. It answers nothing by itself and hides nothing: what a test does not expect
+//! fails it.
 
 use std::io::{self, ErrorKind, Read, Write};
 use std::net::{Shutdown, SocketAddr, TcpStream};
 use std::time::Duration;
 
-use cafewire_core::{Direction, ErrorCode, Frame, FrameReader, Framing, Message, MessagePayload, echo};
+use cafewire_core::{
+    Direction, ErrorCode, Frame, FrameDecoder, Framing, Message, MessagePayload, echo,
+};
 use socket2::{Domain, SockRef, Socket, Type};
 
 use super::{PATIENCE, chat, echo as echo_bytes};
@@ -15,7 +18,7 @@ const CHUNK_SIZE: usize = 16 << 10;
 
 pub(crate) struct Peer {
     pub(crate) socket: TcpStream,
-    reader: FrameReader,
+    reader: FrameDecoder,
     received: Vec<u8>,
     /// Bytes of `received` that were taken out as frames.
     taken: usize,
@@ -47,7 +50,12 @@ impl Peer {
         socket.set_nodelay(true).unwrap();
         socket.set_read_timeout(Some(PATIENCE)).unwrap();
         socket.set_write_timeout(Some(PATIENCE)).unwrap();
-        Self { socket, reader: FrameReader::new(Direction::ToClient), received: Vec::new(), taken: 0 }
+        Self {
+            socket,
+            reader: FrameDecoder::new(Direction::ToClient),
+            received: Vec::new(),
+            taken: 0,
+        }
     }
 
     pub(crate) fn send(&mut self, bytes: &[u8]) {
@@ -62,19 +70,24 @@ impl Peer {
         self.send(&echo_bytes(message));
     }
 
-    /// The next frame or the end, waited for. A reset fails the test: it would have destroyed what was not yet read.
+    /// The next frame or the end, waited for. A reset fails the test: it would have destroyed what
+    /// was not yet read.
     pub(crate) fn next(&mut self) -> Received {
         loop {
             match self.reader.next_frame(&self.received[self.taken..]) {
                 Framing::Frame { frame, consumed } => {
                     let received = match frame {
-                        Frame::Chat(_) => Received::Chat(self.received[self.taken..self.taken + consumed].to_vec()),
-                        Frame::Echo(view) => Received::Echo(view.message_type, view.payload.to_vec()),
+                        Frame::Chat(_) => Received::Chat(
+                            self.received[self.taken..self.taken + consumed].to_vec(),
+                        ),
+                        Frame::Echo(view) => {
+                            Received::Echo(view.message_type, view.payload.to_vec())
+                        }
                     };
                     self.taken += consumed;
                     return received;
                 }
-                Framing::NeedMore { .. } => {}
+                Framing::Incomplete { .. } => {}
                 Framing::Corrupt { error } => panic!("the server sent what is no frame: {error}"),
             }
             if !self.fill() {
@@ -95,7 +108,9 @@ impl Peer {
                 self.received.truncate(before + count);
                 count > 0
             }
-            Err(error) if error.kind() == ErrorKind::WouldBlock => panic!("nothing came for {PATIENCE:?}"),
+            Err(error) if error.kind() == ErrorKind::WouldBlock => {
+                panic!("nothing came for {PATIENCE:?}")
+            }
             Err(error) => panic!("no end in order: {error}"),
         }
     }
@@ -109,13 +124,14 @@ impl Peer {
         self.received[self.taken - count..self.taken].to_vec()
     }
 
-    /// Whether nothing at all has come yet. It does not wait, so it means something only once something else shows
-    /// that the server has done what could have brought it.
+    /// Whether nothing at all has come yet. It does not wait, so it means something only once
+    /// something else shows that the server has done what could have brought it.
     pub(crate) fn has_nothing(&mut self) -> bool {
         self.socket.set_nonblocking(true).unwrap();
         let peeked = self.socket.peek(&mut [0]);
         self.socket.set_nonblocking(false).unwrap();
-        self.taken == self.received.len() && peeked.is_err_and(|error| error.kind() == ErrorKind::WouldBlock)
+        self.taken == self.received.len()
+            && peeked.is_err_and(|error| error.kind() == ErrorKind::WouldBlock)
     }
 
     pub(crate) fn next_chat(&mut self) -> Vec<u8> {
@@ -134,7 +150,10 @@ impl Peer {
         let expected = message.frame();
         match self.next() {
             Received::Echo(message_type, payload) => {
-                assert_eq!((message_type, payload.len()), (expected.message_type, expected.payload.len()));
+                assert_eq!(
+                    (message_type, payload.len()),
+                    (expected.message_type, expected.payload.len())
+                );
                 assert!(payload == expected.payload, "another payload came back");
             }
             other => panic!("{other:?} where {} was expected", expected.message_type),
@@ -156,7 +175,9 @@ impl Peer {
     /// An Error frame of the echo family; gives its sentence.
     pub(crate) fn expect_echo_error(&mut self) -> String {
         match self.next() {
-            Received::Echo(echo::MessageType::Error, text) => String::from_utf8(text).expect("the server speaks UTF-8"),
+            Received::Echo(echo::MessageType::Error, text) => {
+                String::from_utf8(text).expect("the server speaks UTF-8")
+            }
             other => panic!("{other:?} where an echo Error was expected"),
         }
     }
@@ -164,9 +185,18 @@ impl Peer {
     pub(crate) fn expect_broadcast(&mut self, from: (u32, &str), room: &str, content: &str) {
         let frame = self.next_chat();
         match parse(&frame) {
-            MessagePayload::MessageBroadcast { user_id, timestamp, username, room: actual_room, content: actual } => {
+            MessagePayload::MessageBroadcast {
+                user_id,
+                timestamp,
+                username,
+                room: actual_room,
+                content: actual,
+            } => {
                 assert_eq!(((user_id, username), actual_room, actual), (from, room, content));
-                assert!(timestamp > 1_600_000_000_000, "{timestamp} is no time of these days in milliseconds");
+                assert!(
+                    timestamp > 1_600_000_000_000,
+                    "{timestamp} is no time of these days in milliseconds"
+                );
             }
             other => panic!("{other:?} where a broadcast was expected"),
         }
@@ -208,7 +238,8 @@ impl Peer {
     }
 }
 
-/// A process that is stopped and goes on, with a container or a machine, finds its waits for sockets interrupted.
+/// A process that is stopped and goes on, with a container or a machine, finds its waits for
+/// sockets interrupted.
 pub(crate) fn uninterrupted(mut read: impl FnMut() -> io::Result<usize>) -> io::Result<usize> {
     loop {
         match read() {

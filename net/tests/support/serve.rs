@@ -1,6 +1,6 @@
-// For the examples in the documentation of this crate, which include it as an expression: a function that serves on any
-// free port with a configuration, or with the default one. It gives the address, a handle, and a guard that ends the
-// server in order and waits for that.
+// For the examples in the documentation of this crate, which include it as an expression: a
+// function that serves on any free port with a configuration, or with the default one. It gives the
+// address, a handle, and a guard that ends the server in order and waits for that.
 {
     struct Serving {
         handle: cafewire_net::ServerHandle,

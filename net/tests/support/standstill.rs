@@ -1,5 +1,6 @@
-//! Notices when the machine stands still, or this process on it: a thread of its own that sleeps for a moment, again and
-//! again, and looks how much later it wakes. What took long only for that is no fault of the server's.
+//! Notices when the machine stands still, or this process on it: a thread of its own that sleeps
+//! for a moment, again and again, and looks how much later it wakes. What took long only for that
+//! is no fault of the server's.
 
 use std::ops::Range;
 use std::sync::Arc;
@@ -46,6 +47,7 @@ impl Standstills {
 
 /// How long nothing ran between these two moments.
 pub(crate) fn stood_still(standstills: &[Range<Instant>], from: Instant, to: Instant) -> Duration {
-    let within = |still: &Range<Instant>| still.end.min(to).saturating_duration_since(still.start.max(from));
+    let within =
+        |still: &Range<Instant>| still.end.min(to).saturating_duration_since(still.start.max(from));
     standstills.iter().map(within).sum()
 }

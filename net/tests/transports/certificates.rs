@@ -25,7 +25,8 @@ impl Authority {
     fn with_key(key: KeyPair) -> Self {
         static COUNT: AtomicUsize = AtomicUsize::new(0);
         let number = COUNT.fetch_add(1, Ordering::Relaxed);
-        let folder = std::env::temp_dir().join(format!("cafewire-transports-{}-{number}", std::process::id()));
+        let folder = std::env::temp_dir()
+            .join(format!("cafewire-transports-{}-{number}", std::process::id()));
         std::fs::create_dir(&folder).unwrap();
         let mut params = CertificateParams::new(Vec::new()).unwrap();
         params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);

@@ -26,7 +26,9 @@ fn clients_come_by_ipv6() {
     let mut client = Client::connect(&server.address().into()).unwrap();
     assert_eq!(client.echo(b"six").unwrap(), b"six");
     let ada = ChatClient::connect(&server.address().into(), "ada").unwrap();
-    assert!(matches!(ada.peer_address().unwrap(), cafewire_net::PeerAddress::Ip(address) if address.is_ipv6()));
+    assert!(
+        matches!(ada.peer_address().unwrap(), cafewire_net::PeerAddress::Ip(address) if address.is_ipv6())
+    );
 }
 
 #[test]
@@ -43,7 +45,8 @@ fn an_ipv4_peer_is_the_same_by_either_socket() {
         Client::connect(&address).and_then(|mut client| client.ping().map(|_| client))
     };
     let _by_ipv6 = through("[::1]").unwrap();
-    // A socket for all of IPv6 takes IPv4 too, unless the system was told otherwise (ipv6(7), bindv6only).
+    // A socket for all of IPv6 takes IPv4 too, unless the system was told otherwise (ipv6(7),
+    // bindv6only).
     if let Ok(_by_ipv4) = through("127.0.0.1") {
         assert!(matches!(through("127.0.0.1"), Err(ClientError::Refused { .. })));
         assert!(matches!(through("[::ffff:127.0.0.1]"), Err(ClientError::Refused { .. })));

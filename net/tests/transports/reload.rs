@@ -1,4 +1,5 @@
-//! Reloading: limits and certificates that change while connections go on, and what is refused as a whole.
+//! Reloading: limits and certificates that change while connections go on, and what is refused as a
+//! whole.
 
 use std::io::{Read as _, Write as _};
 use std::net::{SocketAddr, TcpStream};
@@ -32,7 +33,7 @@ impl Reloading {
             |present| *present = config.clone(),
             |server| {
                 server.on_reload(Box::new(move || source.lock().unwrap().clone()));
-                server.on_phase(Box::new(move |phase| tell.send(phase).unwrap()));
+                server.set_phase_hook(Box::new(move |phase| tell.send(phase).unwrap()));
                 http = server.http_addresses().to_vec();
             },
         );
@@ -116,13 +117,14 @@ fn the_size_of_a_read_counts_at_once() {
     let reloading = Reloading::start(&config());
     let mut peer = reloading.server.peer();
     let mut changed = config();
-    changed.limits.read_bytes_per_turn = 1024;
+    changed.limits.read_bytes_per_tick = 1024;
     reloading.reload(Ok(changed));
-    let turns_before = reloading.server.metrics().turns;
+    let ticks_before = reloading.server.metrics().ticks;
     let sent = echo(&Message::Data(&[7; 1000])).repeat(FRAMES);
     peer.send(&sent);
-    let metrics = reloading.server.wait_until("all of it", |metrics| metrics.data_messages == FRAMES as u64);
-    assert!(metrics.turns - turns_before >= (sent.len() / 1024) as u64, "{metrics:?}");
+    let metrics =
+        reloading.server.wait_until("all of it", |metrics| metrics.data_messages == FRAMES as u64);
+    assert!(metrics.ticks - ticks_before >= (sent.len() / 1024) as u64, "{metrics:?}");
 }
 
 #[test]
@@ -151,7 +153,8 @@ fn a_configuration_that_will_not_do_changes_nothing() {
     with_tls.tls = Some(authority.server_tls());
     let reloading = Reloading::start(&with_tls);
     let works = || {
-        let mut client = Client::connect_with(&address(&reloading.server), &authority.client_config()).unwrap();
+        let mut client =
+            Client::connect_with(&address(&reloading.server), &authority.client_config()).unwrap();
         assert_eq!(client.echo(b"x").unwrap(), b"x");
         client
     };
@@ -159,7 +162,8 @@ fn a_configuration_that_will_not_do_changes_nothing() {
     // The limit in these would show: nobody could come in.
     let mut bad = with_tls.clone();
     bad.limits.connections = 1;
-    bad.tls = Some(ServerTls { client_ca: Some("/nowhere/ca.pem".into()), ..authority.server_tls() });
+    bad.tls =
+        Some(ServerTls { client_ca: Some("/nowhere/ca.pem".into()), ..authority.server_tls() });
     reloading.reload(Ok(bad.clone()));
     works();
     bad.tls = None;
@@ -177,7 +181,9 @@ fn a_new_certificate_is_shown_from_the_next_connection_on() {
     with_tls.listen = vec!["tls://127.0.0.1:0".parse().unwrap()];
     with_tls.tls = Some(old.server_tls());
     let reloading = Reloading::start(&with_tls);
-    let connect = |authority: &Authority| Client::connect_with(&address(&reloading.server), &authority.client_config());
+    let connect = |authority: &Authority| {
+        Client::connect_with(&address(&reloading.server), &authority.client_config())
+    };
     let mut before = connect(&old).unwrap();
     connect(&new).unwrap_err();
     with_tls.tls = Some(new.server_tls());

@@ -1,4 +1,5 @@
-//! TLS as it should go: both families, both versions of TLS, large transfers, half-close, a clean end.
+//! TLS as it should go: both families, both versions of TLS, large transfers, half-close, a clean
+//! end.
 
 use std::io::Write as _;
 use std::net::{TcpListener, TcpStream};
@@ -7,7 +8,9 @@ use std::sync::mpsc;
 use cafewire_core::{ErrorCode, MAX_PAYLOAD_SIZE, Message, MessagePayload};
 use cafewire_net::client::Event;
 use cafewire_net::pool::PoolConfig;
-use cafewire_net::{Address, ChatClient, Client, ClientConfig, CloseReason, ConnectionPool, LimitReached};
+use cafewire_net::{
+    Address, ChatClient, Client, ClientConfig, CloseReason, ConnectionPool, LimitReached,
+};
 use rustls::version::{TLS12, TLS13};
 
 use super::certificates::Authority;
@@ -43,7 +46,9 @@ fn our_clients_talk_over_tls() {
     const MESSAGES: usize = 2000;
     let sender = ada.sender().unwrap();
     std::thread::scope(|scope| {
-        scope.spawn(move || (0..MESSAGES).for_each(|number| sender.send("tea", &number.to_string()).unwrap()));
+        scope.spawn(move || {
+            (0..MESSAGES).for_each(|number| sender.send("tea", &number.to_string()).unwrap())
+        });
         for client in [&mut ada, &mut bob] {
             let mut said = Vec::new();
             while said.len() < MESSAGES {
@@ -51,7 +56,9 @@ fn our_clients_talk_over_tls() {
                     said.push(content);
                 }
             }
-            assert!(said.iter().enumerate().all(|(number, content)| *content == number.to_string()));
+            assert!(
+                said.iter().enumerate().all(|(number, content)| *content == number.to_string())
+            );
         }
     });
     bob.disconnect().unwrap();
@@ -60,15 +67,16 @@ fn our_clients_talk_over_tls() {
     assert_eq!(server.metrics().closes(CloseReason::TlsFailed), 0);
 }
 
-/// Record upon record lies in the socket, none of them begins where a read of it ends, and at times two are whole at once:
-/// more than a session holds opened.
+/// Record upon record lies in the socket, none of them begins where a read of it ends, and at times
+/// two are whole at once: more than a session holds opened.
 #[test]
 fn a_client_that_reads_late_gets_everything() {
     const FRAMES: usize = 100;
     let authority = Authority::new();
     let config = authority.server_tls().load().unwrap();
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-    let address = Address::Tls { host: "localhost".to_owned(), port: listener.local_addr().unwrap().port() };
+    let address =
+        Address::Tls { host: "localhost".to_owned(), port: listener.local_addr().unwrap().port() };
     std::thread::scope(|scope| {
         scope.spawn(|| {
             let session = rustls::ServerConnection::new(config).unwrap();
@@ -115,30 +123,34 @@ fn both_versions_of_tls_and_every_record_size() {
     }
 }
 
-/// All of it decrypted at once is more than one turn reads and more frames than one turn does; nothing follows that could
-/// wake the server for the rest.
+/// All of it decrypted at once is more than one tick reads and more frames than one tick does;
+/// nothing follows that could wake the server for the rest.
 #[test]
 fn what_was_decrypted_and_not_read_counts_as_ready() {
     let authority = Authority::new();
     let server = server(&authority);
     let mut peer = TlsPeer::connect(&authority, server.address(), &TLS13);
-    let frames: Vec<u8> =
-        (0..4000_u32).flat_map(|number| echo(&Message::Echo(&number.to_be_bytes().repeat(20)))).collect();
+    let frames: Vec<u8> = (0..4000_u32)
+        .flat_map(|number| echo(&Message::Echo(&number.to_be_bytes().repeat(20))))
+        .collect();
     peer.send(&frames);
     peer.expect(&frames);
 }
 
-/// A server that takes little from a connection at a time, and stands still while `Data` is in its hands: from then on until
-/// it is released.
-fn small_reads_while_released(authority: &Authority, read_bytes_per_turn: usize) -> (TestServer, mpsc::Sender<()>) {
+/// A server that takes little from a connection at a time, and stands still while `Data` is in its
+/// hands: from then on until it is released.
+fn small_reads_while_released(
+    authority: &Authority,
+    read_bytes_per_tick: usize,
+) -> (TestServer, mpsc::Sender<()>) {
     let (release, held) = mpsc::channel::<()>();
     let server = TestServer::with_tap(
         |config| {
             config.listen = vec!["tls://127.0.0.1:0".parse().unwrap()];
             config.tls = Some(authority.server_tls());
-            config.limits.read_bytes_per_turn = read_bytes_per_turn;
+            config.limits.read_bytes_per_tick = read_bytes_per_tick;
         },
-        |server| server.on_data(Box::new(move |_, _| held.recv().unwrap())),
+        |server| server.set_data_handler(Box::new(move |_, _| held.recv().unwrap())),
     );
     (server, release)
 }
@@ -148,28 +160,33 @@ fn stand_still(server: &TestServer, peer: &mut TlsPeer) {
     server.wait_until("a server that stands still", |metrics| metrics.data_messages == 1);
 }
 
-/// What counts is what a connection makes the server take off the socket and decrypt: of records with a byte in each, more
-/// than twenty times what is in them.
+/// What counts is what a connection makes the server take off the socket and decrypt: of records
+/// with a byte in each, more than twenty times what is in them.
 #[test]
-fn sealed_bytes_count_as_bytes_read_in_a_turn() {
-    const READ_BYTES_PER_TURN: usize = 1 << 10;
+fn sealed_bytes_count_as_bytes_read_in_a_tick() {
+    const READ_BYTES_PER_TICK: usize = 1 << 10;
     /// What a session takes off its socket at a time, by which a read may go beyond.
     const PIECE_BYTES_MAX: usize = 4 << 10;
     let authority = Authority::new();
-    let (server, release) = small_reads_while_released(&authority, READ_BYTES_PER_TURN);
+    let (server, release) = small_reads_while_released(&authority, READ_BYTES_PER_TICK);
     let mut peer = TlsPeer::connect(&authority, server.address(), &TLS13);
     stand_still(&server, &mut peer);
     let frame = echo(&Message::Echo(&[7; 1800]));
     let sealed_bytes = peer.send_in_single_bytes(&frame);
-    let cut_short = |server: &TestServer| server.metrics().limits_reached(LimitReached::ReadBytesPerTurn);
+    let cut_short =
+        |server: &TestServer| server.metrics().limits_reached(LimitReached::ReadBytesPerTick);
     let before = cut_short(&server);
     release.send(()).unwrap();
     peer.expect(&frame);
     let reads = usize::try_from(cut_short(&server) - before).unwrap();
-    assert!(reads >= sealed_bytes / (READ_BYTES_PER_TURN + PIECE_BYTES_MAX), "{reads} reads of {sealed_bytes} bytes");
+    assert!(
+        reads >= sealed_bytes / (READ_BYTES_PER_TICK + PIECE_BYTES_MAX),
+        "{reads} reads of {sealed_bytes} bytes"
+    );
 }
 
-/// Reads that end within a record bring no byte, and are not the last: no more may come that would announce the rest.
+/// Reads that end within a record bring no byte, and are not the last: no more may come that would
+/// announce the rest.
 #[test]
 fn a_record_larger_than_a_read_is_read_to_its_end() {
     let authority = Authority::new();
@@ -187,7 +204,8 @@ fn a_peer_that_reads_late_gets_everything_in_order() {
     let authority = Authority::new();
     let server = server(&authority);
     let mut peer = TlsPeer::connect(&authority, server.address(), &TLS13);
-    let frames: Vec<Vec<u8>> = (0..200_u8).map(|number| echo(&Message::Echo(&[number; 60_000]))).collect();
+    let frames: Vec<Vec<u8>> =
+        (0..200_u8).map(|number| echo(&Message::Echo(&[number; 60_000]))).collect();
     let mut socket = peer.stream.sock.try_clone().unwrap();
     let sealed: Vec<Vec<u8>> = frames
         .iter()
@@ -201,7 +219,9 @@ fn a_peer_that_reads_late_gets_everything_in_order() {
         })
         .collect();
     std::thread::scope(|scope| {
-        scope.spawn(move || sealed.iter().for_each(|sealed| std::io::Write::write_all(&mut socket, sealed).unwrap()));
+        scope.spawn(move || {
+            sealed.iter().for_each(|sealed| std::io::Write::write_all(&mut socket, sealed).unwrap())
+        });
         // Nothing is read until the server has stopped to read because its answers are not fetched.
         server.wait_until("the server waits for us", |metrics| metrics.buffer_bytes > 64 << 10);
         frames.iter().for_each(|frame| peer.expect(frame));
@@ -223,7 +243,8 @@ fn a_peer_that_ends_its_side_gets_what_is_queued_and_a_clean_end() {
     server.wait_for_closes(CloseReason::EndOfInput, 2);
 }
 
-/// close_notify comes with the last bytes and the socket stays open: no readiness will announce the end.
+/// close_notify comes with the last bytes and the socket stays open: no readiness will announce the
+/// end.
 #[test]
 fn an_end_that_comes_with_the_last_bytes_is_seen() {
     let authority = Authority::new();
@@ -248,7 +269,10 @@ fn the_error_frame_and_the_end_arrive_when_the_server_closes() {
     server.handle().shut_down();
     let mut client = Vec::new();
     std::io::Read::read_to_end(&mut peer.stream, &mut client).expect("an end with close_notify");
-    let told = chat(&MessagePayload::Error { code: ErrorCode::ShuttingDown, message: "the server is shutting down" });
+    let told = chat(&MessagePayload::Error {
+        code: ErrorCode::ShuttingDown,
+        message: "the server is shutting down",
+    });
     assert!(client.ends_with(&told));
     drop(peer);
     server.wait_for_end();
@@ -264,7 +288,9 @@ fn many_shake_hands_at_once() {
             scope.spawn(|| {
                 let mut clients: Vec<Client> =
                     (0..8).map(|_| Client::connect_with(&address, &config).unwrap()).collect();
-                clients.iter_mut().for_each(|client| assert_eq!(client.echo(b"hello").unwrap(), b"hello"));
+                clients
+                    .iter_mut()
+                    .for_each(|client| assert_eq!(client.echo(b"hello").unwrap(), b"hello"));
             });
         }
     });
@@ -304,7 +330,7 @@ fn no_more_handshakes_are_done_in_a_turn_than_may_be() {
             |config| {
                 config.listen = vec!["tls://127.0.0.1:0".parse().unwrap()];
                 config.tls = Some(authority.server_tls());
-                config.limits.handshakes_per_turn = limit;
+                config.limits.handshakes_per_tick = limit;
             },
             |server| {
                 // They are there, and wait, before the loop begins to turn.
@@ -312,20 +338,23 @@ fn no_more_handshakes_are_done_in_a_turn_than_may_be() {
                 for _ in 0..CLIENTS {
                     let address = Address::Tls { host: "localhost".to_owned(), port };
                     let config = authority.client_config();
-                    clients.push(std::thread::spawn(move || Client::connect_with(&address, &config).unwrap().ping()));
+                    clients.push(std::thread::spawn(move || {
+                        Client::connect_with(&address, &config).unwrap().ping()
+                    }));
                 }
             },
         );
         for client in clients {
             client.join().unwrap().unwrap();
         }
-        let turns = server.metrics().turns;
+        let ticks = server.metrics().ticks;
         let least = if limit == 0 { 1 } else { (2 * CLIENTS).div_ceil(limit as u64) };
-        assert!(turns >= least, "{turns} turns of at most {limit} handshakes");
+        assert!(ticks >= least, "{ticks} ticks of at most {limit} handshakes");
     }
 }
 
-/// Bytes that begin a handshake and wait before the loop begins to turn, so that nothing but the limit puts any of them off.
+/// Bytes that begin a handshake and wait before the loop begins to turn, so that nothing but the
+/// limit puts any of them off.
 #[test]
 fn a_handshake_that_was_put_off_is_counted() {
     const CLIENTS: usize = 8;
@@ -336,7 +365,7 @@ fn a_handshake_that_was_put_off_is_counted() {
             |config| {
                 config.listen = vec!["tls://127.0.0.1:0".parse().unwrap()];
                 config.tls = Some(authority.server_tls());
-                config.limits.handshakes_per_turn = limit;
+                config.limits.handshakes_per_tick = limit;
             },
             |server| {
                 let address = server.local_addresses()[0].resolve().unwrap()[0];
@@ -350,7 +379,7 @@ fn a_handshake_that_was_put_off_is_counted() {
         server.wait_until("all here", |metrics| metrics.clients_connected == CLIENTS as u64);
         drop(clients);
         let metrics = server.wait_until("all gone", |metrics| metrics.clients_connected == 0);
-        let put_off = metrics.limits_reached(LimitReached::HandshakesPerTurn);
-        assert_eq!(put_off > 0, limit > 0 && limit < CLIENTS, "{put_off} put off, {limit} a turn");
+        let put_off = metrics.limits_reached(LimitReached::HandshakesPerTick);
+        assert_eq!(put_off > 0, limit > 0 && limit < CLIENTS, "{put_off} put off, {limit} a tick");
     }
 }

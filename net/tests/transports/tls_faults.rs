@@ -1,12 +1,14 @@
-//! TLS as it goes wrong: certificates that will not do, plain text, handshakes that end or never go on. Each is counted
-//! as what it is, and a neighbour does not notice.
+//! TLS as it goes wrong: certificates that will not do, plain text, handshakes that end or never go
+//! on. Each is counted as what it is, and a neighbour does not notice.
 
 use std::io::{Read as _, Write as _};
 use std::net::{Shutdown, TcpStream};
 use std::time::Duration;
 
 use cafewire_core::{Message, MessagePayload};
-use cafewire_net::{Address, Client, ClientConfig, ClientTls, CloseReason, Server, ServerConfig, ServerTls};
+use cafewire_net::{
+    Address, Client, ClientConfig, ClientTls, CloseReason, Server, ServerConfig, ServerTls,
+};
 
 use super::certificates::Authority;
 use super::tls::{address, server};
@@ -16,19 +18,29 @@ use crate::support::{PATIENCE, TestServer, chat, echo};
 fn a_certificate_that_will_not_do_is_refused_with_the_reason() {
     let (authority, strangers) = (Authority::new(), Authority::new());
     let server = server(&authority);
-    let refusal =
-        |address: &Address, config: &ClientConfig| Client::connect_with(address, config).unwrap_err().to_string();
+    let refusal = |address: &Address, config: &ClientConfig| {
+        Client::connect_with(address, config).unwrap_err().to_string()
+    };
     let foreign = refusal(&address(&server), &strangers.client_config());
-    assert!(foreign.contains("invalid peer certificate") && foreign.contains("to trust its CA"), "{foreign}");
+    assert!(
+        foreign.contains("invalid peer certificate") && foreign.contains("to trust its CA"),
+        "{foreign}"
+    );
     let namesake = refusal(&address(&server), &Authority::namesake().client_config());
-    assert!(namesake.contains("invalid peer certificate: nobody") && !namesake.contains('{'), "{namesake}");
+    assert!(
+        namesake.contains("invalid peer certificate: nobody") && !namesake.contains('{'),
+        "{namesake}"
+    );
     let plain = TestServer::start();
     let port = plain.address().port();
-    let no_tls = refusal(&Address::Tls { host: "localhost".to_owned(), port }, &authority.client_config());
+    let no_tls =
+        refusal(&Address::Tls { host: "localhost".to_owned(), port }, &authority.client_config());
     assert!(no_tls.contains("what answers there is no TLS"), "{no_tls}");
-    let tls_unasked = Client::connect(&Address::from(server.address())).unwrap().ping().unwrap_err().to_string();
+    let tls_unasked =
+        Client::connect(&Address::from(server.address())).unwrap().ping().unwrap_err().to_string();
     assert!(tls_unasked.contains("begin with tls://"), "{tls_unasked}");
-    let by_another_name = Address::Tls { host: "127.0.0.2".to_owned(), port: server.address().port() };
+    let by_another_name =
+        Address::Tls { host: "127.0.0.2".to_owned(), port: server.address().port() };
     // Not for this name; the connection itself works, since all of 127.0.0.0/8 is this machine.
     let wildcard = TestServer::with(|config| {
         config.listen = vec!["tls://0.0.0.0:0".parse().unwrap()];
@@ -42,14 +54,21 @@ fn a_certificate_that_will_not_do_is_refused_with_the_reason() {
     assert!(misnamed.contains("not valid for"), "{misnamed}");
     server.wait_for_closes(CloseReason::TlsFailed, 3);
     wildcard.wait_for_closes(CloseReason::TlsFailed, 1);
-    assert_eq!(Client::connect_with(&address(&server), &authority.client_config()).unwrap().echo(b"x").unwrap(), b"x");
+    assert_eq!(
+        Client::connect_with(&address(&server), &authority.client_config())
+            .unwrap()
+            .echo(b"x")
+            .unwrap(),
+        b"x"
+    );
 }
 
 #[test]
 fn plain_text_on_the_tls_port_is_closed_and_named() {
     let authority = Authority::new();
     let server = server(&authority);
-    let mut neighbour = Client::connect_with(&address(&server), &authority.client_config()).unwrap();
+    let mut neighbour =
+        Client::connect_with(&address(&server), &authority.client_config()).unwrap();
     let plain: [&[u8]; 4] = [
         &echo(&Message::Ping(b"hello")),
         &chat(&MessagePayload::Connect { username: "ada" }),
@@ -89,7 +108,8 @@ fn a_handshake_that_ends_or_stands_still_is_closed() {
         let _ = ending.read_to_end(&mut Vec::new());
     }
     server.wait_for_closes(CloseReason::TlsFailed, 3);
-    let mut silent: Vec<TcpStream> = (0..3).map(|_| TcpStream::connect(server.address()).unwrap()).collect();
+    let mut silent: Vec<TcpStream> =
+        (0..3).map(|_| TcpStream::connect(server.address()).unwrap()).collect();
     for (socket, bytes) in silent.iter_mut().zip([&[][..], &cut_hello[..1], &cut_hello]) {
         socket.write_all(bytes).unwrap();
     }
@@ -122,12 +142,19 @@ fn settings_that_cannot_work_are_one_sentence_that_names_the_file() {
     assert!(refusal(Some(tls)).contains("server.pem cannot be used with its key"));
     let mut tls = good.clone();
     tls.identity.key = "/nowhere/server.key".into();
-    assert!(refusal(Some(tls)).contains("/nowhere/server.key, the file with the private key, cannot be read"));
+    assert!(
+        refusal(Some(tls))
+            .contains("/nowhere/server.key, the file with the private key, cannot be read")
+    );
     let mut tls = good;
     tls.client_ca = Some(no_certificate.clone());
     assert!(refusal(Some(tls)).contains("empty.pem holds no certificate"));
-    let config =
-        ClientConfig { tls: ClientTls { ca: Some(no_certificate), identity: None }, ..ClientConfig::default() };
-    let refused = Client::connect_with(&"tls://127.0.0.1:9".parse().unwrap(), &config).unwrap_err().to_string();
+    let config = ClientConfig {
+        tls: ClientTls { ca: Some(no_certificate), identity: None },
+        ..ClientConfig::default()
+    };
+    let refused = Client::connect_with(&"tls://127.0.0.1:9".parse().unwrap(), &config)
+        .unwrap_err()
+        .to_string();
     assert!(refused.contains("empty.pem holds no certificate"), "{refused}");
 }

@@ -1,4 +1,5 @@
-//! The client's end of a TLS connection without our client: a blocking socket, a rustls session, and nothing hidden.
+//! The client's end of a TLS connection without our client: a blocking socket, a rustls session,
+//! and nothing hidden.
 
 use std::io::{Read, Write};
 use std::net::{Shutdown, SocketAddr, TcpStream};
@@ -50,7 +51,8 @@ impl TlsPeer {
         self.stream.flush().unwrap();
     }
 
-    /// Sends each byte in a record of its own, all of them in one piece; gives how many sealed bytes that is.
+    /// Sends each byte in a record of its own, all of them in one piece; gives how many sealed
+    /// bytes that is.
     pub(super) fn send_in_single_bytes(&mut self, bytes: &[u8]) -> usize {
         let mut sealed = Vec::new();
         for byte in bytes.chunks(1) {

@@ -4,7 +4,9 @@ use std::path::PathBuf;
 
 use cafewire_net::client::Event;
 use cafewire_net::pool::PoolConfig;
-use cafewire_net::{Address, ChatClient, Client, ConnectionPool, PeerAddress, Server, ServerConfig};
+use cafewire_net::{
+    Address, ChatClient, Client, ConnectionPool, PeerAddress, Server, ServerConfig,
+};
 
 use crate::support::TestServer;
 
@@ -65,7 +67,8 @@ fn both_families_talk_and_share_rooms_with_tcp() {
 fn the_limit_per_address_is_for_addresses() {
     let file = SocketFile::new("limit");
     let _server = file.server();
-    let mut clients: Vec<Client> = (0..5).map(|_| Client::connect(&file.address()).unwrap()).collect();
+    let mut clients: Vec<Client> =
+        (0..5).map(|_| Client::connect(&file.address()).unwrap()).collect();
     clients.iter_mut().for_each(|client| client.ping().map(drop).unwrap());
 }
 

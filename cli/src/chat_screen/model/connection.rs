@@ -1,30 +1,34 @@
-//! The connection comes, goes, and comes again: what that means for the rooms and for what is shown.
+//! The connection comes, goes, and comes again: what that means for the rooms and for what is
+//! shown.
 
 use cafewire_core::ErrorCode;
 use cafewire_net::PeerAddress;
 
 use super::{Detail, Model, Prompt};
 use crate::chat_screen::clock::Now;
-use crate::chat_screen::effect::{Effect, News};
+use crate::chat_screen::effect::{ConnectionEvent, Effect};
 use crate::chat_screen::room::{Membership, NoteKind};
 use crate::requests::Request;
 
 impl Model {
-    pub(super) fn news(&mut self, now: Now, news: News) -> Vec<Effect> {
+    pub(super) fn news(&mut self, now: Now, news: ConnectionEvent) -> Vec<Effect> {
         match news {
-            News::SignedIn { user_id, server_info, peer } => self.signed_in(now, user_id, &server_info, peer),
-            News::Event(event) => {
+            ConnectionEvent::SignedIn { user_id, server_info, peer } => {
+                self.signed_in(now, user_id, &server_info, peer)
+            }
+            ConnectionEvent::Event(event) => {
                 let mut effects = self.take_event(now, &event);
                 effects.extend(self.link.heard(now.running));
                 effects
             }
-            News::Ended { why, code: Some(code @ (ErrorCode::UsernameTaken | ErrorCode::InvalidUsername)) }
-                if !self.link.is_online() =>
-            {
+            ConnectionEvent::Ended {
+                why,
+                code: Some(code @ (ErrorCode::UsernameTaken | ErrorCode::InvalidUsername)),
+            } if !self.link.is_online() => {
                 self.name_refused(now, why, code);
                 Vec::new()
             }
-            News::Ended { why, .. } => {
+            ConnectionEvent::Ended { why, .. } => {
                 self.lost(now, why);
                 Vec::new()
             }
@@ -42,15 +46,27 @@ impl Model {
         }
     }
 
-    fn signed_in(&mut self, now: Now, user_id: u32, server_info: &str, peer: Option<PeerAddress>) -> Vec<Effect> {
+    fn signed_in(
+        &mut self,
+        now: Now,
+        user_id: u32,
+        server_info: &str,
+        peer: Option<PeerAddress>,
+    ) -> Vec<Effect> {
         if matches!(self.prompt, Some(Prompt::Name)) {
             self.prompt = None;
         }
         let greeting = format!("connected as {} to {}", self.username(), self.link.address);
-        let greeting = if server_info.is_empty() { greeting } else { format!("{greeting} ({server_info})") };
+        let greeting =
+            if server_info.is_empty() { greeting } else { format!("{greeting} ({server_info})") };
         self.note_in(0, now, NoteKind::Plain, greeting);
         if let (Detail::More, Some(peer)) = (self.detail, peer) {
-            self.note_in(0, now, NoteKind::Plain, format!("{} was found at {peer}", self.link.address));
+            self.note_in(
+                0,
+                now,
+                NoteKind::Plain,
+                format!("{} was found at {peer}", self.link.address),
+            );
         }
         self.last_words = None;
         let rooms = self.rooms.iter().filter(|room| room.membership == Membership::Wanted);
@@ -92,7 +108,11 @@ impl Model {
         }
     }
 
-    pub(super) fn report_uncertain(&mut self, now: Now, uncertain: impl IntoIterator<Item = Request>) {
+    pub(super) fn report_uncertain(
+        &mut self,
+        now: Now,
+        uncertain: impl IntoIterator<Item = Request>,
+    ) {
         for request in uncertain {
             if let Request::Send { room, content } = request
                 && let Some(index) = self.room_index(&room)
@@ -105,7 +125,8 @@ impl Model {
 
     fn name_refused(&mut self, now: Now, why: String, code: ErrorCode) {
         self.link.name_refused(now.running, why.clone());
-        let is_retried = !matches!(self.link.state, crate::chat_screen::link::State::NeedsName);
+        let is_retried =
+            !matches!(self.link.state, crate::chat_screen::connection_state::State::NeedsName);
         let advice = match code {
             ErrorCode::UsernameTaken if is_retried => {
                 "Perhaps your own lost connection still holds it: it is tried again. Or type another name."
@@ -132,7 +153,7 @@ impl Model {
         let seconds = now.unix_ms.saturating_sub(away_since).div_ceil(1000);
         let note = format!(
             "back after {}; what was said meanwhile is not here: protocol version 1 has no history",
-            crate::show::rough_span(seconds)
+            crate::format::rough_span(seconds)
         );
         self.note_in(index, now, NoteKind::Warning, note);
     }

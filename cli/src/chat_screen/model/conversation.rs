@@ -7,8 +7,8 @@ use super::Model;
 use crate::args;
 use crate::chat_screen::bounds::{MAX_ROOMS, MAX_UNSENT};
 use crate::chat_screen::clock::Now;
+use crate::chat_screen::connection_state::QueueFull;
 use crate::chat_screen::effect::Effect;
-use crate::chat_screen::link::QueueFull;
 use crate::chat_screen::room::{Content, Membership, NoteKind, Room};
 use crate::requests::{Answer, Request};
 
@@ -24,7 +24,11 @@ impl Model {
                     let is_mention = !is_own && mentions(content, self.username());
                     let (username, text) = (username.clone(), content.clone());
                     let (user_id, timestamp_ms) = (*user_id, *timestamp_ms);
-                    self.push(index, now, Content::Said { user_id, timestamp_ms, username, text, is_own, is_mention });
+                    self.push(
+                        index,
+                        now,
+                        Content::Said { user_id, timestamp_ms, username, text, is_own, is_mention },
+                    );
                 }
                 Vec::new()
             }
@@ -72,8 +76,11 @@ impl Model {
         }
         if !self.ignored.contains(username) {
             let username = username.to_owned();
-            let content =
-                if came { Content::Joined { user_id, username } } else { Content::Left { user_id, username } };
+            let content = if came {
+                Content::Joined { user_id, username }
+            } else {
+                Content::Left { user_id, username }
+            };
             self.push(index, now, content);
         }
     }
@@ -89,8 +96,14 @@ impl Model {
                 }
                 self.rooms[index].membership = Membership::Out;
                 let unsaid = self.link.drop_unsent(&room);
-                let unsaid = if unsaid == 0 { String::new() } else { format!("; lines that were not said: {unsaid}") };
-                let note = format!("not joined: {why}{unsaid}. /join {room} tries again, /leave closes this page");
+                let unsaid = if unsaid == 0 {
+                    String::new()
+                } else {
+                    format!("; lines that were not said: {unsaid}")
+                };
+                let note = format!(
+                    "not joined: {why}{unsaid}. /join {room} tries again, /leave closes this page"
+                );
                 self.note_in(index, now, NoteKind::Warning, note);
             }
             Answer::Refused(Request::Send { room, content }) => {
@@ -108,12 +121,17 @@ impl Model {
         }
     }
 
-    /// Says something in the current room, now or when the server is there. `Err` is a sentence for the user.
+    /// Says something in the current room, now or when the server is there. `Err` is a sentence for
+    /// the user.
     pub(super) fn say(&mut self, now: Now, text: &str) -> Result<Vec<Effect>, String> {
         let room = self.room();
         match room.membership {
-            Membership::Home => return Err("not said: this page is no room; /join ROOM, or Alt-1".to_owned()),
-            Membership::Out => return Err(format!("not said: you are not in this room; /join {}", room.name)),
+            Membership::Home => {
+                return Err("not said: this page is no room; /join ROOM, or Alt-1".to_owned());
+            }
+            Membership::Out => {
+                return Err(format!("not said: you are not in this room; /join {}", room.name));
+            }
             Membership::Wanted | Membership::In => {}
         }
         let room = room.name.clone();
@@ -137,7 +155,9 @@ impl Model {
         if !self.link.is_online() {
             return Ok(Vec::new());
         }
-        self.link.ask(now.running, Request::Join { room: name.to_owned() }).map_err(|QueueFull| queue_full())
+        self.link
+            .ask(now.running, Request::Join { room: name.to_owned() })
+            .map_err(|QueueFull| queue_full())
     }
 
     /// Leaves a room and closes its page.
@@ -157,7 +177,11 @@ impl Model {
             self.current -= 1;
         }
         if unsaid > 0 {
-            self.note(now, NoteKind::Warning, format!("lines for {name} that were not said: {unsaid}"));
+            self.note(
+                now,
+                NoteKind::Warning,
+                format!("lines for {name} that were not said: {unsaid}"),
+            );
         }
         if !was_asked_for || !self.link.is_online() {
             return Ok(Vec::new());
@@ -165,10 +189,13 @@ impl Model {
         self.link.ask(now.running, Request::Leave { room: name }).map_err(|QueueFull| queue_full())
     }
 
-    /// A page for a room that shall be joined. `Err`, and a note on the first page, if there are too many.
+    /// A page for a room that shall be joined. `Err`, and a note on the first page, if there are
+    /// too many.
     pub(super) fn open_room(&mut self, name: &str, now: Now) -> Result<usize, String> {
         if self.rooms.len() > MAX_ROOMS {
-            let why = format!("not joined: {name}: {MAX_ROOMS} rooms are open, and no more can be; /leave one first");
+            let why = format!(
+                "not joined: {name}: {MAX_ROOMS} rooms are open, and no more can be; /leave one first"
+            );
             self.note_in(0, now, NoteKind::Warning, why.clone());
             return Err(why);
         }
@@ -178,7 +205,9 @@ impl Model {
 }
 
 fn queue_full() -> String {
-    format!("not sent: {MAX_UNSENT} lines wait to be sent already, and no more can; try again when they are gone")
+    format!(
+        "not sent: {MAX_UNSENT} lines wait to be sent already, and no more can; try again when they are gone"
+    )
 }
 
 /// Whether a text holds a name as a word, whatever the case.

@@ -1,11 +1,11 @@
-//! The chat screen's state: everything that can be seen, and what is on its way. Pure: it is told what happened and
-//! when, and returns what is to be done.
+//! The chat screen's state: everything that can be seen, and what is on its way. Pure: it is told
+//! what happened and when, and returns what is to be done.
 
+mod commands;
 mod connection;
 mod conversation;
-mod obey;
 mod prompts;
-mod reading;
+mod scroll;
 #[cfg(test)]
 mod tests;
 mod typing;
@@ -18,11 +18,11 @@ use jiff::tz::TimeZone;
 
 use super::clock::Now;
 use super::complete::Candidates;
+use super::connection_state::Link;
 use super::editor::Editor;
 use super::effect::{Effect, Input};
 use super::history::History;
 use super::keys;
-use super::link::Link;
 use super::room::{Content, Membership, NoteKind, Room};
 use super::view::layout::Areas;
 use super::view::theme::Theme;
@@ -92,7 +92,8 @@ struct Completing {
 impl Model {
     /// The state at the beginning, and what is to be done first.
     pub(crate) fn new(setup: Setup, now: Now) -> (Self, Vec<Effect>) {
-        let Setup { address, username, rooms, history, theme, time_zone, size, seed, detail } = setup;
+        let Setup { address, username, rooms, history, theme, time_zone, size, seed, detail } =
+            setup;
         let mut model = Self {
             link: Link::new(address, username, seed),
             rooms: vec![Room::new("", Membership::Home)],
@@ -154,12 +155,14 @@ impl Model {
 
     fn take(&mut self, now: Now, input: Input) -> Vec<Effect> {
         match input {
-            Input::Key(key) => keys::action(key).map_or_else(Vec::new, |action| self.act(now, action)),
+            Input::Key(key) => {
+                keys::action(key).map_or_else(Vec::new, |action| self.act(now, action))
+            }
             Input::Paste(text) => self.paste(now, &text),
             Input::Mouse(mouse) => {
                 match mouse.kind {
-                    MouseEventKind::ScrollUp => self.scroll_up(reading::WHEEL_ROWS),
-                    MouseEventKind::ScrollDown => self.scroll_down(reading::WHEEL_ROWS),
+                    MouseEventKind::ScrollUp => self.scroll_up(scroll::WHEEL_ROWS),
+                    MouseEventKind::ScrollDown => self.scroll_down(scroll::WHEEL_ROWS),
                     MouseEventKind::Down(MouseButton::Left) => self.click(mouse.column, mouse.row),
                     _ => {}
                 }
@@ -211,8 +214,10 @@ impl Model {
 
     /// Adds a line to a room, after the date if that has changed.
     fn push(&mut self, index: usize, now: Now, content: Content) {
-        let is_read = self.room_being_read().is_some_and(|room| std::ptr::eq(room, &raw const self.rooms[index]));
-        let date = crate::show::local_date(now.unix_ms, &self.time_zone);
+        let is_read = self
+            .room_being_read()
+            .is_some_and(|room| std::ptr::eq(room, &raw const self.rooms[index]));
+        let date = crate::format::local_date(now.unix_ms, &self.time_zone);
         let room = &mut self.rooms[index];
         if room.last_date.as_ref().is_some_and(|last| *last != date) {
             room.push(now.unix_ms, Content::NewDay(date.clone()), is_read);

@@ -1,5 +1,5 @@
-//! When the input line asks for something else than something to say: a name, a line from the history, whether to say
-//! what was pasted.
+//! When the input line asks for something else than something to say: a name, a line from the
+//! history, whether to say what was pasted.
 
 use super::Model;
 use crate::args;
@@ -36,7 +36,10 @@ impl Model {
 
     pub(super) fn paste(&mut self, now: Now, text: &str) -> Vec<Effect> {
         if text.len() > MAX_PASTE_BYTES {
-            let note = format!("not pasted: {} bytes are too many, {MAX_PASTE_BYTES} are allowed", text.len());
+            let note = format!(
+                "not pasted: {} bytes are too many, {MAX_PASTE_BYTES} are allowed",
+                text.len()
+            );
             self.note(now, NoteKind::Warning, note);
             return Vec::new();
         }
@@ -57,13 +60,18 @@ impl Model {
     }
 
     fn ask_about_paste(&mut self, now: Now, text: &str) {
-        let lines: Vec<String> = text.lines().filter(|line| !line.is_empty()).map(str::to_owned).collect();
+        let lines: Vec<String> =
+            text.lines().filter(|line| !line.is_empty()).map(str::to_owned).collect();
         let room = &self.room().name;
         let too_long = lines.iter().find_map(|line| args::content(line, room).err());
         let problem = if self.room().membership == Membership::Home {
             Some("this page is no room; /join ROOM first".to_owned())
         } else if lines.len() > self.link.free() {
-            Some(format!("{} lines are too many, {} more can wait to be sent", lines.len(), self.link.free()))
+            Some(format!(
+                "{} lines are too many, {} more can wait to be sent",
+                lines.len(),
+                self.link.free()
+            ))
         } else {
             too_long.map(|error| format!("in one of {} lines the {error}", lines.len()))
         };
@@ -112,7 +120,12 @@ impl Model {
                 self.search_again(before);
             }
             Action::Escape | Action::Interrupt => self.prompt = None,
-            Action::Enter | Action::Left | Action::Right | Action::Home | Action::End | Action::Complete => {
+            Action::Enter
+            | Action::Left
+            | Action::Right
+            | Action::Home
+            | Action::End
+            | Action::Complete => {
                 let line = found.and_then(|number| self.history.line(number)).map(str::to_owned);
                 self.prompt = None;
                 if let Some(line) = line {

@@ -34,7 +34,9 @@ impl Model {
             Action::Redraw => return vec![Effect::Redraw],
             Action::Complete => self.complete(now, true),
             Action::CompleteBackwards => self.complete(now, false),
-            Action::Search => self.prompt = Some(Prompt::Search { query: String::new(), found: None }),
+            Action::Search => {
+                self.prompt = Some(Prompt::Search { query: String::new(), found: None })
+            }
             Action::Older => {
                 if let Some(line) = self.history.older(self.editor.text()) {
                     self.editor.replace(line);
@@ -93,8 +95,9 @@ impl Model {
         }
     }
 
-    /// Does what the line says. If that cannot be done, says why. A text or a name is then left to be mended; a command
-    /// is done with, so that what is typed next is not added to it, and Up brings it back.
+    /// Does what the line says. If that cannot be done, says why. A text or a name is then left to
+    /// be mended; a command is done with, so that what is typed next is not added to it, and Up
+    /// brings it back.
     fn enter(&mut self, now: Now) -> Vec<Effect> {
         self.scroll_to_end();
         let line = self.editor.take();
@@ -102,7 +105,7 @@ impl Model {
             if line.is_empty() { Ok(Vec::new()) } else { self.choose_name(now, &line) }
         } else {
             self.has_asked_to_quit &= line == "/quit";
-            self.obey(now, &line).map(|mut effects| {
+            self.run_command(now, &line).map(|mut effects| {
                 effects.extend(self.remember(&line));
                 effects
             })
@@ -119,7 +122,8 @@ impl Model {
 
     /// Lines with control characters were pasted, and would not be lines in the history's file.
     fn remember(&mut self, line: &str) -> Option<Effect> {
-        (!line.contains(char::is_control) && self.history.push(line)).then(|| Effect::Remember(line.to_owned()))
+        (!line.contains(char::is_control) && self.history.push(line))
+            .then(|| Effect::Remember(line.to_owned()))
     }
 
     fn interrupt(&mut self, now: Now, was_interrupted: bool) -> Vec<Effect> {
@@ -166,12 +170,16 @@ impl Model {
     }
 
     fn line_is_full(&mut self, now: Now) {
-        let note = format!("the line is full: {} bytes are kept", crate::chat_screen::bounds::MAX_INPUT_BYTES);
+        let note = format!(
+            "the line is full: {} bytes are kept",
+            crate::chat_screen::bounds::MAX_INPUT_BYTES
+        );
         self.note(now, NoteKind::Warning, note);
     }
 }
 
-/// What the history can hold, and so Up can bring back, is a command; what else begins with a / is a text.
+/// What the history can hold, and so Up can bring back, is a command; what else begins with a / is
+/// a text.
 fn is_command(line: &str) -> bool {
     line.starts_with('/') && !line.starts_with("//") && !line.contains(char::is_control)
 }

@@ -32,7 +32,8 @@ pub(super) fn draw(buffer: &mut Buffer, area: Rect, model: &Model) -> Option<Pos
                 format!("say {} lines? y/n", lines.len()),
                 format!("{}? y/n", lines.len()),
             ];
-            let question = question.iter().find(|wording| width(wording) <= columns).unwrap_or(&question[2]);
+            let question =
+                question.iter().find(|wording| width(wording) <= columns).unwrap_or(&question[2]);
             buffer.set_stringn(area.x, area.y, fit(question, columns), columns, model.theme.prompt);
             return None;
         }

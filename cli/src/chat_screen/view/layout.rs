@@ -34,9 +34,10 @@ impl Areas {
         let middle = height - input_height - status_height - title_height;
         let row = |y, height| Rect::new(0, y, width, height);
         let side = (width / 6).clamp(14, 24);
-        let rooms = (width >= ROOMS_FROM_WIDTH && middle > 0).then(|| Rect::new(0, title_height, side, middle));
-        let members =
-            (width >= MEMBERS_FROM_WIDTH && middle > 0).then(|| Rect::new(width - side, title_height, side, middle));
+        let rooms = (width >= ROOMS_FROM_WIDTH && middle > 0)
+            .then(|| Rect::new(0, title_height, side, middle));
+        let members = (width >= MEMBERS_FROM_WIDTH && middle > 0)
+            .then(|| Rect::new(width - side, title_height, side, middle));
         let left = rooms.map_or(0, |area| area.width);
         let right = members.map_or(0, |area| area.width);
         Self {
@@ -50,14 +51,21 @@ impl Areas {
     }
 }
 
-/// The rooms that a list of so many rows shows, first and count, so that the current one is among them.
+/// The rooms that a list of so many rows shows, first and count, so that the current one is among
+/// them.
 pub(crate) fn visible_rooms(rows: usize, rooms: usize, current: usize) -> (usize, usize) {
     let first = (current + 1).saturating_sub(rows);
     (first, rooms.saturating_sub(first).min(rows))
 }
 
 /// The room that is listed at this place.
-pub(crate) fn room_at(areas: &Areas, rooms: usize, current: usize, column: u16, row: u16) -> Option<usize> {
+pub(crate) fn room_at(
+    areas: &Areas,
+    rooms: usize,
+    current: usize,
+    column: u16,
+    row: u16,
+) -> Option<usize> {
     let area = areas.rooms.filter(|area| area.contains((column, row).into()))?;
     let (first, count) = visible_rooms(usize::from(area.height), rooms, current);
     let line = usize::from(row - area.y);
@@ -83,10 +91,20 @@ mod tests {
                 ];
                 let parts: Vec<Rect> = parts.into_iter().flatten().collect();
                 let covered: u32 = parts.iter().map(|part| part.area()).sum();
-                assert_eq!(covered, u32::from(width) * u32::from(height), "{width}x{height}: {areas:?}");
+                assert_eq!(
+                    covered,
+                    u32::from(width) * u32::from(height),
+                    "{width}x{height}: {areas:?}"
+                );
                 for (number, part) in parts.iter().enumerate() {
-                    assert!(part.right() <= width && part.bottom() <= height, "{width}x{height}: {areas:?}");
-                    assert!(parts[..number].iter().all(|other| !other.intersects(*part)), "{width}x{height}");
+                    assert!(
+                        part.right() <= width && part.bottom() <= height,
+                        "{width}x{height}: {areas:?}"
+                    );
+                    assert!(
+                        parts[..number].iter().all(|other| !other.intersects(*part)),
+                        "{width}x{height}"
+                    );
                 }
             }
         }
@@ -95,7 +113,10 @@ mod tests {
     #[test]
     fn a_small_terminal_has_messages_and_what_one_types() {
         let areas = Areas::of((20, 5));
-        assert_eq!((areas.title.height, areas.messages.height, areas.status.height, areas.input.height), (1, 2, 1, 1));
+        assert_eq!(
+            (areas.title.height, areas.messages.height, areas.status.height, areas.input.height),
+            (1, 2, 1, 1)
+        );
         assert_eq!((areas.rooms, areas.members), (None, None));
         assert_eq!(Areas::of((40, 10)).messages, Rect::new(0, 1, 40, 7));
         assert_eq!(Areas::of((1, 1)).input, Rect::new(0, 0, 1, 1));

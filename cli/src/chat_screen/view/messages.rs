@@ -9,7 +9,7 @@ use ratatui::text::{Line, Span};
 use super::text;
 use crate::chat_screen::model::Model;
 use crate::chat_screen::room::{Content, NoteKind, Room};
-use crate::{escape, output, show};
+use crate::{escape, format, output};
 
 /// From this width of the pane on, times have seconds; from the other, there are times.
 const SECONDS_FROM_WIDTH: u16 = 56;
@@ -36,8 +36,8 @@ pub(crate) fn draw(buffer: &mut Buffer, area: Rect, model: &Model) {
     }
 }
 
-/// Where the last visible row of a room that was scrolled is: the line's position and how many of its rows are below.
-/// `None` if that is the end.
+/// Where the last visible row of a room that was scrolled is: the line's position and how many of
+/// its rows are below. `None` if that is the end.
 pub(crate) fn bottom(model: &Model, room: &Room, width: u16) -> Option<(usize, usize)> {
     let scroll = room.scroll.filter(|_| !room.lines.is_empty())?;
     let position = room.position(scroll.line);
@@ -56,7 +56,7 @@ fn rows(model: &Model, room: &Room, position: usize, width: u16) -> Vec<Line<'st
     let theme = &model.theme;
     let columns = usize::from(width);
     let time = |unix_ms| {
-        let time = show::time_of_day(unix_ms, &model.time_zone);
+        let time = format::time_of_day(unix_ms, &model.time_zone);
         match width {
             SECONDS_FROM_WIDTH.. => format!("{time} "),
             TIMES_FROM_WIDTH.. => format!("{} ", &time[..5]),
@@ -78,8 +78,12 @@ fn rows(model: &Model, room: &Room, position: usize, width: u16) -> Vec<Line<'st
                 (escape::text(text).into_owned(), style),
             ]
         }
-        Content::Joined { username, .. } => presence(time(line.unix_ms), name(username), " joined", theme.dim),
-        Content::Left { username, .. } => presence(time(line.unix_ms), name(username), " left", theme.dim),
+        Content::Joined { username, .. } => {
+            presence(time(line.unix_ms), name(username), " joined", theme.dim)
+        }
+        Content::Left { username, .. } => {
+            presence(time(line.unix_ms), name(username), " left", theme.dim)
+        }
         Content::Note(kind, note) => {
             let style = if *kind == NoteKind::Warning { theme.warning } else { theme.dim };
             vec![(time(line.unix_ms), theme.dim), (format!("-- {}", escape::text(note)), style)]
@@ -122,5 +126,5 @@ fn json(room: &str, content: &Content) -> Option<String> {
         Content::Left { user_id, username } => Event::Left { user_id, username, room },
         Content::Note(..) | Content::NewDay(_) => return None,
     };
-    output::json_text(&show::EventJson::of(&event)?)
+    output::json_text(&format::EventJson::of(&event)?)
 }

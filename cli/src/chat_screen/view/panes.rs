@@ -34,13 +34,17 @@ pub(super) fn draw_title(buffer: &mut Buffer, areas: &Areas, model: &Model) {
         // "seen": who came before us and is silent is not known, and version 1 has no list.
         let members = Rect { height: 1, y: area.y, ..members };
         let count = model.room().members.len();
-        let title =
-            if model.room().membership == Membership::Home { String::new() } else { format!(" seen here: {count}") };
+        let title = if model.room().membership == Membership::Home {
+            String::new()
+        } else {
+            format!(" seen here: {count}")
+        };
         put(buffer, members, &title, bar);
     }
 }
 
-/// For terminals without room for a list: the current one, then those with something unread, then the others.
+/// For terminals without room for a list: the current one, then those with something unread, then
+/// the others.
 fn draw_rooms_in_one_row(buffer: &mut Buffer, area: Rect, model: &Model) {
     let mut order: Vec<usize> = (0..model.rooms.len()).collect();
     order.sort_by_key(|&index| (index != model.current, model.rooms[index].unread == 0));
@@ -60,7 +64,8 @@ pub(super) fn draw_rooms(buffer: &mut Buffer, area: Rect, model: &Model) {
         let room = &model.rooms[index];
         let unread = unread(room);
         let number = if index < 10 { index.to_string() } else { " ".to_owned() };
-        let label = fit(&format!(" {number} {}", name(room)), columns.saturating_sub(width(&unread) + 1));
+        let label =
+            fit(&format!(" {number} {}", name(room)), columns.saturating_sub(width(&unread) + 1));
         let gap = " ".repeat(columns.saturating_sub(width(&label) + width(&unread) + 1));
         let row = format!("{label}{gap}{unread} ");
         buffer.set_stringn(area.x, y, row, columns, room_style(model, index));
@@ -82,8 +87,11 @@ pub(super) fn draw_members(buffer: &mut Buffer, area: Rect, model: &Model) {
         y += 1;
     }
     if is_cut && y < area.bottom() {
-        let more =
-            if members.is_overfull() { "and more".to_owned() } else { format!("and {} more", members.len() - shown) };
+        let more = if members.is_overfull() {
+            "and more".to_owned()
+        } else {
+            format!("and {} more", members.len() - shown)
+        };
         buffer.set_stringn(area.x + 2, y, more, columns, model.theme.dim);
     }
 }
@@ -127,5 +135,11 @@ fn draw_edge(buffer: &mut Buffer, x: u16, area: Rect, model: &Model) {
 }
 
 fn put(buffer: &mut Buffer, area: Rect, text: &str, style: Style) {
-    buffer.set_stringn(area.x, area.y, fit(text, usize::from(area.width)), usize::from(area.width), style);
+    buffer.set_stringn(
+        area.x,
+        area.y,
+        fit(text, usize::from(area.width)),
+        usize::from(area.width),
+        style,
+    );
 }

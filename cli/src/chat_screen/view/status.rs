@@ -8,9 +8,9 @@ use ratatui::layout::Rect;
 
 use super::text::{fit, width};
 use crate::chat_screen::clock::Now;
-use crate::chat_screen::link::State;
+use crate::chat_screen::connection_state::State;
 use crate::chat_screen::model::Model;
-use crate::{escape, show};
+use crate::{escape, format};
 
 /// From here on the line's length is shown.
 const LONG_TEXT: usize = MAX_CONTENT_SIZE / 4 * 3;
@@ -60,8 +60,8 @@ fn connection(model: &Model, now: Now) -> Vec<String> {
             "connecting".to_owned(),
         ],
         State::Online { .. } => {
-            let slow =
-                slow_answer(model, now).map_or_else(String::new, |time| format!(", no answer for {}", span(time)));
+            let slow = slow_answer(model, now)
+                .map_or_else(String::new, |time| format!(", no answer for {}", span(time)));
             vec![
                 format!("connected as {name} to {address}{slow}"),
                 format!("connected as {name}{slow}"),
@@ -73,7 +73,9 @@ fn connection(model: &Model, now: Now) -> Vec<String> {
             let seconds = span(until.saturating_sub(now.running) + Duration::from_millis(999));
             let heard = link.last_heard.map(|heard| span(now.running.saturating_sub(heard)));
             let (reconnecting, heard) = match heard {
-                Some(ago) => (format!("reconnecting in {seconds}"), format!(", last heard {ago} ago")),
+                Some(ago) => {
+                    (format!("reconnecting in {seconds}"), format!(", last heard {ago} ago"))
+                }
                 None => (format!("not connected, trying again in {seconds}"), String::new()),
             };
             vec![
@@ -126,5 +128,5 @@ fn length_to_say(line: &str) -> Option<usize> {
 }
 
 fn span(time: Duration) -> String {
-    show::rough_span(time.as_secs())
+    format::rough_span(time.as_secs())
 }

@@ -1,6 +1,8 @@
-//! What the screen looks like: whole screens as files beside this one, and the styles that those do not show.
+//! What the screen looks like: whole screens as files beside this one, and the styles that those do
+//! not show.
 //!
-//! After a wanted change, `INSTA_UPDATE=always cargo test -p cafewire-cli view::tests` writes the files anew.
+//! After a wanted change, `INSTA_UPDATE=always cargo test -p cafewire-cli view::tests` writes the
+//! files anew.
 
 use crossterm::event::KeyCode;
 use insta::assert_snapshot;
@@ -9,7 +11,7 @@ use ratatui::style::{Color, Style};
 use unicode_width::UnicodeWidthStr as _;
 
 use super::theme::{ColourDepth, Theme, ThemeName};
-use crate::chat_screen::desk::Desk;
+use crate::chat_screen::test_harness::Desk;
 use crate::escape;
 
 const FAMILY: &str = "\u{1F468}\u{200D}\u{1F469}\u{200D}\u{1F467}";
@@ -19,7 +21,11 @@ fn conversation() -> Desk {
     let mut desk = Desk::in_rooms(&["lobby", "tea", "日本語の部屋"]);
     desk.joined("grace", "lobby");
     desk.said("grace", "lobby", "has anybody seen the 1.0 tag?");
-    desk.said("ada", "lobby", "it went up an hour ago, and the build is green on all three targets, so tell everybody");
+    desk.said(
+        "ada",
+        "lobby",
+        "it went up an hour ago, and the build is green on all three targets, so tell everybody",
+    );
     desk.alt('2');
     desk.said("李明", "lobby", "ada: 你好 🦀🦀");
     desk.said("grace", "lobby", "thanks!");
@@ -35,7 +41,9 @@ fn find(buffer: &Buffer, needle: &str) -> (u16, String) {
         let row: String = (0..buffer.area.width).map(|x| buffer[(x, y)].symbol()).collect();
         (y, row.trim_end().to_owned())
     });
-    rows.into_iter().find(|(_, row)| row.contains(needle)).unwrap_or_else(|| panic!("no {needle:?} in {buffer:?}"))
+    rows.into_iter()
+        .find(|(_, row)| row.contains(needle))
+        .unwrap_or_else(|| panic!("no {needle:?} in {buffer:?}"))
 }
 
 #[test]
@@ -131,15 +139,21 @@ fn wide_characters_line_up() {
 
 #[test]
 fn the_cursor_stands_where_the_next_character_goes() {
-    for (typed, left, column) in
-        [("", 0, 8), ("abc", 0, 11), ("日本", 0, 12), ("日本", 1, 10), (FAMILY, 0, 10), ("\t", 0, 10)]
-    {
+    for (typed, left, column) in [
+        ("", 0, 8),
+        ("abc", 0, 11),
+        ("日本", 0, 12),
+        ("日本", 1, 10),
+        (FAMILY, 0, 10),
+        ("\t", 0, 10),
+    ] {
         let mut desk = Desk::in_rooms(&["lobby"]);
         desk.pastes(typed);
         for _ in 0..left {
             desk.press(KeyCode::Left);
         }
-        let mut terminal = ratatui::Terminal::new(ratatui::backend::TestBackend::new(80, 24)).unwrap();
+        let mut terminal =
+            ratatui::Terminal::new(ratatui::backend::TestBackend::new(80, 24)).unwrap();
         terminal.draw(|frame| super::draw(frame, &desk.model, desk.now)).unwrap();
         ratatui::backend::Backend::get_cursor_position(terminal.backend_mut())
             .map(|cursor| assert_eq!((cursor.x, cursor.y), (column, 23), "{typed:?}"))
@@ -197,11 +211,15 @@ fn names_have_their_colour_wherever_they_are() {
 #[test]
 fn without_colours_nothing_has_one() {
     let mut desk = conversation();
-    desk.model.theme = Theme::new(ThemeName::Dark, ColourDepth::of("1", "truecolor", "xterm-256color"));
+    desk.model.theme =
+        Theme::new(ThemeName::Dark, ColourDepth::of("1", "truecolor", "xterm-256color"));
     desk.lose("gone");
     let buffer = desk.draw(80, 24);
     for cell in &buffer.content {
         assert_eq!((cell.fg, cell.bg), (Color::Reset, Color::Reset));
     }
-    assert!(buffer.content.iter().any(|cell| cell.style() != Style::new()), "what matters still stands out");
+    assert!(
+        buffer.content.iter().any(|cell| cell.style() != Style::new()),
+        "what matters still stands out"
+    );
 }

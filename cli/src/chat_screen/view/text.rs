@@ -1,5 +1,5 @@
-//! Text in columns: how wide it is, where it is broken, how it is cut. Pure. All text that comes here is safe to show:
-//! control characters were escaped before.
+//! Text in columns: how wide it is, where it is broken, how it is cut. Pure. All text that comes
+//! here is safe to show: control characters were escaped before.
 
 use ratatui::style::Style;
 use ratatui::text::{Line, Span};
@@ -29,12 +29,13 @@ pub(crate) fn fit(text: &str, columns: usize) -> String {
     cut
 }
 
-/// Breaks styled text into rows of at most `columns`, at spaces where it can be; rows after the first are indented.
-/// There is always at least one row.
+/// Breaks styled text into rows of at most `columns`, at spaces where it can be; rows after the
+/// first are indented. There is always at least one row.
 pub(crate) fn wrap(spans: &[(String, Style)], columns: usize, indent: usize) -> Vec<Line<'static>> {
     let columns = columns.max(1);
     let indent = if indent + 8 <= columns { indent } else { 0 };
-    let mut rows = Rows { columns, indent, done: Vec::new(), row: Vec::new(), used: 0, last_space: None };
+    let mut rows =
+        Rows { columns, indent, done: Vec::new(), row: Vec::new(), used: 0, last_space: None };
     for (text, style) in spans {
         for grapheme in text.graphemes(true) {
             rows.push(grapheme, *style);
@@ -49,7 +50,8 @@ struct Rows {
     done: Vec<Line<'static>>,
     row: Vec<Span<'static>>,
     used: usize,
-    /// How many spans of the row stand before the last place where it can be broken. A span is one grapheme here.
+    /// How many spans of the row stand before the last place where it can be broken. A span is one
+    /// grapheme here.
     last_space: Option<usize>,
 }
 
@@ -62,7 +64,9 @@ impl Rows {
                 self.end_row(self.row.len());
                 return;
             }
-            self.end_row(self.last_space.filter(|&at| self.fits_a_row(at, width)).unwrap_or(self.row.len()));
+            self.end_row(
+                self.last_space.filter(|&at| self.fits_a_row(at, width)).unwrap_or(self.row.len()),
+            );
         }
         self.row.push(Span::styled(grapheme.to_owned(), style));
         self.used += width;
@@ -75,7 +79,8 @@ impl Rows {
         if self.done.is_empty() { 0 } else { self.indent }
     }
 
-    /// Whether the word that begins at the span number `at` has room in a row of its own, with a grapheme more.
+    /// Whether the word that begins at the span number `at` has room in a row of its own, with a
+    /// grapheme more.
     fn fits_a_row(&self, at: usize, more: usize) -> bool {
         let word: usize = self.row[at..].iter().map(|span| span.content.width()).sum();
         self.indent + word + more <= self.columns
@@ -119,7 +124,9 @@ mod tests {
 
     fn wrapped(text: &str, columns: usize, indent: usize) -> Vec<String> {
         let rows = wrap(&[(text.to_owned(), Style::new())], columns, indent);
-        rows.iter().map(|row| row.spans.iter().map(|span| span.content.as_ref()).collect()).collect()
+        rows.iter()
+            .map(|row| row.spans.iter().map(|span| span.content.as_ref()).collect())
+            .collect()
     }
 
     #[test]
@@ -145,14 +152,23 @@ mod tests {
     #[test]
     fn wide_characters_are_never_halved_and_no_row_is_too_wide() {
         assert_eq!(wrapped("日本語", 5, 0), ["日本", "語"]);
-        assert_eq!(wrapped("日本語", 1, 0), ["日", "本", "語"], "one column is too few for any of them");
+        assert_eq!(
+            wrapped("日本語", 1, 0),
+            ["日", "本", "語"],
+            "one column is too few for any of them"
+        );
         let family = "\u{1F468}\u{200D}\u{1F469}\u{200D}\u{1F467}";
         assert_eq!(wrapped(&family.repeat(3), 4, 0), [family.repeat(2), family.to_owned()]);
         for columns in 2..40 {
             for indent in 0..20 {
-                let text = format!("naïve 日本語 {family} e\u{301} abcdefghijklmnopqrstuvwxyz 🦀🦀🦀🦀 end");
+                let text = format!(
+                    "naïve 日本語 {family} e\u{301} abcdefghijklmnopqrstuvwxyz 🦀🦀🦀🦀 end"
+                );
                 for row in wrapped(&text, columns, indent) {
-                    assert!(width(row.trim_end_matches(' ')) <= columns, "{columns} {indent} {row:?}");
+                    assert!(
+                        width(row.trim_end_matches(' ')) <= columns,
+                        "{columns} {indent} {row:?}"
+                    );
                 }
             }
         }
@@ -172,6 +188,9 @@ mod tests {
         let bold = Style::new().add_modifier(ratatui::style::Modifier::BOLD);
         let rows = wrap(&[("ab".to_owned(), bold), ("cd ef".to_owned(), Style::new())], 4, 0);
         assert_eq!(rows.len(), 2);
-        assert_eq!(rows[0].spans.iter().map(|span| span.style).collect::<Vec<_>>(), [bold, Style::new()]);
+        assert_eq!(
+            rows[0].spans.iter().map(|span| span.style).collect::<Vec<_>>(),
+            [bold, Style::new()]
+        );
     }
 }

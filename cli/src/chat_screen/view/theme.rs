@@ -84,10 +84,12 @@ const NAMES_OF_SIXTEEN_ON_DARK: &[Color] = &[
     Color::LightMagenta,
     Color::LightCyan,
 ];
-const NAMES_OF_SIXTEEN_ON_LIGHT: &[Color] = &[Color::Red, Color::Green, Color::Blue, Color::Magenta, Color::Cyan];
+const NAMES_OF_SIXTEEN_ON_LIGHT: &[Color] =
+    &[Color::Red, Color::Green, Color::Blue, Color::Magenta, Color::Cyan];
 
 impl ColourDepth {
-    /// From the variables `NO_COLOR` (<https://no-color.org>), `COLORTERM` and `TERM`, empty if unset.
+    /// From the variables `NO_COLOR` (<https://no-color.org>), `COLORTERM` and `TERM`, empty if
+    /// unset.
     pub(crate) fn of(no_color: &str, colorterm: &str, term: &str) -> Self {
         if !no_color.is_empty() || term == "dumb" {
             Self::None
@@ -161,8 +163,11 @@ impl Theme {
         if self.names.is_empty() {
             return bold;
         }
-        // FNV-1a: the same on every machine and in every version, as the standard library's hash is not.
-        let hash = name.bytes().fold(0x811C_9DC5_u32, |hash, byte| (hash ^ u32::from(byte)).wrapping_mul(0x0100_0193));
+        // FNV-1a: the same on every machine and in every version, as the standard library's hash is
+        // not.
+        let hash = name
+            .bytes()
+            .fold(0x811C_9DC5_u32, |hash, byte| (hash ^ u32::from(byte)).wrapping_mul(0x0100_0193));
         bold.fg(self.names[hash as usize % self.names.len()])
     }
 }

@@ -90,8 +90,8 @@ struct SendingArgs {
     /// How long to send, after the warm-up [default: 10s].
     #[arg(short, long, value_name = "TIME")]
     duration: Option<Span>,
-    /// Send so many messages per second in all, each when it is due, whatever comes back. Latency counts from when it was
-    /// due.
+    /// Send so many messages per second in all, each when it is due, whatever comes back. Latency
+    /// counts from when it was due.
     #[arg(short, long, value_name = "N")]
     rate: Option<u64>,
     /// Time at the beginning that is not measured [default: 1s, with --count 0].
@@ -110,7 +110,8 @@ pub(crate) struct CommonArgs {
     /// Time that a connection has to stand and, in chat, to be signed in and in its room.
     #[arg(long, value_name = "TIME", default_value = "5s")]
     connect_timeout: Span,
-    /// How often a connection that failed is tried again, after pauses from 0.1 s up, doubled each time.
+    /// How often a connection that failed is tried again, after pauses from 0.1 s up, doubled each
+    /// time.
     #[arg(long, value_name = "N", default_value_t = 3)]
     connect_retries: u32,
     /// How long to wait for another delivery in the end, before what is missing is lost.
@@ -149,7 +150,9 @@ impl BenchArgs {
         let common = self.common();
         let mut config = LoadConfig::new(common.server.address.clone(), work);
         match &self.test {
-            Test::Echo(EchoTest { sending, .. }) | Test::Chat(ChatTest { sending, .. }) => sending.set(&mut config),
+            Test::Echo(EchoTest { sending, .. }) | Test::Chat(ChatTest { sending, .. }) => {
+                sending.set(&mut config)
+            }
             Test::Idle(test) => config.amount = Amount::Time(test.duration.0),
         }
         config.tls = common.server.tls.client_config().tls;

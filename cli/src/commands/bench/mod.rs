@@ -20,7 +20,7 @@ use crate::interrupt;
 use crate::output;
 
 pub(crate) fn run(args: &BenchArgs) -> Result<ExitCode, Failure> {
-    let config = args.load_config().map_err(Failure::Sentence)?;
+    let config = args.load_config().map_err(Failure::Message)?;
     let monitor = Monitor::default();
     let stopping = monitor.clone();
     interrupt::watch(move || {
@@ -35,7 +35,7 @@ pub(crate) fn run(args: &BenchArgs) -> Result<ExitCode, Failure> {
     let bar = shows_progress.then(|| Bar::start(monitor.clone(), &config));
     let outcome = load::run(&config, &monitor);
     drop(bar);
-    let report = outcome.map_err(|error| Failure::Sentence(error.to_string()))?;
+    let report = outcome.map_err(|error| Failure::Message(error.to_string()))?;
     let exit_code = if report.is_clean() { ExitCode::SUCCESS } else { ExitCode::FAILURE };
     match show(args, &config, &report) {
         // That nobody reads the report does not make it a better one.
@@ -47,7 +47,12 @@ pub(crate) fn run(args: &BenchArgs) -> Result<ExitCode, Failure> {
 /// From now on what the load test logs is said.
 fn tell_what_happens() {
     let log = tracing_subscriber::fmt().with_env_filter("cafewire_net::load=debug");
-    log.without_time().with_level(false).with_target(false).with_ansi(false).with_writer(|| Details).init();
+    log.without_time()
+        .with_level(false)
+        .with_target(false)
+        .with_ansi(false)
+        .with_writer(|| Details)
+        .init();
 }
 
 /// A line on standard error for each event that is logged.
@@ -73,7 +78,9 @@ fn show(args: &BenchArgs, config: &LoadConfig, report: &Report) -> Result<(), Fa
         return output::json(&record);
     }
     if args.common().csv {
-        let csv = record.to_csv().map_err(|error| Failure::Sentence(format!("cannot write CSV: {error}")))?;
+        let csv = record
+            .to_csv()
+            .map_err(|error| Failure::Message(format!("cannot write CSV: {error}")))?;
         return output::text(&csv);
     }
     output::text(&table::report(config, report))

@@ -2,11 +2,14 @@
 
 use std::time::Duration;
 
-/// Three digits, and the unit that leaves one to three of them before the point: `999 ns`, `1.23 µs`, `45.6 ms`, `7.89 s`.
+/// Three digits, and the unit that leaves one to three of them before the point: `999 ns`, `1.23
+/// µs`, `45.6 ms`, `7.89 s`.
 pub(super) fn time(ns: u64) -> String {
-    const UNITS: [(&str, u64); 4] = [("ns", 1), ("µs", 1000), ("ms", 1_000_000), ("s", 1_000_000_000)];
+    const UNITS: [(&str, u64); 4] =
+        [("ns", 1), ("µs", 1000), ("ms", 1_000_000), ("s", 1_000_000_000)];
     // What rounds to a thousand is one of the next unit.
-    let unit = UNITS.iter().rfind(|(_, unit_ns)| u128::from(ns) * 2000 >= u128::from(*unit_ns) * 1999);
+    let unit =
+        UNITS.iter().rfind(|(_, unit_ns)| u128::from(ns) * 2000 >= u128::from(*unit_ns) * 1999);
     let &(name, unit_ns) = unit.unwrap_or(&UNITS[0]);
     scaled(ns, unit_ns, name)
 }
@@ -44,7 +47,11 @@ pub(super) fn count(number: u64) -> String {
 /// Something per second: whole, or with a digit if it is small.
 #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss)] // a rate is positive, and saturates
 pub(super) fn rate(per_second: f64) -> String {
-    if per_second < 99.95 { format!("{per_second:.1}/s") } else { format!("{}/s", count(per_second.round() as u64)) }
+    if per_second < 99.95 {
+        format!("{per_second:.1}/s")
+    } else {
+        format!("{}/s", count(per_second.round() as u64))
+    }
 }
 
 /// A rate for a line that changes all the time: `1.23 M/s`.
@@ -87,7 +94,8 @@ mod tests {
 
     #[test]
     fn counts_have_their_thousands_apart() {
-        for (number, shown) in [(0, "0"), (999, "999"), (1000, "1,000"), (12_345_678, "12,345,678")] {
+        for (number, shown) in [(0, "0"), (999, "999"), (1000, "1,000"), (12_345_678, "12,345,678")]
+        {
             assert_eq!(count(number), shown);
         }
         assert_eq!(count(u64::MAX), "18,446,744,073,709,551,615");
@@ -96,7 +104,12 @@ mod tests {
     #[test]
     fn rates() {
         assert_eq!([rate(0.0), rate(12.34), rate(1234.5)], ["0.0/s", "12.3/s", "1,235/s"]);
-        let short = [short_rate(12.3), short_rate(999_400.0), short_rate(999_600.0), short_rate(12_345_678.0)];
+        let short = [
+            short_rate(12.3),
+            short_rate(999_400.0),
+            short_rate(999_600.0),
+            short_rate(12_345_678.0),
+        ];
         assert_eq!(short, ["12/s", "999.4 k/s", "1.00 M/s", "12.35 M/s"]);
         assert_eq!(megabytes(85_250_000.0), "85.2 MB/s");
     }

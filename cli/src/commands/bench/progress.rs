@@ -26,7 +26,10 @@ impl Bar {
         let thread = thread::spawn(move || {
             let bar = ProgressBar::with_draw_target(Some(1000), ProgressDrawTarget::stderr());
             // The template is a constant, so that what is wrong with it shows in every run.
-            bar.set_style(ProgressStyle::with_template(STYLE).unwrap_or_else(|_| ProgressStyle::default_bar()));
+            bar.set_style(
+                ProgressStyle::with_template(STYLE)
+                    .unwrap_or_else(|_| ProgressStyle::default_bar()),
+            );
             let mut view = View::new(scale, Instant::now());
             while ended.recv_timeout(REFRESH) == Err(RecvTimeoutError::Timeout) {
                 let drawn = view.draw(monitor.progress(), Instant::now());
@@ -109,7 +112,8 @@ impl View {
         let phase_time = now.saturating_duration_since(self.phase_began);
         let since_last = now.saturating_duration_since(self.last_at).as_secs_f64();
         #[allow(clippy::cast_precision_loss)] // three digits are shown
-        let per_second = |now: u64, before: u64| now.saturating_sub(before) as f64 / since_last.max(1e-3);
+        let per_second =
+            |now: u64, before: u64| now.saturating_sub(before) as f64 / since_last.max(1e-3);
         let sent = short_rate(per_second(progress.sent, self.last.sent));
         let received = short_rate(per_second(progress.received, self.last.received));
         (self.last, self.last_at) = (progress, now);
@@ -122,17 +126,25 @@ impl View {
         };
         let (phase, (permille, message)) = match progress.phase {
             Phase::Connecting => {
-                let retried =
-                    if progress.retried > 0 { format!(", {} retried", count(progress.retried)) } else { String::new() };
-                let message =
-                    format!("{} of {} connections{retried}", count(progress.ready), count(self.scale.connections));
+                let retried = if progress.retried > 0 {
+                    format!(", {} retried", count(progress.retried))
+                } else {
+                    String::new()
+                };
+                let message = format!(
+                    "{} of {} connections{retried}",
+                    count(progress.ready),
+                    count(self.scale.connections)
+                );
                 ("connecting", (permille(progress.ready, self.scale.connections), message))
             }
             Phase::Idling => {
                 let message = format!("{} connections held", count(progress.ready));
                 ("idling", (permille_of_time(phase_time, self.scale.idle), message))
             }
-            Phase::WarmingUp => ("warming up", (permille_of_time(phase_time, self.scale.warm_up), sending().1)),
+            Phase::WarmingUp => {
+                ("warming up", (permille_of_time(phase_time, self.scale.warm_up), sending().1))
+            }
             Phase::Measuring => ("measuring", sending()),
             Phase::Draining => ("draining", (1000, format!("{received} delivered"))),
             Phase::Done => ("done", (1000, String::new())),
@@ -163,11 +175,15 @@ mod tests {
         let at = |ms| began + Duration::from_millis(ms);
         let progress = |phase, count| {
             let mut progress = Monitor::default().progress();
-            (progress.phase, progress.ready, progress.sent, progress.received) = (phase, 4, count, 2 * count);
+            (progress.phase, progress.ready, progress.sent, progress.received) =
+                (phase, 4, count, 2 * count);
             progress
         };
         let drawn = view.draw(progress(Phase::Connecting, 0), at(0));
-        assert_eq!((drawn.phase, drawn.permille, drawn.message.as_str()), ("connecting", 1000, "4 of 4 connections"));
+        assert_eq!(
+            (drawn.phase, drawn.permille, drawn.message.as_str()),
+            ("connecting", 1000, "4 of 4 connections")
+        );
         view.draw(progress(Phase::Measuring, 0), at(1000));
         let drawn = view.draw(progress(Phase::Measuring, 500_000), at(1500));
         assert_eq!((drawn.phase, drawn.permille), ("measuring", 50), "half a second of ten");

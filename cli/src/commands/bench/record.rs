@@ -98,7 +98,8 @@ struct TimesRecord {
 
 impl<'a> Record<'a> {
     pub(super) fn of(config: &LoadConfig, report: &'a Report) -> Self {
-        let (deliveries, measured, connections) = (&report.deliveries, &report.measured, &report.connections);
+        let (deliveries, measured, connections) =
+            (&report.deliveries, &report.measured, &report.connections);
         Self {
             kind: "bench",
             schema: SCHEMA,
@@ -146,16 +147,19 @@ impl<'a> Record<'a> {
         }
     }
 
-    /// A line of names and a line of values, in the same order each time. Names are the paths within the JSON object,
-    /// with `_` between; lists of reasons are left out.
+    /// A line of names and a line of values, in the same order each time. Names are the paths
+    /// within the JSON object, with `_` between; lists of reasons are left out.
     pub(super) fn to_csv(&self) -> serde_json::Result<String> {
         // By name, since a JSON object has no order.
         let mut columns = BTreeMap::new();
         flatten(String::new(), serde_json::to_value(self)?, &mut columns);
-        for (name, times) in [("latency_ns", &self.latency_ns), ("send_lag_ns", &self.send_lag_ns)] {
+        for (name, times) in [("latency_ns", &self.latency_ns), ("send_lag_ns", &self.send_lag_ns)]
+        {
             if times.is_none() {
                 columns.remove(name);
-                columns.extend(TimesRecord::NAMES.map(|column| (format!("{name}_{column}"), String::new())));
+                columns.extend(
+                    TimesRecord::NAMES.map(|column| (format!("{name}_{column}"), String::new())),
+                );
             }
         }
         let names: Vec<&str> = columns.keys().map(String::as_str).collect();
@@ -181,9 +185,12 @@ impl SettingsRecord {
         // At a rate nothing limits what is in flight.
         let at_no_rate = |window| if rate_per_second.is_some() { None } else { Some(window) };
         match config.work {
-            Work::Echo { connections, in_flight, size_bytes } => {
-                Self { connections, window: at_no_rate(in_flight), size_bytes: Some(size_bytes), ..common }
-            }
+            Work::Echo { connections, in_flight, size_bytes } => Self {
+                connections,
+                window: at_no_rate(in_flight),
+                size_bytes: Some(size_bytes),
+                ..common
+            },
             Work::Chat { rooms, members, publishers, window, size_bytes } => Self {
                 connections: rooms * members,
                 rooms: Some(rooms),
@@ -240,9 +247,14 @@ fn flatten(name: String, value: Value, columns: &mut BTreeMap<String, String>) {
     }
 }
 
-/// RFC 4180: a value with a comma, a quote or a line break stands in quotes, and quotes within are doubled.
+/// RFC 4180: a value with a comma, a quote or a line break stands in quotes, and quotes within are
+/// doubled.
 fn quoted(text: &str) -> String {
-    if text.contains([',', '"', '\n', '\r']) { format!("\"{}\"", text.replace('"', "\"\"")) } else { text.to_owned() }
+    if text.contains([',', '"', '\n', '\r']) {
+        format!("\"{}\"", text.replace('"', "\"\""))
+    } else {
+        text.to_owned()
+    }
 }
 
 #[cfg(test)]

@@ -25,8 +25,16 @@ pub(super) fn report(config: &LoadConfig, report: &Report) -> String {
         row("answered", deliveries.received, "");
     } else {
         row("sent", report.sent, &rate(measured.sent_per_second()));
-        let received = format!("{}   {}", rate(measured.received_per_second()), megabytes(measured.bytes_per_second()));
-        row("delivered", deliveries.received, &format!("{received}   of {} expected", count(deliveries.expected)));
+        let received = format!(
+            "{}   {}",
+            rate(measured.received_per_second()),
+            megabytes(measured.bytes_per_second())
+        );
+        row(
+            "delivered",
+            deliveries.received,
+            &format!("{received}   of {} expected", count(deliveries.expected)),
+        );
     }
     row("lost", deliveries.lost, "");
     row("duplicated", deliveries.duplicated, "");
@@ -42,7 +50,9 @@ pub(super) fn report(config: &LoadConfig, report: &Report) -> String {
 
 /// What was asked for.
 fn headline(config: &LoadConfig) -> String {
-    let at_rate = |window: String| config.rate_per_second.map_or(window, |rate| format!("{} messages/s", count(rate)));
+    let at_rate = |window: String| {
+        config.rate_per_second.map_or(window, |rate| format!("{} messages/s", count(rate)))
+    };
     let what = match config.work {
         Work::Echo { connections, in_flight, size_bytes } => format!(
             "echo: {}, {}, {size_bytes} bytes each",
@@ -69,9 +79,11 @@ fn many(number: usize, thing: &str) -> String {
 fn connection_notes(report: &Report) -> String {
     let connections = &report.connections;
     let mut notes = format!("made in {}", duration(report.connect_time));
-    for (number, what) in
-        [(connections.retried, "retried"), (connections.failed, "failed"), (connections.ended_early, "ended early")]
-    {
+    for (number, what) in [
+        (connections.retried, "retried"),
+        (connections.failed, "failed"),
+        (connections.ended_early, "ended early"),
+    ] {
         if number > 0 {
             let _ = write!(notes, ", {} {what}", count(number));
         }
@@ -93,7 +105,8 @@ fn latency_table(text: &mut String, report: &Report) {
         return;
     };
     let times = |latency: &LatencySummary| {
-        let &LatencySummary { min_ns, mean_ns, p50_ns, p90_ns, p99_ns, p99_9_ns, max_ns, .. } = latency;
+        let &LatencySummary { min_ns, mean_ns, p50_ns, p90_ns, p99_ns, p99_9_ns, max_ns, .. } =
+            latency;
         [min_ns, mean_ns, p50_ns, p90_ns, p99_ns, p99_9_ns, max_ns].map(time)
     };
     row(text, ["", "min", "mean", "p50", "p90", "p99", "p99.9", "max"]);
@@ -108,7 +121,9 @@ fn latency_table(text: &mut String, report: &Report) {
 /// Over which time this was measured, and how busy the generator was.
 fn stretch(config: &LoadConfig, report: &Report) -> String {
     let mut text = match config.amount {
-        Amount::Time(held) if matches!(config.work, Work::Idle { .. }) => format!("held for {}", duration(held)),
+        Amount::Time(held) if matches!(config.work, Work::Idle { .. }) => {
+            format!("held for {}", duration(held))
+        }
         _ => format!("measured for {}", duration(report.measured.duration)),
     };
     if !config.warm_up.is_zero() {
@@ -130,10 +145,16 @@ pub(super) fn remarks(config: &LoadConfig, report: &Report) -> Vec<String> {
         remarks.push(format!("connections, {}: {}", so_often(*times), escape::text(reason)));
     }
     for (error, times) in &report.server_errors {
-        remarks.push(format!("the server complained, {}: {}", so_often(*times), escape::text(error)));
+        remarks.push(format!(
+            "the server complained, {}: {}",
+            so_often(*times),
+            escape::text(error)
+        ));
     }
     if report.measured.generator_was_busy() {
-        remarks.push("the generator was busy all the time: the server may be faster than this".to_owned());
+        remarks.push(
+            "the generator was busy all the time: the server may be faster than this".to_owned(),
+        );
     }
     if let Some(due) = due(config).filter(|&due| report.sent < due && !report.was_interrupted) {
         let (sent, due) = (count(report.sent), count(due));
@@ -150,11 +171,18 @@ pub(super) fn remarks(config: &LoadConfig, report: &Report) -> Vec<String> {
 
 /// How many messages fall due, where that is told by a rate and a time.
 fn due(config: &LoadConfig) -> Option<u64> {
-    let (Some(rate), Amount::Time(time)) = (config.rate_per_second, config.amount) else { return None };
+    let (Some(rate), Amount::Time(time)) = (config.rate_per_second, config.amount) else {
+        return None;
+    };
     if matches!(config.work, Work::Idle { .. }) {
         return None;
     }
-    let due = config.warm_up.saturating_add(time).as_nanos().saturating_mul(rate.into()).div_ceil(1_000_000_000);
+    let due = config
+        .warm_up
+        .saturating_add(time)
+        .as_nanos()
+        .saturating_mul(rate.into())
+        .div_ceil(1_000_000_000);
     u64::try_from(due).ok()
 }
 
@@ -189,7 +217,8 @@ mod tests {
         let mut report = Report::default();
         report.connections = Connections { wanted: 50, ready: 50, ..Connections::default() };
         report.sent = 1_100_000;
-        report.deliveries = Deliveries { expected: 1_100_000, received: 1_100_000, ..Deliveries::default() };
+        report.deliveries =
+            Deliveries { expected: 1_100_000, received: 1_100_000, ..Deliveries::default() };
         report.measured = Measured {
             duration: Duration::from_secs(10),
             sent: 1_000_000,
@@ -248,7 +277,9 @@ echo: 50 connections, 16 in flight on each, 64 bytes each, on tcp://127.0.0.1:80
         bad.send_lag = bad.latency;
         bad.latency = None;
         let text = report(&config, &bad);
-        assert!(text.starts_with("chat: 1 room of 10 members, 2 publishers in each, 1,000 messages/s, 64 bytes each"));
+        assert!(text.starts_with(
+            "chat: 1 room of 10 members, 2 publishers in each, 1,000 messages/s, 64 bytes each"
+        ));
         for line in [
             "made in 12.0 ms, 2 failed",
             "lost                      5",
@@ -259,7 +290,10 @@ echo: 50 connections, 16 in flight on each, 64 bytes each, on tcp://127.0.0.1:80
         }
         let remarks = remarks(&config, &bad);
         assert_eq!(remarks.len(), 3, "{remarks:?}");
-        assert!(remarks[0].contains("8 times: Connection\\u{1b}refused") && remarks[2].contains("busy"), "{remarks:?}");
+        assert!(
+            remarks[0].contains("8 times: Connection\\u{1b}refused") && remarks[2].contains("busy"),
+            "{remarks:?}"
+        );
     }
 
     #[test]
@@ -268,7 +302,10 @@ echo: 50 connections, 16 in flight on each, 64 bytes each, on tcp://127.0.0.1:80
         lost.connections.reasons =
             [("Connection reset", 1), ("gone", 2000)].map(|(why, n)| (why.to_owned(), n)).to_vec();
         let said = remarks(&config(Work::Idle { connections: 1 }), &lost);
-        assert_eq!(said[..2], ["connections, once: Connection reset", "connections, 2,000 times: gone"]);
+        assert_eq!(
+            said[..2],
+            ["connections, once: Connection reset", "connections, 2,000 times: gone"]
+        );
     }
 
     #[test]
@@ -289,7 +326,10 @@ echo: 50 connections, 16 in flight on each, 64 bytes each, on tcp://127.0.0.1:80
         let mut config = config(Work::Idle { connections: 1 });
         config.warm_up = Duration::ZERO;
         let text = report(&config, &sample());
-        assert!(text.starts_with("idle: 1 connection, on") && text.contains("held for 10.0 s;"), "{text}");
+        assert!(
+            text.starts_with("idle: 1 connection, on") && text.contains("held for 10.0 s;"),
+            "{text}"
+        );
         assert!(!text.contains("/s"), "{text}");
     }
 
@@ -299,12 +339,24 @@ echo: 50 connections, 16 in flight on each, 64 bytes each, on tcp://127.0.0.1:80
         let mut short = sample();
         short.measured = Measured::default();
         config.amount = Amount::Messages(1);
-        assert_eq!(remarks(&config, &short), ["nothing was measured: all was sent during the warm-up"]);
+        assert_eq!(
+            remarks(&config, &short),
+            ["nothing was measured: all was sent during the warm-up"]
+        );
         config.amount = Amount::Time(Duration::from_secs(1));
-        assert_eq!(remarks(&config, &short), ["nothing was measured: sending ended before the warm-up did"]);
+        assert_eq!(
+            remarks(&config, &short),
+            ["nothing was measured: sending ended before the warm-up did"]
+        );
         short.was_interrupted = true;
-        assert_eq!(remarks(&config, &short)[1], "nothing was measured: it was interrupted before that began");
+        assert_eq!(
+            remarks(&config, &short)[1],
+            "nothing was measured: it was interrupted before that began"
+        );
         config.amount = Amount::Time(Duration::ZERO);
-        assert_eq!(remarks(&config, &short)[1], "nothing was measured: a duration of 0 leaves no time for it");
+        assert_eq!(
+            remarks(&config, &short)[1],
+            "nothing was measured: a duration of 0 leaves no time for it"
+        );
     }
 }

@@ -11,7 +11,8 @@ const INTERVAL_MIN: Duration = Duration::from_millis(100);
 
 #[derive(Debug, Args)]
 pub(crate) struct TopArgs {
-    /// The server's HTTP address, as given to `serve --http`: http://HOST:PORT, HOST:PORT or a port of this machine.
+    /// The server's HTTP address, as given to `serve --http`: http://HOST:PORT, HOST:PORT or a port
+    /// of this machine.
     #[arg(value_name = "URL", default_value = "http://127.0.0.1:9090")]
     pub(super) url: MetricsUrl,
     /// Seconds between two samples, from 0.1 up.

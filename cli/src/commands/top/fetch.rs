@@ -18,7 +18,8 @@ impl std::str::FromStr for MetricsUrl {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Self, String> {
-        let wanted = || "http://HOST:PORT, HOST:PORT or a port of this machine is wanted".to_owned();
+        let wanted =
+            || "http://HOST:PORT, HOST:PORT or a port of this machine is wanted".to_owned();
         if text.starts_with("https:") {
             return Err("a server speaks plain HTTP here: http://HOST:PORT is wanted".to_owned());
         }
@@ -29,7 +30,8 @@ impl std::str::FromStr for MetricsUrl {
             Err(_) => format!("http://{address}"),
         };
         let uri: Uri = url.parse().map_err(|_| wanted())?;
-        if uri.host().is_none_or(str::is_empty) || uri.port_u16().is_none() || uri.query().is_some() {
+        if uri.host().is_none_or(str::is_empty) || uri.port_u16().is_none() || uri.query().is_some()
+        {
             return Err(wanted());
         }
         let path = if uri.path() == "/" { "/metrics" } else { uri.path() };
@@ -52,7 +54,11 @@ pub(super) struct Fetcher {
 impl Fetcher {
     pub(super) fn new(url: MetricsUrl) -> Self {
         // The server itself is asked, whatever the environment says about the web at large.
-        let config = ureq::Agent::config_builder().timeout_global(Some(TIMEOUT)).proxy(None).max_redirects(0).build();
+        let config = ureq::Agent::config_builder()
+            .timeout_global(Some(TIMEOUT))
+            .proxy(None)
+            .max_redirects(0)
+            .build();
         Self { agent: config.new_agent(), url }
     }
 
@@ -65,7 +71,12 @@ impl Fetcher {
         if response.status() != 200 {
             return Err(format!("status {}", response.status().as_u16()));
         }
-        response.body_mut().with_config().limit(ANSWER_MAX_BYTES).read_to_string().map_err(|error| describe(&error))
+        response
+            .body_mut()
+            .with_config()
+            .limit(ANSWER_MAX_BYTES)
+            .read_to_string()
+            .map_err(|error| describe(&error))
     }
 }
 
@@ -76,7 +87,9 @@ fn describe(error: &ureq::Error) -> String {
         ureq::Error::Timeout(_) => format!("nothing for {} s", TIMEOUT.as_secs()),
         ureq::Error::HostNotFound => "there is no such host".to_owned(),
         ureq::Error::BodyExceedsLimit(_) => "far more is said than a server's metrics".to_owned(),
-        ureq::Error::Protocol(_) => "what answers there speaks no HTTP: is it the port of `serve --http`?".to_owned(),
+        ureq::Error::Protocol(_) => {
+            "what answers there speaks no HTTP: is it the port of `serve --http`?".to_owned()
+        }
         other => crate::escape::text(&other.to_string()).into_owned(),
     }
 }
@@ -95,7 +108,11 @@ mod tests {
             ("http://[::1]:9090", "http://[::1]:9090/metrics"),
             ("http://example.org:80/cafe/metrics", "http://example.org:80/cafe/metrics"),
         ] {
-            assert_eq!(text.parse::<MetricsUrl>().map(|url| url.to_string()).as_deref(), Ok(url), "{text}");
+            assert_eq!(
+                text.parse::<MetricsUrl>().map(|url| url.to_string()).as_deref(),
+                Ok(url),
+                "{text}"
+            );
         }
         for text in ["", "host", "http://", "65536", "h:1?x", "a b:1", "tcp://h:1", "https://h:1"] {
             assert!(text.parse::<MetricsUrl>().unwrap_err().contains("http://HOST:PORT"), "{text}");

@@ -12,7 +12,11 @@ pub(super) fn bytes(value: f64) -> String {
 
 /// A bound of a histogram: 20 µs, 5 ms, >1 s where it is the one past the last.
 pub(super) fn seconds(value: f64) -> String {
-    if value.is_infinite() { ">1 s".to_owned() } else { scaled(value * 1e6, 1000.0, &[" µs", " ms", " s"]) }
+    if value.is_infinite() {
+        ">1 s".to_owned()
+    } else {
+        scaled(value * 1e6, 1000.0, &[" µs", " ms", " s"])
+    }
 }
 
 /// How long something lasts, in its two largest units: 3 d 4 h, 12 s.
@@ -67,15 +71,22 @@ mod tests {
             assert_eq!(count(value), shown, "{value}");
         }
         assert_eq!((bytes(950.0), bytes(65_536.0)), ("950 B".to_owned(), "65.5 kB".to_owned()));
-        assert_eq!((seconds(0.000_02), seconds(0.005), seconds(1.0)), ("20 µs".into(), "5 ms".into(), "1 s".into()));
+        assert_eq!(
+            (seconds(0.000_02), seconds(0.005), seconds(1.0)),
+            ("20 µs".into(), "5 ms".into(), "1 s".into())
+        );
         assert_eq!(seconds(f64::INFINITY), ">1 s");
     }
 
     #[test]
     fn an_age_has_two_units() {
-        for (seconds, shown) in
-            [(0, "0 s"), (59, "59 s"), (61, "1 min 1 s"), (3_600, "1 h 0 min"), (273_600, "3 d 4 h")]
-        {
+        for (seconds, shown) in [
+            (0, "0 s"),
+            (59, "59 s"),
+            (61, "1 min 1 s"),
+            (3_600, "1 h 0 min"),
+            (273_600, "3 d 4 h"),
+        ] {
             assert_eq!(age(seconds), shown);
         }
     }

@@ -1,5 +1,5 @@
-//! `cafewire top`: a server watched as it works, through its `/metrics`. Here are the threads and the terminal; what is
-//! known and how it is drawn are pure, in their own files.
+//! `cafewire top`: a server watched as it works, through its `/metrics`. Here are the threads and
+//! the terminal; what is known and how it is drawn are pure, in their own files.
 
 mod args;
 mod fetch;
@@ -35,7 +35,7 @@ const REDRAW_EVERY: Duration = Duration::from_secs(1);
 const SIGNAL_EXIT_STATUS: u8 = 128;
 
 /// What happens while the screen is up.
-enum Happening {
+enum TopEvent {
     Asked(Result<Sample, String>),
     Input(Event),
     InputBroke(io::Error),
@@ -47,11 +47,12 @@ pub(crate) fn run(args: &TopArgs) -> Result<ExitCode, Failure> {
         return print_once(args).map(|()| ExitCode::SUCCESS);
     }
     if !io::stdout().is_terminal() || !io::stdin().is_terminal() {
-        let sentence = "top needs a terminal to draw on: --once or --json print one sample anywhere";
-        return Err(Failure::Sentence(sentence.to_owned()));
+        let sentence =
+            "top needs a terminal to draw on: --once or --json print one sample anywhere";
+        return Err(Failure::Message(sentence.to_owned()));
     }
-    let happenings = watch_everything(args)?;
-    show(args, &happenings)
+    let events = watch_everything(args)?;
+    show(args, &events)
 }
 
 /// Takes one sample, another an interval later, and prints the second with what happened between.
@@ -60,14 +61,19 @@ fn print_once(args: &TopArgs) -> Result<(), Failure> {
     let fetcher = Fetcher::new(args.url.clone());
     let started = Instant::now();
     let sample = || {
-        let text = fetcher.fetch().map_err(|why| Failure::Sentence(format!("no answer from {url}: {why}")))?;
-        Sample::parse(&text, started.elapsed()).map_err(|sentence| Failure::Sentence(format!("{url}: {sentence}")))
+        let text = fetcher
+            .fetch()
+            .map_err(|why| Failure::Message(format!("no answer from {url}: {why}")))?;
+        Sample::parse(&text, started.elapsed())
+            .map_err(|sentence| Failure::Message(format!("{url}: {sentence}")))
     };
     let before = sample()?;
     thread::sleep(args.interval);
     let after = sample()?;
     if !after.continues(&before) {
-        return Err(Failure::Sentence(format!("{url}: the server started anew within the interval: ask again")));
+        return Err(Failure::Message(format!(
+            "{url}: the server started anew within the interval: ask again"
+        )));
     }
     if args.json {
         output::json(&Report::of(&url, &before, &after))
@@ -76,49 +82,51 @@ fn print_once(args: &TopArgs) -> Result<(), Failure> {
     }
 }
 
-/// Starts what asks the server, what reads the keys and what waits for signals, each on a thread of its own that ends
-/// with the program.
-fn watch_everything(args: &TopArgs) -> Result<Receiver<Happening>, Failure> {
+/// Starts what asks the server, what reads the keys and what waits for signals, each on a thread of
+/// its own that ends with the program.
+fn watch_everything(args: &TopArgs) -> Result<Receiver<TopEvent>, Failure> {
     // Whoever is ahead of the screen waits for it.
-    let (sender, happenings) = sync_channel(16);
+    let (sender, events) = sync_channel(16);
     let signals = sender.clone();
     interrupt::watch_all(&[SIGINT, SIGTERM, SIGHUP, SIGCONT], move |signal| {
-        signals.send(Happening::Signal(signal)).is_ok()
+        signals.send(TopEvent::Signal(signal)).is_ok()
     })?;
-    let (fetcher, interval, asking) = (Fetcher::new(args.url.clone()), args.interval, sender.clone());
+    let (fetcher, interval, asking) =
+        (Fetcher::new(args.url.clone()), args.interval, sender.clone());
     thread::spawn(move || ask(&fetcher, interval, &asking));
     thread::spawn(move || read_keys(&sender));
-    Ok(happenings)
+    Ok(events)
 }
 
-fn ask(fetcher: &Fetcher, interval: Duration, asked: &SyncSender<Happening>) {
+fn ask(fetcher: &Fetcher, interval: Duration, asked: &SyncSender<TopEvent>) {
     let started = Instant::now();
     loop {
         let due = Instant::now() + interval;
         let sample = fetcher.fetch().and_then(|text| Sample::parse(&text, started.elapsed()));
-        if asked.send(Happening::Asked(sample)).is_err() {
+        if asked.send(TopEvent::Asked(sample)).is_err() {
             return;
         }
         thread::sleep(due.saturating_duration_since(Instant::now()));
     }
 }
 
-fn read_keys(sender: &SyncSender<Happening>) {
+fn read_keys(sender: &SyncSender<TopEvent>) {
     loop {
-        let happening = match crossterm::event::read() {
-            Ok(event) => Happening::Input(event),
-            Err(error) => Happening::InputBroke(error),
+        let event = match crossterm::event::read() {
+            Ok(event) => TopEvent::Input(event),
+            Err(error) => TopEvent::InputBroke(error),
         };
-        let is_last = matches!(happening, Happening::InputBroke(_));
-        if sender.send(happening).is_err() || is_last {
+        let is_last = matches!(event, TopEvent::InputBroke(_));
+        if sender.send(event).is_err() || is_last {
             return;
         }
     }
 }
 
 /// Draws until somebody wants to quit.
-fn show(args: &TopArgs, happenings: &Receiver<Happening>) -> Result<ExitCode, Failure> {
-    let palette = Palette { is_coloured: std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty()) };
+fn show(args: &TopArgs, events: &Receiver<TopEvent>) -> Result<ExitCode, Failure> {
+    let palette =
+        Palette { is_coloured: std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty()) };
     let started = Instant::now();
     let mut watch = Watch::new(args.url.to_string());
     let mut screen = FullScreen::enter()?;
@@ -126,18 +134,20 @@ fn show(args: &TopArgs, happenings: &Receiver<Happening>) -> Result<ExitCode, Fa
         // A clock before 1970 is a clock that nobody set.
         let unix_s = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_secs_f64();
         screen.draw(|frame| view::draw(frame, &watch, started.elapsed(), unix_s, palette))?;
-        match happenings.recv_timeout(REDRAW_EVERY) {
-            Ok(Happening::Asked(Ok(sample))) => watch.heard(sample),
-            Ok(Happening::Asked(Err(why))) => watch.failed(started.elapsed(), why),
-            Ok(Happening::Input(Event::Key(key))) if wants(key, 'z') => screen.suspend()?,
-            Ok(Happening::Input(Event::Key(key))) if quits(key) => return Ok(ExitCode::SUCCESS),
-            Ok(Happening::Input(Event::Key(key))) if wants(key, 'l') => screen.forget()?,
+        match events.recv_timeout(REDRAW_EVERY) {
+            Ok(TopEvent::Asked(Ok(sample))) => watch.heard(sample),
+            Ok(TopEvent::Asked(Err(why))) => watch.failed(started.elapsed(), why),
+            Ok(TopEvent::Input(Event::Key(key))) if wants(key, 'z') => screen.suspend()?,
+            Ok(TopEvent::Input(Event::Key(key))) if quits(key) => return Ok(ExitCode::SUCCESS),
+            Ok(TopEvent::Input(Event::Key(key))) if wants(key, 'l') => screen.forget()?,
             // The next frame is drawn in the size that the terminal has by then.
-            Ok(Happening::Input(_)) | Err(RecvTimeoutError::Timeout) => {}
-            Ok(Happening::InputBroke(error)) => return Err(Failure::input(&error)),
-            Ok(Happening::Signal(SIGCONT)) => screen.retake()?,
-            Ok(Happening::Signal(signal)) => {
-                return Ok(ExitCode::from(SIGNAL_EXIT_STATUS.saturating_add(u8::try_from(signal).unwrap_or_default())));
+            Ok(TopEvent::Input(_)) | Err(RecvTimeoutError::Timeout) => {}
+            Ok(TopEvent::InputBroke(error)) => return Err(Failure::input(&error)),
+            Ok(TopEvent::Signal(SIGCONT)) => screen.retake()?,
+            Ok(TopEvent::Signal(signal)) => {
+                return Ok(ExitCode::from(
+                    SIGNAL_EXIT_STATUS.saturating_add(u8::try_from(signal).unwrap_or_default()),
+                ));
             }
             Err(RecvTimeoutError::Disconnected) => return Ok(ExitCode::FAILURE),
         }
@@ -145,7 +155,8 @@ fn show(args: &TopArgs, happenings: &Receiver<Happening>) -> Result<ExitCode, Fa
 }
 
 fn quits(key: KeyEvent) -> bool {
-    key.kind != KeyEventKind::Release && (matches!(key.code, KeyCode::Char('q') | KeyCode::Esc) || wants(key, 'c'))
+    key.kind != KeyEventKind::Release
+        && (matches!(key.code, KeyCode::Char('q') | KeyCode::Esc) || wants(key, 'c'))
 }
 
 /// Whether this is the letter with Ctrl.

@@ -7,8 +7,8 @@ use serde::Serialize;
 use super::figures::{bytes, count, seconds};
 use super::sample::{Sample, whole};
 
-/// Two samples as one JSON object; `--help` documents the fields. Times past the histograms' last bound, and those of
-/// nothing, are null.
+/// Two samples as one JSON object; `--help` documents the fields. Times past the histograms' last
+/// bound, and those of nothing, are null.
 #[derive(Serialize)]
 pub(super) struct Report<'a> {
     url: &'a str,
@@ -27,8 +27,8 @@ pub(super) struct Report<'a> {
     deliveries_per_s: f64,
     received_bytes_per_s: f64,
     sent_bytes_per_s: f64,
-    turn_p50_s: Option<f64>,
-    turn_p99_s: Option<f64>,
+    tick_p50_s: Option<f64>,
+    tick_p99_s: Option<f64>,
     frame_p50_s: Option<f64>,
     frame_p99_s: Option<f64>,
     closes: BTreeMap<&'a str, u64>,
@@ -55,8 +55,8 @@ impl<'a> Report<'a> {
             deliveries_per_s: rates.deliveries,
             received_bytes_per_s: rates.received_bytes,
             sent_bytes_per_s: rates.sent_bytes,
-            turn_p50_s: finite(rates.turn_p50_s),
-            turn_p99_s: finite(rates.turn_p99_s),
+            tick_p50_s: finite(rates.tick_p50_s),
+            tick_p99_s: finite(rates.tick_p99_s),
             frame_p50_s: finite(rates.frame_p50_s),
             frame_p99_s: finite(rates.frame_p99_s),
             closes: sample.closes.iter().map(|(reason, count)| (reason.as_str(), *count)).collect(),
@@ -68,7 +68,8 @@ impl<'a> Report<'a> {
 pub(super) fn lines(before: &Sample, sample: &Sample) -> String {
     let rates = sample.since(before);
     let time = |value: Option<f64>| value.map_or_else(|| "-".to_owned(), seconds);
-    let mut text = format!("{:<13} {}\n", "server", if sample.is_draining { "draining" } else { "serving" });
+    let mut text =
+        format!("{:<13} {}\n", "server", if sample.is_draining { "draining" } else { "serving" });
     for (name, figure) in [
         ("version", sample.version.clone()),
         ("connections", count(sample.now.connections)),
@@ -82,8 +83,8 @@ pub(super) fn lines(before: &Sample, sample: &Sample) -> String {
         ("deliveries/s", count(rates.deliveries)),
         ("received/s", bytes(rates.received_bytes)),
         ("sent/s", bytes(rates.sent_bytes)),
-        ("turn p50", time(rates.turn_p50_s)),
-        ("turn p99", time(rates.turn_p99_s)),
+        ("tick p50", time(rates.tick_p50_s)),
+        ("tick p99", time(rates.tick_p99_s)),
         ("frame p50", time(rates.frame_p50_s)),
         ("frame p99", time(rates.frame_p99_s)),
     ] {
@@ -103,8 +104,9 @@ mod tests {
     #[test]
     fn a_report_has_every_field_and_stands_for_two_samples() {
         let (before, after) = (sample(10, 1000, 5), sample(12, 3000, 6));
-        let json = serde_json::to_string(&Report::of("http://h:1/metrics", &before, &after)).unwrap();
-        insta::assert_snapshot!(json, @r#"{"url":"http://h:1/metrics","version":"1.2.3","start_time_unix_s":1700000000.5,"draining":false,"interval_s":2.0,"connections":6,"users":6,"rooms":3,"buffer_bytes":65536,"accepted_per_s":1000.0,"closed_per_s":1000.0,"messages_per_s":1000.0,"broadcasts_per_s":1000.0,"deliveries_per_s":1000.0,"received_bytes_per_s":1000.0,"sent_bytes_per_s":1000.0,"turn_p50_s":0.00001,"turn_p99_s":null,"frame_p50_s":0.00001,"frame_p99_s":null,"closes":{"end_of_input":3000,"slow_consumer":2}}"#);
+        let json =
+            serde_json::to_string(&Report::of("http://h:1/metrics", &before, &after)).unwrap();
+        insta::assert_snapshot!(json, @r#"{"url":"http://h:1/metrics","version":"1.2.3","start_time_unix_s":1700000000.5,"draining":false,"interval_s":2.0,"connections":6,"users":6,"rooms":3,"buffer_bytes":65536,"accepted_per_s":1000.0,"closed_per_s":1000.0,"messages_per_s":1000.0,"broadcasts_per_s":1000.0,"deliveries_per_s":1000.0,"received_bytes_per_s":1000.0,"sent_bytes_per_s":1000.0,"tick_p50_s":0.00001,"tick_p99_s":null,"frame_p50_s":0.00001,"frame_p99_s":null,"closes":{"end_of_input":3000,"slow_consumer":2}}"#);
     }
 
     #[test]
@@ -124,8 +126,8 @@ mod tests {
         deliveries/s  1k
         received/s    1 kB
         sent/s        1 kB
-        turn p50      10 µs
-        turn p99      >1 s
+        tick p50      10 µs
+        tick p99      >1 s
         frame p50     10 µs
         frame p99     >1 s
         closed        3000 end_of_input

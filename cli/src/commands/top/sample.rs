@@ -1,11 +1,12 @@
-//! What a server counted at one moment, out of its `/metrics`, and what two such moments say about the time between. Pure.
-//! The text comes from somewhere else and may be anything.
+//! What a server counted at one moment, out of its `/metrics`, and what two such moments say about
+//! the time between. Pure. The text comes from somewhere else and may be anything.
 
 use std::time::Duration;
 
 use prometheus_parse::{HistogramCount, Scrape, Value};
 
-/// Reasons and versions longer than this are cut: nobody needs them whole, and a line has only so much room.
+/// Reasons and versions longer than this are cut: nobody needs them whole, and a line has only so
+/// much room.
 const LABEL_MAX_CHARS: usize = 40;
 
 /// What was counted at one moment.
@@ -19,9 +20,10 @@ pub(super) struct Sample {
     pub(super) is_draining: bool,
     pub(super) now: Gauges,
     totals: Totals,
-    /// Connections that ended, by reason, the most frequent first; those that never happened are left out.
+    /// Connections that ended, by reason, the most frequent first; those that never happened are
+    /// left out.
     pub(super) closes: Vec<(String, u64)>,
-    turns: Buckets,
+    ticks: Buckets,
     frames: Buckets,
 }
 
@@ -44,7 +46,8 @@ struct Totals {
     closed: f64,
 }
 
-/// Per second, between two samples; and how long turns and frames took meanwhile, if there were any.
+/// Per second, between two samples; and how long ticks and frames took meanwhile, if there were
+/// any.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub(super) struct Rates {
     pub(super) accepted: f64,
@@ -54,8 +57,8 @@ pub(super) struct Rates {
     pub(super) deliveries: f64,
     pub(super) received_bytes: f64,
     pub(super) sent_bytes: f64,
-    pub(super) turn_p50_s: Option<f64>,
-    pub(super) turn_p99_s: Option<f64>,
+    pub(super) tick_p50_s: Option<f64>,
+    pub(super) tick_p99_s: Option<f64>,
     pub(super) frame_p50_s: Option<f64>,
     pub(super) frame_p99_s: Option<f64>,
 }
@@ -72,11 +75,14 @@ impl Sample {
     pub(super) fn parse(text: &str, at: Duration) -> Result<Self, String> {
         let scrape = Scrape::parse(text.lines().map(|line| Ok(line.to_owned())))
             .map_err(|error| format!("/metrics cannot be read: {error}"))?;
-        let samples = |name: &'static str| scrape.samples.iter().filter(move |sample| sample.metric == name);
+        let samples =
+            |name: &'static str| scrape.samples.iter().filter(move |sample| sample.metric == name);
         let number = |name: &'static str| {
             samples(name)
                 .find_map(|sample| match sample.value {
-                    Value::Counter(value) | Value::Gauge(value) | Value::Untyped(value) if value.is_finite() => {
+                    Value::Counter(value) | Value::Gauge(value) | Value::Untyped(value)
+                        if value.is_finite() =>
+                    {
                         Some(value.max(0.0))
                     }
                     _ => None,
@@ -93,13 +99,19 @@ impl Sample {
         };
         let mut closes: Vec<(String, u64)> = samples("cafewire_closes_total")
             .filter_map(|sample| match sample.value {
-                Value::Counter(count) if count >= 1.0 => Some((short(sample.labels.get("reason")?), whole(count))),
+                Value::Counter(count) if count >= 1.0 => {
+                    Some((short(sample.labels.get("reason")?), whole(count)))
+                }
                 _ => None,
             })
             .collect();
-        closes.sort_by(|(one, one_count), (other, other_count)| other_count.cmp(one_count).then(one.cmp(other)));
+        closes.sort_by(|(one, one_count), (other, other_count)| {
+            other_count.cmp(one_count).then(one.cmp(other))
+        });
         let closed = closes.iter().map(|&(_, count)| count as f64).sum();
-        let version = samples("cafewire_build_info").find_map(|sample| sample.labels.get("version")).unwrap_or("?");
+        let version = samples("cafewire_build_info")
+            .find_map(|sample| sample.labels.get("version"))
+            .unwrap_or("?");
         Ok(Self {
             at,
             version: short(version),
@@ -121,7 +133,7 @@ impl Sample {
                 closed,
             },
             closes,
-            turns: buckets("cafewire_turn_seconds")?,
+            ticks: buckets("cafewire_tick_seconds")?,
             frames: buckets("cafewire_parse_to_flush_seconds")?,
         })
     }
@@ -134,7 +146,9 @@ impl Sample {
     /// What happened since a sample before, of the same server.
     pub(super) fn since(&self, before: &Self) -> Rates {
         let seconds = self.at.saturating_sub(before.at).as_secs_f64().max(f64::MIN_POSITIVE);
-        let per_second = |total: fn(&Totals) -> f64| (total(&self.totals) - total(&before.totals)).max(0.0) / seconds;
+        let per_second = |total: fn(&Totals) -> f64| {
+            (total(&self.totals) - total(&before.totals)).max(0.0) / seconds
+        };
         Rates {
             accepted: per_second(|totals| totals.accepted),
             closed: per_second(|totals| totals.closed),
@@ -143,8 +157,8 @@ impl Sample {
             deliveries: per_second(|totals| totals.deliveries),
             received_bytes: per_second(|totals| totals.received_bytes),
             sent_bytes: per_second(|totals| totals.sent_bytes),
-            turn_p50_s: self.turns.quantile_since(&before.turns, 0.5),
-            turn_p99_s: self.turns.quantile_since(&before.turns, 0.99),
+            tick_p50_s: self.ticks.quantile_since(&before.ticks, 0.5),
+            tick_p99_s: self.ticks.quantile_since(&before.ticks, 0.99),
             frame_p50_s: self.frames.quantile_since(&before.frames, 0.5),
             frame_p99_s: self.frames.quantile_since(&before.frames, 0.99),
         }
@@ -158,15 +172,18 @@ impl Sample {
 
 impl Buckets {
     fn of(counts: &[HistogramCount]) -> Self {
-        let mut buckets: Vec<(f64, f64)> = counts.iter().map(|bucket| (bucket.less_than, bucket.count)).collect();
+        let mut buckets: Vec<(f64, f64)> =
+            counts.iter().map(|bucket| (bucket.less_than, bucket.count)).collect();
         buckets.sort_by(|(one, _), (other, _)| one.total_cmp(other));
         Self(buckets)
     }
 
-    /// The bound that so many of those counted since keep to; infinity past the last. `None` if there were none.
+    /// The bound that so many of those counted since keep to; infinity past the last. `None` if
+    /// there were none.
     fn quantile_since(&self, before: &Self, quantile: f64) -> Option<f64> {
-        let counted_before =
-            |bound: f64| before.0.iter().find(|&&(other, _)| other == bound).map_or(0.0, |bucket| bucket.1);
+        let counted_before = |bound: f64| {
+            before.0.iter().find(|&&(other, _)| other == bound).map_or(0.0, |bucket| bucket.1)
+        };
         let since = |&(bound, count): &(f64, f64)| (bound, count - counted_before(bound));
         let (_, all) = self.0.last().map(since).filter(|&(_, all)| all > 0.0)?;
         self.0.iter().map(since).find(|&(_, count)| count >= quantile * all).map(|(bound, _)| bound)
@@ -177,7 +194,8 @@ fn short(label: &str) -> String {
     crate::escape::text(label).chars().take(LABEL_MAX_CHARS).collect()
 }
 
-/// What is counted is a whole number, also where the exposition has it as `3.0`; shells compare no others.
+/// What is counted is a whole number, also where the exposition has it as `3.0`; shells compare no
+/// others.
 #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss)] // clamped by `as`
 pub(super) const fn whole(count: f64) -> u64 {
     count as u64
@@ -187,7 +205,8 @@ pub(super) const fn whole(count: f64) -> u64 {
 pub(super) mod tests {
     use super::*;
 
-    /// What a server says that has counted so much, in all of its counters, and has so many connections.
+    /// What a server says that has counted so much, in all of its counters, and has so many
+    /// connections.
     pub(in super::super) fn exposition(counted: u64, connections: u64) -> String {
         let mut text = format!(
             "# TYPE cafewire_connections gauge\ncafewire_connections {connections}\n\
@@ -202,12 +221,18 @@ pub(super) mod tests {
              cafewire_closes_total{{reason=\"slow_consumer\"}} 2\n\
              cafewire_closes_total{{reason=\"idle_timeout\"}} 0\n"
         );
-        for name in
-            ["connections_accepted", "messages_processed", "broadcasts", "deliveries", "received_bytes", "sent_bytes"]
-        {
-            text += &format!("# TYPE cafewire_{name}_total counter\ncafewire_{name}_total {counted}\n");
+        for name in [
+            "connections_accepted",
+            "messages_processed",
+            "broadcasts",
+            "deliveries",
+            "received_bytes",
+            "sent_bytes",
+        ] {
+            text +=
+                &format!("# TYPE cafewire_{name}_total counter\ncafewire_{name}_total {counted}\n");
         }
-        for name in ["turn", "parse_to_flush"] {
+        for name in ["tick", "parse_to_flush"] {
             text += &format!(
                 "# TYPE cafewire_{name}_seconds histogram\n\
                  cafewire_{name}_seconds_sum 1.5\ncafewire_{name}_seconds_count {counted}\n\
@@ -234,20 +259,25 @@ pub(super) mod tests {
             (rates.messages, rates.deliveries, rates.sent_bytes, rates.closed),
             (1000.0, 1000.0, 1000.0, 1000.0)
         );
-        assert_eq!((rates.turn_p50_s, rates.turn_p99_s), (Some(0.00001), Some(f64::INFINITY)));
+        assert_eq!((rates.tick_p50_s, rates.tick_p99_s), (Some(0.00001), Some(f64::INFINITY)));
         assert_eq!((after.now.connections, after.now.rooms), (6.0, 3.0));
-        assert_eq!(after.closes, [("end_of_input".to_owned(), 3000), ("slow_consumer".to_owned(), 2)]);
+        assert_eq!(
+            after.closes,
+            [("end_of_input".to_owned(), 3000), ("slow_consumer".to_owned(), 2)]
+        );
     }
 
     #[test]
     fn of_nothing_there_is_no_quantile() {
         let rates = sample(12, 1000, 5).since(&sample(10, 1000, 5));
-        assert_eq!((rates.messages, rates.turn_p50_s, rates.frame_p99_s), (0.0, None, None));
+        assert_eq!((rates.messages, rates.tick_p50_s, rates.frame_p99_s), (0.0, None, None));
     }
 
     #[test]
     fn a_quantile_counts_what_is_new_alone() {
-        let buckets = |counts: [f64; 3]| Buckets([0.001, 0.01, f64::INFINITY].into_iter().zip(counts).collect());
+        let buckets = |counts: [f64; 3]| {
+            Buckets([0.001, 0.01, f64::INFINITY].into_iter().zip(counts).collect())
+        };
         let before = buckets([100.0, 100.0, 100.0]);
         let after = buckets([100.0, 199.0, 200.0]);
         assert_eq!(after.quantile_since(&before, 0.99), Some(0.01));
@@ -263,7 +293,7 @@ pub(super) mod tests {
             "this is no cafewire server's /metrics: there is no process_start_time_seconds"
         );
         let whole = exposition(1, 1);
-        for name in ["cafewire_users", "cafewire_deliveries_total", "cafewire_turn_seconds"] {
+        for name in ["cafewire_users", "cafewire_deliveries_total", "cafewire_tick_seconds"] {
             let without = whole.replace(name, "other");
             assert_eq!(
                 parse(&without).unwrap_err(),
@@ -275,7 +305,9 @@ pub(super) mod tests {
 
     #[test]
     fn labels_cannot_drive_the_terminal() {
-        let hostile = exposition(1, 1).replace("1.2.3", "\u{1b}[2J").replace("end_of_input", &"x".repeat(500));
+        let hostile = exposition(1, 1)
+            .replace("1.2.3", "\u{1b}[2J")
+            .replace("end_of_input", &"x".repeat(500));
         let sample = Sample::parse(&hostile, Duration::ZERO).unwrap();
         assert_eq!(sample.version, "\\u{1b}[2J");
         assert_eq!(sample.closes[1].0.len(), LABEL_MAX_CHARS);

@@ -1,4 +1,5 @@
-//! The screen as a function of what is known. Draws what fits, the most telling first, from 40 columns and 10 rows up.
+//! The screen as a function of what is known. Draws what fits, the most telling first, from 40
+//! columns and 10 rows up.
 
 use std::time::Duration;
 
@@ -17,7 +18,8 @@ const FIGURE_WIDTH: u16 = 9;
 /// From this height on the two first rates are drawn over several rows.
 const TALL_HEIGHT: u16 = 24;
 
-/// The height of all rows of figures; and, on a tall screen, with the first two three rows high, and room between.
+/// The height of all rows of figures; and, on a tall screen, with the first two three rows high,
+/// and room between.
 #[allow(clippy::cast_possible_truncation)] // there are ten
 const ROWS_HEIGHT: u16 = ROWS.len() as u16;
 const TALL_FIGURES_HEIGHT: u16 = 1 + 2 * (3 + 1) + (ROWS_HEIGHT - 2) + 1;
@@ -56,7 +58,7 @@ const ROWS: [Row; 10] = [
     Row { label: "connections", value: |at| Some(at.now.connections), show: count, color: Color::Green },
     Row { label: "users", value: |at| Some(at.now.users), show: count, color: Color::Green },
     Row { label: "rooms", value: |at| Some(at.now.rooms), show: count, color: Color::Green },
-    Row { label: "turn p99", value: |at| at.rates?.turn_p99_s, show: seconds, color: Color::Magenta },
+    Row { label: "tick p99", value: |at| at.rates?.tick_p99_s, show: seconds, color: Color::Magenta },
     Row { label: "frame p99", value: |at| at.rates?.frame_p99_s, show: seconds, color: Color::Magenta },
     Row { label: "received/s", value: |at| at.rates.map(|rates| rates.received_bytes), show: bytes, color: Color::Blue },
     Row { label: "sent/s", value: |at| at.rates.map(|rates| rates.sent_bytes), show: bytes, color: Color::Blue },
@@ -64,7 +66,13 @@ const ROWS: [Row; 10] = [
 ];
 
 /// Draws all of it. `now` is on the clock of the samples, `unix_s` on that of the world.
-pub(super) fn draw(frame: &mut Frame<'_>, watch: &Watch, now: Duration, unix_s: f64, palette: Palette) {
+pub(super) fn draw(
+    frame: &mut Frame<'_>,
+    watch: &Watch,
+    now: Duration,
+    unix_s: f64,
+    palette: Palette,
+) {
     let Rect { height, .. } = frame.area();
     let is_tall = height >= TALL_HEIGHT;
     let wanted = if is_tall { TALL_FIGURES_HEIGHT } else { ROWS_HEIGHT };
@@ -85,7 +93,14 @@ pub(super) fn draw(frame: &mut Frame<'_>, watch: &Watch, now: Duration, unix_s: 
     frame.render_widget(Line::styled(keys, palette.quiet()), foot);
 }
 
-fn draw_head(frame: &mut Frame<'_>, area: Rect, watch: &Watch, now: Duration, unix_s: f64, palette: Palette) {
+fn draw_head(
+    frame: &mut Frame<'_>,
+    area: Rect,
+    watch: &Watch,
+    now: Duration,
+    unix_s: f64,
+    palette: Palette,
+) {
     let bold = Style::new().add_modifier(Modifier::BOLD);
     let mut spans = vec![Span::styled("cafewire", bold), Span::raw(" ")];
     match (&watch.trouble, &watch.sample) {
@@ -96,12 +111,20 @@ fn draw_head(frame: &mut Frame<'_>, area: Rect, watch: &Watch, now: Duration, un
         }
         (None, None) => spans.push(Span::raw("asking…")),
         (None, Some(sample)) => {
-            let (text, color) =
-                if sample.is_draining { ("draining", Color::Yellow) } else { ("serving", Color::Green) };
+            let (text, color) = if sample.is_draining {
+                ("draining", Color::Yellow)
+            } else {
+                ("serving", Color::Green)
+            };
             spans.push(Span::styled(text, palette.of(color).patch(bold)));
             // Two machines' clocks need not agree.
-            let up_s = Duration::try_from_secs_f64(unix_s - sample.started_unix_s).unwrap_or_default().as_secs();
-            spans.push(Span::styled(format!("  {}  up {}", sample.version, age(up_s)), palette.quiet()));
+            let up_s = Duration::try_from_secs_f64(unix_s - sample.started_unix_s)
+                .unwrap_or_default()
+                .as_secs();
+            spans.push(Span::styled(
+                format!("  {}  up {}", sample.version, age(up_s)),
+                palette.quiet(),
+            ));
         }
     }
     frame.render_widget(Line::from(spans), area);
@@ -124,10 +147,18 @@ fn draw_figures(frame: &mut Frame<'_>, area: Rect, watch: &Watch, is_tall: bool,
         .areas(line);
         frame.render_widget(Line::raw(row.label), label);
         let latest = watch.latest().and_then(row.value).map_or_else(|| "-".to_owned(), row.show);
-        let style = if watch.trouble.is_some() { palette.quiet() } else { Style::new().add_modifier(Modifier::BOLD) };
+        let style = if watch.trouble.is_some() {
+            palette.quiet()
+        } else {
+            Style::new().add_modifier(Modifier::BOLD)
+        };
         frame.render_widget(Line::styled(latest, style).right_aligned(), figure);
         // The newest stands at the right.
-        let values = watch.history.iter().take(usize::from(spark.width)).map(|moment| (row.value)(moment).map(parts));
+        let values = watch
+            .history
+            .iter()
+            .take(usize::from(spark.width))
+            .map(|moment| (row.value)(moment).map(parts));
         let sparkline = Sparkline::default()
             .data(values.collect::<Vec<Option<u64>>>())
             .direction(RenderDirection::RightToLeft)
@@ -141,11 +172,17 @@ fn draw_closes(frame: &mut Frame<'_>, area: Rect, watch: &Watch, palette: Palett
     let Some(sample) = &watch.sample else { return };
     if area.height < 2 {
         let total: u64 = sample.closes.iter().map(|(_, count)| count).sum();
-        let most = sample.closes.first().map_or_else(String::new, |(reason, count)| format!(", most {reason} {count}"));
+        let most = sample
+            .closes
+            .first()
+            .map_or_else(String::new, |(reason, count)| format!(", most {reason} {count}"));
         return frame.render_widget(Line::raw(format!("ended {total}{most}")), area);
     }
     let [title, list] = Layout::vertical([Constraint::Length(1), Constraint::Fill(1)]).areas(area);
-    frame.render_widget(Line::styled("why connections ended", Style::new().add_modifier(Modifier::BOLD)), title);
+    frame.render_widget(
+        Line::styled("why connections ended", Style::new().add_modifier(Modifier::BOLD)),
+        title,
+    );
     if sample.closes.is_empty() {
         frame.render_widget(Line::styled("none did so far", palette.quiet()), list);
     }
@@ -153,7 +190,10 @@ fn draw_closes(frame: &mut Frame<'_>, area: Rect, watch: &Watch, palette: Palett
         let new = watch.recent_closes_of(reason);
         let line = Line::from(vec![
             Span::raw(format!("{reason:<21} {total:>9}")),
-            Span::styled(if new > 0 { format!("  +{new}") } else { String::new() }, palette.of(Color::Yellow)),
+            Span::styled(
+                if new > 0 { format!("  +{new}") } else { String::new() },
+                palette.of(Color::Yellow),
+            ),
         ]);
         frame.render_widget(line, Rect { y: list.y + offset, height: 1, ..list });
     }

@@ -12,7 +12,13 @@ const UNIX_S: f64 = 1_700_000_012.5;
 
 const PLAIN: Palette = Palette { is_coloured: false };
 
-fn terminal(width: u16, height: u16, watch: &Watch, now: Duration, palette: Palette) -> Terminal<TestBackend> {
+fn terminal(
+    width: u16,
+    height: u16,
+    watch: &Watch,
+    now: Duration,
+    palette: Palette,
+) -> Terminal<TestBackend> {
     let mut terminal = Terminal::new(TestBackend::new(width, height)).unwrap();
     terminal.draw(|frame| draw(frame, watch, now, UNIX_S, palette)).unwrap();
     terminal
@@ -42,7 +48,7 @@ fn everything_that_matters_is_on_40_by_10() {
     "connections         42     ▇▇▇▇█▇▇▇▇█▇▇▇"
     "users               42     ▇▇▇▇█▇▇▇▇█▇▇▇"
     "rooms                3     █████████████"
-    "turn p99          >1 s      ████████████"
+    "tick p99          >1 s      ████████████"
     "frame p99         >1 s      ████████████"
     "ended 78002, most end_of_input 78000    "
     "q quit   http://127.0.0.1:9090/metrics  "
@@ -65,7 +71,7 @@ fn a_usual_terminal_shows_all() {
     "connections         42                                             ▇▇▇▇█▇▇▇▇█▇▇▇"
     "users               42                                             ▇▇▇▇█▇▇▇▇█▇▇▇"
     "rooms                3                                             █████████████"
-    "turn p99          >1 s                                              ████████████"
+    "tick p99          >1 s                                              ████████████"
     "frame p99         >1 s                                              ████████████"
     "received/s       12 kB                                               ▁▂▂▃▄▄▅▆▆▇█"
     "sent/s           12 kB                                               ▁▂▂▃▄▄▅▆▆▇█"
@@ -90,7 +96,7 @@ fn a_server_that_is_away_is_said_to_be_and_what_is_known_stays() {
     "connections         42                                     ▇▇▇▇█▇▇▇▇█▇▇▇"
     "users               42                                     ▇▇▇▇█▇▇▇▇█▇▇▇"
     "rooms                3                                     █████████████"
-    "turn p99          >1 s                                      ████████████"
+    "tick p99          >1 s                                      ████████████"
     "frame p99         >1 s                                      ████████████"
     "received/s       12 kB                                       ▁▂▂▃▄▄▅▆▆▇█"
     "sent/s           12 kB                                       ▁▂▂▃▄▄▅▆▆▇█"
@@ -124,7 +130,11 @@ fn before_anything_is_known_that_is_said() {
 #[test]
 fn a_server_that_drains_and_closed_nobody() {
     let text = exposition(10, 0).replace("cafewire_draining 0", "cafewire_draining 1");
-    let text: String = text.lines().filter(|line| !line.contains("reason=")).map(|line| format!("{line}\n")).collect();
+    let text: String = text
+        .lines()
+        .filter(|line| !line.contains("reason="))
+        .map(|line| format!("{line}\n"))
+        .collect();
     let mut watch = Watch::new("http://h:1/metrics".to_owned());
     watch.heard(Sample::parse(&text, Duration::ZERO).unwrap());
     insta::assert_snapshot!(screen(50, 16, &watch, 0), @r#"
@@ -134,7 +144,7 @@ fn a_server_that_drains_and_closed_nobody() {
     "connections          0                            "
     "users                0                            "
     "rooms                3                           █"
-    "turn p99             -                            "
+    "tick p99             -                            "
     "frame p99            -                            "
     "received/s           -                            "
     "sent/s               -                            "

@@ -1,5 +1,5 @@
-//! What is known of a server that is watched: its last sample, the rates before it, and whether it answers. Pure: time is
-//! an argument.
+//! What is known of a server that is watched: its last sample, the rates before it, and whether it
+//! answers. Pure: time is an argument.
 
 use std::collections::VecDeque;
 use std::time::Duration;
@@ -37,7 +37,13 @@ pub(super) struct Trouble {
 
 impl Watch {
     pub(super) fn new(url: String) -> Self {
-        Self { url, sample: None, history: VecDeque::new(), recent_closes: Vec::new(), trouble: None }
+        Self {
+            url,
+            sample: None,
+            history: VecDeque::new(),
+            recent_closes: Vec::new(),
+            trouble: None,
+        }
     }
 
     /// The server answered.
@@ -46,14 +52,20 @@ impl Watch {
         self.recent_closes.clear();
         match self.sample.take_if(|before| sample.continues(before)) {
             Some(before) => {
-                self.history.push_front(Moment { now: sample.now, rates: Some(sample.since(&before)) });
+                self.history
+                    .push_front(Moment { now: sample.now, rates: Some(sample.since(&before)) });
                 self.history.truncate(HISTORY_MAX);
-                let new =
-                    sample.closes.iter().map(|(reason, count)| (reason, count - before.closes_of(reason).min(*count)));
-                self.recent_closes =
-                    new.filter(|&(_, count)| count > 0).map(|(reason, count)| (reason.clone(), count)).collect();
+                let new = sample
+                    .closes
+                    .iter()
+                    .map(|(reason, count)| (reason, count - before.closes_of(reason).min(*count)));
+                self.recent_closes = new
+                    .filter(|&(_, count)| count > 0)
+                    .map(|(reason, count)| (reason.clone(), count))
+                    .collect();
             }
-            // The first one, or a server that has started anew: what was counted before says nothing about it.
+            // The first one, or a server that has started anew: what was counted before says
+            // nothing about it.
             None => {
                 self.history.clear();
                 self.history.push_front(Moment { now: sample.now, rates: None });
@@ -92,10 +104,16 @@ mod tests {
     fn two_samples_make_a_moment() {
         let mut watch = Watch::new("here".to_owned());
         watch.heard(sample(1, 100, 5));
-        assert_eq!(watch.latest().map(|moment| (moment.now.connections, moment.rates)), Some((5.0, None)));
+        assert_eq!(
+            watch.latest().map(|moment| (moment.now.connections, moment.rates)),
+            Some((5.0, None))
+        );
         watch.heard(sample(2, 300, 6));
         assert_eq!(messages_per_s(&watch), Some(200.0));
-        assert_eq!((watch.recent_closes_of("end_of_input"), watch.recent_closes_of("slow_consumer")), (200, 0));
+        assert_eq!(
+            (watch.recent_closes_of("end_of_input"), watch.recent_closes_of("slow_consumer")),
+            (200, 0)
+        );
         watch.heard(sample(3, 300, 6));
         assert_eq!((watch.history.len(), watch.recent_closes_of("end_of_input")), (3, 0));
     }
@@ -115,7 +133,10 @@ mod tests {
         watch.heard(sample(1, 100, 5));
         watch.failed(Duration::from_secs(3), "refused".to_owned());
         watch.failed(Duration::from_secs(9), "timed out".to_owned());
-        assert_eq!(watch.trouble, Some(Trouble { since: Duration::from_secs(3), why: "timed out".to_owned() }));
+        assert_eq!(
+            watch.trouble,
+            Some(Trouble { since: Duration::from_secs(3), why: "timed out".to_owned() })
+        );
         assert!(watch.sample.is_some());
         // The time without an answer is a long second: rates stay true.
         watch.heard(sample(11, 1100, 5));

@@ -1,5 +1,5 @@
-//! No descriptors left: while many more connect than there are descriptors for, and hold what they have got, the server
-//! neither spins nor stalls, and takes connections again when there is room.
+//! No descriptors left: while many more connect than there are descriptors for, and hold what they
+//! have got, the server neither spins nor stalls, and takes connections again when there is room.
 
 use std::io::{ErrorKind, Read as _};
 use std::net::TcpStream;
@@ -15,22 +15,25 @@ use crate::support::{PATIENCE, Running, Signal, program};
 const DESCRIPTORS: usize = 60;
 const CROWD: usize = 150;
 
-/// How long the crowd stays, and what of one processor the server may use meanwhile. A loop that spins uses all of it.
+/// How long the crowd stays, and what of one processor the server may use meanwhile. A loop that
+/// spins uses all of it.
 const STAY: Duration = Duration::from_secs(2);
 const BUSY_PERCENT_MAX: u128 = 50;
 
-/// Processor time that a process has used so far: fields 14 and 15 of proc_pid_stat(5), in ticks of which Linux has a
-/// hundred per second towards programs on every machine that Rust's standard library runs on.
+/// Processor time that a process has used so far: fields 14 and 15 of proc_pid_stat(5), in ticks of
+/// which Linux has a hundred per second towards programs on every machine that Rust's standard
+/// library runs on.
 fn processor_time(process: u32) -> Duration {
     let stat = std::fs::read_to_string(format!("/proc/{process}/stat")).unwrap();
     // The second field is the program's name in parentheses, and may hold anything.
     let after_name = stat.rsplit_once(") ").expect("a name").1;
-    let ticks: u64 = after_name.split(' ').skip(11).take(2).map(|ticks| ticks.parse::<u64>().unwrap()).sum();
+    let ticks: u64 =
+        after_name.split(' ').skip(11).take(2).map(|ticks| ticks.parse::<u64>().unwrap()).sum();
     Duration::from_millis(10 * ticks)
 }
 
-/// The server with so few descriptors that half of them are for connections, and no time after which who does not sign
-/// in is closed.
+/// The server with so few descriptors that half of them are for connections, and no time after
+/// which who does not sign in is closed.
 fn serve() -> (Running, Address) {
     let mut limited = program("sh");
     let script = format!(
@@ -72,18 +75,24 @@ fn while_there_are_none_it_serves_on_without_spinning_and_accepts_again_later() 
 
     let mut crowd: Vec<TcpStream> = Vec::new();
     neighbour.notices_nothing_of(|| {
-        // Each of these stands: the backlog is emptied though there is no descriptor for what is in it.
-        crowd.extend((0..CROWD).map(|_| TcpStream::connect_timeout(&socket_address, PATIENCE).unwrap()));
+        // Each of these stands: the backlog is emptied though there is no descriptor for what is in
+        // it.
+        crowd.extend(
+            (0..CROWD).map(|_| TcpStream::connect_timeout(&socket_address, PATIENCE).unwrap()),
+        );
     });
     let crowded_percent = cost_of(&mut neighbour, &mut || {
-        // New ones keep coming, so that the listener has something to be busy with; they get nothing but their end.
+        // New ones keep coming, so that the listener has something to be busy with; they get
+        // nothing but their end.
         let until = Instant::now() + STAY;
         while Instant::now() < until {
             drop(TcpStream::connect_timeout(&socket_address, PATIENCE).unwrap());
             thread::sleep(Duration::from_millis(50));
         }
     });
-    println!("processor time: {alone_percent} % with the neighbour alone, {crowded_percent} % in the crowd");
+    println!(
+        "processor time: {alone_percent} % with the neighbour alone, {crowded_percent} % in the crowd"
+    );
     assert!(
         crowded_percent <= alone_percent + BUSY_PERCENT_MAX,
         "it spins: {crowded_percent} % of a processor, {alone_percent} % without the crowd"

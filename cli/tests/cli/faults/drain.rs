@@ -1,5 +1,6 @@
-//! SIGTERM under load: what the server took of what was said (its sender got it back) reaches everybody who is there, even
-//! if much of it still has to be read; the process ends with 0, and in the time that draining may take.
+//! SIGTERM under load: what the server took of what was said (its sender got it back) reaches
+//! everybody who is there, even if much of it still has to be read; the process ends with 0, and in
+//! the time that draining may take.
 
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -17,7 +18,8 @@ const LISTENERS: usize = 6;
 
 /// Messages that a speaker has under way: enough that the server is never without work.
 const WINDOW: u64 = 100;
-/// More than systems buffer for a socket whose peer does not read: the server holds the rest for the latecomer.
+/// More than systems buffer for a socket whose peer does not read: the server holds the rest for
+/// the latecomer.
 const MESSAGES_BEFORE_THE_SIGNAL: u64 = 25_000;
 /// A message is a number, as long as a message may be.
 const CONTENT_SIZE: usize = 512;
@@ -26,7 +28,8 @@ const DRAIN_TIMEOUT: Duration = PATIENCE;
 /// Who said it, and which of theirs it was.
 type Said = (String, u64);
 
-/// Everything that was said in the room, in the order in which this member got it, up to the server's end.
+/// Everything that was said in the room, in the order in which this member got it, up to the
+/// server's end.
 fn hear_all(mut member: ChatClient, mut heard: impl FnMut(&Said)) -> Vec<Said> {
     let mut all = Vec::new();
     let mut was_told = false;
@@ -46,14 +49,16 @@ fn hear_all(mut member: ChatClient, mut heard: impl FnMut(&Said)) -> Vec<Said> {
     all
 }
 
-/// Says numbers, never more than a window ahead of what came back, until the server ends. What it heard.
+/// Says numbers, never more than a window ahead of what came back, until the server ends. What it
+/// heard.
 fn speak_and_hear(member: ChatClient, said_by_all: &AtomicU64) -> Vec<Said> {
     let me = member.username().to_owned();
     let sender = member.sender().unwrap();
     let mut next = 0;
     let mut say = |count: u64| {
         for number in next..next + count {
-            // A server that goes down reads no more, or is gone: what was not taken does not come back either.
+            // A server that goes down reads no more, or is gone: what was not taken does not come
+            // back either.
             let _ = sender.send(ROOM, &format!("{number:0>CONTENT_SIZE$}"));
         }
         next += count;
@@ -77,20 +82,33 @@ fn member(address: &Address, name: &str) -> ChatClient {
 #[test]
 fn a_signal_under_load_loses_nothing_that_was_taken() {
     let drain_timeout = format!("{}s", DRAIN_TIMEOUT.as_secs());
-    // On a busy machine a listener may be far behind the speakers, and is not to be closed for that here.
-    let args = ["--drain-timeout", &drain_timeout, "--outbox-bytes", "256MiB", "--room-log-bytes", "256MiB"];
+    // On a busy machine a listener may be far behind the speakers, and is not to be closed for that
+    // here.
+    let args = [
+        "--drain-timeout",
+        &drain_timeout,
+        "--outbox-bytes",
+        "256MiB",
+        "--room-log-bytes",
+        "256MiB",
+    ];
     let Server { running, address } = Server::start_with(&args);
     let address: Address = address.parse().unwrap();
-    let listeners: Vec<_> = (0..LISTENERS).map(|n| member(&address, &format!("listener {n}"))).collect();
-    let speakers: Vec<_> = (0..SPEAKERS).map(|n| member(&address, &format!("speaker {n}"))).collect();
+    let listeners: Vec<_> =
+        (0..LISTENERS).map(|n| member(&address, &format!("listener {n}"))).collect();
+    let speakers: Vec<_> =
+        (0..SPEAKERS).map(|n| member(&address, &format!("speaker {n}"))).collect();
     // It reads nothing before the server is told to end.
     let latecomer = member(&address, "latecomer");
     let said_by_all = AtomicU64::new(0);
 
     let (heard, took) = thread::scope(|scope| {
-        let speaking: Vec<_> =
-            speakers.into_iter().map(|member| scope.spawn(|| speak_and_hear(member, &said_by_all))).collect();
-        let listening: Vec<_> = listeners.into_iter().map(|member| scope.spawn(|| hear_all(member, |_| {}))).collect();
+        let speaking: Vec<_> = speakers
+            .into_iter()
+            .map(|member| scope.spawn(|| speak_and_hear(member, &said_by_all)))
+            .collect();
+        let listening: Vec<_> =
+            listeners.into_iter().map(|member| scope.spawn(|| hear_all(member, |_| {}))).collect();
         let deadline = Instant::now() + PATIENCE;
         while said_by_all.load(Ordering::Relaxed) < MESSAGES_BEFORE_THE_SIGNAL {
             assert!(Instant::now() < deadline, "too little was said in time");
@@ -109,7 +127,12 @@ fn a_signal_under_load_loses_nothing_that_was_taken() {
     let (first, others) = heard.split_first().unwrap();
     assert!(first.len() as u64 >= MESSAGES_BEFORE_THE_SIGNAL);
     for other in others {
-        assert!(other == first, "one member heard {} messages, another {}", first.len(), other.len());
+        assert!(
+            other == first,
+            "one member heard {} messages, another {}",
+            first.len(),
+            other.len()
+        );
     }
     let mut next: HashMap<&str, u64> = HashMap::new();
     for (who, number) in first {

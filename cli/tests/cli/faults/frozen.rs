@@ -1,5 +1,5 @@
-//! A server that was stopped for a while and goes on, as with a container or a virtual machine that moves: who spoke in time
-//! is heard before anybody's time is judged.
+//! A server that was stopped for a while and goes on, as with a container or a virtual machine that
+//! moves: who spoke in time is heard before anybody's time is judged.
 
 use std::thread;
 use std::time::Duration;

@@ -17,13 +17,19 @@ const TROUBLEMAKERS: usize = 200;
 fn serve(stderr: Stdio, format: &str) -> (Running, Address) {
     let args = ["serve", "--listen", "127.0.0.1:0", "--log-format", format];
     // The more it wants to say the better.
-    let mut child = command(&args).env("RUST_LOG", "debug").stderr(stderr).spawn().expect("the binary starts");
+    let mut child =
+        command(&args).env("RUST_LOG", "debug").stderr(stderr).spawn().expect("the binary starts");
     drop(child.stderr.take());
     let mut stdout = BufReader::new(child.stdout.take().expect("it is piped"));
     let running = Running::adopt(child);
     let mut line = String::new();
     stdout.read_line(&mut line).expect("its first line");
-    let address = line.trim().strip_prefix("listening on ").expect("where it listens").parse().expect("an address");
+    let address = line
+        .trim()
+        .strip_prefix("listening on ")
+        .expect("where it listens")
+        .parse()
+        .expect("an address");
     (running, address)
 }
 

@@ -1,5 +1,5 @@
-//! What the tests of the binary share: a child process that never outlives its test, the real server, and a server
-//! that follows a script. Every wait has a deadline.
+//! What the tests of the binary share: a child process that never outlives its test, the real
+//! server, and a server that follows a script. Every wait has a deadline.
 
 pub(crate) mod scripted;
 
@@ -63,11 +63,13 @@ impl Lines {
     }
 }
 
-/// What is left to the binary of the environment: where programs and files for a time are, and where its coverage goes.
-/// Colours that are forced, the width of a terminal, a service manager's sockets and the user's own settings are not.
+/// What is left to the binary of the environment: where programs and files for a time are, and
+/// where its coverage goes. Colours that are forced, the width of a terminal, a service manager's
+/// sockets and the user's own settings are not.
 const INHERITED: [&str; 4] = ["PATH", "HOME", "TMPDIR", "LLVM_PROFILE_FILE"];
 
-/// The binary with these arguments, its three streams piped, its clock in UTC, its environment the same everywhere.
+/// The binary with these arguments, its three streams piped, its clock in UTC, its environment the
+/// same everywhere.
 pub(crate) fn command(args: &[&str]) -> Command {
     let mut command = program(env!("CARGO_BIN_EXE_cafewire"));
     command.args(args);
@@ -77,7 +79,9 @@ pub(crate) fn command(args: &[&str]) -> Command {
 /// Any program, so.
 pub(crate) fn program(name: &str) -> Command {
     let mut command = Command::new(name);
-    command.env_clear().envs(INHERITED.iter().filter_map(|name| Some((name, std::env::var_os(name)?))));
+    command
+        .env_clear()
+        .envs(INHERITED.iter().filter_map(|name| Some((name, std::env::var_os(name)?))));
     command.env("TZ", "UTC").env("XDG_CONFIG_HOME", "/nonexistent");
     command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
     command
@@ -106,7 +110,8 @@ impl Running {
 
     /// One that a test has started itself.
     pub(crate) fn adopt(mut child: Child) -> Self {
-        let (stdin, stdout, stderr) = (child.stdin.take(), child.stdout.take(), child.stderr.take());
+        let (stdin, stdout, stderr) =
+            (child.stdin.take(), child.stdout.take(), child.stderr.take());
         Self { child, stdin, stdout: Lines::of(stdout), stderr: Lines::of(stderr) }
     }
 
@@ -125,7 +130,9 @@ impl Running {
     pub(crate) fn next_line(&mut self) -> String {
         match self.stdout.next(Instant::now() + PATIENCE) {
             Some(line) => line,
-            None => panic!("no more output; standard error: {:?}", self.stderr.rest(Instant::now())),
+            None => {
+                panic!("no more output; standard error: {:?}", self.stderr.rest(Instant::now()))
+            }
         }
     }
 
@@ -223,14 +230,17 @@ impl Server {
     }
 
     pub(crate) fn start_with(more_args: &[&str]) -> Self {
-        let mut running = cafewire(&[&["serve", "--listen", "tcp://127.0.0.1:0"], more_args].concat());
+        let mut running =
+            cafewire(&[&["serve", "--listen", "tcp://127.0.0.1:0"], more_args].concat());
         let line = running.next_line();
-        let address = line.strip_prefix("listening on ").unwrap_or_else(|| panic!("{line:?}")).to_owned();
+        let address =
+            line.strip_prefix("listening on ").unwrap_or_else(|| panic!("{line:?}")).to_owned();
         Self { running, address }
     }
 }
 
-/// An address where nobody listens, and nobody else can while this lives: it is the client's end of a connection.
+/// An address where nobody listens, and nobody else can while this lives: it is the client's end of
+/// a connection.
 pub(crate) struct Nobody {
     pub(crate) address: String,
     _connection: (TcpListener, TcpStream),
@@ -239,7 +249,8 @@ pub(crate) struct Nobody {
 impl Nobody {
     pub(crate) fn new() -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
-        let stream = TcpStream::connect(listener.local_addr().expect("its address")).expect("it listens");
+        let stream =
+            TcpStream::connect(listener.local_addr().expect("its address")).expect("it listens");
         let address = format!("tcp://{}", stream.local_addr().expect("its address"));
         Self { address, _connection: (listener, stream) }
     }

@@ -5,7 +5,7 @@ use std::net::{TcpListener, TcpStream};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
-use cafewire_core::{Direction, Frame, FrameReader, Framing, Message, MessagePayload};
+use cafewire_core::{Direction, Frame, FrameDecoder, Framing, Message, MessagePayload};
 
 use super::PATIENCE;
 
@@ -27,7 +27,10 @@ impl ScriptedServer {
     }
 
     /// Serves so many connections.
-    pub(crate) fn start_for(connections: usize, mut script: impl FnMut(Peer) + Send + 'static) -> Self {
+    pub(crate) fn start_for(
+        connections: usize,
+        mut script: impl FnMut(Peer) + Send + 'static,
+    ) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
         let address = format!("tcp://{}", listener.local_addr().expect("its address"));
         let script = thread::spawn(move || {
@@ -67,7 +70,7 @@ fn accept(listener: &TcpListener) -> TcpStream {
 /// The client, as the script sees it.
 pub(crate) struct Peer {
     socket: TcpStream,
-    frames: FrameReader,
+    frames: FrameDecoder,
     inbound: Vec<u8>,
 }
 
@@ -75,7 +78,7 @@ impl Peer {
     fn new(socket: TcpStream) -> Self {
         socket.set_read_timeout(Some(PATIENCE)).expect("a read time-out");
         socket.set_write_timeout(Some(PATIENCE)).expect("a write time-out");
-        Self { socket, frames: FrameReader::new(Direction::ToServer), inbound: Vec::new() }
+        Self { socket, frames: FrameDecoder::new(Direction::ToServer), inbound: Vec::new() }
     }
 
     /// Hands the next frame to `take`; `None` at the end of the stream.
@@ -87,7 +90,7 @@ impl Peer {
                     self.inbound.drain(..consumed);
                     return Some(taken);
                 }
-                Framing::NeedMore { .. } => {
+                Framing::Incomplete { .. } => {
                     let mut chunk = [0; 4096];
                     match self.socket.read(&mut chunk) {
                         Ok(0) => return None,
@@ -144,7 +147,13 @@ impl Peer {
 
     /// Broadcasts to the client.
     pub(crate) fn broadcast(&mut self, user_id: u32, username: &str, room: &str, content: &str) {
-        self.send(&MessagePayload::MessageBroadcast { user_id, timestamp: 0, username, room, content });
+        self.send(&MessagePayload::MessageBroadcast {
+            user_id,
+            timestamp: 0,
+            username,
+            room,
+            content,
+        });
     }
 
     /// Takes and ignores all that the client still says.

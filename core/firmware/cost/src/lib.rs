@@ -1,6 +1,7 @@
 //! What is measured: reading and writing one frame, and a frame of every type to do it with.
 //!
-//! The functions are not inlined, so that each has a size, a stack and a count of instructions of its own.
+//! The functions are not inlined, so that each has a size, a stack and a count of instructions of
+//! its own.
 
 #![no_std]
 
@@ -74,7 +75,10 @@ pub static SAMPLES: [Sample; 15] = [
             content: TEXT,
         },
     ),
-    chat("chat UserJoined", MessagePayload::UserJoined { user_id: 7, username: USERNAME, room: ROOM }),
+    chat(
+        "chat UserJoined",
+        MessagePayload::UserJoined { user_id: 7, username: USERNAME, room: ROOM },
+    ),
     chat("chat UserLeft", MessagePayload::UserLeft { user_id: 7, username: USERNAME, room: ROOM }),
     chat("chat Error", MessagePayload::Error { code: ErrorCode::RateLimited, message: TEXT }),
 ];
@@ -93,7 +97,10 @@ pub fn parse_echo(bytes: &[u8]) -> ParseResult<Message<'_>> {
 /// # Errors
 /// Why it cannot be written.
 #[inline(never)]
-pub fn encode_echo<'b>(message: &Message<'_>, buffer: &'b mut [u8]) -> Result<&'b [u8], ProtocolError> {
+pub fn encode_echo<'b>(
+    message: &Message<'_>,
+    buffer: &'b mut [u8],
+) -> Result<&'b [u8], ProtocolError> {
     message.encode_into(buffer)
 }
 
@@ -111,7 +118,10 @@ pub fn parse_chat(bytes: &[u8]) -> ParseResult<MessagePayload<'_>> {
 /// # Errors
 /// Why it cannot be written.
 #[inline(never)]
-pub fn encode_chat<'b>(message: &MessagePayload<'_>, buffer: &'b mut [u8]) -> Result<&'b [u8], ProtocolError> {
+pub fn encode_chat<'b>(
+    message: &MessagePayload<'_>,
+    buffer: &'b mut [u8],
+) -> Result<&'b [u8], ProtocolError> {
     message.encode_into(buffer)
 }
 
@@ -120,7 +130,10 @@ pub fn encode_chat<'b>(message: &MessagePayload<'_>, buffer: &'b mut [u8]) -> Re
 /// # Errors
 /// Why the bytes are no frame, or the frame no message.
 #[inline(never)]
-pub fn parse_stream<'p>(parser: &'p mut StreamParser, bytes: &[u8]) -> ParseResult<Option<Heard<'p>>> {
+pub fn parse_stream<'p>(
+    parser: &'p mut StreamParser,
+    bytes: &[u8],
+) -> ParseResult<Option<Heard<'p>>> {
     black_box(parser.feed(bytes));
     parser.try_parse()?.map(heard).transpose()
 }

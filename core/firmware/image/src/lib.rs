@@ -1,4 +1,5 @@
-//! What the images share: the checks that the self-test runs on the chip, the UART, and how an image ends.
+//! What the images share: the checks that the self-test runs on the chip, the UART, and how an
+//! image ends.
 //!
 //! The checks know nothing of the hardware; only [`uart`] touches it.
 

@@ -1,5 +1,6 @@
-//! A serial line in software: chat frames with noise between them, some frames damaged, in pieces of any size. Every
-//! frame that was not damaged must come out, in order, and every other byte must be counted. The same on every run.
+//! A serial line in software: chat frames with noise between them, some frames damaged, in pieces
+//! of any size. Every frame that was not damaged must come out, in order, and every other byte must
+//! be counted. The same on every run.
 
 use cafewire_core::{Direction, Family, Frame, MessagePayload, ProtocolParser, chat};
 
@@ -52,7 +53,10 @@ pub fn run() -> Result<Tally, &'static str> {
     line.silence()?;
     ensure(line.heard_sum == line.sent_sum, "a frame was lost")?;
     ensure(line.tally.frames + line.tally.damaged == FRAMES, "the frames do not add up")?;
-    ensure(line.parser.skipped_bytes() == line.tally.noise_bytes, "the bytes skipped are not the noise")?;
+    ensure(
+        line.parser.skipped_bytes() == line.tally.noise_bytes,
+        "the bytes skipped are not the noise",
+    )?;
     Ok(line.tally)
 }
 
@@ -103,7 +107,8 @@ impl Line {
                 Err(_) => {}
                 Ok(Some(Frame::Echo(_))) => return Err("a frame of another family came out"),
                 Ok(Some(Frame::Chat(view))) => {
-                    let Ok(MessagePayload::UserJoined { user_id, .. }) = view.parse_payload() else {
+                    let Ok(MessagePayload::UserJoined { user_id, .. }) = view.parse_payload()
+                    else {
                         return Err("a message came out that was not sent");
                     };
                     ensure(user_id > self.last_heard, "frames came out in another order")?;

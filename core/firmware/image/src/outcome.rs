@@ -1,4 +1,5 @@
-//! How an image ends: with a status that the emulator, and so the shell, sees. A panic is a failure.
+//! How an image ends: with a status that the emulator, and so the shell, sees. A panic is a
+//! failure.
 
 use core::panic::PanicInfo;
 
@@ -12,7 +13,8 @@ pub fn ensure(holds: bool, otherwise: &'static str) -> Outcome {
     if holds { Ok(()) } else { Err(otherwise) }
 }
 
-/// Ends the emulator, with status 0 or 1. Without an emulator or a debugger there is nobody to tell: it stays here.
+/// Ends the emulator, with status 0 or 1. Without an emulator or a debugger there is nobody to
+/// tell: it stays here.
 pub fn end(outcome: Outcome) -> ! {
     match outcome {
         Ok(()) => process::exit(0),

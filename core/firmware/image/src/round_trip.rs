@@ -41,7 +41,8 @@ pub fn run() -> Result<usize, &'static str> {
     let mut buffer = [0; 64];
     for (message, message_type) in ECHO.iter().zip(echo::MessageType::ALL) {
         ensure(message.frame().message_type == message_type, "an echo type is missing here")?;
-        let encoded = message.encode_into(&mut buffer).map_err(|_| "an echo message is not encoded")?;
+        let encoded =
+            message.encode_into(&mut buffer).map_err(|_| "an echo message is not encoded")?;
         let Framing::Frame { frame: Frame::Echo(view), .. } = Framing::of(encoded) else {
             return Err("an echo message is not read back");
         };
@@ -49,7 +50,8 @@ pub fn run() -> Result<usize, &'static str> {
     }
     for (message, message_type) in CHAT.iter().zip(chat::MessageType::ALL) {
         ensure(message.message_type() == message_type, "a chat type is missing here")?;
-        let encoded = message.encode_into(&mut buffer).map_err(|_| "a chat message is not encoded")?;
+        let encoded =
+            message.encode_into(&mut buffer).map_err(|_| "a chat message is not encoded")?;
         let Framing::Frame { frame: Frame::Chat(view), .. } = Framing::of(encoded) else {
             return Err("a chat message is not read back");
         };

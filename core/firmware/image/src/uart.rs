@@ -1,7 +1,8 @@
-//! UART0 of the LM3S6965: a PL011 at 0x4000_C000, as QEMU's `lm3s6965evb` has it. The one file that touches hardware.
+//! UART0 of the LM3S6965: a PL011 at 0x4000_C000, as QEMU's `lm3s6965evb` has it. The one file that
+//! touches hardware.
 //!
-//! In the emulator it carries bytes at any speed from reset on. On a board, its clock, its pins and its baud rate
-//! need to be set before.
+//! In the emulator it carries bytes at any speed from reset on. On a board, its clock, its pins and
+//! its baud rate need to be set before.
 
 #![allow(unsafe_code)]
 
@@ -25,7 +26,8 @@ const CONTROL_ENABLE: u32 = 1 << 0;
 pub struct Uart(());
 
 impl Uart {
-    /// The UART, switched on. Whoever holds the core's peripherals, of which there is one set, may have it.
+    /// The UART, switched on. Whoever holds the core's peripherals, of which there is one set, may
+    /// have it.
     #[must_use]
     pub fn new(_only_one: &cortex_m::Peripherals) -> Self {
         write(LINE_CONTROL, LINE_8_BITS | LINE_QUEUES);
@@ -50,15 +52,16 @@ impl Uart {
 
 /// `register` is one of the constants above.
 fn read(register: *mut u32) -> u32 {
-    // SAFETY: every caller passes one of the four addresses above. They are aligned 32-bit registers that exist on
-    // this chip and belong to no Rust object; reading one changes nothing but the UART's own state. This file alone
-    // uses them, from one thread of execution: no interrupt handler is installed.
+    // SAFETY: every caller passes one of the four addresses above. They are aligned 32-bit
+    // registers that exist on this chip and belong to no Rust object; reading one changes nothing
+    // but the UART's own state. This file alone uses them, from one thread of execution: no
+    // interrupt handler is installed.
     unsafe { ptr::read_volatile(register) }
 }
 
 /// `register` is one of the constants above.
 fn write(register: *mut u32, value: u32) {
-    // SAFETY: as for `read`. The values written switch the UART on and give it bytes to send: it has no access to
-    // memory (its DMA stays off), so no write to it can change a Rust object.
+    // SAFETY: as for `read`. The values written switch the UART on and give it bytes to send: it
+    // has no access to memory (its DMA stays off), so no write to it can change a Rust object.
     unsafe { ptr::write_volatile(register, value) }
 }

@@ -1,9 +1,9 @@
-//! The test vectors, from the table that build.rs made of `core/vectors/vectors.json`. What each stage means is said
-//! in `core/vectors/README.md`.
+//! The test vectors, from the table that build.rs made of `core/vectors/vectors.json`. What each
+//! stage means is said in `core/vectors/README.md`.
 
 use cafewire_core::{
-    Direction, ErrorCode, Family, Field, FieldError, Frame, FrameReader, Framing, Message, MessagePayload, MessageType,
-    ParseError, ParseResult, ProtocolParser, chat, echo,
+    Direction, ErrorCode, Family, Field, FieldError, Frame, FrameDecoder, Framing, Message,
+    MessagePayload, MessageType, ParseError, ParseResult, ProtocolParser, chat, echo,
 };
 use semihosting::println;
 
@@ -86,7 +86,10 @@ fn check(vector: &Vector, tally: &mut Tally) -> Outcome {
 fn read_whole(frame: &[u8]) -> Outcome {
     ensure(Framing::of(frame).consumed() == frame.len(), "the frame is not read whole")?;
     let all_but_one = frame.split_last().map_or(&[][..], |(_, before)| before);
-    ensure(Framing::of(all_but_one) == Framing::NeedMore { at_least: 1 }, "one byte short, it does not wait for it")
+    ensure(
+        Framing::of(all_but_one) == Framing::Incomplete { needed: 1 },
+        "one byte short, it does not wait for it",
+    )
 }
 
 fn read_byte_by_byte(frame: &[u8]) -> Outcome {
@@ -94,14 +97,19 @@ fn read_byte_by_byte(frame: &[u8]) -> Outcome {
     for (position, byte) in frame.iter().enumerate() {
         ensure(parser.feed(core::slice::from_ref(byte)) == 1, "the stream parser has no room")?;
         let is_whole = matches!(parser.try_parse(), Ok(Some(_)));
-        ensure(is_whole == (position + 1 == frame.len()), "the stream parser ends the frame elsewhere")?;
+        ensure(
+            is_whole == (position + 1 == frame.len()),
+            "the stream parser ends the frame elsewhere",
+        )?;
     }
     ensure(parser.skipped_bytes() == 0, "the stream parser skipped bytes")
 }
 
 fn carries_its_message(vector: &Vector) -> Outcome {
     let same = match (&vector.expected, Framing::of(vector.frame)) {
-        (Expected::Echo(expected), Framing::Frame { frame: Frame::Echo(view), .. }) => view.message() == *expected,
+        (Expected::Echo(expected), Framing::Frame { frame: Frame::Echo(view), .. }) => {
+            view.message() == *expected
+        }
         (Expected::Chat(expected), Framing::Frame { frame: Frame::Chat(view), .. }) => {
             view.parse_payload() == Ok(*expected)
         }
@@ -121,14 +129,19 @@ fn encode(vector: &Vector, buffer: &mut [u8]) -> Outcome {
     ensure(!encode(too_small), "it fits into too small a buffer")?;
     ensure(buffer.iter().all(|&byte| byte == 0xA5), "a buffer too small was written to")?;
     ensure(encode(buffer), "it is encoded differently")?;
-    ensure(buffer.iter().skip(frame.len()).all(|&byte| byte == 0xA5), "encoding wrote past the frame")
+    ensure(
+        buffer.iter().skip(frame.len()).all(|&byte| byte == 0xA5),
+        "encoding wrote past the frame",
+    )
 }
 
 fn one_shot(frame: &[u8], family: Family, error: ParseError) -> Outcome {
     ensure(read_one_shot(frame, family) == Err(error), "the one-shot parser says something else")?;
     let as_stream = match (error, Framing::of(frame)) {
-        (ParseError::Truncated { .. }, Framing::NeedMore { at_least }) => at_least >= 1,
-        (ParseError::TrailingBytes { offset, .. }, Framing::Frame { consumed, .. }) => consumed == offset,
+        (ParseError::Truncated { .. }, Framing::Incomplete { needed }) => needed >= 1,
+        (ParseError::TrailingBytes { offset, .. }, Framing::Frame { consumed, .. }) => {
+            consumed == offset
+        }
         _ => false,
     };
     ensure(as_stream, "in a stream it should be no error")
@@ -143,22 +156,35 @@ fn read_one_shot(frame: &[u8], family: Family) -> ParseResult<Frame<'_>> {
 
 fn framing(frame: &[u8], direction: Direction, error: ParseError) -> Outcome {
     let refused = Framing::Corrupt { error };
-    ensure(FrameReader::new(direction).next_frame(frame) == refused, "framing says something else")?;
+    ensure(
+        FrameDecoder::new(direction).next_frame(frame) == refused,
+        "framing says something else",
+    )?;
     let refused_either_way = Framing::of(frame) == refused;
-    ensure(refused_either_way == (direction == Direction::Either), "framing without a direction differs")
+    ensure(
+        refused_either_way == (direction == Direction::Either),
+        "framing without a direction differs",
+    )
 }
 
 fn connection(before: &[u8], frame: &[u8], family: Family, error: ParseError) -> Outcome {
-    let mut reader = FrameReader::new(Direction::Either);
-    ensure(reader.next_frame(before).consumed() == before.len(), "the frame before is not read whole")?;
+    let mut reader = FrameDecoder::new(Direction::Either);
+    ensure(
+        reader.next_frame(before).consumed() == before.len(),
+        "the frame before is not read whole",
+    )?;
     ensure(reader.family() == Some(family), "the connection is of another family")?;
-    ensure(reader.next_frame(frame) == Framing::Corrupt { error }, "on this connection it is not refused so")?;
+    ensure(
+        reader.next_frame(frame) == Framing::Corrupt { error },
+        "on this connection it is not refused so",
+    )?;
     let place = (before.len() + error.offset()) as u64;
     ensure(reader.stream_offset_of(&error) == place, "the error's place in the stream is another")
 }
 
 fn payload(frame: &[u8], error: ParseError) -> Outcome {
-    let view = chat::ZeroCopyMessage::parse_from_bytes(frame).map_err(|_| "the envelope is refused")?;
+    let view =
+        chat::ZeroCopyMessage::parse_from_bytes(frame).map_err(|_| "the envelope is refused")?;
     ensure(view.parse_payload() == Err(error), "the payload is not refused so")
 }
 

@@ -1,11 +1,13 @@
-//! Calls every public function of the core, with inputs that the compiler knows nothing of. Whatever can panic is
-//! then linked, and its panic with it; `.ci/no-panic` looks for that among the linked program's symbols. It is not
-//! for running.
+//! Calls every public function of the core, with inputs that the compiler knows nothing of.
+//! Whatever can panic is then linked, and its panic with it; `.ci/no-panic` looks for that among
+//! the linked program's symbols. It is not for running.
 //!
-//! What needs an allocator is left out: a full heap ends in a panic. So are the async ports: a future that is polled after
-//! its end panics, whatever is in it. They share all but the waiting with the blocking ones.
+//! What needs an allocator is left out: a full heap ends in a panic. So are the async ports: a
+//! future that is polled after its end panics, whatever is in it. They share all but the waiting
+//! with the blocking ones.
 //!
-//! Formatting (`Debug`, `Display`) is left out: it is for hosts, and the standard library's own formatting can panic.
+//! Formatting (`Debug`, `Display`) is left out: it is for hosts, and the standard library's own
+//! formatting can panic.
 
 #![no_std]
 #![no_main]
@@ -17,9 +19,10 @@ use core::hint::black_box;
 use cafewire_core::chat::{self, ErrorCode, MessagePayload};
 use cafewire_core::dissect::{Dissector, fields};
 use cafewire_core::echo::{self, Message};
-use cafewire_core::port::{FrameReceiver, FrameSender};
+use cafewire_core::io::{FrameReader, FrameWriter};
 use cafewire_core::{
-    Direction, Family, Field, FieldError, Frame, FrameReader, Framing, ParseError, ProtocolError, ProtocolParser,
+    Direction, Family, Field, FieldError, Frame, FrameDecoder, Framing, ParseError, ProtocolError,
+    ProtocolParser,
 };
 
 #[unsafe(no_mangle)]
@@ -68,52 +71,65 @@ fn framing() {
     use_up(framing.consumed());
     use_up(black_box(framing) == black_box(framing));
     match black_box(framing) {
-        Framing::Frame { frame, .. } => use_up(frame.serialized_size()),
-        Framing::NeedMore { at_least } => use_up(at_least),
+        Framing::Frame { frame, .. } => use_up(frame.encoded_len()),
+        Framing::Incomplete { needed } => use_up(needed),
         Framing::Corrupt { error } => errors(error),
     }
 }
 
 fn connection() {
-    let mut reader = black_box(FrameReader::new(black_box(Direction::ToServer)));
+    let mut reader = black_box(FrameDecoder::new(black_box(Direction::ToServer)));
     use_up(reader.next_frame(bytes()));
     let mut reader = black_box(reader);
     use_up(reader.next_frame(bytes()));
     use_up((reader.family(), reader.stream_offset()));
-    use_up(FrameReader::resume(black_box(Direction::Either), black_box(None), black_box(0)));
+    use_up(FrameDecoder::resume(black_box(Direction::Either), black_box(None), black_box(0)));
 }
 
 fn errors(error: ParseError) {
-    let reader = black_box(FrameReader::new(black_box(Direction::Either)));
+    let reader = black_box(FrameDecoder::new(black_box(Direction::Either)));
     use_up(reader.stream_offset_of(&error));
     use_up((error.offset(), error.code()));
     use_up(error == black_box(error));
     use_up(black_box(FieldError::ControlCharacter { field: Field::Username, position: 0 }).field());
-    use_up(ProtocolError::from(black_box(FieldError::ControlCharacter { field: Field::Username, position: 0 })));
+    use_up(ProtocolError::from(black_box(FieldError::ControlCharacter {
+        field: Field::Username,
+        position: 0,
+    })));
 }
 
 fn echo_frame() {
     use_up(echo::ZeroCopyMessage::parse_from_bytes(bytes()));
-    let view = black_box(echo::ZeroCopyMessage { message_type: echo::MessageType::Ping, payload: bytes() });
+    let view = black_box(echo::ZeroCopyMessage {
+        message_type: echo::MessageType::Ping,
+        payload: bytes(),
+    });
     use_up(view.message());
-    use_up(view.serialized_size());
+    use_up(view.encoded_len());
     use_up(view.header());
     use_up(view.encode_into(buffer()));
 
     let message = black_box(Message::Ping(bytes()));
     use_up(message.frame());
-    use_up(message.serialized_size());
+    use_up(message.encoded_len());
     use_up(message.encode_into(buffer()));
     use_up(message == black_box(message));
-    use_up((Message::ping(), Message::pong(), Message::echo(bytes()), Message::data(bytes()), Message::error(text())));
+    use_up((
+        Message::ping(),
+        Message::pong(),
+        Message::echo(bytes()),
+        Message::data(bytes()),
+        Message::error(text()),
+    ));
 }
 
 fn chat_frame() {
     use_up(chat::ZeroCopyMessage::parse_from_bytes(bytes()));
     let message_type = black_box(chat::MessageType::Connect);
-    let view = black_box(chat::ZeroCopyMessage { version: black_box(1), message_type, payload: bytes() });
+    let view =
+        black_box(chat::ZeroCopyMessage { version: black_box(1), message_type, payload: bytes() });
     use_up(view.parse_payload());
-    use_up(view.serialized_size());
+    use_up(view.encoded_len());
     use_up(view.encode_into(buffer()));
 
     // Opaque: it may be of any type, with any fields.
@@ -126,7 +142,7 @@ fn chat_frame() {
     });
     use_up(message.message_type());
     use_up(message.validate());
-    use_up(message.serialized_size());
+    use_up(message.encoded_len());
     use_up(message.encode_into(buffer()));
     use_up(message == black_box(message));
     every_type_by_itself();
@@ -142,15 +158,26 @@ fn every_type_by_itself() {
     use_up(MessagePayload::LeaveRoom { room: text() }.encode_into(buffer()));
     use_up(MessagePayload::ConnectAck { user_id, server_info: text() }.encode_into(buffer()));
     let (username, room, content) = (text(), text(), text());
-    use_up(MessagePayload::MessageBroadcast { user_id, timestamp, username, room, content }.encode_into(buffer()));
-    use_up(MessagePayload::UserJoined { user_id, username: text(), room: text() }.encode_into(buffer()));
-    use_up(MessagePayload::UserLeft { user_id, username: text(), room: text() }.encode_into(buffer()));
+    use_up(
+        MessagePayload::MessageBroadcast { user_id, timestamp, username, room, content }
+            .encode_into(buffer()),
+    );
+    use_up(
+        MessagePayload::UserJoined { user_id, username: text(), room: text() }
+            .encode_into(buffer()),
+    );
+    use_up(
+        MessagePayload::UserLeft { user_id, username: text(), room: text() }.encode_into(buffer()),
+    );
     let code = ErrorCode::from_wire(black_box(0));
     use_up(MessagePayload::Error { code, message: text() }.encode_into(buffer()));
 }
 
 fn serial_line<const N: usize>() {
-    let mut parser = black_box(ProtocolParser::<N>::for_family(black_box(Family::Echo), black_box(Direction::Either)));
+    let mut parser = black_box(ProtocolParser::<N>::for_family(
+        black_box(Family::Echo),
+        black_box(Direction::Either),
+    ));
     use_up(parser.feed(bytes()));
     let mut parser = black_box(parser);
     match parser.try_parse() {
@@ -194,13 +221,13 @@ impl embedded_io::Write for AnyPort {
 }
 
 fn port() {
-    let mut receiver = black_box(FrameReceiver::new(AnyPort, buffer(), black_box(Direction::Either)));
+    let mut receiver = black_box(FrameReader::new(AnyPort, buffer(), black_box(Direction::Either)));
     use_up(receiver.receive().is_ok_and(|frame| black_box(frame).is_some()));
     let receiver = black_box(receiver);
     use_up((receiver.reader(), receiver.pending()));
-    use_up(receiver.into_port());
+    use_up(receiver.into_inner());
 
-    let mut sender = black_box(FrameSender::new(AnyPort, buffer()));
+    let mut sender = black_box(FrameWriter::new(AnyPort, buffer()));
     use_up(sender.queue_chat(&black_box(MessagePayload::Connect { username: text() })));
     let mut sender = black_box(sender);
     use_up(sender.queue_echo(&black_box(Message::Ping(bytes()))));
@@ -208,7 +235,7 @@ fn port() {
     use_up(sender.flush().is_ok());
     let sender = black_box(sender);
     use_up(sender.unsent());
-    use_up(sender.into_port());
+    use_up(sender.into_inner());
 }
 
 fn dissection() {
@@ -221,11 +248,11 @@ fn dissection() {
 }
 
 fn numbers() {
-    use_up(Family::of_first_byte(black_box(0)));
+    use_up(Family::from_first_byte(black_box(0)));
     use_up(echo::MessageType::from_wire(black_box(0)).map(echo::MessageType::name));
     use_up(chat::MessageType::from_wire(black_box(0)));
     let message_type = black_box(chat::MessageType::Connect);
-    use_up(message_type.travels(black_box(Direction::Either)));
+    use_up(message_type.is_sent(black_box(Direction::Either)));
     use_up((message_type.length_range(), message_type.name()));
     let code = black_box(ErrorCode::from_wire(black_box(0)));
     use_up((code.to_wire(), code.name(), code.closes()));

@@ -1,5 +1,5 @@
-//! What became of each delivery. Pure: keys in, verdicts out. What is missing at the end is what was expected and got
-//! no good verdict.
+//! What became of each delivery. Pure: keys in, verdicts out. What is missing at the end is what
+//! was expected and got no good verdict.
 
 mod room;
 mod sequence;
@@ -20,6 +20,6 @@ pub(crate) enum Verdict {
     Unexpected,
 }
 
-/// Numbers that a receiver is remembered to miss. What was skipped before them is lost for good: if it comes after all,
-/// it counts as duplicated.
+/// Numbers that a receiver is remembered to miss. What was skipped before them is lost for good: if
+/// it comes after all, it counts as duplicated.
 const MISSING_MAX: usize = 1 << 16;

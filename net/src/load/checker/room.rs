@@ -1,14 +1,17 @@
 //! One room: many publishers, many members, and one order that all members must see.
 //!
-//! The order is learnt: whoever gets a message first puts it at the end of what is known, and everybody else is held to
-//! that, one comparison per delivery. A number that a publisher sent and the first one did not get is put in front of
-//! its successor, as inferred, and moves to where the next member sees it: the one that missed it is blamed, and nobody else.
-//! So among one publisher's messages the late one is blamed, whoever sees it. Between publishers nothing says whose turn it
-//! was: where members disagree, the order of whoever was first counts, and the others are late. A vote of the members would
-//! have to keep every member's order until all have seen it, and to take verdicts back: that they disagree is what matters.
+//! The order is learnt: whoever gets a message first puts it at the end of what is known, and
+//! everybody else is held to that, one comparison per delivery. A number that a publisher sent and
+//! the first one did not get is put in front of its successor, as inferred, and moves to where the
+//! next member sees it: the one that missed it is blamed, and nobody else. So among one publisher's
+//! messages the late one is blamed, whoever sees it. Between publishers nothing says whose turn it
+//! was: where members disagree, the order of whoever was first counts, and the others are late. A
+//! vote of the members would have to keep every member's order until all have seen it, and to take
+//! verdicts back: that they disagree is what matters.
 //!
-//! As long as a room shows nothing irregular, and the server sends all members the same bytes, as ours does, deliveries are
-//! compared as bytes, many at a time: equal bytes are equal messages in equal order, without parsing them again.
+//! As long as a room shows nothing irregular, and the server sends all members the same bytes, as
+//! ours does, deliveries are compared as bytes, many at a time: equal bytes are equal messages in
+//! equal order, without parsing them again.
 
 use std::collections::{BTreeSet, HashSet, VecDeque};
 use std::ops::Range;
@@ -38,12 +41,13 @@ pub(crate) struct RoomChecker {
     first: u64,
     /// Messages in the order that nobody has got yet, or nobody at that place.
     inferred: HashSet<MessageKey>,
-    /// The frames of the order, from byte `bytes_first` of the room on; while all of them are known.
+    /// The frames of the order, from byte `bytes_first` of the room on; while all of them are
+    /// known.
     bytes: Option<Vec<u8>>,
     bytes_first: u64,
     trim_at: usize,
     window_max: usize,
-    laggard: Option<usize>,
+    lagging: Option<usize>,
 }
 
 #[derive(Debug, Default)]
@@ -84,7 +88,7 @@ impl RoomChecker {
             bytes_first: 0,
             trim_at: FIRST_TRIM,
             window_max: WINDOW_MAX,
-            laggard: None,
+            lagging: None,
         }
     }
 
@@ -93,13 +97,14 @@ impl RoomChecker {
         self.members[member].gone = true;
     }
 
-    /// A member that fell so far behind that what it has yet to get can no longer be remembered. It should leave.
+    /// A member that fell so far behind that what it has yet to get can no longer be remembered. It
+    /// should leave.
     pub(crate) const fn take_laggard(&mut self) -> Option<usize> {
-        self.laggard.take()
+        self.lagging.take()
     }
 
-    /// Takes the whole frames at the start of `bytes` that are what this member should get next, byte by byte. `None` if
-    /// they are not: then a look at the frames tells what they are.
+    /// Takes the whole frames at the start of `bytes` that are what this member should get next,
+    /// byte by byte. `None` if they are not: then a look at the frames tells what they are.
     #[inline]
     pub(crate) fn receive_bytes(&mut self, member: usize, bytes: &[u8]) -> Option<Run> {
         let kept = self.bytes.as_ref()?;
@@ -132,7 +137,13 @@ impl RoomChecker {
 
     /// Judges one delivery, `frame`, of whose sender's messages `sent` were sent.
     #[inline]
-    pub(crate) fn receive(&mut self, member: usize, stamp: Stamp, sent: u64, frame: &[u8]) -> Verdict {
+    pub(crate) fn receive(
+        &mut self,
+        member: usize,
+        stamp: Stamp,
+        sent: u64,
+        frame: &[u8],
+    ) -> Verdict {
         let state = &mut self.members[member];
         let place = place_of(self.first, state.position);
         match self.order.get(place) {
@@ -148,9 +159,17 @@ impl RoomChecker {
     }
 
     /// A delivery that is not what is known to come next for this member.
-    fn receive_other(&mut self, member: usize, place: usize, stamp: Stamp, sent: u64, frame: &[u8]) -> Verdict {
+    fn receive_other(
+        &mut self,
+        member: usize,
+        place: usize,
+        stamp: Stamp,
+        sent: u64,
+        frame: &[u8],
+    ) -> Verdict {
         let key = stamp.key;
-        let Some(publisher) = key.sender().checked_sub(self.first_sender).filter(|&at| at < self.next_sequence.len())
+        let Some(publisher) =
+            key.sender().checked_sub(self.first_sender).filter(|&at| at < self.next_sequence.len())
         else {
             return Verdict::Unexpected;
         };
@@ -168,14 +187,17 @@ impl RoomChecker {
             return Verdict::Reordered;
         }
         if key.sequence() < next {
-            return match (place..self.order.len()).find(|&later| self.order[later].stamp.key == key) {
+            return match (place..self.order.len()).find(|&later| self.order[later].stamp.key == key)
+            {
                 Some(later) => self.receive_early(member, place, later),
                 None => Verdict::Duplicated,
             };
         }
         for skipped in next..key.sequence() {
-            // When it was due is not known, and need not be: its own delivery, if there is one, says so.
-            let inferred = Stamp { key: MessageKey::new(key.sender(), skipped), at_ns: stamp.at_ns };
+            // When it was due is not known, and need not be: its own delivery, if there is one,
+            // says so.
+            let inferred =
+                Stamp { key: MessageKey::new(key.sender(), skipped), at_ns: stamp.at_ns };
             self.inferred.insert(inferred.key);
             self.insert(member, inferred);
             self.miss(member, inferred.key);
@@ -185,7 +207,8 @@ impl RoomChecker {
         Verdict::InOrder
     }
 
-    /// A message that is known to come later in the order: either it is known wrongly, or what comes before is late.
+    /// A message that is known to come later in the order: either it is known wrongly, or what
+    /// comes before is late.
     fn receive_early(&mut self, member: usize, place: usize, later: usize) -> Verdict {
         let key = self.order[later].stamp.key;
         if self.inferred.remove(&key) {
@@ -193,7 +216,11 @@ impl RoomChecker {
             let until = self.first + later as u64;
             let entry = self.order.remove(later);
             let position = self.members[member].position;
-            for state in self.members.iter_mut().filter(|state| position < state.position && state.position <= until) {
+            for state in self
+                .members
+                .iter_mut()
+                .filter(|state| position < state.position && state.position <= until)
+            {
                 state.position += 1;
                 state.missing.insert(key);
             }
@@ -218,7 +245,8 @@ impl RoomChecker {
         }
     }
 
-    /// Puts a message where this member is, and the member behind it. Those who were past this place miss it.
+    /// Puts a message where this member is, and the member behind it. Those who were past this
+    /// place miss it.
     fn insert(&mut self, member: usize, stamp: Stamp) {
         let position = self.members[member].position;
         self.order.insert(place_of(self.first, position), Entry { stamp, end: 0 });
@@ -254,8 +282,12 @@ impl RoomChecker {
         if self.order.len() < self.trim_at {
             return;
         }
-        let last =
-            self.members.iter().enumerate().filter(|(_, state)| !state.gone).min_by_key(|(_, state)| state.position);
+        let last = self
+            .members
+            .iter()
+            .enumerate()
+            .filter(|(_, state)| !state.gone)
+            .min_by_key(|(_, state)| state.position);
         let all = self.first + self.order.len() as u64;
         let forgotten = place_of(self.first, last.map_or(all, |(_, state)| state.position));
         if let Some(entry) = forgotten.checked_sub(1).and_then(|before| self.order.get(before))
@@ -272,7 +304,7 @@ impl RoomChecker {
         self.first += forgotten as u64;
         self.trim_at = FIRST_TRIM.max(2 * self.order.len());
         if self.order.len() >= self.window_max {
-            self.laggard = last.map(|(member, _)| member);
+            self.lagging = last.map(|(member, _)| member);
             self.trim_at = self.order.len() + FIRST_TRIM;
         }
     }
@@ -314,8 +346,13 @@ mod tests {
     }
 
     /// Everything that a member gets that is not in order.
-    fn irregular<'a>(room: &mut RoomChecker, member: usize, deliveries: &'a str) -> Vec<(&'a str, Verdict)> {
-        let judge = |name| (name, room.receive(member, stamp(name), 10, format!("<{name}>").as_bytes()));
+    fn irregular<'a>(
+        room: &mut RoomChecker,
+        member: usize,
+        deliveries: &'a str,
+    ) -> Vec<(&'a str, Verdict)> {
+        let judge =
+            |name| (name, room.receive(member, stamp(name), 10, format!("<{name}>").as_bytes()));
         deliveries.split(' ').map(judge).filter(|&(_, verdict)| verdict != InOrder).collect()
     }
 
@@ -334,7 +371,10 @@ mod tests {
         assert_eq!(irregular(&mut room, 0, "a0 a1 b1"), []);
         assert_eq!(irregular(&mut room, 1, "a0 b0 a1 b1"), []);
         assert_eq!(irregular(&mut room, 2, "a0 b0 a1 b1"), []);
-        assert_eq!(room.members.iter().map(|member| member.missing.len()).collect::<Vec<_>>(), [1, 0, 0]);
+        assert_eq!(
+            room.members.iter().map(|member| member.missing.len()).collect::<Vec<_>>(),
+            [1, 0, 0]
+        );
     }
 
     #[test]
@@ -357,7 +397,10 @@ mod tests {
     #[test]
     fn duplicated_is_noticed_wherever_it_comes() {
         let mut room = room(2);
-        assert_eq!(irregular(&mut room, 0, "a0 a1 a0 b0 b0"), [("a0", Duplicated), ("b0", Duplicated)]);
+        assert_eq!(
+            irregular(&mut room, 0, "a0 a1 a0 b0 b0"),
+            [("a0", Duplicated), ("b0", Duplicated)]
+        );
         assert_eq!(irregular(&mut room, 1, "a0 a0 a1 b0"), [("a0", Duplicated)]);
         assert_eq!(irregular(&mut room, 0, "a2"), []);
     }
@@ -405,7 +448,11 @@ mod tests {
     #[test]
     fn equal_bytes_are_taken_at_once() {
         let mut room = room(2);
-        assert_eq!(room.receive_bytes(0, b"<a0>"), Some(Run { bytes: 0, places: 0..0 }), "nothing is known yet");
+        assert_eq!(
+            room.receive_bytes(0, b"<a0>"),
+            Some(Run { bytes: 0, places: 0..0 }),
+            "nothing is known yet"
+        );
         assert_eq!(irregular(&mut room, 0, "a0 b0 a1"), []);
         let run = room.receive_bytes(1, b"<a0><b0><a").unwrap();
         assert_eq!((run.bytes, run.deliveries()), (8, 2));
@@ -434,13 +481,17 @@ mod tests {
         room.window_max = 3 * FIRST_TRIM;
         let frame = [b'x'; 10];
         let give = |room: &mut RoomChecker, members: Range<usize>, numbers: Range<u64>| {
-            for (number, member) in numbers.flat_map(|number| members.clone().map(move |member| (number, member))) {
+            for (number, member) in
+                numbers.flat_map(|number| members.clone().map(move |member| (number, member)))
+            {
                 let stamp = Stamp { key: MessageKey::new(0, number), at_ns: 0 };
                 assert_eq!(room.receive(member, stamp, u64::MAX, &frame), InOrder);
             }
         };
         give(&mut room, 0..2, 0..10_000);
-        assert!(room.order.len() <= FIRST_TRIM && room.bytes.as_ref().unwrap().len() <= 10 * FIRST_TRIM);
+        assert!(
+            room.order.len() <= FIRST_TRIM && room.bytes.as_ref().unwrap().len() <= 10 * FIRST_TRIM
+        );
         assert_eq!(room.take_laggard(), None);
         give(&mut room, 0..1, 10_000..20_000);
         assert_eq!(room.take_laggard(), Some(1));

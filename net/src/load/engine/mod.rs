@@ -1,9 +1,10 @@
-//! The run: one thread around one poll. Makes the connections, has them say what is due, hands what comes to the workload,
-//! and knows when it is over. Decides nothing about messages.
+//! The run: one thread around one poll. Makes the connections, has them say what is due, hands what
+//! comes to the workload, and knows when it is over. Decides nothing about messages.
 //!
-//! A turn: wait for an event or for what is due next; begin connections; read those that have something; let those send
-//! that may. Here are the turn and the connections' coming and going; what they read and write is in `traffic`, which
-//! phases turns make up, from the first connection to the report, in `phases`.
+//! A tick: wait for an event or for what is due next; begin connections; read those that have
+//! something; let those send that may. Here are the tick and the connections' coming and going;
+//! what they read and write is in `traffic`, which phases ticks make up, from the first connection
+//! to the report, in `phases`.
 
 mod phases;
 mod plan;
@@ -29,7 +30,7 @@ use super::workload::Workload;
 
 const TIMER: Token = Token(usize::MAX);
 
-/// How long a turn may wait at most, so that a stop is noticed.
+/// How long a tick may wait at most, so that a stop is noticed.
 const LONGEST_WAIT_NS: u64 = 100_000_000;
 
 pub(super) struct Engine<'a, W> {
@@ -114,7 +115,7 @@ impl<'a, W: Workload> Engine<'a, W> {
     }
 
     /// Waits, at most until `next_ns` on the clock, and does what there is to do.
-    fn turn(&mut self, events: &mut Events, next_ns: Option<u64>) -> io::Result<()> {
+    fn tick(&mut self, events: &mut Events, next_ns: Option<u64>) -> io::Result<()> {
         let (began_ns, received) = (self.now_ns(), self.tally.received);
         self.wait(events, next_ns)?;
         for event in &*events {
@@ -126,7 +127,8 @@ impl<'a, W: Workload> Engine<'a, W> {
                 continue;
             }
             if event.is_readable() || event.is_read_closed() || event.is_error() {
-                self.connections.mark_readable(attempt.connection, event.is_read_closed() || event.is_error());
+                self.connections
+                    .mark_readable(attempt.connection, event.is_read_closed() || event.is_error());
             }
             if event.is_writable() || event.is_error() {
                 self.writable(attempt.connection);
@@ -139,7 +141,8 @@ impl<'a, W: Workload> Engine<'a, W> {
             self.end(connection, &Failed(reason.to_owned()));
         }
         let took_ns = self.now_ns().saturating_sub(began_ns);
-        self.quiet_ns = if self.tally.received == received { quiet_after(self.quiet_ns, took_ns) } else { 0 };
+        self.quiet_ns =
+            if self.tally.received == received { quiet_after(self.quiet_ns, took_ns) } else { 0 };
         Ok(())
     }
 
@@ -147,7 +150,9 @@ impl<'a, W: Workload> Engine<'a, W> {
         let wait_ns = if self.connections.has_readable() || !self.may_send.is_empty() {
             0
         } else {
-            next_ns.map_or(LONGEST_WAIT_NS, |next_ns| next_ns.saturating_sub(self.now_ns()).min(LONGEST_WAIT_NS))
+            next_ns.map_or(LONGEST_WAIT_NS, |next_ns| {
+                next_ns.saturating_sub(self.now_ns()).min(LONGEST_WAIT_NS)
+            })
         };
         let wait = Duration::from_nanos(wait_ns);
         let timeout = if wait_ns == 0 { Some(wait) } else { self.timer.wake_after(wait)? };
@@ -175,7 +180,10 @@ impl<'a, W: Workload> Engine<'a, W> {
         }
         while let Some(attempt) = self.connector.take_overdue(now_ns) {
             if self.connections.is_current(attempt) && !self.is_ready(attempt.connection) {
-                self.end(attempt.connection, &Failed("the server did not answer in time".to_owned()));
+                self.end(
+                    attempt.connection,
+                    &Failed("the server did not answer in time".to_owned()),
+                );
             }
         }
     }
@@ -189,12 +197,19 @@ impl<'a, W: Workload> Engine<'a, W> {
                 self.counts.ended_early += 1;
                 self.workload.leave(connection);
             }
-            Stage::Connecting | Stage::Opening => match self.connector.failed(attempt, self.now_ns()) {
-                AfterFailure::TryAgain => self.counts.retried += 1,
-                AfterFailure::GiveUp => self.counts.failed += 1,
-            },
+            Stage::Connecting | Stage::Handshake => {
+                match self.connector.failed(attempt, self.now_ns()) {
+                    AfterFailure::TryAgain => self.counts.retried += 1,
+                    AfterFailure::GiveUp => self.counts.failed += 1,
+                }
+            }
         }
-        tracing::debug!("connection {}, attempt {}: {}", connection + 1, attempt.number + 1, failed.0);
+        tracing::debug!(
+            "connection {}, attempt {}: {}",
+            connection + 1,
+            attempt.number + 1,
+            failed.0
+        );
         self.reasons.add(&failed.0);
         self.last_reason.clone_from(&failed.0);
         self.connections.end(connection);
@@ -214,11 +229,12 @@ impl<'a, W: Workload> Engine<'a, W> {
     }
 }
 
-/// For how long nothing has come after a turn in which nothing came. Where the machine stood still, or this process did not
-/// get to run, the server may have had no time either: one turn counts for no more than it waits at most, and time-outs of
-/// several turns are not over before there was a look at what came meanwhile.
-fn quiet_after(before_ns: u64, turn_took_ns: u64) -> u64 {
-    before_ns.saturating_add(turn_took_ns.min(LONGEST_WAIT_NS))
+/// For how long nothing has come after a tick in which nothing came. Where the machine stood still,
+/// or this process did not get to run, the server may have had no time either: one tick counts for
+/// no more than it waits at most, and time-outs of several ticks are not over before there was a
+/// look at what came meanwhile.
+fn quiet_after(before_ns: u64, tick_took_ns: u64) -> u64 {
+    before_ns.saturating_add(tick_took_ns.min(LONGEST_WAIT_NS))
 }
 
 fn ns(duration: Duration) -> u64 {

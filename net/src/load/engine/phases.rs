@@ -1,5 +1,5 @@
-//! The phases of a run: connecting, idling, sending, draining, and the report in the end. Says how long turns go on, not
-//! what is done in one.
+//! The phases of a run: connecting, idling, sending, draining, and the report in the end. Says how
+//! long ticks go on, not what is done in one.
 
 use std::time::Duration;
 
@@ -25,7 +25,7 @@ impl<W: Workload> Engine<'_, W> {
         let mut events = Events::with_capacity(EVENTS_PER_POLL);
         while !self.connector.is_done() && self.monitor.stops() == 0 {
             self.show(Phase::Connecting);
-            self.turn(&mut events, self.connector.next_ns()).map_err(LoadError::System)?;
+            self.tick(&mut events, self.connector.next_ns()).map_err(LoadError::System)?;
         }
         let connect_time = self.clock.elapsed();
         if self.counts.ready == 0 {
@@ -39,7 +39,7 @@ impl<W: Workload> Engine<'_, W> {
         let idle_until_ns = self.now_ns().saturating_add(self.plan.idle_ns);
         while self.now_ns() < idle_until_ns && self.monitor.stops() == 0 {
             self.show(Phase::Idling);
-            self.turn(&mut events, Some(idle_until_ns)).map_err(LoadError::System)?;
+            self.tick(&mut events, Some(idle_until_ns)).map_err(LoadError::System)?;
         }
         let is_idle_test = matches!(config.work, Work::Idle { .. });
         let was_stopped_early = self.monitor.stops() > 0;
@@ -54,7 +54,8 @@ impl<W: Workload> Engine<'_, W> {
 
     /// Those that are ready become senders and receivers.
     fn begin(&mut self) {
-        let ready: Vec<bool> = self.connections.stages().map(|stage| stage == Stage::Ready).collect();
+        let ready: Vec<bool> =
+            self.connections.stages().map(|stage| stage == Stage::Ready).collect();
         self.sender_connections = self.workload.begin(&ready);
         for (sender, &connection) in self.sender_connections.iter().enumerate() {
             self.sender_of[connection] = Some(sender);
@@ -82,14 +83,20 @@ impl<W: Workload> Engine<'_, W> {
                 measured_from = Some(self.snapshot());
             }
             self.show(if measured_from.is_some() { Phase::Measuring } else { Phase::WarmingUp });
-            let milestone_ns =
-                if measured_from.is_none() { Some(self.plan.measured_from_ns) } else { self.plan.until_ns };
-            let next_ns = [milestone_ns, self.due.as_ref().and_then(Due::next_ns)].into_iter().flatten().min();
-            self.turn(events, next_ns.map(|next_ns| self.began_ns.saturating_add(next_ns)))
+            let milestone_ns = if measured_from.is_none() {
+                Some(self.plan.measured_from_ns)
+            } else {
+                self.plan.until_ns
+            };
+            let next_ns = [milestone_ns, self.due.as_ref().and_then(Due::next_ns)]
+                .into_iter()
+                .flatten()
+                .min();
+            self.tick(events, next_ns.map(|next_ns| self.began_ns.saturating_add(next_ns)))
                 .map_err(LoadError::System)?;
         }
         if self.due.is_some() {
-            // What was due before the end is sent, even if the last turn came too late for it.
+            // What was due before the end is sent, even if the last tick came too late for it.
             self.send_all();
         }
         let sending_ended_ns = self.since_began_ns();
@@ -100,27 +107,32 @@ impl<W: Workload> Engine<'_, W> {
         let last_delivery_ns = self.tally.last_delivery_ns;
         let drain_time = Duration::from_nanos(last_delivery_ns.saturating_sub(sending_ended_ns));
         // Where messages are counted and not time, the last one's delivery is part of the work.
-        let (until, until_ns) =
-            if self.plan.until_ns.is_some() { (at_end, sending_ended_ns) } else { (at_completion, last_delivery_ns) };
+        let (until, until_ns) = if self.plan.until_ns.is_some() {
+            (at_end, sending_ended_ns)
+        } else {
+            (at_completion, last_delivery_ns)
+        };
         Ok((measured_from.map(|from| from.until(&until, until_ns)), drain_time))
     }
 
     fn is_sending_over(&self, is_idle_test: bool) -> bool {
         let since_ns = self.since_began_ns();
-        let is_stopped = if is_idle_test { self.monitor.stops() > 1 } else { self.monitor.stops() > 0 };
+        let is_stopped =
+            if is_idle_test { self.monitor.stops() > 1 } else { self.monitor.stops() > 0 };
         let is_time_over = self.plan.until_ns.is_some_and(|until_ns| until_ns <= since_ns);
         // Windows that stay full because something was lost would wait for ever.
         let is_stuck = matches!(self.senders.pace(), Pace::Window(_))
             && self.plan.until_ns.is_none()
             && self.quiet_ns > self.plan.drain_ns;
-        let is_nobody_left = !self.sender_connections.iter().any(|&connection| self.is_ready(connection));
+        let is_nobody_left =
+            !self.sender_connections.iter().any(|&connection| self.is_ready(connection));
         // A time goes on to its end, though nothing may be due any more before it.
         let is_all_sent = self.senders.is_exhausted() && self.plan.until_ns.is_none();
         is_stopped || is_time_over || is_stuck || is_nobody_left || is_all_sent
     }
 
-    /// Waits for what is under way: until all has come and a little longer, or nothing has come for the drain time-out.
-    /// Gives what was counted when all had come, or was given up.
+    /// Waits for what is under way: until all has come and a little longer, or nothing has come for
+    /// the drain time-out. Gives what was counted when all had come, or was given up.
     fn drain(&mut self, events: &mut Events) -> Result<Snapshot, LoadError> {
         let expected = self.workload.expected(&self.senders);
         let mut at_completion = None;
@@ -132,12 +144,13 @@ impl<W: Workload> Engine<'_, W> {
                 at_completion = Some(self.snapshot());
             }
             let nobody_is_left = self.connections.stages().all(|stage| stage != Stage::Ready);
-            let wait_ns = if is_complete { LISTEN_ON_NS.min(self.plan.drain_ns) } else { self.plan.drain_ns };
+            let wait_ns =
+                if is_complete { LISTEN_ON_NS.min(self.plan.drain_ns) } else { self.plan.drain_ns };
             if self.quiet_ns >= wait_ns || nobody_is_left || self.monitor.stops() > 1 {
                 return Ok(at_completion.unwrap_or_else(|| self.snapshot()));
             }
             let until_ns = self.now_ns().saturating_add(wait_ns - self.quiet_ns);
-            self.turn(events, Some(until_ns)).map_err(LoadError::System)?;
+            self.tick(events, Some(until_ns)).map_err(LoadError::System)?;
         }
     }
 
@@ -147,15 +160,23 @@ impl<W: Workload> Engine<'_, W> {
 
     fn show(&mut self, phase: Phase) {
         let ready = self.counts.ready - self.counts.ended_early;
-        let (retried, sent, received) = (self.counts.retried, self.senders.sent_in_all(), self.tally.received);
+        let (retried, sent, received) =
+            (self.counts.retried, self.senders.sent_in_all(), self.tally.received);
         self.monitor.show(Progress { phase, ready, retried, sent, received });
         if self.phase != phase {
             self.phase = phase;
-            tracing::debug!("{phase}: {ready} connections stand, {sent} messages sent, {received} deliveries received");
+            tracing::debug!(
+                "{phase}: {ready} connections stand, {sent} messages sent, {received} deliveries received"
+            );
         }
     }
 
-    fn report(mut self, measured: Option<Measured>, connect_time: Duration, drain_time: Duration) -> Report {
+    fn report(
+        mut self,
+        measured: Option<Measured>,
+        connect_time: Duration,
+        drain_time: Duration,
+    ) -> Report {
         let expected = self.workload.expected(&self.senders);
         let received = self.tally.received;
         self.counts.reasons = self.reasons.into_sorted();

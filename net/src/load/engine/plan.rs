@@ -42,11 +42,23 @@ impl Plan {
             (_, Amount::Time(time)) => {
                 let until_ns = warm_up_ns.saturating_add(ns(time));
                 let limit = config.rate_per_second.map(|rate| due_before(until_ns, rate));
-                Self { idle_ns: 0, pace, limit, measured_from_ns: warm_up_ns, until_ns: Some(until_ns), drain_ns }
+                Self {
+                    idle_ns: 0,
+                    pace,
+                    limit,
+                    measured_from_ns: warm_up_ns,
+                    until_ns: Some(until_ns),
+                    drain_ns,
+                }
             }
-            (_, Amount::Messages(messages)) => {
-                Self { idle_ns: 0, pace, limit: Some(messages), measured_from_ns: warm_up_ns, until_ns: None, drain_ns }
-            }
+            (_, Amount::Messages(messages)) => Self {
+                idle_ns: 0,
+                pace,
+                limit: Some(messages),
+                measured_from_ns: warm_up_ns,
+                until_ns: None,
+                drain_ns,
+            },
         }
     }
 }

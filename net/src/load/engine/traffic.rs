@@ -1,9 +1,9 @@
-//! What the connections read and write: the greeting, messages that are due, what comes back. Knows neither the poll nor
-//! when the run is over.
+//! What the connections read and write: the greeting, messages that are due, what comes back. Knows
+//! neither the poll nor when the run is over.
 
 use super::{Engine, Failed};
 use crate::load::connections::{Read, Stage};
-use crate::load::workload::{Books, Opening, Workload};
+use crate::load::workload::{Handshake, Stats, Workload};
 
 /// Bytes of messages gathered for one write.
 const WRITE_SIZE: usize = 64 << 10;
@@ -15,7 +15,7 @@ impl<W: Workload> Engine<'_, W> {
             match self.connections.is_connected(connection) {
                 Ok(true) => {
                     let state = self.connections.get_mut(connection);
-                    state.stage = Stage::Opening;
+                    state.stage = Stage::Handshake;
                     self.workload.open(connection, &mut state.out);
                 }
                 Ok(false) => return,
@@ -34,7 +34,8 @@ impl<W: Workload> Engine<'_, W> {
         }
     }
 
-    /// Each connection that has something is read once; who has more is there again in the next turn.
+    /// Each connection that has something is read once; who has more is there again in the next
+    /// tick.
     pub(super) fn read_all(&mut self) {
         let mut list = std::mem::take(&mut self.reading);
         self.connections.take_readable(&mut list);
@@ -57,15 +58,16 @@ impl<W: Workload> Engine<'_, W> {
     fn take(&mut self, connection: usize, count: usize) -> Result<(), Failed> {
         let now_ns = self.since_began_ns();
         let mut taken = 0;
-        if self.connections.get(connection).stage == Stage::Opening {
+        if self.connections.get(connection).stage == Stage::Handshake {
             taken = self.take_opening(connection, count)?;
         }
         if self.is_ready(connection) {
             let (state, bytes) = self.connections.read_bytes(connection, count);
             let (tally, senders) = (&mut self.tally, &mut self.senders);
-            let mut books = Books { tally, senders, now_ns, came_back: None };
-            let received = self.workload.receive(connection, &bytes[taken..], &mut state.input, &mut books);
-            let came_back = books.came_back;
+            let mut stats = Stats { tally, senders, now_ns, came_back: None };
+            let received =
+                self.workload.receive(connection, &bytes[taken..], &mut state.input, &mut stats);
+            let came_back = stats.came_back;
             self.tally.bytes_received += received.bytes as u64;
             taken += received.bytes;
             if let Some(sender) = came_back {
@@ -89,24 +91,26 @@ impl<W: Workload> Engine<'_, W> {
                 Framing::Frame { frame, consumed } => {
                     taken += consumed;
                     match self.workload.answer(connection, &frame, &mut state.out) {
-                        Opening::NotYet => {}
+                        Handshake::NotYet => {}
                         other => break other,
                     }
                 }
-                Framing::NeedMore { .. } => break Opening::NotYet,
+                Framing::Incomplete { .. } => break Handshake::NotYet,
                 Framing::Corrupt { error } => {
-                    break Opening::Refused(format!("the server sent what is no frame: {error}"));
+                    break Handshake::Refused(format!("the server sent what is no frame: {error}"));
                 }
             }
         };
         match opening {
-            Opening::Refused(reason) => return Err(Failed(format!("the server refused: {reason}"))),
-            Opening::Ready => {
+            Handshake::Refused(reason) => {
+                return Err(Failed(format!("the server refused: {reason}")));
+            }
+            Handshake::Ready => {
                 state.stage = Stage::Ready;
                 self.connector.ready();
                 self.counts.ready += 1;
             }
-            Opening::NotYet => {}
+            Handshake::NotYet => {}
         }
         Ok(taken)
     }

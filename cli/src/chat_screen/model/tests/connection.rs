@@ -6,10 +6,10 @@ use cafewire_core::ErrorCode;
 use cafewire_net::client::Event;
 
 use crate::chat_screen::bounds::{ANSWER_TIMEOUT, MAX_UNSENT, STABLE_AFTER};
-use crate::chat_screen::desk::{Desk, OWN_ID};
-use crate::chat_screen::effect::{Effect, Input, News};
-use crate::chat_screen::link::State;
+use crate::chat_screen::connection_state::State;
+use crate::chat_screen::effect::{ConnectionEvent, Effect, Input};
 use crate::chat_screen::model::Detail;
+use crate::chat_screen::test_harness::{Desk, OWN_ID};
 use crate::requests::{MAX_IN_FLIGHT, Request};
 
 fn join(room: &str) -> Request {
@@ -37,7 +37,9 @@ fn more_is_said_of_connections_if_asked() {
         desk.lose(&format!("the {attempt} attempt failed"));
         desk.wait_until_it_connects();
     }
-    assert!(desk.shows("-- the first attempt failed") && desk.shows("-- the second attempt failed"));
+    assert!(
+        desk.shows("-- the first attempt failed") && desk.shows("-- the second attempt failed")
+    );
     desk.signed_in();
     assert!(desk.shows("tcp://127.0.0.1:8080 was found at 127.0.0.1:8080"));
 
@@ -47,7 +49,9 @@ fn more_is_said_of_connections_if_asked() {
         usual.wait_until_it_connects();
     }
     usual.signed_in();
-    assert!(usual.shows("-- the first attempt failed") && !usual.shows("-- the second attempt failed"));
+    assert!(
+        usual.shows("-- the first attempt failed") && !usual.shows("-- the second attempt failed")
+    );
     assert!(!usual.shows("was found at"));
 }
 
@@ -69,7 +73,11 @@ fn a_lost_connection_is_made_again_and_the_rooms_are_joined_again() {
     desk.said("bob", "lobby", "hello");
     desk.pass(7000);
     desk.lose("the server closed the connection");
-    assert!(desk.row_with("reconnecting in 1 s, last heard 7 s ago: the server closed the connection").len() > 20);
+    assert!(
+        desk.row_with("reconnecting in 1 s, last heard 7 s ago: the server closed the connection")
+            .len()
+            > 20
+    );
     assert!(desk.shows("-- connection lost: the server closed the connection"));
     let waited = desk.wait_until_it_connects();
     assert!((250..=500).contains(&waited), "{waited}");
@@ -77,10 +85,18 @@ fn a_lost_connection_is_made_again_and_the_rooms_are_joined_again() {
     desk.signed_in();
     assert_eq!(desk.take_requests(), [join("lobby"), join("tea")]);
     desk.pass(500);
-    desk.event(Event::Joined { user_id: OWN_ID, username: "ada".to_owned(), room: "lobby".to_owned() });
+    desk.event(Event::Joined {
+        user_id: OWN_ID,
+        username: "ada".to_owned(),
+        room: "lobby".to_owned(),
+    });
     assert!(desk.shows("-- back after 1 s; what was said meanwhile is not here: protocol"));
     // The other room says so too, and a room that is joined for the first time does not.
-    desk.event(Event::Joined { user_id: OWN_ID, username: "ada".to_owned(), room: "tea".to_owned() });
+    desk.event(Event::Joined {
+        user_id: OWN_ID,
+        username: "ada".to_owned(),
+        room: "tea".to_owned(),
+    });
     desk.alt('2');
     assert!(desk.shows("-- back after 1 s"));
     desk.enters("/join new");
@@ -112,7 +128,11 @@ fn clients_that_lose_one_server_do_not_come_back_at_one_time() {
     let delays: BTreeSet<u64> = (0..50)
         .map(|seed| {
             let mut desk = Desk::in_rooms(&["lobby"]);
-            desk.model.link = crate::chat_screen::link::Link::new("h:1".parse().unwrap(), Some("ada".to_owned()), seed);
+            desk.model.link = crate::chat_screen::connection_state::Link::new(
+                "h:1".parse().unwrap(),
+                Some("ada".to_owned()),
+                seed,
+            );
             desk.lose("gone");
             desk.wait_until_it_connects()
         })
@@ -124,10 +144,15 @@ fn clients_that_lose_one_server_do_not_come_back_at_one_time() {
 fn a_server_that_was_never_there_is_tried_again() {
     let mut desk = Desk::new(Some("ada"), &["lobby"]);
     desk.lose("cannot connect to tcp://127.0.0.1:8080: Connection refused");
-    assert!(desk.shows("not connected, trying again in 1 s: cannot connect to tcp://127.0.0.1:8080"));
+    assert!(
+        desk.shows("not connected, trying again in 1 s: cannot connect to tcp://127.0.0.1:8080")
+    );
     for page in ['1', '0'] {
         desk.alt(page);
-        assert!(desk.shows("-- cannot connect to tcp://127.0.0.1:8080: Connection refused"), "page {page}");
+        assert!(
+            desk.shows("-- cannot connect to tcp://127.0.0.1:8080: Connection refused"),
+            "page {page}"
+        );
     }
     desk.wait_until_it_connects();
     desk.lose("cannot connect to tcp://127.0.0.1:8080: no route");
@@ -185,7 +210,11 @@ fn a_server_that_does_not_answer_counts_as_lost() {
     let link = desk.model.link.number;
     desk.wait(u64::try_from(ANSWER_TIMEOUT.as_millis()).unwrap() - 3000);
     assert!(desk.effects.contains(&Effect::HangUp { link }));
-    assert!(desk.shows("reconnecting in 1 s, last heard 20 s ago: the server has not answered for 20 s"));
+    assert!(
+        desk.shows(
+            "reconnecting in 1 s, last heard 20 s ago: the server has not answered for 20 s"
+        )
+    );
     // Silence alone is no loss: nobody may have anything to say.
     let mut desk = Desk::in_rooms(&["lobby"]);
     assert_eq!(desk.model.link.next_wake_up(desk.now.running), None);
@@ -206,8 +235,11 @@ fn an_old_connection_is_not_listened_to() {
         room: "lobby".to_owned(),
         content: "from the past".to_owned(),
     };
-    desk.give(Input::Link { link: old, news: News::Event(said) });
-    desk.give(Input::Link { link: old, news: News::Ended { why: "gone".to_owned(), code: None } });
+    desk.give(Input::Link { link: old, news: ConnectionEvent::Event(said) });
+    desk.give(Input::Link {
+        link: old,
+        news: ConnectionEvent::Ended { why: "gone".to_owned(), code: None },
+    });
     assert!(desk.shows("connecting as ada to tcp://other:1") && !desk.shows("from the past"));
     desk.signed_in();
     assert_eq!(desk.take_requests(), [join("lobby")]);
@@ -223,14 +255,21 @@ fn connect_tries_at_once() {
     desk.lose("gone");
     desk.effects.clear();
     desk.enters("/connect");
-    assert!(matches!(&desk.effects[..], [Effect::Connect { .. }, Effect::Remember(_)]), "{:?}", desk.effects);
+    assert!(
+        matches!(&desk.effects[..], [Effect::Connect { .. }, Effect::Remember(_)]),
+        "{:?}",
+        desk.effects
+    );
 }
 
 #[test]
 fn without_a_name_one_is_asked_for() {
     let mut desk = Desk::new(None, &["lobby"]);
     assert_eq!(desk.effects, []);
-    assert!(desk.shows("your name:") && desk.shows("not connected to tcp://127.0.0.1:8080: choose a name"));
+    assert!(
+        desk.shows("your name:")
+            && desk.shows("not connected to tcp://127.0.0.1:8080: choose a name")
+    );
     desk.enters(&"x".repeat(33));
     assert!(desk.shows("this name cannot be: username is 33 bytes long, 1 to 32 are allowed"));
     desk.ctrl('u');
@@ -249,7 +288,9 @@ fn a_refused_name_lets_one_choose_another() {
         assert!(desk.shows("Type another name") && desk.shows("your name:"));
         desk.effects.clear();
         desk.enters("grace");
-        assert!(matches!(&desk.effects[..], [Effect::Connect { username, .. }] if username == "grace"));
+        assert!(
+            matches!(&desk.effects[..], [Effect::Connect { username, .. }] if username == "grace")
+        );
         desk.sign_in();
         assert!(desk.shows("connected as grace"));
     }
@@ -261,7 +302,10 @@ fn a_name_that_our_own_lost_connection_holds_is_tried_again() {
     desk.lose("gone");
     desk.wait_until_it_connects();
     desk.refuse_name(ErrorCode::UsernameTaken);
-    assert!(desk.shows("Perhaps your own lost connection still holds it") && desk.shows("reconnecting in"));
+    assert!(
+        desk.shows("Perhaps your own lost connection still holds it")
+            && desk.shows("reconnecting in")
+    );
     desk.types("gra");
     desk.wait_until_it_connects();
     desk.refuse_name(ErrorCode::UsernameTaken);

@@ -5,8 +5,8 @@ use cafewire_net::client::Event;
 use crossterm::event::{KeyCode, KeyModifiers, MouseButton, MouseEvent, MouseEventKind};
 
 use crate::chat_screen::bounds::{MAX_IGNORED, MAX_ROOMS};
-use crate::chat_screen::desk::{Desk, OWN_ID};
 use crate::chat_screen::effect::{Effect, Input};
+use crate::chat_screen::test_harness::{Desk, OWN_ID};
 use crate::requests::Request;
 
 fn mouse(kind: MouseEventKind, column: u16, row: u16) -> Input {
@@ -20,8 +20,15 @@ fn unread_rooms_are_counted_and_alt_a_goes_through_them_mentions_first() {
         desk.said("bob", "tea", text);
     }
     desk.said("bot", "builds", "ada: build 42 is red");
-    assert!(desk.row_with("2 tea").contains("2 tea") && desk.row_with("2 tea").starts_with(" 2 tea     2 │"));
-    assert!(desk.row_with("3 builds").starts_with(" 3 builds 1! │"), "{}", desk.row_with("3 builds"));
+    assert!(
+        desk.row_with("2 tea").contains("2 tea")
+            && desk.row_with("2 tea").starts_with(" 2 tea     2 │")
+    );
+    assert!(
+        desk.row_with("3 builds").starts_with(" 3 builds 1! │"),
+        "{}",
+        desk.row_with("3 builds")
+    );
     desk.alt('a');
     assert!(desk.shows("[builds]"));
     desk.alt('a');
@@ -46,7 +53,10 @@ fn a_mark_stands_where_reading_stopped() {
     let screen = desk.screen(80, 24);
     let rows: Vec<&str> = screen.lines().collect();
     let mark = rows.iter().position(|row| row.contains("── new ──")).unwrap();
-    assert!(rows[mark - 1].contains("<bob> read") && rows[mark + 1].contains("<bob> unread"), "{screen}");
+    assert!(
+        rows[mark - 1].contains("<bob> read") && rows[mark + 1].contains("<bob> unread"),
+        "{screen}"
+    );
     desk.alt('2');
     desk.alt('1');
     assert!(!desk.shows("── new"), "it was read");
@@ -118,7 +128,11 @@ fn what_version_1_lacks_is_said_plainly() {
     desk.enters("/rooms");
     assert!(desk.shows("your rooms: lobby, tea. Protocol version 1"), "{}", desk.screen(80, 24));
     desk.enters("/msg bob hello");
-    assert!(desk.shows("not sent: protocol version 1 has no messages to one"), "{}", desk.screen(80, 24));
+    assert!(
+        desk.shows("not sent: protocol version 1 has no messages to one"),
+        "{}",
+        desk.screen(80, 24)
+    );
     assert_eq!(desk.take_requests(), []);
 }
 
@@ -149,11 +163,19 @@ fn a_room_that_refuses_us_says_why_and_can_be_tried_again() {
     desk.enters("/join full");
     desk.enters("too early");
     desk.refuse(ErrorCode::LimitReached, "no \u{1b} chair");
-    assert!(desk.shows("-- not joined: no \\u{1b} chair [LimitReached (13)]."), "{}", desk.screen(80, 24));
+    assert!(
+        desk.shows("-- not joined: no \\u{1b} chair [LimitReached (13)]."),
+        "{}",
+        desk.screen(80, 24)
+    );
     assert!(desk.shows("full (not joined)"));
     desk.take_requests();
     desk.refuse(ErrorCode::NotInRoom, "not in full");
-    assert!(desk.shows("-- not said: not in full [NotInRoom (11)]: too early"), "{}", desk.screen(80, 24));
+    assert!(
+        desk.shows("-- not said: not in full [NotInRoom (11)]: too early"),
+        "{}",
+        desk.screen(80, 24)
+    );
     desk.enters("hello");
     assert!(desk.shows("not said: you are not in this room; /join full"));
     desk.ctrl('u');
@@ -165,7 +187,11 @@ fn a_room_that_refuses_us_says_why_and_can_be_tried_again() {
 #[test]
 fn a_room_that_throws_us_out_is_not_joined_again_by_itself() {
     let mut desk = Desk::in_rooms(&["lobby"]);
-    desk.event(Event::Left { user_id: OWN_ID, username: "ada".to_owned(), room: "lobby".to_owned() });
+    desk.event(Event::Left {
+        user_id: OWN_ID,
+        username: "ada".to_owned(),
+        room: "lobby".to_owned(),
+    });
     assert!(desk.shows("the server has taken you out of this room"));
     desk.lose("gone");
     desk.wait_until_it_connects();
@@ -209,7 +235,10 @@ fn raw_shows_events_as_they_came() {
     desk.said("bob", "lobby", "hi\u{1b}[2J");
     desk.enters("/raw");
     let screen = desk.screen(300, 12);
-    assert!(screen.contains(r#""username":"bob","room":"lobby","content":"hi\u001b[2J"}"#), "{screen}");
+    assert!(
+        screen.contains(r#""username":"bob","room":"lobby","content":"hi\u001b[2J"}"#),
+        "{screen}"
+    );
     assert!(screen.contains("raw"));
     desk.enters("/raw");
     assert!(desk.shows("<bob> hi\\u{1b}[2J"));

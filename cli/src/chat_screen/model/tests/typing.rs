@@ -4,8 +4,8 @@ use cafewire_core::chat::MAX_CONTENT_SIZE;
 use crossterm::event::KeyCode;
 
 use crate::chat_screen::bounds::{MAX_INPUT_BYTES, MAX_PASTE_BYTES, MAX_UNSENT};
-use crate::chat_screen::desk::Desk;
 use crate::chat_screen::effect::Effect;
+use crate::chat_screen::test_harness::Desk;
 use crate::requests::Request;
 
 fn line(desk: &Desk) -> &str {
@@ -149,7 +149,11 @@ fn a_text_that_is_too_long_is_seen_before_it_is_sent() {
     assert!(desk.shows("1 bytes too long"));
     desk.press(KeyCode::Enter);
     assert!(desk.shows("not said: content is 513 bytes long, 1 to 512 are allowed"));
-    assert_eq!((line(&desk).len(), said(&mut desk).len()), (513, 0), "the line is there to be shortened");
+    assert_eq!(
+        (line(&desk).len(), said(&mut desk).len()),
+        (513, 0),
+        "the line is there to be shortened"
+    );
     desk.press(KeyCode::Backspace);
     desk.types("x");
     desk.press(KeyCode::Enter);
@@ -193,15 +197,25 @@ fn a_paste_of_many_lines_asks_first() {
 fn a_paste_that_cannot_be_said_is_refused_as_a_whole() {
     let mut desk = Desk::in_rooms(&["lobby"]);
     desk.pastes(&format!("one\n{}", "x".repeat(513)));
-    assert!(desk.shows("not pasted: in one of 2 lines the content is 513 bytes long"), "{}", desk.screen(80, 24));
+    assert!(
+        desk.shows("not pasted: in one of 2 lines the content is 513 bytes long"),
+        "{}",
+        desk.screen(80, 24)
+    );
     desk.pastes(&"x\n".repeat(MAX_UNSENT + 1));
-    assert!(desk.shows("not pasted: 257 lines are too many, 256 more can wait"), "{}", desk.screen(80, 24));
+    assert!(
+        desk.shows("not pasted: 257 lines are too many, 256 more can wait"),
+        "{}",
+        desk.screen(80, 24)
+    );
     desk.pastes(&"x".repeat(MAX_PASTE_BYTES + 1));
     assert!(desk.shows("bytes are too many"));
     desk.alt('0');
     desk.pastes("one\ntwo");
     assert!(desk.shows("this page is no room"));
-    assert!(said(&mut desk).is_empty() && desk.model.editor.is_empty() && desk.model.prompt.is_none());
+    assert!(
+        said(&mut desk).is_empty() && desk.model.editor.is_empty() && desk.model.prompt.is_none()
+    );
 }
 
 #[test]

@@ -1,5 +1,6 @@
-//! Reads and writes every sample under callgrind, which writes one file of counts for each call of `measured`. Prints
-//! what each file is about, in their order: `nothing`, then per sample its name, its frame's size, and parse or encode.
+//! Reads and writes every sample under callgrind, which writes one file of counts for each call of
+//! `measured`. Prints what each file is about, in their order: `nothing`, then per sample its name,
+//! its frame's size, and parse or encode.
 
 #![allow(unsafe_code)] // for the name `measured`, which callgrind is told; nothing unsafe is called
 
@@ -36,11 +37,15 @@ fn main() {
         match sample.message {
             SampleMessage::Echo(message) => {
                 measure(&parse, &mut || use_up(cost::parse_echo(black_box(&frame))));
-                measure(&encode, &mut || use_up(cost::encode_echo(black_box(&message), &mut buffer)));
+                measure(&encode, &mut || {
+                    use_up(cost::encode_echo(black_box(&message), &mut buffer))
+                });
             }
             SampleMessage::Chat(message) => {
                 measure(&parse, &mut || use_up(cost::parse_chat(black_box(&frame))));
-                measure(&encode, &mut || use_up(cost::encode_chat(black_box(&message), &mut buffer)));
+                measure(&encode, &mut || {
+                    use_up(cost::encode_chat(black_box(&message), &mut buffer))
+                });
             }
         }
     }

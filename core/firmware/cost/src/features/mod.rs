@@ -1,5 +1,6 @@
-//! What the core's features are for, done as a program would do it. Each module is measured as the difference to a
-//! program that parses and encodes and knows no feature. What the program itself brings is in `harness`.
+//! What the core's features are for, done as a program would do it. Each module is measured as the
+//! difference to a program that parses and encodes and knows no feature. What the program itself
+//! brings is in `harness`.
 
 #[cfg(feature = "alloc")]
 pub mod owned;

@@ -3,7 +3,7 @@
 use core::pin::{Pin, pin};
 use core::task::{Context, Poll};
 
-use cafewire_core::port::{FrameReceiver, FrameSender};
+use cafewire_core::io::{FrameReader, FrameWriter};
 
 use super::port::{Received, Sent, queue};
 use crate::harness::ram_port::{RamReader, RamWriter};
@@ -14,7 +14,10 @@ use crate::{SampleMessage, heard};
 /// # Errors
 /// Those of the receiver.
 #[inline(never)]
-pub fn receive<'r>(receiver: &'r mut FrameReceiver<'_, RamReader<'_>>, context: &mut Context<'_>) -> Received<'r> {
+pub fn receive<'r>(
+    receiver: &'r mut FrameReader<'_, RamReader<'_>>,
+    context: &mut Context<'_>,
+) -> Received<'r> {
     Ok(finish(pin!(receiver.receive_async()), context)?.map(heard))
 }
 
@@ -23,7 +26,11 @@ pub fn receive<'r>(receiver: &'r mut FrameReceiver<'_, RamReader<'_>>, context: 
 /// # Errors
 /// Those of the sender.
 #[inline(never)]
-pub fn send(sender: &mut FrameSender<'_, RamWriter<'_>>, message: &SampleMessage, context: &mut Context<'_>) -> Sent {
+pub fn send(
+    sender: &mut FrameWriter<'_, RamWriter<'_>>,
+    message: &SampleMessage,
+    context: &mut Context<'_>,
+) -> Sent {
     queue(sender, message)?;
     Ok(finish(pin!(sender.flush_async()), context))
 }

@@ -8,7 +8,10 @@ use cafewire_core::echo::Message;
 /// # Errors
 /// The buffer is too small.
 #[inline(never)]
-pub fn write_echo<'b>(message: &Message<'_>, buffer: &'b mut [u8]) -> postcard::Result<&'b mut [u8]> {
+pub fn write_echo<'b>(
+    message: &Message<'_>,
+    buffer: &'b mut [u8],
+) -> postcard::Result<&'b mut [u8]> {
     postcard::to_slice(message, buffer)
 }
 
@@ -26,7 +29,10 @@ pub fn read_echo(bytes: &[u8]) -> postcard::Result<Message<'_>> {
 /// # Errors
 /// The buffer is too small.
 #[inline(never)]
-pub fn write_chat<'b>(message: &MessagePayload<'_>, buffer: &'b mut [u8]) -> postcard::Result<&'b mut [u8]> {
+pub fn write_chat<'b>(
+    message: &MessagePayload<'_>,
+    buffer: &'b mut [u8],
+) -> postcard::Result<&'b mut [u8]> {
     postcard::to_slice(message, buffer)
 }
 

@@ -1,5 +1,6 @@
-//! The simplest heap: a pointer that moves up, and back to the start when nothing is allocated any more. For one core
-//! and no interrupts. Remembers how far it ever moved. The one file that manages memory by hand.
+//! The simplest heap: a pointer that moves up, and back to the start when nothing is allocated any
+//! more. For one core and no interrupts. Remembers how far it ever moved. The one file that manages
+//! memory by hand.
 
 #![allow(unsafe_code)]
 
@@ -34,12 +35,12 @@ struct Bump {
     live: AtomicUsize,
 }
 
-// SAFETY: the heap is touched by those alone to whom `alloc` gave a part of it. The counters are not kept consistent
-// between threads; the programs have one and enable no interrupts.
+// SAFETY: the heap is touched by those alone to whom `alloc` gave a part of it. The counters are
+// not kept consistent between threads; the programs have one and enable no interrupts.
 unsafe impl Sync for Bump {}
 
-// SAFETY: `alloc` hands out parts of the heap that are aligned, large enough, and overlap none that is live: `used` only
-// grows while anything is live.
+// SAFETY: `alloc` hands out parts of the heap that are aligned, large enough, and overlap none that
+// is live: `used` only grows while anything is live.
 unsafe impl GlobalAlloc for Bump {
     #[inline(never)]
     unsafe fn alloc(&self, layout: Layout) -> *mut u8 {

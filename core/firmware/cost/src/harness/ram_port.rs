@@ -1,5 +1,5 @@
-//! A port whose line is a slice in RAM. As a real one it may fail, and if it is awaited, it is ready only when asked a
-//! second time.
+//! A port whose line is a slice in RAM. As a real one it may fail, and if it is awaited, it is
+//! ready only when asked a second time.
 
 use embedded_io::{ErrorKind, ErrorType, Read, Write};
 

@@ -1,5 +1,6 @@
-//! Chats over the serial line with whatever is at its other end, which should be a cafewire server: signs in, enters a
-//! room, tells everybody who comes in what it measures, waits for an answer, acknowledges it and leaves.
+//! Chats over the serial line with whatever is at its other end, which should be a cafewire server:
+//! signs in, enters a room, tells everybody who comes in what it measures, waits for an answer,
+//! acknowledges it and leaves.
 
 #![no_std]
 #![no_main]
@@ -32,7 +33,8 @@ fn main() -> ! {
 }
 
 fn converse(uart: &mut Uart) -> Outcome {
-    let mut parser = ProtocolParser::<{ chat::MAX_FRAME_SIZE }>::for_family(Family::ChatV1, Direction::ToClient);
+    let mut parser =
+        ProtocolParser::<{ chat::MAX_FRAME_SIZE }>::for_family(Family::ChatV1, Direction::ToClient);
     say(uart, MessagePayload::Connect { username: NAME })?;
     loop {
         while let Some(byte) = uart.receive() {
@@ -50,7 +52,9 @@ fn converse(uart: &mut Uart) -> Outcome {
                     Next::Done => return say(uart, MessagePayload::Disconnect),
                 }
             }
-            Ok(Some(Frame::Echo(_))) | Err(_) => return Err("this line does not carry cafewire's chat"),
+            Ok(Some(Frame::Echo(_))) | Err(_) => {
+                return Err("this line does not carry cafewire's chat");
+            }
         }
     }
 }

@@ -1,5 +1,6 @@
-//! Uses every feature there is on one sample and prints what that took: `feature-stack FEATURE bytes`, and after the
-//! last sample `feature-ram FEATURE bytes`. What did not work is not measured, but a failure.
+//! Uses every feature there is on one sample and prints what that took: `feature-stack FEATURE
+//! bytes`, and after the last sample `feature-ram FEATURE bytes`. What did not work is not
+//! measured, but a failure.
 
 #![cfg_attr(not(any(feature = "alloc", feature = "embedded-io", feature = "serde")), allow(unused))]
 
@@ -32,7 +33,9 @@ pub fn report_stack(message: &'static SampleMessage, frame: &[u8]) -> Result<(),
         use cost::features::port_async;
         let mut context = Context::from_waker(Waker::noop());
         report("embedded-io-async", || is_heard(port_async::receive(receiver, &mut context)))?;
-        report("embedded-io-async", || matches!(port_async::send(sender, message, &mut context), Ok(Ok(()))))
+        report("embedded-io-async", || {
+            matches!(port_async::send(sender, message, &mut context), Ok(Ok(())))
+        })
     })?;
     Ok(())
 }
@@ -60,33 +63,40 @@ fn report_postcard(message: &SampleMessage) -> Result<(), &'static str> {
     match message {
         SampleMessage::Echo(message) => {
             report("serde", || postcard_format::write_echo(message, &mut buffer).is_ok())?;
-            report("serde", || postcard_format::read_echo(&buffer).is_ok_and(|read| read == *message))
+            report("serde", || {
+                postcard_format::read_echo(&buffer).is_ok_and(|read| read == *message)
+            })
         }
         SampleMessage::Chat(message) => {
             report("serde", || postcard_format::write_chat(message, &mut buffer).is_ok())?;
-            report("serde", || postcard_format::read_chat(&buffer).is_ok_and(|read| read == *message))
+            report("serde", || {
+                postcard_format::read_chat(&buffer).is_ok_and(|read| read == *message)
+            })
         }
     }
 }
 
-/// Calls with a receiver that has `frame` coming, and a sender whose port must have taken `frame` in the end.
+/// Calls with a receiver that has `frame` coming, and a sender whose port must have taken `frame`
+/// in the end.
 #[cfg(feature = "embedded-io")]
 fn over_ports(
     frame: &[u8],
     exchange: impl FnOnce(&mut Receiver<'_>, &mut Sender<'_>) -> Result<(), &'static str>,
 ) -> Result<(), &'static str> {
     use cost::harness::ram_port::{RamReader, RamWriter};
-    let (mut inbox, mut outbox, mut line) = ([0; MAX_SAMPLE_SIZE], [0; MAX_SAMPLE_SIZE], [0; MAX_SAMPLE_SIZE]);
-    let mut receiver = Receiver::new(RamReader::new(frame), &mut inbox, cafewire_core::Direction::Either);
+    let (mut inbox, mut outbox, mut line) =
+        ([0; MAX_SAMPLE_SIZE], [0; MAX_SAMPLE_SIZE], [0; MAX_SAMPLE_SIZE]);
+    let mut receiver =
+        Receiver::new(RamReader::new(frame), &mut inbox, cafewire_core::Direction::Either);
     let mut sender = Sender::new(RamWriter::new(&mut line), &mut outbox);
     exchange(&mut receiver, &mut sender)?;
     if line.starts_with(frame) { Ok(()) } else { Err("a port did not get the frame") }
 }
 
 #[cfg(feature = "embedded-io")]
-type Receiver<'b> = cafewire_core::port::FrameReceiver<'b, cost::harness::ram_port::RamReader<'b>>;
+type Receiver<'b> = cafewire_core::io::FrameReader<'b, cost::harness::ram_port::RamReader<'b>>;
 #[cfg(feature = "embedded-io")]
-type Sender<'b> = cafewire_core::port::FrameSender<'b, cost::harness::ram_port::RamWriter<'b>>;
+type Sender<'b> = cafewire_core::io::FrameWriter<'b, cost::harness::ram_port::RamWriter<'b>>;
 
 #[cfg(feature = "embedded-io")]
 fn is_heard(received: cost::features::port::Received<'_>) -> bool {

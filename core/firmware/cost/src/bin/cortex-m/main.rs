@@ -1,8 +1,8 @@
-//! Reads and writes every sample on the chip and prints what each took: `NAME size parse|encode|stream instructions
-//! stack`; and what `features` says.
+//! Reads and writes every sample on the chip and prints what each took: `NAME size
+//! parse|encode|stream instructions stack`; and what `features` says.
 //!
-//! For QEMU with `-icount`, where the system timer advances by the same time for every instruction; the program finds
-//! out how many ticks that is from a loop of known length.
+//! For QEMU with `-icount`, where the system timer advances by the same time for every instruction;
+//! the program finds out how many ticks that is from a loop of known length.
 
 #![no_std]
 #![no_main]
@@ -46,12 +46,18 @@ fn run(counter: &mut Counter) -> Result<(), &'static str> {
         let frame = frame.get(..size).unwrap_or_default();
         match &sample.message {
             SampleMessage::Echo(message) => {
-                counter.report(sample, size, "parse", || use_up(cost::parse_echo(black_box(frame))));
-                counter.report(sample, size, "encode", || use_up(cost::encode_echo(message, &mut buffer)));
+                counter
+                    .report(sample, size, "parse", || use_up(cost::parse_echo(black_box(frame))));
+                counter.report(sample, size, "encode", || {
+                    use_up(cost::encode_echo(message, &mut buffer))
+                });
             }
             SampleMessage::Chat(message) => {
-                counter.report(sample, size, "parse", || use_up(cost::parse_chat(black_box(frame))));
-                counter.report(sample, size, "encode", || use_up(cost::encode_chat(message, &mut buffer)));
+                counter
+                    .report(sample, size, "parse", || use_up(cost::parse_chat(black_box(frame))));
+                counter.report(sample, size, "encode", || {
+                    use_up(cost::encode_chat(message, &mut buffer))
+                });
             }
         }
         counter.report(sample, size, "stream", || {
@@ -75,7 +81,8 @@ struct Counter {
     ticks_of_known: u64,
 }
 
-/// Instructions by which two calls of `delay` differ: its loop takes two for every two cycles asked for.
+/// Instructions by which two calls of `delay` differ: its loop takes two for every two cycles asked
+/// for.
 const KNOWN_INSTRUCTIONS: u32 = 20_000;
 
 impl Counter {

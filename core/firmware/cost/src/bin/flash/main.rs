@@ -1,5 +1,5 @@
-//! The core, as much of it as the features say, and nothing else: for measuring what it takes of flash. Not for
-//! running.
+//! The core, as much of it as the features say, and nothing else: for measuring what it takes of
+//! flash. Not for running.
 
 #![no_std]
 #![no_main]
@@ -25,7 +25,8 @@ extern "C" fn main() {
     #[cfg(feature = "chat")]
     {
         let _ = black_box(cost::parse_chat(black_box(&[])));
-        let message = black_box(cafewire_core::chat::MessagePayload::Connect { username: black_box("") });
+        let message =
+            black_box(cafewire_core::chat::MessagePayload::Connect { username: black_box("") });
         let _ = black_box(cost::encode_chat(&message, black_box(&mut [])));
     }
     #[cfg(feature = "stream")]

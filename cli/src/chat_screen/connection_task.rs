@@ -1,0 +1,282 @@
+//! The connection: a thread that connects and then reads, and one that writes. Their news go into
+//! the queue of all that happens; they decide nothing.
+
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
+use std::sync::{Arc, OnceLock};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use cafewire_net::client::{ChatClient, ChatSender, ClientError};
+use cafewire_net::{Address, ClientConfig};
+
+use super::effect::{ConnectionEvent, Input};
+use super::screen::ScreenEvent;
+use crate::format;
+use crate::requests::{MAX_IN_FLIGHT, Request};
+
+/// How often the reading thread looks whether it is still wanted, and whether writing failed.
+const LOOK_WAIT: Duration = Duration::from_secs(1);
+
+/// How long the server may take to close the connection when we have said goodbye.
+const GOODBYE_WAIT: Duration = Duration::from_secs(2);
+
+pub(super) struct Wire {
+    queue: SyncSender<ScreenEvent>,
+    config: ClientConfig,
+    current: Option<Connection>,
+}
+
+/// This end of the threads of one connection. When it is dropped the writing thread says goodbye.
+struct Connection {
+    link: u64,
+    /// Holds all that may be unanswered, so that handing a request over never waits.
+    requests: SyncSender<Request>,
+    shared: Arc<Shared>,
+}
+
+/// What the threads of one connection tell each other.
+#[derive(Default)]
+struct Shared {
+    is_given_up: AtomicBool,
+    /// Between sign-in and end.
+    is_signed_in: AtomicBool,
+    write_failure: OnceLock<String>,
+}
+
+impl Wire {
+    pub(super) const fn new(queue: SyncSender<ScreenEvent>, config: ClientConfig) -> Self {
+        Self { queue, config, current: None }
+    }
+
+    pub(super) fn connect(&mut self, link: u64, address: Address, username: String) {
+        let (requests, outbox) = sync_channel(MAX_IN_FLIGHT);
+        let shared = Arc::new(Shared::default());
+        self.current = Some(Connection { link, requests, shared: Arc::clone(&shared) });
+        let (queue, config) = (self.queue.clone(), self.config.clone());
+        thread::spawn(move || {
+            let report = |news| queue.send(ScreenEvent::Input(Input::Link { link, news })).is_ok();
+            let error = converse(&address, &config, &username, outbox, &shared, report);
+            shared.is_signed_in.store(false, Ordering::Relaxed);
+            let code =
+                if let ClientError::Refused { code, .. } = &error { Some(*code) } else { None };
+            // The system's words for a failed write come second to what the server said of it, if
+            // it did.
+            let why = match (error, shared.write_failure.get()) {
+                (ClientError::TimedOut, Some(why)) => why.clone(),
+                (error, _) => error.to_string(),
+            };
+            report(ConnectionEvent::Ended { why, code });
+        });
+    }
+
+    pub(super) fn send(&self, link: u64, request: Request) {
+        if let Some(connection) = self.current.as_ref().filter(|connection| connection.link == link)
+        {
+            // Fails when the writing thread has ended: then the reading one says so.
+            let _ = connection.requests.try_send(request);
+        }
+    }
+
+    pub(super) fn hang_up(&mut self, link: u64) {
+        if let Some(connection) = self.current.take_if(|connection| connection.link == link) {
+            connection.shared.is_given_up.store(true, Ordering::Relaxed);
+        }
+    }
+
+    /// Leaves, and waits for the server to have noticed: from then on the name is free for the next
+    /// command.
+    pub(super) fn disconnect(mut self, events: &Receiver<ScreenEvent>) {
+        let Some(Connection { link: last, requests, shared }) = self.current.take() else { return };
+        if !shared.is_signed_in.load(Ordering::Relaxed) {
+            return;
+        }
+        drop(requests);
+        let deadline = Instant::now() + GOODBYE_WAIT;
+        while let Ok(event) =
+            events.recv_timeout(deadline.saturating_duration_since(Instant::now()))
+        {
+            if matches!(event, ScreenEvent::Input(Input::Link { link, news: ConnectionEvent::Ended { .. } }) if link == last)
+            {
+                return;
+            }
+        }
+    }
+}
+
+/// Connects and reads until it is over. Returns why it is; [`ClientError::TimedOut`] if it was
+/// given up, or if writing failed and the server had nothing to say about it.
+fn converse(
+    address: &Address,
+    config: &ClientConfig,
+    username: &str,
+    outbox: Receiver<Request>,
+    shared: &Arc<Shared>,
+    report: impl Fn(ConnectionEvent) -> bool,
+) -> ClientError {
+    let mut client = match ChatClient::connect_with(address, username, config) {
+        Ok(client) => client,
+        Err(error) => return error,
+    };
+    let sender = match client.sender() {
+        Ok(sender) => sender,
+        Err(error) => return ClientError::Io(error),
+    };
+    let writer = Arc::clone(shared);
+    thread::spawn(move || pass_on_requests(&sender, &outbox, &writer));
+    shared.is_signed_in.store(true, Ordering::Relaxed);
+    let mut is_heard = report(ConnectionEvent::SignedIn {
+        user_id: client.user_id(),
+        server_info: client.server_info().to_owned(),
+        peer: format::found(client.peer_address()),
+    });
+    while is_heard && !shared.is_given_up.load(Ordering::Relaxed) {
+        match client.next_event_within(LOOK_WAIT) {
+            Ok(Some(event)) => is_heard = report(ConnectionEvent::Event(event)),
+            Ok(None) if shared.write_failure.get().is_some() => break,
+            Ok(None) => {}
+            Err(error) => return error,
+        }
+    }
+    ClientError::TimedOut
+}
+
+/// Writes until nothing more can come, and then says goodbye.
+fn pass_on_requests(sender: &ChatSender, outbox: &Receiver<Request>, shared: &Shared) {
+    let written = outbox.iter().try_for_each(|request| match &request {
+        Request::Join { room } => sender.join(room),
+        Request::Leave { room } => sender.leave(room),
+        Request::Send { room, content } => sender.send(room, content),
+    });
+    match written {
+        // A server that is already gone needs no goodbye.
+        Ok(()) => drop(sender.disconnect()),
+        Err(error) => drop(shared.write_failure.set(error.to_string())),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use cafewire_core::ErrorCode;
+    use cafewire_net::client::Event;
+    use cafewire_net::{Server, ServerConfig, ServerHandle};
+
+    use super::*;
+
+    /// Longer than anything here takes on a busy machine.
+    const PATIENCE: Duration = Duration::from_secs(30);
+
+    /// The real server on a port of its own, until this is dropped.
+    struct TestServer {
+        address: Address,
+        handle: ServerHandle,
+        thread: Option<thread::JoinHandle<std::io::Result<()>>>,
+    }
+
+    impl TestServer {
+        fn start() -> Self {
+            let mut config = ServerConfig::default();
+            config.listen = vec!["127.0.0.1:0".parse().unwrap()];
+            let server = Server::bind(config).unwrap();
+            let (address, handle) = (server.local_addresses()[0].clone(), server.handle());
+            Self { address, handle, thread: Some(thread::spawn(move || server.run())) }
+        }
+
+        fn stop(&mut self) {
+            self.handle.shut_down();
+            if let Some(thread) = self.thread.take() {
+                thread.join().unwrap().unwrap();
+            }
+        }
+    }
+
+    impl Drop for TestServer {
+        fn drop(&mut self) {
+            if self.thread.is_some() {
+                self.stop();
+            }
+        }
+    }
+
+    struct Line {
+        wire: Wire,
+        events: Receiver<ScreenEvent>,
+    }
+
+    impl Line {
+        fn connect(server: &TestServer, username: &str) -> Self {
+            let (queue, events) = sync_channel(64);
+            let mut wire = Wire::new(queue, ClientConfig::default());
+            wire.connect(1, server.address.clone(), username.to_owned());
+            Self { wire, events }
+        }
+
+        fn next(&self) -> ConnectionEvent {
+            match self.events.recv_timeout(PATIENCE) {
+                Ok(ScreenEvent::Input(Input::Link { news, .. })) => news,
+                _ => panic!("nothing is heard of the connection"),
+            }
+        }
+    }
+
+    #[test]
+    fn what_is_asked_is_sent_and_what_is_said_is_heard() {
+        let server = TestServer::start();
+        let line = Line::connect(&server, "ada");
+        let ConnectionEvent::SignedIn { peer: Some(peer), .. } = line.next() else { panic!() };
+        assert_eq!(format!("tcp://{peer}"), server.address.to_string());
+        line.wire.send(1, Request::Join { room: "lobby".to_owned() });
+        line.wire.send(1, Request::Send { room: "lobby".to_owned(), content: "hello".to_owned() });
+        line.wire.send(2, Request::Leave { room: "lobby".to_owned() });
+        assert!(
+            matches!(line.next(), ConnectionEvent::Event(Event::Joined { room, .. }) if room == "lobby")
+        );
+        assert!(
+            matches!(line.next(), ConnectionEvent::Event(Event::Message { content, .. }) if content == "hello")
+        );
+        line.wire.disconnect(&line.events);
+        // The name is free from then on.
+        assert!(matches!(Line::connect(&server, "ada").next(), ConnectionEvent::SignedIn { .. }));
+    }
+
+    #[test]
+    fn a_refused_name_says_so_by_its_code() {
+        let server = TestServer::start();
+        let first = Line::connect(&server, "ada");
+        assert!(matches!(first.next(), ConnectionEvent::SignedIn { .. }));
+        let second = Line::connect(&server, "ada");
+        assert!(matches!(
+            second.next(),
+            ConnectionEvent::Ended { code: Some(ErrorCode::UsernameTaken), .. }
+        ));
+        // There is nobody to say goodbye to, so this waits for nothing.
+        second.wire.disconnect(&second.events);
+    }
+
+    #[test]
+    fn the_end_of_the_server_is_heard_with_its_reason() {
+        let mut server = TestServer::start();
+        let line = Line::connect(&server, "ada");
+        assert!(matches!(line.next(), ConnectionEvent::SignedIn { .. }));
+        server.stop();
+        assert!(matches!(
+            line.next(),
+            ConnectionEvent::Event(Event::Error { code: ErrorCode::ShuttingDown, .. })
+        ));
+        assert!(matches!(line.next(), ConnectionEvent::Ended { code: None, .. }));
+        let nobody = Line::connect(&server, "ada");
+        assert!(
+            matches!(nobody.next(), ConnectionEvent::Ended { why, .. } if why.contains("cannot connect"))
+        );
+    }
+
+    #[test]
+    fn a_connection_that_is_given_up_ends() {
+        let server = TestServer::start();
+        let mut line = Line::connect(&server, "ada");
+        assert!(matches!(line.next(), ConnectionEvent::SignedIn { .. }));
+        line.wire.hang_up(1);
+        assert!(matches!(line.next(), ConnectionEvent::Ended { .. }));
+        line.wire.hang_up(1);
+    }
+}

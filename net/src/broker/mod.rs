@@ -1,0 +1,524 @@
+//! The whole server but its sockets and its clock: a pure state machine that an event loop, a test
+//! or a simulation drives. Bytes, ends and time go in; bytes to write and connections to close come
+//! out.
+//!
+//! ```text
+//! bytes ──▶ ingress: frames ──▶ echo answers ─────────────▶ outboxes ──▶ bytes
+//!                          └──▶ hub: users, rooms, logs ──▶    ▲
+//!                                 one close(reason) ───────────┘
+//! ```
+//!
+//! A driver's tick: [`handle_input`](Broker::handle_input), [`handle_eof`](Broker::handle_eof) and
+//! [`handle_reset`](Broker::handle_reset) for what happened,
+//! [`handle_timeout`](Broker::handle_timeout) for what did not, then
+//! [`deliver_pending`](Broker::deliver_pending), then for each [`poll_dirty`](Broker::poll_dirty)
+//! connection write [`poll_transmit`](Broker::poll_transmit) and say how much was
+//! [`consume`](Broker::consume), then drop the sockets of those that
+//! [`poll_closed`](Broker::poll_closed) names.
+//!
+//! Every connection goes through these stages, in this order, some of them skipped:
+//!
+//! | stage | input | output |
+//! |---|---|---|
+//! | open | framed and done | queued, flushed every tick |
+//! | flushing | dropped | what was queued before, then an Error frame if the reason has one |
+//! | lingering | dropped, until its end or a time-out | our side is shut |
+//! | gone | none | none |
+//!
+//! A whole tick, with a vector for a socket:
+//!
+//! ```
+//! use std::{net::SocketAddr, sync::Arc};
+//! use cafewire_net::Limits;
+//! use cafewire_net::broker::{AfterFlush, Broker, Now};
+//! let mut broker = Broker::new(Limits::default(), Arc::default());
+//! let now = Now { monotonic_ms: 0, unix_ms: 1_700_000_000_000 };
+//! let id = broker.accept("192.0.2.1:4711".parse::<SocketAddr>()?, now).expect("there is a place");
+//! let mut socket = Vec::new();
+//!
+//! broker.handle_input(id, b"\xCA\xFE\x01\x00\x02hi", now); // a Ping
+//! broker.handle_timeout(now);
+//! broker.deliver_pending(now);
+//! while let Some(id) = broker.poll_dirty() {
+//!     while !broker.poll_transmit(id).is_empty() {
+//!         socket.extend_from_slice(broker.poll_transmit(id));
+//!         broker.consume(id, broker.poll_transmit(id).len(), now);
+//!     }
+//!     assert_eq!(broker.handle_flushed(id, now), AfterFlush::Keep);
+//! }
+//! assert_eq!(broker.poll_closed(), None); // ends the tick
+//! assert_eq!(socket, b"\xCA\xFE\x02\x00\x02hi"); // its Pong
+//! # Ok::<(), std::net::AddrParseError>(())
+//! ```
+//!
+//! Nothing here fails, whatever a peer sends. An id that names no connection any more changes
+//! nothing.
+//!
+//! Lingering is for the peer's sake: closing a socket with bytes unread resets it, and a reset
+//! destroys what the peer has not read yet, the Error frame included (RFC 9293, 3.10.4 and RFC
+//! 2525, 2.17).
+
+/// The fields that the hub works with, borrowed apart from the rest.
+macro_rules! cx {
+    ($self:ident) => {
+        Cx {
+            outboxes: &mut $self.outboxes,
+            pool: &mut $self.pool,
+            metrics: &$self.metrics,
+            limits: &$self.limits,
+        }
+    };
+}
+
+mod addresses;
+mod answers;
+mod error_text;
+mod hub;
+#[cfg(test)]
+mod idle_cost;
+mod ingress;
+mod input;
+mod lifecycle;
+mod outbox;
+mod output;
+mod room_log;
+mod spans;
+mod timers;
+mod token_bucket;
+mod usernames;
+
+use std::fmt;
+use std::sync::Arc;
+use std::time::Duration;
+
+use cafewire_core::Family;
+use slotmap::{Key, SecondaryMap, SlotMap, new_key_type};
+use tracing::{Level, debug, enabled, info_span};
+
+use self::addresses::{AddressId, Addresses};
+use self::error_text::ErrorText;
+use self::hub::Hub;
+use self::ingress::Ingress;
+use self::outbox::Outboxes;
+use self::timers::Timers;
+use self::token_bucket::TokenBucket;
+use crate::address::PeerAddress;
+use crate::buffers::BufferPool;
+use crate::config::Limits;
+use crate::metrics::CloseReason;
+use crate::metrics::ServerMetrics;
+
+new_key_type! {
+    /// Names a connection for as long as it lives. A later connection in the same slot has another
+    /// id.
+    ///
+    /// ```
+    /// use std::net::SocketAddr;
+    /// # let (mut broker, id, now) = include!(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/support/broker.rs"));
+    /// assert_eq!(id.to_string(), "1v1"); // as the log writes it
+    /// broker.handle_reset(id, now);
+    /// assert_eq!(broker.poll_closed(), Some(id));
+    /// let later = broker.accept("192.0.2.2:4711".parse::<SocketAddr>()?, now);
+    /// assert_ne!(later, Some(id)); // although the place is the same
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub struct ConnectionId;
+    struct RoomId;
+}
+
+/// The time, as the driver tells it.
+///
+/// ```
+/// use std::time::{Instant, SystemTime, UNIX_EPOCH};
+/// use cafewire_net::broker::Now;
+/// let started = Instant::now();
+/// let now = Now {
+///     monotonic_ms: u64::try_from(started.elapsed().as_millis())?,
+///     unix_ms: u64::try_from(SystemTime::now().duration_since(UNIX_EPOCH)?.as_millis())?,
+/// };
+/// assert!(now.unix_ms > 1_700_000_000_000); // it is later than November 2023
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Now {
+    /// Milliseconds since some moment; never goes back. All time-outs count on this.
+    pub monotonic_ms: u64,
+    /// Milliseconds since 1970-01-01 UTC; goes where the system's clock goes. Broadcasts are
+    /// stamped with this.
+    pub unix_ms: u64,
+}
+
+/// What a driver is to do with a socket whose outbox has run empty: what [`Broker::handle_flushed`]
+/// gives, which shows it.
+///
+/// ```
+/// use std::io;
+/// use std::net::{Shutdown, TcpStream};
+/// use cafewire_net::broker::AfterFlush;
+/// fn after_flush(what: AfterFlush, socket: &TcpStream) -> io::Result<()> {
+///     match what {
+///         AfterFlush::ShutDownSending => socket.shutdown(Shutdown::Write),
+///         AfterFlush::Keep | AfterFlush::Gone => Ok(()),
+///     }
+/// }
+/// # let listener = std::net::TcpListener::bind("127.0.0.1:0")?;
+/// # let socket = TcpStream::connect(listener.local_addr()?)?;
+/// after_flush(AfterFlush::Keep, &socket)?;
+/// after_flush(AfterFlush::ShutDownSending, &socket)?;
+/// # Ok::<(), io::Error>(())
+/// ```
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[must_use]
+pub enum AfterFlush {
+    /// Nothing: the connection goes on.
+    Keep,
+    /// Shut the sending side, and go on reading until the peer ends.
+    ShutDownSending,
+    /// Nothing: the connection is gone, and [`Broker::poll_closed`] will name it.
+    Gone,
+}
+
+/// Called with each Data frame of the echo family: who sent it, and its payload, 0 to 65,535 bytes.
+/// Set by [`Broker::set_data_handler`], which shows one, and by
+/// [`Server::set_data_handler`](crate::Server::set_data_handler).
+pub type DataHandler = Box<dyn FnMut(PeerAddress, &[u8]) + Send>;
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Stage {
+    Open,
+    Flushing { linger: bool },
+    Lingering,
+    Gone,
+}
+
+/// What every connection costs even when nothing happens, so it has nothing in it that most do
+/// without, and nothing that leaves a hole.
+struct Peer {
+    ingress: Ingress,
+    /// While it is open: when it came, and once it has signed in, when something last passed. While
+    /// it closes: until when.
+    clock_ms: u64,
+    address: AddressId,
+    port: u16,
+    stage: Stage,
+    /// It is one too many, and there only to be told.
+    refused: bool,
+}
+
+impl Peer {
+    const fn is_open(&self) -> bool {
+        matches!(self.stage, Stage::Open)
+    }
+
+    /// Something passed. Before sign-in that gives nobody more time.
+    const fn note_activity(&mut self, is_signing_in: bool, now: Now) {
+        if self.is_open() && !is_signing_in {
+            self.clock_ms = now.monotonic_ms;
+        }
+    }
+}
+
+/// The state of all connections, users and rooms. The [module](self) says how it is driven.
+pub struct Broker {
+    peers: SlotMap<ConnectionId, Peer>,
+    hub: Hub,
+    outboxes: Outboxes,
+    pool: BufferPool,
+    timers: Timers,
+    gone: Vec<ConnectionId>,
+    open: usize,
+    /// Connections that are being told that they are too many. All others count against the limits
+    /// until they are gone.
+    refused: usize,
+    /// Connections whose time was over before they had taken all, since the server goes down.
+    cut_off: usize,
+    addresses: Addresses,
+    /// Empty while the limits leave the rate open.
+    token_buckets: SecondaryMap<ConnectionId, TokenBucket>,
+    data_handler: Option<DataHandler>,
+    limits: Limits,
+    metrics: Arc<ServerMetrics>,
+}
+
+/// Connections over the limit that are told so before they are closed, at a time. The rest is
+/// closed without a word.
+const REFUSALS_MAX: usize = 256;
+
+/// Connections for which the tables have places from the start, if the limit lets so many in:
+/// tables that grow are copied, in the middle of somebody's tick, and leave holes in the heap.
+/// Places that were never used have no memory behind them.
+const PREPARED_PLACES_MAX: usize = 1 << 16;
+
+impl Broker {
+    /// A broker without connections. It counts with `metrics`, which anybody may read.
+    #[must_use]
+    pub fn new(limits: Limits, metrics: Arc<ServerMetrics>) -> Self {
+        let limits = limits.normalized();
+        let places = prepared_places(&limits);
+        let mut outboxes = Outboxes::with_places(places);
+        outboxes.set_limits(&limits);
+        Self {
+            peers: SlotMap::with_capacity_and_key(places),
+            hub: Hub::with_places(places),
+            outboxes,
+            pool: BufferPool::default(),
+            timers: Timers::with_places(places),
+            gone: Vec::new(),
+            open: 0,
+            refused: 0,
+            cut_off: 0,
+            addresses: Addresses::default(),
+            token_buckets: SecondaryMap::new(),
+            data_handler: None,
+            limits,
+            metrics,
+        }
+    }
+
+    /// How many connections the tables are made for from the start.
+    pub(crate) fn places(&self) -> usize {
+        self.peers.capacity()
+    }
+
+    /// The limits in force, with nothing in them that would keep the protocol from working.
+    pub(crate) const fn limits(&self) -> &Limits {
+        &self.limits
+    }
+
+    /// Has other limits count from now on, for those who are here as for those who come. Who is
+    /// over a limit already is not closed for that; what is queued beyond one makes a slow consumer
+    /// with the next that is queued.
+    ///
+    /// ```
+    /// use std::time::Duration;
+    /// use cafewire_net::Limits;
+    /// use cafewire_net::broker::Now;
+    /// # let (mut broker, id, now) = include!(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/support/broker.rs"));
+    /// let mut limits = Limits::default();
+    /// limits.sign_in_timeout = Duration::from_secs(1);
+    /// broker.set_limits(limits, now);
+    /// broker.handle_timeout(Now { monotonic_ms: 1000, ..now });
+    /// assert!(!broker.poll_transmit(id).is_empty()); // an Error frame, for who came under longer time-outs too
+    /// ```
+    pub fn set_limits(&mut self, limits: Limits, now: Now) {
+        self.limits = limits.normalized();
+        // Each is looked at in this tick, and enters the deadline that it has now.
+        self.timers.clear();
+        for id in self.peers.keys() {
+            self.timers.set(now.monotonic_ms, id);
+            self.token_buckets.remove(id);
+            if let Some(token_bucket) = TokenBucket::new(&self.limits, now.monotonic_ms) {
+                self.token_buckets.insert(id, token_bucket);
+            }
+        }
+        self.outboxes.set_limits(&self.limits);
+    }
+
+    /// Has every Data frame passed to `tap`, from within [`handle_input`](Self::handle_input) and
+    /// [`resume`](Self::resume).
+    ///
+    /// ```
+    /// # let (mut broker, id, now) = include!(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/support/broker.rs"));
+    /// let (sender, taken) = std::sync::mpsc::channel();
+    /// broker.set_data_handler(Box::new(move |from, payload| drop(sender.send((from.to_string(), payload.to_vec())))));
+    /// broker.handle_input(id, b"\xCA\xFE\x04\x00\x02hi", now); // Data
+    /// assert_eq!(taken.try_recv()?, ("192.0.2.1:4711".to_owned(), b"hi".to_vec()));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn set_data_handler(&mut self, tap: DataHandler) {
+        self.data_handler = Some(tap);
+    }
+
+    /// Takes a new connection in, once it is accepted. `None` if it is to be closed without a word.
+    /// One that is refused with an Error frame is taken in too, already on its way out.
+    ///
+    /// ```
+    /// use std::{net::SocketAddr, sync::Arc};
+    /// use cafewire_net::Limits;
+    /// use cafewire_net::broker::{Broker, Now};
+    /// let mut limits = Limits::default();
+    /// limits.connections = 1;
+    /// let mut broker = Broker::new(limits, Arc::default());
+    /// let now = Now { monotonic_ms: 0, unix_ms: 1_700_000_000_000 };
+    /// let address: SocketAddr = "192.0.2.1:4711".parse()?;
+    /// let first = broker.accept(address, now).expect("there is a place");
+    /// let second = broker.accept(address, now).expect("there is a place to be told in");
+    /// assert!(broker.poll_transmit(first).is_empty());
+    /// assert_eq!(broker.poll_transmit(second)[..2], [0x01, 0xFF]); // Error(ServerFull) of chat version 1
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn accept(&mut self, address: impl Into<PeerAddress>, now: Now) -> Option<ConnectionId> {
+        let address = address.into();
+        self.metrics.connections_accepted.add(1);
+        let refusal = self.refusal(address);
+        if let Some((reason, _)) = refusal {
+            self.metrics.connections_refused.add(1);
+            if self.refused >= REFUSALS_MAX {
+                self.metrics.count_close(reason);
+                return None;
+            }
+        }
+        let now_ms = now.monotonic_ms;
+        let id = self.peers.insert(Peer {
+            ingress: Ingress::new(),
+            clock_ms: now_ms,
+            address: self.addresses.enter(address),
+            port: address.port(),
+            stage: Stage::Open,
+            refused: refusal.is_some(),
+        });
+        if let Some(token_bucket) = TokenBucket::new(&self.limits, now_ms) {
+            self.token_buckets.insert(id, token_bucket);
+        }
+        self.outboxes.open(id);
+        self.open += 1;
+        self.metrics.clients_connected.set(self.open);
+        // The earlier of the two, so that whichever comes to count is looked at in time.
+        self.timers
+            .set(now_ms + millis(self.limits.sign_in_timeout.min(self.limits.idle_timeout)), id);
+        if enabled!(Level::DEBUG) {
+            span(id, address).in_scope(|| debug!("accepted"));
+        }
+        if let Some((reason, text)) = refusal {
+            self.refused += 1;
+            self.close(id, reason, &ErrorText::new(text), now);
+        }
+        Some(id)
+    }
+
+    /// Why no more connections can be taken from this address now, if so. Who is closing still has
+    /// a descriptor, for as long as the close time-out if it likes, and so still counts: otherwise
+    /// one address could have them all.
+    fn refusal(&self, address: PeerAddress) -> Option<(CloseReason, &'static str)> {
+        if self.peers.len() - self.refused >= self.limits.connections {
+            Some((
+                CloseReason::ServerFull,
+                "the server holds as many connections as it may: try again later",
+            ))
+        } else if self.addresses.connections_from(address) >= self.limits.connections_per_address {
+            Some((
+                CloseReason::AddressFull,
+                "your address has as many connections as it may: close one first",
+            ))
+        } else {
+            None
+        }
+    }
+
+    /// Connections in any stage.
+    ///
+    /// ```
+    /// # let (mut broker, id, now) = include!(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/support/broker.rs"));
+    /// assert_eq!(broker.len(), 1);
+    /// broker.handle_reset(id, now);
+    /// assert_eq!(broker.len(), 1); // it counts until its socket is dropped
+    /// broker.poll_closed();
+    /// assert!(broker.is_empty());
+    /// ```
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.peers.len()
+    }
+
+    /// Whether there are no connections, in any stage.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.peers.is_empty()
+    }
+
+    /// Checks what this module and its parts promise, for tests and simulations to call after every
+    /// step. It looks at every connection and every byte queued: nothing for a server.
+    ///
+    /// # Panics
+    /// If a promise is broken.
+    ///
+    /// ```
+    /// # let (mut broker, id, now) = include!(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/support/broker.rs"));
+    /// broker.handle_input(id, b"\xCA\xFE\x01\x00\x02hi", now);
+    /// broker.invariants();
+    /// broker.handle_reset(id, now);
+    /// broker.invariants();
+    /// ```
+    pub fn invariants(&self) {
+        let mut readers = std::collections::HashMap::new();
+        self.outboxes.invariants(|id, room, start, end| {
+            assert!(self.peers.contains_key(id), "an outbox without its connection");
+            assert!(self.hub.bytes(room, start, end).is_some(), "a lost range");
+            *readers.entry(room).or_insert(0) += 1;
+        });
+        self.hub.invariants(|room| readers.get(&room).copied().unwrap_or(0));
+        let mut open = 0;
+        let mut counted = 0;
+        let mut refused = 0;
+        for (id, peer) in &self.peers {
+            peer.ingress.invariants(&self.pool);
+            open += usize::from(peer.is_open());
+            counted += usize::from(peer.address != AddressId::NONE);
+            refused += usize::from(peer.refused);
+            assert!(!peer.refused || peer.address == AddressId::NONE, "who was refused counts");
+            assert!(
+                peer.is_open() || !self.hub.is_signed_in(id),
+                "a closed connection is still a user"
+            );
+            assert_eq!(peer.stage == Stage::Gone, self.gone.contains(&id));
+        }
+        let kept_input: usize =
+            self.peers.values().map(|peer| peer.ingress.held_bytes(&self.pool)).sum();
+        let held_bytes = kept_input + self.outboxes.held_bytes() + self.hub.held_bytes();
+        assert_eq!(
+            self.pool.lent_bytes(),
+            held_bytes,
+            "a buffer that nobody holds, or that is counted twice"
+        );
+        assert_eq!((open, refused), (self.open, self.refused));
+        assert_eq!(counted, self.addresses.total(), "an address miscounted");
+        assert!(
+            self.timers.len() >= self.peers.len().saturating_sub(self.gone.len()),
+            "a connection nobody looks at"
+        );
+        if self.peers.is_empty() {
+            assert_eq!(self.held_bytes(), 0, "buffers held for nobody");
+        }
+    }
+}
+
+/// Whether the time for that still runs: an echo peer signs in with its first frame.
+fn is_signing_in(id: ConnectionId, peer: &Peer, hub: &Hub) -> bool {
+    match peer.ingress.family() {
+        Some(Family::Echo) => !peer.ingress.has_framed(),
+        _ => !hub.is_signed_in(id),
+    }
+}
+
+/// How many connections the tables are made for. The limit may be as good as none.
+fn prepared_places(limits: &Limits) -> usize {
+    limits.connections.saturating_add(REFUSALS_MAX).min(PREPARED_PLACES_MAX)
+}
+
+/// A duration that can be added to any time without overflow: endless is some hundred million
+/// years.
+fn millis(duration: Duration) -> u64 {
+    u64::try_from(duration.as_millis()).unwrap_or(u64::MAX).min(u64::MAX / 4)
+}
+
+/// What everything that the log says of a connection is said within. Made when there is something
+/// to say: kept, it would be the largest part of an idle connection.
+fn span(id: ConnectionId, address: PeerAddress) -> tracing::Span {
+    info_span!("connection", %id, peer = %address)
+}
+
+impl fmt::Display for ConnectionId {
+    /// The slot and its generation.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Debug::fmt(&self.data(), f)
+    }
+}
+
+impl fmt::Debug for Broker {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Broker")
+            .field("connections", &self.peers.len())
+            .field("open", &self.open)
+            .finish()
+    }
+}

@@ -1,0 +1,97 @@
+//! What passes between a running server and whoever supervises it: requests to stop or to reload,
+//! and the phases it goes through. Decides nothing; the event loop acts on it.
+
+use std::fmt;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use crate::config::ServerConfig;
+
+/// A phase that a server enters. A service manager wants to know (`sd_notify(3)`); [`PhaseHook`]
+/// shows how it learns.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Phase {
+    /// It serves: at the start, and after each attempt to reload.
+    Ready,
+    /// It was asked to reload, and reads its configuration.
+    Reloading,
+    /// It was asked to stop, takes no more connections, and flushes its queues.
+    Draining,
+}
+
+/// Gives the configuration anew when the server is asked to reload, or says in a sentence why it
+/// cannot, which goes into the log while everything stays as it is. Set by
+/// [`Server::on_reload`](crate::Server::on_reload), called on the server's thread.
+///
+/// ```
+/// use cafewire_net::{ConfigSource, ServerConfig};
+/// let mut source: ConfigSource = Box::new(|| {
+///     let text = "1O00"; // of a file, say
+///     let mut config = ServerConfig::default();
+///     config.limits.connections = text.parse().map_err(|error| format!("connections: {error}"))?;
+///     Ok(config)
+/// });
+/// assert_eq!(source().unwrap_err(), "connections: invalid digit found in string");
+/// ```
+pub type ConfigSource = Box<dyn FnMut() -> Result<ServerConfig, String> + Send>;
+
+/// Called with each phase that the server enters, on the server's thread. Set by
+/// [`Server::set_phase_hook`](crate::Server::set_phase_hook).
+///
+/// ```
+/// use cafewire_net::{Phase, PhaseHook};
+/// let mut tap: PhaseHook = Box::new(|phase| match phase {
+///     Phase::Ready => println!("READY=1"),
+///     Phase::Reloading => println!("RELOADING=1"),
+///     Phase::Draining => println!("STOPPING=1"),
+///     _ => {}
+/// });
+/// tap(Phase::Ready);
+/// ```
+pub type PhaseHook = Box<dyn FnMut(Phase) + Send>;
+
+/// Whom a server asks and tells.
+#[derive(Default)]
+pub(crate) struct Control {
+    pub(crate) config_source: Option<ConfigSource>,
+    pub(crate) phase_tap: Option<PhaseHook>,
+}
+
+impl Control {
+    pub(crate) fn enter(&mut self, phase: Phase) {
+        if let Some(tap) = &mut self.phase_tap {
+            tap(phase);
+        }
+    }
+}
+
+impl fmt::Debug for Control {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Control").finish_non_exhaustive()
+    }
+}
+
+/// What other threads have asked for since the loop last looked.
+#[derive(Debug, Default)]
+pub(crate) struct Requests {
+    stop: AtomicBool,
+    reload: AtomicBool,
+}
+
+impl Requests {
+    pub(crate) fn ask_to_stop(&self) {
+        self.stop.store(true, Ordering::Release);
+    }
+
+    pub(crate) fn ask_to_reload(&self) {
+        self.reload.store(true, Ordering::Release);
+    }
+
+    pub(crate) fn take_stop(&self) -> bool {
+        self.stop.swap(false, Ordering::AcqRel)
+    }
+
+    pub(crate) fn take_reload(&self) -> bool {
+        self.reload.swap(false, Ordering::AcqRel)
+    }
+}

@@ -1,0 +1,374 @@
+//! The sockets of the HTTP server: its listeners and their connections, as one thing that the event
+//! loop owns and ticks. Knows nothing of what is asked or answered.
+//!
+//! Its peers cannot starve the others: a tick accepts, reads and writes a bounded number of bytes
+//! and makes one response.
+
+use std::collections::VecDeque;
+use std::io::{self, Read as _, Write as _};
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use mio::event::Event;
+use mio::net::{TcpListener, TcpStream};
+use mio::{Interest, Registry, Token};
+use tracing::{debug, warn};
+
+use super::connection::{AfterWrite, HttpConnection, READ_MAX_BYTES};
+use super::pages::Pages;
+use super::response::{Response, Status};
+use crate::config::Limits;
+use crate::listen::cannot_listen;
+use crate::metrics::ServerMetrics;
+use crate::transport::uninterrupted;
+
+/// Connections accepted per tick.
+const ACCEPT_BUDGET: usize = 8;
+
+/// Connections served per tick. A tick reads at most one head from each.
+const SERVE_BUDGET: usize = 8;
+
+/// Responses made per tick.
+const RESPONSE_BUDGET: usize = 1;
+
+/// How long accepting rests after it failed, for want of descriptors, say.
+const ACCEPT_REST_MS: u64 = 100;
+
+/// Never more connections than this, so that tokens stay in their range.
+const CONNECTIONS_MAX: usize = 1 << 16;
+
+/// Never more listeners than this, for the same reason.
+const LISTENERS_MAX: usize = 1 << 16;
+
+struct Listener {
+    socket: TcpListener,
+    local_address: SocketAddr,
+    ready: bool,
+}
+
+struct Slot {
+    stream: TcpStream,
+    connection: HttpConnection,
+    readable: bool,
+    writable: bool,
+    /// The peer's side has ended, whatever is still to be read before that. No further edge will
+    /// say so.
+    ended: bool,
+    queued: bool,
+}
+
+pub(crate) struct AdminServer {
+    registry: Registry,
+    first_token: usize,
+    listeners: Vec<Listener>,
+    resting_until_ms: Option<u64>,
+    /// The log has it that accepting rests, since a connection was accepted last.
+    has_warned: bool,
+    /// A connection's token is its place here. Sockets are dropped after all events of a tick are
+    /// sorted, so that a late event cannot reach a connection that took over a place.
+    slots: Vec<Option<Slot>>,
+    open: usize,
+    queue: VecDeque<usize>,
+    /// The earliest of the connections' deadlines, or earlier.
+    deadline_ms: Option<u64>,
+    read_buffer: Box<[u8]>,
+    limits: Limits,
+    pages: Pages,
+    metrics: Arc<ServerMetrics>,
+}
+
+impl AdminServer {
+    /// The tokens that a port uses, from the first one on.
+    pub(crate) const TOKENS: usize = LISTENERS_MAX + CONNECTIONS_MAX;
+
+    /// Listens on these addresses. Tokens from `first_token` on are this port's.
+    pub(crate) fn bind(
+        addresses: &[SocketAddr],
+        limits: Limits,
+        metrics: Arc<ServerMetrics>,
+        registry: &Registry,
+        first_token: usize,
+    ) -> io::Result<Self> {
+        let mut listeners = Vec::new();
+        for (index, &address) in addresses.iter().take(LISTENERS_MAX).enumerate() {
+            let named = |error| cannot_listen(format_args!("http://{address}"), &error);
+            let mut socket = TcpListener::bind(address).map_err(named)?;
+            registry.register(&mut socket, Token(first_token + index), Interest::READABLE)?;
+            let local_address = socket.local_addr().map_err(named)?;
+            listeners.push(Listener { socket, local_address, ready: true });
+        }
+        // A clock before 1970 is a clock that nobody set.
+        let started = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+        Ok(Self {
+            registry: registry.try_clone()?,
+            first_token,
+            listeners,
+            resting_until_ms: None,
+            has_warned: false,
+            slots: Vec::new(),
+            open: 0,
+            queue: VecDeque::new(),
+            deadline_ms: None,
+            read_buffer: vec![0; READ_MAX_BYTES].into_boxed_slice(),
+            limits,
+            pages: Pages::new(Arc::clone(&metrics), started.as_secs_f64()),
+            metrics,
+        })
+    }
+
+    /// Has other limits count for whoever comes from now on.
+    pub(crate) fn set_limits(&mut self, limits: Limits) {
+        self.limits = limits;
+    }
+
+    /// Where it listens, with the real ports.
+    pub(crate) fn local_addresses(&self) -> impl Iterator<Item = SocketAddr> {
+        self.listeners.iter().map(|listener| listener.local_address)
+    }
+
+    /// Whether this token is one of the port's.
+    pub(crate) const fn owns(&self, token: Token) -> bool {
+        token.0 >= self.first_token && token.0 < self.first_token + Self::TOKENS
+    }
+
+    /// Takes an event of one of its tokens.
+    pub(crate) fn set_ready(&mut self, event: &Event) {
+        let index = event.token().0 - self.first_token;
+        if index < LISTENERS_MAX {
+            if let Some(listener) = self.listeners.get_mut(index) {
+                listener.ready = true;
+            }
+            return;
+        }
+        let Some(Some(slot)) = self.slots.get_mut(index - LISTENERS_MAX) else { return };
+        slot.ended |= event.is_read_closed() || event.is_error();
+        slot.readable |= event.is_readable() || slot.ended;
+        slot.writable |= event.is_writable() || event.is_write_closed();
+        enqueue(&mut self.queue, slot, index - LISTENERS_MAX);
+    }
+
+    /// Whether a tick has something to do now.
+    pub(crate) fn is_busy(&self, now_ms: u64) -> bool {
+        !self.queue.is_empty() || self.may_accept(now_ms)
+    }
+
+    /// When a tick has something to do, if nothing happens before.
+    pub(crate) fn next_deadline_ms(&self) -> Option<u64> {
+        let resting =
+            self.resting_until_ms.filter(|_| self.listeners.iter().any(|listener| listener.ready));
+        self.deadline_ms.into_iter().chain(resting).min()
+    }
+
+    /// Does a bounded part of what there is to do.
+    pub(crate) fn tick(&mut self, now_ms: u64) {
+        if self.may_accept(now_ms) {
+            self.accept(now_ms);
+        }
+        let mut responses_left = RESPONSE_BUDGET;
+        for _ in 0..self.queue.len().min(SERVE_BUDGET) {
+            let Some(index) = self.queue.pop_front() else { break };
+            self.serve(index, &mut responses_left, now_ms);
+        }
+        if self.deadline_ms.is_some_and(|deadline_ms| deadline_ms <= now_ms) {
+            self.expire(now_ms);
+        }
+    }
+
+    fn may_accept(&self, now_ms: u64) -> bool {
+        self.resting_until_ms.is_none_or(|until_ms| until_ms <= now_ms)
+            && self.listeners.iter().any(|listener| listener.ready)
+    }
+
+    fn accept(&mut self, now_ms: u64) {
+        self.resting_until_ms = None;
+        let mut budget = ACCEPT_BUDGET;
+        for index in 0..self.listeners.len() {
+            while budget > 0 && self.listeners[index].ready {
+                budget -= 1;
+                match self.listeners[index].socket.accept() {
+                    Ok((stream, address)) => {
+                        self.has_warned = false;
+                        self.admit(stream, address, now_ms);
+                    }
+                    Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
+                        self.listeners[index].ready = false
+                    }
+                    // The peer went away while it waited in the backlog (accept(2)).
+                    Err(error)
+                        if matches!(
+                            error.kind(),
+                            io::ErrorKind::ConnectionAborted | io::ErrorKind::Interrupted
+                        ) => {}
+                    // The edge is used up and the backlog still full: come back later rather than
+                    // spin.
+                    Err(error) => {
+                        self.resting_until_ms = Some(now_ms + ACCEPT_REST_MS);
+                        // Ten times a second would say no more.
+                        if !self.has_warned {
+                            self.has_warned = true;
+                            warn!(%error, "accepting on the HTTP port rests, and goes on when it can");
+                        }
+                        return;
+                    }
+                }
+            }
+        }
+    }
+
+    fn admit(&mut self, mut stream: TcpStream, address: SocketAddr, now_ms: u64) {
+        if self.open >= self.limits.http_connections.min(CONNECTIONS_MAX) {
+            self.metrics.http_connections_refused.add(1);
+            let mut refusal = String::new();
+            Response::refusal(Status::ServiceUnavailable).write(true, false, &mut refusal);
+            // As much of it as an empty socket takes at once, which is all. Nobody waits for
+            // whether it arrives.
+            let _ = stream.write(refusal.as_bytes());
+            return;
+        }
+        // A small response must not wait for the acknowledgement of the one before (RFC 896).
+        let _ = stream.set_nodelay(true);
+        let index = self.slots.iter().position(Option::is_none).unwrap_or(self.slots.len());
+        let token = Token(self.first_token + LISTENERS_MAX + index);
+        if let Err(error) =
+            self.registry.register(&mut stream, token, Interest::READABLE | Interest::WRITABLE)
+        {
+            return warn!(%error, peer = %address, "a connection to the HTTP port cannot be watched");
+        }
+        debug!(peer = %address, "accepted on the HTTP port");
+        let connection = HttpConnection::new(self.limits.http_timeout, now_ms);
+        self.deadline_ms = earlier(self.deadline_ms, connection.deadline_ms());
+        let slot = Slot {
+            stream,
+            connection,
+            readable: false,
+            writable: false,
+            ended: false,
+            queued: false,
+        };
+        if index == self.slots.len() {
+            self.slots.push(Some(slot));
+        } else {
+            self.slots[index] = Some(slot);
+        }
+        self.open += 1;
+        self.metrics.http_connections.set(self.open);
+    }
+
+    fn serve(&mut self, index: usize, responses_left: &mut usize, now_ms: u64) {
+        let Some(Some(slot)) = self.slots.get_mut(index) else { return };
+        slot.queued = false;
+        if slot.read(&mut self.read_buffer).is_err() {
+            slot.connection.finish();
+        }
+        if *responses_left > 0
+            && slot.connection.answer(now_ms, |request, into| self.pages.respond(request, into))
+        {
+            *responses_left -= 1;
+            self.metrics.http_responses.add(1);
+        }
+        if slot.write(now_ms).is_err() {
+            slot.connection.finish();
+        }
+        if slot.connection.is_finished() {
+            return self.close(index);
+        }
+        self.deadline_ms = earlier(self.deadline_ms, slot.connection.deadline_ms());
+        if slot.has_work() {
+            enqueue(&mut self.queue, slot, index);
+        }
+    }
+
+    fn expire(&mut self, now_ms: u64) {
+        self.deadline_ms = None;
+        for index in 0..self.slots.len() {
+            let Some(slot) = &mut self.slots[index] else { continue };
+            slot.connection.expire(now_ms);
+            if slot.connection.is_finished() {
+                self.close(index);
+                continue;
+            }
+            self.deadline_ms = earlier(self.deadline_ms, slot.connection.deadline_ms());
+            if slot.has_work() {
+                enqueue(&mut self.queue, slot, index);
+            }
+        }
+    }
+
+    fn close(&mut self, index: usize) {
+        if let Some(mut slot) = self.slots[index].take() {
+            // Closing the socket takes it off the poll as well; a failure here changes nothing.
+            let _ = self.registry.deregister(&mut slot.stream);
+            self.open -= 1;
+            self.metrics.http_connections.set(self.open);
+        }
+        if self.open == 0 {
+            self.deadline_ms = None;
+        }
+        // Its place in the queue, if it has one, finds nobody, or whoever comes next, who has
+        // nothing to do yet.
+    }
+}
+
+impl Slot {
+    /// Reads once, what is wanted and there.
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<()> {
+        let wanted_bytes = self.connection.wanted_bytes().min(buffer.len());
+        if !self.readable || wanted_bytes == 0 {
+            return Ok(());
+        }
+        match uninterrupted(|| self.stream.read(&mut buffer[..wanted_bytes])) {
+            Ok(0) => {
+                self.readable = false;
+                self.connection.end_of_input();
+            }
+            Ok(count) => {
+                // A short read means drained, and the next byte makes a new edge (epoll(7), Q9);
+                // but the end that came with these bytes has had its edge.
+                self.readable = self.ended || count == wanted_bytes;
+                self.connection.receive(&buffer[..count]);
+            }
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => self.readable = false,
+            Err(error) => return Err(error),
+        }
+        Ok(())
+    }
+
+    /// Writes what the system takes.
+    fn write(&mut self, now_ms: u64) -> io::Result<()> {
+        while self.writable && !self.connection.unwritten().is_empty() {
+            match uninterrupted(|| self.stream.write(self.connection.unwritten())) {
+                Ok(count) => {
+                    if self.connection.written(count, now_ms) == AfterWrite::ShutDownSending {
+                        self.stream.shutdown(std::net::Shutdown::Write)?;
+                    }
+                }
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => self.writable = false,
+                Err(error) => return Err(error),
+            }
+        }
+        Ok(())
+    }
+
+    /// Whether it can be served on without waiting for the system.
+    fn has_work(&self) -> bool {
+        self.connection.has_unseen_input()
+            || (self.readable && self.connection.wanted_bytes() > 0)
+            || (self.writable && !self.connection.unwritten().is_empty())
+    }
+}
+
+fn enqueue(queue: &mut VecDeque<usize>, slot: &mut Slot, index: usize) {
+    if !slot.queued {
+        slot.queued = true;
+        queue.push_back(index);
+    }
+}
+
+fn earlier(one_ms: Option<u64>, other_ms: u64) -> Option<u64> {
+    Some(one_ms.map_or(other_ms, |one_ms| one_ms.min(other_ms)))
+}
+
+#[cfg(test)]
+#[path = "admin_tests.rs"]
+mod tests;

@@ -1,0 +1,395 @@
+//! A listening socket, and what to do when the system has no descriptor left for another
+//! connection.
+
+use std::fmt;
+use std::io;
+use std::net::SocketAddr;
+use std::os::unix::fs::{FileTypeExt as _, MetadataExt as _};
+use std::os::unix::net::UnixStream as StdUnixStream;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+
+use mio::event::Source;
+use mio::net::{TcpListener, UnixListener};
+use mio::{Interest, Registry, Token};
+use rustix::io::Errno;
+use rustls::ServerConfig as TlsConfig;
+use socket2::{Domain, Protocol, SockAddr, SockRef, Socket, TcpKeepalive, Type};
+
+use super::fd_limit::ReserveFd;
+use crate::address::{Address, PeerAddress};
+use crate::transport::{TlsStream, Transport};
+
+/// Connections that the system may hold ready for us; it lowers this to its own bound
+/// (`net.core.somaxconn`).
+const BACKLOG: i32 = 4096;
+
+/// How long accepting rests after the system said that it has no descriptor (or no memory) left.
+const ACCEPT_REST_MS: u64 = 100;
+
+#[derive(Debug)]
+enum ListeningSocket {
+    Tcp(TcpListener),
+    Unix(UnixListener),
+}
+
+#[derive(Debug)]
+pub(crate) struct Listener {
+    /// The file to take away again in the end: before the socket, which keeps it from being taken
+    /// for another.
+    socket_file: Option<SocketFile>,
+    socket: ListeningSocket,
+    /// With the real port.
+    local_address: Address,
+    tls: Option<Arc<TlsConfig>>,
+    /// The system may have connections for us.
+    ready: bool,
+    resting_until_ms: Option<u64>,
+    /// The log has it that accepting rests, since a connection was accepted last.
+    has_warned: bool,
+}
+
+impl Listener {
+    /// Listens on the first of the address's resolutions that can be listened on. `tls` is for
+    /// `tls://`.
+    pub(crate) fn bind(address: &Address, tls: Option<&Arc<TlsConfig>>) -> io::Result<Self> {
+        let named = |error| cannot_listen(address, &error);
+        let tls = match address {
+            Address::Tcp { .. } => None,
+            Address::Tls { .. } => Some(tls.ok_or_else(|| named(no_certificate()))?),
+            Address::Unix { path } => return bind_to_path(path).map_err(named),
+        };
+        let mut last_error = None;
+        for resolved in address.resolve().map_err(named)? {
+            match bind_to(resolved).and_then(|socket| Self::tcp(socket, tls.map(Arc::clone))) {
+                Ok(listener) => return Ok(listener),
+                Err(error) => last_error = Some(error),
+            }
+        }
+        Err(named(last_error.unwrap_or_else(|| io::ErrorKind::NotFound.into())))
+    }
+
+    /// Takes over a socket that listens already.
+    pub(crate) fn tcp(
+        socket: std::net::TcpListener,
+        tls: Option<Arc<TlsConfig>>,
+    ) -> io::Result<Self> {
+        socket.set_nonblocking(true)?;
+        let bound = socket.local_addr()?;
+        let local_address = if tls.is_some() { Address::tls(bound) } else { Address::tcp(bound) };
+        Ok(Self::new(ListeningSocket::Tcp(TcpListener::from_std(socket)), local_address, tls))
+    }
+
+    /// Takes over a socket that listens already. Its file belongs to whoever made it.
+    pub(crate) fn unix(socket: std::os::unix::net::UnixListener) -> io::Result<Self> {
+        socket.set_nonblocking(true)?;
+        let path =
+            socket.local_addr()?.as_pathname().map_or_else(|| PathBuf::from("/"), Path::to_owned);
+        Ok(Self::new(
+            ListeningSocket::Unix(UnixListener::from_std(socket)),
+            Address::Unix { path },
+            None,
+        ))
+    }
+
+    const fn new(
+        socket: ListeningSocket,
+        local_address: Address,
+        tls: Option<Arc<TlsConfig>>,
+    ) -> Self {
+        Self {
+            socket,
+            local_address,
+            socket_file: None,
+            tls,
+            ready: true,
+            resting_until_ms: None,
+            has_warned: false,
+        }
+    }
+
+    pub(crate) const fn local_address(&self) -> &Address {
+        &self.local_address
+    }
+
+    pub(crate) const fn speaks_tls(&self) -> bool {
+        self.tls.is_some()
+    }
+
+    /// From the next connection on, another certificate is shown. Nothing to a listener without
+    /// TLS.
+    pub(crate) fn set_tls(&mut self, tls: &Arc<TlsConfig>) {
+        if let Some(present) = &mut self.tls {
+            *present = Arc::clone(tls);
+        }
+    }
+
+    fn source(&mut self) -> &mut dyn Source {
+        match &mut self.socket {
+            ListeningSocket::Tcp(socket) => socket,
+            ListeningSocket::Unix(socket) => socket,
+        }
+    }
+
+    pub(crate) fn register(&mut self, registry: &Registry, token: Token) -> io::Result<()> {
+        self.source().register(registry, token, Interest::READABLE)
+    }
+
+    pub(crate) fn deregister(&mut self, registry: &Registry) -> io::Result<()> {
+        self.source().deregister(registry)
+    }
+
+    pub(crate) const fn set_ready(&mut self) {
+        self.ready = true;
+    }
+
+    /// Whether `accept` is worth calling now.
+    pub(crate) fn is_ready(&self, now_ms: u64) -> bool {
+        self.ready && self.resting_until_ms.is_none_or(|until_ms| until_ms <= now_ms)
+    }
+
+    /// When accepting goes on, if it rests.
+    pub(crate) const fn resting_until_ms(&self) -> Option<u64> {
+        self.resting_until_ms
+    }
+
+    /// The next connection.
+    pub(crate) fn accept(&mut self, now_ms: u64, spare: &mut ReserveFd) -> Accepted {
+        self.resting_until_ms = None;
+        loop {
+            match self.accept_one() {
+                Ok((transport, address)) => {
+                    self.has_warned = false;
+                    spare.keep_one();
+                    return Accepted::Connection(transport, address);
+                }
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
+                    self.ready = false;
+                    return Accepted::None;
+                }
+                // The peer went away while it waited in the backlog: the next one, please
+                // (accept(2)).
+                Err(error)
+                    if matches!(
+                        error.kind(),
+                        io::ErrorKind::ConnectionAborted | io::ErrorKind::Interrupted
+                    ) => {}
+                // Said before it is known whether anybody waits at all.
+                Err(error) if is_out_of_descriptors(&error) && spare.is_there() => {
+                    return match spare.lend(|| self.accept_one().map(drop)) {
+                        Ok(()) => Accepted::Rejected,
+                        // Only this says that nobody waits any more, and that the next one makes an
+                        // edge.
+                        Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
+                            self.ready = false;
+                            Accepted::None
+                        }
+                        Err(error) => self.rest(&error, now_ms),
+                    };
+                }
+                // Out of memory, say.
+                Err(error) => return self.rest(&error, now_ms),
+            }
+        }
+    }
+
+    /// The edge is used up and the backlog still full: come back later rather than spin or wait for
+    /// an edge that may not come.
+    fn rest(&mut self, error: &io::Error, now_ms: u64) -> Accepted {
+        self.resting_until_ms = Some(now_ms + ACCEPT_REST_MS);
+        // Ten times a second would say no more.
+        if !self.has_warned {
+            self.has_warned = true;
+            tracing::warn!(listener = %self.local_address, %error, "accepting rests, and goes on when it can");
+        }
+        Accepted::None
+    }
+
+    fn accept_one(&self) -> io::Result<(Transport, PeerAddress)> {
+        match &self.socket {
+            ListeningSocket::Unix(socket) => {
+                socket.accept().map(|(stream, _)| (Transport::Unix(stream), PeerAddress::Local))
+            }
+            ListeningSocket::Tcp(socket) => {
+                let (stream, address) = socket.accept()?;
+                // Without no-delay a small answer waits for the acknowledgement of the one before
+                // (RFC 896); without keep-alive a silent peer whose machine is gone is never
+                // missed. A connection that refuses an option works all the same.
+                let _ = stream.set_nodelay(true);
+                let _ = SockRef::from(&stream).set_tcp_keepalive(&keep_alive());
+                let transport = match &self.tls {
+                    None => Transport::Tcp(stream),
+                    Some(config) => {
+                        Transport::Tls(Box::new(TlsStream::new(stream, Arc::clone(config))?))
+                    }
+                };
+                Ok((transport, PeerAddress::Ip(address)))
+            }
+        }
+    }
+}
+
+/// The file of a Unix-domain socket, and which one it is: in its place another server may have put
+/// its own by now.
+#[derive(Debug)]
+struct SocketFile {
+    path: PathBuf,
+    device_and_inode: (u64, u64),
+}
+
+impl SocketFile {
+    fn at(path: &Path) -> io::Result<Self> {
+        Ok(Self { path: path.to_owned(), device_and_inode: device_and_inode(path)? })
+    }
+}
+
+fn device_and_inode(path: &Path) -> io::Result<(u64, u64)> {
+    std::fs::symlink_metadata(path).map(|file| (file.dev(), file.ino()))
+}
+
+impl Drop for SocketFile {
+    fn drop(&mut self) {
+        if device_and_inode(&self.path).is_ok_and(|there| there == self.device_and_inode) {
+            // Should that fail, the next server that listens there copes with a file left behind.
+            let _ = std::fs::remove_file(&self.path);
+        }
+    }
+}
+
+/// What came of accepting.
+#[derive(Debug)]
+pub(crate) enum Accepted {
+    Connection(Transport, PeerAddress),
+    /// The process has no descriptor left; one connection was taken from the backlog and closed.
+    Rejected,
+    /// There is none for now.
+    None,
+}
+
+/// A peer that answers no probe for two minutes is taken for dead: its connection fails with a
+/// time-out.
+fn keep_alive() -> TcpKeepalive {
+    TcpKeepalive::new()
+        .with_time(Duration::from_secs(60))
+        .with_interval(Duration::from_secs(15))
+        .with_retries(4)
+}
+
+fn is_out_of_descriptors(error: &io::Error) -> bool {
+    [Errno::MFILE, Errno::NFILE]
+        .iter()
+        .any(|errno| error.raw_os_error() == Some(errno.raw_os_error()))
+}
+
+/// The error with what was to be listened on and, where it is known, what to do about it.
+pub(crate) fn cannot_listen(address: impl fmt::Display, error: &io::Error) -> io::Error {
+    let advice = match error.kind() {
+        io::ErrorKind::AddrInUse => {
+            ": another program listens there; stop it, or choose another address or port"
+        }
+        io::ErrorKind::AddrNotAvailable => {
+            ": this machine has no such address; 0.0.0.0 or [::] is all it has"
+        }
+        io::ErrorKind::PermissionDenied => {
+            ": ports below 1024, and folders of others, want more rights"
+        }
+        _ => "",
+    };
+    io::Error::new(error.kind(), format!("cannot listen on {address}: {error}{advice}"))
+}
+
+fn no_certificate() -> io::Error {
+    io::Error::new(
+        io::ErrorKind::InvalidInput,
+        "TLS needs a certificate and its key, and none are given",
+    )
+}
+
+fn bind_to(address: SocketAddr) -> io::Result<std::net::TcpListener> {
+    let socket = Socket::new(Domain::for_address(address), Type::STREAM, Some(Protocol::TCP))?;
+    // A server that restarts must not wait for the last one's connections to time out.
+    socket.set_reuse_address(true)?;
+    socket.bind(&address.into())?;
+    socket.listen(BACKLOG)?;
+    Ok(socket.into())
+}
+
+fn bind_to_path(path: &Path) -> io::Result<Listener> {
+    let address = SockAddr::unix(path)?;
+    let socket = Socket::new(Domain::UNIX, Type::STREAM, None)?;
+    match socket.bind(&address) {
+        Err(error) if error.kind() == io::ErrorKind::AddrInUse && is_lagged(path)? => {
+            std::fs::remove_file(path)?;
+            socket.bind(&address)?;
+        }
+        done => done?,
+    }
+    let socket_file = SocketFile::at(path)?;
+    socket.listen(BACKLOG)?;
+    let mut listener = Listener::unix(socket.into())?;
+    listener.socket_file = Some(socket_file);
+    Ok(listener)
+}
+
+/// Whether the file is a socket that nobody listens on any more: what a server that was killed
+/// leaves. Any other file is not ours to remove.
+fn is_lagged(path: &Path) -> io::Result<bool> {
+    if !std::fs::symlink_metadata(path)?.file_type().is_socket() {
+        return Err(io::Error::new(
+            io::ErrorKind::AlreadyExists,
+            "there is a file of another kind in this place",
+        ));
+    }
+    Ok(StdUnixStream::connect(path)
+        .is_err_and(|error| error.kind() == io::ErrorKind::ConnectionRefused))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::net::TcpStream;
+    use std::time::Instant;
+
+    use rustls::server::ResolvesServerCertUsingSni;
+
+    use super::*;
+
+    /// TLS that no handshake gets through: there is no certificate. An accept does not get as far
+    /// as that.
+    fn tls() -> Arc<TlsConfig> {
+        let config = TlsConfig::builder_with_provider(crate::tls::provider())
+            .with_safe_default_protocol_versions()
+            .unwrap()
+            .with_no_client_auth()
+            .with_cert_resolver(Arc::new(ResolvesServerCertUsingSni::new()));
+        Arc::new(config)
+    }
+
+    fn accepted(listener: &mut Listener) -> Transport {
+        let deadline = Instant::now() + Duration::from_secs(60);
+        loop {
+            listener.set_ready();
+            match listener.accept(0, &mut ReserveFd::new()) {
+                Accepted::Connection(transport, _) => return transport,
+                other => assert!(Instant::now() < deadline, "{other:?} where somebody waits"),
+            }
+        }
+    }
+
+    #[test]
+    fn small_answers_do_not_wait_and_dead_peers_are_missed_with_and_without_tls() {
+        for address in ["tcp://127.0.0.1:0", "tls://127.0.0.1:0"] {
+            let mut listener = Listener::bind(&address.parse().unwrap(), Some(&tls())).unwrap();
+            let peer = TcpStream::connect(listener.local_address().resolve().unwrap()[0]).unwrap();
+            assert!(!peer.nodelay().unwrap(), "on from the start: this shows nothing");
+            let transport = accepted(&mut listener);
+            let stream = match &transport {
+                Transport::Tcp(stream) => stream,
+                Transport::Tls(stream) => stream.socket(),
+                Transport::Unix(_) => panic!("a socket of another kind"),
+            };
+            assert!(stream.nodelay().unwrap(), "{address}");
+            assert!(SockRef::from(stream).keepalive().unwrap(), "{address}");
+        }
+    }
+}

@@ -1,0 +1,55 @@
+//! Listening sockets that a service manager opened for this process (systemd's socket activation,
+//! `sd_listen_fds(3)`). Takes them over; knows nothing of what is served on them.
+
+use std::io;
+use std::sync::Arc;
+
+use listenfd::ListenFd;
+use rustls::ServerConfig as TlsConfig;
+
+use crate::listen::Listener;
+
+/// The name (`FileDescriptorName=` in the socket unit) of a TCP socket on which TLS is spoken.
+const TLS_NAME: &str = "tls";
+
+/// All of them, in the manager's order; none if this process was not started so.
+///
+/// # Errors
+/// One that is no listening stream socket; one for TLS when there is no certificate.
+pub(crate) fn listeners(tls: Option<&Arc<TlsConfig>>) -> io::Result<Vec<Listener>> {
+    let names = std::env::var("LISTEN_FDNAMES").unwrap_or_default();
+    let mut names = names.split(':');
+    let mut sockets = ListenFd::from_env();
+    (0..sockets.len())
+        .map(|index| {
+            let speaks_tls = names.next() == Some(TLS_NAME);
+            take(&mut sockets, index, speaks_tls, tls).map_err(|error| {
+                let text = format!("cannot use socket {index} of the service manager: {error}");
+                io::Error::new(error.kind(), text)
+            })
+        })
+        .collect()
+}
+
+fn take(
+    sockets: &mut ListenFd,
+    index: usize,
+    speaks_tls: bool,
+    tls: Option<&Arc<TlsConfig>>,
+) -> io::Result<Listener> {
+    // What is no TCP socket stays, and may be a Unix-domain one.
+    if let Ok(Some(socket)) = sockets.take_tcp_listener(index) {
+        return match (speaks_tls, tls) {
+            (false, _) => Listener::tcp(socket, None),
+            (true, Some(tls)) => Listener::tcp(socket, Some(Arc::clone(tls))),
+            (true, None) => Err(io::Error::new(
+                io::ErrorKind::InvalidInput,
+                "TLS needs a certificate and its key",
+            )),
+        };
+    }
+    match sockets.take_unix_listener(index)? {
+        Some(socket) => Listener::unix(socket),
+        None => Err(io::Error::new(io::ErrorKind::NotFound, "it was taken already")),
+    }
+}

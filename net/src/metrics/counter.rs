@@ -1,0 +1,31 @@
+//! A number that the server's one thread writes and any thread reads.
+
+use std::sync::atomic::{AtomicU64, Ordering};
+
+/// A number that one thread, the server's, writes and others read. Adding is a load and a store, no locked instruction:
+/// there is only the one writer.
+///
+/// ```
+/// use cafewire_net::{Counter, ServerMetrics};
+/// let metrics = ServerMetrics::default();
+/// let broadcasts: &Counter = &metrics.broadcasts;
+/// assert_eq!(broadcasts.get(), 0); // no server has counted with it yet
+/// ```
+#[derive(Debug, Default)]
+pub struct Counter(AtomicU64);
+
+impl Counter {
+    /// The number now.
+    #[must_use]
+    pub fn get(&self) -> u64 {
+        self.0.load(Ordering::Relaxed)
+    }
+
+    pub(crate) fn add(&self, count: u64) {
+        self.0.store(self.get().wrapping_add(count), Ordering::Relaxed);
+    }
+
+    pub(crate) fn set(&self, value: usize) {
+        self.0.store(value as u64, Ordering::Relaxed);
+    }
+}

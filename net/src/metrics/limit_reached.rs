@@ -1,0 +1,52 @@
+//! The limits that refuse or put off without closing a connection, by the names they are counted
+//! under. Those that close one are [`CloseReason`](crate::CloseReason)s; only the rates have a
+//! counter of their own.
+
+macro_rules! limits_reached {
+    ($($name:ident $label:literal, $doc:literal;)*) => {
+        /// A limit that refused or put off something, and closed no connection for it.
+        /// [`MetricsSnapshot::limits_reached`](crate::MetricsSnapshot::limits_reached) counts by
+        /// it.
+        ///
+        /// ```
+        /// use cafewire_net::LimitReached;
+        /// assert_eq!(LimitReached::RoomsPerConnection.label(), "rooms_per_connection"); // as in Limits
+        /// assert_eq!(LimitReached::ALL[LimitReached::Rooms.index()], LimitReached::Rooms);
+        /// ```
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+        #[non_exhaustive]
+        pub enum LimitReached {
+            $(#[doc = $doc] $name,)*
+        }
+
+        impl LimitReached {
+            /// Every such limit, in the order of [`index`](Self::index).
+            pub const ALL: &'static [Self] = &[$(Self::$name,)*];
+
+            /// The limit's name for metrics: that of its field in [`Limits`](crate::Limits).
+            #[must_use]
+            pub const fn label(self) -> &'static str {
+                match self { $(Self::$name => $label,)* }
+            }
+        }
+    };
+}
+
+limits_reached! {
+    RoomsPerConnection "rooms_per_connection", "A join that would have been one room too many for its sender.";
+    Rooms "rooms", "A join that would have made one room too many.";
+    MembersPerRoom "members_per_room", "A join to a room that was full.";
+    ReadBytesPerTick "read_bytes_per_tick", "A read that took all that one may; the rest is for the next tick.";
+    FramesPerTick "frames_per_tick", "A connection whose further frames were put off to the next tick.";
+    AcceptsPerTick "accepts_per_tick", "A tick that accepted as many connections as it may.";
+    HandshakesPerTick "handshakes_per_tick", "A TLS handshake that was put off to the next tick.";
+}
+
+impl LimitReached {
+    /// The limit's place in [`ALL`](Self::ALL), from 0. It may be another in another version: keep
+    /// labels, not places.
+    #[must_use]
+    pub const fn index(self) -> usize {
+        self as usize
+    }
+}

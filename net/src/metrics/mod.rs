@@ -1,0 +1,257 @@
+//! What a server counts. Written by its one thread, read by anybody at any time.
+
+mod close_reason;
+mod counter;
+mod histogram;
+mod limit_reached;
+
+use cafewire_core::ErrorCode;
+
+pub use close_reason::CloseReason;
+pub use counter::Counter;
+pub use histogram::{Histogram, HistogramSnapshot};
+pub use limit_reached::LimitReached;
+
+const CLOSE_REASONS: usize = CloseReason::ALL.len();
+const ERROR_CODES: usize = ErrorCode::ALL.len();
+const LIMITS: usize = LimitReached::ALL.len();
+
+/// What a number does, and under which name it is exposed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Exposed {
+    pub(crate) kind: Kind,
+    pub(crate) name: &'static str,
+    pub(crate) help: &'static str,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Kind {
+    /// Only ever grows.
+    Counter,
+    /// Goes up and down.
+    Gauge,
+}
+
+macro_rules! server_metrics {
+    (numbers { $($name:ident $kind:ident $exposed:literal $doc:literal,)* }
+     times { $($time:ident $exposed_time:literal $time_doc:literal,)* }) => {
+        /// What a server counts, live. [`snapshot`](Self::snapshot) gives plain numbers. Whoever
+        /// drives an [`Broker`](crate::broker::Broker) makes one; a [`Server`](crate::Server) has
+        /// its own.
+        ///
+        /// ```
+        /// use std::{net::SocketAddr, sync::Arc};
+        /// use cafewire_net::broker::{Broker, Now};
+        /// use cafewire_net::{Limits, ServerMetrics};
+        /// let metrics = Arc::new(ServerMetrics::default());
+        /// let mut broker = Broker::new(Limits::default(), Arc::clone(&metrics));
+        /// broker.accept("192.0.2.1:4711".parse::<SocketAddr>()?, Now { monotonic_ms: 0, unix_ms: 0 });
+        /// assert_eq!(metrics.clients_connected.get(), 1); // one of them, live
+        /// assert_eq!(metrics.snapshot().connections_accepted, 1); // all of them
+        /// # Ok::<(), Box<dyn std::error::Error>>(())
+        /// ```
+        #[derive(Debug, Default)]
+        pub struct ServerMetrics {
+            $(#[doc = $doc] pub $name: Counter,)*
+            $(#[doc = $time_doc] pub $time: Histogram,)*
+            closes: [Counter; CLOSE_REASONS],
+            errors_sent: [Counter; ERROR_CODES],
+            limits_reached: [Counter; LIMITS],
+        }
+
+        /// The numbers of a [`ServerMetrics`] at one moment: what
+        /// [`ServerHandle::metrics`](crate::ServerHandle::metrics) gives.
+        ///
+        /// ```
+        /// use cafewire_core::ErrorCode;
+        /// use cafewire_net::{ChatClient, CloseReason};
+        /// # let serve = include!(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/support/serve.rs"));
+        /// # let (address, handle, server) = serve(None);
+        /// let ada = ChatClient::connect(&address, "ada")?;
+        /// assert_eq!(handle.metrics().users, 1);
+        /// assert!(ChatClient::connect(&address, "ada").is_err()); // the name is taken
+        /// assert_eq!(handle.metrics().errors_sent(ErrorCode::UsernameTaken), 1);
+        /// ada.disconnect()?;
+        /// assert_eq!(handle.metrics().closes(CloseReason::Disconnected), 1);
+        /// # Ok::<(), Box<dyn std::error::Error>>(())
+        /// ```
+        #[derive(Clone, Debug, PartialEq, Eq)]
+        #[non_exhaustive]
+        pub struct MetricsSnapshot {
+            $(#[doc = $doc] pub $name: u64,)*
+            $(#[doc = $time_doc] pub $time: HistogramSnapshot,)*
+            closes: [u64; CLOSE_REASONS],
+            errors_sent: [u64; ERROR_CODES],
+            limits_reached: [u64; LIMITS],
+        }
+
+        impl ServerMetrics {
+            /// The numbers now. They are read one after another, while the server goes on.
+            #[must_use]
+            pub fn snapshot(&self) -> MetricsSnapshot {
+                MetricsSnapshot {
+                    $($name: self.$name.get(),)*
+                    $($time: self.$time.snapshot(),)*
+                    closes: std::array::from_fn(|index| self.closes[index].get()),
+                    errors_sent: std::array::from_fn(|index| self.errors_sent[index].get()),
+                    limits_reached: std::array::from_fn(|index| self.limits_reached[index].get()),
+                }
+            }
+        }
+
+        impl MetricsSnapshot {
+            /// Every number without labels, as it is exposed.
+            pub(crate) fn numbers(&self) -> impl Iterator<Item = (Exposed, u64)> {
+                [$((Exposed { kind: Kind::$kind, name: $exposed, help: $doc }, self.$name),)*].into_iter()
+            }
+
+            /// Every histogram with the name and the help that it is exposed with.
+            pub(crate) fn times(&self) -> impl Iterator<Item = (&'static str, &'static str, &HistogramSnapshot)> {
+                [$(($exposed_time, $time_doc, &self.$time),)*].into_iter()
+            }
+        }
+    };
+}
+
+// The field, what it is, its name in /metrics, what it means.
+server_metrics! {
+    numbers {
+        connections_accepted Counter "cafewire_connections_accepted_total"
+            "Connections accepted since the start.",
+        connections_refused Counter "cafewire_connections_refused_total"
+            "Connections closed at once because too many were open, with or without an Error frame.",
+        connections_rejected Counter "cafewire_connections_rejected_total"
+            "Connections closed at once because the process had no descriptor left for them.",
+        clients_connected Gauge "cafewire_connections"
+            "Connections open now, those being closed left out.",
+        users Gauge "cafewire_users"
+            "Users signed in now.",
+        rooms Gauge "cafewire_rooms"
+            "Rooms with members now.",
+        bytes_received Counter "cafewire_received_bytes_total"
+            "Bytes read from peers.",
+        bytes_sent Counter "cafewire_sent_bytes_total"
+            "Bytes that the system took for peers.",
+        messages_processed Counter "cafewire_messages_processed_total"
+            "Whole, well-formed frames taken from peers.",
+        data_messages Counter "cafewire_data_messages_total"
+            "Data frames of the echo family taken from peers.",
+        error_messages Counter "cafewire_error_messages_total"
+            "Error frames of the echo family taken from peers.",
+        parse_errors Counter "cafewire_parse_errors_total"
+            "Frames that were refused for what they are: bad envelopes, bad fields, cut off.",
+        rate_limited Counter "cafewire_rate_limited_messages_total"
+            "Frames dropped because their sender sent more than it may.",
+        broadcasts Counter "cafewire_broadcasts_total"
+            "Messages said in rooms.",
+        deliveries Counter "cafewire_deliveries_total"
+            "Frames of rooms queued for members: each as often as the room has members.",
+        log_bytes_appended Counter "cafewire_room_log_appended_bytes_total"
+            "Bytes encoded into rooms' logs: each broadcast once.",
+        buffer_bytes Gauge "cafewire_buffer_bytes"
+            "Bytes in buffers that connections and rooms hold now.",
+        bytes_copied Counter "cafewire_copied_bytes_total"
+            "Bytes written into those buffers or moved in them: a broadcast's once, however many are to have it.",
+        ticks Counter "cafewire_ticks_total"
+            "Turns of the event loop.",
+        draining Gauge "cafewire_draining"
+            "1 while the server goes down and flushes its queues, otherwise 0.",
+        http_connections Gauge "cafewire_http_connections"
+            "Connections to the HTTP port open now. They count nowhere else.",
+        http_connections_refused Counter "cafewire_http_connections_refused_total"
+            "Connections to the HTTP port closed at once because too many were open.",
+        http_responses Counter "cafewire_http_responses_total"
+            "Responses made on the HTTP port, refusals among them.",
+    }
+    times {
+        tick_time "cafewire_tick_seconds"
+            "Time that a tick of the event loop took, waiting left out.",
+        parse_to_flush_time "cafewire_parse_to_flush_seconds"
+            "For each frame, the time from when its tick began to read until all that the tick had to say was written.",
+    }
+}
+
+impl ServerMetrics {
+    pub(crate) fn count_close(&self, reason: CloseReason) {
+        self.closes[reason.index()].add(1);
+    }
+
+    pub(crate) fn count_error_sent(&self, code: ErrorCode) {
+        if let Some(index) = index_of(code) {
+            self.errors_sent[index].add(1);
+        }
+    }
+
+    pub(crate) fn count_limit(&self, limit: LimitReached) {
+        self.limits_reached[limit.index()].add(1);
+    }
+}
+
+impl MetricsSnapshot {
+    /// Connections that ended for this reason.
+    ///
+    /// ```
+    /// use cafewire_net::{CloseReason, ServerMetrics};
+    /// let metrics = ServerMetrics::default().snapshot(); // or what a ServerHandle gives
+    /// for &reason in CloseReason::ALL {
+    ///     println!("{reason}: {}", metrics.closes(reason));
+    /// }
+    /// assert_eq!(CloseReason::ALL.iter().map(|&reason| metrics.closes(reason)).sum::<u64>(), 0);
+    /// ```
+    #[must_use]
+    pub fn closes(&self, reason: CloseReason) -> u64 {
+        self.closes[reason.index()]
+    }
+
+    /// Chat Error frames queued with this code. Codes without a name are never sent.
+    #[must_use]
+    pub fn errors_sent(&self, code: ErrorCode) -> u64 {
+        index_of(code).map_or(0, |index| self.errors_sent[index])
+    }
+
+    /// How often this limit refused something, or put it off.
+    ///
+    /// ```
+    /// use cafewire_net::{ChatClient, LimitReached};
+    /// # let serve = include!(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/support/serve.rs"));
+    /// # let (address, handle, server) = serve(None);
+    /// let mut ada = ChatClient::connect(&address, "ada")?;
+    /// (0..64).try_for_each(|number| ada.join(&format!("room {number}")))?;
+    /// assert!(ada.join("one too many").is_err());
+    /// assert_eq!(handle.metrics().limits_reached(LimitReached::RoomsPerConnection), 1);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    #[must_use]
+    pub fn limits_reached(&self, limit: LimitReached) -> u64 {
+        self.limits_reached[limit.index()]
+    }
+}
+
+fn index_of(code: ErrorCode) -> Option<usize> {
+    usize::from(code.to_wire()).checked_sub(1).filter(|&index| index < ERROR_CODES)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_code_and_reason_is_counted_on_its_own() {
+        let metrics = ServerMetrics::default();
+        for (times, &code) in ErrorCode::ALL.iter().enumerate() {
+            (0..times).for_each(|_| metrics.count_error_sent(code));
+        }
+        for (times, &reason) in CloseReason::ALL.iter().enumerate() {
+            (0..times).for_each(|_| metrics.count_close(reason));
+        }
+        metrics.count_error_sent(ErrorCode::Unknown(9999));
+        let snapshot = metrics.snapshot();
+        for (times, &code) in ErrorCode::ALL.iter().enumerate() {
+            assert_eq!(snapshot.errors_sent(code), times as u64);
+        }
+        for (times, &reason) in CloseReason::ALL.iter().enumerate() {
+            assert_eq!(snapshot.closes(reason), times as u64);
+        }
+        assert_eq!(snapshot.errors_sent(ErrorCode::Unknown(9999)), 0);
+    }
+}

@@ -1,0 +1,140 @@
+//! What one connection, or one kind of work, may have of a tick of the loop. The rest is done in
+//! later ticks, and those are counted: nothing is refused, nothing is lost.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+use cafewire_core::{Message, MessagePayload};
+use cafewire_net::broker::{Broker, Now};
+use cafewire_net::{LimitReached, Limits, MetricsSnapshot, ServerMetrics};
+
+use crate::support::{Peer, TestServer, chat, echo, say};
+
+const NOW: Now = Now { monotonic_ms: 0, unix_ms: 0 };
+
+/// To the frame, without sockets, whose reads may cut anywhere.
+#[test]
+fn frames_over_the_limit_wait_for_the_next_tick() {
+    const FRAMES: usize = 20;
+    let batch = echo(&Message::Data(b"x")).repeat(FRAMES);
+    for (limit, ticks) in [(1, 20), (FRAMES - 1, 2), (FRAMES, 1), (FRAMES + 1, 1), (0, 1)] {
+        let metrics = Arc::new(ServerMetrics::default());
+        let mut limits = Limits::default();
+        limits.frames_per_tick = limit;
+        let mut broker = Broker::new(limits, Arc::clone(&metrics));
+        let id = broker.accept(SocketAddr::from(([127, 0, 0, 1], 1)), NOW).unwrap();
+        broker.handle_input(id, &batch, NOW);
+        let mut taken = 1;
+        while broker.resume(id, NOW) {
+            taken += 1;
+        }
+        let metrics = metrics.snapshot();
+        assert_eq!((taken, metrics.data_messages), (ticks, FRAMES as u64), "at most {limit}");
+        assert_eq!(metrics.limits_reached(LimitReached::FramesPerTick), ticks - 1);
+    }
+}
+
+/// What a room says in a tick is dealt out at its end, and before that when it is more than 64 KiB.
+#[test]
+fn a_long_burst_is_delivered_before_the_turn_ends() {
+    const BOUND_BYTES: usize = 64 << 10;
+    const FRAME_BYTES: usize = 512;
+    const FRAMES: usize = BOUND_BYTES / FRAME_BYTES;
+    for over_bytes in [-1, 0, 1] {
+        let metrics = Arc::new(ServerMetrics::default());
+        let mut limits = Limits::default();
+        limits.frames_per_tick = 0;
+        let mut broker = Broker::new(limits, Arc::clone(&metrics));
+        let id = broker.accept(SocketAddr::from(([127, 0, 0, 1], 1)), NOW).unwrap();
+        broker.handle_input(id, &chat(&MessagePayload::Connect { username: "ada" }), NOW);
+        broker.handle_input(id, &chat(&MessagePayload::JoinRoom { room: "tea" }), NOW);
+        broker.deliver_pending(NOW);
+        let before = metrics.snapshot();
+        let broadcast = MessagePayload::MessageBroadcast {
+            user_id: 1,
+            timestamp: 0,
+            username: "ada",
+            room: "tea",
+            content: "x",
+        };
+        let content = "x".repeat(1 + FRAME_BYTES - chat(&broadcast).len());
+        let mut last = format!("{content}x");
+        last.truncate(content.len().checked_add_signed(over_bytes).unwrap());
+        let burst = [say("tea", &content).repeat(FRAMES - 1), say("tea", &last)].concat();
+        broker.handle_input(id, &burst, NOW);
+
+        let after = metrics.snapshot();
+        let said_bytes =
+            usize::try_from(after.log_bytes_appended - before.log_bytes_appended).unwrap();
+        assert_eq!(said_bytes, BOUND_BYTES.checked_add_signed(over_bytes).unwrap());
+        let delivered = if over_bytes > 0 { FRAMES as u64 } else { 0 };
+        assert_eq!(after.deliveries - before.deliveries, delivered, "{said_bytes} bytes in a tick");
+        broker.deliver_pending(NOW);
+        assert_eq!(
+            metrics.snapshot().deliveries - before.deliveries,
+            FRAMES as u64,
+            "after the tick"
+        );
+    }
+}
+
+/// Sockets that are there before the loop begins to turn, so that nothing but the limit makes it
+/// take more ticks than one.
+fn after(
+    change: impl FnOnce(&mut Limits),
+    peers: usize,
+    sent: &[u8],
+    data_messages: u64,
+) -> MetricsSnapshot {
+    let mut connected = Vec::new();
+    let server = TestServer::with_tap(
+        |config| change(&mut config.limits),
+        |server| {
+            let address = server.local_addresses()[0].resolve().unwrap()[0];
+            for _ in 0..peers {
+                let mut peer = Peer::connect(address);
+                peer.send(sent);
+                connected.push(peer);
+            }
+        },
+    );
+    server.wait_until("everybody is here and all of it done", |metrics| {
+        (metrics.clients_connected, metrics.data_messages) == (peers as u64, data_messages)
+    })
+}
+
+#[test]
+fn a_read_takes_no_more_than_it_may() {
+    let frame = echo(&Message::Data(&[7; 1000]));
+    const FRAMES: usize = 200;
+    let sent = frame.repeat(FRAMES);
+    // Less than 1 KiB is 1 KiB, and 0 is as much as can be.
+    for (limit, least) in [(1, 1024), (1023, 1024), (1024, 1024), (1025, 1025), (0, 1 << 20)] {
+        let metrics = after(|limits| limits.read_bytes_per_tick = limit, 1, &sent, FRAMES as u64);
+        assert!(
+            metrics.ticks >= sent.len().div_ceil(least) as u64,
+            "{metrics:?}: ticks of at most {limit} bytes"
+        );
+        assert_eq!(metrics.limits_reached(LimitReached::ReadBytesPerTick) > 0, least < sent.len());
+    }
+}
+
+#[test]
+fn no_more_are_accepted_than_may_be() {
+    const PEERS: usize = 20;
+    for limit in [1, 4, 5, 6, 0] {
+        let metrics = after(|limits| limits.accepts_per_tick = limit, PEERS, &[], 0);
+        let least = if limit == 0 { 1 } else { PEERS.div_ceil(limit) };
+        assert!(metrics.ticks >= least as u64, "{metrics:?}: ticks that accept at most {limit}");
+        assert!(
+            limit > 0 || metrics.ticks < PEERS as u64,
+            "{metrics:?}: ticks for what can be done in one"
+        );
+        let least_counted = PEERS.checked_div(limit).unwrap_or(0);
+        let counted = metrics.limits_reached(LimitReached::AcceptsPerTick);
+        assert!(
+            counted >= least_counted as u64 && (limit > 0 || counted == 0),
+            "{counted} times at {limit}"
+        );
+    }
+}
