@@ -33,11 +33,11 @@
 
 pub mod address;
 pub mod broker;
-mod buffers;
+mod buf;
 pub mod client;
 mod config;
 mod control;
-mod driver;
+pub mod driver;
 mod http;
 mod listen;
 pub mod load;

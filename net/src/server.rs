@@ -11,7 +11,7 @@ use crate::address::Address;
 use crate::broker::{Broker, DataHandler};
 use crate::config::ServerConfig;
 use crate::control::{ConfigSource, PhaseHook, Requests};
-use crate::driver::Driver;
+use crate::driver::system::System;
 use crate::listen::Listener;
 use crate::listen::socket_activation;
 use crate::metrics::{MetricsSnapshot, ServerMetrics};
@@ -38,7 +38,7 @@ use crate::tls::ServerTls;
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 pub struct Server {
-    driver: Driver,
+    system: System,
     local_addresses: Vec<Address>,
     http_addresses: Vec<SocketAddr>,
     handle: ServerHandle,
@@ -84,14 +84,14 @@ impl Server {
         let metrics = Arc::new(ServerMetrics::default());
         let broker = Broker::new(config.limits_that_fit(), Arc::clone(&metrics));
         let (http, http_limits) = (config.http.clone(), config.limits.clone().normalized());
-        let (mut driver, waker, requests) =
-            Driver::new(listeners, broker, config, Arc::clone(&metrics))?;
+        let (mut system, waker, requests) =
+            System::new(listeners, broker, config, Arc::clone(&metrics))?;
         let local_addresses =
-            driver.listeners().iter().map(Listener::local_address).cloned().collect();
+            system.listeners().iter().map(Listener::local_address).cloned().collect();
         let http_addresses =
-            if http.is_empty() { Vec::new() } else { driver.open_http(&http, http_limits)? };
+            if http.is_empty() { Vec::new() } else { system.open_http(&http, http_limits)? };
         let handle = ServerHandle { waker: Arc::new(waker), requests, metrics };
-        Ok(Self { driver, local_addresses, http_addresses, handle })
+        Ok(Self { system, local_addresses, http_addresses, handle })
     }
 
     /// Where the listeners are, one or more, in the order of [`ServerConfig::listen`], with their
@@ -154,7 +154,7 @@ impl Server {
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     pub fn set_data_handler(&mut self, tap: DataHandler) {
-        self.driver.exchange_mut().set_data_handler(tap);
+        self.system.broker_mut().set_data_handler(tap);
     }
 
     /// Has the configuration read from `source` when the server is asked to reload; without one it
@@ -189,7 +189,7 @@ impl Server {
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     pub fn on_reload(&mut self, source: ConfigSource) {
-        self.driver.control_mut().config_source = Some(source);
+        self.system.control_mut().config_source = Some(source);
     }
 
     /// Has each [`Phase`](crate::Phase) that the server enters passed to `tap`, on the server's
@@ -212,7 +212,7 @@ impl Server {
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     pub fn set_phase_hook(&mut self, tap: PhaseHook) {
-        self.driver.control_mut().phase_tap = Some(tap);
+        self.system.control_mut().phase_tap = Some(tap);
     }
 
     /// Serves until it is stopped and every queue is flushed, or the drain timeout is over. An
@@ -227,7 +227,7 @@ impl Server {
         for address in &self.http_addresses {
             info!(%address, "answering HTTP");
         }
-        self.driver.run()
+        self.system.run()
     }
 }
 

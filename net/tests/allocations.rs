@@ -72,6 +72,7 @@ fn tick(broker: &mut Broker, from: ConnectionId, bytes: &[u8]) -> (usize, usize)
             written += offered;
         }
     }
+    broker.end_tick(NOW);
     assert_eq!(broker.poll_closed(), None);
     (writes, written)
 }

@@ -121,8 +121,32 @@ pub struct Limits {
     pub idle_timeout: Duration,
     /// Time that a closed connection may take to fetch its last bytes. Default 2 s.
     pub close_timeout: Duration,
-    /// Bytes queued for one connection. More makes it a slow consumer. Default 1 MiB.
+    /// Bytes queued for one connection. More than this for longer than `slow_consumer_time`, after
+    /// a try to write, makes it a slow consumer. Default 1 MiB.
     pub outbox_bytes: usize,
+    /// Bytes queued for one connection. More makes it a slow consumer at once, after a try to
+    /// write. Default 8 MiB.
+    pub outbox_hard_bytes: usize,
+    /// How long more than `outbox_bytes` may be queued. Default 10 s.
+    pub slow_consumer_time: Duration,
+    /// How long a room whose log is full waits for members that do not take its oldest bytes.
+    /// Default 1 s.
+    pub full_room_time: Duration,
+    /// Members of a room above which joins and leaves are told only to the member concerned.
+    /// Default 1,024.
+    pub presence_members_max: usize,
+    /// Rooms that connections of one address made and that still exist. Default 8,192.
+    pub rooms_per_address: usize,
+    /// Deliveries in a tick. Default 524,288.
+    pub deliveries_per_tick: usize,
+    /// Deliveries in a tick that one connection causes. Default 262,144.
+    pub connection_deliveries_per_tick: usize,
+    /// Bytes written in a tick. Default 64 MiB.
+    pub write_bytes_per_tick: usize,
+    /// Bytes written in a tick to one connection. Default 1 MiB.
+    pub connection_write_bytes_per_tick: usize,
+    /// Departures told in a tick. Default 256.
+    pub departures_per_tick: usize,
     /// Bytes queued for a chat connection that has not signed in. Default 4 KiB.
     pub outbox_bytes_before_sign_in: usize,
     /// While more bytes than this are queued for a connection, nothing is read from it: a peer that
@@ -167,6 +191,16 @@ impl Default for Limits {
             idle_timeout: Duration::from_secs(300),
             close_timeout: Duration::from_secs(2),
             outbox_bytes: 1 << 20,
+            outbox_hard_bytes: 8 << 20,
+            slow_consumer_time: Duration::from_secs(10),
+            full_room_time: Duration::from_secs(1),
+            presence_members_max: 1024,
+            rooms_per_address: 8192,
+            deliveries_per_tick: 1 << 19,
+            connection_deliveries_per_tick: 1 << 18,
+            write_bytes_per_tick: 64 << 20,
+            connection_write_bytes_per_tick: 1 << 20,
+            departures_per_tick: 256,
             outbox_bytes_before_sign_in: 4 << 10,
             read_pause_bytes: 256 << 10,
             room_log_bytes: 1 << 20,
@@ -193,6 +227,14 @@ impl Limits {
             &mut self.connections_per_address,
             &mut self.buffer_bytes,
             &mut self.outbox_bytes,
+            &mut self.outbox_hard_bytes,
+            &mut self.presence_members_max,
+            &mut self.rooms_per_address,
+            &mut self.deliveries_per_tick,
+            &mut self.connection_deliveries_per_tick,
+            &mut self.write_bytes_per_tick,
+            &mut self.connection_write_bytes_per_tick,
+            &mut self.departures_per_tick,
             &mut self.outbox_bytes_before_sign_in,
             &mut self.read_pause_bytes,
             &mut self.room_log_bytes,
@@ -246,6 +288,16 @@ mod tests {
             idle_timeout: Duration::ZERO,
             close_timeout: Duration::ZERO,
             outbox_bytes: 0,
+            outbox_hard_bytes: 0,
+            slow_consumer_time: Duration::ZERO,
+            full_room_time: Duration::ZERO,
+            presence_members_max: 0,
+            rooms_per_address: 0,
+            deliveries_per_tick: 0,
+            connection_deliveries_per_tick: 0,
+            write_bytes_per_tick: 0,
+            connection_write_bytes_per_tick: 0,
+            departures_per_tick: 0,
             outbox_bytes_before_sign_in: 0,
             read_pause_bytes: 0,
             room_log_bytes: 0,

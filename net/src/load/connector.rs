@@ -162,10 +162,10 @@ mod tests {
         let attempt = |number| Attempt { connection: 0, number };
         assert_eq!(connector.failed(attempt(0), 5 * MS), AfterFailure::TryAgain);
         assert_eq!(connector.next_ns(), Some(105 * MS));
-        assert_eq!(begun(&mut connector, 104 * MS), []);
+        assert_eq!(begun(&mut connector, 104 * MS), [0; 0]);
         assert_eq!(begun(&mut connector, 105 * MS), [0]);
         assert_eq!(connector.failed(attempt(1), 200 * MS), AfterFailure::TryAgain);
-        assert_eq!(begun(&mut connector, 399 * MS), []);
+        assert_eq!(begun(&mut connector, 399 * MS), [0; 0]);
         assert_eq!(begun(&mut connector, 400 * MS), [0]);
         assert!(!connector.is_done());
         assert_eq!(connector.failed(attempt(2), 400 * MS), AfterFailure::GiveUp);

@@ -35,7 +35,14 @@ macro_rules! limits_reached {
 limits_reached! {
     RoomsPerConnection "rooms_per_connection", "A join that would have been one room too many for its sender.";
     Rooms "rooms", "A join that would have made one room too many.";
+    RoomsPerAddress "rooms_per_address", "A join that would have made one room too many for its sender's address.";
     MembersPerRoom "members_per_room", "A join to a room that was full.";
+    RoomLogBytes "room_log_bytes", "A room that was waited for: its log was full and members that were behind had time left.";
+    DeliveriesPerTick "deliveries_per_tick", "A tick that delivered as much as it may; other connections wait for the next one.";
+    ConnectionDeliveriesPerTick "connection_deliveries_per_tick", "A connection that caused as many deliveries as it may in a tick.";
+    WriteBytesPerTick "write_bytes_per_tick", "A tick that wrote as much as it may; other connections wait for the next one.";
+    ConnectionWriteBytesPerTick "connection_write_bytes_per_tick", "A connection that was written as much as it may be in a tick.";
+    DeparturesPerTick "departures_per_tick", "A tick that told as many departures as it may.";
     ReadBytesPerTick "read_bytes_per_tick", "A read that took all that one may; the rest is for the next tick.";
     FramesPerTick "frames_per_tick", "A connection whose further frames were put off to the next tick.";
     AcceptsPerTick "accepts_per_tick", "A tick that accepted as many connections as it may.";

@@ -146,6 +146,10 @@ server_metrics! {
             "Messages said in rooms.",
         deliveries Counter "cafewire_deliveries_total"
             "Frames of rooms queued for members: each as often as the room has members.",
+        gathered_writes Counter "cafewire_gathered_writes_total"
+            "Writes that took bytes from more than one place at once.",
+        slow_consumer_graces Counter "cafewire_slow_consumer_graces_total"
+            "Times that a connection had more queued than is good and was given time to take it.",
         log_bytes_appended Counter "cafewire_room_log_appended_bytes_total"
             "Bytes encoded into rooms' logs: each broadcast once.",
         buffer_bytes Gauge "cafewire_buffer_bytes"
@@ -153,7 +157,7 @@ server_metrics! {
         bytes_copied Counter "cafewire_copied_bytes_total"
             "Bytes written into those buffers or moved in them: a broadcast's once, however many are to have it.",
         ticks Counter "cafewire_ticks_total"
-            "Turns of the event loop.",
+            "Ticks of the event loop.",
         draining Gauge "cafewire_draining"
             "1 while the server goes down and flushes its queues, otherwise 0.",
         http_connections Gauge "cafewire_http_connections"

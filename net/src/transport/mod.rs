@@ -3,7 +3,7 @@
 
 mod tls;
 
-use std::io::{self, Read, Write};
+use std::io::{self, IoSlice, Read, Write};
 use std::net::Shutdown;
 
 use mio::event::Source;
@@ -89,6 +89,16 @@ impl TransportMut<'_> {
         }
     }
 
+    /// The same for bytes in several slices, in order.
+    pub(crate) fn write_vectored(&mut self, slices: &[IoSlice<'_>]) -> io::Result<usize> {
+        match (self, slices) {
+            (this, [slice]) => this.write(slice),
+            (Self::Tcp(stream), _) => uninterrupted(|| stream.write_vectored(slices)),
+            (Self::Unix(stream), _) => uninterrupted(|| stream.write_vectored(slices)),
+            (Self::Tls(stream), _) => write_each(stream, slices),
+        }
+    }
+
     /// Passes on what [`write`](Self::write) took and the system has not yet. True when nothing of
     /// that is left.
     pub(crate) fn flush(&mut self) -> io::Result<bool> {
@@ -133,6 +143,25 @@ impl TransportMut<'_> {
             Self::Tls(stream) => stream.socket_mut(),
         }
     }
+}
+
+/// Writes slice by slice, as far as they are taken. A failure after the first bytes shows with the
+/// next write.
+fn write_each(stream: &mut TlsStream, slices: &[IoSlice<'_>]) -> io::Result<usize> {
+    let mut written = 0;
+    for slice in slices {
+        match stream.write(slice) {
+            Ok(count) => {
+                written += count;
+                if count < slice.len() {
+                    break;
+                }
+            }
+            Err(_) if written > 0 => break,
+            Err(error) => return Err(error),
+        }
+    }
+    Ok(written)
 }
 
 pub(crate) fn uninterrupted<T>(mut call: impl FnMut() -> io::Result<T>) -> io::Result<T> {

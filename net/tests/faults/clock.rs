@@ -51,6 +51,7 @@ impl World {
             }
             assert_ne!(self.broker.handle_flushed(id, self.now), AfterFlush::Gone);
         }
+        self.broker.end_tick(self.now);
         assert_eq!(self.broker.poll_closed(), None);
         self.broker.invariants();
         frames(&written)

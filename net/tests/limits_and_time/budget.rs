@@ -101,7 +101,10 @@ const NOW: Now = Now { monotonic_ms: 1, unix_ms: 1 };
 fn tick(broker: &mut Broker, id: ConnectionId, bytes: &[u8]) {
     broker.handle_input(id, bytes, NOW);
     broker.deliver_pending(NOW);
-    while broker.poll_dirty().is_some() {}
+    while let Some(id) = broker.poll_dirty() {
+        broker.handle_blocked(id, NOW);
+    }
+    broker.end_tick(NOW);
     assert_eq!(broker.poll_closed(), None);
     broker.invariants();
 }
@@ -152,6 +155,7 @@ fn what_everything_together_holds() {
     ] {
         broker.handle_reset(gone, NOW);
         broker.deliver_pending(NOW);
+        broker.end_tick(NOW);
         while broker.poll_closed().is_some() {}
         broker.invariants();
         // Bob's going is one frame more in the log.
@@ -172,7 +176,8 @@ fn member(broker: &mut Broker, username: &str, rooms: &[&str]) -> ConnectionId {
 
 fn take_all(broker: &mut Broker, id: ConnectionId) {
     while !broker.poll_transmit(id).is_empty() {
-        broker.consume(id, broker.poll_transmit(id).len(), NOW);
+        let offered = broker.poll_transmit(id).len();
+        broker.consume(id, offered, NOW);
     }
 }
 

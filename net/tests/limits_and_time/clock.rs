@@ -50,6 +50,7 @@ impl Stage {
             }
             let _: AfterFlush = self.broker.handle_flushed(id, now(at_ms));
         }
+        self.broker.end_tick(now(at_ms));
         while self.broker.poll_closed().is_some() {}
         self.broker.invariants();
     }

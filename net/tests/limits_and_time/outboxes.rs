@@ -178,7 +178,7 @@ fn an_echo_peer_that_is_too_slow_is_told_so_behind_a_whole_frame() {
     let ping = |payload_bytes: usize| echo(&Message::Ping(&vec![7; payload_bytes]));
     for taken in 0..=98 {
         let mut limits = Limits::default();
-        limits.outbox_bytes = 1;
+        (limits.outbox_bytes, limits.outbox_hard_bytes) = (1, 1);
         let mut broker = Broker::new(limits, Arc::default());
         let id = broker.accept(SocketAddr::from(([127, 0, 0, 1], 1)), now).unwrap();
         broker.handle_input(id, &ping(995), now);
@@ -193,6 +193,7 @@ fn an_echo_peer_that_is_too_slow_is_told_so_behind_a_whole_frame() {
         // Too much, whatever the limit is. A driver would not have read the second one yet.
         (0..2).for_each(|_| broker.handle_input(id, &ping(65_535), now));
         broker.deliver_pending(now);
+        broker.handle_blocked(id, now);
         broker.invariants();
 
         let mut rest = Vec::new();

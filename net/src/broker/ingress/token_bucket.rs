@@ -9,7 +9,7 @@ use crate::config::Limits;
 const REFUSALS_MAX: u32 = 100;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Verdict {
+pub(in crate::broker) enum Verdict {
     Allowed,
     Refused,
     /// Refused, once too often.
@@ -17,7 +17,7 @@ pub(super) enum Verdict {
 }
 
 #[derive(Debug)]
-pub(super) struct TokenBucket {
+pub(in crate::broker) struct TokenBucket {
     frames: Bucket,
     bytes: Bucket,
     refreshed_ms: u64,
@@ -26,7 +26,7 @@ pub(super) struct TokenBucket {
 
 impl TokenBucket {
     /// `None` if the limits leave the rate open.
-    pub(super) fn new(limits: &Limits, now_ms: u64) -> Option<Self> {
+    pub(in crate::broker) fn new(limits: &Limits, now_ms: u64) -> Option<Self> {
         (limits.frames_per_second > 0 || limits.bytes_per_second > 0).then(|| Self {
             frames: Bucket::full(limits.frames_per_second),
             bytes: Bucket::full(limits.bytes_per_second),
@@ -36,7 +36,7 @@ impl TokenBucket {
     }
 
     /// Whether a frame of this size may be done now. If so it is paid for.
-    pub(super) fn take(&mut self, size_bytes: usize, now_ms: u64) -> Verdict {
+    pub(in crate::broker) fn take(&mut self, size_bytes: usize, now_ms: u64) -> Verdict {
         let elapsed_ms = now_ms.saturating_sub(self.refreshed_ms);
         self.refreshed_ms = now_ms;
         self.frames.refill(elapsed_ms);
@@ -51,6 +51,12 @@ impl TokenBucket {
         }
         self.refusals += 1;
         if self.refusals > REFUSALS_MAX { Verdict::Persistent } else { Verdict::Refused }
+    }
+
+    /// The frame that was paid for last was not done, and will come again.
+    pub(in crate::broker) fn give_back(&mut self, size_bytes: usize) {
+        self.frames.give_back(1);
+        self.bytes.give_back(size_bytes as u64);
     }
 }
 
@@ -91,6 +97,11 @@ impl Bucket {
 
     const fn pay(&mut self, count: u64) {
         self.thousandths = self.thousandths.saturating_sub(count.saturating_mul(1000));
+    }
+
+    fn give_back(&mut self, count: u64) {
+        let thousandths = self.thousandths.saturating_add(count.saturating_mul(1000));
+        self.thousandths = thousandths.min(self.capacity());
     }
 }
 

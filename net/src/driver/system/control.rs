@@ -5,34 +5,30 @@ use std::sync::Arc;
 
 use tracing::{info, warn};
 
-use super::{Driver, millis, read_buffer};
+use super::{System, millis};
 use crate::broker::Now;
 use crate::config::ServerConfig;
 use crate::control::Phase;
 use crate::listen::Listener;
 use crate::tls::ServerTls;
 
-impl Driver {
+impl System {
     /// Begins to drain, or gives up draining: true when the loop is to end now.
     pub(super) fn stop(&mut self, times_asked: usize, now: Now) -> bool {
         if self.drain_until_ms.is_some() || times_asked > 1 {
-            warn!(connections = self.broker.len(), "stopped at once, as asked");
+            warn!(connections = self.driver.broker.len(), "stopped at once, as asked");
             return true;
         }
         info!(
-            connections = self.broker.len(),
+            connections = self.driver.broker.len(),
             "stopping: no more connections are accepted, queues are flushed"
         );
-        for mut listener in self.listeners.drain(..) {
-            if let Err(error) = listener.deregister(self.poll.registry()) {
-                warn!(%error, "a listener could not be deregistered");
-            }
-        }
+        self.driver.io.stop_listening();
         self.control.enter(Phase::Draining);
         self.metrics.draining.set(1);
         let drain_timeout = self.config.effective_drain_timeout();
         self.drain_until_ms = Some(now.monotonic_ms.saturating_add(millis(drain_timeout)));
-        self.broker.shut_down(drain_timeout, now);
+        self.driver.shut_down(drain_timeout, now);
         false
     }
 
@@ -51,7 +47,7 @@ impl Driver {
                     );
                 }
                 if let Some(tls) = &tls {
-                    self.listeners.iter_mut().for_each(|listener| listener.set_tls(tls));
+                    self.driver.io.listeners.iter_mut().for_each(|listener| listener.set_tls(tls));
                 }
                 // With the addresses that stay: what the HTTP port takes of the descriptors goes by
                 // them.
@@ -60,11 +56,8 @@ impl Driver {
                     http: std::mem::take(&mut self.config.http),
                     ..config
                 };
-                self.broker.set_limits(self.config.limits_that_fit(), now);
-                if self.read_buffer.len() != self.broker.limits().read_bytes_per_tick {
-                    self.read_buffer = read_buffer(self.broker.limits());
-                }
-                if let Some(http) = &mut self.http {
+                self.driver.set_limits(self.config.limits_that_fit(), now);
+                if let Some(http) = &mut self.driver.io.http {
                     http.set_limits(self.config.limits.clone().normalized());
                 }
                 info!("the configuration was reloaded");
@@ -85,7 +78,7 @@ impl Driver {
             .map(ServerTls::load)
             .transpose()
             .map_err(|error| error.to_string())?;
-        if tls.is_none() && self.listeners.iter().any(Listener::speaks_tls) {
+        if tls.is_none() && self.driver.io.listeners.iter().any(Listener::speaks_tls) {
             return Err("a certificate is needed as long as an address speaks TLS".to_owned());
         }
         Ok((config, tls))

@@ -8,12 +8,14 @@ use cafewire_core::Message;
 
 use super::*;
 use crate::address::Address;
+use crate::driver::{Event, Io as _};
+
+const NOW: Now = Now { monotonic_ms: 0, unix_ms: 0 };
 
 const LONG: Duration = Duration::from_secs(60);
 
 struct Ticking {
-    driver: Driver,
-    events: Events,
+    driver: Driver<SystemIo>,
     /// On a Unix-domain socket what one side does has reached the other when the call returns.
     peer: UnixStream,
     sent_bytes: usize,
@@ -26,13 +28,13 @@ impl Ticking {
         let listener = Listener::bind(&Address::Unix { path: path.clone() }, None).unwrap();
         let metrics = Arc::new(ServerMetrics::default());
         let broker = Broker::new(Limits::default(), Arc::clone(&metrics));
-        let (mut driver, _, _) =
-            Driver::new(vec![listener], broker, ServerConfig::default(), metrics).unwrap();
+        let io = SystemIo::new(vec![listener], None).unwrap();
+        let mut driver = Driver::new(io, broker, metrics);
         let peer = UnixStream::connect(path).unwrap();
         peer.set_nonblocking(true).unwrap();
-        driver.accept(Now { monotonic_ms: 0, unix_ms: 0 });
+        driver.tick(NOW);
         assert_eq!(driver.broker.len(), 1);
-        Self { driver, events: Events::with_capacity(16), peer, sent_bytes: 0 }
+        Self { driver, peer, sent_bytes: 0 }
     }
 
     /// Says something that is answered with as many bytes.
@@ -45,24 +47,17 @@ impl Ticking {
 
     /// What the poll has to say, without waiting: whether each event is of room to write.
     fn poll(&mut self) -> Vec<bool> {
-        loop {
-            match self.driver.poll.poll(&mut self.events, Some(Duration::ZERO)) {
-                Err(error) if error.kind() == ErrorKind::Interrupted => {}
-                done => break done.unwrap(),
-            }
-        }
-        self.events.iter().map(mio::event::Event::is_writable).collect()
+        let mut events = Vec::new();
+        self.driver.io.wait(Some(Duration::ZERO), &mut events).unwrap();
+        self.driver.events = events;
+        let events = self.driver.events.iter();
+        events.map(|event| matches!(event, Event::Writable(_))).collect()
     }
 
-    /// A tick, as far as these connections go, after what [`poll`](Self::poll) said.
+    /// A tick, after what [`poll`](Self::poll) said.
     fn tick(&mut self) {
-        let now = Now { monotonic_ms: 0, unix_ms: 0 };
-        let this = &mut self.driver;
-        let _ = this.sort_events(&self.events);
-        this.read(now);
-        this.broker.deliver_pending(now);
-        this.flush(now);
-        this.drop_gone();
+        self.driver.tick(NOW);
+        self.driver.invariants();
     }
 
     fn take_all(&mut self) -> usize {

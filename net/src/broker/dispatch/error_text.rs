@@ -4,20 +4,20 @@ use std::fmt;
 
 use cafewire_core::chat::MAX_TEXT_SIZE;
 
-pub(super) struct ErrorText {
+pub(in crate::broker) struct ErrorText {
     bytes: [u8; MAX_TEXT_SIZE],
     len: usize,
 }
 
 impl ErrorText {
-    pub(super) fn new(text: impl fmt::Display) -> Self {
+    pub(in crate::broker) fn new(text: impl fmt::Display) -> Self {
         let mut this = Self { bytes: [0; MAX_TEXT_SIZE], len: 0 };
         // Its own write never fails; a Display that does has said all it can.
         let _ = fmt::write(&mut this, format_args!("{text}"));
         this
     }
 
-    pub(super) fn as_str(&self) -> &str {
+    pub(in crate::broker) fn as_str(&self) -> &str {
         std::str::from_utf8(&self.bytes[..self.len]).unwrap_or_default()
     }
 }

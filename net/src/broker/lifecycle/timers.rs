@@ -10,47 +10,47 @@
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
 
-use super::ConnectionId;
+use crate::broker::ids::ConnectionId;
 
 /// The base follows the clock when it is this far behind, 24 days: half of what an entry can tell.
 const BASE_LAG_MS: u64 = 1 << 31;
 
 #[derive(Debug, Default)]
-pub(super) struct Timers {
+pub(in crate::broker) struct Timers {
     /// Milliseconds from the base, and whom to look at.
     heap: BinaryHeap<Reverse<(u32, ConnectionId)>>,
     base_ms: u64,
 }
 
 #[cfg(test)]
-pub(super) const TIMER_BYTES: usize = size_of::<Reverse<(u32, ConnectionId)>>();
+pub(in crate::broker) const TIMER_BYTES: usize = size_of::<Reverse<(u32, ConnectionId)>>();
 
 impl Timers {
-    pub(super) fn with_places(places: usize) -> Self {
+    pub(in crate::broker) fn with_places(places: usize) -> Self {
         Self { heap: BinaryHeap::with_capacity(places), base_ms: 0 }
     }
 
     /// Has [`pop_due`](Self::pop_due) give this connection at that time, or earlier if that is
     /// weeks ahead.
-    pub(super) fn set(&mut self, at_ms: u64, id: ConnectionId) {
+    pub(in crate::broker) fn set(&mut self, at_ms: u64, id: ConnectionId) {
         let from_base = u32::try_from(at_ms.saturating_sub(self.base_ms)).unwrap_or(u32::MAX);
         self.heap.push(Reverse((from_base, id)));
     }
 
     /// Forgets every entry: whoever calls this makes new ones.
-    pub(super) fn clear(&mut self) {
+    pub(in crate::broker) fn clear(&mut self) {
         self.heap.clear();
     }
 
     /// When the earliest entry is due.
-    pub(super) fn next_ms(&self) -> Option<u64> {
+    pub(in crate::broker) fn next_ms(&self) -> Option<u64> {
         self.heap
             .peek()
             .map(|Reverse((from_base, _))| self.base_ms.saturating_add(u64::from(*from_base)))
     }
 
     /// Takes an entry that is due.
-    pub(super) fn pop_due(&mut self, now_ms: u64) -> Option<ConnectionId> {
+    pub(in crate::broker) fn pop_due(&mut self, now_ms: u64) -> Option<ConnectionId> {
         self.follow(now_ms);
         if self.next_ms()? > now_ms {
             return None;
@@ -73,13 +73,13 @@ impl Timers {
     }
 
     /// Drops the entries of connections that are gone, when they have become the greater part.
-    pub(super) fn tidy(&mut self, live: usize, is_live: impl Fn(ConnectionId) -> bool) {
+    pub(in crate::broker) fn tidy(&mut self, live: usize, is_live: impl Fn(ConnectionId) -> bool) {
         if self.heap.len() > 2 * live + 1024 {
             self.heap.retain(|Reverse((_, id))| is_live(*id));
         }
     }
 
-    pub(super) fn len(&self) -> usize {
+    pub(in crate::broker) fn len(&self) -> usize {
         self.heap.len()
     }
 }

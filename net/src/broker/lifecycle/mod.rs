@@ -1,16 +1,21 @@
 //! How connections end: the one door out, and the stages, time-outs and ends that lead to it or
 //! follow it.
 
+mod timers;
+
 use std::fmt;
 use std::time::Duration;
 
 use cafewire_core::{ErrorCode, Family};
 use tracing::{debug, info};
 
-use super::answers::queue_error;
-use super::error_text::ErrorText;
-use super::hub::Cx;
-use super::{AfterFlush, Broker, ConnectionId, Now, Peer, Stage, is_signing_in, millis, span};
+#[cfg(test)]
+pub(super) use self::timers::TIMER_BYTES;
+pub(super) use self::timers::Timers;
+use super::dispatch::{ErrorText, queue_error};
+use super::fanout::Judgement;
+use super::ingress::Keep;
+use super::{AfterFlush, Broker, ConnectionId, Now, Peer, Stage, cx, is_signing_in, millis, span};
 use crate::metrics::CloseReason;
 
 /// Moments within one idle time at which silent members of rooms are looked at.
@@ -126,12 +131,23 @@ impl Broker {
     /// broker.handle_timeout(Now { monotonic_ms: 9_999, ..now });
     /// assert!(broker.poll_transmit(id).is_empty());
     /// broker.handle_timeout(Now { monotonic_ms: 10_000, ..now });
-    /// assert_eq!(broker.poll_transmit(id)[..2], [0x01, 0xFF]); // Error(IdleTimeout): it never signed in
+    /// assert_eq!(broker.poll_transmit(id).to_vec()[..2], [0x01, 0xFF]); // Error(IdleTimeout): it never signed in
     /// ```
     pub fn handle_timeout(&mut self, now: Now) {
         while let Some(id) = self.timers.pop_due(now.monotonic_ms) {
             let Some(peer) = self.peers.get(id) else { continue };
-            let deadline_ms = self.deadline_ms(id, peer, now);
+            let mut deadline_ms = self.deadline_ms(id, peer, now);
+            if peer.is_open()
+                && let Some(since_ms) = self.fanout.over_since_ms(id.into())
+            {
+                let until_ms = since_ms.saturating_add(millis(self.limits.slow_consumer_time));
+                if until_ms <= now.monotonic_ms {
+                    // It is judged once its transport was tried in this tick.
+                    self.fanout.mark_dirty(id.into());
+                } else {
+                    deadline_ms = deadline_ms.min(until_ms);
+                }
+            }
             if deadline_ms > now.monotonic_ms {
                 self.timers.set(deadline_ms.min(self.next_check_ms(now)), id);
                 continue;
@@ -139,7 +155,7 @@ impl Broker {
             match peer.stage {
                 Stage::Open => self.close_for_silence(id, now),
                 Stage::Flushing { .. } | Stage::Lingering => {
-                    self.cut_off += usize::from(self.outboxes.queued_bytes(id) > 0);
+                    self.cut_off += usize::from(self.fanout.queued_bytes(id.into()) > 0);
                     self.set_gone(id);
                 }
                 Stage::Gone => {}
@@ -164,10 +180,10 @@ impl Broker {
     /// that of the first broadcast that it does not take.
     fn deadline_ms(&self, id: ConnectionId, peer: &Peer, now: Now) -> u64 {
         match peer.stage {
-            Stage::Open if is_signing_in(id, peer, &self.hub) => {
+            Stage::Open if is_signing_in(id, peer, &self.directory) => {
                 peer.clock_ms + millis(self.limits.sign_in_timeout)
             }
-            Stage::Open if self.hub.is_listening(id) => {
+            Stage::Open if self.directory.is_listening(id) => {
                 now.monotonic_ms + millis(self.limits.idle_timeout)
             }
             Stage::Open => peer.clock_ms + millis(self.limits.idle_timeout),
@@ -177,7 +193,7 @@ impl Broker {
     }
 
     fn close_for_silence(&mut self, id: ConnectionId, now: Now) {
-        if self.peers.get(id).is_some_and(|peer| is_signing_in(id, peer, &self.hub)) {
+        if self.peers.get(id).is_some_and(|peer| is_signing_in(id, peer, &self.directory)) {
             let text = ErrorText::new("no complete frame, or no sign-in, came in time");
             self.close(id, CloseReason::SignInTimeout, &text, now);
         } else {
@@ -197,7 +213,7 @@ impl Broker {
     /// ```
     #[must_use]
     pub fn next_deadline_ms(&self) -> Option<u64> {
-        self.timers.next_ms()
+        [self.timers.next_ms(), self.waiting_until_ms].into_iter().flatten().min()
     }
 
     /// The server goes down: everybody is told, and closed once flushed or when `drain_timeout` is
@@ -208,7 +224,7 @@ impl Broker {
     /// use cafewire_net::broker::Now;
     /// # let (mut broker, id, now) = include!(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/support/broker.rs"));
     /// broker.shut_down(Duration::from_secs(30), now);
-    /// assert_eq!(broker.poll_transmit(id)[..2], [0x01, 0xFF]); // Error(ShuttingDown)
+    /// assert_eq!(broker.poll_transmit(id).to_vec()[..2], [0x01, 0xFF]); // Error(ShuttingDown)
     /// broker.handle_timeout(Now { monotonic_ms: 30_000, ..now }); // the peer did not take it
     /// assert_eq!(broker.poll_closed(), Some(id));
     /// ```
@@ -237,7 +253,8 @@ impl Broker {
     /// ```
     #[must_use]
     pub fn unserved(&self) -> usize {
-        self.cut_off + self.peers.keys().filter(|&id| self.outboxes.queued_bytes(id) > 0).count()
+        self.cut_off
+            + self.peers.keys().filter(|&id| self.fanout.queued_bytes(id.into()) > 0).count()
     }
 
     /// The next connection whose socket is to be dropped. The driver asks until there is none. Its
@@ -253,71 +270,102 @@ impl Broker {
     pub fn poll_closed(&mut self) -> Option<ConnectionId> {
         let Some(id) = self.gone.pop() else {
             self.metrics.buffer_bytes.set(self.held_bytes());
-            self.metrics.bytes_copied.set(self.pool.copied_bytes());
             return None;
         };
         if let Some(mut peer) = self.peers.remove(id) {
-            peer.ingress.release(&mut self.pool);
+            let Self { partial_frames, pool, .. } = self;
+            peer.ingress.release(&mut Keep { partial_frames, pool });
             self.addresses.leave(&mut peer.address);
             self.refused -= usize::from(peer.refused);
         }
         self.token_buckets.remove(id);
-        self.drop_queue(id);
+        self.fanout.close_reader(id.into(), &mut self.pool);
         Some(id)
     }
 
-    /// Gives back all that is queued for a connection.
-    fn drop_queue(&mut self, id: ConnectionId) {
-        let mut released = Vec::new();
-        self.outboxes.remove(id, &mut self.pool, |room| released.push(room));
-        for room in released {
-            self.hub.release_reader(room, &mut self.pool);
+    /// The transport took less of [`poll_transmit`](Self::poll_transmit) than it was offered. The
+    /// rest goes when it takes bytes again, see [`mark_dirty`](Self::mark_dirty). A peer is judged
+    /// here and nowhere else: what was queued and not yet offered is no sign of slowness.
+    ///
+    /// ```
+    /// use std::time::Duration;
+    /// use cafewire_net::Limits;
+    /// use cafewire_net::broker::Now;
+    /// # let (mut broker, id, now) = include!(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/support/broker.rs"));
+    /// let mut limits = Limits::default();
+    /// limits.outbox_bytes = 140_000;
+    /// broker.set_limits(limits, now);
+    /// let mut echo = b"\xCA\xFE\x03\xC3\x50".to_vec(); // an Echo of 50,000 bytes
+    /// echo.resize(50_005, 0);
+    /// for _ in 0..3 {
+    ///     broker.handle_input(id, &echo, now);
+    ///     broker.resume(id, now);
+    /// }
+    /// broker.handle_blocked(id, now); // the transport takes nothing
+    /// assert_eq!(broker.len(), 1); // for now that is no reason to close it
+    /// let later = Now { monotonic_ms: 10_000, ..now };
+    /// broker.handle_timeout(later);
+    /// assert_eq!(broker.poll_dirty(), Some(id)); // it is tried once more
+    /// broker.handle_blocked(id, later);
+    /// let last_bytes = broker.poll_transmit(id).to_vec();
+    /// assert!(last_bytes.starts_with(b"\xCA\xFE\xFF")); // Error: all else was given up
+    /// ```
+    pub fn handle_blocked(&mut self, id: ConnectionId, now: Now) {
+        let limits = &self.limits;
+        match self.fanout.handle_blocked(id.into(), limits, now.monotonic_ms) {
+            Judgement::Keep => {}
+            Judgement::KeepUntil(at_ms) => {
+                self.metrics.slow_consumer_graces.add(1);
+                self.timers.set(at_ms, id);
+            }
+            Judgement::Slow => self.close_slow(id, now),
         }
     }
 
     /// Bytes in all buffers together, which have a limit.
     pub(super) const fn held_bytes(&self) -> usize {
-        self.pool.lent_bytes() + self.outboxes.spans_bytes()
+        self.pool.lent_bytes() + self.fanout.held_bytes()
     }
 
-    /// All buffers together hold too much: ends the connection with the most queued of those that
-    /// do not take it, or else the one that has sent the most that could not be done yet: a frame
-    /// without its end. False if there is neither.
-    pub(super) fn reclaim(&mut self, now: Now) -> bool {
-        let Some(id) = self.outboxes.largest_leftover().or_else(|| self.largest_kept()) else {
-            return false;
-        };
-        let held_bytes = self.held_bytes();
-        // What it has of a room's log is given back only with the log's last reader.
-        let shares = self.outboxes.reads_rooms(id);
-        let was_open = self.peers.get(id).is_some_and(|peer| peer.is_open());
-        self.close(id, CloseReason::BufferBudget, &ErrorText::new(TOO_MUCH), now);
-        // Who was closing already does not get the rest of its time. And who holds as much with its
-        // Error frame as before goes without one, or everybody would have to go for the sake of a
-        // byte.
-        if !was_open || (self.held_bytes() >= held_bytes && !shares) {
-            self.set_gone(id);
-            self.drop_queue(id);
-        }
-        true
-    }
-
-    fn largest_kept(&self) -> Option<ConnectionId> {
-        let keeping = self.peers.iter().filter(|(_, peer)| peer.ingress.is_within_frame());
-        keeping.max_by_key(|(_, peer)| peer.ingress.held_bytes(&self.pool)).map(|(id, _)| id)
-    }
-
-    /// The connection's outbox went over its limit, or a room left it behind. One that is closing
-    /// already, and so slowly that its room moved on, is told so too: the reason it was closed for
-    /// stays the one that counts.
-    pub(super) fn close_slow(&mut self, id: ConnectionId, now: Now) {
-        self.close(id, CloseReason::SlowConsumer, &ErrorText::new(TOO_SLOW), now);
-        let mut cx = cx!(self);
-        if cx.outboxes.take_lagged(id) {
-            if self.hub.give_up(id, &mut cx) {
-                queue_error(id, None, ErrorCode::SlowConsumer, TOO_SLOW, &mut self.hub, &mut cx);
+    /// Ends the connections with the most storage of those that do not take what is queued, until
+    /// all buffers together hold no more than they may; then those that have sent the most that
+    /// could not be done yet: a frame without its end.
+    pub(super) fn reclaim(&mut self, now: Now) {
+        while self.held_bytes() > self.limits.buffer_bytes {
+            let largest = self.fanout.largest_blocked().map(ConnectionId::from);
+            let Some(id) = largest.or_else(|| self.largest_partial_frame()) else { return };
+            let held_bytes = self.held_bytes();
+            // What it has of a log is given back only with the last reader of that.
+            let shares = self.fanout.reads_logs(id.into());
+            let was_open = self.peers.get(id).is_some_and(|peer| peer.is_open());
+            self.close(id, CloseReason::BufferBudget, &ErrorText::new(TOO_MUCH), now);
+            // A connection that was closing already does not get the rest of its time. One that
+            // holds as much with its Error frame as before goes without it, or all connections
+            // would have to go for the sake of a byte.
+            if !was_open || (self.held_bytes() >= held_bytes && !shares) {
+                self.set_gone(id);
+                self.fanout.drop_queue(id.into(), &mut self.pool);
             }
-            self.outboxes.seal(id);
+        }
+    }
+
+    fn largest_partial_frame(&self) -> Option<ConnectionId> {
+        let peers = self.peers.iter().filter(|(_, peer)| peer.ingress.is_within_frame());
+        peers
+            .max_by_key(|(_, peer)| peer.ingress.held_bytes(&self.partial_frames))
+            .map(|(id, _)| id)
+    }
+
+    /// The connection does not keep up. One that is closing already is told so too, since there
+    /// will be a gap in what it reads: the reason that it was closed for stays the one that counts.
+    pub(super) fn close_slow(&mut self, id: ConnectionId, now: Now) {
+        if self.peers.get(id).is_some_and(Peer::is_open) {
+            self.close(id, CloseReason::SlowConsumer, &ErrorText::new(TOO_SLOW), now);
+        } else if self.fanout.give_up(id.into(), &mut self.pool) {
+            let family = self.peers.get(id).and_then(|peer| peer.ingress.family());
+            let code = ErrorCode::SlowConsumer;
+            queue_error(id, family, code, TOO_SLOW, &self.directory, &mut cx!(self));
+            self.fanout.mark_dirty(id.into());
         }
     }
 
@@ -339,24 +387,18 @@ impl Broker {
         if peer.refused {
             self.addresses.leave(&mut peer.address);
         }
-        peer.ingress.release(&mut self.pool);
+        let Self { partial_frames, pool, .. } = self;
+        peer.ingress.release(&mut Keep { partial_frames, pool });
 
         let mut cx = cx!(self);
-        self.hub.remove(id, &mut cx);
-        // Left behind by a room earlier in this tick: whatever else happened since, that is why the
-        // stream has a gap.
-        let (reason, text) = if cx.outboxes.take_lagged(id) {
-            (CloseReason::SlowConsumer, &ErrorText::new(TOO_SLOW))
-        } else {
-            (reason, text)
-        };
+        self.directory.remove(id, &mut cx);
         let gives_up = matches!(reason, CloseReason::SlowConsumer | CloseReason::BufferBudget);
-        let can_follow = !gives_up || self.hub.give_up(id, &mut cx);
+        let can_follow = !gives_up || cx.fanout.give_up(id.into(), cx.pool);
         if let Some(code) = reason.error_code().filter(|_| can_follow) {
-            queue_error(id, family, code, text.as_str(), &mut self.hub, &mut cx);
+            queue_error(id, family, code, text.as_str(), &self.directory, &mut cx);
         }
-        self.outboxes.seal(id);
-        self.outboxes.mark_dirty(id);
+        self.fanout.seal(id.into());
+        self.fanout.mark_dirty(id.into());
         self.timers.set(until_ms, id);
         self.open -= 1;
         self.metrics.clients_connected.set(self.open);

@@ -1,6 +1,7 @@
-//! The addresses that connections come from, each kept once, and how many come from it. An address
-//! is forgotten with its last connection, so the table is never larger than the number of
-//! connections, which keep a number of four bytes where an address would take eighteen.
+//! The addresses that connections come from, each kept once, with how many come from it and how many
+//! rooms they made. An address is forgotten with the last of them, so that the table is never larger
+//! than the number of connections and rooms, which keep a number of four bytes where an address
+//! would take eighteen.
 
 use std::hash::{BuildHasher, RandomState};
 use std::net::{IpAddr, SocketAddr, SocketAddrV6};
@@ -12,20 +13,22 @@ use crate::address::PeerAddress;
 
 /// An address in the table, or none: of a local peer, or of a connection that counts no more.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct AddressId(u32);
+pub(in crate::broker) struct AddressId(u32);
 
 impl AddressId {
-    pub(super) const NONE: Self = Self(u32::MAX);
+    pub(in crate::broker) const NONE: Self = Self(u32::MAX);
 }
 
 #[derive(Debug)]
 struct Counted {
     host: SocketAddr,
-    count: u32,
+    connections: u32,
+    /// Rooms that its connections made and that still exist.
+    rooms: u32,
 }
 
 #[derive(Debug, Default)]
-pub(super) struct Addresses {
+pub(in crate::broker) struct Addresses {
     all: Slab<Counted>,
     ids: HashTable<u32>,
     // Keyed at random, so that nobody can choose addresses that collide.
@@ -34,42 +37,67 @@ pub(super) struct Addresses {
 
 impl Addresses {
     /// Connections that count from this address. None do of local peers.
-    pub(super) fn connections_from(&self, address: PeerAddress) -> usize {
+    pub(in crate::broker) fn connections_from(&self, address: PeerAddress) -> usize {
         let PeerAddress::Ip(address) = address else { return 0 };
-        self.find(host_of(address)).map_or(0, |id| self.all[id as usize].count as usize)
+        self.find(host_of(address)).map_or(0, |id| self.all[id as usize].connections as usize)
     }
 
     /// Counts a connection. Its address is kept until it [`leaves`](Self::leave).
-    pub(super) fn enter(&mut self, address: PeerAddress) -> AddressId {
+    pub(in crate::broker) fn enter(&mut self, address: PeerAddress) -> AddressId {
         let PeerAddress::Ip(address) = address else { return AddressId::NONE };
         let host = host_of(address);
         if let Some(id) = self.find(host) {
-            self.all[id as usize].count += 1;
+            self.all[id as usize].connections += 1;
             return AddressId(id);
         }
         let Ok(id) = u32::try_from(self.all.vacant_key()) else { return AddressId::NONE };
-        self.all.insert(Counted { host, count: 1 });
+        self.all.insert(Counted { host, connections: 1, rooms: 0 });
         let Self { all, ids, hasher } = self;
         ids.insert_unique(hasher.hash_one(host), id, |&id| hasher.hash_one(all[id as usize].host));
         AddressId(id)
     }
 
     /// A connection counts no more; its number names nothing from now on.
-    pub(super) fn leave(&mut self, id: &mut AddressId) {
+    pub(in crate::broker) fn leave(&mut self, id: &mut AddressId) {
         let AddressId(id) = std::mem::replace(id, AddressId::NONE);
         let Some(counted) = self.all.get_mut(id as usize) else { return };
-        counted.count -= 1;
-        if counted.count == 0 {
-            let host = self.all.remove(id as usize).host;
-            if let Ok(entry) = self.ids.find_entry(self.hasher.hash_one(host), |&other| other == id)
-            {
-                entry.remove();
-            }
+        counted.connections -= 1;
+        self.forget_if_unused(id);
+    }
+
+    /// Rooms that connections of this address made. None count of local peers.
+    pub(in crate::broker) fn rooms_of(&self, AddressId(id): AddressId) -> usize {
+        self.all.get(id as usize).map_or(0, |counted| counted.rooms as usize)
+    }
+
+    /// Counts a room. The address is kept until [`remove_room`](Self::remove_room).
+    pub(in crate::broker) fn add_room(&mut self, AddressId(id): AddressId) {
+        if let Some(counted) = self.all.get_mut(id as usize) {
+            counted.rooms += 1;
+        }
+    }
+
+    pub(in crate::broker) fn remove_room(&mut self, AddressId(id): AddressId) {
+        if let Some(counted) = self.all.get_mut(id as usize) {
+            counted.rooms -= 1;
+            self.forget_if_unused(id);
+        }
+    }
+
+    fn forget_if_unused(&mut self, id: u32) {
+        let is_used =
+            self.all.get(id as usize).is_none_or(|counted| counted.connections + counted.rooms > 0);
+        if is_used {
+            return;
+        }
+        let host = self.all.remove(id as usize).host;
+        if let Ok(entry) = self.ids.find_entry(self.hasher.hash_one(host), |&other| other == id) {
+            entry.remove();
         }
     }
 
     /// The address, with the port that the connection knows.
-    pub(super) fn get(&self, id: AddressId, port: u16) -> PeerAddress {
+    pub(in crate::broker) fn get(&self, id: AddressId, port: u16) -> PeerAddress {
         self.all.get(id.0 as usize).map_or(PeerAddress::Local, |counted| {
             let mut address = counted.host;
             address.set_port(port);
@@ -77,8 +105,8 @@ impl Addresses {
         })
     }
 
-    pub(super) fn total(&self) -> usize {
-        self.all.iter().map(|(_, counted)| counted.count as usize).sum()
+    pub(in crate::broker) fn total(&self) -> usize {
+        self.all.iter().map(|(_, counted)| counted.connections as usize).sum()
     }
 
     fn find(&self, host: SocketAddr) -> Option<u32> {

@@ -6,7 +6,7 @@ use std::hash::{BuildHasher, RandomState};
 
 use hashbrown::HashTable;
 
-use super::ConnectionId;
+use crate::broker::ids::ConnectionId;
 
 /// What fits beside its length into as much room as a pointer and the distinction between the two
 /// take.
