@@ -98,6 +98,7 @@ impl Broker {
     /// lets go on what waited for a room.
     pub fn end_tick(&mut self, now: Now) {
         self.fanout.set_now(now.monotonic_ms);
+        self.judge_overgrown(now);
         let mut lagging: Vec<ReaderId> = Vec::new();
         self.waiting_until_ms = self.directory.check_waiting(&mut lagging, &mut cx!(self));
         for reader in lagging {

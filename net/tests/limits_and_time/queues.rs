@@ -1,10 +1,12 @@
 //! The limits on bytes queued, to the byte: at the limit all is well, one byte more is too much.
 
-use std::sync::mpsc;
+use std::net::SocketAddr;
+use std::sync::{Arc, mpsc};
 use std::time::{Duration, Instant};
 
 use cafewire_core::{ErrorCode, Message, MessagePayload, chat};
-use cafewire_net::{CloseReason, ServerConfig};
+use cafewire_net::broker::{Broker, Now};
+use cafewire_net::{CloseReason, Limits, ServerConfig};
 
 use super::accounts::{Clock, ENOUGH_BYTES, FULL_AFTER, Rooms};
 use crate::support::{PATIENCE, Peer, TestServer, chat as chat_frame, echo, parse, say};
@@ -13,7 +15,10 @@ use crate::support::{PATIENCE, Peer, TestServer, chat as chat_frame, echo, parse
 fn an_outbox_to_the_byte() {
     const LIMIT: u64 = 140_000;
     for (target, is_kept) in [(LIMIT - 1, true), (LIMIT, true), (LIMIT + 1, false)] {
-        let mut rooms = Rooms::new(|limits| limits.outbox_bytes = usize::try_from(LIMIT).unwrap());
+        let mut rooms = Rooms::new(|limits| {
+            limits.outbox_bytes = usize::try_from(LIMIT).unwrap();
+            limits.outbox_hard_bytes = limits.outbox_bytes;
+        });
         rooms.queue_up_to(target);
         assert_eq!(rooms.sloth_is_there(), is_kept, "{target} bytes queued, {LIMIT} may be");
         while rooms.sloth_is_there() {
@@ -31,6 +36,7 @@ fn a_rooms_log_to_the_byte() {
     for (target, is_kept) in [(full - 1, true), (full, true), (full + 1, false)] {
         let mut rooms = Rooms::new(|limits| {
             limits.room_log_bytes = usize::try_from(LIMIT).unwrap();
+            limits.full_room_time = Duration::from_millis(1);
             limits.outbox_bytes = 0;
         });
         rooms.add_bytes(target);
@@ -55,39 +61,34 @@ fn queues_without_limits() {
     assert!(rooms.sloth_is_there());
 }
 
-/// Twenty refusals in one tick: they fit, or they do not.
+const NOW: Now = Now { monotonic_ms: 1, unix_ms: 1 };
+
+/// Twenty refusals for a peer whose socket takes none of them: they fit, or they do not.
 #[test]
 fn an_outbox_before_sign_in_to_the_byte() {
     const REFUSALS: usize = 20;
-    let refused = chat_frame(&MessagePayload::Connect { username: "ada" });
-    let refusal_bytes = {
-        let server = TestServer::start();
-        let _ada = server.user("ada");
-        let mut peer = server.peer();
-        peer.send(&refused);
-        peer.next_chat().len()
+    let connect = chat_frame(&MessagePayload::Connect { username: "ada" });
+    let after = |limit: usize| {
+        let mut limits = Limits::default();
+        limits.outbox_bytes_before_sign_in = limit;
+        let mut broker = Broker::new(limits, Arc::default());
+        let address = SocketAddr::from(([127, 0, 0, 1], 1));
+        let ada = broker.accept(address, NOW).unwrap();
+        broker.handle_input(ada, &connect, NOW);
+        let other = broker.accept(address, NOW).unwrap();
+        broker.handle_input(other, &connect.repeat(REFUSALS), NOW);
+        let queued = broker.poll_transmit(other).len();
+        broker.handle_blocked(other, NOW);
+        broker.invariants();
+        (queued, broker.poll_transmit(other).len() == queued)
     };
-    let queued = REFUSALS * refusal_bytes;
+    let (queued, _) = after(0);
+    assert!(queued > chat::MAX_FRAME_SIZE, "the limit is never lower");
     for (limit, is_kept) in [(queued - 1, false), (queued, true), (queued + 1, true), (0, true)] {
-        let server = TestServer::with(|config| config.limits.outbox_bytes_before_sign_in = limit);
-        let _ada = server.user("ada");
-        let mut peer = server.peer();
-        // Few enough bytes to come in one piece.
-        peer.send(&refused.repeat(REFUSALS));
-        if is_kept {
-            (0..REFUSALS).for_each(|_| drop(peer.expect_error(ErrorCode::UsernameTaken)));
-            peer.sign_in("bob");
-        } else {
-            peer.expect_error(ErrorCode::SlowConsumer);
-            peer.expect_end();
-        }
-        if limit == 0 {
-            // More than the default of 4 KiB. Of one connection 256 frames are done in a tick.
-            let mut peer = server.peer();
-            peer.send(&refused.repeat(250));
-            (0..250).for_each(|_| drop(peer.expect_error(ErrorCode::UsernameTaken)));
-        }
+        assert_eq!(after(limit), (queued, is_kept), "{queued} bytes queued, {limit} may be");
     }
+    // A limit that nothing could work with is raised to one frame of the largest size.
+    assert_eq!(after(1), (queued, false));
 }
 
 /// Asks for echoes and never reads them.
@@ -185,23 +186,6 @@ fn reading_without_a_pause() {
         assert!(asker.ask(60_000));
     }
     assert!(asker.ask(5));
-}
-
-/// A limit that nothing could work with is raised to one frame of the largest size.
-#[test]
-fn the_least_there_is_before_sign_in() {
-    let server = TestServer::with(|config| config.limits.outbox_bytes_before_sign_in = 1);
-    let _ada = server.user("ada");
-    let mut peer = server.peer();
-    peer.send(&chat_frame(&MessagePayload::Connect { username: "ada" }));
-    peer.expect_error(ErrorCode::UsernameTaken);
-    peer.send(&chat_frame(&MessagePayload::Connect { username: "ada" }).repeat(100));
-    let frame = peer.next_chat();
-    assert!(
-        matches!(parse(&frame), MessagePayload::Error { code: ErrorCode::SlowConsumer, .. }),
-        "{frame:?}"
-    );
-    peer.expect_end();
 }
 
 /// Asked for in one piece is more than an outbox of the least size holds. Nobody else says

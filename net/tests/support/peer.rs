@@ -62,6 +62,11 @@ impl Peer {
         self.socket.write_all(bytes).unwrap();
     }
 
+    /// Sends what a server may have stopped to read, or may have closed.
+    pub(crate) fn try_send(&mut self, bytes: &[u8]) -> std::io::Result<()> {
+        self.socket.write_all(bytes)
+    }
+
     pub(crate) fn send_chat(&mut self, payload: &MessagePayload<'_>) {
         self.send(&chat(payload));
     }

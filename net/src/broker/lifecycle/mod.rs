@@ -311,8 +311,20 @@ impl Broker {
     /// assert!(last_bytes.starts_with(b"\xCA\xFE\xFF")); // Error: all else was given up
     /// ```
     pub fn handle_blocked(&mut self, id: ConnectionId, now: Now) {
-        let limits = &self.limits;
-        match self.fanout.handle_blocked(id.into(), limits, now.monotonic_ms) {
+        let judgement = self.fanout.handle_blocked(id.into(), &self.limits, now.monotonic_ms);
+        self.act_on(judgement, id, now);
+    }
+
+    /// Judges those for which more was queued although they take nothing.
+    pub(super) fn judge_overgrown(&mut self, now: Now) {
+        while let Some(reader) = self.fanout.next_overgrown() {
+            let judgement = self.fanout.judge(reader, &self.limits, now.monotonic_ms);
+            self.act_on(judgement, reader.into(), now);
+        }
+    }
+
+    fn act_on(&mut self, judgement: Judgement, id: ConnectionId, now: Now) {
+        match judgement {
             Judgement::Keep => {}
             Judgement::KeepUntil(at_ms) => {
                 self.metrics.slow_consumer_graces.add(1);
