@@ -49,7 +49,7 @@ mod transport;
 
 pub use address::{Address, PeerAddress};
 pub use client::{ChatClient, Client, ClientConfig, ClientError, Event};
-pub use config::{Adjustment, Limits, ServerConfig};
+pub use config::{Adjustment, EffectiveLimits, Limits, ServerConfig};
 pub use control::{ConfigSource, Phase, PhaseHook};
 pub use metrics::{
     CloseReason, Counter, Histogram, HistogramSnapshot, LimitReached, MetricsSnapshot,

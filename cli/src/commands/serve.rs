@@ -67,7 +67,7 @@ pub(crate) fn run(args: &ServeArgs) -> Result<ExitCode, Failure> {
 /// Looks at what the settings lead to, as far as that can be done without serving, and tells which
 /// of them would not count as they are.
 fn check(config: &ServerConfig) -> Result<(), Failure> {
-    for adjustment in config.effective_limits().1 {
+    for adjustment in config.effective_limits().adjustments {
         output::notice(adjustment);
     }
     match &config.tls {

@@ -68,7 +68,9 @@ fn limits_that_do_not_count_as_set_are_shown_and_told_as_they_count() {
     serve.line_with("listening on");
     serve.signal(crate::support::Signal::TERM);
     let served = serve.end_by_itself();
-    for (name, count) in asked.into_iter().zip(["131080", "10080", "65540", "1024"]) {
+    for (name, count) in
+        asked.into_iter().zip(["131080 bytes", "10080 bytes", "65540 bytes", "1 KiB"])
+    {
         let told = format!("{name} counts as {count}, not as ");
         assert!(
             checked.stderr.contains(&told) && served.stderr.contains(&told),

@@ -220,10 +220,6 @@ pub struct Broker {
     metrics: Arc<ServerMetrics>,
 }
 
-/// Connections over the limit that are told so before they are closed, at a time. The rest is
-/// closed without a word.
-const REFUSALS_MAX: usize = 256;
-
 /// Connections for which the tables have places from the start, if the limit lets so many in:
 /// tables that grow are copied, in the middle of somebody's tick, and leave holes in the heap.
 /// Places that were never used have no memory behind them.
@@ -334,7 +330,7 @@ impl Broker {
         let refusal = self.refusal(address);
         if let Some((reason, _)) = refusal {
             self.metrics.connections_refused.add(1);
-            if self.refused >= REFUSALS_MAX {
+            if self.refused >= self.limits.refusals {
                 self.metrics.count_close(reason);
                 return None;
             }
@@ -465,7 +461,7 @@ fn is_signing_in(id: ConnectionId, peer: &Peer, directory: &Directory) -> bool {
 
 /// How many connections the tables are made for. The limit may be as good as none.
 fn prepared_places(limits: &Limits) -> usize {
-    limits.connections.saturating_add(REFUSALS_MAX).min(PREPARED_PLACES_MAX)
+    limits.connections.saturating_add(limits.refusals).min(PREPARED_PLACES_MAX)
 }
 
 /// A duration that can be added to any time without overflow: endless is some hundred million

@@ -246,7 +246,7 @@ fn up_to_the_pause_and_beyond(peer: &mut Peer) -> Asked {
     let size = bare_bytes + content_bytes;
     let mut config = ServerConfig::default();
     config.limits.outbox_bytes = 1;
-    let (limits, _) = config.effective_limits();
+    let limits = config.effective_limits().limits;
     let (refusals, broadcasts) =
         (limits.read_pause_bytes / refusal_bytes, PUT_OFF_BYTES / size + 1);
     assert!(

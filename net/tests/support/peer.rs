@@ -63,7 +63,7 @@ impl Peer {
     }
 
     /// Sends what a server may have stopped to read, or may have closed.
-    pub(crate) fn try_send(&mut self, bytes: &[u8]) -> std::io::Result<()> {
+    pub(crate) fn try_send(&mut self, bytes: &[u8]) -> io::Result<()> {
         self.socket.write_all(bytes)
     }
 
