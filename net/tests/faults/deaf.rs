@@ -47,6 +47,7 @@ fn a_member_that_never_reads_costs_the_others_nothing() {
 fn closes_a_deaf_member_and_tries_to_tell_it() -> bool {
     let mut place = Neighbourhood::with(|config| {
         config.limits.outbox_bytes = 256 << 10;
+        config.limits.outbox_hard_bytes = 256 << 10;
         config.limits.close_timeout = Duration::from_secs(3600);
     });
     let server = &place.server;
