@@ -217,7 +217,7 @@ impl AdminServer {
     }
 
     fn admit(&mut self, mut stream: TcpStream, address: SocketAddr, now_ms: u64) {
-        if self.open >= self.limits.http_connections.min(CONNECTIONS_MAX) {
+        if self.open >= self.limits.http_connections.min(CONNECTIONS_MAX) && !self.close_idle() {
             self.metrics.http_connections_refused.add(1);
             let mut refusal = String::new();
             Response::refusal(Status::ServiceUnavailable).write(true, false, &mut refusal);
@@ -253,6 +253,18 @@ impl AdminServer {
         }
         self.open += 1;
         self.metrics.http_connections.set(self.open);
+    }
+
+    /// Closes the connection that has been idle for the longest time, so that sockets that ask
+    /// nothing do not keep out those that do. False if none is idle.
+    fn close_idle(&mut self) -> bool {
+        let idle = self.slots.iter().enumerate().filter_map(|(index, slot)| {
+            let slot = slot.as_ref().filter(|slot| slot.connection.is_idle() && !slot.readable)?;
+            Some((slot.connection.deadline_ms(), index))
+        });
+        let Some((_, index)) = idle.min() else { return false };
+        self.close(index);
+        true
     }
 
     fn serve(&mut self, index: usize, responses_left: &mut usize, now_ms: u64) {

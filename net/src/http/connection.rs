@@ -97,6 +97,11 @@ impl HttpConnection {
         }
     }
 
+    /// Whether nothing of a request has come since the response before, or since the start.
+    pub(super) fn is_idle(&self) -> bool {
+        self.stage == Stage::Asking && self.input.is_empty()
+    }
+
     /// Whether [`answer`](Self::answer) has something to look at.
     pub(super) fn has_unseen_input(&self) -> bool {
         self.stage == Stage::Asking && self.unseen

@@ -99,18 +99,39 @@ fn one_connection_too_many_is_refused_until_another_ends() {
         let mut peers: Vec<HttpPeer> = (0..limit).map(|_| HttpPeer::connect(address)).collect();
         for peer in &mut peers {
             assert_eq!(peer.get("/healthz").status, 200);
+            // The start of a request holds a place.
+            peer.send("GET /hea");
         }
         let mut refused = HttpPeer::connect(address);
         let response = refused.response();
         assert_eq!((response.status, response.closes()), (503, true));
         refused.expect_end();
         assert_eq!(server.metrics().http_connections_refused, 1);
-        assert_eq!(peers[0].get("/healthz").status, 200, "who is in stays in");
+        peers[0].send("lthz HTTP/1.1\r\nHost: h\r\n\r\n");
+        assert_eq!(peers[0].response().status, 200, "a peer that is in stays in");
+        peers[0].send("GET /hea");
 
         peers.pop();
         server.wait_until("a free place", |metrics| metrics.http_connections == (limit - 1) as u64);
         assert_eq!(HttpPeer::connect(address).get("/healthz").status, 200);
     }
+}
+
+/// Sockets that ask nothing do not keep a probe of the server's health out: the one that has been
+/// idle for the longest time makes room.
+#[test]
+fn idle_connections_make_room() {
+    const LIMIT: usize = 3;
+    let (server, address) = server(|config| config.limits.http_connections = LIMIT);
+    let mut idle: Vec<HttpPeer> = (0..LIMIT).map(|_| HttpPeer::connect(address)).collect();
+    server.wait_until("idle peers", |metrics| metrics.http_connections == LIMIT as u64);
+    for closed in 0..LIMIT {
+        let mut probe = HttpPeer::connect(address);
+        assert_eq!(probe.get("/healthz").status, 200, "probe {closed}");
+        idle.remove(0).expect_end();
+        idle.push(probe);
+    }
+    assert_eq!(server.metrics().http_connections_refused, 0);
 }
 
 #[test]

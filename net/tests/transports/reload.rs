@@ -103,8 +103,11 @@ fn limits_of_the_http_port_count_for_whoever_comes_next() {
         peer.write_all(b"GET /healthz HTTP/1.1\r\nHost: h\r\n\r\n").unwrap();
         (status(&mut peer), peer)
     };
-    let (first, second) = (ask(), ask());
+    let (mut first, mut second) = (ask(), ask());
     assert_eq!((&*first.0, &*second.0), ("200", "200"));
+    for (_, peer) in [&mut first, &mut second] {
+        peer.write_all(b"GET /hea").unwrap(); // an idle one would make room
+    }
     with_http.limits.http_connections = 2;
     reloading.reload(Ok(with_http));
     let mut third = TcpStream::connect(reloading.http[0]).unwrap();
