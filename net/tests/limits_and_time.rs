@@ -9,6 +9,7 @@ mod support;
 
 mod limits_and_time {
     mod accounts;
+    mod broker;
     mod budget;
     mod clock;
     mod connections;
