@@ -1,5 +1,5 @@
-//! Peers that shut their sending side in the middle of pipelined work: all that was whole is done,
-//! all of it is answered, and only then does the server end too.
+//! Peers that shut their sending side amid pipelined work: all whole requests are done and
+//! answered, and only then does the server end the connection.
 
 use cafewire_core::{ErrorCode, Message, MessagePayload};
 use cafewire_net::CloseReason;
@@ -15,7 +15,7 @@ fn content(number: usize) -> String {
     format!("request {number:04}")
 }
 
-/// An echo peer that asks for much, then ends, then reads.
+/// An echo peer that sends many requests, then half-closes, then reads.
 fn echo_peer(server: &TestServer) {
     let mut peer = server.peer();
     let requests =
@@ -28,8 +28,8 @@ fn echo_peer(server: &TestServer) {
     peer.expect_end();
 }
 
-/// A chat member that says much, then ends, then reads. `cut` bytes of one more request follow the
-/// whole ones.
+/// A chat member that sends many messages, then half-closes, then reads. `cut` bytes of one more
+/// request follow the whole ones.
 fn chat_member(server: &TestServer, witness: &mut Peer, cut: usize) {
     let mut peer = server.member("hasty", ROOM);
     assert!(matches!(
@@ -61,7 +61,7 @@ fn chat_member(server: &TestServer, witness: &mut Peer, cut: usize) {
 }
 
 #[test]
-fn who_ends_in_the_middle_of_pipelined_work_gets_all_of_it() {
+fn a_half_close_amid_pipelined_work_loses_no_answer() {
     let mut place = Neighbourhood::with(|_| {});
     let server = &place.server;
     let mut witness = server.member("witness", ROOM);

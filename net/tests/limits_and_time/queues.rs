@@ -1,4 +1,4 @@
-//! The limits on bytes queued, to the byte: at the limit all is well, one byte more is too much.
+//! The limits on bytes queued, to the byte: the limit itself is allowed, one byte more is too much.
 
 use std::sync::mpsc;
 use std::time::{Duration, Instant};
@@ -15,9 +15,9 @@ fn an_outbox_to_the_byte() {
     for (target, is_kept) in [(LIMIT - 1, true), (LIMIT, true), (LIMIT + 1, false)] {
         let mut rooms = Rooms::new(|limits| limits.outbox_bytes = usize::try_from(LIMIT).unwrap());
         rooms.queue_up_to(target);
-        assert_eq!(rooms.sloth_is_there(), is_kept, "{target} bytes queued, {LIMIT} may be");
-        while rooms.sloth_is_there() {
-            rooms.add_a_word();
+        assert_eq!(rooms.sloth_is_member(), is_kept, "{target} bytes queued, {LIMIT} may be");
+        while rooms.sloth_is_member() {
+            rooms.add_shortest();
         }
         rooms.server.wait_for_closes(CloseReason::SlowConsumer, 1);
     }
@@ -34,10 +34,10 @@ fn a_rooms_log_to_the_byte() {
             limits.outbox_bytes = 0;
         });
         rooms.add_bytes(target);
-        assert!(rooms.sloth_is_there(), "{target} bytes in a log for {LIMIT}");
-        rooms.add_a_word();
+        assert!(rooms.sloth_is_member(), "{target} bytes in a log for {LIMIT}");
+        rooms.add_shortest();
         assert_eq!(
-            rooms.sloth_is_there(),
+            rooms.sloth_is_member(),
             is_kept,
             "a frame behind {target} bytes in a log for {LIMIT}"
         );
@@ -52,7 +52,7 @@ fn queues_without_limits() {
         limits.room_log_bytes = 0;
     });
     rooms.add_bytes(1_200_000); // either default is 1 MiB
-    assert!(rooms.sloth_is_there());
+    assert!(rooms.sloth_is_member());
 }
 
 /// Twenty refusals in one tick: they fit, or they do not.
@@ -72,7 +72,7 @@ fn an_outbox_before_sign_in_to_the_byte() {
         let server = TestServer::with(|config| config.limits.outbox_bytes_before_sign_in = limit);
         let _ada = server.user("ada");
         let mut peer = server.peer();
-        // Few enough bytes to come in one piece.
+        // The bytes are few enough to come in one piece.
         peer.send(&refused.repeat(REFUSALS));
         if is_kept {
             (0..REFUSALS).for_each(|_| drop(peer.expect_error(ErrorCode::UsernameTaken)));
@@ -82,7 +82,8 @@ fn an_outbox_before_sign_in_to_the_byte() {
             peer.expect_end();
         }
         if limit == 0 {
-            // More than the default of 4 KiB. Of one connection 256 frames are done in a tick.
+            // These are more bytes than the default of 4 KiB. Up to 256 frames of one connection
+            // are done in a tick.
             let mut peer = server.peer();
             peer.send(&refused.repeat(250));
             (0..250).for_each(|_| drop(peer.expect_error(ErrorCode::UsernameTaken)));
@@ -90,7 +91,7 @@ fn an_outbox_before_sign_in_to_the_byte() {
     }
 }
 
-/// Asks for echoes and never reads them.
+/// A peer that requests echoes and never reads them.
 struct Asker {
     peer: Peer,
     clock: Clock,
@@ -128,14 +129,14 @@ impl Asker {
         this
     }
 
-    /// Asks for so much that exactly this many bytes are queued.
+    /// Requests echoes until exactly this many bytes are queued.
     fn queue_up_to(&mut self, bytes: u64) {
         let deadline = Instant::now() + PATIENCE;
         loop {
             assert!(Instant::now() < deadline, "{bytes} bytes cannot be queued");
             match usize::try_from(bytes - self.queued_bytes()).unwrap() {
                 0 => return,
-                // Less than any frame has: the system will take some more.
+                // No frame is that short: the system will take some more bytes.
                 1..5 => {}
                 missing @ 5..20_000 => assert!(self.ask(missing)),
                 _ => assert!(self.ask(10_000)),
@@ -147,13 +148,12 @@ impl Asker {
         self.asked_bytes - (self.clock.metrics(&self.server).bytes_sent - self.sent_before)
     }
 
-    /// Sends a frame of this size; whether the server read it.
+    /// Sends a frame of this size. Returns whether the server read it.
     fn ask(&mut self, frame_bytes: usize) -> bool {
         let received = self.clock.metrics(&self.server).bytes_received;
         self.peer
             .send(&echo(&Message::Echo(&vec![b'x'; frame_bytes - cafewire_core::HEADER_SIZE])));
-        // When the clock's tick is read, the frame that was there before it would have been, at
-        // least in part.
+        // A frame that came before the clock's would have been read before it, at least in part.
         let is_read = self.clock.metrics(&self.server).bytes_received > received;
         if is_read {
             self.asked_bytes += frame_bytes as u64;
@@ -169,7 +169,7 @@ fn a_pause_of_reading_to_the_byte() {
     const LIMIT: u64 = 100_000;
     for (target, is_read) in [(LIMIT - 1, true), (LIMIT, true), (LIMIT + 1, false)] {
         let mut asker = Asker::new(usize::try_from(LIMIT).unwrap(), 0);
-        // Again, should the system take something in between.
+        // The loop repeats if the system takes bytes in between.
         while {
             asker.queue_up_to(target);
             asker.ask(5) && !is_read && asker.queued_bytes() != target + 5
@@ -187,9 +187,9 @@ fn reading_without_a_pause() {
     assert!(asker.ask(5));
 }
 
-/// A limit that nothing could work with is raised to one frame of the largest size.
+/// A limit too small for any frame is raised to one frame of the largest size.
 #[test]
-fn the_least_there_is_before_sign_in() {
+fn the_smallest_outbox_before_sign_in() {
     let server = TestServer::with(|config| config.limits.outbox_bytes_before_sign_in = 1);
     let _ada = server.user("ada");
     let mut peer = server.peer();
@@ -204,18 +204,18 @@ fn the_least_there_is_before_sign_in() {
     peer.expect_end();
 }
 
-/// Asked for in one piece is more than an outbox of the least size holds. Nobody else says
-/// anything, so nobody is too slow.
+/// The answers to the requests sent at once exceed an outbox of the smallest size. No other member
+/// sends, so no connection is a slow consumer.
 #[test]
-fn who_asks_for_more_than_an_outbox_holds_is_slowed_down() {
+fn a_peer_that_requests_more_than_an_outbox_holds_is_slowed_down() {
     const REQUESTS: usize = 5000;
     let (release, held) = mpsc::channel::<()>();
-    let server = TestServer::with_tap(
+    let server = TestServer::with_prepared(
         |config| {
             let limits = &mut config.limits;
             (limits.outbox_bytes, limits.read_bytes_per_tick, limits.frames_per_tick) = (1, 0, 0);
         },
-        // Until it is released, the server stands still.
+        // The server stands still until it is released.
         |server| server.set_data_handler(Box::new(move |_, _| held.recv().unwrap())),
     );
     let mut speaking = server.member(&"x".repeat(32), "r");
@@ -247,9 +247,9 @@ struct Asked {
     broadcasts: usize,
 }
 
-/// What fills an outbox until nearly no more is read, and then, before anything is delivered, has
-/// so much to be delivered that the least of outboxes does not hold both. Deliveries are put off
-/// for 64 KiB and what the last frame goes beyond them.
+/// Requests that fill an outbox up to the pause of reading, and then make so many deliveries
+/// pending that the smallest outbox would not hold both. Deliveries stay pending up to 64 KiB and
+/// the part of the last frame beyond them.
 fn up_to_the_pause_and_beyond(peer: &mut Peer) -> Asked {
     const PUT_OFF_BYTES: usize = 64 << 10;
     let refused = chat_frame(&MessagePayload::JoinRoom { room: "b" });
@@ -267,7 +267,7 @@ fn up_to_the_pause_and_beyond(peer: &mut Peer) -> Asked {
         (limits.read_pause_bytes / refusal_bytes, PUT_OFF_BYTES / size + 1);
     assert!(
         refusals * refusal_bytes + broadcasts * size > limits.outbox_bytes,
-        "they would have room: this shows nothing"
+        "the outbox has room for both, so this test shows nothing"
     );
     let mut bytes = refused.repeat(refusals);
     bytes.extend(say("b", &"y".repeat(content_bytes)).repeat(broadcasts));
