@@ -8,11 +8,6 @@ use std::path::{Path, PathBuf};
 use std::str::FromStr;
 
 /// The port that servers listen on and clients try when nothing else is said.
-///
-/// ```
-/// use cafewire_net::address::{Address, DEFAULT_PORT};
-/// assert_eq!(Address::default().to_string(), format!("tcp://127.0.0.1:{DEFAULT_PORT}"));
-/// ```
 pub const DEFAULT_PORT: u16 = 8080;
 
 /// An address to listen on or to connect to.

@@ -96,16 +96,6 @@ impl Server {
 
     /// The addresses of the listeners, one or more, in the order of [`ServerConfig::listen`], with
     /// their real ports.
-    ///
-    /// ```
-    /// use cafewire_net::{Server, ServerConfig};
-    /// let mut config = ServerConfig::default();
-    /// config.listen = vec!["127.0.0.1:0".parse()?, "127.0.0.1:0".parse()?];
-    /// let server = Server::bind(config)?;
-    /// let [first, second] = server.local_addresses() else { panic!("two were asked for") };
-    /// assert_ne!(first, second); // each on a port of its own
-    /// # Ok::<(), Box<dyn std::error::Error>>(())
-    /// ```
     #[must_use]
     pub fn local_addresses(&self) -> &[Address] {
         &self.local_addresses
@@ -113,16 +103,6 @@ impl Server {
 
     /// The addresses of the HTTP server, in the order of [`ServerConfig::http`], with their real
     /// ports.
-    ///
-    /// ```
-    /// use cafewire_net::{Server, ServerConfig};
-    /// let mut config = ServerConfig::default();
-    /// config.listen = vec!["127.0.0.1:0".parse()?];
-    /// config.http = vec!["127.0.0.1:0".parse()?];
-    /// let server = Server::bind(config)?;
-    /// println!("metrics at http://{}/metrics", server.http_addresses()[0]);
-    /// # Ok::<(), Box<dyn std::error::Error>>(())
-    /// ```
     #[must_use]
     pub fn http_addresses(&self) -> &[SocketAddr] {
         &self.http_addresses

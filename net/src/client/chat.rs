@@ -143,16 +143,6 @@ impl ChatClient {
     ///
     /// # Errors
     /// The system's.
-    ///
-    /// ```
-    /// use cafewire_net::ChatClient;
-    /// # let serve = include!(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/support/serve.rs"));
-    /// # let (address, _, _server) = serve(None);
-    /// let client = ChatClient::connect(&address, "ada")?;
-    /// assert_eq!(client.peer_address()?.ip(), Some("127.0.0.1".parse()?));
-    /// assert_ne!(client.peer_address()?, client.local_address()?); // the same host, another port
-    /// # Ok::<(), Box<dyn std::error::Error>>(())
-    /// ```
     pub fn peer_address(&self) -> io::Result<PeerAddress> {
         self.connection.stream().peer_address()
     }

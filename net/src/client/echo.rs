@@ -222,16 +222,6 @@ impl EchoClient {
     ///
     /// # Errors
     /// The system's.
-    ///
-    /// ```
-    /// use cafewire_net::Client;
-    /// # let serve = include!(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/support/serve.rs"));
-    /// # let (address, _, _server) = serve(None);
-    /// let client = Client::connect(&address)?;
-    /// assert_eq!(client.peer_address()?.ip(), Some("127.0.0.1".parse()?));
-    /// assert_ne!(client.peer_address()?, client.local_address()?); // the same host, another port
-    /// # Ok::<(), Box<dyn std::error::Error>>(())
-    /// ```
     pub fn peer_address(&self) -> io::Result<PeerAddress> {
         self.connection.stream().peer_address()
     }

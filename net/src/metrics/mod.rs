@@ -194,15 +194,6 @@ impl ServerMetrics {
 
 impl MetricsSnapshot {
     /// Connections that ended for this reason.
-    ///
-    /// ```
-    /// use cafewire_net::{CloseReason, ServerMetrics};
-    /// let metrics = ServerMetrics::default().snapshot(); // or those of a ServerHandle
-    /// for &reason in CloseReason::ALL {
-    ///     println!("{reason}: {}", metrics.closes(reason));
-    /// }
-    /// assert_eq!(CloseReason::ALL.iter().map(|&reason| metrics.closes(reason)).sum::<u64>(), 0);
-    /// ```
     #[must_use]
     pub fn closes(&self, reason: CloseReason) -> u64 {
         self.closes[reason.index()]
@@ -215,17 +206,6 @@ impl MetricsSnapshot {
     }
 
     /// How often this limit refused work, or put it off.
-    ///
-    /// ```
-    /// use cafewire_net::{ChatClient, LimitReached};
-    /// # let serve = include!(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/support/serve.rs"));
-    /// # let (address, handle, server) = serve(None);
-    /// let mut ada = ChatClient::connect(&address, "ada")?;
-    /// (0..64).try_for_each(|number| ada.join(&format!("room {number}")))?;
-    /// assert!(ada.join("one too many").is_err());
-    /// assert_eq!(handle.metrics().limits_reached(LimitReached::RoomsPerConnection), 1);
-    /// # Ok::<(), Box<dyn std::error::Error>>(())
-    /// ```
     #[must_use]
     pub fn limits_reached(&self, limit: LimitReached) -> u64 {
         self.limits_reached[limit.index()]
