@@ -1,5 +1,5 @@
-//! Where a server listens, as people write it: `tcp://HOST:PORT`, `tls://HOST:PORT`,
-//! `unix:///PATH`, or just `HOST:PORT`. Also the address that a peer comes from.
+//! Addresses to listen on and to connect to, in text form: `tcp://HOST:PORT`, `tls://HOST:PORT`,
+//! `unix:///PATH`, or just `HOST:PORT`. Also the address of a peer.
 
 use std::fmt;
 use std::io;
@@ -147,7 +147,7 @@ fn host_and_port(text: &str) -> Result<(String, u16), AddressError> {
     }
 }
 
-/// Why a text is no [`Address`].
+/// The reason why a text is no [`Address`].
 ///
 /// ```
 /// use cafewire_net::Address;
@@ -159,7 +159,7 @@ fn host_and_port(text: &str) -> Result<(String, u16), AddressError> {
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum AddressError {
-    /// What stands before `://` is not `tcp`, `tls` or `unix`.
+    /// The scheme before `://` is not `tcp`, `tls` or `unix`.
     UnknownScheme(String),
     /// There is no `:PORT`.
     NoPort,
@@ -203,7 +203,7 @@ impl fmt::Display for AddressError {
 
 impl std::error::Error for AddressError {}
 
-/// Where a peer comes from.
+/// The address of a peer.
 ///
 /// ```
 /// use cafewire_net::PeerAddress;

@@ -26,7 +26,7 @@ pub enum Phase {
 /// ```
 /// use cafewire_net::{ConfigSource, ServerConfig};
 /// let mut source: ConfigSource = Box::new(|| {
-///     let text = "1O00"; // of a file, say
+///     let text = "1O00"; // read from a file, for example
 ///     let mut config = ServerConfig::default();
 ///     config.limits.connections = text.parse().map_err(|error| format!("connections: {error}"))?;
 ///     Ok(config)

@@ -12,7 +12,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use cafewire_core::MessagePayload;
 use cafewire_net::CloseReason;
 
-use support::{Peer, Random, Received, TestServer, chat, parse, say};
+use support::{Peer, Random, Received, TestServer, chat, parse, publish};
 
 /// Runs the tests of this file one after another: together they would need more descriptors than
 /// the 1,024 that many systems allow a process.
@@ -103,7 +103,7 @@ fn send_in_rounds(mut members: Vec<(usize, TcpStream)>) -> std::thread::JoinHand
     std::thread::spawn(move || {
         for number in 0..MESSAGES_EACH {
             for (member, socket) in &mut members {
-                socket.write_all(&say(ROOM, &content(*member, number))).unwrap();
+                socket.write_all(&publish(ROOM, &content(*member, number))).unwrap();
             }
         }
     })
@@ -189,7 +189,7 @@ fn come_and_go(server: &TestServer, thread: usize, total: usize, at_a_time: usiz
             let request = match random.below(3) {
                 0 => chat(&MessagePayload::JoinRoom { room: &room }),
                 1 => chat(&MessagePayload::LeaveRoom { room: &room }),
-                _ => say(&room, "hello all"),
+                _ => publish(&room, "hello all"),
             };
             present[peer].send(&request);
         }

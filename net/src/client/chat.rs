@@ -64,9 +64,9 @@ impl ChatClient {
     ///
     /// # Errors
     /// [`ClientError::Encode`] if the name is not allowed, and then nothing was connected;
-    /// [`ClientError::Connect`]; [`ClientError::Refused`], say with [`ErrorCode::UsernameTaken`];
-    /// [`ClientError::Unexpected`] from a server that answers with something else; what
-    /// [`next_event`](Self::next_event) gives.
+    /// [`ClientError::Connect`]; [`ClientError::Refused`], for example with
+    /// [`ErrorCode::UsernameTaken`]; [`ClientError::Unexpected`] from a server that answers with
+    /// something else; what [`next_event`](Self::next_event) gives.
     ///
     /// ```
     /// use cafewire_core::ErrorCode;
@@ -162,10 +162,10 @@ impl ChatClient {
     /// this request is taken to do so, even if it answers a frame sent just before without waiting.
     ///
     /// # Errors
-    /// [`ClientError::Encode`]; [`ClientError::Refused`], say with [`ErrorCode::AlreadyInRoom`];
-    /// [`ClientError::TooManyEvents`]; what [`next_event`](Self::next_event) gives. After
-    /// [`ClientError::TimedOut`] and [`ClientError::TooManyEvents`] the answer may still come, as
-    /// an event.
+    /// [`ClientError::Encode`]; [`ClientError::Refused`], for example with
+    /// [`ErrorCode::AlreadyInRoom`]; [`ClientError::TooManyEvents`]; what
+    /// [`next_event`](Self::next_event) gives. After [`ClientError::TimedOut`] and
+    /// [`ClientError::TooManyEvents`] the answer may still come, as an event.
     ///
     /// ```
     /// use cafewire_core::ErrorCode;
@@ -190,7 +190,8 @@ impl ChatClient {
     /// Leaves a room and waits for the server's confirmation. Otherwise as [`join`](Self::join).
     ///
     /// # Errors
-    /// As [`join`](Self::join); [`ClientError::Refused`] has [`ErrorCode::NotInRoom`], say.
+    /// As [`join`](Self::join); [`ClientError::Refused`], for example with
+    /// [`ErrorCode::NotInRoom`].
     ///
     /// ```
     /// use cafewire_core::ErrorCode;

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use crate::tls::ClientTls;
 
-/// How long a client waits for the network, and which certificates it trusts there.
+/// The time-outs and the TLS settings of a client.
 ///
 /// ```
 /// use std::time::Duration;

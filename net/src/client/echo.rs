@@ -83,7 +83,7 @@ impl EchoClient {
         Ok(Self { connection, pings_sent: 0, answers_owed: 0, failed: false })
     }
 
-    /// How long a Ping takes there and back. Its payload of 8 bytes is unique on this connection.
+    /// Measures the round trip of a Ping. Its payload of 8 bytes is unique on this connection.
     ///
     /// # Errors
     /// As [`ping_with`](Self::ping_with).
@@ -103,7 +103,7 @@ impl EchoClient {
         self.ping_with(&payload)
     }
 
-    /// How long a Ping with this payload takes there and back, 0 to 65,535 bytes.
+    /// Measures the round trip of a Ping with this payload of 0 to 65,535 bytes.
     ///
     /// # Errors
     /// [`ClientError::Encode`] if the payload is too long; [`ClientError::Unexpected`] if anything

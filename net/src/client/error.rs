@@ -13,7 +13,7 @@ use crate::address::Address;
 const TLS_ALERT: u8 = 21;
 const TLS_HANDSHAKE: u8 = 22;
 
-/// Why a client's call failed.
+/// The reason why a client's call failed.
 ///
 /// Each displays as one sentence, with its cause in it; [`source`](Error::source) returns the cause
 /// by itself. Text from the server is shown with its control characters escaped.

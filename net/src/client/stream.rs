@@ -330,8 +330,8 @@ fn peer_address_of(address: SockAddr) -> PeerAddress {
     address.as_socket().map_or(PeerAddress::Local, PeerAddress::Ip)
 }
 
-/// Not a failure: the wait ended early, by a signal or by the socket's time-out, for which systems
-/// have two names.
+/// Whether an error is no failure: the wait ended early, by a signal or by the socket's time-out,
+/// for which systems have two names.
 pub(super) fn is_transient(error: &io::Error) -> bool {
     match error.kind() {
         ErrorKind::Interrupted | ErrorKind::WouldBlock => true,

@@ -17,7 +17,7 @@ const READ_SIZE: usize = 128 << 10;
 const LARGEST_FRAME: usize = cafewire_core::HEADER_SIZE + cafewire_core::MAX_PAYLOAD_SIZE;
 const _: () = assert!(LARGEST_FRAME > cafewire_core::chat::MAX_FRAME_SIZE);
 
-/// How far a connection has come.
+/// The stage of a connection.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum ConnectionStage {
     /// There is no connection: not yet, no longer, or never.

@@ -156,7 +156,7 @@ mod tests {
     }
 
     #[test]
-    fn what_failed_is_tried_again_with_growing_pauses_and_then_given_up() {
+    fn a_failed_connection_is_tried_again_with_growing_pauses_and_then_given_up() {
         let mut connector = Connector::new(1, 1000, MS, 2);
         assert_eq!(started(&mut connector, 0), [0]);
         let attempt = |number| Attempt { connection: 0, number };

@@ -8,7 +8,7 @@ use super::latencies::Latencies;
 /// The most distinct sentences about faults; the rest share one entry.
 const REASONS_MAX: usize = 16;
 
-/// How often each reason came, the most frequent first when shown.
+/// Counts of reasons, the most frequent first when shown.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Reasons(BTreeMap<String, u64>);
 

@@ -6,7 +6,7 @@ use cafewire_net::CloseReason;
 
 use super::neighbours::Neighbours;
 use super::refusal::{Answer, BadInput, assert_refused};
-use crate::support::{CLIENT_TYPES, SERVER_TYPES, TestServer, chat, echo, name, say, sealed};
+use crate::support::{CLIENT_TYPES, SERVER_TYPES, TestServer, chat, echo, name, publish, sealed};
 
 const ECHO_TYPES: [u8; 5] = [0x01, 0x02, 0x03, 0x04, 0xFF];
 
@@ -238,7 +238,7 @@ fn a_frame_cut_anywhere_by_the_end_of_the_stream() {
     let mut neighbours = Neighbours::beside(&server);
     let connect = chat(&MessagePayload::Connect { username: "eve" });
     let ping = echo(&Message::Ping(b"hello"));
-    let said = say("tea", "cut");
+    let said = publish("tea", "cut");
     let streams: [(&[u8], &[u8], usize); 4] =
         [(&[], &connect, 0), (&connect, &said, 1), (&[], &ping, 0), (&ping, &ping, 1)];
     let mut cuts = 0;
@@ -270,11 +270,11 @@ fn a_frame_cut_anywhere_by_the_end_of_the_stream() {
 fn a_reset_in_the_middle_of_a_frame() {
     let server = TestServer::start();
     let mut neighbours = Neighbours::beside(&server);
-    let frame = say("attic", "never finished");
+    let frame = publish("attic", "never finished");
     for cut in 1..frame.len() {
         neighbours.send();
         let mut peer = server.member("eve", "attic");
-        peer.send(&[&say("attic", "unread")[..], &frame[..cut]].concat());
+        peer.send(&[&publish("attic", "unread")[..], &frame[..cut]].concat());
         peer.reset();
         neighbours.receive();
         server.wait_for_closes(CloseReason::ConnectionLost, cut as u64);

@@ -4,7 +4,7 @@
 use cafewire_core::{Message, MessagePayload};
 use cafewire_net::CloseReason;
 
-use crate::support::{Peer, TestServer, echo, parse, say};
+use crate::support::{Peer, TestServer, echo, parse, publish};
 
 pub(super) struct Neighbours {
     chatting: [Peer; 2],
@@ -29,7 +29,7 @@ impl Neighbours {
     pub(super) fn send(&mut self) -> u64 {
         self.round += 1;
         let content = self.round.to_string();
-        let (said, echoed) = (say("tea", &content), echo(&Message::echo(content.as_bytes())));
+        let (said, echoed) = (publish("tea", &content), echo(&Message::echo(content.as_bytes())));
         self.chatting[0].send(&said);
         self.echoing.send(&echoed);
         (said.len() + echoed.len()) as u64

@@ -203,7 +203,7 @@ fn an_answer_to_another_request_is_unexpected() {
 }
 
 #[test]
-fn what_the_server_reports_is_passed_on() {
+fn error_frames_of_the_server_are_passed_on() {
     match error_about(echo(&Message::error("unknown type at byte 7"))) {
         ClientError::ServerError(text) => assert_eq!(text, "unknown type at byte 7"),
         other => panic!("{other:?}"),

@@ -10,7 +10,7 @@ use cafewire_core::{Direction, Frame, FrameDecoder, Framing, MessagePayload};
 use cafewire_net::broker::{AfterFlush, Broker, ConnectionId, Now};
 use cafewire_net::{CloseReason, Limits, ServerMetrics};
 
-use crate::support::{chat, parse, say};
+use crate::support::{chat, parse, publish};
 
 const HOUR_MS: u64 = 3_600_000;
 const TODAY_MS: u64 = 1_700_000_000_000;
@@ -86,7 +86,7 @@ fn a_wall_clock_that_is_set_closes_no_connection_and_stamps_its_time() {
 
     for unix_ms in WALL_CLOCK_MS {
         world.now = Now { monotonic_ms: world.now.monotonic_ms + 1000, unix_ms };
-        let frames = world.tick(member, &say("tea", "what time is it?"));
+        let frames = world.tick(member, &publish("tea", "what time is it?"));
         let [frame] = &frames[..] else { panic!("{} frames", frames.len()) };
         let MessagePayload::MessageBroadcast { timestamp, .. } = parse(frame) else {
             panic!("{frame:x?}")

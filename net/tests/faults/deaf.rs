@@ -8,7 +8,7 @@ use cafewire_core::{ErrorCode, MessagePayload};
 use cafewire_net::CloseReason;
 
 use super::Neighbourhood;
-use crate::support::{Peer, parse, say};
+use crate::support::{Peer, parse, publish};
 
 const ROOM: &str = "busy";
 const MESSAGES_PER_BURST: usize = 20;
@@ -67,7 +67,7 @@ fn closes_a_deaf_member_with_the_reason_unsent() -> bool {
             members[0].send(
                 &numbers
                     .clone()
-                    .flat_map(|number| say(ROOM, &content(number)))
+                    .flat_map(|number| publish(ROOM, &content(number)))
                     .collect::<Vec<u8>>(),
             );
             for (member, left) in members.iter_mut().zip(left) {

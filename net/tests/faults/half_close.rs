@@ -5,7 +5,7 @@ use cafewire_core::{ErrorCode, Message, MessagePayload};
 use cafewire_net::CloseReason;
 
 use super::Neighbourhood;
-use crate::support::{Peer, TestServer, echo, parse, say};
+use crate::support::{Peer, TestServer, echo, parse, publish};
 
 const REQUESTS: usize = 1000;
 const TIMES: usize = 20;
@@ -37,8 +37,8 @@ fn chat_member(server: &TestServer, witness: &mut Peer, cut: usize) {
         MessagePayload::UserJoined { username: "hasty", .. }
     ));
     let mut requests: Vec<u8> =
-        (0..REQUESTS).flat_map(|number| say(ROOM, &content(number))).collect();
-    requests.extend_from_slice(&say(ROOM, "never whole")[..cut]);
+        (0..REQUESTS).flat_map(|number| publish(ROOM, &content(number))).collect();
+    requests.extend_from_slice(&publish(ROOM, "never whole")[..cut]);
     peer.send(&requests);
     peer.half_close();
     for number in 0..REQUESTS {

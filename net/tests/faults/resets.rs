@@ -8,7 +8,7 @@ use cafewire_core::{ErrorCode, Message, MessagePayload};
 use cafewire_net::CloseReason;
 
 use super::{NEIGHBOUR_CONNECTIONS, Neighbourhood};
-use crate::support::{Peer, TestServer, chat, echo, parse, say, wait_until};
+use crate::support::{Peer, TestServer, chat, echo, parse, publish, wait_until};
 
 const TIMES: usize = 20;
 const ROOM: &str = "watched";
@@ -32,7 +32,7 @@ const STAGES: [(&str, BringTo); 10] = [
     ("in rooms, within a message", |server, name| {
         let mut peer = server.member(name, ROOM);
         peer.join("another room");
-        peer.send(&say(ROOM, "never whole")[..20]);
+        peer.send(&publish(ROOM, "never whole")[..20]);
         peer
     }),
     ("with a large outbox", with_a_large_outbox),

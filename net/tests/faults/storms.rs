@@ -9,7 +9,7 @@ use std::time::Instant;
 use cafewire_core::{ErrorCode, MessagePayload};
 
 use super::Neighbourhood;
-use crate::support::{PATIENCE, Peer, TestServer, parse, say};
+use crate::support::{PATIENCE, Peer, TestServer, parse, publish};
 
 const THREADS: usize = 4;
 const RECONNECTS_PER_THREAD: usize = 500;
@@ -44,7 +44,7 @@ fn leave(mut peer: Peer, way: usize) {
 
 fn send_message(peer: &mut Peer, text: &str) {
     peer.send_chat(&MessagePayload::JoinRoom { room: ROOM });
-    peer.send(&say(ROOM, text));
+    peer.send(&publish(ROOM, text));
 }
 
 /// Each thread has a name of its own.

@@ -9,7 +9,7 @@ use cafewire_net::{CloseReason, LimitReached};
 
 use super::peer::{HttpPeer, server};
 use super::prometheus::{Family, parse};
-use crate::support::{chat, say};
+use crate::support::{chat, publish};
 
 fn metrics(address: SocketAddr) -> HashMap<String, Family> {
     parse(&HttpPeer::connect(address).get("/metrics").body)
@@ -26,7 +26,7 @@ fn the_exposed_numbers_are_the_servers() {
     let mut ada = server.member("ada", "tea");
     let mut bob = server.member("bob", "tea");
     ada.next_chat(); // bob joined
-    ada.send(&say("tea", "hello"));
+    ada.send(&publish("tea", "hello"));
     ada.next_chat();
     bob.next_chat();
     ada.send_chat(&MessagePayload::JoinRoom { room: "tea" });

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use cafewire_core::{Message, MessagePayload};
 use cafewire_net::{Limits, MetricsSnapshot};
 
-use crate::support::{PATIENCE, Peer, TestServer, say};
+use crate::support::{PATIENCE, Peer, TestServer, publish};
 
 /// A peer that makes the server's progress visible: it sends Error frames of the echo family, which
 /// have no answer and no other sender. Once one is counted, the ticks before it are over, and all
@@ -101,7 +101,7 @@ impl Rooms {
     /// Sends a message `times` times, and waits until ada has received them: then the server has
     /// tried to send them to the sloth as well.
     fn broadcast(&mut self, room: &str, content: &str, times: usize) {
-        self.ada.send(&say(room, content).repeat(times));
+        self.ada.send(&publish(room, content).repeat(times));
         for _ in 0..times {
             let frame_bytes = self.ada.next_chat().len() as u64;
             self.received_bytes += frame_bytes;

@@ -9,7 +9,7 @@ use cafewire_net::broker::{Broker, ConnectionId, Now};
 use cafewire_net::{CloseReason, Limits, ServerMetrics};
 
 use super::accounts::Clock;
-use crate::support::{Peer, Received, TestServer, chat, echo, say};
+use crate::support::{Peer, Received, TestServer, chat, echo, publish};
 
 /// The size of the buffer for this many bytes: powers of two from 1 KiB on.
 fn buffer_for(bytes: usize) -> u64 {
@@ -130,7 +130,7 @@ fn all_buffers_add_up() {
     assert_eq!(metrics.buffer_bytes.get(), answers + buffer_for(log_bytes));
     for number in 0..100 {
         let content = "x".repeat(1 + 5 * number);
-        tick(&mut broker, ada, &say("tea", &content));
+        tick(&mut broker, ada, &publish("tea", &content));
         log_bytes += MessagePayload::MessageBroadcast {
             user_id: 1,
             timestamp: 1,
@@ -218,7 +218,7 @@ fn the_storage_of_spans_counts() {
         tick(&mut broker, ada, &[]);
         assert_eq!(metrics.buffer_bytes.get(), 0);
         for frames in 1..=FRAMES {
-            tick(&mut broker, ada, &say(["tea", "pie"][(frames - 1) % 2], "x"));
+            tick(&mut broker, ada, &publish(["tea", "pie"][(frames - 1) % 2], "x"));
             take_all(&mut broker, ada);
             tick(&mut broker, ada, &[]);
             if goes_at == Some(frames) {

@@ -4,7 +4,7 @@
 use cafewire_core::{ErrorCode, Message, MessagePayload};
 use cafewire_net::{LimitReached, Limits};
 
-use crate::support::{Peer, Received, TestServer, chat, parse, say};
+use crate::support::{Peer, Received, TestServer, chat, parse, publish};
 
 /// A limited resource: its limit, how to add one, and how to remove one.
 struct Countable {
@@ -108,7 +108,7 @@ fn a_left_room_with_unread_frames_does_not_count() {
     let mut deaf = Peer::connect_with_small_buffer(server.address());
     deaf.sign_in("deaf");
     deaf.join("noise");
-    let noise = say("noise", &"x".repeat(512)).repeat(64);
+    let noise = publish("noise", &"x".repeat(512)).repeat(64);
     let mut said = 0;
     // Once bytes are left after a tick, the socket is full and stays full.
     while server.metrics().buffer_bytes == 0 {

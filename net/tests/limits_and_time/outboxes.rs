@@ -9,7 +9,7 @@ use cafewire_core::{ErrorCode, Message, MessagePayload};
 use cafewire_net::broker::{Broker, Now};
 use cafewire_net::{CloseReason, Limits};
 
-use crate::support::{Peer, Received, TestServer, chat, echo, parse, say};
+use crate::support::{Peer, Received, TestServer, chat, echo, parse, publish};
 
 /// Time enough for a test to read the last frames of a closed connection.
 const LONG: Duration = Duration::from_secs(60);
@@ -58,7 +58,7 @@ impl Room {
     /// Sends one more message and checks that ada and bob receive it. Returns another frame that
     /// came before it.
     fn say_one(&mut self) -> Option<Vec<u8>> {
-        self.ada.send(&say("tea", &numbered(self.said)));
+        self.ada.send(&publish("tea", &numbered(self.said)));
         let mut other = None;
         for listener in [&mut self.ada, &mut self.bob] {
             let mut frame = listener.next_chat();

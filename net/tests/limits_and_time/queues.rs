@@ -7,7 +7,7 @@ use cafewire_core::{ErrorCode, Message, MessagePayload, chat};
 use cafewire_net::{CloseReason, ServerConfig};
 
 use super::accounts::{Clock, ENOUGH_BYTES, FULL_AFTER, Rooms};
-use crate::support::{PATIENCE, Peer, TestServer, chat as chat_frame, echo, parse, say};
+use crate::support::{PATIENCE, Peer, TestServer, chat as chat_frame, echo, parse, publish};
 
 #[test]
 fn an_outbox_to_the_byte() {
@@ -225,7 +225,7 @@ fn a_peer_that_requests_more_than_an_outbox_holds_is_slowed_down() {
     let mut holder = server.peer();
     holder.send_echo(&Message::Data(b"stand still"));
     server.wait_until("a server that stands still", |metrics| metrics.data_messages == 1);
-    speaking.send(&say("r", "y").repeat(REQUESTS));
+    speaking.send(&publish("r", "y").repeat(REQUESTS));
     refused.send(&chat_frame(&MessagePayload::JoinRoom { room: "q" }).repeat(REQUESTS));
     both.send(&refused_and_speaking.bytes);
     release.send(()).unwrap();
@@ -255,7 +255,7 @@ fn up_to_the_pause_and_beyond(peer: &mut Peer) -> Asked {
     let refused = chat_frame(&MessagePayload::JoinRoom { room: "b" });
     peer.send(&refused);
     let refusal_bytes = peer.next_chat().len();
-    peer.send(&say("b", "y"));
+    peer.send(&publish("b", "y"));
     let bare_bytes = peer.next_chat().len() - 1;
     let beyond = |size: usize| (PUT_OFF_BYTES / size + 1) * size - PUT_OFF_BYTES;
     let content_bytes = (1..=40).max_by_key(|content| beyond(bare_bytes + content)).unwrap();
@@ -270,6 +270,6 @@ fn up_to_the_pause_and_beyond(peer: &mut Peer) -> Asked {
         "the outbox has room for both, so this test shows nothing"
     );
     let mut bytes = refused.repeat(refusals);
-    bytes.extend(say("b", &"y".repeat(content_bytes)).repeat(broadcasts));
+    bytes.extend(publish("b", &"y".repeat(content_bytes)).repeat(broadcasts));
     Asked { bytes, refusals, broadcasts }
 }

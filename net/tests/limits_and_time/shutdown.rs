@@ -8,7 +8,7 @@ use std::time::Duration;
 use cafewire_core::{ErrorCode, Message, MessagePayload};
 use cafewire_net::CloseReason;
 
-use crate::support::{Peer, Received, TestServer, echo, parse, say, wait_until};
+use crate::support::{Peer, Received, TestServer, echo, parse, publish, wait_until};
 
 const NEVER: Duration = Duration::from_secs(3600);
 
@@ -22,7 +22,7 @@ fn every_peer_gets_its_queue_and_an_error_frame() {
     ada.next_chat();
     let mut echoing = server.peer();
     ada.send(
-        &(0..MESSAGES).flat_map(|number| say("tea", &number.to_string())).collect::<Vec<u8>>(),
+        &(0..MESSAGES).flat_map(|number| publish("tea", &number.to_string())).collect::<Vec<u8>>(),
     );
     echoing.send(&echo(&Message::Ping(b"last")).repeat(MESSAGES));
     server.wait_until("all requests", |metrics| {
@@ -146,7 +146,7 @@ fn a_draining_server_takes_no_more_work() {
     let mut ada = server.member("ada", "tea");
     server.handle().shut_down();
     server.wait_for_closes(CloseReason::ShuttingDown, 2);
-    ada.send(&say("tea", "too late"));
+    ada.send(&publish("tea", "too late"));
     ada.expect_error(ErrorCode::ShuttingDown);
     ada.expect_end();
     assert_eq!(server.metrics().broadcasts, 0);

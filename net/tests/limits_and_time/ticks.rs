@@ -8,7 +8,7 @@ use cafewire_core::{Message, MessagePayload};
 use cafewire_net::broker::{Broker, Now};
 use cafewire_net::{LimitReached, Limits, MetricsSnapshot, ServerMetrics};
 
-use crate::support::{Peer, TestServer, chat, echo, say};
+use crate::support::{Peer, TestServer, chat, echo, publish};
 
 const NOW: Now = Now { monotonic_ms: 0, unix_ms: 0 };
 
@@ -61,7 +61,7 @@ fn a_long_burst_is_delivered_before_the_tick_ends() {
         let content = "x".repeat(1 + FRAME_BYTES - chat(&broadcast).len());
         let mut last = format!("{content}x");
         last.truncate(content.len().checked_add_signed(over_bytes).unwrap());
-        let burst = [say("tea", &content).repeat(FRAMES - 1), say("tea", &last)].concat();
+        let burst = [publish("tea", &content).repeat(FRAMES - 1), publish("tea", &last)].concat();
         broker.handle_input(id, &burst, NOW);
 
         let after = metrics.snapshot();

@@ -8,7 +8,7 @@ use cafewire_core::{ErrorCode, Message, MessagePayload};
 use cafewire_net::{CloseReason, Limits, ServerConfig};
 use rustix::process::{Resource, getrlimit};
 
-use crate::support::{Peer, TestServer, chat, echo, parse, say, wait_until};
+use crate::support::{Peer, TestServer, chat, echo, parse, publish, wait_until};
 
 const SOON: Duration = Duration::from_millis(150);
 const NEVER: Duration = Duration::from_secs(3600);
@@ -47,7 +47,7 @@ fn a_peer_that_does_not_sign_in_is_closed_with_an_error() {
     assert_eq!(server.metrics().errors_sent(ErrorCode::IdleTimeout), 3);
 
     // The time-out does not apply to users who have signed in.
-    ada.send(&say("tea", "hello"));
+    ada.send(&publish("tea", "hello"));
     assert!(matches!(parse(&ada.next_chat()), MessagePayload::MessageBroadcast { .. }));
     assert_eq!(server.metrics().clients_connected, 1);
 }
@@ -169,7 +169,7 @@ fn single_bytes_do_not_extend_a_connection() {
     echoing.expect_echo(&Message::pong());
     let data = echo(&Message::Data(&[0; 5000]));
     let connect = chat(&MessagePayload::Connect { username: &"x".repeat(32) });
-    let said = say("tea", &"x".repeat(512));
+    let said = publish("tea", &"x".repeat(512));
     let mut trickles = [
         (server.peer(), &connect),
         (server.user("ada"), &said),

@@ -4,7 +4,7 @@
 use cafewire_core::{ErrorCode, MessagePayload};
 use cafewire_net::CloseReason;
 
-use crate::support::{Peer, TestServer, chat, parse, say};
+use crate::support::{Peer, TestServer, chat, parse, publish};
 
 type WayToLeave = fn(Peer);
 
@@ -27,7 +27,7 @@ fn half_close(mut peer: Peer) {
 }
 
 fn half_close_within_a_frame(mut peer: Peer) {
-    peer.send(&say("one", "never finished")[..9]);
+    peer.send(&publish("one", "never finished")[..9]);
     peer.half_close();
     peer.expect_error(ErrorCode::MalformedFrame);
     peer.expect_end();
@@ -85,7 +85,7 @@ fn a_name_is_free_once_the_others_were_notified() {
         let mut rival = server.peer();
         rival.send_chat(&MessagePayload::Connect { username: "leaver" });
         rival.expect_error(ErrorCode::UsernameTaken);
-        leaver.send(&say("tea", "mine"));
+        leaver.send(&publish("tea", "mine"));
         watcher.next_chat();
         leaver.next_chat();
         leave(leaver);
@@ -112,7 +112,7 @@ fn a_leaver_gets_every_earlier_message() {
         let mut leaver = server.member("leaver", "tea");
         speaker.next_chat();
         let burst: Vec<u8> =
-            (0..MESSAGES).flat_map(|number| say("tea", &number.to_string())).collect();
+            (0..MESSAGES).flat_map(|number| publish("tea", &number.to_string())).collect();
         speaker.send(&burst);
         // Once the speaker has its last copy, all messages are queued for the leaver, which has
         // read none.

@@ -3,7 +3,7 @@
 
 use cafewire_core::{ErrorCode, MessagePayload};
 
-use crate::support::{Peer, TestServer, say};
+use crate::support::{Peer, TestServer, publish};
 
 fn assert_refused_at_limit(peer: &mut Peer, room: &str) {
     peer.send_chat(&MessagePayload::JoinRoom { room });
@@ -45,7 +45,7 @@ fn rooms_in_all() {
     // An existing room can be joined at the limit.
     ada.join("two");
     bob.next_chat();
-    ada.send(&say("two", "hello"));
+    ada.send(&publish("two", "hello"));
     bob.next_chat();
     ada.next_chat();
     leave(&mut ada, "one");
@@ -96,7 +96,7 @@ fn no_limits() {
             ada.join(&format!("room {number}"));
         }
         assert_eq!(server.metrics().rooms, 200);
-        ada.send(&say("room 7", "hello"));
+        ada.send(&publish("room 7", "hello"));
         ada.next_chat();
         ada.half_close();
         ada.expect_end();

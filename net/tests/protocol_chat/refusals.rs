@@ -2,12 +2,12 @@
 
 use cafewire_core::{ErrorCode, MessagePayload};
 
-use crate::support::{Peer, SERVER_TYPES, TestServer, name, reason_of, say, sealed};
+use crate::support::{Peer, SERVER_TYPES, TestServer, name, publish, reason_of, sealed};
 
 /// Checks that the connection goes on: the member of "tea" can still send, and receives its own
 /// message.
 fn assert_goes_on(ada: &mut Peer, ada_id: u32) {
-    ada.send(&say("tea", "I am still here"));
+    ada.send(&publish("tea", "I am still here"));
     ada.expect_broadcast((ada_id, "ada"), "tea", "I am still here");
 }
 
@@ -59,7 +59,7 @@ fn field_and_state_refusals_leave_the_connection_open() {
 fn a_fault_in_the_stream_is_refused_and_ends_the_connection() {
     let server = TestServer::start();
     let mut watcher = server.member("watcher", "tea");
-    let mut damaged = say("tea", "hello");
+    let mut damaged = publish("tea", "hello");
     let last = damaged.len() - 1;
     damaged[last] ^= 1;
     let mut refused = vec![
@@ -87,7 +87,7 @@ fn a_fault_in_the_stream_is_refused_and_ends_the_connection() {
             room: "tea",
         });
         // The message before the fault is delivered, the one behind it is not.
-        ada.send(&[&say("tea", "before")[..], bytes, &say("tea", "behind")].concat());
+        ada.send(&[&publish("tea", "before")[..], bytes, &publish("tea", "behind")].concat());
         ada.expect_broadcast((ada_id, "ada"), "tea", "before");
         let text = ada.expect_error(*code);
         assert!(!text.is_empty(), "{code} without a sentence");

@@ -3,7 +3,7 @@
 use cafewire_core::chat::{MAX_CONTENT_SIZE, MAX_ROOM_NAME_SIZE, MAX_USERNAME_SIZE};
 use cafewire_core::{ErrorCode, MessagePayload};
 
-use crate::support::{Peer, TestServer, chat, parse, say};
+use crate::support::{Peer, TestServer, chat, parse, publish};
 
 #[test]
 fn members_receive_joins_messages_and_leaves() {
@@ -20,7 +20,7 @@ fn members_receive_joins_messages_and_leaves() {
     bob.expect_chat(&bob_joins);
     ada.expect_chat(&bob_joins);
 
-    ada.send(&say("tea", "hello"));
+    ada.send(&publish("tea", "hello"));
     ada.expect_broadcast((ada_id, "ada"), "tea", "hello");
     bob.expect_broadcast((ada_id, "ada"), "tea", "hello");
 
@@ -30,9 +30,9 @@ fn members_receive_joins_messages_and_leaves() {
     ada.expect_chat(&bob_leaves);
 
     // Messages from now on do not reach bob.
-    ada.send(&say("tea", "alone"));
+    ada.send(&publish("tea", "alone"));
     ada.expect_broadcast((ada_id, "ada"), "tea", "alone");
-    bob.send(&say("tea", "let me in"));
+    bob.send(&publish("tea", "let me in"));
     bob.expect_error(ErrorCode::NotInRoom);
     assert!(ada.has_nothing() && bob.has_nothing());
     let metrics = server.metrics();
@@ -72,7 +72,8 @@ fn only_members_of_a_room_receive_its_messages() {
     ));
 
     ada.send(
-        &[say("tea", "for me"), say("coffee", "for both"), say("tea", "for me again")].concat(),
+        &[publish("tea", "for me"), publish("coffee", "for both"), publish("tea", "for me again")]
+            .concat(),
     );
     ada.expect_broadcast((ada_id, "ada"), "tea", "for me");
     ada.expect_broadcast((ada_id, "ada"), "coffee", "for both");
@@ -102,7 +103,7 @@ fn the_largest_names_and_texts_arrive_whole() {
         room: &room,
     });
     for content in [&content[..], "x"] {
-        ada.send(&say(&room, content));
+        ada.send(&publish(&room, content));
         ada.expect_broadcast((ada_id, &username), &room, content);
         bob.expect_broadcast((ada_id, &username), &room, content);
     }
@@ -178,8 +179,11 @@ fn all_members_see_one_order() {
             std::thread::spawn(move || {
                 for number in 0..MESSAGES {
                     let room = ["tea", "coffee"][number % 2];
-                    std::io::Write::write_all(&mut socket, &say(room, &format!("{name} {number}")))
-                        .unwrap();
+                    std::io::Write::write_all(
+                        &mut socket,
+                        &publish(room, &format!("{name} {number}")),
+                    )
+                    .unwrap();
                 }
             })
         })

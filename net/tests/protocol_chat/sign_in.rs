@@ -2,7 +2,7 @@
 
 use cafewire_core::{ErrorCode, MessagePayload};
 
-use crate::support::{CLIENT_TYPES, TestServer, chat, name, parse, say, sealed};
+use crate::support::{CLIENT_TYPES, TestServer, chat, name, parse, publish, sealed};
 
 #[test]
 fn an_ack_carries_a_unique_user_id() {
@@ -83,7 +83,7 @@ fn a_second_connect_changes_nothing() {
         ada.send_chat(&MessagePayload::Connect { username });
         ada.expect_error(ErrorCode::AlreadyConnected);
     }
-    ada.send(&say("tea", "hello"));
+    ada.send(&publish("tea", "hello"));
     let frame = ada.next_chat();
     assert!(
         matches!(parse(&frame), MessagePayload::MessageBroadcast { username: "ada", .. }),

@@ -244,7 +244,7 @@ pub(crate) fn name(bytes: &[u8]) -> Vec<u8> {
     name
 }
 
-pub(crate) fn say(room: &str, content: &str) -> Vec<u8> {
+pub(crate) fn publish(room: &str, content: &str) -> Vec<u8> {
     chat(&MessagePayload::SendMessage { room, content })
 }
 

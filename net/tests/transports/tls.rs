@@ -15,7 +15,7 @@ use rustls::version::{TLS12, TLS13};
 
 use super::certificates::Authority;
 use super::tls_peer::TlsPeer;
-use crate::support::{TestServer, chat, echo, say};
+use crate::support::{TestServer, chat, echo, publish};
 
 pub(super) fn server(authority: &Authority) -> TestServer {
     TestServer::with(|config| {
@@ -264,7 +264,7 @@ fn the_error_frame_and_the_end_arrive_when_the_server_closes() {
     let mut peer = TlsPeer::connect(&authority, server.address(), &TLS13);
     peer.send(&chat(&MessagePayload::Connect { username: "ada" }));
     peer.send(&chat(&MessagePayload::JoinRoom { room: "tea" }));
-    peer.send(&say("tea", "hello"));
+    peer.send(&publish("tea", "hello"));
     server.wait_until("the message", |metrics| metrics.broadcasts == 1);
     server.handle().shut_down();
     let mut client = Vec::new();

@@ -61,7 +61,7 @@ struct MemberProgress {
 #[derive(Clone, Copy, Debug)]
 struct OrderEntry {
     stamp: Stamp,
-    /// Where its frame ends in the room's bytes.
+    /// The end of its frame in the room's bytes.
     end: u64,
 }
 
