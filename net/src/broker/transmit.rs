@@ -9,8 +9,11 @@ impl Broker {
     ///
     /// ```
     /// use cafewire_core::MessagePayload;
-    /// # let (mut broker, id, now) = include!(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/support/broker.rs"));
-    /// for payload in [MessagePayload::Connect { username: "ada" }, MessagePayload::JoinRoom { room: "lobby" }] {
+    /// # let (mut broker, id, now) =
+    /// #     include!(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/support/broker.rs"));
+    /// let connect = MessagePayload::Connect { username: "ada" };
+    /// let join = MessagePayload::JoinRoom { room: "lobby" };
+    /// for payload in [connect, join] {
     ///     broker.handle_input(id, &payload.encode_to_vec()?, now);
     /// }
     /// let before = broker.poll_transmit(id).len();
@@ -30,7 +33,8 @@ impl Broker {
     /// which they came to that.
     ///
     /// ```
-    /// # let (mut broker, id, now) = include!(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/support/broker.rs"));
+    /// # let (mut broker, id, now) =
+    /// #     include!(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/support/broker.rs"));
     /// broker.handle_input(id, b"\xCA\xFE\x01\x00\x00\xCA\xFE\x01\x00\x00", now); // two Pings
     /// broker.deliver_pending(now);
     /// assert_eq!(broker.poll_dirty(), Some(id));
@@ -60,7 +64,8 @@ impl Broker {
     /// If `count` is more than is queued.
     ///
     /// ```
-    /// # let (mut broker, id, now) = include!(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/support/broker.rs"));
+    /// # let (mut broker, id, now) =
+    /// #     include!(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/support/broker.rs"));
     /// broker.handle_input(id, b"\xCA\xFE\x01\x00\x02hi", now);
     /// broker.consume(id, 5, now); // the socket has space for no more
     /// assert_eq!(broker.poll_transmit(id).to_vec(), b"hi");
@@ -81,7 +86,8 @@ impl Broker {
     /// The transport may take bytes again, of which it took too few before.
     ///
     /// ```
-    /// # let (mut broker, id, now) = include!(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/support/broker.rs"));
+    /// # let (mut broker, id, now) =
+    /// #     include!(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/support/broker.rs"));
     /// broker.handle_input(id, b"\xCA\xFE\x01\x00\x02hi", now);
     /// broker.deliver_pending(now);
     /// assert_eq!(broker.poll_dirty(), Some(id));

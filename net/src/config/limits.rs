@@ -158,8 +158,8 @@ macro_rules! for_each_limit {
             write_bytes_per_tick: bytes = 64 MiB;
             /// Bytes written to one connection in a tick; the rest waits for the next.
             connection_write_bytes_per_tick: bytes = 1 MiB;
-            /// Connections to the HTTP port at a time, which count nowhere else; for one more the one
-            /// that has been idle for the longest time is closed, or it gets status 503.
+            /// Connections to the HTTP port at a time, which count nowhere else; for one more the
+            /// one that has been idle for the longest time is closed, or it gets status 503.
             http_connections: count = 64;
             /// Time that an HTTP peer has for each request, and to take each response; then it is
             /// cut off.
@@ -273,7 +273,9 @@ macro_rules! define_limits {
             $(
                 $(#[doc = $doc])+
                 #[doc = ""]
-                #[doc = concat!("Default ", stringify!($number) $(, " ", stringify!($suffix))?, ".")]
+                #[doc = concat!(
+                    "Default ", stringify!($number) $(, " ", stringify!($suffix))?, "."
+                )]
                 pub $name: kind!(type $kind),
             )*
         }

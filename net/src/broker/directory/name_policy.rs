@@ -1,11 +1,11 @@
-//! Which names this server lets people take. The wire allows more (see PROTOCOL.md): a name of valid
-//! UTF-8 without control characters. Here a name is refused that cannot be told from another one by
-//! eye, since it has characters that are not shown or a blank at an end.
+//! Which names this server lets people take. The wire allows more (see PROTOCOL.md): a name of
+//! valid UTF-8 without control characters. Here a name is refused that cannot be told from another
+//! one by eye, since it has characters that are not shown or a blank at an end.
 //!
-//! Characters that are not shown are those with the property Default_Ignorable_Code_Point (UAX #44).
-//! Some of them shape what is around them, and are let pass where they do: joiners within emoji and
-//! in scripts that join letters (RFC 5892, appendices A.1 and A.2), the variation selectors of emoji
-//! and of Mongolian letters.
+//! Characters that are not shown are those with the property Default_Ignorable_Code_Point (UAX
+//! #44). Some of them shape what is around them, and are let pass where they do: joiners within
+//! emoji and in scripts that join letters (RFC 5892, appendices A.1 and A.2), the variation
+//! selectors of emoji and of Mongolian letters.
 
 use icu_properties::props::{
     BinaryProperty as _, CanonicalCombiningClass, DefaultIgnorableCodePoint, EmojiModifier,

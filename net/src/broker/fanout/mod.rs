@@ -161,8 +161,8 @@ impl Fanout {
         self.readers.insert(id);
     }
 
-    /// Queues a frame for this reader alone, in pieces, behind everything that was said before it in
-    /// the logs it reads.
+    /// Queues a frame for this reader alone, in pieces, behind everything that was said before it
+    /// in the logs it reads.
     pub(super) fn answer(
         &mut self,
         id: ReaderId,

@@ -77,8 +77,8 @@ impl Outbox {
         }
     }
 
-    /// Bytes of the ring that belong to a frame of which a part was written: none if the ring starts
-    /// with a whole frame.
+    /// Bytes of the ring that belong to a frame of which a part was written: none if the ring
+    /// starts with a whole frame.
     pub(super) fn own_frame_left(&self) -> usize {
         self.own_frames.front().filter(|_| self.is_own_partial).map_or(0, |&left| left as usize)
     }

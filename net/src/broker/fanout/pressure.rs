@@ -171,7 +171,7 @@ impl Fanout {
     }
 
     /// Bytes of storage that could be given back but for this outbox: its own, and all chunks of
-    /// logs that it needs, whoever else needs them.
+    /// logs that it needs, whether or not others need them too.
     fn pinned_bytes(&self, outbox: &Outbox) -> usize {
         let mut chunks = HashSet::new();
         let mut pinned = outbox.own.capacity() + outbox.spans.held_bytes();

@@ -1,10 +1,11 @@
 //! The table of readers: whether each takes more, and the outbox of those for which something is
-//! queued. Outboxes stay in one table and go from hand to hand, since most readers need none most of
-//! the time.
+//! queued. Outboxes stay in one table and go from hand to hand, since most readers need none most
+//! of the time.
 //!
 //! Invariants, checked by [`Readers::invariants`]: nothing queued means no outbox; each outbox
 //! belongs to one reader or is spare; a spare one holds no storage that counts; the storage of all
-//! spans adds up to `spans_bytes`; a reader is marked dirty exactly if it stands in the dirty queue.
+//! spans adds up to `spans_bytes`; a reader is marked dirty exactly if it stands in the dirty
+//! queue.
 
 use std::collections::VecDeque;
 

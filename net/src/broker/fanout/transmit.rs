@@ -157,7 +157,7 @@ impl<'a> Gathering<'a> {
         goes_on
     }
 
-    /// Adds what is left of a list, gathered anew only if the scratch holds another one.
+    /// Adds what is left of a list, gathered again only if the scratch holds another one.
     fn add_gathered(&mut self, list: &List, at: usize, logs: &SlotMap<LogId, Log>) -> bool {
         let Scratch { list: gathered, list_serial, .. } = self.scratch;
         if *list_serial != list.serial() {

@@ -43,7 +43,8 @@ impl System {
             Ok((config, tls)) => {
                 if config.listen != self.config.listen || config.http != self.config.http {
                     warn!(
-                        "the addresses to listen on are read at the start only: restart to change them"
+                        "the addresses to listen on are read at the start only: \
+                         restart to change them"
                     );
                 }
                 if let Some(tls) = &tls {

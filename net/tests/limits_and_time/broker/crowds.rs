@@ -4,7 +4,7 @@ use cafewire_core::MessagePayload;
 use cafewire_net::{CloseReason, LimitReached};
 
 use super::Bench;
-use crate::support::{chat, say};
+use crate::support::{chat, publish};
 
 fn crowd(
     bench: &mut Bench,
@@ -54,7 +54,7 @@ fn a_room_tells_departures_before_it_says_anything_else() {
     for &id in &members[5..] {
         bench.broker.handle_reset(id, bench.now);
     }
-    bench.send(members[0], &say("tea", "they are gone"));
+    bench.send(members[0], &publish("tea", "they are gone"));
     bench.run(&members[..1]);
     let heard = bench.heard(members[1]);
     assert_eq!(heard.len(), 6);
@@ -76,7 +76,7 @@ fn a_tick_makes_no_more_deliveries_than_it_may() {
             });
             let members = crowd(&mut bench, MEMBERS, &["tea"]);
             let before = bench.metrics().deliveries;
-            bench.send(members[0], &say("tea", "x").repeat(100));
+            bench.send(members[0], &publish("tea", "x").repeat(100));
             let deliveries = bench.metrics().deliveries - before;
             assert_eq!(deliveries, (frames_done * MEMBERS) as u64, "at most {limit}");
             assert_eq!(bench.broker.is_tick_spent(), !is_of_one && limit > 0);
@@ -145,7 +145,7 @@ fn rooms_that_one_address_makes_have_a_bound() {
     assert_eq!(bench.heard(bob), ["LimitReached", "r0 + bob"], "one more, and one that exists");
     assert_eq!(bench.heard(elsewhere), ["r3 + elsewhere"], "another address");
     assert_eq!(bench.metrics().limits_reached(LimitReached::RoomsPerAddress), 1);
-    // A room that is gone makes room for another, whoever of the address left it last.
+    // A room that is gone makes room for another, whichever connection of the address left it last.
     bench.send(ada, &chat(&MessagePayload::LeaveRoom { room: "r1" }));
     bench.send(bob, &join("r4"));
     bench.tick();

@@ -4,7 +4,7 @@ use cafewire_core::MessagePayload;
 use cafewire_net::{CloseReason, LimitReached};
 
 use super::Bench;
-use crate::support::{chat, say};
+use crate::support::{chat, publish};
 
 const LONG: usize = 512;
 
@@ -13,7 +13,7 @@ fn content(number: usize) -> String {
 }
 
 fn said(messages: std::ops::Range<usize>) -> Vec<u8> {
-    messages.flat_map(|number| say("tea", &content(number))).collect()
+    messages.flat_map(|number| publish("tea", &content(number))).collect()
 }
 
 /// The room waits, nothing is lost, and its other members hear all as well.
@@ -101,7 +101,7 @@ fn a_room_that_only_a_former_member_reads_can_be_joined() {
     bench.tick();
     let bob = bench.member("bob", &[]);
     bench.send(bob, &chat(&MessagePayload::JoinRoom { room: "tea" }));
-    bench.send(bob, &say("tea", "hello"));
+    bench.send(bob, &publish("tea", "hello"));
     bench.tick();
     assert_eq!(bench.heard(bob), ["tea + bob", "tea: hello"]);
     bench.hear(deaf);
@@ -120,14 +120,14 @@ fn the_reader_that_pins_the_most_storage_goes_first() {
     let speaker = bench.member("speaker", &["r0", "r1", "r2", "r3"]);
     bench.deaf.extend([honest, deaf]);
     for number in 0..40 {
-        bench.send(friend, &say("h", &content(number)));
+        bench.send(friend, &publish("h", &content(number)));
     }
     bench.tick();
     let mut number = 0;
     while bench.closes(CloseReason::BufferBudget) == 0 {
         number += 1;
         assert!(number < 2000, "there is no end to what is held");
-        bench.send(speaker, &say(["r0", "r1", "r2", "r3"][number % 4], &content(number)));
+        bench.send(speaker, &publish(["r0", "r1", "r2", "r3"][number % 4], &content(number)));
         bench.tick();
         assert!(bench.metrics().buffer_bytes <= 256 << 10);
     }

@@ -3,7 +3,7 @@
 use cafewire_net::CloseReason;
 
 use super::Bench;
-use crate::support::say;
+use crate::support::publish;
 
 /// 200 frames to 50 members: each member is written to once, whatever rooms they came from.
 #[test]
@@ -14,7 +14,7 @@ fn rooms_that_take_turns_cost_one_write_for_each_member() {
             (0..50).map(|number| bench.member(&format!("member {number}"), rooms)).collect();
         let said: Vec<_> = (0..200).map(|number| (rooms[number % rooms.len()], number)).collect();
         let frames: Vec<u8> =
-            said.iter().flat_map(|(room, number)| say(room, &number.to_string())).collect();
+            said.iter().flat_map(|(room, number)| publish(room, &number.to_string())).collect();
         let before = bench.writes;
         bench.send(members[7], &frames);
         bench.tick();
@@ -43,7 +43,7 @@ fn each_member_hears_its_rooms_and_no_others_in_order() {
         .collect();
     let said: Vec<_> = (0..300_usize).map(|number| (ROOMS[number * 7 % 11 % 4], number)).collect();
     for part in said.chunks(90) {
-        let frames = part.iter().flat_map(|(room, number)| say(room, &number.to_string()));
+        let frames = part.iter().flat_map(|(room, number)| publish(room, &number.to_string()));
         bench.send(speaker, &frames.collect::<Vec<u8>>());
         bench.tick();
     }
@@ -62,14 +62,14 @@ fn answers_stand_where_they_belong_among_what_rooms_say() {
     let ada = bench.member("ada", &["a", "b"]);
     let bob = bench.member("bob", &["a", "b"]);
     bench.written.clear();
-    bench.send(ada, &say("a", "1"));
-    bench.send(bob, &say("b", "2"));
-    bench.send(bob, &say("elsewhere", "refused"));
-    bench.send(ada, &say("a", "3"));
+    bench.send(ada, &publish("a", "1"));
+    bench.send(bob, &publish("b", "2"));
+    bench.send(bob, &publish("elsewhere", "refused"));
+    bench.send(ada, &publish("a", "3"));
     bench.send(bob, &crate::support::chat(&cafewire_core::MessagePayload::LeaveRoom { room: "a" }));
-    bench.send(ada, &[say("a", "4"), say("b", "5")].concat());
+    bench.send(ada, &[publish("a", "4"), publish("b", "5")].concat());
     bench.send(bob, &crate::support::chat(&cafewire_core::MessagePayload::JoinRoom { room: "a" }));
-    bench.send(ada, &say("a", "6"));
+    bench.send(ada, &publish("a", "6"));
     bench.tick();
     let all = ["a: 1", "b: 2", "a: 3", "a - bob", "a: 4", "b: 5", "a + bob", "a: 6"];
     assert_eq!(bench.heard(ada), all);
@@ -92,7 +92,7 @@ fn a_member_of_many_rooms_gets_all_that_was_said_while_the_server_stood_still() 
     let rooms: Vec<&str> = names.iter().map(String::as_str).collect();
     let reader = bench.member("reader", &rooms);
     for (speaker, room) in speakers.iter().zip(&rooms) {
-        let frames = (0..MESSAGES).flat_map(|number| say(room, &format!("{number:0>512}")));
+        let frames = (0..MESSAGES).flat_map(|number| publish(room, &format!("{number:0>512}")));
         bench.send(*speaker, &frames.collect::<Vec<u8>>());
     }
     bench.run(&speakers);

@@ -1,8 +1,7 @@
-//! One stream and the bytes received on it that are not yet consumed: whole frames out, whole
-//! frames in. Knows where frames end, not what they mean.
+//! One stream and its received bytes that are not yet consumed: whole frames in, whole frames out.
+//! Knows where frames end, not what they mean.
 //!
-//! The receive buffer has one size from the start, and that is enough for any frame of the families
-//! it takes:
+//! The receive buffer has a fixed size, enough for any frame of the families it takes:
 //!
 //! ```text
 //! 0          start              end             inbound.len()
@@ -24,7 +23,7 @@ use super::stream::{Stream, is_transient};
 use super::{ClientConfig, ClientError};
 use crate::address::Address;
 
-/// More than the 630 bytes that the largest chat frame needs: a burst of small ones takes one read.
+/// More than the 630 bytes of the largest chat frame, so that a burst of small ones takes one read.
 const CHAT_BUFFER_SIZE: usize = 8 * 1024;
 
 /// The largest echo frame.
@@ -36,23 +35,23 @@ const _: () =
 /// A frame, borrowed from the receive buffer until the next one is asked for.
 pub(super) struct Received<'a> {
     pub(super) frame: Frame<'a>,
-    /// Where it begins, in bytes from the first that the server sent.
+    /// Where the frame begins, in bytes from the first that the server sent.
     pub(super) stream_offset: u64,
 }
 
-pub(super) struct Connection {
+pub(super) struct FramedStream {
     stream: Stream,
     family: Family,
     frames: FrameDecoder,
     inbound: Box<[u8]>,
     start: usize,
     end: usize,
-    /// What the socket is set to, so that it is set only when that changes.
+    /// The time-out that the socket has now, so that a system call is made only when it changes.
     read_timeout_set: Option<Duration>,
     config: ClientConfig,
 }
 
-impl Connection {
+impl FramedStream {
     /// Connects to the first of the name's addresses that answers.
     pub(super) fn open(
         address: &Address,
@@ -83,12 +82,12 @@ impl Connection {
         Deadline::after(self.config.read_timeout)
     }
 
-    /// Sends one frame, given in parts that lie wherever they lie.
+    /// Sends one frame, given in parts.
     pub(super) fn send(&self, parts: &mut [IoSlice<'_>]) -> Result<(), ClientError> {
         write_frame(&self.stream, parts, self.config.write_timeout)
     }
 
-    /// The next frame. On a time-out what has come of it is kept for the next call.
+    /// The next frame. On a time-out its first bytes are kept for the next call.
     pub(super) fn receive(&mut self, deadline: &mut Deadline) -> Result<Received<'_>, ClientError> {
         let found = loop {
             match self.next_frame()? {
@@ -123,8 +122,8 @@ impl Connection {
         self.start == self.end && self.stream.is_idle()
     }
 
-    /// Consumes the frame at `start` if it is whole; else says how many more bytes it needs at
-    /// least.
+    /// Consumes the frame at `start` if it is whole; otherwise returns how many more bytes it needs
+    /// at least.
     fn next_frame(&mut self) -> Result<Result<FoundFrame, usize>, ClientError> {
         let bytes = &self.inbound[self.start..self.end];
         let stream_offset = self.frames.stream_offset();
@@ -164,7 +163,7 @@ impl Connection {
         }
     }
 
-    /// Reads until `missing` more bytes of the frame at `start` are here. Looks at none of them.
+    /// Reads until `missing` more bytes of the frame at `start` have arrived. Parses none of them.
     fn read_at_least(
         &mut self,
         missing: usize,
@@ -216,9 +215,9 @@ impl Connection {
     }
 }
 
-impl fmt::Debug for Connection {
+impl fmt::Debug for FramedStream {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Connection")
+        f.debug_struct("FramedStream")
             .field("stream", &self.stream)
             .field("family", &self.family)
             .field("received_bytes", &self.frames.stream_offset())
