@@ -53,7 +53,7 @@ pub(crate) fn measure(tasks: &mut [Task<'_>], budget: Duration) -> Vec<Vec<Serie
 }
 
 fn sample(pass: &mut Pass<'_>, frames: usize) -> Sample {
-    // Untimed: brings the stream and the code back into the caches from which the others drove them.
+    // Untimed: the other rows have driven this one's stream and code out of the caches.
     pass.run();
     let before = probe();
     let cpu_start = thread_cpu_time();

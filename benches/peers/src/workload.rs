@@ -11,7 +11,8 @@ const STREAM_BYTES: usize = 1024 * 1024;
 const SEED: u64 = 1;
 
 /// Shares of a stream in percent, and the sizes of their frames in bytes. A size is that of the
-/// whole frame as the chat protocol has it, envelope included; peers' frames differ by their bodies.
+/// whole frame as the chat protocol has it, envelope included; peers' bodies, and so their frames,
+/// have other sizes.
 const SIZE_MIX: [(usize, usize, usize); 4] =
     [(40, 16, 40), (35, 41, 110), (18, 111, 300), (7, 301, 515)];
 

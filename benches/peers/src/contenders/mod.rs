@@ -53,8 +53,8 @@ pub(crate) trait Contender {
 
 /// The rows of the table. The first one is what the others' ratios refer to.
 ///
-/// A level of SIMD that the core can be held to is a row with [`Role::Cafewire`] behind the control,
-/// and a field of [`Cafewire`].
+/// A level of SIMD that the core can be held to is a row with [`Role::Cafewire`] behind the
+/// control, and a field of [`Cafewire`].
 pub(crate) fn all(messages: &[OwnedMessage], repeats: usize) -> Vec<Entrant<'_>> {
     let row = Rows { messages, repeats };
     vec![

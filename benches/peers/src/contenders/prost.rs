@@ -1,5 +1,5 @@
-//! prost: Protocol Buffers. Its messages own their strings, and integers have fixed sizes here, which
-//! is its faster form.
+//! prost: Protocol Buffers. Its messages own their strings, and integers have fixed sizes here,
+//! which is its faster form.
 
 use prost::Message as _;
 
