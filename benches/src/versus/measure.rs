@@ -1,12 +1,13 @@
 //! Rounds of samples: every contender's server runs from the first round of a workload to the last,
 //! and they are measured by turns, so that a slow minute of the machine is everyone's.
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use rustix::time::{ClockId, clock_gettime};
 
 use super::fault::Fault;
 use super::generator::{Load, Stop};
+use super::machine::busy_time;
 use super::peers::Peer;
 use super::plan::Plan;
 use super::process::{Cores, ServerProcess};
@@ -33,6 +34,9 @@ pub struct Sample {
     pub server_time: Duration,
     /// Processor time of the generator.
     pub generator_time: Duration,
+    /// What other programs had of the server's core or the generator's, whichever is more; counted
+    /// in ticks of the clock.
+    pub others_time: Duration,
 }
 
 impl Sample {
@@ -53,6 +57,12 @@ impl Sample {
     pub fn generator_load(&self) -> f64 {
         self.generator_time.as_secs_f64() / self.elapsed.as_secs_f64()
     }
+
+    /// How much of one of the two cores other programs used, 0 to 1.
+    #[must_use]
+    pub fn others_load(&self) -> f64 {
+        self.others_time.as_secs_f64() / self.elapsed.as_secs_f64()
+    }
 }
 
 /// A contender's samples, round by round; or why it has none.
@@ -69,7 +79,7 @@ pub fn measure(peers: &[Peer], plan: &Plan, rounds: &Rounds, cores: Cores) -> Ve
             // The first in one round is the last in the next.
             let number = if round.is_multiple_of(2) { turn } else { peers.len() - 1 - turn };
             let Ok(contender) = &mut contenders[number] else { continue };
-            match contender.sample(rounds) {
+            match contender.sample(rounds, cores) {
                 Ok(sample) => samples[number].push(sample),
                 // Its server ends here, and its earlier samples count for nothing.
                 Err(fault) => contenders[number] = Err(fault),
@@ -96,31 +106,34 @@ impl Contender {
         Ok(Self { server, load })
     }
 
-    fn sample(&mut self, rounds: &Rounds) -> Result<Sample, Fault> {
+    fn sample(&mut self, rounds: &Rounds, cores: Cores) -> Result<Sample, Fault> {
         self.load.run(Stop::After(rounds.warm_up))?;
         // Nothing is in flight, so the server sleeps, and the scheduler's figure is whole.
-        let server_before = self.server.processor_time()?;
-        let (start, generator_before) = (Instant::now(), own_processor_time());
+        let before = self.clocks(cores)?;
         let tally = self.load.run(Stop::After(rounds.sample))?;
-        let (elapsed, generator_after) = (start.elapsed(), own_processor_time());
-        Ok(Sample {
-            deliveries: tally.deliveries,
-            elapsed,
-            server_time: self.server.processor_time()?.saturating_sub(server_before),
-            generator_time: generator_after.saturating_sub(generator_before),
-        })
+        let after = self.clocks(cores)?;
+        let [elapsed, server_time, generator_time, server_core, generator_core] =
+            std::array::from_fn(|clock| after[clock].saturating_sub(before[clock]));
+        let others_time = (server_core.saturating_sub(server_time))
+            .max(generator_core.saturating_sub(generator_time));
+        let deliveries = tally.deliveries;
+        Ok(Sample { deliveries, elapsed, server_time, generator_time, others_time })
+    }
+
+    /// The time; what the server had of it, and the generator; for how long the core of each was
+    /// busy.
+    fn clocks(&self, cores: Cores) -> Result<[Duration; 5], Fault> {
+        Ok([
+            read_clock(ClockId::Monotonic),
+            self.server.processor_time()?,
+            read_clock(ClockId::ThreadCPUTime),
+            busy_time(cores.server)?,
+            busy_time(cores.generator)?,
+        ])
     }
 }
 
-fn own_processor_time() -> Duration {
-    let time = clock_gettime(ClockId::ThreadCPUTime);
+fn read_clock(clock: ClockId) -> Duration {
+    let time = clock_gettime(clock);
     Duration::new(time.tv_sec.unsigned_abs(), u32::try_from(time.tv_nsec).unwrap_or(0))
-}
-
-/// The quartiles, of at least one value.
-#[must_use]
-pub fn quartiles(values: impl Iterator<Item = f64>) -> [f64; 3] {
-    let mut values: Vec<f64> = values.collect();
-    values.sort_by(f64::total_cmp);
-    [1, 2, 3].map(|quarter| values[values.len() * quarter / 4])
 }

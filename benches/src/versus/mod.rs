@@ -9,7 +9,8 @@
 //! | [`peers`] | the servers: how each is started and which dialect it speaks |
 //! | [`process`] | a server's process: pinned to a core, killed at the end |
 //! | [`measure`] | rounds of samples, the contenders by turns |
-//! | [`machine`] | what it all ran on |
+//! | [`figures`] | what samples come to: quartiles and ratios |
+//! | [`machine`] | what it all ran on, and what else ran there |
 //! | [`table`] | the result as Markdown and as JSON |
 //!
 //! Dependencies point downwards from `table` to `plan`. A further protocol is a file in `dialects`,
@@ -17,6 +18,7 @@
 
 pub mod dialects;
 pub mod fault;
+pub mod figures;
 pub mod generator;
 pub mod machine;
 pub mod measure;

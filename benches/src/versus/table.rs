@@ -4,12 +4,16 @@ use std::fmt::{self, Write};
 
 use serde::Serialize;
 
-use super::measure::{Outcome, Rounds, Sample, quartiles};
+use super::figures::{Figures, Ratios};
+use super::measure::{Outcome, Rounds, Sample};
 use super::peers::Peer;
 use super::plan::Plan;
 
 /// From this on the generator was what held up the rest, and the throughput is not the server's.
 const BOTTLENECK_LOAD: f64 = 0.95;
+/// From this on other programs held up server or generator. Below it, ticks of the clock may be
+/// wrong.
+const DISTURBED_LOAD: f64 = 0.1;
 
 /// All that a run of the program found out.
 #[derive(Debug, Serialize)]
@@ -60,31 +64,6 @@ pub enum Cell {
     Fault(String),
 }
 
-/// Lower quartile, median, upper quartile.
-pub type Quartiles = [f64; 3];
-
-/// What was measured, in quartiles over the rounds.
-#[derive(Debug, Serialize)]
-pub struct Figures {
-    /// Deliveries per second.
-    pub deliveries_per_second: Quartiles,
-    /// The server's processor time per delivery.
-    pub server_ns_per_delivery: Quartiles,
-    /// How much of its core the generator used, 0 to 1.
-    pub generator_load: Quartiles,
-    /// For each reference, the ratios to it round by round; none where it has no figures.
-    pub ratios: Vec<Option<Ratios>>,
-}
-
-/// A contender's figures as multiples of a reference's.
-#[derive(Debug, Serialize)]
-pub struct Ratios {
-    /// Of the deliveries per second.
-    pub throughput: Quartiles,
-    /// Of the server's processor time per delivery.
-    pub server_time: Quartiles,
-}
-
 impl Report {
     /// A report without rows, of now.
     #[must_use]
@@ -109,7 +88,7 @@ impl Report {
             .map(|name| number(name).and_then(|number| outcomes[number].as_ref().ok()))
             .collect();
         let cell = |outcome: &Outcome| match outcome {
-            Ok(samples) => Cell::Figures(figures(samples, &references)),
+            Ok(samples) => Cell::Figures(Figures::new(samples, &references)),
             Err(fault) => Cell::Fault(fault.to_string()),
         };
         let cells = outcomes.iter().map(cell).collect();
@@ -148,9 +127,9 @@ impl Report {
         for reference in &self.references {
             write!(text, " throughput × {reference} | CPU × {reference} |")?;
         }
-        text.push_str(" generator |\n|---:|---:|---|---|---:|---:|");
+        text.push_str(" generator | others |\n|---:|---:|---|---|---:|---:|");
         text.push_str(&"---:|---:|".repeat(self.references.len()));
-        text.push_str("---:|\n");
+        text.push_str("---:|---:|\n");
         for row in &self.rows {
             for (contender, cell) in self.contenders.iter().zip(&row.cells) {
                 let Plan { rooms, members, spread, .. } = row.plan;
@@ -161,7 +140,7 @@ impl Report {
                         write!(
                             text,
                             " **{fault}** |{}",
-                            " |".repeat(2 + 2 * self.references.len())
+                            " |".repeat(3 + 2 * self.references.len())
                         )?;
                     }
                 }
@@ -175,24 +154,6 @@ impl Report {
             )?;
         }
         Ok(text)
-    }
-}
-
-fn figures(samples: &[Sample], references: &[Option<&Vec<Sample>>]) -> Figures {
-    let over = |figure: fn(&Sample) -> f64| quartiles(samples.iter().map(figure));
-    let ratios = |reference: &Vec<Sample>| {
-        let over = |figure: fn(&Sample) -> f64| {
-            let pairs = samples.iter().zip(reference);
-            quartiles(pairs.map(|(one, other)| figure(one) / figure(other)))
-        };
-        let throughput = over(Sample::throughput);
-        Ratios { throughput, server_time: over(Sample::server_ns_per_delivery) }
-    };
-    Figures {
-        deliveries_per_second: over(Sample::throughput),
-        server_ns_per_delivery: over(Sample::server_ns_per_delivery),
-        generator_load: over(Sample::generator_load),
-        ratios: references.iter().map(|reference| reference.map(ratios)).collect(),
     }
 }
 
@@ -210,9 +171,15 @@ impl Figures {
                 None => text.push_str(" | |"),
             }
         }
-        let [_, load, _] = self.generator_load;
-        let remark = if load >= BOTTLENECK_LOAD { ", the bottleneck" } else { "" };
-        write!(text, " {:.0} %{remark} |", load * 100.0)
+        for (load, limit, remark) in [
+            (self.generator_load, BOTTLENECK_LOAD, ", the bottleneck"),
+            (self.others_load, DISTURBED_LOAD, ", disturbed"),
+        ] {
+            let [_, load, _] = load;
+            let remark = if load >= limit { remark } else { "" };
+            write!(text, " {:.0} %{remark} |", load * 100.0)?;
+        }
+        Ok(())
     }
 }
 
@@ -244,6 +211,7 @@ mod tests {
             elapsed: Duration::from_secs(1),
             server_time: Duration::from_millis(server_time_ms),
             generator_time: Duration::from_millis(generator_time_ms),
+            others_time: Duration::from_millis(1000 - generator_time_ms) / 5,
         }
     }
 
@@ -264,9 +232,9 @@ mod tests {
             rows,
             [
                 "| 2 | 100 | all | cafewire | 20.00 (10.00–40.00) | 45 (20–45) | \
-                   4.00 | 0.50 | 1.00 | 1.00 | 50 % |",
+                   4.00 | 0.50 | 1.00 | 1.00 | 50 % | 10 %, disturbed |",
                 "| 2 | 100 | all | Redis | 10.00 (2.00–10.00) | 90 (50–90) | \
-                   1.00 | 1.00 | 0.25 | 2.00 | 96 %, the bottleneck |",
+                   1.00 | 1.00 | 0.25 | 2.00 | 96 %, the bottleneck | 1 % |",
             ]
         );
     }
@@ -283,9 +251,9 @@ mod tests {
             rows,
             [
                 "| 2 | 100 | all | cafewire | 1.00 (1.00–1.00) | 100 (100–100) | \
-                   | | 1.00 | 1.00 | 10 % |",
+                   | | 1.00 | 1.00 | 10 % | 18 %, disturbed |",
                 "| 2 | 100 | all | Redis | **lost 3 deliveries of 2 messages in flight** | \
-                   | | | | | |",
+                   | | | | | | |",
             ]
         );
         let columns = |row: &str| row.matches('|').count();

@@ -234,6 +234,18 @@ mod tests {
     }
 
     #[test]
+    fn a_slot_that_is_free_again_is_no_message() {
+        let mut window = Window::new(&Plan { rooms: 1, members: 1, window: 1, ..PLAN });
+        let (mut member, mut publisher) = (Seat::of_publisher(), Seat::of_publisher());
+        window.send();
+        window.arrived(&mut member, &stamp(0)).unwrap();
+        window.receipt(&mut publisher, 1).unwrap();
+        // The slot of message 1 still holds what message 0 left there.
+        let repeated = window.arrived(&mut member, &stamp(0));
+        assert!(matches!(repeated, Err(Fault::OutOfOrder { expected: 1 })));
+    }
+
+    #[test]
     fn a_receipt_tells_the_whole_audience() {
         let mut window = Window::new(&PLAN);
         let mut publisher = Seat::of_publisher();
