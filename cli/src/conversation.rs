@@ -30,7 +30,7 @@ const QUEUE_LEN: usize = 1024;
 #[derive(Debug)]
 pub(crate) enum ConversationEvent {
     /// The server said something.
-    Event(Event),
+    Chat(Event),
     /// The connection is over.
     Lost(ClientError),
     /// A line that was asked for.
@@ -100,7 +100,7 @@ impl Conversation {
         let deadline = Instant::now() + LAST_WORDS_WAIT;
         while let Some(event) = self.next(Some(deadline)) {
             match event {
-                ConversationEvent::Event(Event::Error { code, message }) if code.closes() => {
+                ConversationEvent::Chat(Event::Error { code, message }) if code.closes() => {
                     return Failure::refused("the server ended the connection", code, &message);
                 }
                 ConversationEvent::Lost(_) | ConversationEvent::Interrupted => break,
@@ -114,7 +114,7 @@ impl Conversation {
 fn pass_on_events(mut client: ChatClient, queue: &SyncSender<ConversationEvent>) {
     loop {
         let event = match client.next_event_within(EVENT_WAIT) {
-            Ok(Some(event)) => ConversationEvent::Event(event),
+            Ok(Some(event)) => ConversationEvent::Chat(event),
             Ok(None) => continue,
             Err(error) => ConversationEvent::Lost(error),
         };

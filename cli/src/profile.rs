@@ -185,7 +185,7 @@ theme = \"light\"
 ";
 
     #[test]
-    fn a_profile_says_where_and_as_whom() {
+    fn a_profile_gives_address_and_name() {
         let work = parse(FILE, Some("work")).unwrap();
         assert_eq!(
             work.address.map(|address| address.to_string()).as_deref(),

@@ -28,7 +28,7 @@ pub(crate) enum Answer {
     /// It was not; the event says why.
     Refused(Request),
     /// It bears our name, but is not the answer to the oldest request.
-    OutOfTurn,
+    OutOfOrder,
     /// Somebody else's doing.
     Unrelated,
 }
@@ -87,9 +87,9 @@ impl Requests {
             Some(oldest) if fits => Answer::Done(oldest),
             Some(oldest) => {
                 self.open.push_front(oldest);
-                Answer::OutOfTurn
+                Answer::OutOfOrder
             }
-            None => Answer::OutOfTurn,
+            None => Answer::OutOfOrder,
         }
     }
 }
@@ -130,7 +130,7 @@ mod tests {
             requests.push(request);
         }
         assert_eq!(requests.answer(&joined(ME)), Answer::Done(join()));
-        assert_eq!(requests.answer(&message(ME, "two")), Answer::OutOfTurn);
+        assert_eq!(requests.answer(&message(ME, "two")), Answer::OutOfOrder);
         assert_eq!(requests.answer(&message(ME, "one")), Answer::Done(send("one")));
         assert_eq!(requests.answer(&error()), Answer::Refused(send("two")));
         assert!(requests.is_empty());
@@ -150,15 +150,15 @@ mod tests {
     fn a_message_must_come_back_as_it_was() {
         let mut requests = Requests::new(ME);
         requests.push(send("one"));
-        assert_eq!(requests.answer(&message(ME, "One")), Answer::OutOfTurn);
-        assert_eq!(requests.answer(&joined(ME)), Answer::OutOfTurn);
+        assert_eq!(requests.answer(&message(ME, "One")), Answer::OutOfOrder);
+        assert_eq!(requests.answer(&joined(ME)), Answer::OutOfOrder);
         assert_eq!(requests.len(), 1);
     }
 
     #[test]
     fn without_a_request_nothing_is_an_answer() {
         let mut requests = Requests::new(ME);
-        assert_eq!(requests.answer(&joined(ME)), Answer::OutOfTurn);
+        assert_eq!(requests.answer(&joined(ME)), Answer::OutOfOrder);
         assert_eq!(requests.answer(&error()), Answer::Unrelated);
     }
 }

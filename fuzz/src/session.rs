@@ -229,9 +229,9 @@ impl Network {
             let chunk = self.broker.poll_transmit(peer.id);
             if chunk.is_empty() {
                 if self.broker.handle_flushed(peer.id, self.now) == AfterFlush::ShutDownSending {
-                    let nobody_was_cut_off =
+                    let no_peer_was_cut_off =
                         self.metrics.snapshot().closes(CloseReason::SlowConsumer) == 0;
-                    peer.audience.hears_the_end(nobody_was_cut_off);
+                    peer.audience.hears_the_end(no_peer_was_cut_off);
                 }
                 return;
             }

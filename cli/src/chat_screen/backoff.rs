@@ -64,7 +64,7 @@ mod tests {
     }
 
     #[test]
-    fn after_a_success_it_begins_anew() {
+    fn a_success_resets_the_backoff() {
         let mut backoff = Backoff::new(1);
         for _ in 0..1000 {
             assert!(backoff.next_delay() <= LONGEST_DELAY);

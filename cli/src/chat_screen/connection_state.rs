@@ -15,7 +15,7 @@ use super::effect::Effect;
 use crate::requests::{MAX_IN_FLIGHT, Request, Requests};
 
 #[derive(Debug, PartialEq, Eq)]
-pub(crate) enum State {
+pub(crate) enum Phase {
     /// Nothing is tried until the user has chosen a name.
     NeedsName,
     Connecting,
@@ -30,11 +30,11 @@ pub(crate) enum State {
 }
 
 #[derive(Debug)]
-pub(crate) struct Link {
+pub(crate) struct ConnectionState {
     pub(crate) address: Address,
     /// The name to sign in under; chosen, but perhaps not yet taken by the server.
     pub(crate) username: Option<String>,
-    pub(crate) state: State,
+    pub(crate) phase: Phase,
     /// Numbers the connections, so that what an old one still says is known as such.
     pub(crate) number: u64,
     /// When the server last said anything.
@@ -53,12 +53,12 @@ pub(crate) struct Link {
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct QueueFull;
 
-impl Link {
+impl ConnectionState {
     pub(crate) fn new(address: Address, username: Option<String>, seed: u64) -> Self {
         Self {
             address,
             username,
-            state: State::NeedsName,
+            phase: Phase::NeedsName,
             number: 0,
             last_heard: None,
             held_name: None,
@@ -70,7 +70,7 @@ impl Link {
     }
 
     pub(crate) const fn is_online(&self) -> bool {
-        matches!(self.state, State::Online { .. })
+        matches!(self.phase, Phase::Online { .. })
     }
 
     /// Tries to connect now. Without a name there is nothing to try.
@@ -78,21 +78,23 @@ impl Link {
         let mut effects = self.hang_up();
         match &self.username {
             Some(username) => {
-                self.state = State::Connecting;
-                let (link, address, username) =
+                self.phase = Phase::Connecting;
+                let (number, address, username) =
                     (self.number, self.address.clone(), username.clone());
-                effects.push(Effect::Connect { link, address, username });
+                effects.push(Effect::Connect { number, address, username });
             }
-            None => self.state = State::NeedsName,
+            None => self.phase = Phase::NeedsName,
         }
         effects
     }
 
     /// Gives the connection up, standing or not. What it still says is no longer heard.
     fn hang_up(&mut self) -> Vec<Effect> {
-        let effects = match self.state {
-            State::Online { .. } | State::Connecting => vec![Effect::HangUp { link: self.number }],
-            State::NeedsName | State::Waiting { .. } => Vec::new(),
+        let effects = match self.phase {
+            Phase::Online { .. } | Phase::Connecting => {
+                vec![Effect::HangUp { number: self.number }]
+            }
+            Phase::NeedsName | Phase::Waiting { .. } => Vec::new(),
         };
         self.number += 1;
         effects
@@ -105,7 +107,7 @@ impl Link {
         user_id: u32,
         rooms: Vec<String>,
     ) -> Vec<Effect> {
-        self.state = State::Online { since: now };
+        self.phase = Phase::Online { since: now };
         self.held_name.clone_from(&self.username);
         self.last_heard = Some(now);
         self.requests = Requests::new(user_id);
@@ -149,13 +151,13 @@ impl Link {
 
     /// The connection broke, or could not be made. Returns the messages whose fate is not known.
     pub(crate) fn lost(&mut self, now: Duration, why: String) -> Vec<Request> {
-        if let State::Online { since } = self.state
+        if let Phase::Online { since } = self.phase
             && now.saturating_sub(since) >= STABLE_AFTER
         {
             self.backoff.reset();
         }
         self.number += 1;
-        self.state = State::Waiting { until: now + self.backoff.next_delay(), why };
+        self.phase = Phase::Waiting { until: now + self.backoff.next_delay(), why };
         self.forget_requests()
     }
 
@@ -166,7 +168,7 @@ impl Link {
             self.lost(now, why);
         } else {
             self.number += 1;
-            self.state = State::NeedsName;
+            self.phase = Phase::NeedsName;
         }
     }
 
@@ -191,9 +193,9 @@ impl Link {
     /// What the passing of time calls for: connecting anew, or giving up a connection that has gone
     /// silent. `Err` has the reason for the latter.
     pub(crate) fn tick(&mut self, now: Duration) -> Result<Vec<Effect>, String> {
-        match self.state {
-            State::Waiting { until, .. } if until <= now => Ok(self.connect()),
-            State::Online { .. }
+        match self.phase {
+            Phase::Waiting { until, .. } if until <= now => Ok(self.connect()),
+            Phase::Online { .. }
                 if !self.requests.is_empty() && now >= self.asked_at + ANSWER_TIMEOUT =>
             {
                 Err(format!("the server has not answered for {} s", ANSWER_TIMEOUT.as_secs()))
@@ -205,10 +207,10 @@ impl Link {
     /// When [`tick`](Self::tick) or the status line next has something to do.
     pub(crate) fn next_wake_up(&self, now: Duration) -> Option<Duration> {
         let next_second = Duration::from_secs(now.as_secs() + 1);
-        match self.state {
-            State::Waiting { until, .. } => Some(until.min(next_second)),
-            State::Online { .. } if !self.requests.is_empty() => Some(next_second),
-            State::Connecting | State::Online { .. } | State::NeedsName => None,
+        match self.phase {
+            Phase::Waiting { until, .. } => Some(until.min(next_second)),
+            Phase::Online { .. } if !self.requests.is_empty() => Some(next_second),
+            Phase::Connecting | Phase::Online { .. } | Phase::NeedsName => None,
         }
     }
 
@@ -242,7 +244,7 @@ impl Link {
                 self.asked_at = now;
             }
             self.requests.push(request.clone());
-            effects.push(Effect::Send { link: self.number, request });
+            effects.push(Effect::Send { number: self.number, request });
         }
         effects
     }

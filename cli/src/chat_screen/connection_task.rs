@@ -16,12 +16,12 @@ use crate::format;
 use crate::requests::{MAX_IN_FLIGHT, Request};
 
 /// How often the reading thread looks whether it is still wanted, and whether writing failed.
-const LOOK_WAIT: Duration = Duration::from_secs(1);
+const CHECK_WAIT: Duration = Duration::from_secs(1);
 
 /// How long the server may take to close the connection when we have said goodbye.
 const GOODBYE_WAIT: Duration = Duration::from_secs(2);
 
-pub(super) struct Wire {
+pub(super) struct ConnectionTask {
     queue: SyncSender<ScreenEvent>,
     config: ClientConfig,
     current: Option<Connection>,
@@ -29,7 +29,7 @@ pub(super) struct Wire {
 
 /// This end of the threads of one connection. When it is dropped the writing thread says goodbye.
 struct Connection {
-    link: u64,
+    number: u64,
     /// Holds all that may be unanswered, so that handing a request over never waits.
     requests: SyncSender<Request>,
     shared: Arc<Shared>,
@@ -44,18 +44,19 @@ struct Shared {
     write_failure: OnceLock<String>,
 }
 
-impl Wire {
+impl ConnectionTask {
     pub(super) const fn new(queue: SyncSender<ScreenEvent>, config: ClientConfig) -> Self {
         Self { queue, config, current: None }
     }
 
-    pub(super) fn connect(&mut self, link: u64, address: Address, username: String) {
+    pub(super) fn connect(&mut self, number: u64, address: Address, username: String) {
         let (requests, outbox) = sync_channel(MAX_IN_FLIGHT);
         let shared = Arc::new(Shared::default());
-        self.current = Some(Connection { link, requests, shared: Arc::clone(&shared) });
+        self.current = Some(Connection { number, requests, shared: Arc::clone(&shared) });
         let (queue, config) = (self.queue.clone(), self.config.clone());
         thread::spawn(move || {
-            let report = |news| queue.send(ScreenEvent::Input(Input::Link { link, news })).is_ok();
+            let report =
+                |event| queue.send(ScreenEvent::Input(Input::Connection { number, event })).is_ok();
             let error = converse(&address, &config, &username, outbox, &shared, report);
             shared.is_signed_in.store(false, Ordering::Relaxed);
             let code =
@@ -70,16 +71,17 @@ impl Wire {
         });
     }
 
-    pub(super) fn send(&self, link: u64, request: Request) {
-        if let Some(connection) = self.current.as_ref().filter(|connection| connection.link == link)
+    pub(super) fn send(&self, number: u64, request: Request) {
+        if let Some(connection) =
+            self.current.as_ref().filter(|connection| connection.number == number)
         {
             // Fails when the writing thread has ended: then the reading one says so.
             let _ = connection.requests.try_send(request);
         }
     }
 
-    pub(super) fn hang_up(&mut self, link: u64) {
-        if let Some(connection) = self.current.take_if(|connection| connection.link == link) {
+    pub(super) fn hang_up(&mut self, number: u64) {
+        if let Some(connection) = self.current.take_if(|connection| connection.number == number) {
             connection.shared.is_given_up.store(true, Ordering::Relaxed);
         }
     }
@@ -87,7 +89,9 @@ impl Wire {
     /// Leaves, and waits for the server to have noticed: from then on the name is free for the next
     /// command.
     pub(super) fn disconnect(mut self, events: &Receiver<ScreenEvent>) {
-        let Some(Connection { link: last, requests, shared }) = self.current.take() else { return };
+        let Some(Connection { number: last, requests, shared }) = self.current.take() else {
+            return;
+        };
         if !shared.is_signed_in.load(Ordering::Relaxed) {
             return;
         }
@@ -96,7 +100,7 @@ impl Wire {
         while let Ok(event) =
             events.recv_timeout(deadline.saturating_duration_since(Instant::now()))
         {
-            if matches!(event, ScreenEvent::Input(Input::Link { link, news: ConnectionEvent::Ended { .. } }) if link == last)
+            if matches!(event, ScreenEvent::Input(Input::Connection { number, event: ConnectionEvent::Ended { .. } }) if number == last)
             {
                 return;
             }
@@ -131,8 +135,8 @@ fn converse(
         peer: format::found(client.peer_address()),
     });
     while is_heard && !shared.is_given_up.load(Ordering::Relaxed) {
-        match client.next_event_within(LOOK_WAIT) {
-            Ok(Some(event)) => is_heard = report(ConnectionEvent::Event(event)),
+        match client.next_event_within(CHECK_WAIT) {
+            Ok(Some(event)) => is_heard = report(ConnectionEvent::Chat(event)),
             Ok(None) if shared.write_failure.get().is_some() => break,
             Ok(None) => {}
             Err(error) => return error,
@@ -199,21 +203,21 @@ mod tests {
     }
 
     struct Line {
-        wire: Wire,
+        connection: ConnectionTask,
         events: Receiver<ScreenEvent>,
     }
 
     impl Line {
         fn connect(server: &TestServer, username: &str) -> Self {
             let (queue, events) = sync_channel(64);
-            let mut wire = Wire::new(queue, ClientConfig::default());
-            wire.connect(1, server.address.clone(), username.to_owned());
-            Self { wire, events }
+            let mut connection = ConnectionTask::new(queue, ClientConfig::default());
+            connection.connect(1, server.address.clone(), username.to_owned());
+            Self { connection, events }
         }
 
         fn next(&self) -> ConnectionEvent {
             match self.events.recv_timeout(PATIENCE) {
-                Ok(ScreenEvent::Input(Input::Link { news, .. })) => news,
+                Ok(ScreenEvent::Input(Input::Connection { event, .. })) => event,
                 _ => panic!("nothing is heard of the connection"),
             }
         }
@@ -225,16 +229,17 @@ mod tests {
         let line = Line::connect(&server, "ada");
         let ConnectionEvent::SignedIn { peer: Some(peer), .. } = line.next() else { panic!() };
         assert_eq!(format!("tcp://{peer}"), server.address.to_string());
-        line.wire.send(1, Request::Join { room: "lobby".to_owned() });
-        line.wire.send(1, Request::Send { room: "lobby".to_owned(), content: "hello".to_owned() });
-        line.wire.send(2, Request::Leave { room: "lobby".to_owned() });
+        line.connection.send(1, Request::Join { room: "lobby".to_owned() });
+        line.connection
+            .send(1, Request::Send { room: "lobby".to_owned(), content: "hello".to_owned() });
+        line.connection.send(2, Request::Leave { room: "lobby".to_owned() });
         assert!(
-            matches!(line.next(), ConnectionEvent::Event(Event::Joined { room, .. }) if room == "lobby")
+            matches!(line.next(), ConnectionEvent::Chat(Event::Joined { room, .. }) if room == "lobby")
         );
         assert!(
-            matches!(line.next(), ConnectionEvent::Event(Event::Message { content, .. }) if content == "hello")
+            matches!(line.next(), ConnectionEvent::Chat(Event::Message { content, .. }) if content == "hello")
         );
-        line.wire.disconnect(&line.events);
+        line.connection.disconnect(&line.events);
         // The name is free from then on.
         assert!(matches!(Line::connect(&server, "ada").next(), ConnectionEvent::SignedIn { .. }));
     }
@@ -250,7 +255,7 @@ mod tests {
             ConnectionEvent::Ended { code: Some(ErrorCode::UsernameTaken), .. }
         ));
         // There is nobody to say goodbye to, so this waits for nothing.
-        second.wire.disconnect(&second.events);
+        second.connection.disconnect(&second.events);
     }
 
     #[test]
@@ -261,12 +266,12 @@ mod tests {
         server.stop();
         assert!(matches!(
             line.next(),
-            ConnectionEvent::Event(Event::Error { code: ErrorCode::ShuttingDown, .. })
+            ConnectionEvent::Chat(Event::Error { code: ErrorCode::ShuttingDown, .. })
         ));
         assert!(matches!(line.next(), ConnectionEvent::Ended { code: None, .. }));
-        let nobody = Line::connect(&server, "ada");
+        let line = Line::connect(&server, "ada");
         assert!(
-            matches!(nobody.next(), ConnectionEvent::Ended { why, .. } if why.contains("cannot connect"))
+            matches!(line.next(), ConnectionEvent::Ended { why, .. } if why.contains("cannot connect"))
         );
     }
 
@@ -275,8 +280,8 @@ mod tests {
         let server = TestServer::start();
         let mut line = Line::connect(&server, "ada");
         assert!(matches!(line.next(), ConnectionEvent::SignedIn { .. }));
-        line.wire.hang_up(1);
+        line.connection.hang_up(1);
         assert!(matches!(line.next(), ConnectionEvent::Ended { .. }));
-        line.wire.hang_up(1);
+        line.connection.hang_up(1);
     }
 }

@@ -117,7 +117,7 @@ impl Editor {
     }
 
     /// Puts back what was cut last.
-    pub(crate) fn put_back(&mut self) -> Result<(), Full> {
+    pub(crate) fn yank(&mut self) -> Result<(), Full> {
         let cut = std::mem::take(&mut self.cut);
         let inserted = self.insert(&cut);
         self.cut = cut;
@@ -221,16 +221,16 @@ mod tests {
     }
 
     #[test]
-    fn what_was_cut_can_be_put_back() {
+    fn what_was_cut_can_be_yanked() {
         let mut editor = editor("one two|");
         editor.cut_word();
         editor.home();
-        assert_eq!(editor.put_back(), Ok(()));
+        assert_eq!(editor.yank(), Ok(()));
         assert_eq!(shown(&editor), "two|one ");
         // Cutting nothing keeps what was cut before.
         editor.end();
         editor.cut_to_end();
-        assert_eq!(editor.put_back(), Ok(()));
+        assert_eq!(editor.yank(), Ok(()));
         assert_eq!(editor.text(), "twoone two");
     }
 

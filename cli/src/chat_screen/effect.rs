@@ -12,16 +12,16 @@ use crate::requests::Request;
 pub(crate) enum Effect {
     /// Connect and sign in; news bear the link's number.
     Connect {
-        link: u64,
+        number: u64,
         address: Address,
         username: String,
     },
     /// Say goodbye on that connection, and forget it.
     HangUp {
-        link: u64,
+        number: u64,
     },
     Send {
-        link: u64,
+        number: u64,
         request: Request,
     },
     /// Put a line into the history's file.
@@ -44,9 +44,9 @@ pub(crate) enum Input {
         height: u16,
     },
     Focused(bool),
-    Link {
-        link: u64,
-        news: ConnectionEvent,
+    Connection {
+        number: u64,
+        event: ConnectionEvent,
     },
     /// Time has passed.
     Tick,
@@ -63,7 +63,7 @@ pub(crate) enum ConnectionEvent {
         /// What the server's name was found to be.
         peer: Option<PeerAddress>,
     },
-    Event(Event),
+    Chat(Event),
     /// It is over, or never was. A sentence, and the server's code if it gave one.
     Ended {
         why: String,

@@ -132,7 +132,7 @@ mod tests {
     }
 
     #[test]
-    fn lines_are_there_the_next_time_and_nobody_else_can_read_them() {
+    fn lines_are_kept_for_the_next_time_and_are_private() {
         let folder = Folder::new("kept");
         let (mut file, lines) = folder.open();
         assert_eq!(lines, Vec::<String>::new());

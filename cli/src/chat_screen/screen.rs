@@ -13,7 +13,7 @@ use jiff::tz::TimeZone;
 use signal_hook::consts::{SIGCONT, SIGHUP, SIGINT, SIGTERM};
 
 use super::clock::Clock;
-use super::connection_task::Wire;
+use super::connection_task::ConnectionTask;
 use super::effect::{Effect, Input};
 use super::history::History;
 use super::history_file::HistoryFile;
@@ -79,13 +79,13 @@ pub(crate) fn run(options: Options) -> Result<ExitCode, Failure> {
         },
     };
     let (model, effects) = Model::new(setup, clock.now());
-    let wire = Wire::new(queue, options.config);
-    let mut screen = Screen { terminal, clock, model, wire, history_file, events };
+    let connection = ConnectionTask::new(queue, options.config);
+    let mut screen = Screen { terminal, clock, model, connection, history_file, events };
     let ended = screen.run(effects);
     // The terminal first: saying goodbye may take a moment.
-    let Screen { terminal, wire, events, .. } = screen;
+    let Screen { terminal, connection, events, .. } = screen;
     drop(terminal);
-    wire.disconnect(&events);
+    connection.disconnect(&events);
     ended
 }
 
@@ -93,7 +93,7 @@ struct Screen {
     terminal: FullScreen,
     clock: Clock,
     model: Model,
-    wire: Wire,
+    connection: ConnectionTask,
     history_file: HistoryFile,
     events: Receiver<ScreenEvent>,
 }
@@ -123,7 +123,7 @@ impl Screen {
     /// What happens next; time passing is an [`Input::Tick`].
     fn wait(&self) -> Option<ScreenEvent> {
         let now = self.clock.now().running;
-        match self.model.link.next_wake_up(now) {
+        match self.model.connection.next_wake_up(now) {
             // The queue cannot close: the wire holds a sender.
             None => self.events.recv().ok(),
             Some(at) => {
@@ -155,11 +155,11 @@ impl Screen {
     fn perform(&mut self, effects: Vec<Effect>) -> Result<Option<ExitCode>, Failure> {
         for effect in effects {
             match effect {
-                Effect::Connect { link, address, username } => {
-                    self.wire.connect(link, address, username)
+                Effect::Connect { number, address, username } => {
+                    self.connection.connect(number, address, username)
                 }
-                Effect::HangUp { link } => self.wire.hang_up(link),
-                Effect::Send { link, request } => self.wire.send(link, request),
+                Effect::HangUp { number } => self.connection.hang_up(number),
+                Effect::Send { number, request } => self.connection.send(number, request),
                 Effect::Remember(line) => {
                     if let Err(why) = self.history_file.append(&line) {
                         // Gives no effects.

@@ -1,4 +1,4 @@
-//! For tests: a user at a desk. Types, waits, and is told what the server says; sees what would be
+//! For tests: a user at a harness. Types, waits, and is told what the server says; sees what would be
 //! on the screen.
 
 use std::net::SocketAddr;
@@ -26,14 +26,14 @@ pub(super) const NOON_MS: u64 = 1_777_636_800_000;
 
 pub(super) const OWN_ID: u32 = 7;
 
-pub(super) struct Desk {
+pub(super) struct Harness {
     pub(super) model: Model,
     pub(super) now: Now,
     /// What the state has asked for and nobody has done yet.
     pub(super) effects: Vec<Effect>,
 }
 
-impl Desk {
+impl Harness {
     /// Before the server has answered.
     pub(super) fn new(username: Option<&str>, rooms: &[&str]) -> Self {
         Self::with(Detail::Usual, username, rooms)
@@ -58,9 +58,9 @@ impl Desk {
 
     /// As ada, in these rooms.
     pub(super) fn in_rooms(rooms: &[&str]) -> Self {
-        let mut desk = Self::new(Some("ada"), rooms);
-        desk.sign_in();
-        desk
+        let mut harness = Self::new(Some("ada"), rooms);
+        harness.sign_in();
+        harness
     }
 
     /// The server lets us in, and answers all that we ask.
@@ -71,7 +71,11 @@ impl Desk {
 
     pub(super) fn signed_in(&mut self) {
         let peer = Some(PeerAddress::from(SocketAddr::from(([127, 0, 0, 1], 8080))));
-        self.news(ConnectionEvent::SignedIn { user_id: OWN_ID, server_info: String::new(), peer });
+        self.handle_connection_event(ConnectionEvent::SignedIn {
+            user_id: OWN_ID,
+            server_info: String::new(),
+            peer,
+        });
     }
 
     pub(super) fn give(&mut self, input: Input) {
@@ -79,12 +83,12 @@ impl Desk {
         self.effects.extend(effects);
     }
 
-    pub(super) fn news(&mut self, news: ConnectionEvent) {
-        self.give(Input::Link { link: self.model.link.number, news });
+    pub(super) fn handle_connection_event(&mut self, event: ConnectionEvent) {
+        self.give(Input::Connection { number: self.model.connection.number, event });
     }
 
     pub(super) fn event(&mut self, event: Event) {
-        self.news(ConnectionEvent::Event(event));
+        self.handle_connection_event(ConnectionEvent::Chat(event));
     }
 
     pub(super) fn refuse(&mut self, code: ErrorCode, message: &str) {
@@ -92,11 +96,11 @@ impl Desk {
     }
 
     pub(super) fn lose(&mut self, why: &str) {
-        self.news(ConnectionEvent::Ended { why: why.to_owned(), code: None });
+        self.handle_connection_event(ConnectionEvent::Ended { why: why.to_owned(), code: None });
     }
 
     pub(super) fn refuse_name(&mut self, code: ErrorCode) {
-        self.news(ConnectionEvent::Ended {
+        self.handle_connection_event(ConnectionEvent::Ended {
             why: format!("the server refused: {code}"),
             code: Some(code),
         });
@@ -172,8 +176,11 @@ impl Desk {
         let begin = self.now.unix_ms;
         self.effects.clear();
         while !self.effects.iter().any(|effect| matches!(effect, Effect::Connect { .. })) {
-            let wake_up =
-                self.model.link.next_wake_up(self.now.running).expect("it waits for something");
+            let wake_up = self
+                .model
+                .connection
+                .next_wake_up(self.now.running)
+                .expect("it waits for something");
             self.wait(u64::try_from((wake_up - self.now.running).as_millis()).unwrap().max(1));
         }
         self.now.unix_ms - begin

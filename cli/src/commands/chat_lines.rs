@@ -81,7 +81,7 @@ impl Chat {
             }
             let deadline = self.is_leaving.then(|| self.last_answer_at + ANSWER_TIMEOUT);
             match self.conversation.next(deadline) {
-                Some(ConversationEvent::Event(event)) => self.take_event(&event)?,
+                Some(ConversationEvent::Chat(event)) => self.take_event(&event)?,
                 Some(ConversationEvent::Line(line)) => {
                     self.is_line_wanted = false;
                     self.take_line(line)?;
@@ -216,7 +216,7 @@ impl Chat {
             }
             Event::Joined { username, room, .. } => show_presence(room, username, "joined"),
             Event::Left { username, room, .. } => {
-                if answer == Answer::OutOfTurn {
+                if answer == Answer::OutOfOrder {
                     self.forget(room);
                 }
                 show_presence(room, username, "left")
@@ -245,7 +245,7 @@ fn what_was_refused(answer: &Answer) -> String {
         Answer::Refused(Request::Send { content, .. }) => {
             format!("not said: {}", escape::text(content))
         }
-        Answer::Done(_) | Answer::OutOfTurn | Answer::Unrelated => {
+        Answer::Done(_) | Answer::OutOfOrder | Answer::Unrelated => {
             "the server complains".to_owned()
         }
     }

@@ -111,7 +111,7 @@ impl Delivery<'_> {
     fn take_next(&mut self) -> Result<(), Failure> {
         let deadline = (!self.requests.is_empty()).then(|| self.last_answer_at + ANSWER_TIMEOUT);
         match self.conversation.next(deadline) {
-            Some(ConversationEvent::Event(event)) => self.take_event(&event),
+            Some(ConversationEvent::Chat(event)) => self.take_event(&event),
             Some(ConversationEvent::Line(line)) => self.take_line(line),
             Some(ConversationEvent::InputEnded) => {
                 self.input = Input::Ended;
@@ -181,7 +181,7 @@ impl Delivery<'_> {
             (_, Event::Error { code, message }) => {
                 Err(Failure::refused(format_args!("cannot talk in {}", self.room), *code, message))
             }
-            (Answer::OutOfTurn, _) => Err(Failure::Message(format!(
+            (Answer::OutOfOrder, _) => Err(Failure::Message(format!(
                 "{} did not come back as it was sent, or not in order",
                 self.labels.front().map_or("what was sent", String::as_str)
             ))),

@@ -40,10 +40,10 @@ pub(crate) fn run(args: &ServeArgs) -> Result<ExitCode, Failure> {
     })?;
     let (given, path, at_start) = (args.settings.clone(), args.config.clone(), settings.clone());
     server.on_reload(Box::new(move || {
-        let anew =
+        let reloaded =
             Settings::resolve(given.clone(), path.as_ref()).map_err(Failure::into_sentence)?;
-        let config = anew.server_config().map_err(Failure::into_sentence)?;
-        for setting in at_start.read_at_start_only_and_other_in(&anew) {
+        let config = reloaded.server_config().map_err(Failure::into_sentence)?;
+        for setting in at_start.read_at_start_only_and_other_in(&reloaded) {
             tracing::warn!(setting, "this setting is read at the start only: restart to change it");
         }
         Ok(config)

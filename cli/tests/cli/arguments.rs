@@ -1,6 +1,6 @@
 //! The command line itself: what is explained, what is refused, and with which exit status.
 
-use crate::support::{Nobody, Running, cafewire, command, run};
+use crate::support::{ClosedPort, Running, cafewire, command, run};
 
 const COMMANDS: [&str; 12] = [
     "serve",
@@ -73,8 +73,8 @@ fn what_is_refused_late_is_refused_with_the_usage_of_its_command() {
 
 #[test]
 fn tls_that_was_asked_for_in_vain_is_refused() {
-    let nobody = Nobody::new();
-    let address = nobody.address.as_str();
+    let closed_port = ClosedPort::new();
+    let address = closed_port.address.as_str();
     for args in [
         &["ping", address, "--ca", "ca.pem"][..],
         &["echo", "--ca", "ca.pem"],
@@ -130,9 +130,9 @@ fn wrong_arguments_end_with_2() {
 }
 
 #[test]
-fn nobody_listening_is_one_sentence_and_1() {
-    let nobody = Nobody::new();
-    let address = nobody.address.as_str();
+fn a_refused_connection_is_one_sentence_and_1() {
+    let closed_port = ClosedPort::new();
+    let address = closed_port.address.as_str();
     let cases: [&[&str]; 5] = [
         &["ping", address],
         &["echo", address],

@@ -7,7 +7,7 @@ use cafewire_core::{Frame, Message, MessagePayload};
 use serde_json::Value;
 
 use crate::support::scripted::{Peer, ScriptedServer};
-use crate::support::{Ended, Nobody, PATIENCE, Server, Signal, cafewire, run};
+use crate::support::{ClosedPort, Ended, PATIENCE, Server, Signal, cafewire, run};
 
 fn bench(address: &str, args: &[&str]) -> Ended {
     run(&[&["bench", args[0], address], &args[1..]].concat(), "")
@@ -204,9 +204,9 @@ fn what_is_lost_duplicated_or_reordered_ends_with_1() {
 }
 
 #[test]
-fn what_nobody_said_in_a_room_ends_with_1() {
+fn an_unexpected_message_ends_with_1() {
     let server = ScriptedServer::start(|mut peer| {
-        let (username, room) = sign_in_whoever_it_is(&mut peer);
+        let (username, room) = sign_in_any(&mut peer);
         peer.broadcast(7, &username, &room, "something that no generator ever said");
         peer.until_it_leaves();
     });
@@ -217,7 +217,7 @@ fn what_nobody_said_in_a_room_ends_with_1() {
 }
 
 /// Signs a client in as user 7 and lets it into its first room; who it is, and which.
-fn sign_in_whoever_it_is(peer: &mut Peer) -> (String, String) {
+fn sign_in_any(peer: &mut Peer) -> (String, String) {
     let name = |frame: Frame<'_>| match frame {
         Frame::Chat(view) => match view.parse_payload().expect("a good frame") {
             MessagePayload::Connect { username } => username.to_owned(),
@@ -275,10 +275,10 @@ fn a_test_says_what_it_does_if_asked() {
 }
 
 #[test]
-fn nobody_listening_is_one_sentence_and_1() {
-    let nobody = Nobody::new();
-    let ended = bench(&nobody.address, &["chat", "--connect-retries", "0"]);
-    ended.assert_failed(1, &format!("cannot connect to {}", nobody.address));
+fn a_refused_connection_is_one_sentence_and_1() {
+    let closed_port = ClosedPort::new();
+    let ended = bench(&closed_port.address, &["chat", "--connect-retries", "0"]);
+    ended.assert_failed(1, &format!("cannot connect to {}", closed_port.address));
     assert_eq!(ended.stderr.lines().count(), 1, "{ended:?}");
 }
 

@@ -35,7 +35,7 @@ impl Drop for ConfigFolder {
 }
 
 #[test]
-fn a_profile_says_where_and_as_whom_and_the_command_line_wins() {
+fn a_profile_gives_address_and_name_and_the_command_line_wins() {
     let server = Server::start();
     let config = format!(
         "[profile.default]\nuser = \"nobody\"\n\

@@ -302,7 +302,7 @@ fn the_log_says_everything_of_a_connection_within_its_span() {
 
 /// The log's pipe is full, and whoever holds its other end does not read.
 #[test]
-fn a_log_that_nobody_reads_holds_nobody_up() {
+fn an_unread_log_holds_up_no_connection() {
     let mut command = command(&["serve", "--listen", "127.0.0.1:0"]);
     let mut child = command.env("RUST_LOG", "trace").spawn().expect("the binary starts");
     let unread = child.stderr.take();

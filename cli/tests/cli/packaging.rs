@@ -214,7 +214,7 @@ fn ends_quietly_after(lines: usize, args: &[&str], input: &str) {
 }
 
 #[test]
-fn every_command_ends_quietly_when_nobody_reads_any_more() {
+fn every_command_ends_quietly_when_its_output_is_closed() {
     let server = Server::start();
     let address = server.address.as_str();
     ends_quietly_after(1, &["ping", address, "-i", "0"], "");

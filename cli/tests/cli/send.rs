@@ -139,7 +139,7 @@ fn another_order_or_another_text_is_not_delivery() {
 }
 
 #[test]
-fn somebody_elses_broadcast_is_no_receipt() {
+fn a_broadcast_of_another_user_is_no_receipt() {
     let ended = send_one_and_two(|peer| {
         expect_said(peer, "one");
         expect_said(peer, "two");

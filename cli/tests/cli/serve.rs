@@ -88,7 +88,7 @@ fn data_is_not_printed_unasked() {
 }
 
 #[test]
-fn nobody_reading_the_data_ends_it() {
+fn serve_ends_when_the_reader_of_its_output_is_gone() {
     use std::io::{BufRead as _, BufReader};
     let mut child = command(&["serve", "--listen", "127.0.0.1:0", "--print-data"]).spawn().unwrap();
     let mut stdout = BufReader::new(child.stdout.take().unwrap());

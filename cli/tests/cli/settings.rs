@@ -166,7 +166,7 @@ fn a_tls_address_without_a_certificate_is_told_how_to_get_one() {
 }
 
 #[test]
-fn check_config_says_what_is_wrong_and_serves_nobody() {
+fn check_config_says_what_is_wrong_and_does_not_serve() {
     let good = ConfigFile::new(
         "good",
         "listen = [\"tcp://127.0.0.1:1\", \"[::1]:2\"]\nlog_format = \"json\"\nconnections = 8\n",

@@ -9,7 +9,7 @@ use std::thread;
 
 use cafewire_net::Client;
 
-use crate::support::{Nobody, Running, cafewire, run};
+use crate::support::{ClosedPort, Running, cafewire, run};
 
 /// A server with an HTTP port: it, where it listens, where that is.
 fn server() -> (Running, String, String) {
@@ -67,16 +67,16 @@ fn without_a_terminal_it_says_what_works() {
 }
 
 #[test]
-fn nobody_there_is_one_sentence_and_1() {
-    let nobody = Nobody::new();
-    let address = nobody.address.strip_prefix("tcp://").unwrap();
+fn a_closed_port_is_one_sentence_and_1() {
+    let closed_port = ClosedPort::new();
+    let address = closed_port.address.strip_prefix("tcp://").unwrap();
     run(&["top", address, "--once"], "")
         .assert_failed(1, &format!("no answer from http://{address}/metrics: "));
 }
 
 /// Whatever is there instead of a cafewire server, it is named as what it is not.
 #[test]
-fn somebody_else_there_is_one_sentence_and_1() {
+fn a_server_of_another_kind_is_one_sentence_and_1() {
     for (answer, says) in [
         ("HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhello", "no cafewire server's /metrics"),
         ("hello there\r\n\r\n", "speaks no HTTP: is it the port of `serve --http`?"),

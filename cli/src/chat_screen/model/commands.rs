@@ -12,7 +12,7 @@ impl Model {
     /// Does what a line says. `Err` is a sentence for the user: nothing was done.
     pub(super) fn run_command(&mut self, now: Now, line: &str) -> Result<Vec<Effect>, String> {
         match command::parse(line)? {
-            Command::Basic(intent) => return self.obey_basic(now, intent),
+            Command::Basic(intent) => return self.run_intent(now, intent),
             Command::Who => self.who(now),
             Command::Rooms => self.list_rooms(now),
             Command::Message => {
@@ -34,7 +34,7 @@ impl Model {
         Ok(Vec::new())
     }
 
-    fn obey_basic(&mut self, now: Now, intent: Intent<'_>) -> Result<Vec<Effect>, String> {
+    fn run_intent(&mut self, now: Now, intent: Intent<'_>) -> Result<Vec<Effect>, String> {
         match intent {
             Intent::Nothing => Ok(Vec::new()),
             Intent::Say(text) => self.say(now, text),
@@ -42,7 +42,7 @@ impl Model {
             Intent::Leave(room) => self.leave(now, room),
             Intent::Switch(room) => match self.room_index(room) {
                 Some(index) => {
-                    self.turn_to(index);
+                    self.switch_to(index);
                     Ok(Vec::new())
                 }
                 None => Err(format!("you are not in {room}: /join {room}")),
@@ -58,7 +58,7 @@ impl Model {
 
     /// Leaves; if something is still on its way, only when asked a second time.
     pub(super) fn quit(&mut self, now: Now) -> Vec<Effect> {
-        let undelivered = self.link.undelivered();
+        let undelivered = self.connection.undelivered();
         if undelivered > 0 && !self.has_asked_to_quit {
             self.has_asked_to_quit = true;
             let note =
@@ -70,10 +70,10 @@ impl Model {
     }
 
     fn connect(&mut self, now: Now, address: Option<cafewire_net::Address>) -> Vec<Effect> {
-        if self.link.is_online() {
+        if self.connection.is_online() {
             self.leave_rooms_unwillingly(now, "connecting anew");
         }
-        let (uncertain, effects) = self.link.choose(address, None);
+        let (uncertain, effects) = self.connection.choose(address, None);
         self.report_uncertain(now, uncertain);
         effects
     }

@@ -11,20 +11,24 @@ use crate::chat_screen::room::{Membership, NoteKind};
 use crate::requests::Request;
 
 impl Model {
-    pub(super) fn news(&mut self, now: Now, news: ConnectionEvent) -> Vec<Effect> {
-        match news {
+    pub(super) fn handle_connection_event(
+        &mut self,
+        now: Now,
+        event: ConnectionEvent,
+    ) -> Vec<Effect> {
+        match event {
             ConnectionEvent::SignedIn { user_id, server_info, peer } => {
                 self.signed_in(now, user_id, &server_info, peer)
             }
-            ConnectionEvent::Event(event) => {
+            ConnectionEvent::Chat(event) => {
                 let mut effects = self.take_event(now, &event);
-                effects.extend(self.link.heard(now.running));
+                effects.extend(self.connection.heard(now.running));
                 effects
             }
             ConnectionEvent::Ended {
                 why,
                 code: Some(code @ (ErrorCode::UsernameTaken | ErrorCode::InvalidUsername)),
-            } if !self.link.is_online() => {
+            } if !self.connection.is_online() => {
                 self.name_refused(now, why, code);
                 Vec::new()
             }
@@ -36,12 +40,12 @@ impl Model {
     }
 
     pub(super) fn tick(&mut self, now: Now) -> Vec<Effect> {
-        match self.link.tick(now.running) {
+        match self.connection.tick(now.running) {
             Ok(effects) => effects,
             Err(why) => {
-                let link = self.link.number;
+                let number = self.connection.number;
                 self.lost(now, why);
-                vec![Effect::HangUp { link }]
+                vec![Effect::HangUp { number }]
             }
         }
     }
@@ -56,7 +60,7 @@ impl Model {
         if matches!(self.prompt, Some(Prompt::Name)) {
             self.prompt = None;
         }
-        let greeting = format!("connected as {} to {}", self.username(), self.link.address);
+        let greeting = format!("connected as {} to {}", self.username(), self.connection.address);
         let greeting =
             if server_info.is_empty() { greeting } else { format!("{greeting} ({server_info})") };
         self.note_in(0, now, NoteKind::Plain, greeting);
@@ -65,21 +69,21 @@ impl Model {
                 0,
                 now,
                 NoteKind::Plain,
-                format!("{} was found at {peer}", self.link.address),
+                format!("{} was found at {peer}", self.connection.address),
             );
         }
         self.last_words = None;
         let rooms = self.rooms.iter().filter(|room| room.membership == Membership::Wanted);
         let rooms = rooms.map(|room| room.name.clone()).collect();
-        self.link.signed_in(now.running, user_id, rooms)
+        self.connection.signed_in(now.running, user_id, rooms)
     }
 
     fn lost(&mut self, now: Now, why: String) {
         // The server's own reason says more than that the connection is closed.
         let why = self.last_words.take().unwrap_or(why);
-        let was_online = self.link.is_online();
-        let is_first_failure = self.link.failures() == 0;
-        let uncertain = self.link.lost(now.running, why.clone());
+        let was_online = self.connection.is_online();
+        let is_first_failure = self.connection.failures() == 0;
+        let uncertain = self.connection.lost(now.running, why.clone());
         if was_online {
             self.leave_rooms_unwillingly(now, &format!("connection lost: {why}"));
         } else if is_first_failure || self.detail == Detail::More {
@@ -124,9 +128,11 @@ impl Model {
     }
 
     fn name_refused(&mut self, now: Now, why: String, code: ErrorCode) {
-        self.link.name_refused(now.running, why.clone());
-        let is_retried =
-            !matches!(self.link.state, crate::chat_screen::connection_state::State::NeedsName);
+        self.connection.name_refused(now.running, why.clone());
+        let is_retried = !matches!(
+            self.connection.phase,
+            crate::chat_screen::connection_state::Phase::NeedsName
+        );
         let advice = match code {
             ErrorCode::UsernameTaken if is_retried => {
                 "Perhaps your own lost connection still holds it: it is tried again. Or type another name."

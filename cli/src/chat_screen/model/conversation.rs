@@ -14,7 +14,7 @@ use crate::requests::{Answer, Request};
 
 impl Model {
     pub(super) fn take_event(&mut self, now: Now, event: &Event) -> Vec<Effect> {
-        let answer = self.link.requests().answer(event);
+        let answer = self.connection.requests().answer(event);
         let is_own = answer != Answer::Unrelated;
         match event {
             Event::Message { user_id, timestamp_ms, username, room, content } => {
@@ -43,7 +43,7 @@ impl Model {
             }
             Event::Left { user_id, username, room } => {
                 match self.room_index(room) {
-                    Some(index) if answer == Answer::OutOfTurn => {
+                    Some(index) if answer == Answer::OutOfOrder => {
                         self.rooms[index].membership = Membership::Out;
                         let note = "the server has taken you out of this room; /join ROOM tries to go back";
                         self.note_in(index, now, NoteKind::Warning, note.to_owned());
@@ -95,7 +95,7 @@ impl Model {
                     return;
                 }
                 self.rooms[index].membership = Membership::Out;
-                let unsaid = self.link.drop_unsent(&room);
+                let unsaid = self.connection.drop_unsent(&room);
                 let unsaid = if unsaid == 0 {
                     String::new()
                 } else {
@@ -115,7 +115,7 @@ impl Model {
             Answer::Refused(Request::Leave { room }) => {
                 self.note(now, NoteKind::Warning, format!("cannot leave {room}: {why}"));
             }
-            Answer::Done(_) | Answer::OutOfTurn | Answer::Unrelated => {
+            Answer::Done(_) | Answer::OutOfOrder | Answer::Unrelated => {
                 self.note(now, NoteKind::Warning, format!("the server complains: {why}"));
             }
         }
@@ -137,25 +137,25 @@ impl Model {
         let room = room.name.clone();
         args::content(text, &room).map_err(|error| format!("not said: {error}"))?;
         let request = Request::Send { room, content: text.to_owned() };
-        self.link.ask(now.running, request).map_err(|QueueFull| queue_full())
+        self.connection.ask(now.running, request).map_err(|QueueFull| queue_full())
     }
 
     /// Joins a room, or turns to it if we are there.
     pub(super) fn join(&mut self, now: Now, name: &str) -> Result<Vec<Effect>, String> {
         if let Some(index) = self.room_index(name) {
-            self.turn_to(index);
+            self.switch_to(index);
             if self.rooms[index].membership != Membership::Out {
                 return Ok(Vec::new());
             }
             self.rooms[index].membership = Membership::Wanted;
         } else {
             let index = self.open_room(name, now)?;
-            self.turn_to(index);
+            self.switch_to(index);
         }
-        if !self.link.is_online() {
+        if !self.connection.is_online() {
             return Ok(Vec::new());
         }
-        self.link
+        self.connection
             .ask(now.running, Request::Join { room: name.to_owned() })
             .map_err(|QueueFull| queue_full())
     }
@@ -171,7 +171,7 @@ impl Model {
             });
         };
         let was_asked_for = self.rooms[index].membership != Membership::Out;
-        let unsaid = self.link.drop_unsent(&name);
+        let unsaid = self.connection.drop_unsent(&name);
         self.rooms.remove(index);
         if self.current > index || self.current == self.rooms.len() {
             self.current -= 1;
@@ -183,10 +183,12 @@ impl Model {
                 format!("lines for {name} that were not said: {unsaid}"),
             );
         }
-        if !was_asked_for || !self.link.is_online() {
+        if !was_asked_for || !self.connection.is_online() {
             return Ok(Vec::new());
         }
-        self.link.ask(now.running, Request::Leave { room: name }).map_err(|QueueFull| queue_full())
+        self.connection
+            .ask(now.running, Request::Leave { room: name })
+            .map_err(|QueueFull| queue_full())
     }
 
     /// A page for a room that shall be joined. `Err`, and a note on the first page, if there are

@@ -18,7 +18,7 @@ use jiff::tz::TimeZone;
 
 use super::clock::Now;
 use super::complete::Candidates;
-use super::connection_state::Link;
+use super::connection_state::ConnectionState;
 use super::editor::Editor;
 use super::effect::{Effect, Input};
 use super::history::History;
@@ -58,7 +58,7 @@ pub(crate) enum Detail {
 }
 
 pub(crate) struct Model {
-    pub(crate) link: Link,
+    pub(crate) connection: ConnectionState,
     /// The first is this client's own page and always there.
     pub(crate) rooms: Vec<Room>,
     /// Which of them is turned to.
@@ -95,7 +95,7 @@ impl Model {
         let Setup { address, username, rooms, history, theme, time_zone, size, seed, detail } =
             setup;
         let mut model = Self {
-            link: Link::new(address, username, seed),
+            connection: ConnectionState::new(address, username, seed),
             rooms: vec![Room::new("", Membership::Home)],
             current: 0,
             editor: Editor::default(),
@@ -121,10 +121,10 @@ impl Model {
         if detail != Detail::Less {
             model.hint(now);
         }
-        if model.link.username.is_none() {
+        if model.connection.username.is_none() {
             model.ask_for_name(now, "Under which name do you want to sign in? Up to 32 bytes.");
         }
-        let effects = model.link.connect();
+        let effects = model.connection.connect();
         (model, effects)
     }
 
@@ -176,8 +176,10 @@ impl Model {
                 self.is_focused = is_focused;
                 Vec::new()
             }
-            Input::Link { link, news } if link == self.link.number => self.news(now, news),
-            Input::Link { .. } => Vec::new(),
+            Input::Connection { number, event } if number == self.connection.number => {
+                self.handle_connection_event(now, event)
+            }
+            Input::Connection { .. } => Vec::new(),
             Input::Tick => self.tick(now),
             Input::NotRemembered(why) => {
                 let why = format!("typed lines are not kept for the next time: {why}");
@@ -197,7 +199,7 @@ impl Model {
 
     /// The name that we have, or ask for.
     pub(crate) fn username(&self) -> &str {
-        self.link.username.as_deref().unwrap_or_default()
+        self.connection.username.as_deref().unwrap_or_default()
     }
 
     fn room_mut(&mut self, name: &str) -> Option<&mut Room> {

@@ -29,7 +29,7 @@ impl Model {
     pub(super) fn choose_name(&mut self, now: Now, name: &str) -> Result<Vec<Effect>, String> {
         let name = args::username(name).map_err(|error| format!("this name cannot be: {error}"))?;
         self.prompt = None;
-        let (uncertain, effects) = self.link.choose(None, Some(name));
+        let (uncertain, effects) = self.connection.choose(None, Some(name));
         self.report_uncertain(now, uncertain);
         Ok(effects)
     }
@@ -66,11 +66,11 @@ impl Model {
         let too_long = lines.iter().find_map(|line| args::content(line, room).err());
         let problem = if self.room().membership == Membership::Home {
             Some("this page is no room; /join ROOM first".to_owned())
-        } else if lines.len() > self.link.free() {
+        } else if lines.len() > self.connection.free() {
             Some(format!(
                 "{} lines are too many, {} more can wait to be sent",
                 lines.len(),
-                self.link.free()
+                self.connection.free()
             ))
         } else {
             too_long.map(|error| format!("in one of {} lines the {error}", lines.len()))

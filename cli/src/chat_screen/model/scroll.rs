@@ -9,7 +9,7 @@ use crate::chat_screen::view::messages;
 pub(super) const WHEEL_ROWS: usize = 3;
 
 impl Model {
-    pub(super) fn turn_to(&mut self, index: usize) {
+    pub(super) fn switch_to(&mut self, index: usize) {
         if index < self.rooms.len() {
             self.current = index;
             self.completing = None;
@@ -17,28 +17,28 @@ impl Model {
     }
 
     /// The next room with a mention, else with anything unread, after this one.
-    pub(super) fn turn_to_active(&mut self) {
+    pub(super) fn switch_to_active(&mut self) {
         let count = self.rooms.len();
         let others = || (1..count).map(|step| (self.current + step) % count);
         let next = others()
             .find(|&index| self.rooms[index].unread_mentions > 0)
             .or_else(|| others().find(|&index| self.rooms[index].unread > 0));
         if let Some(index) = next {
-            self.turn_to(index);
+            self.switch_to(index);
         }
     }
 
     /// One room on, or back, and around at the end.
-    pub(super) fn turn_by_one(&mut self, is_forward: bool) {
+    pub(super) fn switch_by_one(&mut self, is_forward: bool) {
         let count = self.rooms.len();
-        self.turn_to((self.current + if is_forward { 1 } else { count - 1 }) % count);
+        self.switch_to((self.current + if is_forward { 1 } else { count - 1 }) % count);
     }
 
     pub(super) fn click(&mut self, column: u16, row: u16) {
         if let Some(index) =
             layout::room_at(&self.areas(), self.rooms.len(), self.current, column, row)
         {
-            self.turn_to(index);
+            self.switch_to(index);
         }
     }
 

@@ -47,10 +47,10 @@ impl Model {
                     self.editor.replace(line);
                 }
             }
-            Action::Room(index) => self.turn_to(index),
-            Action::NextActiveRoom => self.turn_to_active(),
-            Action::PreviousRoom => self.turn_by_one(false),
-            Action::NextRoom => self.turn_by_one(true),
+            Action::Room(index) => self.switch_to(index),
+            Action::NextActiveRoom => self.switch_to_active(),
+            Action::PreviousRoom => self.switch_by_one(false),
+            Action::NextRoom => self.switch_by_one(true),
             Action::PageUp => self.scroll_up(self.page_rows()),
             Action::PageDown => self.scroll_down(self.page_rows()),
             Action::ScrollToEnd | Action::Escape => self.scroll_to_end(),
@@ -70,7 +70,7 @@ impl Model {
         let mut buffer = [0; 4];
         let edited = match action {
             Action::Insert(scalar) => self.editor.insert(scalar.encode_utf8(&mut buffer)),
-            Action::PutBack => self.editor.put_back(),
+            Action::PutBack => self.editor.yank(),
             _ => {
                 let edit = match action {
                     Action::Left => Editor::left,

@@ -119,7 +119,7 @@ mod tests {
     }
 
     #[test]
-    fn a_server_that_starts_anew_has_no_past() {
+    fn a_restarted_server_has_no_past() {
         let mut watch = Watch::new("here".to_owned());
         (1..4).for_each(|second| watch.heard(sample(second, 1000, 5)));
         let text = exposition(3, 1).replace("1700000000.5", "1700000009.5");

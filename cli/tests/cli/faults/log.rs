@@ -53,7 +53,7 @@ fn assert_serves_on((running, address): (Running, Address)) {
 }
 
 #[test]
-fn nobody_reads_the_log() {
+fn an_unread_log_stops_nothing() {
     for format in ["text", "json"] {
         assert_serves_on(serve(Stdio::piped(), format));
     }

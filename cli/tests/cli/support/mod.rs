@@ -241,12 +241,12 @@ impl Server {
 
 /// An address where nobody listens, and nobody else can while this lives: it is the client's end of
 /// a connection.
-pub(crate) struct Nobody {
+pub(crate) struct ClosedPort {
     pub(crate) address: String,
     _connection: (TcpListener, TcpStream),
 }
 
-impl Nobody {
+impl ClosedPort {
     pub(crate) fn new() -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
         let stream =
