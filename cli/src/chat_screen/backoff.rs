@@ -1,7 +1,7 @@
 //! How long to wait before connecting again. Pure: the random numbers follow from a seed.
 //!
-//! The delay doubles with each failure up to a bound, and of it a random part of up to half is
-//! taken away: when a server comes back, its clients do not all arrive at once.
+//! The delay doubles with each failure up to a bound, and a random part of up to half is taken off:
+//! when a server comes back, its clients do not all arrive at once.
 
 use std::time::Duration;
 

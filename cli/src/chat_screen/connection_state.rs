@@ -1,8 +1,8 @@
-//! The connection as the state knows it: whether it stands, when it is tried again, what is on its
-//! way. Pure: it returns what is to be done, and time is an argument. `wire` does it.
+//! State of the connection: its phase, the time of the next attempt, requests under way. Pure:
+//! methods return effects, and time is an argument. `connection_task` carries the effects out.
 //!
 //! A message that was written when the connection broke may or may not have arrived: it is
-//! reported, not sent again. One that was not written yet waits.
+//! reported, not sent again. A message that was not written yet waits.
 
 use std::collections::VecDeque;
 use std::time::Duration;
@@ -16,13 +16,13 @@ use crate::requests::{MAX_IN_FLIGHT, Request, Requests};
 
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum Phase {
-    /// Nothing is tried until the user has chosen a name.
+    /// No attempt is made until the user has chosen a name.
     NeedsName,
     Connecting,
     Online {
         since: Duration,
     },
-    /// It is tried again then.
+    /// The next attempt is due at `until`.
     Waiting {
         until: Duration,
         why: String,
@@ -32,24 +32,24 @@ pub(crate) enum Phase {
 #[derive(Debug)]
 pub(crate) struct ConnectionState {
     pub(crate) address: Address,
-    /// The name to sign in under; chosen, but perhaps not yet taken by the server.
+    /// The name to sign in under; chosen, but perhaps not yet accepted by the server.
     pub(crate) username: Option<String>,
     pub(crate) phase: Phase,
-    /// Numbers the connections, so that what an old one still says is known as such.
+    /// Number of the latest connection, so that late events of earlier ones are recognised.
     pub(crate) number: u64,
-    /// When the server last said anything.
+    /// Time of the server's last event.
     pub(crate) last_heard: Option<Duration>,
-    /// The name that the server has let us have before: if it is refused now, it is probably still
-    /// held by our own lost connection.
+    /// The name that the server accepted before: if it is refused now, it is probably still held by
+    /// our own lost connection.
     held_name: Option<String>,
     requests: Requests,
-    /// Since when the oldest request has been waiting.
+    /// Time since which the oldest request has been waiting.
     asked_at: Duration,
     unsent: VecDeque<Request>,
     backoff: Backoff,
 }
 
-/// There are as many unsent lines as are kept.
+/// The queue of unsent lines is full.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct QueueFull;
 
@@ -73,7 +73,7 @@ impl ConnectionState {
         matches!(self.phase, Phase::Online { .. })
     }
 
-    /// Tries to connect now. Without a name there is nothing to try.
+    /// Connects now. Without a name no attempt is made.
     pub(crate) fn connect(&mut self) -> Vec<Effect> {
         let mut effects = self.hang_up();
         match &self.username {
@@ -88,7 +88,7 @@ impl ConnectionState {
         effects
     }
 
-    /// Gives the connection up, standing or not. What it still says is no longer heard.
+    /// Gives up the connection, established or not. Its later events are ignored.
     fn hang_up(&mut self) -> Vec<Effect> {
         let effects = match self.phase {
             Phase::Online { .. } | Phase::Connecting => {
@@ -100,7 +100,7 @@ impl ConnectionState {
         effects
     }
 
-    /// The server has let us in. The rooms are joined before anything that waits is said.
+    /// Sign-in has succeeded. Joins of the rooms go before the lines that wait.
     pub(crate) fn signed_in(
         &mut self,
         now: Duration,
@@ -117,7 +117,7 @@ impl ConnectionState {
         self.send_what_may_be_sent(now)
     }
 
-    /// Asks for something now, or as soon as it can be.
+    /// Queues a request, and sends it if the connection allows it now.
     pub(crate) fn ask(
         &mut self,
         now: Duration,
@@ -130,7 +130,7 @@ impl ConnectionState {
         Ok(self.send_what_may_be_sent(now))
     }
 
-    /// The server said something: the requests move on.
+    /// An event of the server arrived: more requests may be sent.
     pub(crate) fn heard(&mut self, now: Duration) -> Vec<Effect> {
         self.last_heard = Some(now);
         self.asked_at = now;
@@ -141,7 +141,7 @@ impl ConnectionState {
         &mut self.requests
     }
 
-    /// Drops what waits to be said in a room, and says how many lines that were.
+    /// Drops the unsent lines of a room and returns their number.
     pub(crate) fn drop_unsent(&mut self, room_left: &str) -> usize {
         let before = self.unsent.len();
         self.unsent
@@ -149,7 +149,7 @@ impl ConnectionState {
         before - self.unsent.len()
     }
 
-    /// The connection broke, or could not be made. Returns the messages whose fate is not known.
+    /// The connection broke, or could not be made. Returns the messages whose fate is unknown.
     pub(crate) fn lost(&mut self, now: Duration, why: String) -> Vec<Request> {
         if let Phase::Online { since } = self.phase
             && now.saturating_sub(since) >= STABLE_AFTER
@@ -161,8 +161,8 @@ impl ConnectionState {
         self.forget_requests()
     }
 
-    /// The name was refused. If it was ours before, it is tried again; the user may choose another
-    /// in any case.
+    /// The name was refused. A name that was accepted before is tried again; the user may choose
+    /// another in any case.
     pub(crate) fn name_refused(&mut self, now: Duration, why: String) {
         if self.held_name.is_some() && self.held_name == self.username {
             self.lost(now, why);
@@ -172,7 +172,7 @@ impl ConnectionState {
         }
     }
 
-    /// Another name or another server is chosen. Returns the messages whose fate is not known.
+    /// The user chose another name or another server. Returns the messages whose fate is unknown.
     pub(crate) fn choose(
         &mut self,
         address: Option<Address>,
@@ -190,7 +190,7 @@ impl ConnectionState {
         (uncertain, self.connect())
     }
 
-    /// What the passing of time calls for: connecting anew, or giving up a connection that has gone
+    /// Actions that are due at this time: connecting again, or giving up a connection that has gone
     /// silent. `Err` has the reason for the latter.
     pub(crate) fn tick(&mut self, now: Duration) -> Result<Vec<Effect>, String> {
         match self.phase {
@@ -204,7 +204,7 @@ impl ConnectionState {
         }
     }
 
-    /// When [`tick`](Self::tick) or the status line next has something to do.
+    /// Time at which [`tick`](Self::tick) or the status line next has work.
     pub(crate) fn next_wake_up(&self, now: Duration) -> Option<Duration> {
         let next_second = Duration::from_secs(now.as_secs() + 1);
         match self.phase {
@@ -214,22 +214,22 @@ impl ConnectionState {
         }
     }
 
-    /// How long the oldest request has been waiting.
+    /// Time for which the oldest request has been waiting.
     pub(crate) fn unanswered_for(&self, now: Duration) -> Option<Duration> {
         (!self.requests.is_empty()).then(|| now.saturating_sub(self.asked_at))
     }
 
-    /// Messages and requests that are not known to have arrived.
+    /// Number of messages and requests that are not known to have arrived.
     pub(crate) fn undelivered(&self) -> usize {
         self.unsent.len() + self.requests.len()
     }
 
-    /// How many more lines can wait to be sent.
+    /// Number of further lines that can wait to be sent.
     pub(crate) fn free(&self) -> usize {
         MAX_UNSENT - self.unsent.len().min(MAX_UNSENT)
     }
 
-    /// How many attempts have failed in a row.
+    /// Number of attempts that have failed in a row.
     pub(crate) const fn failures(&self) -> u32 {
         self.backoff.failures()
     }
@@ -249,7 +249,8 @@ impl ConnectionState {
         effects
     }
 
-    /// Joins and leaves are made anew from the rooms; messages that were not written stay.
+    /// Drops requests of the lost connection: joins and leaves are derived from the rooms again;
+    /// messages that were not written stay.
     fn forget_requests(&mut self) -> Vec<Request> {
         self.unsent.retain(|request| matches!(request, Request::Send { .. }));
         let uncertain = self.requests.take_open();

@@ -1,5 +1,5 @@
-//! The connection: a thread that connects and then reads, and one that writes. Their news go into
-//! the queue of all that happens; they decide nothing.
+//! The connection: a thread that connects and then reads, and one that writes. Their events go into
+//! the screen's queue; they decide nothing.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
@@ -15,10 +15,10 @@ use super::screen::ScreenEvent;
 use crate::format;
 use crate::requests::{MAX_IN_FLIGHT, Request};
 
-/// How often the reading thread looks whether it is still wanted, and whether writing failed.
+/// Interval at which the reading thread checks whether it was given up, and whether writing failed.
 const CHECK_WAIT: Duration = Duration::from_secs(1);
 
-/// How long the server may take to close the connection when we have said goodbye.
+/// Time that the server has for closing the connection after our Disconnect.
 const GOODBYE_WAIT: Duration = Duration::from_secs(2);
 
 pub(super) struct ConnectionTask {
@@ -27,19 +27,19 @@ pub(super) struct ConnectionTask {
     current: Option<Connection>,
 }
 
-/// This end of the threads of one connection. When it is dropped the writing thread says goodbye.
+/// This end of the threads of one connection. Dropping it makes the writing thread send Disconnect.
 struct Connection {
     number: u64,
-    /// Holds all that may be unanswered, so that handing a request over never waits.
+    /// Has room for all requests that may be unanswered, so that sending into it never blocks.
     requests: SyncSender<Request>,
     shared: Arc<Shared>,
 }
 
-/// What the threads of one connection tell each other.
+/// State shared by the threads of one connection.
 #[derive(Default)]
 struct Shared {
     is_given_up: AtomicBool,
-    /// Between sign-in and end.
+    /// True between sign-in and end.
     is_signed_in: AtomicBool,
     write_failure: OnceLock<String>,
 }
@@ -61,8 +61,8 @@ impl ConnectionTask {
             shared.is_signed_in.store(false, Ordering::Relaxed);
             let code =
                 if let ClientError::Refused { code, .. } = &error { Some(*code) } else { None };
-            // The system's words for a failed write come second to what the server said of it, if
-            // it did.
+            // The system's error for a failed write says less than the server's own reason, if
+            // there is one.
             let why = match (error, shared.write_failure.get()) {
                 (ClientError::TimedOut, Some(why)) => why.clone(),
                 (error, _) => error.to_string(),
@@ -75,7 +75,8 @@ impl ConnectionTask {
         if let Some(connection) =
             self.current.as_ref().filter(|connection| connection.number == number)
         {
-            // Fails when the writing thread has ended: then the reading one says so.
+            // Sending fails only after the writing thread has ended, and the reading one reports
+            // that.
             let _ = connection.requests.try_send(request);
         }
     }
@@ -86,8 +87,8 @@ impl ConnectionTask {
         }
     }
 
-    /// Leaves, and waits for the server to have noticed: from then on the name is free for the next
-    /// command.
+    /// Disconnects, and waits until the server has closed the connection: from then on the name is
+    /// free for the next command.
     pub(super) fn disconnect(mut self, events: &Receiver<ScreenEvent>) {
         let Some(Connection { number: last, requests, shared }) = self.current.take() else {
             return;
@@ -100,7 +101,9 @@ impl ConnectionTask {
         while let Ok(event) =
             events.recv_timeout(deadline.saturating_duration_since(Instant::now()))
         {
-            if matches!(event, ScreenEvent::Input(Input::Connection { number, event: ConnectionEvent::Ended { .. } }) if number == last)
+            if let ScreenEvent::Input(Input::Connection { number, event }) = event
+                && matches!(event, ConnectionEvent::Ended { .. })
+                && number == last
             {
                 return;
             }
@@ -108,8 +111,8 @@ impl ConnectionTask {
     }
 }
 
-/// Connects and reads until it is over. Returns why it is; [`ClientError::TimedOut`] if it was
-/// given up, or if writing failed and the server had nothing to say about it.
+/// Connects and reads until the connection ends. Returns the reason; [`ClientError::TimedOut`] if
+/// the connection was given up, or if writing failed and the server gave no reason.
 fn converse(
     address: &Address,
     config: &ClientConfig,
@@ -145,7 +148,7 @@ fn converse(
     ClientError::TimedOut
 }
 
-/// Writes until nothing more can come, and then says goodbye.
+/// Writes requests until their queue is closed, and then sends Disconnect.
 fn pass_on_requests(sender: &ChatSender, outbox: &Receiver<Request>, shared: &Shared) {
     let written = outbox.iter().try_for_each(|request| match &request {
         Request::Join { room } => sender.join(room),
@@ -153,7 +156,7 @@ fn pass_on_requests(sender: &ChatSender, outbox: &Receiver<Request>, shared: &Sh
         Request::Send { room, content } => sender.send(room, content),
     });
     match written {
-        // A server that is already gone needs no goodbye.
+        // A server that is already gone needs no Disconnect.
         Ok(()) => drop(sender.disconnect()),
         Err(error) => drop(shared.write_failure.set(error.to_string())),
     }
@@ -254,7 +257,7 @@ mod tests {
             second.next(),
             ConnectionEvent::Ended { code: Some(ErrorCode::UsernameTaken), .. }
         ));
-        // There is nobody to say goodbye to, so this waits for nothing.
+        // Without a signed-in connection there is none to close, so this waits for nothing.
         second.connection.disconnect(&second.events);
     }
 

@@ -1,5 +1,5 @@
-//! For tests: a user at a harness. Types, waits, and is told what the server says; sees what would be
-//! on the screen.
+//! For tests: a user at the chat screen. Types, waits, delivers events of the server, and reads the
+//! screen.
 
 use std::net::SocketAddr;
 use std::time::Duration;
@@ -29,12 +29,12 @@ pub(super) const OWN_ID: u32 = 7;
 pub(super) struct Harness {
     pub(super) model: Model,
     pub(super) now: Now,
-    /// What the state has asked for and nobody has done yet.
+    /// Effects that no test has consumed yet.
     pub(super) effects: Vec<Effect>,
 }
 
 impl Harness {
-    /// Before the server has answered.
+    /// A screen before the server has answered.
     pub(super) fn new(username: Option<&str>, rooms: &[&str]) -> Self {
         Self::with(Detail::Usual, username, rooms)
     }
@@ -56,14 +56,14 @@ impl Harness {
         Self { model, now, effects }
     }
 
-    /// As ada, in these rooms.
+    /// Signed in as ada, in these rooms.
     pub(super) fn in_rooms(rooms: &[&str]) -> Self {
         let mut harness = Self::new(Some("ada"), rooms);
         harness.sign_in();
         harness
     }
 
-    /// The server lets us in, and answers all that we ask.
+    /// Signs in, and answers all requests.
     pub(super) fn sign_in(&mut self) {
         self.signed_in();
         self.answer_all();
@@ -106,7 +106,7 @@ impl Harness {
         });
     }
 
-    /// Somebody says something, a second later.
+    /// A member sends a text, a second later.
     pub(super) fn said(&mut self, name: &str, room: &str, text: &str) {
         self.pass(1000);
         let user_id = if name == self.model.username() { OWN_ID } else { 8 };
@@ -128,7 +128,7 @@ impl Harness {
         self.event(Event::Left { user_id: 8, username: name.to_owned(), room: room.to_owned() });
     }
 
-    /// The server does all that it was asked to.
+    /// Answers every request with success.
     pub(super) fn answer_all(&mut self) {
         while let Some(request) = self.take_request() {
             let username = self.model.username().to_owned();
@@ -144,7 +144,7 @@ impl Harness {
         }
     }
 
-    /// The oldest request that was written and not looked at yet.
+    /// The oldest request that was sent and not consumed yet.
     pub(super) fn take_request(&mut self) -> Option<Request> {
         let position =
             self.effects.iter().position(|effect| matches!(effect, Effect::Send { .. }))?;
@@ -154,26 +154,27 @@ impl Harness {
         }
     }
 
-    /// All of them.
+    /// All requests sent and not consumed yet.
     pub(super) fn take_requests(&mut self) -> Vec<Request> {
         std::iter::from_fn(|| self.take_request()).collect()
     }
 
-    /// The clocks go on.
+    /// Advances both clocks.
     pub(super) fn pass(&mut self, millis: u64) {
         self.now.running += Duration::from_millis(millis);
         self.now.unix_ms += millis;
     }
 
-    /// The clocks go on, and the state is told.
+    /// Advances both clocks and delivers a tick.
     pub(super) fn wait(&mut self, millis: u64) {
         self.pass(millis);
         self.give(Input::Tick);
     }
 
-    /// Waits for as long as the state says, and then tells it so, until it asks for something.
+    /// Ticks whenever the state wants to be woken, until it connects. Returns the milliseconds
+    /// passed.
     pub(super) fn wait_until_it_connects(&mut self) -> u64 {
-        let begin = self.now.unix_ms;
+        let start = self.now.unix_ms;
         self.effects.clear();
         while !self.effects.iter().any(|effect| matches!(effect, Effect::Connect { .. })) {
             let wake_up = self
@@ -183,7 +184,7 @@ impl Harness {
                 .expect("it waits for something");
             self.wait(u64::try_from((wake_up - self.now.running).as_millis()).unwrap().max(1));
         }
-        self.now.unix_ms - begin
+        self.now.unix_ms - start
     }
 
     pub(super) fn press(&mut self, code: KeyCode) {
@@ -239,15 +240,15 @@ impl Harness {
         terminal.backend().buffer().clone()
     }
 
-    /// The row of a screen of 80 columns that holds this.
+    /// The row of an 80-column screen that holds this text.
     pub(super) fn row_with(&mut self, needle: &str) -> String {
         let screen = self.screen(80, 24);
         let row = screen.lines().find(|row| row.contains(needle));
         row.unwrap_or_else(|| panic!("no {needle:?} in\n{screen}")).to_owned()
     }
 
-    /// Whether a screen on which nothing has to be broken or cut shows this. The size stays as it
-    /// was.
+    /// Whether the text is on a screen wide enough that nothing is wrapped or cut. The size stays
+    /// as it was.
     pub(super) fn shows(&mut self, needle: &str) -> bool {
         let (width, height) = self.model.size;
         let shown = self.screen(300, 60).contains(needle);
@@ -255,7 +256,7 @@ impl Harness {
         shown
     }
 
-    /// Whether a usual screen shows this.
+    /// Whether the text is on a screen of 80 by 24.
     pub(super) fn sees(&mut self, needle: &str) -> bool {
         self.screen(80, 24).contains(needle)
     }

@@ -1,4 +1,4 @@
-//! `cafewire decode`: says what bytes mean, frame by frame, and what is wrong with them.
+//! `cafewire decode`: shows the meaning of bytes, frame by frame, and their errors.
 
 use std::io::BufReader;
 use std::process::ExitCode;
@@ -18,7 +18,7 @@ use crate::failure::Failure;
 use crate::lines::LineReader;
 use crate::output;
 
-/// How much of a raw input is read at a time.
+/// Size of the reads of a raw input.
 const CHUNK_BYTES: usize = 64 * 1024;
 /// The longest line of digits: a whole dump without a line ending may be one.
 const MAX_LINE_BYTES: usize = 16 * 1024 * 1024;
@@ -50,7 +50,7 @@ pub(crate) fn run(args: &DecodeArgs) -> Result<ExitCode, Failure> {
     }
 }
 
-/// Options that change nothing for an input of this form.
+/// Reports options that change nothing for an input of this format.
 fn tell_of_options_in_vain(args: &DecodeArgs, name: &str, format: Format) {
     let name = escape::text(name);
     if format == Format::Pcap && args.from.is_some() {
@@ -78,7 +78,7 @@ fn stream_decoder(from: Option<Side>) -> StreamDecoder {
     StreamDecoder::new(from.map_or(Direction::Either, Side::direction))
 }
 
-/// Explains all of it, and answers why it ended early, if it did.
+/// Explains the whole input, and returns why it ended early, if it did.
 fn explain_raw(
     input: Input,
     from: Option<Side>,

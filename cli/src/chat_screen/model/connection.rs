@@ -1,5 +1,4 @@
-//! The connection comes, goes, and comes again: what that means for the rooms and for what is
-//! shown.
+//! Changes of the connection, and their consequences for the rooms and the status.
 
 use cafewire_core::ErrorCode;
 use cafewire_net::PeerAddress;
@@ -79,7 +78,7 @@ impl Model {
     }
 
     fn lost(&mut self, now: Now, why: String) {
-        // The server's own reason says more than that the connection is closed.
+        // The server's own reason says more than the closed connection.
         let why = self.last_words.take().unwrap_or(why);
         let was_online = self.connection.is_online();
         let is_first_failure = self.connection.failures() == 0;
@@ -88,7 +87,7 @@ impl Model {
             self.leave_rooms_unwillingly(now, &format!("connection lost: {why}"));
         } else if is_first_failure || self.detail == Detail::More {
             if self.current != 0 {
-                // Who looks at a room that stays empty wants to know why.
+                // An empty room needs a reason too.
                 self.note(now, NoteKind::Warning, why.clone());
             }
             self.note_in(0, now, NoteKind::Warning, why);
@@ -96,7 +95,7 @@ impl Model {
         self.report_uncertain(now, uncertain);
     }
 
-    /// We are in no room any more, but shall be again.
+    /// Marks all rooms as left, to be joined again.
     pub(super) fn leave_rooms_unwillingly(&mut self, now: Now, why: &str) {
         for index in 0..self.rooms.len() {
             let room = &mut self.rooms[index];
@@ -135,7 +134,8 @@ impl Model {
         );
         let advice = match code {
             ErrorCode::UsernameTaken if is_retried => {
-                "Perhaps your own lost connection still holds it: it is tried again. Or type another name."
+                "Perhaps your own lost connection still holds it: it is tried again. \
+                 Or type another name."
             }
             _ => "Type another name.",
         };
@@ -145,7 +145,7 @@ impl Model {
         self.ask_for_name(now, &format!("{why}. {advice}"));
     }
 
-    /// The room is ours again, or for the first time.
+    /// Our join was answered, the first one or one after a lost connection.
     pub(super) fn entered(&mut self, now: Now, index: usize) {
         let name = self.username().to_owned();
         let room = &mut self.rooms[index];

@@ -1,4 +1,4 @@
-//! What is said, joined and left in the rooms, by others and by us.
+//! Messages, joins and leaves in the rooms, of others and our own.
 
 use cafewire_core::ErrorCode;
 use cafewire_net::client::Event;
@@ -36,7 +36,7 @@ impl Model {
                 match self.room_index(room) {
                     Some(index) if is_own => self.entered(now, index),
                     Some(index) => self.came_or_went(now, index, *user_id, username, true),
-                    // Left again before the server let us in.
+                    // The room was left again before the server signed us in.
                     None => {}
                 }
                 Vec::new()
@@ -48,7 +48,7 @@ impl Model {
                         let note = "the server has taken you out of this room; /join ROOM tries to go back";
                         self.note_in(index, now, NoteKind::Warning, note.to_owned());
                     }
-                    // Left, and joined again before the answer came.
+                    // The room was left and joined again before the answer came.
                     Some(_) if is_own => {}
                     Some(index) => self.came_or_went(now, index, *user_id, username, false),
                     None => {}
@@ -110,7 +110,7 @@ impl Model {
                 let index = self.room_index(&room).unwrap_or(self.current);
                 self.note_in(index, now, NoteKind::Warning, format!("not said: {why}: {content}"));
             }
-            // Left a room that we were not in: so it is as was wanted.
+            // The refused Leave was for a room that we were not in, so the state is the wanted one.
             Answer::Refused(Request::Leave { .. }) if code == ErrorCode::NotInRoom => {}
             Answer::Refused(Request::Leave { room }) => {
                 self.note(now, NoteKind::Warning, format!("cannot leave {room}: {why}"));
@@ -121,7 +121,7 @@ impl Model {
         }
     }
 
-    /// Says something in the current room, now or when the server is there. `Err` is a sentence for
+    /// Sends a text to the current room, now or after the next sign-in. An `Err` is a sentence for
     /// the user.
     pub(super) fn say(&mut self, now: Now, text: &str) -> Result<Vec<Effect>, String> {
         let room = self.room();
@@ -140,7 +140,7 @@ impl Model {
         self.connection.ask(now.running, request).map_err(|QueueFull| queue_full())
     }
 
-    /// Joins a room, or turns to it if we are there.
+    /// Joins a room, or switches to it if it is joined.
     pub(super) fn join(&mut self, now: Now, name: &str) -> Result<Vec<Effect>, String> {
         if let Some(index) = self.room_index(name) {
             self.switch_to(index);
@@ -191,12 +191,13 @@ impl Model {
             .map_err(|QueueFull| queue_full())
     }
 
-    /// A page for a room that shall be joined. `Err`, and a note on the first page, if there are
-    /// too many.
+    /// Opens a page for a room to be joined. `Err`, and a note on the first page, if there are too
+    /// many rooms.
     pub(super) fn open_room(&mut self, name: &str, now: Now) -> Result<usize, String> {
         if self.rooms.len() > MAX_ROOMS {
             let why = format!(
-                "not joined: {name}: {MAX_ROOMS} rooms are open, and no more can be; /leave one first"
+                "not joined: {name}: {MAX_ROOMS} rooms are open, and no more can be; \
+                 /leave one first"
             );
             self.note_in(0, now, NoteKind::Warning, why.clone());
             return Err(why);
@@ -208,11 +209,12 @@ impl Model {
 
 fn queue_full() -> String {
     format!(
-        "not sent: {MAX_UNSENT} lines wait to be sent already, and no more can; try again when they are gone"
+        "not sent: {MAX_UNSENT} lines wait to be sent already, and no more can; \
+         try again when they are gone"
     )
 }
 
-/// Whether a text holds a name as a word, whatever the case.
+/// Whether a text holds a name as a word, in any case.
 fn mentions(text: &str, name: &str) -> bool {
     if name.is_empty() {
         return false;

@@ -1,5 +1,5 @@
-//! The chat screen's state: everything that can be seen, and what is on its way. Pure: it is told
-//! what happened and when, and returns what is to be done.
+//! The chat screen's state: everything that is shown, and requests under way. Pure: it takes events
+//! and their times, and returns effects.
 
 mod commands;
 mod connection;
@@ -29,31 +29,31 @@ use super::view::theme::Theme;
 
 pub(crate) use prompts::Prompt;
 
-/// How the screen begins.
+/// Initial values of the screen.
 pub(crate) struct Setup {
     pub(crate) address: Address,
-    /// `None` asks for one.
+    /// `None` makes the screen ask for a name.
     pub(crate) username: Option<String>,
-    /// To be joined; the first is turned to.
+    /// Rooms to join; the first is shown.
     pub(crate) rooms: Vec<String>,
     pub(crate) history: History,
     pub(crate) theme: Theme,
     pub(crate) time_zone: TimeZone,
     /// Columns and rows.
     pub(crate) size: (u16, u16),
-    /// For what is random.
+    /// Seed of random numbers.
     pub(crate) seed: u64,
     pub(crate) detail: Detail,
 }
 
-/// How much is said beside what happens in the rooms.
+/// Amount of notes beside the messages of the rooms.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) enum Detail {
     /// No hints.
     Less,
     #[default]
     Usual,
-    /// Where connections were made to, and each that could not be.
+    /// The address of each connection, and each attempt that failed.
     More,
 }
 
@@ -61,12 +61,12 @@ pub(crate) struct Model {
     pub(crate) connection: ConnectionState,
     /// The first is this client's own page and always there.
     pub(crate) rooms: Vec<Room>,
-    /// Which of them is turned to.
+    /// Index of the room that is shown.
     pub(crate) current: usize,
     pub(crate) editor: Editor,
     pub(crate) history: History,
     pub(crate) prompt: Option<Prompt>,
-    /// While Tab is pressed again and again.
+    /// Set while Tab is pressed again and again.
     completing: Option<Completing>,
     pub(crate) ignored: BTreeSet<String>,
     /// Events are shown as the server sent them.
@@ -76,9 +76,9 @@ pub(crate) struct Model {
     pub(crate) size: (u16, u16),
     pub(crate) time_zone: TimeZone,
     pub(crate) theme: Theme,
-    /// Why the server said that it would close the connection.
+    /// The server's reason for closing the connection.
     last_words: Option<String>,
-    /// The last line or Ctrl-D asked to leave while something was on its way.
+    /// The last line or Ctrl-D asked to leave while messages were under way.
     has_asked_to_quit: bool,
     /// The last key was Ctrl-C.
     was_interrupted: bool,
@@ -90,7 +90,7 @@ struct Completing {
 }
 
 impl Model {
-    /// The state at the beginning, and what is to be done first.
+    /// The initial state, and its first effects.
     pub(crate) fn new(setup: Setup, now: Now) -> (Self, Vec<Effect>) {
         let Setup { address, username, rooms, history, theme, time_zone, size, seed, detail } =
             setup;
@@ -114,7 +114,7 @@ impl Model {
             was_interrupted: false,
         };
         for room in rooms {
-            // More than can be kept: it says so, on the first page.
+            // Too many rooms: the first page has the note.
             let _ = model.open_room(&room, now);
         }
         model.current = usize::from(model.rooms.len() > 1);
@@ -128,7 +128,7 @@ impl Model {
         (model, effects)
     }
 
-    /// For whoever is here for the first time.
+    /// Hints for a first-time user.
     fn hint(&mut self, now: Now) {
         let hint = "Tab completes, PgUp scrolls, /help lists all keys and commands.".to_owned();
         self.note_in(0, now, NoteKind::Plain, hint);
@@ -137,7 +137,7 @@ impl Model {
         }
     }
 
-    /// What happened, and when. Returns what is to be done.
+    /// Applies an event that happened at `now`. Returns its effects.
     pub(crate) fn update(&mut self, now: Now, input: Input) -> Vec<Effect> {
         let read_before = self.room_being_read().map(|room| room.name.clone());
         let effects = self.take(now, input);
@@ -197,7 +197,7 @@ impl Model {
         Areas::of(self.size)
     }
 
-    /// The name that we have, or ask for.
+    /// The name that we have, or sign in with next.
     pub(crate) fn username(&self) -> &str {
         self.connection.username.as_deref().unwrap_or_default()
     }
@@ -214,7 +214,7 @@ impl Model {
         Some(self.room()).filter(|room| self.is_focused && room.scroll.is_none())
     }
 
-    /// Adds a line to a room, after the date if that has changed.
+    /// Adds a line to a room, after a date if that has changed.
     fn push(&mut self, index: usize, now: Now, content: Content) {
         let is_read = self
             .room_being_read()
@@ -228,7 +228,7 @@ impl Model {
         room.push(now.unix_ms, content, is_read);
     }
 
-    /// Tells the user something, on the page that they look at.
+    /// Adds a note for the user to the page that is shown.
     fn note(&mut self, now: Now, kind: NoteKind, text: String) {
         self.note_in(self.current, now, kind, text);
     }

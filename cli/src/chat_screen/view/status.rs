@@ -1,4 +1,4 @@
-//! The status line: always whether the connection stands, and what else one has to know at once.
+//! The status line: the state of the connection, and any urgent notice.
 
 use std::time::Duration;
 
@@ -12,10 +12,10 @@ use crate::chat_screen::connection_state::Phase;
 use crate::chat_screen::model::Model;
 use crate::{escape, format};
 
-/// From here on the line's length is shown.
+/// Length from which on the line's length is shown.
 const LONG_TEXT: usize = MAX_CONTENT_SIZE / 4 * 3;
 
-/// A server that takes longer than this to answer is worth a word.
+/// Time without an answer from which on it is worth a notice.
 const SLOW_ANSWER: Duration = Duration::from_secs(2);
 
 pub(super) fn draw(buffer: &mut Buffer, area: Rect, model: &Model, now: Now) {
@@ -29,7 +29,7 @@ pub(super) fn draw(buffer: &mut Buffer, area: Rect, model: &Model, now: Now) {
     let gap = if notices.is_empty() { 0 } else { width(&notices) + 2 };
     let connection = connection(model, now);
     let room = columns.saturating_sub(gap + 1);
-    // The longest wording that fits; the shortest is cut if it must be.
+    // The longest wording that fits; the shortest is cut if need be.
     let wording = connection.iter().find(|wording| width(wording) <= room).or(connection.last());
     let wording = fit(wording.map_or("", String::as_str), room);
     let style = if model.connection.is_online() { theme.bar } else { theme.bar_warning };
@@ -101,7 +101,7 @@ fn notices(model: &Model, now: Now) -> Vec<String> {
             format!("{length} of {MAX_CONTENT_SIZE} bytes")
         });
     }
-    // What is answered in a moment is not worth a flicker.
+    // Requests answered within a moment are not worth a flicker.
     let is_waiting = !model.connection.is_online() || slow_answer(model, now).is_some();
     if is_waiting && model.connection.undelivered() > 0 {
         notices.push(format!("{} unsent", model.connection.undelivered()));
@@ -119,7 +119,7 @@ fn notices(model: &Model, now: Now) -> Vec<String> {
     notices
 }
 
-/// How many bytes the line would say; `None` for commands.
+/// Number of bytes that the line would send; `None` for commands.
 fn length_to_say(line: &str) -> Option<usize> {
     match line.strip_prefix('/') {
         None => Some(line.len()),

@@ -1,8 +1,7 @@
-//! What the screen looks like: whole screens as files beside this one, and the styles that those do
-//! not show.
+//! Whole screens as files beside this one, and the styles that those do not show.
 //!
 //! After a wanted change, `INSTA_UPDATE=always cargo test -p cafewire-cli view::tests` writes the
-//! files anew.
+//! files again.
 
 use crossterm::event::KeyCode;
 use insta::assert_snapshot;

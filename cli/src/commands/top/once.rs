@@ -1,4 +1,4 @@
-//! One sample for scripts: as lines of text, or as a JSON object. Pure, but for who asks for it.
+//! One sample for scripts: as lines of text, or as a JSON object. Pure, but for fetching it.
 
 use std::collections::BTreeMap;
 
@@ -8,7 +8,7 @@ use super::figures::{bytes, count, seconds};
 use super::sample::{Sample, whole};
 
 /// Two samples as one JSON object; `--help` documents the fields. Times past the histograms' last
-/// bound, and those of nothing, are null.
+/// bound, and those without any sample, are null.
 #[derive(Serialize)]
 pub(super) struct Report<'a> {
     url: &'a str,

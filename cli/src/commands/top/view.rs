@@ -1,4 +1,4 @@
-//! The screen as a function of what is known. Draws what fits, the most telling first, from 40
+//! The screen as a function of the samples. Draws what fits, the most telling first, from 40
 //! columns and 10 rows up.
 
 use std::time::Duration;
@@ -15,7 +15,7 @@ use super::watch::{Moment, Watch};
 const LABEL_WIDTH: u16 = 13;
 const FIGURE_WIDTH: u16 = 9;
 
-/// From this height on the two first rates are drawn over several rows.
+/// Height from which on the first two rates are drawn over several rows.
 const TALL_HEIGHT: u16 = 24;
 
 /// The height of all rows of figures; and, on a tall screen, with the first two three rows high,
@@ -65,7 +65,7 @@ const ROWS: [Row; 10] = [
     Row { label: "buffers", value: |at| Some(at.now.buffer_bytes), show: bytes, color: Color::Blue },
 ];
 
-/// Draws all of it. `now` is on the clock of the samples, `unix_s` on that of the world.
+/// Draws the whole screen. `now` is on the clock of the samples, `unix_s` on that of the world.
 pub(super) fn draw(
     frame: &mut Frame<'_>,
     watch: &Watch,
@@ -117,7 +117,7 @@ fn draw_head(
                 ("serving", Color::Green)
             };
             spans.push(Span::styled(text, palette.of(color).patch(bold)));
-            // Two machines' clocks need not agree.
+            // The clocks of two machines need not agree.
             let up_s = Duration::try_from_secs_f64(unix_s - sample.started_unix_s)
                 .unwrap_or_default()
                 .as_secs();
@@ -199,7 +199,8 @@ fn draw_closes(frame: &mut Frame<'_>, area: Rect, watch: &Watch, palette: Palett
     }
 }
 
-#[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss)] // `as` clamps, and a sparkline needs no more
+// `as` clamps, and a sparkline needs no more.
+#[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss)]
 fn parts(value: f64) -> u64 {
     // A time past the histogram's last bound, infinity, counts as a little more than that.
     (if value.is_infinite() { 2.0 } else { value } * SPARK_PARTS).min(1e18) as u64

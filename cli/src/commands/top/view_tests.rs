@@ -1,4 +1,4 @@
-//! What the screen shows, drawn on a screen that is only memory.
+//! The screen of `top`, drawn into memory.
 
 use ratatui::Terminal;
 use ratatui::backend::TestBackend;

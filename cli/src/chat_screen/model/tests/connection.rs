@@ -95,7 +95,7 @@ fn a_lost_connection_is_made_again_and_the_rooms_are_joined_again() {
         room: "lobby".to_owned(),
     });
     assert!(harness.shows("-- back after 1 s; what was said meanwhile is not here: protocol"));
-    // The other room says so too, and a room that is joined for the first time does not.
+    // The other room has the note too, and a room joined for the first time has none.
     harness.event(Event::Joined {
         user_id: OWN_ID,
         username: "ada".to_owned(),
@@ -117,7 +117,7 @@ fn delays_grow_until_a_connection_has_stood_for_a_while() {
         longest = longest.max(harness.wait_until_it_connects());
     }
     assert!((15_000..=30_000).contains(&longest), "{longest}");
-    // A server that lets us in and throws us out at once is not asked at a greater rate for it.
+    // A server that closes right after sign-in is not retried any faster for it.
     harness.sign_in();
     harness.lose("gone");
     assert!(harness.wait_until_it_connects() >= 15_000);
@@ -219,7 +219,7 @@ fn a_server_that_does_not_answer_counts_as_lost() {
             "reconnecting in 1 s, last heard 20 s ago: the server has not answered for 20 s"
         )
     );
-    // Silence alone is no loss: nobody may have anything to say.
+    // Silence alone is no loss: perhaps no member has anything to say.
     let mut harness = Harness::in_rooms(&["lobby"]);
     assert_eq!(harness.model.connection.next_wake_up(harness.now.running), None);
     harness.wait(3_600_000);

@@ -1,4 +1,4 @@
-//! Rooms: what is said in them, what is unread, what cannot be done.
+//! Rooms: messages, unread counts, refusals.
 
 use cafewire_core::ErrorCode;
 use cafewire_net::client::Event;

@@ -71,7 +71,7 @@ fn tab_goes_through_the_candidates_and_around() {
     harness.ctrl('u');
     harness.types("ad");
     harness.press(KeyCode::Tab);
-    assert_eq!(line(&harness), "ad", "nobody completes their own name");
+    assert_eq!(line(&harness), "ad", "one's own name is not completed");
 }
 
 #[test]
