@@ -106,10 +106,12 @@ mod tests {
         for invisible in
             "\u{ad}\u{61c}\u{115f}\u{1160}\u{180e}\u{200b}\u{200e}\u{200f}\u{2029}\u{2060}\u{2064}\
                            \u{2066}\u{2069}\
-                          \u{206a}\u{206f}\u{3164}\u{feff}\u{ffa0}\u{fff9}\u{fffb}\u{e0000}\u{e007f}"
+                           \u{206a}\u{206f}\u{3164}\u{feff}\u{ffa0}\u{fff9}\u{fffb}\u{e0000}\
+                          \u{e007f}"
                 .chars()
         {
-            assert_eq!(text(&format!("a{invisible}b")), format!("a{}b", invisible.escape_unicode()));
+            let escaped = invisible.escape_unicode();
+            assert_eq!(text(&format!("a{invisible}b")), format!("a{escaped}b"));
         }
     }
 

@@ -1,4 +1,5 @@
-//! Profiles: address, name and rooms for `chat`, from `cafewire/config.toml` in the XDG config folder.
+//! Profiles: address, name and rooms for `chat`, from `cafewire/config.toml` in the XDG config
+//! folder.
 //!
 //! ```toml
 //! [profile.default]            # without --profile
@@ -253,9 +254,10 @@ theme = \"light\"
     #[test]
     fn a_file_that_is_not_there_has_no_profiles() {
         let nowhere = Path::new("/nonexistent/cafewire/config.toml");
-        assert!(
-            matches!(Profile::load_from(nowhere, None), Ok(profile) if profile == Profile::default())
-        );
+        assert!(matches!(
+            Profile::load_from(nowhere, None),
+            Ok(profile) if profile == Profile::default()
+        ));
         let Err(Failure::Message(sentence)) = Profile::load_from(nowhere, Some("work")) else {
             panic!()
         };

@@ -236,12 +236,14 @@ mod tests {
         line.connection
             .send(1, Request::Send { room: "lobby".to_owned(), content: "hello".to_owned() });
         line.connection.send(2, Request::Leave { room: "lobby".to_owned() });
-        assert!(
-            matches!(line.next(), ConnectionEvent::Chat(Event::Joined { room, .. }) if room == "lobby")
-        );
-        assert!(
-            matches!(line.next(), ConnectionEvent::Chat(Event::Message { content, .. }) if content == "hello")
-        );
+        assert!(matches!(
+            line.next(),
+            ConnectionEvent::Chat(Event::Joined { room, .. }) if room == "lobby"
+        ));
+        assert!(matches!(
+            line.next(),
+            ConnectionEvent::Chat(Event::Message { content, .. }) if content == "hello"
+        ));
         line.connection.disconnect(&line.events);
         // The name is free from then on.
         assert!(matches!(Line::connect(&server, "ada").next(), ConnectionEvent::SignedIn { .. }));
@@ -273,9 +275,10 @@ mod tests {
         ));
         assert!(matches!(line.next(), ConnectionEvent::Ended { code: None, .. }));
         let line = Line::connect(&server, "ada");
-        assert!(
-            matches!(line.next(), ConnectionEvent::Ended { why, .. } if why.contains("cannot connect"))
-        );
+        assert!(matches!(
+            line.next(),
+            ConnectionEvent::Ended { why, .. } if why.contains("cannot connect")
+        ));
     }
 
     #[test]

@@ -1,5 +1,5 @@
-//! `top` where there is no terminal: one sample for scripts, and what it says when there is none to
-//! be had. Its screen is tried by .ci/top, on a terminal.
+//! `top` without a terminal: one sample for scripts, and the messages when there is none. Its
+//! screen is tested by .ci/top, on a terminal.
 
 use std::io::{Read as _, Write as _};
 use std::net::TcpListener;
@@ -11,7 +11,7 @@ use cafewire_net::Client;
 
 use crate::support::{ClosedPort, Running, cafewire, run};
 
-/// A server with an HTTP port: it, where it listens, where that is.
+/// A server with an HTTP port, its address, and the address of that port.
 fn server() -> (Running, String, String) {
     let mut serve = cafewire(&["serve", "--listen", "127.0.0.1:0", "--http", "0"]);
     let [tcp, http] = [(); 2]
@@ -74,7 +74,7 @@ fn a_closed_port_is_one_sentence_and_1() {
         .assert_failed(1, &format!("no answer from http://{address}/metrics: "));
 }
 
-/// Whatever is there instead of a cafewire server, it is named as what it is not.
+/// A server of another kind is reported as such.
 #[test]
 fn a_server_of_another_kind_is_one_sentence_and_1() {
     for (answer, says) in [

@@ -45,7 +45,8 @@ impl Model {
                 match self.room_index(room) {
                     Some(index) if answer == Answer::OutOfOrder => {
                         self.rooms[index].membership = Membership::Out;
-                        let note = "the server has taken you out of this room; /join ROOM tries to go back";
+                        let note = "the server has taken you out of this room; \
+                                    /join ROOM tries to go back";
                         self.note_in(index, now, NoteKind::Warning, note.to_owned());
                     }
                     // The room was left and joined again before the answer came.

@@ -284,7 +284,7 @@ echo: 50 connections, 16 in flight on each, 64 bytes each, on tcp://127.0.0.1:80
         for line in [
             "made in 12.0 ms, 2 failed",
             "lost                      5",
-            "unexpected                1   nobody",
+            "unexpected                1   not sent",
             "no latency",
         ] {
             assert!(text.contains(line), "{line}: {text}");

@@ -51,18 +51,26 @@ struct Row {
     color: Color,
 }
 
-#[rustfmt::skip] // a table
+const fn row(
+    label: &'static str,
+    value: fn(&Moment) -> Option<f64>,
+    show: fn(f64) -> String,
+    color: Color,
+) -> Row {
+    Row { label, value, show, color }
+}
+
 const ROWS: [Row; 10] = [
-    Row { label: "messages/s", value: |at| at.rates.map(|rates| rates.messages), show: count, color: Color::Yellow },
-    Row { label: "deliveries/s", value: |at| at.rates.map(|rates| rates.deliveries), show: count, color: Color::Cyan },
-    Row { label: "connections", value: |at| Some(at.now.connections), show: count, color: Color::Green },
-    Row { label: "users", value: |at| Some(at.now.users), show: count, color: Color::Green },
-    Row { label: "rooms", value: |at| Some(at.now.rooms), show: count, color: Color::Green },
-    Row { label: "tick p99", value: |at| at.rates?.tick_p99_s, show: seconds, color: Color::Magenta },
-    Row { label: "frame p99", value: |at| at.rates?.frame_p99_s, show: seconds, color: Color::Magenta },
-    Row { label: "received/s", value: |at| at.rates.map(|rates| rates.received_bytes), show: bytes, color: Color::Blue },
-    Row { label: "sent/s", value: |at| at.rates.map(|rates| rates.sent_bytes), show: bytes, color: Color::Blue },
-    Row { label: "buffers", value: |at| Some(at.now.buffer_bytes), show: bytes, color: Color::Blue },
+    row("messages/s", |at| at.rates.map(|rates| rates.messages), count, Color::Yellow),
+    row("deliveries/s", |at| at.rates.map(|rates| rates.deliveries), count, Color::Cyan),
+    row("connections", |at| Some(at.now.connections), count, Color::Green),
+    row("users", |at| Some(at.now.users), count, Color::Green),
+    row("rooms", |at| Some(at.now.rooms), count, Color::Green),
+    row("tick p99", |at| at.rates?.tick_p99_s, seconds, Color::Magenta),
+    row("frame p99", |at| at.rates?.frame_p99_s, seconds, Color::Magenta),
+    row("received/s", |at| at.rates.map(|rates| rates.received_bytes), bytes, Color::Blue),
+    row("sent/s", |at| at.rates.map(|rates| rates.sent_bytes), bytes, Color::Blue),
+    row("buffers", |at| Some(at.now.buffer_bytes), bytes, Color::Blue),
 ];
 
 /// Draws the whole screen. `now` is on the clock of the samples, `unix_s` on that of the world.

@@ -294,9 +294,10 @@ fn a_refused_name_lets_one_choose_another() {
         assert!(harness.shows("Type another name") && harness.shows("your name:"));
         harness.effects.clear();
         harness.enters("grace");
-        assert!(
-            matches!(&harness.effects[..], [Effect::Connect { username, .. }] if username == "grace")
-        );
+        assert!(matches!(
+            &harness.effects[..],
+            [Effect::Connect { username, .. }] if username == "grace"
+        ));
         harness.sign_in();
         assert!(harness.shows("connected as grace"));
     }
