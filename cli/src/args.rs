@@ -50,7 +50,7 @@ impl Arguments {
             Command::Encode(encode) => encode.message().err(),
             _ => None,
         };
-        if let Some(sentence) = refusal.or_else(|| arguments.tls_in_vain(&matches)) {
+        if let Some(sentence) = refusal.or_else(|| arguments.tls_without_effect(&matches)) {
             command_asked_for(&matches).error(ErrorKind::ValueValidation, sentence).exit();
         }
         arguments
@@ -59,7 +59,7 @@ impl Arguments {
     /// An option for TLS given on the command line for an address without TLS: ignoring it would
     /// let the user believe in a protection that is not there. The variables are for all addresses,
     /// and are used where they apply.
-    fn tls_in_vain(&self, matches: &ArgMatches) -> Option<String> {
+    fn tls_without_effect(&self, matches: &ArgMatches) -> Option<String> {
         let matches = innermost(matches);
         let address = match &self.command {
             Command::Send(send) => send.address_and_text().ok()?.0,
@@ -467,7 +467,7 @@ mod tests {
     }
 
     #[test]
-    fn everything_has_a_default_but_who_and_where() {
+    fn everything_but_name_and_room_has_a_default() {
         let Ok(Command::Ping(ping)) = parse("cafewire ping") else { panic!() };
         assert_eq!(
             (ping.server.address, ping.count, ping.interval),

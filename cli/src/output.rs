@@ -133,7 +133,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn colours_are_for_who_wants_them() {
+    fn colours_are_for_terminals_without_no_color() {
         let welcome =
             |no_color: &str, term: &str| are_colours_welcome(no_color.as_ref(), term.as_ref());
         assert!(welcome("", "xterm") && welcome("", ""));

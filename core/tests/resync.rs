@@ -200,7 +200,7 @@ fn silence<const N: usize>(parser: &mut ProtocolParser<N>, fed: usize) -> Vec<Ra
 }
 
 /// Positions of the frames that come out now, `fed` bytes into the line.
-fn take_out<const N: usize>(parser: &mut ProtocolParser<N>, fed: usize) -> Vec<Range<usize>> {
+fn drain<const N: usize>(parser: &mut ProtocolParser<N>, fed: usize) -> Vec<Range<usize>> {
     let mut heard = Vec::new();
     // One error per stretch of noise: with more, this would not end before the bytes do.
     for _ in 0..=2 * N {

@@ -34,7 +34,7 @@ const NAMES: [&str; 4] = ["ada", "bo", "naïve", "the one with a name of 32 byte
 /// | 0 | | a peer connects |
 /// | 1 | count, then so many | it sends these bytes |
 /// | 2 | count, then so many | it sends these bytes, checksums put right |
-/// | 3..=9 | argument | it sends Connect, JoinRoom, LeaveRoom, SendMessage (often), Disconnect, echo |
+/// | 3..=9 | argument | it sends Connect, JoinRoom, LeaveRoom, SendMessage, Disconnect, an echo |
 /// | 10 | argument | it takes so many bytes of what is queued for it, or that many times 256 |
 /// | 11 | | it sends no more |
 /// | 12 | | the connection breaks |

@@ -63,7 +63,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn who_spoke_last_comes_first() {
+    fn the_latest_speaker_comes_first() {
         let mut members = Members::default();
         for name in ["ada", "bob", "eve", "bob"] {
             members.heard(name);

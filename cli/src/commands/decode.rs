@@ -34,7 +34,7 @@ pub(crate) fn run(args: &DecodeArgs) -> Result<ExitCode, Failure> {
     let mut report = Report::new(form);
     let format = input.format(args.format)?;
     output::detail(format_args!("{} is read as {}", escape::text(&name), described(format)));
-    tell_of_options_in_vain(args, &name, format);
+    warn_of_options_without_effect(args, &name, format);
     let damage = match format {
         Format::Raw => explain_raw(input, args.from, &mut report)?,
         Format::Hex => explain_hex(input, args.from, &mut report)?,
@@ -51,11 +51,11 @@ pub(crate) fn run(args: &DecodeArgs) -> Result<ExitCode, Failure> {
 }
 
 /// Reports options that change nothing for an input of this format.
-fn tell_of_options_in_vain(args: &DecodeArgs, name: &str, format: Format) {
+fn warn_of_options_without_effect(args: &DecodeArgs, name: &str, format: Format) {
     let name = escape::text(name);
     if format == Format::Pcap && args.from.is_some() {
         output::notice(format_args!(
-            "--from changes nothing: {name} is a capture, which tells who sent what"
+            "--from changes nothing: {name} is a capture, which has the senders"
         ));
     }
     if format != Format::Pcap && args.port.is_some() {

@@ -72,7 +72,7 @@ fn what_is_refused_late_is_refused_with_the_usage_of_its_command() {
 }
 
 #[test]
-fn tls_that_was_asked_for_in_vain_is_refused() {
+fn tls_options_without_effect_are_refused() {
     let closed_port = ClosedPort::new();
     let address = closed_port.address.as_str();
     for args in [

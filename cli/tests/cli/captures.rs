@@ -229,7 +229,7 @@ fn a_stream_that_began_before_the_capture_is_told_once_it_is_acknowledged() {
 
 /// A capture that began in the middle of a conversation, on an unknown port.
 #[test]
-fn who_is_the_server_shows_in_what_is_said() {
+fn the_server_is_recognised_by_its_frames() {
     let (_, answered) = conversation();
     let server = Flow { source_port: 9000, ..SERVER };
     let client = Flow { destination_port: 9000, ..CLIENT };

@@ -188,7 +188,7 @@ fn colour_is_for_terminals_or_on_demand() {
 }
 
 #[test]
-fn who_sent_it_matters_if_told() {
+fn the_sender_matters_if_given() {
     assert_eq!(run(&["decode", "--from", "client"], CONNECT).code, Some(0));
     let ended = run(&["decode", "--from", "server", "--json"], CONNECT);
     assert_eq!(ended.code, Some(1));

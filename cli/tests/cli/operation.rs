@@ -125,7 +125,7 @@ fn what_needs_a_restart_is_told_at_sighup() {
 
 /// The log reports connections that did not read their queue before the end.
 #[test]
-fn the_log_tells_who_went_without_the_rest() {
+fn the_log_counts_peers_that_missed_the_rest() {
     let stop = |mut serve: Running| {
         serve.signal(Signal::TERM);
         let remark = serve.remark_with("stopped");

@@ -111,7 +111,7 @@ mod tests {
     }
 
     #[test]
-    fn a_small_terminal_has_messages_and_what_one_types() {
+    fn a_small_terminal_has_messages_and_the_input_line() {
         let areas = Areas::of((20, 5));
         assert_eq!(
             (areas.title.height, areas.messages.height, areas.status.height, areas.input.height),

@@ -63,8 +63,8 @@ fn speak_and_hear(member: ChatClient, said_by_all: &AtomicU64) -> Vec<Said> {
         next += count;
     };
     say(WINDOW);
-    hear_all(member, |(who, _)| {
-        if *who == me {
+    hear_all(member, |(sender, _)| {
+        if *sender == me {
             said_by_all.fetch_add(1, Ordering::Relaxed);
             say(1);
         }
@@ -116,8 +116,8 @@ fn a_signal_under_load_loses_nothing_that_was_taken() {
         let asked = Instant::now();
         running.signal(Signal::TERM);
         let late = scope.spawn(|| hear_all(latecomer, |_| {}));
-        let everybody = speaking.into_iter().chain(listening).chain([late]);
-        let heard: Vec<Vec<Said>> = everybody.map(|one| one.join().unwrap()).collect();
+        let members = speaking.into_iter().chain(listening).chain([late]);
+        let heard: Vec<Vec<Said>> = members.map(|member| member.join().unwrap()).collect();
         running.end_by_itself().assert_done();
         (heard, asked.elapsed())
     });
@@ -134,9 +134,9 @@ fn a_signal_under_load_loses_nothing_that_was_taken() {
         );
     }
     let mut next: HashMap<&str, u64> = HashMap::new();
-    for (who, number) in first {
-        let expected = next.entry(who).or_insert(0);
-        assert_eq!(number, expected, "something that {who} said was lost or came twice");
+    for (sender, number) in first {
+        let expected = next.entry(sender).or_insert(0);
+        assert_eq!(number, expected, "a message of {sender} was lost or came twice");
         *expected += 1;
     }
     println!("{} messages, {} members, ended {took:?} after the signal", first.len(), heard.len());

@@ -14,7 +14,7 @@ const SIGN_IN_TIMEOUT: Duration = Duration::from_secs(8);
 const PEERS: usize = 50;
 
 #[test]
-fn who_spoke_while_it_was_stopped_is_heard_when_it_goes_on() {
+fn input_that_arrived_while_it_was_stopped_counts_when_it_goes_on() {
     let server = Server::start_with(&["--sign-in-timeout", "8s"]);
     let address: Address = server.address.parse().unwrap();
     let mut peers: Vec<Client> = (0..PEERS).map(|_| Client::connect(&address).unwrap()).collect();

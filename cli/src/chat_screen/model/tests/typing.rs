@@ -50,7 +50,7 @@ fn tab_goes_through_the_candidates_and_around() {
     harness.said("bonny", "lobby", "hi");
     harness.types("bo");
     harness.press(KeyCode::Tab);
-    assert_eq!(line(&harness), "bonny: ", "who spoke last comes first");
+    assert_eq!(line(&harness), "bonny: ", "the latest speaker comes first");
     harness.press(KeyCode::Tab);
     assert_eq!(line(&harness), "bob: ");
     harness.press(KeyCode::Tab);
