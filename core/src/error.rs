@@ -222,7 +222,7 @@ impl fmt::Display for ParseError {
                 write!(f, "unknown message type {actual:#04x} at byte {offset}")
             }
             Self::WrongDirection { offset, message_type } => {
-                write!(f, "{message_type} at byte {offset} is_sent only the other way")
+                write!(f, "{message_type} at byte {offset} is sent only the other way")
             }
             Self::LengthOutOfRange { offset, message_type, actual, min, max } => {
                 write!(
