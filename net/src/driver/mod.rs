@@ -300,7 +300,7 @@ impl Driver {
     }
 
     fn accept(&mut self, now: Now) {
-        let budget = self.broker.limits().accepts_per_tick;
+        let Limits { accepts_per_tick: budget, send_buffer_bytes, .. } = *self.broker.limits();
         for listener in &mut self.listeners {
             let mut left = budget;
             while listener.is_ready(now.monotonic_ms) {
@@ -309,15 +309,18 @@ impl Driver {
                     break;
                 }
                 left -= 1;
-                let (mut transport, address) =
-                    match listener.accept(now.monotonic_ms, &mut self.reserve_fd) {
-                        Accepted::Connection(transport, address) => (transport, address),
-                        Accepted::Rejected => {
-                            self.metrics.connections_rejected.add(1);
-                            continue;
-                        }
-                        Accepted::None => break,
-                    };
+                let (mut transport, address) = match listener.accept(
+                    now.monotonic_ms,
+                    &mut self.reserve_fd,
+                    send_buffer_bytes,
+                ) {
+                    Accepted::Connection(transport, address) => (transport, address),
+                    Accepted::Rejected => {
+                        self.metrics.connections_rejected.add(1);
+                        continue;
+                    }
+                    Accepted::None => break,
+                };
                 let Some(id) = self.broker.accept(address, now) else { continue };
                 let registered = self.poll.registry().register(
                     &mut transport.as_mut(),
