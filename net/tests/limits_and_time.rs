@@ -17,6 +17,7 @@ mod limits_and_time {
     mod outboxes;
     mod queues;
     mod rates;
+    mod send_buffers;
     mod shutdown;
     mod ticks;
     mod timeouts;

@@ -167,10 +167,9 @@ fn setting_entry(roff: &mut Roff, setting: &Arg) {
         kind.to_owned()
     };
     roff.text([bold(setting.get_id().as_str()), roman(" = "), italic(value)]);
-    let help = setting.get_help().map(ToString::to_string).unwrap_or_default();
-    roff.text([roman(format!("{}.", help.replace('\n', " ").trim_end_matches('.')))]);
-    if let Some(details) = Settings::details(setting.get_id().as_str()) {
-        roff.text([roman(details)]);
+    let help = setting.get_long_help().or_else(|| setting.get_help());
+    for paragraph in help.map(ToString::to_string).unwrap_or_default().split("\n\n") {
+        roff.text([roman(format!("{}.", paragraph.replace('\n', " ").trim_end_matches('.')))]);
     }
     if let Some(variable) = setting.get_env().and_then(|variable| variable.to_str()) {
         roff.text([roman("Variable: "), bold(variable), roman(".")]);
@@ -225,7 +224,7 @@ mod tests {
             );
         }
         assert!(text.contains("\\fBlisten\\fR = \\fI[ADDR, …]\\fR"), "{text}");
-        assert!(text.contains(" [default: 5m].\nA member whose machine is gone"), "{text}");
+        assert!(text.contains("[default: 5m].\nA member whose machine is gone"), "{text}");
     }
 
     #[test]

@@ -2,6 +2,7 @@
 //! limits, which the library has in a table. Out of both come options, variables, keys and texts.
 
 use std::fmt::Display;
+use std::iter;
 use std::path::PathBuf;
 
 use cafewire_net::Limits;
@@ -92,6 +93,10 @@ macro_rules! settings {
                     help = help(
                         &[$($limit_doc),+],
                         &<kind!(type $kind)>::from(Limits::default().$limit),
+                    ),
+                    long_help = long_help(
+                        &[$($limit_doc),+],
+                        &<kind!(type $kind)>::from(Limits::default().$limit),
                     )
                 )]
                 #[serde(skip_serializing_if = "Option::is_none")]
@@ -103,14 +108,6 @@ macro_rules! settings {
             /// The keys of the config file, in the order of `--help`.
             pub(crate) const KEYS: &'static [&'static str] =
                 &[$(stringify!($name),)* $(stringify!($limit),)*];
-
-            /// What is worth knowing of a setting beyond its help.
-            pub(crate) fn details(key: &str) -> Option<String> {
-                match key {
-                    $(stringify!($limit) => details(&[$($limit_doc),+]),)*
-                    _ => None,
-                }
-            }
 
             /// The keys of those that were not given.
             pub(crate) fn unset_keys(&self) -> Vec<&'static str> {
@@ -184,18 +181,22 @@ fn variable(key: &str) -> String {
     format!("CAFEWIRE_{}", key.to_uppercase())
 }
 
-/// The first paragraph of a limit's text, with its default, as one line.
+/// The first paragraph of a limit's text, with its default.
 fn help(lines: &[&str], default: &dyn Display) -> String {
-    let text = paragraph(lines.split(|line| line.is_empty()).next().unwrap_or_default());
+    let text = paragraphs(lines).next().unwrap_or_default();
     format!("{} [default: {default}]", text.trim_end_matches('.'))
 }
 
-/// The other paragraphs.
-fn details(lines: &[&str]) -> Option<String> {
-    let mut paragraphs = lines.split(|line| line.is_empty()).skip(1).map(paragraph).peekable();
-    paragraphs.peek().is_some().then(|| paragraphs.collect::<Vec<_>>().join(" "))
+/// All of the text.
+fn long_help(lines: &[&str], default: &dyn Display) -> String {
+    iter::once(help(lines, default))
+        .chain(paragraphs(lines).skip(1))
+        .collect::<Vec<_>>()
+        .join("\n\n")
 }
 
-fn paragraph(lines: &[&str]) -> String {
-    lines.iter().map(|line| line.trim()).collect::<Vec<_>>().join(" ")
+fn paragraphs(lines: &[&str]) -> impl Iterator<Item = String> {
+    lines
+        .split(|line| line.is_empty())
+        .map(|lines| lines.iter().map(|line| line.trim_start()).collect::<Vec<_>>().join(" "))
 }

@@ -11,7 +11,7 @@ use crate::config::limits::bound_or_zero;
 pub struct Adjustment {
     /// Its name in [`Limits`](crate::Limits).
     pub limit: &'static str,
-    /// As it was set; 0 is no bound.
+    /// As it was set; 0 is no bound, or the system's choice.
     pub requested: usize,
     /// As it counts; 0 is no bound.
     pub effective: usize,
@@ -25,6 +25,8 @@ pub struct Adjustment {
 pub(super) enum Unit {
     Count,
     Bytes,
+    /// Bytes, of which 0 is the system's choice.
+    SystemBytes,
 }
 
 impl Adjustment {
@@ -61,9 +63,10 @@ impl fmt::Display for Adjustment {
 impl Unit {
     fn tell(self, value: usize, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match (self, value) {
-            (_, 0) => f.write_str("unbounded"),
+            (Self::Count | Self::Bytes, 0) => f.write_str("unbounded"),
+            (Self::SystemBytes, 0) => f.write_str("the system chooses"),
             (Self::Count, count) => write!(f, "{count}"),
-            (Self::Bytes, bytes) => write!(f, "{}", Size(bytes)),
+            (Self::Bytes | Self::SystemBytes, bytes) => write!(f, "{}", Size(bytes)),
         }
     }
 }
@@ -94,6 +97,7 @@ mod tests {
             (Unit::Bytes, 10, 1024, "rooms counts as 1 KiB, not as 10 bytes: so"),
             (Unit::Bytes, 3 << 30, 5 << 20, "rooms counts as 5 MiB, not as 3 GiB: so"),
             (Unit::Bytes, 0, 131_080, "rooms counts as 131080 bytes, not as unbounded: so"),
+            (Unit::SystemBytes, 0, 2048, "rooms counts as 2 KiB, not as the system chooses: so"),
         ] {
             let adjustment = Adjustment::of("rooms", unit, requested, effective, "so");
             assert_eq!(adjustment.map_or_else(String::new, |told| told.to_string()), told);

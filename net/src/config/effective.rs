@@ -1,12 +1,26 @@
 //! Which limits count in the end, where that is not what was set: what would keep the protocol from
-//! working is moved, and there are no more connections than descriptors. Tells it; nothing here
-//! changes a server.
+//! working is moved, there are no more connections than descriptors, and buffers fit into memory.
+//! Tells it; nothing here changes a server.
+
+use std::borrow::Cow;
 
 use tracing::{info, warn};
 
-use crate::config::adjustment::Unit;
+use crate::config::adjustment::{Size, Unit};
+use crate::config::memory_bound::{MemoryBound, largest_send_buffer, memory_bound};
+use crate::config::memory_fit::Fit;
 use crate::config::{Adjustment, Limits, ServerConfig};
 use crate::listen::connections_that_fit;
+
+/// What the system lets this process have.
+#[derive(Clone, Copy, Debug)]
+struct Allowed {
+    /// Connections that descriptors allow.
+    connections: usize,
+    memory: Option<MemoryBound>,
+    /// The largest send buffer that the kernel chooses.
+    send_buffer_bytes: usize,
+}
 
 /// The limits as they count, and what became of those that were set otherwise.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -39,19 +53,27 @@ impl ServerConfig {
     pub fn effective_limits(&self) -> EffectiveLimits {
         // With very few descriptors, half of them are for the server's users.
         let http = if self.http.is_empty() { 0 } else { self.limits.http_connections };
-        let descriptors = connections_that_fit()
+        let connections = connections_that_fit()
             .map_or(usize::MAX, |fit| fit.saturating_sub(http).max(fit / 2).max(1));
-        effective(&self.limits, descriptors)
+        let send_buffer_bytes = largest_send_buffer();
+        let allowed = Allowed { connections, memory: memory_bound(), send_buffer_bytes };
+        EffectiveLimits::of(&self.limits, &allowed)
     }
 
     /// The limits in force; the log tells which are not as they were set.
     #[must_use]
     pub(crate) fn limits_that_fit(&self) -> Limits {
         let EffectiveLimits { limits, adjustments } = self.effective_limits();
+        let default = Limits::default();
         for adjustment in adjustments {
-            // What the machine has no room for was perhaps only the default; the rest was asked
-            // for.
-            if adjustment.limit == "connections" {
+            let is_default = match adjustment.limit {
+                "connections" => adjustment.requested == default.connections,
+                "send_buffer_bytes" => adjustment.requested == default.send_buffer_bytes,
+                "buffer_bytes" => adjustment.requested == default.buffer_bytes,
+                // Defaults keep the protocol working.
+                _ => false,
+            };
+            if is_default {
                 info!("{adjustment}");
             } else {
                 warn!("{adjustment}");
@@ -61,20 +83,63 @@ impl ServerConfig {
     }
 }
 
-/// What counts of these limits where descriptors allow so many connections.
-fn effective(limits: &Limits, descriptors: usize) -> EffectiveLimits {
-    let mut adjustments = Vec::new();
-    let mut limits = limits.clone().normalize(|adjustment| adjustments.push(adjustment));
-    let requested = limits.connections;
-    limits.connections = requested.min(descriptors);
-    adjustments.extend(Adjustment::of(
-        "connections",
-        Unit::Count,
-        requested,
-        limits.connections,
-        "file descriptors allow no more (ulimit -n; LimitNOFILE in a unit)",
-    ));
-    EffectiveLimits { limits: limits.shown(), adjustments }
+impl EffectiveLimits {
+    fn of(requested: &Limits, allowed: &Allowed) -> Self {
+        let mut adjustments = Vec::new();
+        let mut limits = requested.clone().normalize(|adjustment| adjustments.push(adjustment));
+        let connections = limits.connections;
+        limits.connections = connections.min(allowed.connections);
+        let fit = allowed.memory.map(|memory| {
+            let fit = Fit::of(&limits, memory.bytes, allowed.send_buffer_bytes);
+            (memory, fit)
+        });
+        let too_many = match fit {
+            Some((memory, fit)) if fit.connections < limits.connections => Cow::from(format!(
+                "beside buffer_bytes, send buffers of {} each must fit into 3/4 of {memory}",
+                Size(fit.kernel_bytes_each)
+            )),
+            _ => Cow::from("file descriptors allow no more (ulimit -n; LimitNOFILE in a unit)"),
+        };
+        let counts = fit.map_or(limits.connections, |(_, fit)| fit.connections);
+        adjustments.extend(Adjustment::of(
+            "connections",
+            Unit::Count,
+            connections,
+            counts,
+            too_many,
+        ));
+        limits.connections = counts;
+        if let Some((memory, fit)) = fit {
+            adjustments.extend(fit_buffers(&mut limits, &fit, memory).into_iter().flatten());
+        }
+        Self { limits: limits.shown(), adjustments }
+    }
+}
+
+/// Lowers the sizes of buffers to what fits into memory.
+fn fit_buffers(limits: &mut Limits, fit: &Fit, memory: MemoryBound) -> [Option<Adjustment>; 2] {
+    let buffers = Adjustment::of(
+        "buffer_bytes",
+        Unit::Bytes,
+        limits.buffer_bytes,
+        fit.buffer_bytes,
+        format!(
+            "beside the kernel's send buffers of {} it must fit into 3/4 of {memory}",
+            Size(fit.kernel_bytes())
+        ),
+    );
+    let send_buffer = Adjustment::of(
+        "send_buffer_bytes",
+        Unit::SystemBytes,
+        limits.send_buffer_bytes,
+        fit.send_buffer_bytes,
+        format!(
+            "beside buffer_bytes, twice this for each connection must fit into 3/4 of {memory}"
+        ),
+    );
+    limits.buffer_bytes = fit.buffer_bytes;
+    limits.send_buffer_bytes = fit.send_buffer_bytes;
+    [buffers, send_buffer]
 }
 
 #[cfg(test)]
@@ -82,7 +147,17 @@ mod tests {
     use super::*;
     use crate::config::limits::bound_or_zero;
 
-    const DESCRIPTORS: usize = 1000;
+    const ALLOWED: Allowed =
+        Allowed { connections: 1000, memory: None, send_buffer_bytes: 4 << 20 };
+
+    fn effective(limits: &Limits) -> EffectiveLimits {
+        EffectiveLimits::of(limits, &ALLOWED)
+    }
+
+    fn in_memory(limits: &Limits, bytes: usize) -> EffectiveLimits {
+        let memory = Some(MemoryBound { bytes, name: "the cgroup's memory.max" });
+        EffectiveLimits::of(limits, &Allowed { memory, ..ALLOWED })
+    }
 
     /// Set to this everywhere, but for the connections.
     fn all(size: usize) -> Limits {
@@ -102,22 +177,22 @@ mod tests {
     fn what_is_told_is_what_the_broker_works_with_and_is_told_once() {
         for size in [0, 1, 1023, 1024, 65_541, 131_080, 1 << 20, (1 << 20) + 1, usize::MAX] {
             let requested = all(size);
-            let EffectiveLimits { limits, adjustments } = effective(&requested, DESCRIPTORS);
+            let EffectiveLimits { limits, adjustments } = effective(&requested);
             assert_eq!(limits.clone().normalized(), requested.normalized());
             for Adjustment { limit, requested, effective, .. } in adjustments {
                 assert_eq!(requested, bound_or_zero(size), "{limit}");
                 assert_ne!(requested, effective, "{limit}");
             }
-            assert_eq!(effective(&limits, DESCRIPTORS).adjustments, [], "it needs no more moving");
+            assert_eq!(effective(&limits).adjustments, [], "it needs no more moving");
         }
     }
 
     #[test]
     fn what_counts_as_it_was_set_is_not_told() {
-        let few = Limits { connections: DESCRIPTORS, ..Limits::default() };
+        let few = Limits { connections: ALLOWED.connections, ..Limits::default() };
         let unmoved = EffectiveLimits { limits: few.clone(), adjustments: Vec::new() };
-        assert_eq!(effective(&few, DESCRIPTORS), unmoved);
-        let told = effective(&all(1), DESCRIPTORS).adjustments;
+        assert_eq!(effective(&few), unmoved);
+        let told = effective(&all(1)).adjustments;
         let limits: Vec<_> = told.iter().map(|adjustment| adjustment.limit).collect();
         assert_eq!(
             limits,
@@ -129,7 +204,7 @@ mod tests {
                 "read_bytes_per_tick"
             ]
         );
-        let told = effective(&all(0), DESCRIPTORS).adjustments;
+        let told = effective(&all(0)).adjustments;
         assert_eq!(told.len(), 1, "{told:?}");
         assert!(
             told[0]
@@ -142,13 +217,51 @@ mod tests {
     fn connections_are_lowered_to_the_descriptors() {
         for (requested, counts) in [(0, 1000), (999, 999), (1000, 1000), (1001, 1000)] {
             let limits = Limits { connections: requested, ..Limits::default() };
-            let EffectiveLimits { limits, adjustments } = effective(&limits, DESCRIPTORS);
+            let EffectiveLimits { limits, adjustments } = effective(&limits);
             assert_eq!(limits.connections, counts);
             let told = adjustments.iter().map(|told| (told.limit, told.requested, told.effective));
             let expected = (requested != counts).then_some(("connections", requested, counts));
             assert!(told.eq(expected), "{adjustments:?}");
         }
         let limits = Limits { connections: 0, ..Limits::default() };
-        assert_eq!(effective(&limits, usize::MAX).adjustments, []);
+        let allowed = Allowed { connections: usize::MAX, ..ALLOWED };
+        assert_eq!(EffectiveLimits::of(&limits, &allowed).adjustments, []);
+    }
+
+    #[test]
+    fn what_does_not_fit_into_memory_is_told_with_its_bound() {
+        let EffectiveLimits { limits, adjustments } = in_memory(&Limits::default(), 96 << 20);
+        let told: Vec<_> = adjustments.iter().map(ToString::to_string).collect();
+        assert_eq!(
+            told,
+            [
+                "connections counts as 576, not as 65536: beside buffer_bytes, send buffers of \
+                 64 KiB each must fit into 3/4 of the cgroup's memory.max of 96 MiB",
+                "buffer_bytes counts as 36 MiB, not as 512 MiB: beside the kernel's send buffers \
+                 of 36 MiB it must fit into 3/4 of the cgroup's memory.max of 96 MiB",
+                "send_buffer_bytes counts as 32 KiB, not as the system chooses: beside \
+                 buffer_bytes, twice this for each connection must fit into 3/4 of the cgroup's \
+                 memory.max of 96 MiB",
+            ]
+        );
+        let again = in_memory(&limits, 96 << 20);
+        assert_eq!(again, EffectiveLimits { limits, adjustments: Vec::new() });
+    }
+
+    #[test]
+    fn descriptors_are_the_reason_where_memory_allows_more() {
+        let told = in_memory(&Limits::default(), 1 << 40).adjustments;
+        assert_eq!(told.len(), 1, "{told:?}");
+        assert!(told[0].to_string().starts_with("connections counts as 1000, not as 65536: file"));
+    }
+
+    #[test]
+    fn no_bound_on_buffers_is_the_memorys() {
+        let limits = Limits { buffer_bytes: 0, connections: 2, ..Limits::default() };
+        let EffectiveLimits { limits, adjustments } = in_memory(&limits, 1 << 30);
+        assert_eq!((limits.buffer_bytes, limits.send_buffer_bytes), (760 << 20, 0));
+        let told: Vec<_> = adjustments.iter().map(ToString::to_string).collect();
+        assert!(told[0].starts_with("buffer_bytes counts as 760 MiB, not as unbounded: "));
+        assert_eq!(told.len(), 1, "{told:?}");
     }
 }

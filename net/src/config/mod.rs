@@ -2,7 +2,10 @@
 
 mod adjustment;
 mod effective;
+mod limit_table;
 mod limits;
+mod memory_bound;
+mod memory_fit;
 
 use std::net::SocketAddr;
 use std::time::Duration;

@@ -7,16 +7,16 @@ use std::os::unix::fs::{FileTypeExt as _, MetadataExt as _};
 use std::os::unix::net::UnixStream as StdUnixStream;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::time::Duration;
 
 use mio::event::Source;
 use mio::net::{TcpListener, UnixListener};
 use mio::{Interest, Registry, Token};
 use rustix::io::Errno;
 use rustls::ServerConfig as TlsConfig;
-use socket2::{Domain, Protocol, SockAddr, SockRef, Socket, TcpKeepalive, Type};
+use socket2::{Domain, Protocol, SockAddr, SockRef, Socket, Type};
 
 use super::fd_limit::ReserveFd;
+use super::socket_options::{set_for_tcp, set_send_buffer};
 use crate::address::{Address, PeerAddress};
 use crate::transport::{TlsStream, Transport};
 
@@ -153,11 +153,17 @@ impl Listener {
         self.resting_until_ms
     }
 
-    /// The next connection.
-    pub(crate) fn accept(&mut self, now_ms: u64, reserve: &mut ReserveFd) -> Accepted {
+    /// The next connection, with a send buffer of the size that is asked for; 0 leaves it to the
+    /// system.
+    pub(crate) fn accept(
+        &mut self,
+        now_ms: u64,
+        reserve: &mut ReserveFd,
+        send_buffer_bytes: usize,
+    ) -> Accepted {
         self.resting_until_ms = None;
         loop {
-            match self.accept_one() {
+            match self.accept_one(send_buffer_bytes) {
                 Ok((transport, address)) => {
                     self.has_warned = false;
                     reserve.keep_one();
@@ -176,7 +182,7 @@ impl Listener {
                     ) => {}
                 // The system reports this before it checks whether a connection waits at all.
                 Err(error) if is_out_of_descriptors(&error) && reserve.is_there() => {
-                    return match reserve.lend(|| self.accept_one().map(drop)) {
+                    return match reserve.lend(|| self.accept_one(0).map(drop)) {
                         Ok(()) => Accepted::Rejected,
                         // Only this error says that the backlog is empty and that the next
                         // connection makes an edge.
@@ -206,18 +212,16 @@ impl Listener {
         Accepted::None
     }
 
-    fn accept_one(&self) -> io::Result<(Transport, PeerAddress)> {
+    fn accept_one(&self, send_buffer_bytes: usize) -> io::Result<(Transport, PeerAddress)> {
         match &self.socket {
             ListeningSocket::Unix(socket) => {
-                socket.accept().map(|(stream, _)| (Transport::Unix(stream), PeerAddress::Local))
+                let (stream, _) = socket.accept()?;
+                set_send_buffer(SockRef::from(&stream), send_buffer_bytes);
+                Ok((Transport::Unix(stream), PeerAddress::Local))
             }
             ListeningSocket::Tcp(socket) => {
                 let (stream, address) = socket.accept()?;
-                // Without no-delay a small answer waits for the acknowledgement of the one before
-                // (RFC 896). Without keep-alive a peer whose machine is gone is never detected. A
-                // connection that refuses an option works without it.
-                let _ = stream.set_nodelay(true);
-                let _ = SockRef::from(&stream).set_tcp_keepalive(&keep_alive());
+                set_for_tcp(SockRef::from(&stream), send_buffer_bytes);
                 let transport = match &self.tls {
                     None => Transport::Tcp(stream),
                     Some(config) => {
@@ -265,15 +269,6 @@ pub(crate) enum Accepted {
     Rejected,
     /// The backlog is empty, or accepting is paused.
     None,
-}
-
-/// Keep-alive probes: a peer that answers none for two minutes is taken for dead, and its
-/// connection fails with a time-out.
-fn keep_alive() -> TcpKeepalive {
-    TcpKeepalive::new()
-        .with_time(Duration::from_secs(60))
-        .with_interval(Duration::from_secs(15))
-        .with_retries(4)
 }
 
 fn is_out_of_descriptors(error: &io::Error) -> bool {
@@ -348,7 +343,7 @@ fn is_stale(path: &Path) -> io::Result<bool> {
 #[cfg(test)]
 mod tests {
     use std::net::TcpStream;
-    use std::time::Instant;
+    use std::time::{Duration, Instant};
 
     use rustls::server::ResolvesServerCertUsingSni;
 
@@ -364,11 +359,11 @@ mod tests {
         Arc::new(config)
     }
 
-    fn accepted(listener: &mut Listener) -> Transport {
+    fn accepted(listener: &mut Listener, send_buffer_bytes: usize) -> Transport {
         let deadline = Instant::now() + Duration::from_secs(60);
         loop {
             listener.set_ready();
-            match listener.accept(0, &mut ReserveFd::new()) {
+            match listener.accept(0, &mut ReserveFd::new(), send_buffer_bytes) {
                 Accepted::Connection(transport, _) => return transport,
                 other => assert!(Instant::now() < deadline, "{other:?} while a peer waits"),
             }
@@ -384,7 +379,7 @@ mod tests {
                 !peer.nodelay().unwrap(),
                 "no-delay is on from the start, so this test shows nothing"
             );
-            let transport = accepted(&mut listener);
+            let transport = accepted(&mut listener, 0);
             let stream = match &transport {
                 Transport::Tcp(stream) => stream,
                 Transport::Tls(stream) => stream.socket(),
@@ -392,6 +387,35 @@ mod tests {
             };
             assert!(stream.nodelay().unwrap(), "{address}");
             assert!(SockRef::from(stream).keepalive().unwrap(), "{address}");
+        }
+    }
+
+    #[cfg(target_os = "linux")]
+    #[test]
+    fn send_buffers_are_of_the_size_that_is_asked_for_or_the_systems() {
+        let path = std::env::temp_dir().join(format!("cafewire-send-{}", std::process::id()));
+        let unix = format!("unix://{}", path.display());
+        for address in ["tcp://127.0.0.1:0", "tls://127.0.0.1:0", &unix] {
+            let mut listener = Listener::bind(&address.parse().unwrap(), Some(&tls())).unwrap();
+            let mut size = |asked| {
+                let _peer: Box<dyn std::any::Any> = match listener.local_address().clone() {
+                    Address::Unix { path } => Box::new(StdUnixStream::connect(path).unwrap()),
+                    address => Box::new(TcpStream::connect(address.resolve().unwrap()[0]).unwrap()),
+                };
+                match accepted(&mut listener, asked) {
+                    Transport::Tcp(stream) => SockRef::from(&stream).send_buffer_size().unwrap(),
+                    Transport::Tls(stream) => {
+                        SockRef::from(stream.socket()).send_buffer_size().unwrap()
+                    }
+                    Transport::Unix(stream) => SockRef::from(&stream).send_buffer_size().unwrap(),
+                }
+            };
+            let systems = size(0);
+            for asked in [5000, 32 << 10] {
+                assert_ne!(systems, 2 * asked, "{address}: this shows nothing");
+                assert_eq!(size(asked), 2 * asked, "{address}");
+            }
+            assert!(size(usize::MAX) > 32 << 10, "{address}: the most that it grants");
         }
     }
 }

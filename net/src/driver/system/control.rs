@@ -57,7 +57,9 @@ impl System {
                     http: std::mem::take(&mut self.config.http),
                     ..config
                 };
-                self.driver.set_limits(self.config.limits_that_fit(), now);
+                let limits = self.config.limits_that_fit();
+                self.driver.io.send_buffer_bytes = limits.send_buffer_bytes;
+                self.driver.set_limits(limits, now);
                 if let Some(http) = &mut self.driver.io.http {
                     http.set_limits(self.config.limits.clone().normalized());
                 }
