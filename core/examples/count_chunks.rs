@@ -5,7 +5,7 @@
 //! count_chunks reader|parser|canary chat|echo|noise PIECE_BYTES STREAM_BYTES
 //! ```
 //!
-//! `reader` is [`FrameDecoder`], asked anew after every piece, as a caller does that ignores
+//! `reader` is [`FrameDecoder`], asked again after every piece, as a caller does that ignores
 //! `needed`; `parser` is [`ProtocolParser`]. `canary` looks at all bytes of a frame after every
 //! piece, which is what neither of them may do.
 

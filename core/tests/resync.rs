@@ -38,7 +38,7 @@ proptest! {
         prop_assert_eq!(parser.losses(), losses as u64);
     }
 
-    /// Nobody need notice a silence either: no wait outlasts the bytes of the largest frame.
+    /// No silence need be noticed either: no wait outlasts the bytes of the largest frame.
     #[test]
     fn a_chat_parser_needs_no_more_than_a_frame_of_bytes_to_find_its_place(
         noise in noise(),

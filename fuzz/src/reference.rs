@@ -96,7 +96,7 @@ pub enum Rule {
     OneFamily,
     /// The type is known.
     KnownType,
-    /// The type is_sent this way.
+    /// The type is sent this way.
     Direction,
     /// The type allows the length.
     Length {

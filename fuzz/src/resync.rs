@@ -144,7 +144,7 @@ impl Line {
         }
     }
 
-    /// Whether noise before it happens to be a frame that reaches into this one. One that is_sent
+    /// Whether noise before it happens to be a frame that reaches into this one. One that is sent
     /// the other way is not heard, so it has to be looked for.
     fn is_covered(
         &self,

@@ -1,12 +1,15 @@
-//! The typed view of a chat body: one variant per type, which of a body's fields is which of its
-//! own, and what holds for all of them. Layouts are the other files'.
+//! The typed view of a chat body: one variant per type, and which of a body's fields is which of its
+//! own. What a body is made of, the table says.
 
 use zerocopy::FromBytes;
 use zerocopy::byteorder::big_endian::{U16, U32, U64};
 
-use super::envelope::{CHECKSUM_SIZE, HEADER_SIZE, PROTOCOL_VERSION, write_frame};
-use super::layout::{Fields, Integers};
-use super::{ErrorCode, MessageType};
+use super::body::{Fields, Integers};
+use super::fast;
+use super::layout::TEXTS;
+use super::names::{Content, RoomName, Username};
+use super::v1::{CHECKSUM_SIZE, HEADER_SIZE, PROTOCOL_VERSION, write_frame};
+use super::{ErrorCode, IS_SMALL, MessageType};
 use crate::error::{FieldError, ParseResult, ProtocolError};
 
 /// A chat message over borrowed text.
@@ -57,7 +60,7 @@ pub enum MessagePayload<'a> {
         /// What the server says of itself, 0 to 512 bytes.
         server_info: &'a str,
     },
-    /// Somebody said something.
+    /// A user said something.
     MessageBroadcast {
         /// The speaker's.
         user_id: u32,
@@ -71,7 +74,7 @@ pub enum MessagePayload<'a> {
         /// terminal.
         content: &'a str,
     },
-    /// Somebody entered a room.
+    /// A user entered a room.
     UserJoined {
         /// Who.
         user_id: u32,
@@ -80,7 +83,7 @@ pub enum MessagePayload<'a> {
         /// Where, 1 to 64 bytes.
         room: &'a str,
     },
-    /// Somebody left a room, by will or by losing the connection.
+    /// A user left a room, by will or by losing the connection.
     UserLeft {
         /// Who.
         user_id: u32,
@@ -99,11 +102,29 @@ pub enum MessagePayload<'a> {
 }
 
 impl<'a> MessagePayload<'a> {
+    #[inline]
     pub(super) fn parse(message_type: MessageType, body: &'a [u8]) -> ParseResult<Self> {
-        let (integers, [first, second, third]) = message_type.layout().read(body)?;
+        if IS_SMALL { Self::read(message_type, body) } else { fast::payload(message_type, body) }
+    }
+
+    /// By the loop over the layout.
+    #[inline]
+    pub(super) fn read(message_type: MessageType, body: &'a [u8]) -> ParseResult<Self> {
+        let (integers, texts) = message_type.layout().read(body)?;
+        Self::of_fields(message_type, integers, texts, Ok)
+    }
+
+    /// Of a body's fields, in its layout's order: what `found` makes of it.
+    #[inline(always)]
+    pub(super) fn of_fields<R>(
+        message_type: MessageType,
+        integers: &[u8],
+        [first, second, third]: [&'a str; TEXTS],
+        found: impl Fn(Self) -> R,
+    ) -> R {
         // Types without a user ID are given 0, and have no place for it.
         let user_id = U32::read_from_prefix(integers).map_or(0, |(user_id, _)| user_id.get());
-        Ok(match message_type {
+        found(match message_type {
             MessageType::Connect => Self::Connect { username: first },
             MessageType::Disconnect => Self::Disconnect,
             MessageType::SendMessage => Self::SendMessage { room: first, content: second },
@@ -113,13 +134,8 @@ impl<'a> MessagePayload<'a> {
             MessageType::MessageBroadcast => {
                 let timestamp =
                     U64::read_from_suffix(integers).map_or(0, |(_, timestamp)| timestamp.get());
-                Self::MessageBroadcast {
-                    user_id,
-                    timestamp,
-                    username: first,
-                    room: second,
-                    content: third,
-                }
+                let (username, room, content) = (first, second, third);
+                Self::MessageBroadcast { user_id, timestamp, username, room, content }
             }
             MessageType::UserJoined => Self::UserJoined { user_id, username: first, room: second },
             MessageType::UserLeft => Self::UserLeft { user_id, username: first, room: second },
@@ -127,15 +143,14 @@ impl<'a> MessagePayload<'a> {
                 let code = U16::read_from_prefix(integers).map_or(0, |(code, _)| code.get());
                 // Returned apart: a code is two half-words, and would have the other types' words
                 // moved in halves too.
-                return Ok(Self::Error { code: ErrorCode::from_wire(code), message: first });
+                return found(Self::Error { code: ErrorCode::from_wire(code), message: first });
             }
         })
     }
 
-    /// The way back from [`parse`](Self::parse). Not inlined: a microcontroller has too few
-    /// registers for both.
-    #[inline(never)]
-    const fn fields(&self) -> Fields<'a> {
+    /// The way back from [`of_fields`](Self::of_fields).
+    #[inline(always)]
+    pub(super) const fn fields(&self) -> Fields<'a> {
         let (first, timestamp, texts) = match *self {
             Self::Disconnect => (0, 0, ["", "", ""]),
             Self::Connect { username } => (0, 0, [username, "", ""]),
@@ -154,6 +169,13 @@ impl<'a> MessagePayload<'a> {
             integers: Integers { first: U32::new(first), timestamp: U64::new(timestamp) },
             texts,
         }
+    }
+
+    /// As [`fields`](Self::fields), one copy for all: a microcontroller has too few registers for
+    /// this and what is done with them.
+    #[inline(never)]
+    const fn shared_fields(&self) -> Fields<'a> {
+        self.fields()
     }
 
     /// The type byte's meaning.
@@ -190,7 +212,7 @@ impl<'a> MessagePayload<'a> {
     /// ```
     #[inline]
     pub fn validate(&self) -> Result<(), FieldError> {
-        self.message_type().layout().measure(&self.fields()).map(|_| ())
+        self.message_type().layout().measure::<true>(&self.shared_fields()).map(|_| ())
     }
 
     /// Bytes that the whole frame takes, envelope included.
@@ -201,7 +223,9 @@ impl<'a> MessagePayload<'a> {
     #[must_use]
     #[inline]
     pub const fn encoded_len(&self) -> usize {
-        HEADER_SIZE + self.message_type().layout().size(&self.fields()) + CHECKSUM_SIZE
+        HEADER_SIZE
+            + self.message_type().layout().encoded_len(&self.shared_fields())
+            + CHECKSUM_SIZE
     }
 
     /// Writes the whole frame, checksum included, to the start of `buffer` and returns what was
@@ -221,11 +245,119 @@ impl<'a> MessagePayload<'a> {
     /// ```
     #[inline]
     pub fn encode_into<'b>(&self, buffer: &'b mut [u8]) -> Result<&'b [u8], ProtocolError> {
-        let (message_type, fields) = (self.message_type(), self.fields());
+        if IS_SMALL { self.write::<true>(buffer) } else { fast::encode::<true>(self, buffer) }
+    }
+
+    /// By the loop over the layout. `CHECK`: after every field was held to its rules.
+    #[inline]
+    pub(super) fn write<'b, const CHECK: bool>(
+        &self,
+        buffer: &'b mut [u8],
+    ) -> Result<&'b [u8], ProtocolError> {
+        let (message_type, fields) = (self.message_type(), self.shared_fields());
         let layout = message_type.layout();
-        let length = layout.measure(&fields)?;
+        let length = layout.measure::<CHECK>(&fields)?;
         write_frame(buffer, PROTOCOL_VERSION, message_type, length, |body| {
             layout.write(&fields, body)
         })
+    }
+}
+
+/// A message that is known to keep every rule: made of checked parts, or checked once. It is
+/// encoded without being looked at again.
+///
+/// ```
+/// use cafewire_core::chat::{Content, RoomName, Username, ValidMessage};
+/// // What a server holds, checked when it came:
+/// let (ada, lobby) = (Username::new("ada")?, RoomName::new("lobby")?);
+/// let hi = Content::new("hi")?;
+/// let broadcast = ValidMessage::message_broadcast(7, 1_700_000_000_000, ada, lobby, hi);
+/// assert_eq!(broadcast.encode_into(&mut [0; 64])?.len(), broadcast.encoded_len());
+/// # Ok::<(), Box<dyn core::error::Error>>(())
+/// ```
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
+pub struct ValidMessage<'a>(MessagePayload<'a>);
+
+impl<'a> ValidMessage<'a> {
+    /// Holds every field to its rules.
+    ///
+    /// # Errors
+    /// The first rule broken, in the order of the fields.
+    #[inline]
+    pub fn new(message: MessagePayload<'a>) -> Result<Self, FieldError> {
+        message.validate()?;
+        Ok(Self(message))
+    }
+
+    /// [`MessagePayload::MessageBroadcast`] of checked parts.
+    #[must_use]
+    #[inline]
+    pub const fn message_broadcast(
+        user_id: u32,
+        timestamp: u64,
+        username: Username<&'a str>,
+        room: RoomName<&'a str>,
+        content: Content<&'a str>,
+    ) -> Self {
+        Self(MessagePayload::MessageBroadcast {
+            user_id,
+            timestamp,
+            username: username.get(),
+            room: room.get(),
+            content: content.get(),
+        })
+    }
+
+    /// [`MessagePayload::UserJoined`] of checked parts.
+    #[must_use]
+    #[inline]
+    pub const fn user_joined(
+        user_id: u32,
+        username: Username<&'a str>,
+        room: RoomName<&'a str>,
+    ) -> Self {
+        let (username, room) = (username.get(), room.get());
+        Self(MessagePayload::UserJoined { user_id, username, room })
+    }
+
+    /// [`MessagePayload::UserLeft`] of checked parts.
+    #[must_use]
+    #[inline]
+    pub const fn user_left(
+        user_id: u32,
+        username: Username<&'a str>,
+        room: RoomName<&'a str>,
+    ) -> Self {
+        let (username, room) = (username.get(), room.get());
+        Self(MessagePayload::UserLeft { user_id, username, room })
+    }
+
+    /// The message.
+    #[must_use]
+    #[inline]
+    pub const fn payload(&self) -> MessagePayload<'a> {
+        self.0
+    }
+
+    /// Bytes that the whole frame takes.
+    #[must_use]
+    #[inline]
+    pub const fn encoded_len(&self) -> usize {
+        self.0.encoded_len()
+    }
+
+    /// Writes the whole frame, checksum included, to the start of `buffer` and returns what was
+    /// written.
+    ///
+    /// # Errors
+    /// [`ProtocolError::BufferTooSmall`]; the buffer is untouched then.
+    #[inline]
+    pub fn encode_into<'b>(&self, buffer: &'b mut [u8]) -> Result<&'b [u8], ProtocolError> {
+        if IS_SMALL {
+            self.0.write::<false>(buffer)
+        } else {
+            fast::encode::<false>(&self.0, buffer)
+        }
     }
 }

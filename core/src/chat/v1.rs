@@ -1,4 +1,5 @@
-//! The envelope that every chat frame wears, in every version. Knows types and lengths, not bodies.
+//! The frame of version 1: header, body, checksum. Knows types and lengths; what is in a body, the
+//! table's readers say.
 //!
 //! ```text
 //!  0        1        2        3        4                 4 + length
@@ -7,14 +8,18 @@
 //! └────────┴────────┴────────┴────────┴─────────────────┴────────┴────────┴────────┴────────┘
 //! ```
 
+use cafewire_kernel::{Kernel as _, Level};
 use zerocopy::byteorder::big_endian::U16;
 use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout, Unaligned};
 
-use super::{MessagePayload, MessageType};
-use crate::checksum::checksum;
+use super::fast;
+use super::layout::Layout;
+use super::{IS_SMALL, MessagePayload, MessageType};
+use crate::cursor::put;
+use crate::direction::Direction;
 use crate::error::{ParseError, ParseResult, ProtocolError};
-use crate::framing::{Direction, Frame, Framing};
-use crate::writer::put;
+use crate::family::Family;
+use crate::outcome::Outcome;
 
 /// The version byte of the frames in this module.
 ///
@@ -22,7 +27,7 @@ use crate::writer::put;
 /// use cafewire_core::{Family, PROTOCOL_VERSION};
 /// assert_eq!(Family::from_first_byte(PROTOCOL_VERSION), Some(Family::ChatV1));
 /// ```
-pub const PROTOCOL_VERSION: u8 = 1;
+pub const PROTOCOL_VERSION: u8 = Family::ChatV1.first_byte();
 
 /// Bytes before the body.
 ///
@@ -109,7 +114,7 @@ pub struct ZeroCopyMessage<'a> {
 
 impl<'a> ZeroCopyMessage<'a> {
     /// Reads exactly one frame, with nothing after it, and checks its envelope and checksum. For a
-    /// stream of frames use [`Framing::of`] or [`FrameDecoder`](crate::FrameDecoder).
+    /// stream of frames use [`Framing::of`](crate::Framing::of) or [`FrameDecoder`](crate::FrameDecoder).
     ///
     /// # Errors
     /// [`ParseError::Truncated`], [`ParseError::UnsupportedVersion`], [`ParseError::UnknownType`],
@@ -124,7 +129,11 @@ impl<'a> ZeroCopyMessage<'a> {
     /// # Ok::<(), cafewire_core::ParseError>(())
     /// ```
     pub fn parse_from_bytes(bytes: &'a [u8]) -> ParseResult<Self> {
-        let mut outcome = open(bytes, Direction::Either);
+        let mut outcome = if IS_SMALL {
+            open(bytes, Direction::Either)
+        } else {
+            fast::next_frame(bytes, Direction::Either)
+        };
         if let Ok(view) = &outcome
             && view.encoded_len() < bytes.len()
         {
@@ -194,14 +203,52 @@ impl<'a> ZeroCopyMessage<'a> {
     }
 }
 
-/// What stands at the start of a stream.
+/// The frame at the start of a stream, its payload not looked into.
 #[inline]
-pub(crate) fn next_frame(bytes: &[u8], direction: Direction) -> Framing<'_> {
-    Framing::of_outcome(open(bytes, direction).map(Frame::Chat))
+pub(crate) fn next_frame<'a, O: Outcome<ZeroCopyMessage<'a>>>(
+    bytes: &'a [u8],
+    direction: Direction,
+) -> O {
+    if IS_SMALL { frame_or_error(bytes, direction) } else { fast::next_frame(bytes, direction) }
 }
 
-/// The frame at the start of `bytes`; truncated, when all is well so far. Each header byte is
-/// judged as soon as it is there, the checksum once the whole frame is.
+/// The message at the start of a stream.
+#[inline]
+pub(crate) fn next_message<'a, O: Outcome<MessagePayload<'a>>>(
+    bytes: &'a [u8],
+    direction: Direction,
+) -> O {
+    if IS_SMALL { message_or_error(bytes, direction) } else { fast::next_message(bytes, direction) }
+}
+
+/// By the small shape.
+#[inline]
+pub(super) fn frame_or_error<'a, O: Outcome<ZeroCopyMessage<'a>>>(
+    bytes: &'a [u8],
+    direction: Direction,
+) -> O {
+    match open(bytes, direction) {
+        Ok(view) => O::found(view, view.encoded_len()),
+        Err(error) => O::failed(error),
+    }
+}
+
+/// By the small shape.
+#[inline]
+pub(super) fn message_or_error<'a, O: Outcome<MessagePayload<'a>>>(
+    bytes: &'a [u8],
+    direction: Direction,
+) -> O {
+    match open(bytes, direction) {
+        Ok(view) => match MessagePayload::read(view.message_type, view.payload) {
+            Ok(message) => O::found(message, view.encoded_len()),
+            Err(error) => O::refused(error, view.encoded_len()),
+        },
+        Err(error) => O::failed(error),
+    }
+}
+
+/// The frame at the start of `bytes`; truncated, when all is well so far. Each header byte is judged as soon as it is there, the checksum once the whole frame is.
 fn open(bytes: &[u8], direction: Direction) -> ParseResult<ZeroCopyMessage<'_>> {
     let cut = |needed| Err(ParseError::Truncated { needed, available: bytes.len() });
     let Some(&version) = bytes.first() else { return cut(HEADER_SIZE) };
@@ -209,15 +256,16 @@ fn open(bytes: &[u8], direction: Direction) -> ParseResult<ZeroCopyMessage<'_>> 
         return Err(ParseError::UnsupportedVersion { offset: 0, actual: version });
     }
     let Some(&code) = bytes.get(TYPE_OFFSET) else { return cut(HEADER_SIZE) };
-    let Some(message_type) = MessageType::from_wire(code) else {
+    let Some(layout) = Layout::of_code(code) else {
         return Err(ParseError::UnknownType { offset: TYPE_OFFSET, actual: code });
     };
+    let message_type = layout.message_type;
     if !message_type.is_sent(direction) {
         return Err(ParseError::WrongDirection { offset: TYPE_OFFSET, message_type });
     }
     let Ok((header, _)) = Header::ref_from_prefix(bytes) else { return cut(HEADER_SIZE) };
     let actual = header.length.get();
-    let (min, max) = message_type.length_range();
+    let (min, max) = layout.length_range;
     if actual < min || actual > max {
         return Err(ParseError::LengthOutOfRange {
             offset: LENGTH_OFFSET,
@@ -236,11 +284,14 @@ fn open(bytes: &[u8], direction: Direction) -> ParseResult<ZeroCopyMessage<'_>> 
     if expected != actual {
         return Err(ParseError::ChecksumMismatch { offset, expected, actual });
     }
-    Ok(ZeroCopyMessage {
-        version,
-        message_type,
-        payload: summed.get(HEADER_SIZE..).unwrap_or_default(),
-    })
+    let payload = summed.get(HEADER_SIZE..).unwrap_or_default();
+    Ok(ZeroCopyMessage { version, message_type, payload })
+}
+
+/// The checksum of a frame's bytes before it.
+#[inline]
+pub(crate) fn checksum(bytes: &[u8]) -> u32 {
+    Level::detect().crc(bytes)
 }
 
 /// Writes a frame around a body of `length` bytes, which `write_body` writes; it gives what it left
@@ -289,6 +340,11 @@ const fn largest_frame(direction: Direction) -> usize {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::framing::Framing;
+
+    fn next_frame(bytes: &[u8], direction: Direction) -> Framing<'_> {
+        super::next_frame(bytes, direction)
+    }
 
     static DISCONNECT: [u8; 8] = [0x01, 0x02, 0x00, 0x00, 0x9A, 0x7C, 0x6C, 0x17];
 
