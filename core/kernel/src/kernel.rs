@@ -1,6 +1,9 @@
-//! What a kernel can do, whatever instructions it uses: the trait, and what it returns. No instructions here.
+//! What a kernel can do, whatever instructions it uses: the trait, and what it returns. No
+//! instructions here.
 
 use core::str::Utf8Error;
+
+use crate::head::Head;
 
 /// The byte loops of a chat frame, for one set of instructions.
 ///
@@ -44,17 +47,26 @@ pub trait Kernel: Copy + sealed::Sealed {
     /// ```
     fn first_control(self, name: &str) -> Option<usize>;
 
-    /// Copies the pieces behind each other to the front of `into`; gives the checksum over all of them.
-    /// `None`, and nothing is written, if they do not fit.
+    /// Writes a frame, but for its checksum, to the front of `into`: the integers, each name with
+    /// its length in a byte before it, the text. Gives the checksum over all of that.
+    ///
+    /// `None`, and nothing is written, if it does not fit or a name has more than 255 bytes.
     ///
     /// ```
-    /// use cafewire_kernel::{Kernel as _, Level};
+    /// use cafewire_kernel::{Head, Kernel as _, Level};
     /// let mut into = [0; 8];
-    /// let crc = Level::detect().concat(&mut into, [b"1234", b"", b"567"]);
-    /// assert_eq!(crc, Some(0x5003_699F));
-    /// assert_eq!(&into, b"1234567\0");
+    /// let crc = Level::detect().write(&mut into, Head::new().u16(0x3132), [b"3"], b"4567");
+    /// assert_eq!(&into, b"12\x0134567");
+    /// assert_eq!(crc, Some(Level::detect().crc(&into)));
+    /// assert_eq!(Level::detect().write(&mut into, Head::new().u16(0), [], b"1234567"), None);
     /// ```
-    fn concat<const N: usize>(self, into: &mut [u8], pieces: [&[u8]; N]) -> Option<u32>;
+    fn write<const N: usize>(
+        self,
+        into: &mut [u8],
+        head: Head,
+        names: [&[u8]; N],
+        text: &[u8],
+    ) -> Option<u32>;
 }
 
 /// What [`Kernel::check`] found out about a frame.
@@ -68,10 +80,11 @@ pub struct Check<'a> {
     pub ascii: Option<&'a str>,
 }
 
-/// Work that is compiled once for each set of instructions, so that the kernel's loops are inlined into it.
+/// Work that is compiled once for each set of instructions, so that the kernel's loops are inlined
+/// into it.
 ///
-/// `run` should be `#[inline(always)]`, and so should be what it calls with the kernel: only what is
-/// inlined into the instantiation for a set of instructions is compiled for that set.
+/// `run` should be `#[inline(always)]`, and so should be what it calls with the kernel: only what
+/// is inlined into the instantiation for a set of instructions is compiled for that set.
 /// See [`Level::run`](crate::Level::run).
 pub trait Routine {
     /// What the work gives.
@@ -82,14 +95,24 @@ pub trait Routine {
 }
 
 pub(crate) mod sealed {
-    /// Keeps [`Kernel`](super::Kernel) to this crate, whose tests hold each implementation to the others.
+    /// Keeps [`Kernel`](super::Kernel) to this crate, whose tests hold each implementation to the
+    /// others.
     pub trait Sealed {}
 }
 
-/// How many bytes the pieces have together; the largest number if no number holds them.
+/// How many bytes the frame has without its checksum. `None` if a name's length does not fit into
+/// its byte.
 #[inline(always)]
-pub(crate) fn total_len<const N: usize>(pieces: &[&[u8]; N]) -> usize {
-    pieces.iter().fold(0_usize, |sum, piece| sum.saturating_add(piece.len()))
+pub(crate) fn written_len<const N: usize>(
+    head: &Head,
+    names: &[&[u8]; N],
+    text: &[u8],
+) -> Option<usize> {
+    let mut len = head.len().checked_add(text.len())?;
+    for name in names {
+        len = len.checked_add(1 + usize::from(u8::try_from(name.len()).ok()?))?;
+    }
+    Some(len)
 }
 
 /// The text part of a frame; empty if the frame ends before it.

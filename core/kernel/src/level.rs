@@ -2,6 +2,7 @@
 
 use core::str::Utf8Error;
 
+use crate::head::Head;
 use crate::kernel::{Check, Kernel, Routine, sealed};
 use crate::portable::Portable;
 #[cfg(all(feature = "simd", target_arch = "x86_64", not(miri)))]
@@ -24,8 +25,8 @@ pub enum Level {
 }
 
 impl Level {
-    /// The best level there is. With the feature `std` the processor is asked once for all, and what it
-    /// said is one load from then on; without, it is decided when the crate is compiled.
+    /// The best level there is. With the feature `std` the processor is asked once for all, and
+    /// what it said is one load from then on; without, it is decided when the crate is compiled.
     #[inline]
     #[must_use]
     pub fn detect() -> Self {
@@ -64,8 +65,9 @@ impl Level {
         }
     }
 
-    /// Does work with this level's kernel. The work is compiled for its instructions, and the kernel's
-    /// loops are inlined into it: one jump for all of the work, instead of one for each call.
+    /// Does work with this level's kernel. The work is compiled for its instructions, and the
+    /// kernel's loops are inlined into it: one jump for all of the work, instead of one for each
+    /// call.
     ///
     /// ```
     /// use cafewire_kernel::{Kernel, Level, Routine};
@@ -138,7 +140,13 @@ impl Kernel for Level {
     }
 
     #[inline]
-    fn concat<const N: usize>(self, into: &mut [u8], pieces: [&[u8]; N]) -> Option<u32> {
-        each_level!(self, kernel => kernel.concat(into, pieces))
+    fn write<const N: usize>(
+        self,
+        into: &mut [u8],
+        head: Head,
+        names: [&[u8]; N],
+        text: &[u8],
+    ) -> Option<u32> {
+        each_level!(self, kernel => kernel.write(into, head, names, text))
     }
 }

@@ -5,6 +5,7 @@
 #[cfg(feature = "std")]
 extern crate std;
 
+mod head;
 mod kernel;
 mod level;
 #[cfg_attr(not(all(feature = "simd", target_arch = "x86_64", not(miri))), allow(dead_code))]
@@ -13,6 +14,7 @@ mod portable;
 #[cfg(all(feature = "simd", target_arch = "x86_64", not(miri)))]
 mod x86;
 
+pub use head::{HEAD_MAX, Head};
 pub use kernel::{Check, Kernel, Routine};
 pub use level::Level;
 pub use portable::Portable;

@@ -1,18 +1,20 @@
-//! Arithmetic modulo the CRC's polynomial, when the crate is compiled: the constants of the folding loops.
-//! No number in here was typed in but the polynomial; `tests/crc.rs` holds what comes out to the bitwise definition.
+//! Arithmetic modulo the CRC's polynomial, when the crate is compiled: the constants of the folding
+//! loops. No number in here was typed in but the polynomial; `tests/crc.rs` holds what comes out to
+//! the bitwise definition.
 //!
-//! The method is that of Gopal et al., "Fast CRC Computation for Generic Polynomials Using PCLMULQDQ
-//! Instruction" (Intel, 2009), with one difference: a frame is short, so that its blocks are not folded
-//! into each other one by one but each multiplied by the constant of its own place. The products do not
-//! wait for each other.
+//! The method is that of Gopal et al., "Fast CRC Computation for Generic Polynomials Using
+//! PCLMULQDQ Instruction" (Intel, 2009), with one difference: a frame is short, so that its blocks
+//! are not folded into each other one by one but each multiplied by the constant of its own place.
+//! The products do not wait for each other.
 //!
-//! A checksum's first bit is the lowest of its byte, so polynomials are held in reverse: bit `i` of a
-//! 64-bit word is the coefficient of x^(63 - i), bit `i` of a 32-bit word that of x^(31 - i).
+//! A checksum's first bit is the lowest of its byte, so polynomials are held in reverse: bit `i` of
+//! a 64-bit word is the coefficient of x^(63 - i), bit `i` of a 32-bit word that of x^(31 - i).
 //!
 //! ```text
-//! sum  = XOR over the words w, d words before the end, of  w · (x^(64·d + 32) mod P)    96 bits
-//! crc0 = sum mod P, by Barrett:  q = (sum div x^32) · MU div x^63,  crc0 = low 32 bits of sum + q · P
-//! crc  = crc0 XOR (crc of as many zero bytes)                     that is the start value's share
+//! sum  = XOR over the words w, each d words before the end, of  w · (x^(64·d + 32) mod P)
+//! q    = (sum div x^32) · MU div x^63           Barrett; the sum has 96 bits
+//! crc0 = sum + q · P                            its low 32 bits
+//! crc  = crc0 + (crc of as many zero bytes)     the start value's share
 //! ```
 
 /// x^32 + x^26 + … + 1 without its highest term, in reverse.
@@ -22,8 +24,8 @@ pub(crate) const POLYNOMIAL: u32 = 0xEDB8_8320;
 /// has 585. Longer ones are folded until they are this short.
 pub(crate) const PLACES_LEN: usize = 640;
 
-/// For each 64-bit word of an input of [`PLACES_LEN`] bytes, in their order, what to multiply it by.
-/// A shorter input takes the last of them.
+/// For each 64-bit word of an input of [`PLACES_LEN`] bytes, in their order, what to multiply it
+/// by. A shorter input takes the last of them.
 #[cfg_attr(not(all(feature = "simd", target_arch = "x86_64", not(miri))), allow(dead_code))]
 pub(crate) static PLACES: Places = Places::new();
 
@@ -63,7 +65,8 @@ pub(crate) const MU: u64 = {
 /// The polynomial with all of its 33 coefficients: bit `i` is that of x^(32 - i).
 pub(crate) const POLYNOMIAL_33: u64 = (POLYNOMIAL as u64) << 1 | 1;
 
-/// What moves 16 bytes by `distance_bytes` towards the end: for the first 8 of them, and for the others.
+/// What moves 16 bytes by `distance_bytes` towards the end: for the first 8 of them, and for the
+/// others.
 pub(crate) const fn fold(distance_bytes: u32) -> [u64; 2] {
     let bits = distance_bytes * 8;
     [(power_of_x(bits + 63) as u64) << 32, (power_of_x(bits - 1) as u64) << 32]

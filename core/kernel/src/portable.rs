@@ -1,9 +1,11 @@
-//! The loops without instructions of a particular processor: what the others are held against, and what
-//! runs where there are no others. The checksum is crc32fast's, which is fast on its own terms.
+//! The loops without instructions of a particular processor: what the others are held against, and
+//! what runs where there are no others. The checksum is crc32fast's, which is fast on its own
+//! terms.
 
 use core::str::Utf8Error;
 
-use crate::kernel::{Check, Kernel, sealed, text_of, total_len};
+use crate::head::Head;
+use crate::kernel::{Check, Kernel, sealed, text_of, written_len};
 
 /// The loops in portable code. It is always there.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -33,16 +35,38 @@ impl Kernel for Portable {
     }
 
     #[inline(always)]
-    fn concat<const N: usize>(self, into: &mut [u8], pieces: [&[u8]; N]) -> Option<u32> {
-        let whole = into.get_mut(..total_len(&pieces))?;
-        let mut rest = &mut *whole;
-        for piece in pieces {
-            let (place, behind) = rest.split_at_mut_checked(piece.len())?;
-            place.copy_from_slice(piece);
-            rest = behind;
-        }
+    fn write<const N: usize>(
+        self,
+        into: &mut [u8],
+        head: Head,
+        names: [&[u8]; N],
+        text: &[u8],
+    ) -> Option<u32> {
+        let whole = into.get_mut(..written_len(&head, &names, text)?)?;
+        put(whole, &head, &names, text, |place, piece| place.copy_from_slice(piece));
         Some(checksum(whole))
     }
+}
+
+/// Writes the frame, which is as long as `into`, by copies of this kind.
+#[inline(always)]
+pub(crate) fn put<const N: usize>(
+    into: &mut [u8],
+    head: &Head,
+    names: &[&[u8]; N],
+    text: &[u8],
+    copy: impl Fn(&mut [u8], &[u8]),
+) -> Option<()> {
+    let mut rest = head.put(into)?;
+    for name in names {
+        let (length, behind) = rest.split_first_mut()?;
+        *length = u8::try_from(name.len()).ok()?;
+        let (place, behind) = behind.split_at_mut_checked(name.len())?;
+        copy(place, name);
+        rest = behind;
+    }
+    copy(rest, text);
+    Some(())
 }
 
 #[inline(always)]
@@ -71,8 +95,8 @@ pub(crate) fn first_control(name: &[u8]) -> Option<usize> {
     None
 }
 
-/// Whether all eight bytes are from 0x20 to 0x7E. A byte that is not makes its highest bit 1 in one of
-/// the three terms, and only a byte that is not can carry into its neighbour's.
+/// Whether all eight bytes are from 0x20 to 0x7E. A byte that is not makes its highest bit 1 in one
+/// of the three terms, and only a byte that is not can carry into its neighbour's.
 #[inline]
 const fn is_printable(word: u64) -> bool {
     const ONES: u64 = u64::MAX / 0xFF;
@@ -87,8 +111,9 @@ fn checksum(bytes: &[u8]) -> u32 {
     crc32fast::hash(bytes)
 }
 
-/// Bit by bit, so that none of crc32fast's 16 KiB of tables are linked. With `std` there is no small flash
-/// to fill: crc32fast stays even when another crate of the build has asked for `crc-small`.
+/// Bit by bit, so that none of crc32fast's 16 KiB of tables are linked. With `std` there is no
+/// small flash to fill: crc32fast stays even when another crate of the build has asked for
+/// `crc-small`.
 ///
 /// Not inlined: parsing and encoding share the one copy.
 #[cfg(all(feature = "crc-small", not(feature = "std")))]

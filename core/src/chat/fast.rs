@@ -3,13 +3,12 @@
 //! last one is seen to be kept; for all else it asks the loop of `body.rs`, which says why. Nothing
 //! is looked at twice: a frame's bytes are summed and seen to be ASCII in one pass.
 
-use cafewire_kernel::{Kernel, Level, Routine};
+use cafewire_kernel::{Head, Kernel, Level, Routine};
 use core::marker::PhantomData;
-use zerocopy::IntoBytes as _;
 
 use super::body::Fields;
 use super::field::Field;
-use super::layout::{FIXED_SIZE_MAX, LAYOUTS, Layout, TEXTS};
+use super::layout::{LAYOUTS, Layout, TEXTS};
 use super::schema::by_type;
 use super::v1::{
     CHECKSUM_SIZE, HEADER_SIZE, PROTOCOL_VERSION, ZeroCopyMessage, frame_or_error, message_or_error,
@@ -236,42 +235,49 @@ struct Encode<'m, 'a, 'b, const CHECK: bool> {
     buffer: &'b mut [u8],
 }
 
-/// Bytes before the first variable field's own: header, integers, a name's length.
-const HEAD_SIZE_MAX: usize = HEADER_SIZE + FIXED_SIZE_MAX + 1;
-
 impl<'b, const CHECK: bool> Routine for Encode<'_, '_, 'b, CHECK> {
     type Output = Result<&'b [u8], ProtocolError>;
 
     #[inline(always)]
     fn run<K: Kernel>(self, kernel: K) -> Self::Output {
         let Self { message, buffer } = self;
-        let (head, head_size, separator, texts) = by_type!(message.message_type(), LAYOUT => {
-            let fields = message.fields();
-            if CHECK && !fields.keep_their_rules(kernel, &LAYOUT) {
-                return message.write::<true>(buffer);
-            }
-            fields.pieces(&LAYOUT)
-        });
-        let [first, second, third] = texts;
-        let second_len = [len_byte(second)];
-        let pieces: [&[u8]; 5] = [
-            head.get(..head_size).unwrap_or_default(),
-            first.as_bytes(),
-            second_len.get(..separator).unwrap_or_default(),
-            second.as_bytes(),
-            third.as_bytes(),
-        ];
-        let summed: usize = pieces.iter().map(|piece| piece.len()).sum();
-        let (needed, available) = (summed + CHECKSUM_SIZE, buffer.len());
+        let (head, names, [first, second], text, length) =
+            by_type!(message.message_type(), LAYOUT => {
+                let fields = message.fields();
+                if CHECK && !fields.keep_their_rules(kernel, &LAYOUT) {
+                    return message.write::<true>(buffer);
+                }
+                let length = LAYOUT.encoded_len(&fields);
+                (fields.head(&LAYOUT), LAYOUT.names(), fields.names(), fields.text(&LAYOUT), length)
+            });
+        let needed = HEADER_SIZE + length + CHECKSUM_SIZE;
+        let available = buffer.len();
         let Some(frame) = buffer.get_mut(..needed) else {
             return Err(ProtocolError::BufferTooSmall { needed, available });
         };
-        if let Some((summed, sum)) = frame.split_last_chunk_mut()
-            && let Some(crc) = kernel.concat(summed, pieces)
-        {
-            *sum = crc.to_be_bytes();
+        if let Some((summed, sum)) = frame.split_last_chunk_mut() {
+            let (first, second, text) = (first.as_bytes(), second.as_bytes(), text.as_bytes());
+            let crc = match names {
+                0 => kernel.write(summed, head, [], text),
+                1 => kernel.write(summed, head, [first], text),
+                _ => kernel.write(summed, head, [first, second], text),
+            };
+            debug_assert!(crc.is_some(), "a frame's size and its bytes disagree");
+            *sum = crc.unwrap_or_default().to_be_bytes();
         }
         Ok(frame)
+    }
+}
+
+impl Layout {
+    /// How many names there are.
+    #[inline(always)]
+    const fn names(&self) -> usize {
+        match self.texts {
+            [Some(first), Some(second), _] if second.is_name() => 1 + first.is_name() as usize,
+            [Some(first), ..] => first.is_name() as usize,
+            _ => 0,
+        }
     }
 }
 
@@ -285,36 +291,31 @@ impl<'a> Fields<'a> {
             && text.is_none_or(|field| keeps_its_rules(kernel, field, last_text))
     }
 
-    /// All that stands before the first name or text, how much of it there is, whether a length
-    /// stands before the second name, and the names and texts.
+    /// The places where names are, if there are any.
+    #[inline(always)]
+    const fn names(&self) -> [&'a str; 2] {
+        let [first, second, _] = self.texts;
+        [first, second]
+    }
+
+    /// The text, empty if there is none.
+    #[inline(always)]
+    fn text(&self, layout: &Layout) -> &'a str {
+        self.texts.get(layout.names()).copied().unwrap_or_default()
+    }
+
+    /// Header and integers.
     #[inline(always)]
     #[allow(clippy::cast_possible_truncation)] // no valid body is longer than a header can say
-    fn pieces(&self, layout: &Layout) -> ([u8; HEAD_SIZE_MAX], usize, usize, [&'a str; TEXTS]) {
-        let mut head = [0; HEAD_SIZE_MAX];
-        let head_size = HEADER_SIZE + usize::from(layout.fixed_size);
+    fn head(&self, layout: &Layout) -> Head {
         let length = layout.encoded_len(self) as u16;
-        head[0] = PROTOCOL_VERSION;
-        head[1] = layout.message_type as u8;
-        [head[2], head[3]] = length.to_be_bytes();
-        let integers = self.integers.as_bytes();
-        let mut index = 0;
-        while index < FIXED_SIZE_MAX {
-            head[HEADER_SIZE + index] = integers[index];
-            index += 1;
+        let head = Head::new().u8(PROTOCOL_VERSION).u8(layout.message_type as u8).u16(length);
+        let (first, timestamp) = (self.integers.first.get(), self.integers.timestamp.get());
+        match layout.fixed_size {
+            0 => head,
+            2 => head.u16((first >> 16) as u16),
+            4 => head.u32(first),
+            _ => head.u32(first).u64(timestamp),
         }
-        let is_name = |field: Option<Field>| field.is_some_and(Field::is_name);
-        let has_name = is_name(layout.texts[0]);
-        if has_name {
-            head[head_size] = len_byte(self.texts[0]);
-        }
-        let separator = usize::from(is_name(layout.texts[1]));
-        (head, head_size + usize::from(has_name), separator, self.texts)
     }
-}
-
-/// Exact: a valid name has at most 64 bytes.
-#[inline(always)]
-#[allow(clippy::cast_possible_truncation)]
-const fn len_byte(name: &str) -> u8 {
-    name.len() as u8
 }
