@@ -51,7 +51,7 @@ impl ServerConfig {
     /// ```
     #[must_use]
     pub fn effective_limits(&self) -> EffectiveLimits {
-        // With very few descriptors, half of them are for those whom the server is there for.
+        // With very few descriptors, half of them are for the server's users.
         let http = if self.http.is_empty() { 0 } else { self.limits.http_connections };
         let connections = connections_that_fit()
             .map_or(usize::MAX, |fit| fit.saturating_sub(http).max(fit / 2).max(1));

@@ -31,6 +31,9 @@ macro_rules! for_each_limit {
             /// Connections at a time, those that are closing included; one more gets
             /// Error(ServerFull). Lowered to what file descriptors and memory allow.
             connections: count = 65_536;
+            /// Connections over a limit that are told so at a time; others are closed without a
+            /// word.
+            refusals: count = 256;
             /// Connections from one IP address at a time, those that are closing included; one
             /// more gets Error(ServerFull).
             connections_per_address: count = 1024;
@@ -42,7 +45,7 @@ macro_rules! for_each_limit {
             /// frames_per_second.
             bytes_per_second: byte_rate = 0;
             /// All buffers of connections and rooms together; past it connections with the most
-            /// left unread are closed, until it is kept again. Lowered to what fits, with the
+            /// left unread are closed, until it holds again. Lowered to what fits, with the
             /// kernel's send buffers, into 3/4 of the memory that the process may have.
             ///
             /// What it takes to remember which connection is to have which part of a room's log
@@ -92,10 +95,17 @@ macro_rules! for_each_limit {
             read_pause_bytes: bytes = 256 KiB,
                 in |limits| ..=limits.outbox_bytes - LARGEST_ANSWER,
                 "outbox_bytes must have room for the largest answer beyond it";
-            /// Bytes of one room's log; the oldest go, and a member that still needed them is a
-            /// slow consumer.
+            /// Bytes of one room's log; when it is full the room waits for members that are behind,
+            /// as long as full_room_time allows, and then they are slow consumers.
             room_log_bytes: bytes = 1 MiB,
                 in |_| 16 * chat::MAX_FRAME_SIZE.., "16 of the largest chat frames must fit";
+            /// Time that a room whose log is full waits for members that are behind, although they
+            /// were written to; then they are slow consumers.
+            ///
+            /// Who speaks there is not read from meanwhile, so that a member that reads is not cut
+            /// off because others speak faster than it reads. A member that reads nothing holds
+            /// its room up for this time, once.
+            full_room_time: time = 1 s;
             /// Rooms that one connection may be in; a join to one more gets Error(LimitReached).
             rooms_per_connection: count = 64;
             /// Rooms that connections from one IP address made and that still exist; making one
@@ -138,8 +148,8 @@ macro_rules! for_each_limit {
             write_bytes_per_tick: bytes = 64 MiB;
             /// Bytes written to one connection in a tick; the rest waits for the next.
             connection_write_bytes_per_tick: bytes = 1 MiB;
-            /// Connections to the HTTP port at a time, which count nowhere else; one more gets
-            /// status 503.
+            /// Connections to the HTTP port at a time, which count nowhere else; for one more the
+            /// one that has been idle for the longest time is closed, or it gets status 503.
             http_connections: count = 64;
             /// Time that an HTTP peer has for each request, and to take each response; then it is
             /// cut off.

@@ -1,5 +1,4 @@
-//! A listening socket, and what to do when the system has no descriptor left for another
-//! connection.
+//! A listening socket. Covers the case that the process has no descriptor left for a connection.
 
 use std::fmt;
 use std::io;
@@ -25,7 +24,7 @@ use crate::transport::{TlsStream, Transport};
 /// (`net.core.somaxconn`).
 const BACKLOG: i32 = 4096;
 
-/// How long accepting rests after the system said that it has no descriptor (or no memory) left.
+/// How long accepting pauses after the system ran out of descriptors or memory.
 const ACCEPT_REST_MS: u64 = 100;
 
 #[derive(Debug)]
@@ -36,23 +35,22 @@ enum ListeningSocket {
 
 #[derive(Debug)]
 pub(crate) struct Listener {
-    /// The file to take away again in the end: before the socket, which keeps it from being taken
-    /// for another.
+    /// The socket's file, removed on drop. It is dropped before the socket: while the socket
+    /// listens, no other server takes the file for a stale one.
     socket_file: Option<SocketFile>,
     socket: ListeningSocket,
-    /// With the real port.
+    /// The address with its real port.
     local_address: Address,
     tls: Option<Arc<TlsConfig>>,
-    /// The system may have connections for us.
+    /// The backlog may hold connections.
     ready: bool,
     resting_until_ms: Option<u64>,
-    /// The log has it that accepting rests, since a connection was accepted last.
+    /// The pause is logged once, until a connection is accepted again.
     has_warned: bool,
 }
 
 impl Listener {
-    /// Listens on the first of the address's resolutions that can be listened on. `tls` is for
-    /// `tls://`.
+    /// Listens on the first of the address's resolutions that allows it. `tls` is for `tls://`.
     pub(crate) fn bind(address: &Address, tls: Option<&Arc<TlsConfig>>) -> io::Result<Self> {
         let named = |error| cannot_listen(address, &error);
         let tls = match address {
@@ -70,7 +68,7 @@ impl Listener {
         Err(named(last_error.unwrap_or_else(|| io::ErrorKind::NotFound.into())))
     }
 
-    /// Takes over a socket that listens already.
+    /// Takes over a TCP socket that already listens.
     pub(crate) fn tcp(
         socket: std::net::TcpListener,
         tls: Option<Arc<TlsConfig>>,
@@ -81,7 +79,8 @@ impl Listener {
         Ok(Self::new(ListeningSocket::Tcp(TcpListener::from_std(socket)), local_address, tls))
     }
 
-    /// Takes over a socket that listens already. Its file belongs to whoever made it.
+    /// Takes over a Unix-domain socket that already listens. Its file belongs to the socket's
+    /// creator and is not removed.
     pub(crate) fn unix(socket: std::os::unix::net::UnixListener) -> io::Result<Self> {
         socket.set_nonblocking(true)?;
         let path =
@@ -117,8 +116,8 @@ impl Listener {
         self.tls.is_some()
     }
 
-    /// From the next connection on, another certificate is shown. Nothing to a listener without
-    /// TLS.
+    /// Sets the configuration for connections from the next one on. Does nothing on a listener
+    /// without TLS.
     pub(crate) fn set_tls(&mut self, tls: &Arc<TlsConfig>) {
         if let Some(present) = &mut self.tls {
             *present = Arc::clone(tls);
@@ -149,7 +148,7 @@ impl Listener {
         self.ready && self.resting_until_ms.is_none_or(|until_ms| until_ms <= now_ms)
     }
 
-    /// When accepting goes on, if it rests.
+    /// When accepting resumes, if it is paused.
     pub(crate) const fn resting_until_ms(&self) -> Option<u64> {
         self.resting_until_ms
     }
@@ -159,7 +158,7 @@ impl Listener {
     pub(crate) fn accept(
         &mut self,
         now_ms: u64,
-        spare: &mut ReserveFd,
+        reserve: &mut ReserveFd,
         send_buffer_bytes: usize,
     ) -> Accepted {
         self.resting_until_ms = None;
@@ -167,47 +166,48 @@ impl Listener {
             match self.accept_one(send_buffer_bytes) {
                 Ok((transport, address)) => {
                     self.has_warned = false;
-                    spare.keep_one();
+                    reserve.keep_one();
                     return Accepted::Connection(transport, address);
                 }
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
                     self.ready = false;
                     return Accepted::None;
                 }
-                // The peer went away while it waited in the backlog: the next one, please
-                // (accept(2)).
+                // The peer went away while it waited in the backlog (accept(2)): the loop goes on
+                // to the next one.
                 Err(error)
                     if matches!(
                         error.kind(),
                         io::ErrorKind::ConnectionAborted | io::ErrorKind::Interrupted
                     ) => {}
-                // Said before it is known whether anybody waits at all.
-                Err(error) if is_out_of_descriptors(&error) && spare.is_there() => {
-                    return match spare.lend(|| self.accept_one(0).map(drop)) {
+                // The system reports this before it checks whether a connection waits at all.
+                Err(error) if is_out_of_descriptors(&error) && reserve.is_there() => {
+                    return match reserve.lend(|| self.accept_one(0).map(drop)) {
                         Ok(()) => Accepted::Rejected,
-                        // Only this says that nobody waits any more, and that the next one makes an
-                        // edge.
+                        // Only this error says that the backlog is empty and that the next
+                        // connection makes an edge.
                         Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
                             self.ready = false;
                             Accepted::None
                         }
-                        Err(error) => self.rest(&error, now_ms),
+                        Err(error) => self.pause(&error, now_ms),
                     };
                 }
-                // Out of memory, say.
-                Err(error) => return self.rest(&error, now_ms),
+                // Out of memory, for example.
+                Err(error) => return self.pause(&error, now_ms),
             }
         }
     }
 
-    /// The edge is used up and the backlog still full: come back later rather than spin or wait for
-    /// an edge that may not come.
-    fn rest(&mut self, error: &io::Error, now_ms: u64) -> Accepted {
+    /// Pauses accepting: the edge is used up and the backlog still full, so a retry at once would
+    /// spin, and another edge may never come.
+    fn pause(&mut self, error: &io::Error, now_ms: u64) -> Accepted {
         self.resting_until_ms = Some(now_ms + ACCEPT_REST_MS);
-        // Ten times a second would say no more.
+        // A warning with each attempt would say no more.
         if !self.has_warned {
             self.has_warned = true;
-            tracing::warn!(listener = %self.local_address, %error, "accepting rests, and goes on when it can");
+            let listener = &self.local_address;
+            tracing::warn!(%listener, %error, "accepting is paused and will resume");
         }
         Accepted::None
     }
@@ -234,8 +234,8 @@ impl Listener {
     }
 }
 
-/// The file of a Unix-domain socket, and which one it is: in its place another server may have put
-/// its own by now.
+/// The file of a Unix-domain socket, with its inode: another server may have put its own file at
+/// the same path by now.
 #[derive(Debug)]
 struct SocketFile {
     path: PathBuf,
@@ -255,19 +255,19 @@ fn device_and_inode(path: &Path) -> io::Result<(u64, u64)> {
 impl Drop for SocketFile {
     fn drop(&mut self) {
         if device_and_inode(&self.path).is_ok_and(|there| there == self.device_and_inode) {
-            // Should that fail, the next server that listens there copes with a file left behind.
+            // If this fails, the next server that listens there removes the stale file.
             let _ = std::fs::remove_file(&self.path);
         }
     }
 }
 
-/// What came of accepting.
+/// The outcome of accepting.
 #[derive(Debug)]
 pub(crate) enum Accepted {
     Connection(Transport, PeerAddress),
-    /// The process has no descriptor left; one connection was taken from the backlog and closed.
+    /// The process has no descriptor left: one connection was taken from the backlog and closed.
     Rejected,
-    /// There is none for now.
+    /// The backlog is empty, or accepting is paused.
     None,
 }
 
@@ -277,17 +277,17 @@ fn is_out_of_descriptors(error: &io::Error) -> bool {
         .any(|errno| error.raw_os_error() == Some(errno.raw_os_error()))
 }
 
-/// The error with what was to be listened on and, where it is known, what to do about it.
+/// The error, with the address and, where there is some, advice.
 pub(crate) fn cannot_listen(address: impl fmt::Display, error: &io::Error) -> io::Error {
     let advice = match error.kind() {
         io::ErrorKind::AddrInUse => {
             ": another program listens there; stop it, or choose another address or port"
         }
         io::ErrorKind::AddrNotAvailable => {
-            ": this machine has no such address; 0.0.0.0 or [::] is all it has"
+            ": this machine has no such address; 0.0.0.0 or [::] means all that it has"
         }
         io::ErrorKind::PermissionDenied => {
-            ": ports below 1024, and folders of others, want more rights"
+            ": ports below 1024, and folders of other users, need more rights"
         }
         _ => "",
     };
@@ -314,7 +314,7 @@ fn bind_to_path(path: &Path) -> io::Result<Listener> {
     let address = SockAddr::unix(path)?;
     let socket = Socket::new(Domain::UNIX, Type::STREAM, None)?;
     match socket.bind(&address) {
-        Err(error) if error.kind() == io::ErrorKind::AddrInUse && is_lagged(path)? => {
+        Err(error) if error.kind() == io::ErrorKind::AddrInUse && is_stale(path)? => {
             std::fs::remove_file(path)?;
             socket.bind(&address)?;
         }
@@ -327,13 +327,13 @@ fn bind_to_path(path: &Path) -> io::Result<Listener> {
     Ok(listener)
 }
 
-/// Whether the file is a socket that nobody listens on any more: what a server that was killed
-/// leaves. Any other file is not ours to remove.
-fn is_lagged(path: &Path) -> io::Result<bool> {
+/// Whether the file is a socket on which no server listens, as a killed server leaves it. Any other
+/// file must not be removed.
+fn is_stale(path: &Path) -> io::Result<bool> {
     if !std::fs::symlink_metadata(path)?.file_type().is_socket() {
         return Err(io::Error::new(
             io::ErrorKind::AlreadyExists,
-            "there is a file of another kind in this place",
+            "there is a file of another kind at this path",
         ));
     }
     Ok(StdUnixStream::connect(path)
@@ -349,8 +349,7 @@ mod tests {
 
     use super::*;
 
-    /// TLS that no handshake gets through: there is no certificate. An accept does not get as far
-    /// as that.
+    /// TLS without a certificate, with which every handshake fails. Accepting does no handshake.
     fn tls() -> Arc<TlsConfig> {
         let config = TlsConfig::builder_with_provider(crate::tls::provider())
             .with_safe_default_protocol_versions()
@@ -366,17 +365,20 @@ mod tests {
             listener.set_ready();
             match listener.accept(0, &mut ReserveFd::new(), send_buffer_bytes) {
                 Accepted::Connection(transport, _) => return transport,
-                other => assert!(Instant::now() < deadline, "{other:?} where somebody waits"),
+                other => assert!(Instant::now() < deadline, "{other:?} while a peer waits"),
             }
         }
     }
 
     #[test]
-    fn small_answers_do_not_wait_and_dead_peers_are_missed_with_and_without_tls() {
+    fn accepted_sockets_have_no_delay_and_keep_alive_with_and_without_tls() {
         for address in ["tcp://127.0.0.1:0", "tls://127.0.0.1:0"] {
             let mut listener = Listener::bind(&address.parse().unwrap(), Some(&tls())).unwrap();
             let peer = TcpStream::connect(listener.local_address().resolve().unwrap()[0]).unwrap();
-            assert!(!peer.nodelay().unwrap(), "on from the start: this shows nothing");
+            assert!(
+                !peer.nodelay().unwrap(),
+                "no-delay is on from the start, so this test shows nothing"
+            );
             let transport = accepted(&mut listener, 0);
             let stream = match &transport {
                 Transport::Tcp(stream) => stream,

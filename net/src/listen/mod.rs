@@ -1,5 +1,5 @@
-//! Listening sockets: bound, handed over by a service manager, and what is kept aside for the day when descriptors run
-//! out. Knows no connection once it is accepted.
+//! Listening sockets: bound here or handed over by a service manager; and the reserve descriptor
+//! for the moment when none is left. Knows no connection once it is accepted.
 
 mod fd_limit;
 mod listener;
