@@ -45,7 +45,7 @@ macro_rules! for_each_limit {
             /// frames_per_second.
             bytes_per_second: byte_rate = 0;
             /// All buffers of connections and rooms together; past it connections with the most
-            /// left unread are closed, until it is kept again. Lowered to what fits, with the
+            /// left unread are closed, until it holds again. Lowered to what fits, with the
             /// kernel's send buffers, into 3/4 of the memory that the process may have.
             ///
             /// What it takes to remember which connection is to have which part of a room's log

@@ -1,6 +1,7 @@
 //! The limits of a server as a struct, made of their table: its fields, their defaults, and what
 //! counts of them in the end. Nothing here heeds a limit.
 
+use std::convert::identity;
 use std::ops::{Bound, RangeBounds};
 use std::time::Duration;
 
@@ -44,7 +45,7 @@ macro_rules! kind {
         if $value.is_zero() { Duration::MAX } else { $value }
     };
     (normalized $kind:ident $value:expr) => {
-        $value
+        identity($value)
     };
     // As people set and read it.
     (shown count $value:expr) => {

@@ -7,8 +7,8 @@ use socket2::{SockRef, TcpKeepalive};
 
 /// For a TCP connection.
 pub(super) fn set_for_tcp(socket: SockRef<'_>, send_buffer_bytes: usize) {
-    // Without no-delay a small answer waits for the acknowledgement of the one before (RFC 896);
-    // without keep-alive a silent peer whose machine is gone is never missed.
+    // Without no-delay a small answer waits for the acknowledgement of the one before (RFC 896).
+    // Without keep-alive a peer whose machine is gone is never detected.
     let _ = socket.set_tcp_nodelay(true);
     let _ = socket.set_tcp_keepalive(&keep_alive());
     set_send_buffer(socket, send_buffer_bytes);
@@ -23,8 +23,8 @@ pub(super) fn set_send_buffer(socket: SockRef<'_>, bytes: usize) {
     }
 }
 
-/// A peer that answers no probe for two minutes is taken for dead: its connection fails with a
-/// time-out.
+/// Keep-alive probes: a peer that answers none for two minutes is taken for dead, and its
+/// connection fails with a time-out.
 fn keep_alive() -> TcpKeepalive {
     TcpKeepalive::new()
         .with_time(Duration::from_secs(60))

@@ -6,7 +6,7 @@ use cafewire_core::Message;
 use crate::support::{Peer, TestServer};
 
 /// More than the small buffers at both ends hold.
-const PAYLOAD: [u8; 60_000] = [b'x'; 60_000];
+static PAYLOAD: [u8; 60_000] = [b'x'; 60_000];
 
 /// What Linux keeps is twice what is asked for, and the receiver takes a few KiB.
 const LEFT_IN_THE_SERVER: u64 = 30_000;

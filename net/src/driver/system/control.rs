@@ -57,9 +57,8 @@ impl System {
                     http: std::mem::take(&mut self.config.http),
                     ..config
                 };
-                let limits = self.config.limits_that_fit();
-                self.driver.io.send_buffer_bytes = limits.send_buffer_bytes;
-                self.driver.set_limits(limits, now);
+                self.driver.set_limits(self.config.limits_that_fit(), now);
+                self.driver.io.send_buffer_bytes = self.driver.broker.limits().send_buffer_bytes;
                 if let Some(http) = &mut self.driver.io.http {
                     http.set_limits(self.config.limits.clone().normalized());
                 }

@@ -47,7 +47,7 @@ pub(crate) struct SystemIo {
     pub(super) http: Option<AdminServer>,
     tls_streams: TlsStreams,
     reserve_fd: ReserveFd,
-    /// Asked of the system for each connection's send buffer; 0 leaves it to the system.
+    /// Asked of the system for each connection that is accepted; 0 leaves it to the system.
     pub(super) send_buffer_bytes: usize,
     started: Instant,
     /// When the last wait was over.
@@ -172,8 +172,8 @@ impl Io for SystemIo {
     }
 
     fn accept(&mut self, listener: usize, now_ms: u64) -> Accepted<SystemSocket> {
-        let Self { reserve_fd, send_buffer_bytes, .. } = self;
-        match self.listeners[listener].accept(now_ms, reserve_fd, *send_buffer_bytes) {
+        let listener = &mut self.listeners[listener];
+        match listener.accept(now_ms, &mut self.reserve_fd, self.send_buffer_bytes) {
             listen::Accepted::Connection(transport, address) => {
                 Accepted::Connection(self.tls_streams.socket(transport), address)
             }
