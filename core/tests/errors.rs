@@ -1,4 +1,4 @@
-//! What errors say to people: what is wrong, where, and what would be right.
+//! Messages of errors: what is wrong, where, and what would be right.
 
 use cafewire_core::{
     ErrorCode, Family, Field, FieldError, Message, MessagePayload, MessageType, ParseError,

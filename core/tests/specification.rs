@@ -1,9 +1,9 @@
-//! PROTOCOL.md says what this crate does: its worked examples are read, its tables are held against
+//! PROTOCOL.md agrees with this crate: its worked examples are parsed, its tables are compared with
 //! the code.
 //!
 //! An example is a fenced block `frame to-server` or `frame to-client`: lines of hex, each with its
-//! explanation behind a `;`, then one line `=> ` with what the frame says, or `=> refused at byte
-//! N: Name (code)`.
+//! explanation after a `;`, then one line `=> ` with the frame's message, or `=> refused at byte N:
+//! Name (code)`.
 
 use std::collections::BTreeSet;
 
@@ -165,7 +165,7 @@ fn the_sizes_it_names_are_the_sizes() {
     }
 }
 
-/// What the receiver makes of an example's bytes, in the words of the examples.
+/// Result of a receiver for an example's bytes, in the notation of the examples.
 fn said_of(bytes: &[u8], direction: Direction) -> String {
     let refused =
         |error: ParseError| format!("refused at byte {}: {}", error.offset(), error.code());

@@ -1,6 +1,6 @@
-//! Every frame of `vectors/vectors.json`, through every door that reads bytes. The frames were put
-//! together by a generator that shares no code with this crate (`vectors/generate.py`); what a
-//! vector's members mean is in `vectors/README.md`.
+//! Every frame of `vectors/vectors.json`, through every entry point that reads bytes. The frames
+//! were put together by a generator that shares no code with this crate (`vectors/generate.py`);
+//! `vectors/README.md` explains a vector's members.
 
 use cafewire_core::chat::{self, MessagePayload};
 use cafewire_core::echo::{self, Message};
@@ -129,7 +129,7 @@ fn bad_frames_of_the_one_shot_stage() {
     for vector in bad_of_stage("one-shot") {
         let (name, bytes, error) = parts(&vector);
         assert_eq!(one_shot(&vector, &bytes), Err(error), "{name}");
-        // What is an error of the one-shot parsers alone is none in a stream.
+        // Errors of the one-shot parsers alone are none in a stream.
         match (error, Framing::of(&bytes)) {
             (ParseError::Truncated { needed, available }, Framing::Incomplete { needed: more }) => {
                 let first_byte_only = available == 0;

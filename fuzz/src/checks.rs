@@ -1,12 +1,12 @@
-//! What must hold for every stream, whatever is in it. Each function panics with the stream's own
-//! words when it does not.
+//! Properties of every stream, whatever it holds. Each function panics with the difference when one
+//! does not hold.
 
 use cafewire_core::{Decoded, Frame, FrameDecoder, Framing, ParseError, ProtocolError, chat, echo};
 
 use crate::reference::{self, Direction, Family, Outcome};
 use crate::translate;
 
-/// What an encoder's buffer holds before: bytes that it did not write show.
+/// Filler of an encoder's buffer: bytes that were not written keep it.
 pub(crate) const UNTOUCHED: u8 = 0xA5;
 
 /// Frame by frame, whatever the family of the frame before: same frames, same faults, and all of
@@ -52,8 +52,8 @@ pub(crate) fn connections_agree(stream: &[u8], direction: Direction) {
     }
 }
 
-/// The same stream in chunks, of these sizes again and again, gives what it gives in one piece, and
-/// no `Incomplete` promises too much.
+/// The same stream in chunks, of these sizes cyclically, gives what it gives in one piece, and no
+/// `Incomplete` needs more than the frame takes.
 pub(crate) fn chunks_change_nothing(
     stream: &[u8],
     direction: Direction,
@@ -113,7 +113,7 @@ fn in_one_step(framing: Framing<'_>) -> Decoded<'_> {
     }
 }
 
-/// `parse_from_bytes` wants one frame and nothing else.
+/// `parse_from_bytes` takes exactly one frame.
 fn one_shot_agrees(bytes: &[u8], framing: Framing<'_>) {
     let result = match bytes.first() {
         Some(&byte) if byte == echo::MAGIC_BYTES[0] => {
@@ -132,7 +132,7 @@ fn one_shot_agrees(bytes: &[u8], framing: Framing<'_>) {
         Framing::Corrupt { error } => Err(error),
     };
     if bytes.is_empty() {
-        // Nothing tells the family, so how many bytes a header takes is not settled.
+        // Without a byte the family is unknown, and so is the size of the header.
         assert!(matches!(result, Err(ParseError::Truncated { available: 0, .. })));
     } else {
         assert_eq!(result, expected);

@@ -1,6 +1,5 @@
-//! What the fuzz targets do: one function for each, which takes the fuzzer's bytes and panics when
-//! cafewire does not do what it should. That is the finding. Bytes that make no input are passed
-//! over.
+//! The fuzz targets: one function for each, which takes the fuzzer's bytes and panics when cafewire
+//! does not do what it should. That is the finding. Bytes that form no input are ignored.
 
 mod checks;
 mod input;
@@ -15,7 +14,7 @@ mod translate;
 
 use input::Input;
 
-/// Any bytes as the frames of a connection, held against the reference parser.
+/// Any bytes as the frames of a connection, compared with the reference parser.
 ///
 /// # Panics
 /// When a check fails.
@@ -27,7 +26,7 @@ pub fn parse(data: &[u8]) {
 }
 
 /// Any bytes in chunks of any sizes, through `FrameDecoder` and through `ProtocolParser` with
-/// buffers of several sizes: what comes out is what one look at all of them gives.
+/// buffers of several sizes: the result equals that of one pass over all of them.
 ///
 /// # Panics
 /// When a check fails.
@@ -35,7 +34,7 @@ pub fn stream(data: &[u8]) {
     let _ = stream::check(data);
 }
 
-/// Any message of either family into bytes, held against the reference encoder, and back.
+/// Any message of either family into bytes, compared with the reference encoder, and back.
 ///
 /// # Panics
 /// When a check fails.
@@ -44,7 +43,7 @@ pub fn roundtrip(data: &[u8]) {
 }
 
 /// Good frames in noise, and inside each other, through `ProtocolParser`: none is lost, none is
-/// made up.
+/// invented.
 ///
 /// # Panics
 /// When a check fails.

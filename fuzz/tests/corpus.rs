@@ -4,7 +4,7 @@
 use std::fs;
 use std::path::Path;
 
-/// The seeds of a target. What a fuzzer adds to the directory is left to the fuzzer.
+/// The seeds of a target. Files that a fuzzer adds to the directory are left to the fuzzer.
 fn seeds(target: &str) -> Vec<Vec<u8>> {
     let corpus = Path::new(env!("CARGO_MANIFEST_DIR")).join("corpus").join(target);
     let mut seeds = Vec::new();

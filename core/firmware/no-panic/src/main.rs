@@ -1,10 +1,10 @@
-//! Calls every public function of the core, with inputs that the compiler knows nothing of.
-//! Whatever can panic is then linked, and its panic with it; `.ci/no-panic` looks for that among
-//! the linked program's symbols. It is not for running.
+//! Calls every public function of the core, with inputs unknown to the compiler. Code that can
+//! panic is then linked, and its panic with it; `.ci/no-panic` searches the linked program's
+//! symbols for that. It is not for running.
 //!
-//! What needs an allocator is left out: a full heap ends in a panic. So are the async ports: a
-//! future that is polled after its end panics, whatever is in it. They share all but the waiting
-//! with the blocking ones.
+//! Functions that need an allocator are left out: a full heap ends in a panic. So are the async
+//! ports: a future that is polled after its end panics, whatever it holds. They share all but the
+//! waiting with the blocking ones.
 //!
 //! Formatting (`Debug`, `Display`) is left out: it is for hosts, and the standard library's own
 //! formatting can panic.
@@ -58,7 +58,7 @@ fn text<'a>() -> &'a str {
     black_box("")
 }
 
-/// Like `black_box`, for what the program is done with.
+/// Like `black_box`, for results that the program does not need.
 fn use_up<T>(value: T) {
     black_box(value);
 }
@@ -218,7 +218,7 @@ fn serial_line<const N: usize>() {
     use_up(ProtocolParser::<N>::default());
 }
 
-/// A port that claims any number of bytes, more than it was given room for included.
+/// A port that claims any number of bytes, more than the buffer has included.
 struct AnyPort;
 
 impl embedded_io::ErrorType for AnyPort {
