@@ -221,29 +221,34 @@ fn length_is_allowed(field: Field, text: &str) -> bool {
 
 // ---- Encoding -----------------------------------------------------------------------------------
 
-/// Writes a message. `CHECK`: after every field was held to its rules.
+/// Writes a message; if it `is_valid`, without holding its fields to their rules.
 #[inline]
-pub(super) fn encode<'b, const CHECK: bool>(
+pub(super) fn encode<'b>(
     message: &MessagePayload<'_>,
+    is_valid: bool,
     buffer: &'b mut [u8],
 ) -> Result<&'b [u8], ProtocolError> {
-    Level::detect().run(Encode::<CHECK> { message, buffer })
+    Level::detect().run(Encode { message, is_valid, buffer })
 }
 
-struct Encode<'m, 'a, 'b, const CHECK: bool> {
+/// Not generic over `is_valid`: what has one caller is inlined, and only where the kernel's `write`
+/// is inlined do the integers stay in registers. From memory, where they have just been written
+/// one by one, they could be read in one piece only after a wait.
+struct Encode<'m, 'a, 'b> {
     message: &'m MessagePayload<'a>,
+    is_valid: bool,
     buffer: &'b mut [u8],
 }
 
-impl<'b, const CHECK: bool> Routine for Encode<'_, '_, 'b, CHECK> {
+impl<'b> Routine for Encode<'_, '_, 'b> {
     type Output = Result<&'b [u8], ProtocolError>;
 
     #[inline(always)]
     fn run<K: Kernel>(self, kernel: K) -> Self::Output {
-        let Self { message, buffer } = self;
+        let Self { message, is_valid, buffer } = self;
         let (head, names, [first, second], text, length) = by_type!(message.message_type(), LAYOUT => {
             let fields = message.fields();
-            if CHECK && !fields.keep_their_rules(kernel, &LAYOUT) {
+            if !is_valid && !fields.keep_their_rules(kernel, &LAYOUT) {
                 return message.write::<true>(buffer);
             }
             let length = LAYOUT.encoded_len(&fields);

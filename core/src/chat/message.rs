@@ -245,7 +245,7 @@ impl<'a> MessagePayload<'a> {
     /// ```
     #[inline]
     pub fn encode_into<'b>(&self, buffer: &'b mut [u8]) -> Result<&'b [u8], ProtocolError> {
-        if IS_SMALL { self.write::<true>(buffer) } else { fast::encode::<true>(self, buffer) }
+        if IS_SMALL { self.write::<true>(buffer) } else { fast::encode(self, false, buffer) }
     }
 
     /// By the loop over the layout. `CHECK`: after every field was held to its rules.
@@ -354,10 +354,6 @@ impl<'a> ValidMessage<'a> {
     /// [`ProtocolError::BufferTooSmall`]; the buffer is untouched then.
     #[inline]
     pub fn encode_into<'b>(&self, buffer: &'b mut [u8]) -> Result<&'b [u8], ProtocolError> {
-        if IS_SMALL {
-            self.0.write::<false>(buffer)
-        } else {
-            fast::encode::<false>(&self.0, buffer)
-        }
+        if IS_SMALL { self.0.write::<false>(buffer) } else { fast::encode(&self.0, true, buffer) }
     }
 }

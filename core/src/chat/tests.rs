@@ -29,8 +29,8 @@ fn assert_both_ways(message: MessagePayload<'_>, bytes: &[u8]) {
     assert_encodes(bytes, |buffer| message.encode_into(buffer));
     assert_encodes(bytes, |buffer| valid.encode_into(buffer));
     assert_encodes(bytes, |buffer| message.write::<true>(buffer));
-    assert_encodes(bytes, |buffer| fast::encode::<true>(&message, buffer));
-    assert_encodes(bytes, |buffer| fast::encode::<false>(&message, buffer));
+    assert_encodes(bytes, |buffer| fast::encode(&message, false, buffer));
+    assert_encodes(bytes, |buffer| fast::encode(&message, true, buffer));
 }
 
 type Encoded<'b> = Result<&'b [u8], ProtocolError>;
@@ -301,7 +301,7 @@ fn names_with_control_characters_are_refused_at_their_place() {
         let refused = Err(ProtocolError::InvalidField(error));
         let mut buffer = [0xA5; 64];
         assert_eq!(message.write::<true>(&mut buffer), refused);
-        assert_eq!(fast::encode::<true>(&message, &mut buffer), refused);
+        assert_eq!(fast::encode(&message, false, &mut buffer), refused);
         assert_eq!(buffer, [0xA5; 64]);
     }
 }

@@ -116,7 +116,7 @@ instruction_set! {
 instruction_set! {
     /// Proof that the processor has AVX-512 (F, BW, DQ, VL, VBMI, VBMI2), VPCLMULQDQ and BMI2.
     Avx512, avx512,
-    "avx512bw,avx512dq,avx512vl,avx512vbmi,avx512vbmi2,vpclmulqdq,bmi1,bmi2,lzcnt,popcnt",
+    "avx512bw,avx512vl,avx512vbmi,avx512vbmi2,vpclmulqdq,bmi1,bmi2",
     "avx512f" "avx512bw" "avx512dq" "avx512vl" "avx512vbmi" "avx512vbmi2"
     "pclmulqdq" "vpclmulqdq" "avx2" "fma" "f16c" "bmi1" "bmi2" "lzcnt" "popcnt"
 }
