@@ -75,6 +75,12 @@ impl ServerConfig {
                 "two of the largest answers must fit",
             ),
             (
+                "outbox_hard_bytes",
+                &mut limits.outbox_hard_bytes,
+                workable.outbox_hard_bytes,
+                "two of the largest answers must fit",
+            ),
+            (
                 "outbox_bytes_before_sign_in",
                 &mut limits.outbox_bytes_before_sign_in,
                 workable.outbox_bytes_before_sign_in,
@@ -84,7 +90,7 @@ impl ServerConfig {
                 "read_pause_bytes",
                 &mut limits.read_pause_bytes,
                 workable.read_pause_bytes,
-                "outbox_bytes must have room for the largest answer beyond it",
+                "both bounds of an outbox must have room for the largest answer beyond it",
             ),
             (
                 "room_log_bytes",
@@ -139,6 +145,7 @@ mod tests {
         let limits = Limits {
             connections: 1,
             outbox_bytes: size,
+            outbox_hard_bytes: size,
             outbox_bytes_before_sign_in: size,
             read_pause_bytes: size,
             room_log_bytes: size,
@@ -177,6 +184,7 @@ mod tests {
             limits,
             [
                 "outbox_bytes",
+                "outbox_hard_bytes",
                 "outbox_bytes_before_sign_in",
                 "room_log_bytes",
                 "read_bytes_per_tick"

@@ -75,7 +75,7 @@ impl ServerConfig {
 /// whole milliseconds.
 ///
 /// A server takes every value, and moves what would keep the protocol from working: it lets at
-/// least 131,080 bytes queue for a connection (twice the largest answer), 630 before sign-in (the
+/// least 131,080 bytes queue for a connection (twice the largest answer), in both bounds, 630 before sign-in (the
 /// largest chat frame), and a room's log hold 10,080; and it stops reading from a peer at the
 /// latest when another largest answer would no longer fit. [`ServerConfig::effective_limits`] tells
 /// what counts then.
@@ -255,6 +255,8 @@ impl Limits {
             &mut self.sign_in_timeout,
             &mut self.idle_timeout,
             &mut self.close_timeout,
+            &mut self.slow_consumer_time,
+            &mut self.full_room_time,
             &mut self.http_timeout,
         ] {
             if timeout.is_zero() {
@@ -263,7 +265,9 @@ impl Limits {
         }
         let largest_answer = HEADER_SIZE + MAX_PAYLOAD_SIZE;
         self.outbox_bytes = self.outbox_bytes.max(2 * largest_answer);
-        self.read_pause_bytes = self.read_pause_bytes.min(self.outbox_bytes - largest_answer);
+        self.outbox_hard_bytes = self.outbox_hard_bytes.max(2 * largest_answer);
+        let outbox_bytes = self.outbox_bytes.min(self.outbox_hard_bytes);
+        self.read_pause_bytes = self.read_pause_bytes.min(outbox_bytes - largest_answer);
         self.outbox_bytes_before_sign_in =
             self.outbox_bytes_before_sign_in.max(chat::MAX_FRAME_SIZE);
         self.room_log_bytes = self.room_log_bytes.max(16 * chat::MAX_FRAME_SIZE);
@@ -320,6 +324,8 @@ mod tests {
             (usize::MAX, 1 << 20)
         );
         assert!(workable.read_pause_bytes > 1 << 40 && workable.idle_timeout == Duration::MAX);
+        assert_eq!(workable.slow_consumer_time, Duration::MAX);
+        assert_eq!(workable.full_room_time, Duration::MAX);
     }
 
     #[test]
@@ -333,6 +339,9 @@ mod tests {
         let workable = small.normalized();
         assert!(workable.outbox_bytes >= 65_540 && workable.room_log_bytes >= 630);
         assert!(workable.read_pause_bytes + 65_540 <= workable.outbox_bytes);
+        let small = Limits { outbox_hard_bytes: 1, ..Limits::default() }.normalized();
+        assert!(small.outbox_hard_bytes >= 2 * 65_540, "two of the largest answers fit");
+        assert!(small.read_pause_bytes + 65_540 <= small.outbox_hard_bytes);
         for (asked, read_bytes_per_tick) in [
             (1, 1 << 10),
             (1023, 1 << 10),
