@@ -10,7 +10,8 @@ new_key_type! {
     ///
     /// ```
     /// use std::net::SocketAddr;
-    /// # let (mut broker, id, now) = include!(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/support/broker.rs"));
+    /// # let (mut broker, id, now) =
+    /// #     include!(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/support/broker.rs"));
     /// assert_eq!(id.to_string(), "1v1"); // as the log writes it
     /// broker.handle_reset(id, now);
     /// assert_eq!(broker.poll_closed(), Some(id));

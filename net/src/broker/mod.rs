@@ -13,8 +13,8 @@
 //! [`resume`](Broker::resume) for those that [`poll_resumed`](Broker::poll_resumed) names,
 //! [`handle_timeout`](Broker::handle_timeout) for what did not happen, then
 //! [`deliver_pending`](Broker::deliver_pending). For each connection that
-//! [`poll_dirty`](Broker::poll_dirty) names, [`poll_transmit`](Broker::poll_transmit) is written and
-//! what the transport took is [`consume`](Broker::consume)d, until nothing is left
+//! [`poll_dirty`](Broker::poll_dirty) names, [`poll_transmit`](Broker::poll_transmit) is written
+//! and what the transport took is [`consume`](Broker::consume)d, until nothing is left
 //! ([`handle_flushed`](Broker::handle_flushed)) or the transport takes no more
 //! ([`handle_blocked`](Broker::handle_blocked)). [`end_tick`](Broker::end_tick) ends the work, and
 //! the sockets of those that [`poll_closed`](Broker::poll_closed) names are dropped. While
@@ -186,7 +186,7 @@ impl Peer {
         matches!(self.stage, Stage::Open)
     }
 
-    /// Something passed. Before sign-in that gives nobody more time.
+    /// Something passed. Before sign-in that gives no peer more time.
     const fn note_activity(&mut self, is_signing_in: bool, now: Now) {
         if self.is_open() && !is_signing_in {
             self.clock_ms = now.monotonic_ms;
@@ -220,12 +220,8 @@ pub struct Broker {
     metrics: Arc<ServerMetrics>,
 }
 
-/// Connections over the limit that are told so before they are closed, at a time. The rest is
-/// closed without a word.
-const REFUSALS_MAX: usize = 256;
-
 /// Connections for which the tables have places from the start, if the limit lets so many in:
-/// tables that grow are copied, in the middle of somebody's tick, and leave holes in the heap.
+/// tables that grow are copied, in the middle of a tick, and leave holes in the heap.
 /// Places that were never used have no memory behind them.
 const PREPARED_PLACES_MAX: usize = 1 << 16;
 
@@ -274,12 +270,14 @@ impl Broker {
     /// use std::time::Duration;
     /// use cafewire_net::Limits;
     /// use cafewire_net::broker::Now;
-    /// # let (mut broker, id, now) = include!(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/support/broker.rs"));
+    /// # let (mut broker, id, now) =
+    /// #     include!(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/support/broker.rs"));
     /// let mut limits = Limits::default();
     /// limits.sign_in_timeout = Duration::from_secs(1);
     /// broker.set_limits(limits, now);
     /// broker.handle_timeout(Now { monotonic_ms: 1000, ..now });
-    /// assert!(!broker.poll_transmit(id).is_empty()); // an Error frame, for who came under longer time-outs too
+    /// // An Error frame, though longer time-outs were in force when it came.
+    /// assert!(!broker.poll_transmit(id).is_empty());
     /// ```
     pub fn set_limits(&mut self, limits: Limits, now: Now) {
         self.limits = limits.normalized();
@@ -299,9 +297,12 @@ impl Broker {
     /// [`resume`](Self::resume).
     ///
     /// ```
-    /// # let (mut broker, id, now) = include!(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/support/broker.rs"));
+    /// # let (mut broker, id, now) =
+    /// #     include!(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/support/broker.rs"));
     /// let (sender, taken) = std::sync::mpsc::channel();
-    /// broker.set_data_handler(Box::new(move |from, payload| drop(sender.send((from.to_string(), payload.to_vec())))));
+    /// broker.set_data_handler(Box::new(move |from, payload| {
+    ///     drop(sender.send((from.to_string(), payload.to_vec())));
+    /// }));
     /// broker.handle_input(id, b"\xCA\xFE\x04\x00\x02hi", now); // Data
     /// assert_eq!(taken.try_recv()?, ("192.0.2.1:4711".to_owned(), b"hi".to_vec()));
     /// # Ok::<(), Box<dyn std::error::Error>>(())
@@ -325,7 +326,8 @@ impl Broker {
     /// let first = broker.accept(address, now).expect("there is a place");
     /// let second = broker.accept(address, now).expect("there is a place to be told in");
     /// assert!(broker.poll_transmit(first).is_empty());
-    /// assert_eq!(broker.poll_transmit(second).to_vec()[..2], [0x01, 0xFF]); // Error(ServerFull) of chat version 1
+    /// // Error(ServerFull) of chat version 1.
+    /// assert_eq!(broker.poll_transmit(second).to_vec()[..2], [0x01, 0xFF]);
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     pub fn accept(&mut self, address: impl Into<PeerAddress>, now: Now) -> Option<ConnectionId> {
@@ -334,7 +336,7 @@ impl Broker {
         let refusal = self.refusal(address);
         if let Some((reason, _)) = refusal {
             self.metrics.connections_refused.add(1);
-            if self.refused >= REFUSALS_MAX {
+            if self.refused >= self.limits.refusals {
                 self.metrics.count_close(reason);
                 return None;
             }
@@ -389,7 +391,8 @@ impl Broker {
     /// Connections in any stage.
     ///
     /// ```
-    /// # let (mut broker, id, now) = include!(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/support/broker.rs"));
+    /// # let (mut broker, id, now) =
+    /// #     include!(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/support/broker.rs"));
     /// assert_eq!(broker.len(), 1);
     /// broker.handle_reset(id, now);
     /// assert_eq!(broker.len(), 1); // it counts until its socket is dropped
@@ -414,7 +417,8 @@ impl Broker {
     /// If a promise is broken.
     ///
     /// ```
-    /// # let (mut broker, id, now) = include!(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/support/broker.rs"));
+    /// # let (mut broker, id, now) =
+    /// #     include!(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/support/broker.rs"));
     /// broker.handle_input(id, b"\xCA\xFE\x01\x00\x02hi", now);
     /// broker.invariants();
     /// broker.handle_reset(id, now);
@@ -465,7 +469,7 @@ fn is_signing_in(id: ConnectionId, peer: &Peer, directory: &Directory) -> bool {
 
 /// How many connections the tables are made for. The limit may be as good as none.
 fn prepared_places(limits: &Limits) -> usize {
-    limits.connections.saturating_add(REFUSALS_MAX).min(PREPARED_PLACES_MAX)
+    limits.connections.saturating_add(limits.refusals).min(PREPARED_PLACES_MAX)
 }
 
 /// A duration that can be added to any time without overflow: endless is some hundred million

@@ -9,8 +9,11 @@ impl Broker {
     ///
     /// ```
     /// use cafewire_core::MessagePayload;
-    /// # let (mut broker, id, now) = include!(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/support/broker.rs"));
-    /// for payload in [MessagePayload::Connect { username: "ada" }, MessagePayload::JoinRoom { room: "lobby" }] {
+    /// # let (mut broker, id, now) =
+    /// #     include!(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/support/broker.rs"));
+    /// let connect = MessagePayload::Connect { username: "ada" };
+    /// let join = MessagePayload::JoinRoom { room: "lobby" };
+    /// for payload in [connect, join] {
     ///     broker.handle_input(id, &payload.encode_to_vec()?, now);
     /// }
     /// let before = broker.poll_transmit(id).len();
@@ -30,7 +33,8 @@ impl Broker {
     /// which they came to that.
     ///
     /// ```
-    /// # let (mut broker, id, now) = include!(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/support/broker.rs"));
+    /// # let (mut broker, id, now) =
+    /// #     include!(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/support/broker.rs"));
     /// broker.handle_input(id, b"\xCA\xFE\x01\x00\x00\xCA\xFE\x01\x00\x00", now); // two Pings
     /// broker.deliver_pending(now);
     /// assert_eq!(broker.poll_dirty(), Some(id));
@@ -73,7 +77,8 @@ impl Broker {
     /// If `count` is more than is queued.
     ///
     /// ```
-    /// # let (mut broker, id, now) = include!(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/support/broker.rs"));
+    /// # let (mut broker, id, now) =
+    /// #     include!(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/support/broker.rs"));
     /// broker.handle_input(id, b"\xCA\xFE\x01\x00\x02hi", now);
     /// broker.consume(id, 5, now); // the socket has space for no more
     /// assert_eq!(broker.poll_transmit(id).to_vec(), b"hi");
@@ -94,7 +99,8 @@ impl Broker {
     /// The transport may take bytes again, of which it took too few before.
     ///
     /// ```
-    /// # let (mut broker, id, now) = include!(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/support/broker.rs"));
+    /// # let (mut broker, id, now) =
+    /// #     include!(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/support/broker.rs"));
     /// broker.handle_input(id, b"\xCA\xFE\x01\x00\x02hi", now);
     /// broker.deliver_pending(now);
     /// assert_eq!(broker.poll_dirty(), Some(id));
@@ -111,6 +117,7 @@ impl Broker {
     /// lets go on what waited for a room.
     pub fn end_tick(&mut self, now: Now) {
         self.fanout.set_now(now.monotonic_ms);
+        self.judge_overgrown(now);
         let mut lagging: Vec<ReaderId> = Vec::new();
         self.waiting_until_ms = self.directory.check_waiting(&mut lagging, &mut cx!(self));
         for reader in lagging {

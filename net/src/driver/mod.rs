@@ -1,8 +1,8 @@
 //! The tick of the server: one thread, one poll, sockets and a clock around a [`Broker`]. Decides
 //! nothing about the protocol, and knows no system: the sockets are those of an [`Io`].
 //!
-//! A tick: wait for readiness; read, within bounds, the rest kept on a ready list; let the broker do
-//! what is due; flush each connection that has something to say, within bounds, in the order in
+//! A tick: wait for readiness; read, within bounds, the rest kept on a ready list; let the broker
+//! do what is due; flush each connection that has something to say, within bounds, in the order in
 //! which they came to that; accept, within bounds; drop the sockets of those that are gone. Sockets
 //! are dropped only at the end of the tick, and ids carry the slot's generation, so that a late
 //! event never reaches a connection that took over a slot.
@@ -86,8 +86,8 @@ impl<I: Io> Driver<I> {
         }
     }
 
-    /// Waits until something happens or is due: for at most `at_most`, and not at all while there is
-    /// work.
+    /// Waits until something happens or is due: for at most `at_most`, and not at all while there
+    /// is work.
     ///
     /// # Errors
     /// As [`Io::wait`].

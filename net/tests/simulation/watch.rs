@@ -237,7 +237,7 @@ impl Network {
                 .is_some_and(|queued_ms| queued_ms >= millis(limits.full_room_time));
         let was_too_much_for_a_stranger = !is_known
             && queued > bound(limits.outbox_bytes_before_sign_in).max(MAX_FRAME_SIZE);
-        queued > bound(limits.outbox_hard_bytes).max(OUTBOX_BYTES_MIN)
+        queued > bound(limits.outbox_hard_bytes).max(soft_bytes(&limits))
             || is_over
             || keeps_room_waiting
             || was_too_much_for_a_stranger

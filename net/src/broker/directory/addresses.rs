@@ -1,7 +1,7 @@
-//! The addresses that connections come from, each kept once, with how many come from it and how many
-//! rooms they made. An address is forgotten with the last of them, so that the table is never larger
-//! than the number of connections and rooms, which keep a number of four bytes where an address
-//! would take eighteen.
+//! The addresses that connections come from, each kept once, with how many come from it and how
+//! many rooms they made. An address is forgotten with the last of them, so that the table is never
+//! larger than the number of connections and rooms, which keep a number of four bytes where an
+//! address would take eighteen.
 
 use std::hash::{BuildHasher, RandomState};
 use std::net::{IpAddr, SocketAddr, SocketAddrV6};
@@ -31,7 +31,7 @@ struct Counted {
 pub(in crate::broker) struct Addresses {
     all: Slab<Counted>,
     ids: HashTable<u32>,
-    // Keyed at random, so that nobody can choose addresses that collide.
+    // Keyed at random, so that peers cannot choose addresses that collide.
     hasher: RandomState,
 }
 

@@ -7,6 +7,7 @@
 //! room stand in its list.
 
 pub(super) mod addresses;
+mod name_policy;
 mod presence;
 pub(super) mod requests;
 mod usernames;

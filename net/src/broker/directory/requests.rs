@@ -8,6 +8,7 @@ use cafewire_core::{ErrorCode, MessagePayload};
 use thin_vec::ThinVec;
 
 use super::addresses::AddressId;
+use super::name_policy::{self, BadName};
 use super::{Directory, Member, Membership, Outcome, Refusal, Room, name_of};
 use crate::broker::fanout::LogRoom;
 use crate::broker::ids::{ConnectionId, LogId, RoomId};
@@ -25,6 +26,17 @@ const fn refuse<T>(code: ErrorCode, message: &'static str) -> Result<T, Refusal>
 fn refuse_at<T>(limit: LimitReached, message: &'static str, cx: &Cx<'_>) -> Result<T, Refusal> {
     cx.metrics.count_limit(limit);
     refuse(ErrorCode::LimitReached, message)
+}
+
+/// A refusal of a name that the wire allows and this server does not.
+const fn refuse_name<T>(code: ErrorCode, why: BadName) -> Result<T, Refusal> {
+    refuse(
+        code,
+        match why {
+            BadName::BlankAtAnEnd => "a name does not start or end with a blank here",
+            BadName::Invisible => "the name has a character that is not shown: leave it out",
+        },
+    )
 }
 
 /// Who asks.
@@ -67,6 +79,9 @@ impl Directory {
     ) -> Result<Outcome, Refusal> {
         if self.is_signed_in(from) {
             return refuse(ErrorCode::AlreadyConnected, "this connection is signed in already");
+        }
+        if let Err(why) = name_policy::check(username) {
+            return refuse_name(ErrorCode::InvalidUsername, why);
         }
         if self.by_username.find(username, |id| name_of(&self.members, id)).is_some() {
             return refuse(ErrorCode::UsernameTaken, "this name is in use: choose another");
@@ -146,6 +161,9 @@ impl Directory {
         maker: AddressId,
         cx: &mut Cx<'_>,
     ) -> Result<RoomId, Refusal> {
+        if let Err(why) = name_policy::check(name) {
+            return refuse_name(ErrorCode::InvalidRoomName, why);
+        }
         if self.rooms.len() >= cx.limits.rooms {
             return refuse_at(LimitReached::Rooms, "the server holds as many rooms as it may", cx);
         }

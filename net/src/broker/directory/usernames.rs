@@ -50,11 +50,11 @@ impl From<&str> for Username {
     }
 }
 
-/// Ids by name. Whoever asks says what name an id has now.
+/// Ids by name. The caller says what name an id has now.
 #[derive(Debug, Default)]
 pub(super) struct Usernames {
     ids: HashTable<ConnectionId>,
-    // Keyed at random, so that nobody can choose names that collide.
+    // Keyed at random, so that users cannot choose names that collide.
     hasher: RandomState,
 }
 
@@ -71,7 +71,7 @@ impl Usernames {
         self.ids.find(self.hasher.hash_one(name), |&id| name_of(id) == name).copied()
     }
 
-    /// Adds a member whose name nobody has.
+    /// Adds a member whose name is free.
     pub(super) fn insert<'m>(
         &mut self,
         id: ConnectionId,

@@ -1,4 +1,4 @@
-//! What comes from peers: bytes to frames, frames to whoever answers them, within what one
+//! What comes from peers: bytes to frames, frames to the part that answers them, within what one
 //! connection may have of a tick.
 
 use std::ops::ControlFlow;
@@ -15,8 +15,9 @@ impl Broker {
     /// Bytes came from the peer: as many as the driver likes to read at once, cut anywhere.
     ///
     /// ```
-    /// # let (mut broker, id, now) = include!(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/support/broker.rs"));
-    /// let (head, tail) = b"\xCA\xFE\x01\x00\x02hi".split_at(3); // a Ping, cut where the transport cut it
+    /// # let (mut broker, id, now) =
+    /// #     include!(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/support/broker.rs"));
+    /// let (head, tail) = b"\xCA\xFE\x01\x00\x02hi".split_at(3); // a Ping, cut
     /// broker.handle_input(id, head, now);
     /// assert!(broker.poll_transmit(id).is_empty());
     /// broker.handle_input(id, tail, now);
@@ -33,7 +34,8 @@ impl Broker {
     ///
     /// ```
     /// use cafewire_net::Limits;
-    /// # let (mut broker, id, now) = include!(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/support/broker.rs"));
+    /// # let (mut broker, id, now) =
+    /// #     include!(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/support/broker.rs"));
     /// let mut limits = Limits::default();
     /// limits.frames_per_tick = 1;
     /// broker.set_limits(limits, now);
@@ -164,7 +166,8 @@ impl Broker {
     ///
     /// ```
     /// use cafewire_net::Limits;
-    /// # let (mut broker, id, now) = include!(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/support/broker.rs"));
+    /// # let (mut broker, id, now) =
+    /// #     include!(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/support/broker.rs"));
     /// let mut limits = Limits::default();
     /// limits.read_pause_bytes = 5;
     /// broker.set_limits(limits, now);

@@ -1,8 +1,8 @@
 //! Lists of ranges that many queues share: what was said by turns in the rooms of a batch, for all
-//! readers that are in the same ones. Each list is made once, whoever is in those rooms.
+//! readers that are in the same ones. Each list is made once, however many read it.
 //!
-//! Invariant, checked by [`Lists::invariants`]: a list in use has readers, ranges, and as many bytes
-//! as they have together; a spare one has none.
+//! Invariant, checked by [`Lists::invariants`]: a list in use has readers, ranges, and as many
+//! bytes as they have together; a spare one has none.
 
 use crate::broker::ids::LogId;
 
@@ -102,8 +102,8 @@ impl Lists {
         self.all[id.0 as usize].readers += 1;
     }
 
-    /// A span that named the list is gone. True if it was the last: then the list's ranges are to be
-    /// given up, and the list [`dropped`](Self::drop).
+    /// A span that named the list is gone. True if it was the last: then the list's ranges are to
+    /// be given up, and the list [`dropped`](Self::drop).
     pub(super) fn remove_reader(&mut self, id: ListId) -> bool {
         let list = &mut self.all[id.0 as usize];
         list.readers -= 1;

@@ -6,8 +6,9 @@
 //! that a quiet room owns no buffer and a slow reader pins the chunks it still needs, not the room.
 //!
 //! Invariants, checked by [`Log::invariants`]: chunks lie in order, do not overlap and do not pass
-//! the head; `settled ≤ head`; what is not settled is there; no chunk is empty; frame ends rise within a chunk, and the
-//! last is the chunk's end; a chunk without ranges has bytes that are still to be delivered.
+//! the head; `settled ≤ head`; what is not settled is there; no chunk is empty; frame ends rise
+//! within a chunk, and the last is the chunk's end; a chunk without ranges has bytes that are still
+//! to be delivered.
 
 use std::collections::VecDeque;
 
@@ -148,8 +149,8 @@ impl Log {
         self.settled = self.head;
     }
 
-    /// The bytes of a range, piece by piece. Short of them where a chunk is gone, which none is that
-    /// a queued range touches.
+    /// The bytes of a range, piece by piece. Short of them where a chunk is gone, which none is
+    /// that a queued range touches.
     pub(super) fn pieces(&self, start: u64, end: u64) -> impl Iterator<Item = &[u8]> {
         self.chunks
             .iter()
@@ -192,8 +193,8 @@ impl Log {
         }
     }
 
-    /// A range that reached from `start` to `end` reaches from `moved` on now; nothing is left of it
-    /// if that is its end.
+    /// A range that reached from `start` to `end` reaches from `moved` on now; nothing is left of
+    /// it if that is its end.
     pub(super) fn shorten_range(
         &mut self,
         start: u64,
@@ -243,8 +244,8 @@ impl Log {
         touched.map(|chunk| (chunk.start, chunk.storage.len()))
     }
 
-    /// Checks what the module's head promises. `ranges` tells how many queued ranges touch the bytes
-    /// between two positions.
+    /// Checks what the module's head promises. `ranges` tells how many queued ranges touch the
+    /// bytes between two positions.
     pub(super) fn invariants(&self, ranges: impl Fn(u64, u64) -> usize) {
         let mut position = 0;
         for chunk in &self.chunks {

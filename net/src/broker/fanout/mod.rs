@@ -54,8 +54,6 @@ pub(super) struct Fanout {
     /// Readers of the batch that is being delivered.
     reached: Vec<ReaderId>,
     chunk_max: usize,
-    /// More than this queued is too much in the long run.
-    soft_bytes: usize,
     now_ms: u64,
 }
 
@@ -69,7 +67,7 @@ impl Fanout {
     /// Other limits are in force for what comes from now on.
     pub(super) fn set_limits(&mut self, limits: &Limits) {
         self.chunk_max = log::chunk_max(limits.room_log_bytes);
-        self.soft_bytes = limits.outbox_bytes;
+        self.readers.set_bounds(limits.outbox_bytes, limits.outbox_bytes_before_sign_in);
     }
 
     pub(super) const fn set_now(&mut self, now_ms: u64) {
@@ -163,8 +161,8 @@ impl Fanout {
         self.readers.insert(id);
     }
 
-    /// Queues a frame for this reader alone, in pieces, behind everything that was said before it in
-    /// the logs it reads.
+    /// Queues a frame for this reader alone, in pieces, behind everything that was said before it
+    /// in the logs it reads.
     pub(super) fn answer(
         &mut self,
         id: ReaderId,
@@ -223,6 +221,7 @@ impl Fanout {
     /// # Panics
     /// If there are not so many.
     pub(super) fn consume(&mut self, id: ReaderId, mut count: usize, pool: &mut BufferPool) {
+        let soft_bytes = self.readers.soft_bytes();
         while count > 0 {
             let outbox = self.readers.outbox_mut(id).expect("bytes were taken that are queued");
             let span = *outbox.spans.front().expect("bytes were taken that are queued");
@@ -232,7 +231,7 @@ impl Fanout {
                 outbox.consume_own(taken, pool);
             }
             outbox.spans.set_front(shortened(span, taken));
-            if outbox.queued_bytes <= self.soft_bytes {
+            if outbox.queued_bytes <= soft_bytes {
                 outbox.over_since_ms = None;
             }
             self.note_shortened(span, taken, pool);

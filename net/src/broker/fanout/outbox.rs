@@ -25,6 +25,8 @@ pub(super) struct Outbox {
     pub(super) over_since_ms: Option<u64>,
     /// The transport took less than it was offered, and has not asked for more since.
     pub(super) is_blocked: bool,
+    /// It grew beyond its bound while it was blocked, and is to be judged in this tick.
+    pub(super) is_overgrown: bool,
 }
 
 /// What queuing a span did.
@@ -75,8 +77,8 @@ impl Outbox {
         }
     }
 
-    /// Bytes of the ring that belong to a frame of which a part was written: none if the ring starts
-    /// with a whole frame.
+    /// Bytes of the ring that belong to a frame of which a part was written: none if the ring
+    /// starts with a whole frame.
     pub(super) fn own_frame_left(&self) -> usize {
         self.own_frames.front().filter(|_| self.is_own_partial).map_or(0, |&left| left as usize)
     }
@@ -116,6 +118,7 @@ impl Outbox {
         self.queued_bytes = 0;
         self.over_since_ms = None;
         self.is_blocked = false;
+        self.is_overgrown = false;
         held_bytes
     }
 

@@ -112,11 +112,28 @@ impl Fanout {
         limits: &Limits,
         now_ms: u64,
     ) -> Judgement {
+        if let Some(outbox) = self.readers.outbox_mut(id) {
+            outbox.is_blocked = true;
+        }
+        self.judge(id, limits, now_ms)
+    }
+
+    /// The next reader to be judged because more was queued for it although it takes nothing.
+    pub(in crate::broker) fn next_overgrown(&mut self) -> Option<ReaderId> {
+        self.readers.next_overgrown()
+    }
+
+    /// Whether a reader that did not take all may go on.
+    pub(in crate::broker) fn judge(
+        &mut self,
+        id: ReaderId,
+        limits: &Limits,
+        now_ms: u64,
+    ) -> Judgement {
         let is_known = self.readers.is_known(id);
         let is_sealed = self.readers.is_sealed(id);
         let Some(outbox) = self.readers.outbox_mut(id) else { return Judgement::Keep };
-        outbox.is_blocked = true;
-        if is_sealed {
+        if is_sealed || !outbox.is_blocked {
             return Judgement::Keep;
         }
         let (soft, hard) = if is_known {
@@ -154,7 +171,7 @@ impl Fanout {
     }
 
     /// Bytes of storage that could be given back but for this outbox: its own, and all chunks of
-    /// logs that it needs, whoever else needs them.
+    /// logs that it needs, whether or not others need them too.
     fn pinned_bytes(&self, outbox: &Outbox) -> usize {
         let mut chunks = HashSet::new();
         let mut pinned = outbox.own.capacity() + outbox.spans.held_bytes();

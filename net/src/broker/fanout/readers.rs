@@ -1,10 +1,11 @@
 //! The table of readers: whether each takes more, and the outbox of those for which something is
-//! queued. Outboxes stay in one table and go from hand to hand, since most readers need none most of
-//! the time.
+//! queued. Outboxes stay in one table and go from hand to hand, since most readers need none most
+//! of the time.
 //!
 //! Invariants, checked by [`Readers::invariants`]: nothing queued means no outbox; each outbox
 //! belongs to one reader or is spare; a spare one holds no storage that counts; the storage of all
-//! spans adds up to `spans_bytes`; a reader is marked dirty exactly if it stands in the dirty queue.
+//! spans adds up to `spans_bytes`; a reader is marked dirty exactly if it stands in the dirty
+//! queue.
 
 use std::collections::VecDeque;
 
@@ -55,8 +56,14 @@ pub(super) struct Readers {
     spare: Vec<OutboxId>,
     /// In the order in which they came to have something to write.
     dirty: VecDeque<ReaderId>,
+    /// Those whose outbox grew beyond its bound while they were blocked.
+    overgrown: Vec<ReaderId>,
     /// Storage of spans that counts as a buffer.
     spans_bytes: usize,
+    /// More than this queued is too much in the long run.
+    soft_bytes: usize,
+    /// The same for readers that have said nothing of their family yet.
+    unknown_bytes: usize,
 }
 
 impl Readers {
@@ -66,6 +73,15 @@ impl Readers {
             outboxes: Vec::with_capacity(places),
             ..Self::default()
         }
+    }
+
+    pub(super) const fn set_bounds(&mut self, soft_bytes: usize, unknown_bytes: usize) {
+        self.soft_bytes = soft_bytes;
+        self.unknown_bytes = unknown_bytes;
+    }
+
+    pub(super) const fn soft_bytes(&self) -> usize {
+        self.soft_bytes
     }
 
     pub(super) fn insert(&mut self, id: ReaderId) {
@@ -112,6 +128,7 @@ impl Readers {
         }
         let queued = self.open_outbox(id)?.push(span);
         self.spans_bytes += queued.grown_bytes;
+        self.note_growth(id);
         Some(queued)
     }
 
@@ -121,7 +138,32 @@ impl Readers {
         if let Some(outbox) = self.open_outbox(id) {
             let queued = outbox.push_own(pieces, pool);
             self.spans_bytes += queued.grown_bytes;
+            self.note_growth(id);
         }
+    }
+
+    /// A reader that takes nothing is judged again when its outbox grows: its transport has nothing
+    /// to say.
+    fn note_growth(&mut self, id: ReaderId) {
+        let Some(entry) = self.entries.get(id) else { return };
+        let bound = if entry.is_known { self.soft_bytes } else { self.unknown_bytes };
+        if let Some(outbox) = self.outboxes.get_mut(entry.outbox.place())
+            && outbox.is_blocked
+            && !outbox.is_overgrown
+            && outbox.queued_bytes > bound
+        {
+            outbox.is_overgrown = true;
+            self.overgrown.push(id);
+        }
+    }
+
+    /// The next reader whose outbox grew beyond its bound while it was blocked.
+    pub(super) fn next_overgrown(&mut self) -> Option<ReaderId> {
+        let id = self.overgrown.pop()?;
+        if let Some(outbox) = self.outbox_mut(id) {
+            outbox.is_overgrown = false;
+        }
+        Some(id)
     }
 
     /// The outbox to queue into, made if need be; the reader is marked for the next flush, unless

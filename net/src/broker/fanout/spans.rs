@@ -1,9 +1,9 @@
 //! What one queue has to write, as spans, in order. Knows where bytes lie, never the bytes
 //! themselves.
 //!
-//! The storage of a long queue counts as a buffer: a reader that takes nothing while its rooms speak
-//! by turns is owed spans that hold more bytes than many a frame. That of a short one, which every
-//! outbox may keep for its next burst, does not count.
+//! The storage of a long queue counts as a buffer: a reader that takes nothing while its rooms
+//! speak by turns is owed spans that hold more bytes than many a frame. That of a short one, which
+//! every outbox may keep for its next burst, does not count.
 
 use std::collections::VecDeque;
 

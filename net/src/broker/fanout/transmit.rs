@@ -48,36 +48,37 @@ pub(super) struct Scratch {
 /// The bytes to write next: slices in order. They need not be all there are.
 #[derive(Debug)]
 pub struct Transmit<'a> {
-    slices: heapless::Vec<IoSlice<'a>, SLICES_MAX>,
+    slices: [IoSlice<'a>; SLICES_MAX],
+    count: usize,
 }
 
 impl<'a> Transmit<'a> {
     /// The bytes, in the order in which they are to be written.
     #[must_use]
     pub fn slices(&self) -> &[IoSlice<'a>] {
-        &self.slices
+        &self.slices[..self.count]
     }
 
     /// How many bytes there are in all slices together.
     #[must_use]
     pub fn len(&self) -> usize {
-        self.slices.iter().map(|slice| slice.len()).sum()
+        self.slices().iter().map(|slice| slice.len()).sum()
     }
 
     /// Whether nothing is left to write.
     #[must_use]
     pub fn is_empty(&self) -> bool {
-        self.slices.is_empty()
+        self.count == 0
     }
 
     /// All of them in one piece, for tests and tools: it allocates.
     #[must_use]
     pub fn to_vec(&self) -> Vec<u8> {
-        self.slices.iter().flat_map(|slice| slice.iter().copied()).collect()
+        self.slices().iter().flat_map(|slice| slice.iter().copied()).collect()
     }
 
-    pub(super) const fn empty() -> Self {
-        Self { slices: heapless::Vec::new() }
+    pub(super) fn empty() -> Self {
+        Self { slices: [IoSlice::new(&[]); SLICES_MAX], count: 0 }
     }
 }
 
@@ -157,7 +158,7 @@ impl<'a> Gathering<'a> {
         goes_on
     }
 
-    /// Adds what is left of a list, gathered anew only if the scratch holds another one.
+    /// Adds what is left of a list, gathered again only if the scratch holds another one.
     fn add_gathered(&mut self, list: &List, at: usize, logs: &SlotMap<LogId, Log>) -> bool {
         let Scratch { list: gathered, list_serial, .. } = self.scratch;
         if *list_serial != list.serial() {
@@ -173,14 +174,16 @@ impl<'a> Gathering<'a> {
 
     fn finish(self) -> Transmit<'a> {
         let scratch: &'a Scratch = self.scratch;
-        let slices = self.pieces.iter().map(|piece| {
-            IoSlice::new(match *piece {
+        let mut transmit = Transmit::empty();
+        for (slice, piece) in transmit.slices.iter_mut().zip(&self.pieces) {
+            *slice = IoSlice::new(match *piece {
                 Piece::InPlace(bytes) => bytes,
                 Piece::Small(start, end) => &scratch.small[start..end],
                 Piece::List(start, end) => &scratch.list[start..end],
-            })
-        });
-        Transmit { slices: slices.collect() }
+            });
+        }
+        transmit.count = self.pieces.len();
+        transmit
     }
 }
 

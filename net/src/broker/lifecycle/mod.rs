@@ -30,7 +30,8 @@ impl Broker {
     ///
     /// ```
     /// use cafewire_net::broker::AfterFlush;
-    /// # let (mut broker, id, now) = include!(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/support/broker.rs"));
+    /// # let (mut broker, id, now) =
+    /// #     include!(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/support/broker.rs"));
     /// broker.handle_input(id, b"\xCA\xFE\x01\x00\x02hi", now); // the last that it asks
     /// broker.handle_eof(id, now);
     /// assert_eq!(broker.poll_transmit(id).len(), 7); // it is answered
@@ -64,7 +65,8 @@ impl Broker {
     /// The transport failed: neither side can say anything any more.
     ///
     /// ```
-    /// # let (mut broker, id, now) = include!(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/support/broker.rs"));
+    /// # let (mut broker, id, now) =
+    /// #     include!(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/support/broker.rs"));
     /// broker.handle_input(id, b"\xCA\xFE\x01\x00\x02hi", now);
     /// broker.handle_reset(id, now); // a reset: the Pong has nowhere to go
     /// assert_eq!(broker.poll_closed(), Some(id));
@@ -79,7 +81,8 @@ impl Broker {
     /// `detail` is for the log.
     ///
     /// ```
-    /// # let (mut broker, id, now) = include!(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/support/broker.rs"));
+    /// # let (mut broker, id, now) =
+    /// #     include!(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/support/broker.rs"));
     /// broker.tls_failed(id, "the peer ended the handshake", now);
     /// assert!(broker.poll_transmit(id).is_empty()); // there is no ingress to tell it in
     /// assert_eq!(broker.poll_closed(), Some(id));
@@ -95,7 +98,8 @@ impl Broker {
     /// ```
     /// use std::time::Duration;
     /// use cafewire_net::broker::AfterFlush;
-    /// # let (mut broker, id, now) = include!(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/support/broker.rs"));
+    /// # let (mut broker, id, now) =
+    /// #     include!(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/support/broker.rs"));
     /// assert_eq!(broker.handle_flushed(id, now), AfterFlush::Keep);
     /// broker.shut_down(Duration::from_secs(10), now);
     /// let len = broker.poll_transmit(id).len(); // Error(ShuttingDown)
@@ -127,11 +131,13 @@ impl Broker {
     ///
     /// ```
     /// use cafewire_net::broker::Now;
-    /// # let (mut broker, id, now) = include!(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/support/broker.rs"));
+    /// # let (mut broker, id, now) =
+    /// #     include!(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/support/broker.rs"));
     /// broker.handle_timeout(Now { monotonic_ms: 9_999, ..now });
     /// assert!(broker.poll_transmit(id).is_empty());
     /// broker.handle_timeout(Now { monotonic_ms: 10_000, ..now });
-    /// assert_eq!(broker.poll_transmit(id).to_vec()[..2], [0x01, 0xFF]); // Error(IdleTimeout): it never signed in
+    /// // Error(IdleTimeout): it never signed in.
+    /// assert_eq!(broker.poll_transmit(id).to_vec()[..2], [0x01, 0xFF]);
     /// ```
     pub fn handle_timeout(&mut self, now: Now) {
         while let Some(id) = self.timers.pop_due(now.monotonic_ms) {
@@ -207,22 +213,24 @@ impl Broker {
     ///
     /// ```
     /// use std::time::Duration;
-    /// # let (mut broker, id, now) = include!(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/support/broker.rs"));
-    /// let wait = broker.next_deadline_ms().map(|at_ms| Duration::from_millis(at_ms - now.monotonic_ms));
-    /// assert_eq!(wait, Some(Duration::from_secs(10))); // how long a poll may sleep: someone is to sign in
+    /// # let (mut broker, id, now) =
+    /// #     include!(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/support/broker.rs"));
+    /// let wait_ms = broker.next_deadline_ms().map(|at_ms| at_ms - now.monotonic_ms);
+    /// assert_eq!(wait_ms, Some(10_000)); // how long a poll may sleep: a sign-in is awaited
     /// ```
     #[must_use]
     pub fn next_deadline_ms(&self) -> Option<u64> {
         [self.timers.next_ms(), self.waiting_until_ms].into_iter().flatten().min()
     }
 
-    /// The server goes down: everybody is told, and closed once flushed or when `drain_timeout` is
-    /// over, which counts in milliseconds. It is the driver's to admit nobody any more.
+    /// The server goes down: every peer is told, and closed once flushed or when `drain_timeout` is
+    /// over, which counts in milliseconds. The driver accepts no more connections.
     ///
     /// ```
     /// use std::time::Duration;
     /// use cafewire_net::broker::Now;
-    /// # let (mut broker, id, now) = include!(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/support/broker.rs"));
+    /// # let (mut broker, id, now) =
+    /// #     include!(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/support/broker.rs"));
     /// broker.shut_down(Duration::from_secs(30), now);
     /// assert_eq!(broker.poll_transmit(id).to_vec()[..2], [0x01, 0xFF]); // Error(ShuttingDown)
     /// broker.handle_timeout(Now { monotonic_ms: 30_000, ..now }); // the peer did not take it
@@ -244,7 +252,8 @@ impl Broker {
     ///
     /// ```
     /// use std::time::Duration;
-    /// # let (mut broker, id, now) = include!(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/support/broker.rs"));
+    /// # let (mut broker, id, now) =
+    /// #     include!(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/support/broker.rs"));
     /// broker.shut_down(Duration::from_secs(30), now);
     /// assert_eq!(broker.unserved(), 1); // Error(ShuttingDown) is still on its way
     /// let len = broker.poll_transmit(id).len();
@@ -261,7 +270,8 @@ impl Broker {
     /// id names nothing any more. `None` ends the tick.
     ///
     /// ```
-    /// # let (mut broker, id, now) = include!(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/support/broker.rs"));
+    /// # let (mut broker, id, now) =
+    /// #     include!(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/support/broker.rs"));
     /// broker.handle_eof(id, now);
     /// assert_eq!(broker.poll_closed(), None); // not before it is flushed
     /// let _ = broker.handle_flushed(id, now);
@@ -291,7 +301,8 @@ impl Broker {
     /// use std::time::Duration;
     /// use cafewire_net::Limits;
     /// use cafewire_net::broker::Now;
-    /// # let (mut broker, id, now) = include!(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/support/broker.rs"));
+    /// # let (mut broker, id, now) =
+    /// #     include!(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/support/broker.rs"));
     /// let mut limits = Limits::default();
     /// limits.outbox_bytes = 140_000;
     /// broker.set_limits(limits, now);
@@ -311,8 +322,20 @@ impl Broker {
     /// assert!(last_bytes.starts_with(b"\xCA\xFE\xFF")); // Error: all else was given up
     /// ```
     pub fn handle_blocked(&mut self, id: ConnectionId, now: Now) {
-        let limits = &self.limits;
-        match self.fanout.handle_blocked(id.into(), limits, now.monotonic_ms) {
+        let judgement = self.fanout.handle_blocked(id.into(), &self.limits, now.monotonic_ms);
+        self.act_on(judgement, id, now);
+    }
+
+    /// Judges those for which more was queued although they take nothing.
+    pub(super) fn judge_overgrown(&mut self, now: Now) {
+        while let Some(reader) = self.fanout.next_overgrown() {
+            let judgement = self.fanout.judge(reader, &self.limits, now.monotonic_ms);
+            self.act_on(judgement, reader.into(), now);
+        }
+    }
+
+    fn act_on(&mut self, judgement: Judgement, id: ConnectionId, now: Now) {
+        match judgement {
             Judgement::Keep => {}
             Judgement::KeepUntil(at_ms) => {
                 self.metrics.slow_consumer_graces.add(1);

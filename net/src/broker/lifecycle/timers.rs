@@ -1,8 +1,8 @@
 //! When to look at a connection again. Times are milliseconds of the caller's clock.
 //!
 //! A connection has one entry as long as it is open. The entry is a promise to look, not the
-//! deadline itself: whoever looks asks the connection for its present deadline and enters that. So
-//! a frame that puts a deadline off costs nothing here, and an entry may come too early.
+//! deadline itself: the caller that checks asks the connection for its present deadline and enters
+//! that. So a frame that puts a deadline off costs nothing here, and an entry may come too early.
 //!
 //! Every connection has one, so they are small: 32 bits of milliseconds from a base that follows
 //! the clock. What lies farther ahead is looked at when it is as far as these reach.
@@ -17,7 +17,7 @@ const BASE_LAG_MS: u64 = 1 << 31;
 
 #[derive(Debug, Default)]
 pub(in crate::broker) struct Timers {
-    /// Milliseconds from the base, and whom to look at.
+    /// Milliseconds from the base, and which connection to check.
     heap: BinaryHeap<Reverse<(u32, ConnectionId)>>,
     base_ms: u64,
 }
@@ -37,7 +37,7 @@ impl Timers {
         self.heap.push(Reverse((from_base, id)));
     }
 
-    /// Forgets every entry: whoever calls this makes new ones.
+    /// Forgets every entry: the caller makes new ones.
     pub(in crate::broker) fn clear(&mut self) {
         self.heap.clear();
     }
@@ -91,7 +91,7 @@ mod tests {
 
     const DAY_MS: u64 = 24 * 60 * 60 * 1000;
 
-    /// Whoever looks too early enters the deadline once more, as the broker does.
+    /// A check that comes too early enters the deadline once more, as the broker does.
     fn looked_at(timers: &mut Timers, deadline_ms: u64, now_ms: u64) -> bool {
         while let Some(id) = timers.pop_due(now_ms) {
             if deadline_ms <= now_ms {
@@ -123,7 +123,7 @@ mod tests {
                         assert!(timers.next_ms().unwrap() > now_ms);
                         assert!(
                             timers.next_ms().unwrap() <= deadline_ms,
-                            "nobody would look in time"
+                            "no check would come in time"
                         );
                         now_ms = (now_ms + step_ms).min(deadline_ms);
                     }

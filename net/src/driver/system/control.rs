@@ -43,7 +43,8 @@ impl System {
             Ok((config, tls)) => {
                 if config.listen != self.config.listen || config.http != self.config.http {
                     warn!(
-                        "the addresses to listen on are read at the start only: restart to change them"
+                        "the addresses to listen on are read at the start only: \
+                         restart to change them"
                     );
                 }
                 if let Some(tls) = &tls {
@@ -56,7 +57,9 @@ impl System {
                     http: std::mem::take(&mut self.config.http),
                     ..config
                 };
-                self.driver.set_limits(self.config.limits_that_fit(), now);
+                let limits = self.config.limits_that_fit();
+                self.driver.io.send_buffer_bytes = limits.send_buffer_bytes;
+                self.driver.set_limits(limits, now);
                 if let Some(http) = &mut self.driver.io.http {
                     http.set_limits(self.config.limits.clone().normalized());
                 }

@@ -47,6 +47,8 @@ pub(crate) struct SystemIo {
     pub(super) http: Option<AdminServer>,
     tls_streams: TlsStreams,
     reserve_fd: ReserveFd,
+    /// Asked of the system for each connection's send buffer; 0 leaves it to the system.
+    pub(super) send_buffer_bytes: usize,
     started: Instant,
     /// When the last wait was over.
     pub(super) woken: Instant,
@@ -64,6 +66,7 @@ impl SystemIo {
             http: None,
             tls_streams: TlsStreams::default(),
             reserve_fd: ReserveFd::new(),
+            send_buffer_bytes: 0,
             started,
             woken: started,
             asked: Asked::default(),
@@ -169,7 +172,8 @@ impl Io for SystemIo {
     }
 
     fn accept(&mut self, listener: usize, now_ms: u64) -> Accepted<SystemSocket> {
-        match self.listeners[listener].accept(now_ms, &mut self.reserve_fd) {
+        let Self { reserve_fd, send_buffer_bytes, .. } = self;
+        match self.listeners[listener].accept(now_ms, reserve_fd, *send_buffer_bytes) {
             listen::Accepted::Connection(transport, address) => {
                 Accepted::Connection(self.tls_streams.socket(transport), address)
             }

@@ -47,7 +47,8 @@ impl System {
         } else {
             None
         };
-        let io = SystemIo::new(listeners, signals)?;
+        let mut io = SystemIo::new(listeners, signals)?;
+        io.send_buffer_bytes = broker.limits().send_buffer_bytes;
         let waker = mio::Waker::new(io.poll.registry(), WAKER)?;
         let requests = Arc::new(Requests::default());
         let this = Self {

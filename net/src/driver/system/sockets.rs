@@ -27,7 +27,8 @@ impl Socket for SystemSocket {
     }
 }
 
-/// The TLS streams of all connections that speak it. In boxes: a slab that grows moves what it holds.
+/// The TLS streams of all connections that speak it. In boxes: a slab that grows moves what it
+/// holds.
 #[derive(Debug, Default)]
 pub(super) struct TlsStreams {
     all: Slab<Box<TlsStream>>,
@@ -66,8 +67,8 @@ impl TlsStreams {
 mod tests {
     use super::*;
 
-    /// `ARCHITECTURE.md` says what an idle connection costs; the sizes of its other parts are held in
-    /// the broker.
+    /// `ARCHITECTURE.md` says what an idle connection costs; the sizes of its other parts are held
+    /// in the broker.
     #[test]
     fn an_idle_connection_is_small() {
         assert!(size_of::<State>() <= 3, "with the kind of the socket it must fit four bytes");
