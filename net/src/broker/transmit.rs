@@ -57,6 +57,19 @@ impl Broker {
         self.fanout.transmit(id.into())
     }
 
+    /// Bytes that are queued for this connection: all that [`poll_transmit`](Self::poll_transmit)
+    /// has still to give.
+    ///
+    /// ```
+    /// # let (mut broker, id, now) = include!(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/support/broker.rs"));
+    /// broker.handle_input(id, b"\xCA\xFE\x01\x00\x02hi", now);
+    /// assert_eq!(broker.queued_bytes(id), 7); // its Pong
+    /// ```
+    #[must_use]
+    pub fn queued_bytes(&self, id: ConnectionId) -> usize {
+        self.fanout.queued_bytes(id.into())
+    }
+
     /// The first `count` bytes of [`poll_transmit`](Self::poll_transmit) were taken by the
     /// transport. 0 changes nothing.
     ///
