@@ -8,6 +8,7 @@
 //! | [`owned`] | an ordinary parser and encoder of chat frames that owns what it reads |
 //! | [`allocations`] | an allocator that counts |
 //! | [`heap`] | an allocator that weighs |
+//! | [`versus`] | servers beside their peers, under one load generator (Linux) |
 
 /// Compiles the example at the top of the README.
 #[cfg(doctest)]
@@ -18,4 +19,6 @@ pub mod allocations;
 pub mod contenders;
 pub mod heap;
 pub mod owned;
+#[cfg(target_os = "linux")]
+pub mod versus;
 pub mod workload;

@@ -4,8 +4,8 @@ use cafewire_core::chat::{
     self, MAX_CONTENT_SIZE, MAX_FRAME_SIZE, MAX_ROOM_NAME_SIZE, MAX_TEXT_SIZE, MAX_USERNAME_SIZE,
 };
 use cafewire_core::{
-    Direction, ErrorCode, Frame, FrameDecoder, Framing, Message, MessagePayload, MessageType,
-    ParseError, ProtocolError, echo,
+    Decoded, Direction, ErrorCode, Frame, FrameDecoder, Framing, Message, MessagePayload,
+    MessageType, ParseError, ProtocolError, echo,
 };
 use proptest::collection::vec;
 use proptest::prelude::*;
@@ -25,6 +25,10 @@ proptest! {
         prop_assert_eq!(view.message_type, owned.message_type);
         prop_assert_eq!(view.encoded_len(), frame.len());
         prop_assert_eq!(view.parse_payload(), Ok(message));
+        prop_assert_eq!(Decoded::of(frame), Decoded::Chat { message, consumed: frame.len() });
+        let valid = chat::ValidMessage::new(message).unwrap();
+        let mut unchecked = [FILLER; MAX_FRAME_SIZE];
+        prop_assert_eq!(valid.encode_into(&mut unchecked), Ok(frame));
 
         let mut again = [FILLER; MAX_FRAME_SIZE];
         prop_assert_eq!(view.encode_into(&mut again), Ok(frame), "encodings are canonical");
@@ -223,6 +227,11 @@ fn read_every_way(bytes: &[u8]) -> Result<(), TestCaseError> {
         prop_assert_eq!(reader.next_frame(first).consumed(), first.len());
         framings.push(reader.next_frame(bytes));
     }
+    prop_assert_eq!(Decoded::of(bytes), in_one_step(Framing::of(bytes)));
+    for direction in DIRECTIONS {
+        let decoded = FrameDecoder::new(direction).next_message(bytes);
+        prop_assert_eq!(decoded, in_one_step(FrameDecoder::new(direction).next_frame(bytes)));
+    }
     for framing in framings {
         match framing {
             Framing::Frame { consumed, .. } => prop_assert!((1..=bytes.len()).contains(&consumed)),
@@ -231,6 +240,21 @@ fn read_every_way(bytes: &[u8]) -> Result<(), TestCaseError> {
         }
     }
     Ok(())
+}
+
+/// What framing and then reading the payload give, as decoding in one step should say it.
+fn in_one_step(framing: Framing<'_>) -> Decoded<'_> {
+    match framing {
+        Framing::Frame { frame: Frame::Echo(view), consumed } => {
+            Decoded::Echo { message: view.message(), consumed }
+        }
+        Framing::Frame { frame: Frame::Chat(view), consumed } => match view.parse_payload() {
+            Ok(message) => Decoded::Chat { message, consumed },
+            Err(error) => Decoded::Refused { error, consumed },
+        },
+        Framing::Incomplete { needed } => Decoded::Incomplete { needed },
+        Framing::Corrupt { error } => Decoded::Corrupt { error },
+    }
 }
 
 /// Result of reading a stream: its frames, the number of bytes left after them, and why no more

@@ -8,6 +8,7 @@
 use std::collections::BTreeSet;
 
 use cafewire_core::chat::{MAX_CLIENT_FRAME_SIZE, MAX_FRAME_SIZE, MAX_MESSAGE_SIZE};
+use cafewire_core::dissect::{self, FieldValue};
 use cafewire_core::{
     Direction, ErrorCode, Field, Frame, FrameDecoder, Framing, MessageType, ParseError, echo,
 };
@@ -84,6 +85,36 @@ fn the_table_of_chat_types_is_the_types() {
         })
         .collect();
     assert_eq!(rows, types);
+}
+
+#[test]
+fn the_table_of_chat_types_has_their_fields() {
+    let rows: Vec<(String, String)> =
+        table("### Types").map(|row| (row[1].clone(), row[4].clone())).collect();
+    let bodies: Vec<(String, String)> = MessageType::ALL
+        .iter()
+        .map(|known| {
+            // A body of zeros: every field is there, each name and text empty.
+            let min = usize::from(known.length_range().0);
+            let frame = [&[1, *known as u8, 0, u8::try_from(min).unwrap()][..], &vec![0; min]];
+            (known.name().to_owned(), body_of(&frame.concat()))
+        })
+        .collect();
+    assert_eq!(rows, bodies);
+}
+
+/// The fields of a frame's body, as the table shows them.
+fn body_of(frame: &[u8]) -> String {
+    let mut shown = Vec::new();
+    for field in dissect::fields(frame).skip(3) {
+        let is_name = shown.pop_if(|last| *last == format!("{}_length: u8", field.name)).is_some();
+        shown.push(match field.value {
+            FieldValue::Text(_) if is_name => format!("{}: name", field.name),
+            FieldValue::Text(_) => format!("{}: text", field.name),
+            _ => format!("{}: u{}", field.name, 8 * field.bytes.len()),
+        });
+    }
+    if shown.is_empty() { "empty".to_owned() } else { shown.join(", ") }
 }
 
 #[test]

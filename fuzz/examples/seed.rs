@@ -22,7 +22,8 @@ const MAX_SEED_SIZE_BYTES: usize = 4096;
 /// A target's seed from a vector, if it has one.
 type SeedOf = fn(&Vector) -> Option<Vec<u8>>;
 
-const TARGETS: [(&str, SeedOf); 5] = [
+const TARGETS: [(&str, SeedOf); 6] = [
+    ("kernel", |vector| Some(kernel_seed(vector))),
     ("parse", |vector| Some(parse_seed(vector))),
     ("stream", stream_seed),
     ("roundtrip", roundtrip_seed),
@@ -144,6 +145,11 @@ fn vectors(path: &Path) -> Result<Vec<Vector>, Box<dyn Error>> {
         Ok(read)
     };
     vectors.as_array().ok_or("the vectors are no array")?.iter().map(read).collect()
+}
+
+/// See `kernel.rs`: the vector as the text of a frame with two names, behind a head of 16 bytes.
+fn kernel_seed(vector: &Vector) -> Vec<u8> {
+    [&[16, 4, 8, 24], &vector.before[..], &vector.bytes].concat()
 }
 
 /// Format: `input.rs`.

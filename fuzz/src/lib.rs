@@ -3,6 +3,7 @@
 
 mod checks;
 mod input;
+mod kernel;
 mod line;
 pub mod reference;
 mod resync;
@@ -56,4 +57,12 @@ pub fn resync(data: &[u8]) {
 /// When a check fails.
 pub fn session(data: &[u8]) {
     let _ = session::check(data);
+}
+
+/// Any bytes through the byte loops of every level that this processor has: all say the same of them, and write the same.
+///
+/// # Panics
+/// When a check fails.
+pub fn kernel(data: &[u8]) {
+    let _ = kernel::check(data);
 }

@@ -174,7 +174,7 @@ impl Network {
         let id = self.peers[index].id;
         if self.broker.is_reading(id) {
             self.broker.handle_input(id, bytes, self.now);
-            while self.broker.resume(id, self.now) {}
+            while self.broker.is_reading(id) && self.broker.resume(id, self.now) {}
         }
     }
 
@@ -216,6 +216,8 @@ impl Network {
             self.flush(index);
             self.broker.invariants();
         }
+        self.broker.end_tick(self.now);
+        self.broker.invariants();
         while let Some(id) = self.broker.poll_closed() {
             self.peers.retain(|peer| peer.id != id);
             self.broker.invariants();
@@ -226,7 +228,7 @@ impl Network {
     fn flush(&mut self, index: usize) {
         let peer = &mut self.peers[index];
         loop {
-            let chunk = self.broker.poll_transmit(peer.id);
+            let chunk = self.broker.poll_transmit(peer.id).to_vec();
             if chunk.is_empty() {
                 if self.broker.handle_flushed(peer.id, self.now) == AfterFlush::ShutDownSending {
                     let no_peer_was_cut_off =
@@ -237,6 +239,7 @@ impl Network {
             }
             let count = chunk.len().min(peer.appetite);
             if count == 0 {
+                self.broker.handle_blocked(peer.id, self.now);
                 return;
             }
             peer.audience.hear(&chunk[..count]);

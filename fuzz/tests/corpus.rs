@@ -67,3 +67,13 @@ fn session_under_every_option() {
         }
     }
 }
+
+#[test]
+fn kernel_at_every_alignment() {
+    for mut input in seeds("kernel") {
+        for offset in 0..64 {
+            input[0] = offset;
+            cafewire_fuzz::kernel(&input);
+        }
+    }
+}

@@ -134,7 +134,7 @@ fn config_page() -> io::Result<Vec<u8>> {
     roff.control("PP", []);
     roff.text([roman(
         "SIZE is a text such as \"64KiB\", or a number of bytes; TIME is a text such as \"300ms\", \
-         \"10s\" or \"5m\"; 0 is no bound. What can be given several times is a list: \
+         \"10s\" or \"5m\"; 0 is no bound, unless it says otherwise. What can be given several times is a list: \
          [\"tcp://0.0.0.0:8080\", \"unix:///run/cafewire.sock\"].",
     )]);
     roff.control("SH", ["SETTINGS"]);
@@ -167,8 +167,10 @@ fn setting_entry(roff: &mut Roff, setting: &Arg) {
         kind.to_owned()
     };
     roff.text([bold(setting.get_id().as_str()), roman(" = "), italic(value)]);
-    let help = setting.get_help().map(ToString::to_string).unwrap_or_default();
-    roff.text([roman(format!("{}.", help.replace('\n', " ").trim_end_matches('.')))]);
+    let help = setting.get_long_help().or_else(|| setting.get_help());
+    for paragraph in help.map(ToString::to_string).unwrap_or_default().split("\n\n") {
+        roff.text([roman(format!("{}.", paragraph.replace('\n', " ").trim_end_matches('.')))]);
+    }
     if let Some(variable) = setting.get_env().and_then(|variable| variable.to_str()) {
         roff.text([roman("Variable: "), bold(variable), roman(".")]);
     }
@@ -222,6 +224,7 @@ mod tests {
             );
         }
         assert!(text.contains("\\fBlisten\\fR = \\fI[ADDR, …]\\fR"), "{text}");
+        assert!(text.contains("[default: 5m].\nA member whose machine is gone"), "{text}");
     }
 
     #[test]

@@ -67,7 +67,7 @@ pub(crate) fn run(args: &ServeArgs) -> Result<ExitCode, Failure> {
 /// Checks the effective settings, as far as that can be done without serving, and reports those
 /// that are raised or lowered.
 fn check(config: &ServerConfig) -> Result<(), Failure> {
-    for adjustment in config.effective_limits().1 {
+    for adjustment in config.effective_limits().adjustments {
         output::notice(adjustment);
     }
     match &config.tls {

@@ -269,8 +269,8 @@ fn a_test_says_what_it_does_if_asked() {
         );
     }
     for phase in [
-        "measuring: 2 connections stand, 0 messages sent, 0 deliveries received",
-        "done: 2 connections stand, 10 messages sent, 10 deliveries received",
+        "measuring: 2 connections ready, 0 messages sent, 0 deliveries received",
+        "done: 2 connections ready, 10 messages sent, 10 deliveries received",
     ] {
         assert!(sentences.contains(&phase), "{phase}: {ended:?}");
     }

@@ -68,7 +68,9 @@ fn limits_that_do_not_count_as_set_are_shown_and_told_as_they_count() {
     serve.line_with("listening on");
     serve.signal(crate::support::Signal::TERM);
     let served = serve.end_by_itself();
-    for (name, count) in asked.into_iter().zip(["131080", "10080", "65540", "1024"]) {
+    for (name, count) in
+        asked.into_iter().zip(["131080 bytes", "10080 bytes", "65540 bytes", "1 KiB"])
+    {
         let told = format!("{name} counts as {count}, not as ");
         assert!(
             checked.stderr.contains(&told) && served.stderr.contains(&told),
@@ -104,6 +106,42 @@ fn connections_are_shown_and_told_as_descriptors_allow() {
         checked.stderr.starts_with("connections counts as 30, not as 65536: file descriptors"),
         "{checked:?}"
     );
+}
+
+/// Under a bound on memory there is room for so many buffers, and no more connections are let in
+/// than the kernel can hold bytes for.
+#[test]
+fn buffers_are_shown_and_told_as_memory_allows() {
+    let limited = |connections: &str, arguments: &[&str]| {
+        let mut shell = crate::support::program("sh");
+        shell.args(["-c", "ulimit -v 524288; exec \"$0\" serve --connections \"$@\""]);
+        shell.args([env!("CARGO_BIN_EXE_cafewire"), connections]).args(arguments);
+        let ended = Running::start(&mut shell).end();
+        ended.assert_done();
+        ended
+    };
+    let bound = "3/4 of RLIMIT_AS (ulimit -v) of 512 MiB";
+    let told = [
+        "connections counts as 3072, not as 4000: beside buffer_bytes, send buffers of 64 KiB \
+         each must fit into ",
+        "buffer_bytes counts as 192 MiB, not as 512 MiB: beside the kernel's send buffers of 192 \
+         MiB it must fit into ",
+        "send_buffer_bytes counts as 32 KiB, not as the system chooses: beside buffer_bytes, twice \
+         this for each connection must fit into ",
+    ];
+    let checked = limited("4000", &["--check-config"]);
+    assert_eq!(checked.stderr, told.map(|told| format!("{told}{bound}")).join("\n"));
+    let shown = limited("4000", &["--print-config"]);
+    for line in ["connections = 3072", "buffer_bytes = \"192MiB\"", "send_buffer_bytes = \"32KiB\""]
+    {
+        assert!(shown.stdout.contains(&line.to_owned()), "{line} is not in {shown:?}");
+    }
+    // As shown it counts: nothing is left to tell.
+    let same = ConfigFile::new("memory", &shown.stdout.join("\n"));
+    assert_eq!(limited("3072", &["--config", same.path(), "--check-config"]).stderr, "");
+    // What fits is left alone, and so is the system's choice.
+    let fits = ["--buffer-bytes", "100MiB", "--check-config"];
+    assert_eq!(limited("2", &fits).stderr, "");
 }
 
 #[test]

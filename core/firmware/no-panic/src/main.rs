@@ -16,12 +16,14 @@
 
 use core::hint::black_box;
 
-use cafewire_core::chat::{self, ErrorCode, MessagePayload};
+use cafewire_core::chat::{
+    self, Content, ErrorCode, MessagePayload, RoomName, Username, ValidMessage,
+};
 use cafewire_core::dissect::{Dissector, fields};
 use cafewire_core::echo::{self, Message};
 use cafewire_core::io::{FrameReader, FrameWriter};
 use cafewire_core::{
-    Direction, Family, Field, FieldError, Frame, FrameDecoder, Framing, ParseError, ProtocolError,
+    Decoded, Direction, Family, Field, FieldError, Frame, FrameDecoder, Framing, ParseError, ProtocolError,
     ProtocolParser,
 };
 
@@ -75,6 +77,9 @@ fn framing() {
         Framing::Incomplete { needed } => use_up(needed),
         Framing::Corrupt { error } => errors(error),
     }
+    let decoded = black_box(Decoded::of(bytes()));
+    use_up(decoded.consumed());
+    use_up(black_box(decoded) == black_box(decoded));
 }
 
 fn connection() {
@@ -82,6 +87,8 @@ fn connection() {
     use_up(reader.next_frame(bytes()));
     let mut reader = black_box(reader);
     use_up(reader.next_frame(bytes()));
+    let mut reader = black_box(reader);
+    use_up(reader.next_message(bytes()));
     use_up((reader.family(), reader.stream_offset()));
     use_up(FrameDecoder::resume(black_box(Direction::Either), black_box(None), black_box(0)));
 }
@@ -146,6 +153,22 @@ fn chat_frame() {
     use_up(message.encode_into(buffer()));
     use_up(message == black_box(message));
     every_type_by_itself();
+    checked_parts();
+}
+
+fn checked_parts() {
+    let (username, room) = (black_box(Username::new(text())), black_box(RoomName::new(text())));
+    if let (Ok(username), Ok(room), Ok(content)) = (username, room, Content::new(text())) {
+        use_up((username.as_str(), username.as_borrowed(), username.get()));
+        use_up(username.to_kept::<&str>().into_inner());
+        use_up(ValidMessage::user_joined(black_box(0), username, room).encode_into(buffer()));
+        use_up(ValidMessage::user_left(black_box(0), username, room).encoded_len());
+        let (user_id, timestamp) = (black_box(0), black_box(0));
+        let valid = ValidMessage::message_broadcast(user_id, timestamp, username, room, content);
+        use_up(black_box(valid).encode_into(buffer()));
+        use_up(black_box(valid).payload());
+    }
+    use_up(ValidMessage::new(MessagePayload::Connect { username: text() }).is_ok());
 }
 
 /// The same once more with the type known, as in a device that sends only some.
