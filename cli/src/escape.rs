@@ -71,7 +71,7 @@ fn escape_where(text: &str, is_escaped: impl Fn(char) -> bool) -> Cow<'_, str> {
     for scalar in text.chars() {
         match scalar {
             '\n' | '\r' | '\t' | '\\' if is_escaped(scalar) => {
-                shown.extend(scalar.escape_default())
+                shown.extend(scalar.escape_default());
             }
             _ if is_escaped(scalar) => shown.extend(scalar.escape_unicode()),
             _ => shown.push(scalar),

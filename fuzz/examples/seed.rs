@@ -209,7 +209,7 @@ fn roundtrip_seed(vector: &Vector) -> Option<Vec<u8>> {
         MessagePayload::SendMessage { room, content } => texts = [room, "", content],
         MessagePayload::JoinRoom { room } | MessagePayload::LeaveRoom { room } => texts[0] = room,
         MessagePayload::ConnectAck { user_id, server_info } => {
-            (numbers.0, texts[2]) = (user_id, server_info)
+            (numbers.0, texts[2]) = (user_id, server_info);
         }
         MessagePayload::MessageBroadcast { user_id, timestamp, username, room, content } => {
             (numbers, texts) = ((user_id, timestamp, 0), [username, room, content]);
@@ -219,7 +219,7 @@ fn roundtrip_seed(vector: &Vector) -> Option<Vec<u8>> {
             (numbers.0, texts) = (user_id, [username, room, ""]);
         }
         MessagePayload::Error { code, message } => {
-            (numbers.2, texts[2]) = (code.to_wire(), message)
+            (numbers.2, texts[2]) = (code.to_wire(), message);
         }
         _ => {}
     }

@@ -253,7 +253,7 @@ impl Network {
     /// All peers leave, and no state of them stays.
     fn leave(mut self) {
         self.tick(|network| {
-            network.peers.iter().for_each(|peer| network.broker.handle_reset(peer.id, network.now))
+            network.peers.iter().for_each(|peer| network.broker.handle_reset(peer.id, network.now));
         });
         assert!(self.broker.is_empty());
         let left = self.metrics.snapshot();

@@ -156,7 +156,7 @@ impl Screen {
         for effect in effects {
             match effect {
                 Effect::Connect { number, address, username } => {
-                    self.connection.connect(number, address, username)
+                    self.connection.connect(number, address, username);
                 }
                 Effect::HangUp { number } => self.connection.hang_up(number),
                 Effect::Send { number, request } => self.connection.send(number, request),

@@ -134,10 +134,10 @@ impl Harness {
             let username = self.model.username().to_owned();
             match request {
                 Request::Join { room } => {
-                    self.event(Event::Joined { user_id: OWN_ID, username, room })
+                    self.event(Event::Joined { user_id: OWN_ID, username, room });
                 }
                 Request::Leave { room } => {
-                    self.event(Event::Left { user_id: OWN_ID, username, room })
+                    self.event(Event::Left { user_id: OWN_ID, username, room });
                 }
                 Request::Send { room, content } => self.said(&username, &room, &content),
             }

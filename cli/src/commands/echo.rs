@@ -32,7 +32,7 @@ pub(crate) fn run(args: &EchoArgs) -> Result<ExitCode, Failure> {
             }
             Ok(content) => output::line(format_args!("Server: {}", shown(client.echo(&content)?)))?,
             Err(error) if is_interactive => {
-                output::remark(format_args!("cafewire: line not sent: {error}"))
+                output::remark(format_args!("cafewire: line not sent: {error}"));
             }
             Err(error) => {
                 return Err(Failure::Message(format!("line {} not sent: {error}", line.number)));

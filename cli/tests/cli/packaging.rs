@@ -224,7 +224,7 @@ fn every_command_ends_quietly_when_its_output_is_closed() {
     talker.line_with("joined");
     let listen = std::thread::scope(|scope| {
         let ending = scope.spawn(|| {
-            ends_quietly_after(1, &["listen", address, "--user", "ear", "--room", "lobby"], "")
+            ends_quietly_after(1, &["listen", address, "--user", "ear", "--room", "lobby"], "");
         });
         while !ending.is_finished() {
             talker.write("again\n");

@@ -89,7 +89,7 @@ fn walk(type_code: u8, fields: &[Value], mut visit: impl FnMut(Part, &Value)) {
     for part in parts {
         match *part {
             Part::Numbers(widths) => {
-                widths.chunks(1).for_each(|width| visit(Part::Numbers(width), next()))
+                widths.chunks(1).for_each(|width| visit(Part::Numbers(width), next()));
             }
             Part::Name(field, max) => visit(Part::Name(field, max), next()),
             Part::Text(field, min, max) => visit(Part::Text(field, min, max), next()),

@@ -44,7 +44,7 @@ impl Audience {
                     assert!(!self.closing, "a frame after the last one: {frame:?}");
                     match frame {
                         Frame::Echo(view) => {
-                            self.closing = view.message_type == echo::MessageType::Error
+                            self.closing = view.message_type == echo::MessageType::Error;
                         }
                         Frame::Chat(view) => self
                             .follow(&view.parse_payload().expect("the server's frames are valid")),

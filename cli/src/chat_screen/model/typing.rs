@@ -35,7 +35,7 @@ impl Model {
             Action::Complete => self.complete(now, true),
             Action::CompleteBackwards => self.complete(now, false),
             Action::Search => {
-                self.prompt = Some(Prompt::Search { query: String::new(), found: None })
+                self.prompt = Some(Prompt::Search { query: String::new(), found: None });
             }
             Action::Older => {
                 if let Some(line) = self.history.older(self.editor.text()) {

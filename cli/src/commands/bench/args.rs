@@ -157,7 +157,7 @@ impl BenchArgs {
         let mut config = LoadConfig::new(common.server.address.clone(), work);
         match &self.test {
             Test::Echo(EchoTest { sending, .. }) | Test::Chat(ChatTest { sending, .. }) => {
-                sending.set(&mut config)
+                sending.set(&mut config);
             }
             Test::Idle(test) => config.amount = Amount::Time(test.duration.0),
         }
