@@ -106,7 +106,7 @@ fn parse_echo(bytes: &[u8]) -> Message<'_> {
     }
 }
 
-/// An owned echo message is its payload in a vector: there is nothing else to it.
+/// An owned echo message is its payload in a vector, and nothing else.
 trait ToOwnedPayload {
     fn to_owned_payload(&self) -> Vec<u8>;
 }

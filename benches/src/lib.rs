@@ -1,5 +1,5 @@
-//! What the benches share: the messages they work on, what they compare cafewire-core with, and how
-//! they count.
+//! Shared by the benches: the messages that they work on, the implementations that cafewire-core is
+//! compared with, and their counters.
 //!
 //! | module | is |
 //! |---|---|
@@ -8,8 +8,9 @@
 //! | [`owned`] | an ordinary parser and encoder of chat frames that owns what it reads |
 //! | [`allocations`] | an allocator that counts |
 //! | [`heap`] | an allocator that weighs |
+//! | [`versus`] | servers beside their peers, under one load generator (Linux) |
 
-/// Has the example of the README at the top compiled.
+/// Compiles the example at the top of the README.
 #[cfg(doctest)]
 #[doc = include_str!("../../README.md")]
 struct Readme;
@@ -18,4 +19,6 @@ pub mod allocations;
 pub mod contenders;
 pub mod heap;
 pub mod owned;
+#[cfg(target_os = "linux")]
+pub mod versus;
 pub mod workload;

@@ -1,8 +1,11 @@
-//! A visit to a server, in both families: `cargo run --example basic_client -- tcp://127.0.0.1:8080
-//! ada`
+//! Visits a server in both families:
 //!
-//! Pings and echoes on one connection; on another signs in to chat, joins the room "lobby", says
-//! something, prints what happens there until its own message has come back, and leaves.
+//! ```sh
+//! cargo run --example basic_client -- tcp://127.0.0.1:8080 ada
+//! ```
+//!
+//! Pings and echoes on one connection. On another it signs in to chat, joins the room "lobby",
+//! sends a message, prints the room's events until that message has come back, and leaves.
 
 use std::error::Error;
 use std::process::ExitCode;
@@ -46,10 +49,10 @@ fn chat_family(address: &Address, username: &str) -> Result<(), Box<dyn Error>> 
     client.send("lobby", content)?;
     loop {
         match client.next_event()? {
-            Event::Message { user_id, username, content: said, .. } => {
-                // What others say may hold control characters, which a terminal would obey.
-                println!("{username}: {}", said.escape_debug());
-                if user_id == client.user_id() && said == content {
+            Event::Message { user_id, username, content: received, .. } => {
+                // Messages of other users may hold control characters, which a terminal would obey.
+                println!("{username}: {}", received.escape_debug());
+                if user_id == client.user_id() && received == content {
                     break;
                 }
             }

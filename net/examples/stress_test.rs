@@ -1,14 +1,14 @@
-//! Puts a server under load and says what came of it:
+//! Puts a server under load and prints the report:
 //!
 //! ```sh
-//! cargo run --release --example stress_test                       # a server of its own, in a thread
-//! cargo run --release --example stress_test -- 127.0.0.1:8080     # that one
-//! cargo run --release --example stress_test -- 127.0.0.1:8080 100 # with rooms of 100 members
+//! cargo run --release --example stress_test                       # its own server, in a thread
+//! cargo run --release --example stress_test -- 127.0.0.1:8080     # another server
+//! cargo run --release --example stress_test -- 127.0.0.1:8080 100 # rooms of 100 members
 //! ```
 //!
-//! Two tests, three seconds each: messages echoed on 50 connections, 16 under way on each; then
-//! rooms in which one speaks and all hear. Every delivery is judged. Ends with 1 if anything was
-//! lost, duplicated or reordered.
+//! Two tests, three seconds each: messages echoed on 50 connections, 16 in flight on each; then
+//! rooms with one publisher, whose messages all members receive. Every delivery is judged. The exit
+//! code is 1 if any was lost, duplicated or reordered.
 
 use std::error::Error;
 use std::process::ExitCode;
@@ -40,7 +40,8 @@ fn run() -> Result<bool, Box<dyn Error>> {
     }
 }
 
-/// Server and generator share the machine then, and this process's file descriptors.
+/// Runs a test against a server in this process. Server and generator then share the machine and
+/// the process's file descriptors.
 fn with_own_server<T>(
     test: impl FnOnce(&Address) -> Result<T, Box<dyn Error>>,
 ) -> Result<T, Box<dyn Error>> {
@@ -89,6 +90,6 @@ fn show(report: &Report) {
         println!("  latency: half within {p50:.1?}, 99 % within {p99:.1?}, all within {max:.1?}");
     }
     if report.measured.generator_was_busy() {
-        println!("  the generator was busy all the time: the server may be faster than this");
+        println!("  the generator was busy all the time: the server may be faster than this rate");
     }
 }

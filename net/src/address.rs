@@ -1,5 +1,5 @@
-//! Where a server listens, as people write it: `tcp://HOST:PORT`, `tls://HOST:PORT`,
-//! `unix:///PATH`, or just `HOST:PORT`. And where a peer comes from.
+//! Addresses to listen on and to connect to, in text form: `tcp://HOST:PORT`, `tls://HOST:PORT`,
+//! `unix:///PATH`, or just `HOST:PORT`. Also the address of a peer.
 
 use std::fmt;
 use std::io;
@@ -8,11 +8,6 @@ use std::path::{Path, PathBuf};
 use std::str::FromStr;
 
 /// The port that servers listen on and clients try when nothing else is said.
-///
-/// ```
-/// use cafewire_net::address::{Address, DEFAULT_PORT};
-/// assert_eq!(Address::default().to_string(), format!("tcp://127.0.0.1:{DEFAULT_PORT}"));
-/// ```
 pub const DEFAULT_PORT: u16 = 8080;
 
 /// An address to listen on or to connect to.
@@ -22,7 +17,8 @@ pub const DEFAULT_PORT: u16 = 8080;
 /// let address: Address = "localhost:8080".parse()?;
 /// assert_eq!(address.to_string(), "tcp://localhost:8080");
 /// assert_eq!("tls://[::1]:9".parse::<Address>()?.to_string(), "tls://[::1]:9");
-/// assert_eq!("unix:///run/cafewire.sock".parse::<Address>()?.to_string(), "unix:///run/cafewire.sock");
+/// let socket: Address = "unix:///run/cafewire.sock".parse()?;
+/// assert_eq!(socket.to_string(), "unix:///run/cafewire.sock");
 /// assert!("udp://localhost:8080".parse::<Address>().is_err());
 /// # Ok::<(), cafewire_net::address::AddressError>(())
 /// ```
@@ -43,7 +39,7 @@ pub enum Address {
         /// 0 lets the system choose, when listening.
         port: u16,
     },
-    /// A Unix-domain stream socket. Who may connect is what the permissions of the file say.
+    /// A Unix-domain stream socket. The permissions of the file decide which users may connect.
     Unix {
         /// An absolute path.
         path: PathBuf,
@@ -51,7 +47,7 @@ pub enum Address {
 }
 
 impl Address {
-    /// The address of what is at this place if it speaks plain TCP.
+    /// The address of a plain TCP endpoint.
     pub(crate) fn tcp(address: SocketAddr) -> Self {
         Self::Tcp { host: address.ip().to_string(), port: address.port() }
     }
@@ -60,7 +56,7 @@ impl Address {
         Self::Tls { host: address.ip().to_string(), port: address.port() }
     }
 
-    /// The socket addresses behind the name, in the resolver's order. At least one.
+    /// The socket addresses behind the name, one or more, in the resolver's order.
     ///
     /// # Errors
     /// The resolver's; `NotFound` if it knows the name but has no address for it; `InvalidInput`
@@ -72,7 +68,8 @@ impl Address {
     /// let address: Address = "[::1]:8080".parse()?;
     /// assert_eq!(address.resolve()?, ["[::1]:8080".parse::<SocketAddr>()?]);
     /// let socket: Address = "unix:///run/cafewire.sock".parse()?;
-    /// assert_eq!(socket.resolve().unwrap_err().to_string(), "a Unix-domain socket has no IP address");
+    /// let error = socket.resolve().unwrap_err();
+    /// assert_eq!(error.to_string(), "a Unix-domain socket has no IP address");
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     pub fn resolve(&self) -> io::Result<Vec<SocketAddr>> {
@@ -150,7 +147,7 @@ fn host_and_port(text: &str) -> Result<(String, u16), AddressError> {
     }
 }
 
-/// Why a text is no [`Address`].
+/// The reason why a text is no [`Address`].
 ///
 /// ```
 /// use cafewire_net::Address;
@@ -162,7 +159,7 @@ fn host_and_port(text: &str) -> Result<(String, u16), AddressError> {
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum AddressError {
-    /// What stands before `://` is not `tcp`, `tls` or `unix`.
+    /// The scheme before `://` is not `tcp`, `tls` or `unix`.
     UnknownScheme(String),
     /// There is no `:PORT`.
     NoPort,
@@ -180,7 +177,8 @@ impl fmt::Display for AddressError {
             Self::UnknownScheme(scheme) => {
                 write!(
                     f,
-                    "unknown scheme {scheme:?}: write tcp://HOST:PORT, tls://HOST:PORT or unix:///PATH"
+                    "unknown scheme {scheme:?}: \
+                     write tcp://HOST:PORT, tls://HOST:PORT or unix:///PATH"
                 )
             }
             Self::NoPort => f.write_str("the port is missing: write HOST:PORT"),
@@ -188,13 +186,15 @@ impl fmt::Display for AddressError {
             Self::BadHost(host) => {
                 write!(
                     f,
-                    "{host:?} is no host: write a name, an IPv4 address, or an IPv6 address in brackets"
+                    "{host:?} is no host: \
+                     write a name, an IPv4 address, or an IPv6 address in brackets"
                 )
             }
             Self::RelativePath(path) => {
                 write!(
                     f,
-                    "the path {path:?} does not begin with /: write unix:///run/cafewire.sock, with three slashes"
+                    "the path {path:?} does not begin with /: \
+                     write unix:///run/cafewire.sock, with three slashes"
                 )
             }
         }
@@ -203,13 +203,15 @@ impl fmt::Display for AddressError {
 
 impl std::error::Error for AddressError {}
 
-/// Where a peer comes from.
+/// The address of a peer.
 ///
 /// ```
 /// use cafewire_net::PeerAddress;
 /// let peer = PeerAddress::from("[::ffff:192.0.2.1]:4711".parse::<std::net::SocketAddr>()?);
-/// assert_eq!(peer.ip(), Some("192.0.2.1".parse()?)); // IPv4 that came through an IPv6 socket is the same host
-/// assert_eq!((PeerAddress::Local.ip(), PeerAddress::Local.to_string()), (None, "unix".to_owned()));
+/// // An IPv4 peer of an IPv6 socket is the same host as it is on an IPv4 socket.
+/// assert_eq!(peer.ip(), Some("192.0.2.1".parse()?));
+/// assert_eq!(PeerAddress::Local.ip(), None);
+/// assert_eq!(PeerAddress::Local.to_string(), "unix");
 /// # Ok::<(), std::net::AddrParseError>(())
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -222,8 +224,8 @@ pub enum PeerAddress {
 }
 
 impl PeerAddress {
-    /// The host, by which connections are counted. `None` for a peer on this machine: a proxy may
-    /// bring many.
+    /// The host, by which connections are counted. `None` for a peer on this machine, which may be
+    /// a proxy for many.
     #[must_use]
     pub fn ip(self) -> Option<IpAddr> {
         match self {
@@ -261,7 +263,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_people_write() {
+    fn addresses_are_parsed_and_displayed() {
         for (text, shown) in [
             ("127.0.0.1:8080", "tcp://127.0.0.1:8080"),
             ("tcp://localhost:0", "tcp://localhost:0"),
@@ -277,7 +279,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_refused() {
+    fn malformed_addresses_are_refused() {
         for text in [
             "",
             "localhost",

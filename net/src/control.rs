@@ -1,32 +1,32 @@
-//! What passes between a running server and whoever supervises it: requests to stop or to reload,
-//! and the phases it goes through. Decides nothing; the event loop acts on it.
+//! The control interface of a running server: requests to stop or to reload, and the phases it goes
+//! through. Decides nothing; the event loop acts on it.
 
 use std::fmt;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use crate::config::ServerConfig;
 
-/// A phase that a server enters. A service manager wants to know (`sd_notify(3)`); [`PhaseHook`]
-/// shows how it learns.
+/// A phase that a server enters. A [`PhaseHook`] can report it to a service manager
+/// (`sd_notify(3)`).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Phase {
-    /// It serves: at the start, and after each attempt to reload.
+    /// The server serves: entered at the start, and after each attempt to reload.
     Ready,
-    /// It was asked to reload, and reads its configuration.
+    /// The server was asked to reload and reads its configuration.
     Reloading,
-    /// It was asked to stop, takes no more connections, and flushes its queues.
+    /// The server was asked to stop, accepts no more connections and flushes its queues.
     Draining,
 }
 
-/// Gives the configuration anew when the server is asked to reload, or says in a sentence why it
-/// cannot, which goes into the log while everything stays as it is. Set by
+/// Returns the new configuration when the server is asked to reload. An error is a sentence for the
+/// log, and the server keeps its configuration. Set by
 /// [`Server::on_reload`](crate::Server::on_reload), called on the server's thread.
 ///
 /// ```
 /// use cafewire_net::{ConfigSource, ServerConfig};
 /// let mut source: ConfigSource = Box::new(|| {
-///     let text = "1O00"; // of a file, say
+///     let text = "1O00"; // read from a file, for example
 ///     let mut config = ServerConfig::default();
 ///     config.limits.connections = text.parse().map_err(|error| format!("connections: {error}"))?;
 ///     Ok(config)
@@ -40,27 +40,27 @@ pub type ConfigSource = Box<dyn FnMut() -> Result<ServerConfig, String> + Send>;
 ///
 /// ```
 /// use cafewire_net::{Phase, PhaseHook};
-/// let mut tap: PhaseHook = Box::new(|phase| match phase {
+/// let mut hook: PhaseHook = Box::new(|phase| match phase {
 ///     Phase::Ready => println!("READY=1"),
 ///     Phase::Reloading => println!("RELOADING=1"),
 ///     Phase::Draining => println!("STOPPING=1"),
 ///     _ => {}
 /// });
-/// tap(Phase::Ready);
+/// hook(Phase::Ready);
 /// ```
 pub type PhaseHook = Box<dyn FnMut(Phase) + Send>;
 
-/// Whom a server asks and tells.
+/// The callbacks of a server: the source of its configuration and the hook for its phases.
 #[derive(Default)]
 pub(crate) struct Control {
     pub(crate) config_source: Option<ConfigSource>,
-    pub(crate) phase_tap: Option<PhaseHook>,
+    pub(crate) phase_hook: Option<PhaseHook>,
 }
 
 impl Control {
     pub(crate) fn enter(&mut self, phase: Phase) {
-        if let Some(tap) = &mut self.phase_tap {
-            tap(phase);
+        if let Some(hook) = &mut self.phase_hook {
+            hook(phase);
         }
     }
 }
@@ -71,7 +71,7 @@ impl fmt::Debug for Control {
     }
 }
 
-/// What other threads have asked for since the loop last looked.
+/// The requests of other threads since the loop's last check.
 #[derive(Debug, Default)]
 pub(crate) struct Requests {
     stop: AtomicBool,

@@ -1,9 +1,9 @@
-//! The cafewire server, a blocking client and its connection pool. The only crate here that owns
-//! sockets and clocks.
+//! The cafewire server, blocking clients and a connection pool. Of the libraries, only this one
+//! owns sockets and clocks.
 //!
-//! [`Server`] is one thread around one poll; everything it decides is decided in [`broker`], which
-//! owns neither and can be driven by a test or a simulation. `ARCHITECTURE.md` beside this crate
-//! tells how they fit.
+//! [`Server`] is one thread around one poll. All decisions are made in [`broker`], which owns no
+//! socket and no clock, so that a test or a simulation can drive it. `ARCHITECTURE.md` in this
+//! crate shows how the parts fit together.
 //!
 //! ```
 //! use cafewire_net::{ChatClient, Event, Server, ServerConfig};
@@ -33,11 +33,11 @@
 
 pub mod address;
 pub mod broker;
-mod buffers;
+mod buf;
 pub mod client;
 mod config;
 mod control;
-mod driver;
+pub mod driver;
 mod http;
 mod listen;
 pub mod load;
@@ -48,8 +48,8 @@ pub mod tls;
 mod transport;
 
 pub use address::{Address, PeerAddress};
-pub use client::{ChatClient, Client, ClientConfig, ClientError, Event};
-pub use config::{Adjustment, Limits, ServerConfig};
+pub use client::{ChatClient, Client, ClientConfig, ClientError, EchoClient, Event};
+pub use config::{Adjustment, EffectiveLimits, Limits, ServerConfig};
 pub use control::{ConfigSource, Phase, PhaseHook};
 pub use metrics::{
     CloseReason, Counter, Histogram, HistogramSnapshot, LimitReached, MetricsSnapshot,

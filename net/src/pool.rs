@@ -1,5 +1,6 @@
-//! A pool of echo [`Client`]s: as many connections as allowed, lent out one at a time. Spawns no
-//! thread; what has idled for too long is closed when somebody next takes or returns a connection.
+//! A pool of [`EchoClient`]s: a bounded number of connections, each lent to one caller at a time.
+//! Spawns no thread: connections idle for too long are closed at the next call that takes or
+//! returns one.
 
 use std::collections::VecDeque;
 use std::error::Error;
@@ -9,21 +10,22 @@ use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use crate::address::Address;
-use crate::client::{Client, ClientConfig, ClientError};
+use crate::client::{ClientConfig, ClientError, EchoClient};
 
-/// How many connections a [`ConnectionPool`] holds, and for how long.
+/// The limits and time-outs of a [`ConnectionPool`].
 ///
 /// ```
 /// use std::time::Duration;
 /// use cafewire_net::pool::PoolConfig;
-/// let config = PoolConfig { max_connections: 32, wait_timeout: Duration::from_secs(1), ..PoolConfig::default() };
-/// assert_eq!(config.max_idle, 8); // 24 of the 32 are closed when they come back all at once
+/// let wait_timeout = Duration::from_secs(1);
+/// let config = PoolConfig { max_connections: 32, wait_timeout, ..PoolConfig::default() };
+/// assert_eq!(config.max_idle, 8); // if all 32 come back at once, 24 of them are closed
 /// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct PoolConfig {
-    /// Connections at the same time, lent out and idle together; 0 counts as 1. Default: 8.
+    /// The most connections at a time, lent out and idle together; 0 counts as 1. Default: 8.
     pub max_connections: usize,
-    /// Idle connections kept; one that is returned beyond that is closed. Default: 8.
+    /// The most idle connections; one that is returned beyond them is closed. Default: 8.
     pub max_idle: usize,
     /// How long [`ConnectionPool::get_connection`] waits while all are lent out. Default: 5 s.
     pub wait_timeout: Duration,
@@ -46,7 +48,7 @@ impl Default for PoolConfig {
     }
 }
 
-/// Why there is no connection to be had.
+/// The reason why the pool returned no connection.
 ///
 /// ```
 /// use std::time::Duration;
@@ -54,7 +56,8 @@ impl Default for PoolConfig {
 /// use cafewire_net::pool::{PoolConfig, PoolError};
 /// # let serve = include!(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/support/serve.rs"));
 /// # let (address, _, _server) = serve(None);
-/// let config = PoolConfig { max_connections: 1, wait_timeout: Duration::ZERO, ..PoolConfig::default() };
+/// let wait_timeout = Duration::ZERO;
+/// let config = PoolConfig { max_connections: 1, wait_timeout, ..PoolConfig::default() };
 /// let pool = ConnectionPool::new(address, config);
 /// let lent_out = pool.get_connection()?;
 /// let error = pool.get_connection().unwrap_err();
@@ -66,12 +69,12 @@ impl Default for PoolConfig {
 pub enum PoolError {
     /// All connections stayed lent out for the whole of the wait time-out.
     Exhausted {
-        /// How many there are.
+        /// The number of connections.
         max_connections: usize,
-        /// How long was waited.
+        /// The time that the caller waited.
         wait_timeout: Duration,
     },
-    /// A new connection was due and did not come about.
+    /// A new connection was needed and could not be made.
     Connect(ClientError),
 }
 
@@ -104,7 +107,8 @@ impl Error for PoolError {
 /// use cafewire_net::pool::PoolConfig;
 /// # let serve = include!(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/support/serve.rs"));
 /// # let (address, _, _server) = serve(None);
-/// let pool = ConnectionPool::new(address, PoolConfig { max_connections: 4, ..PoolConfig::default() });
+/// let config = PoolConfig { max_connections: 4, ..PoolConfig::default() };
+/// let pool = ConnectionPool::new(address, config);
 /// std::thread::scope(|scope| {
 ///     for _ in 0..32 {
 ///         scope.spawn(|| {
@@ -123,26 +127,26 @@ pub struct ConnectionPool {
 
 /// `in_use + idle.len() ≤ max_connections` whenever the lock is free.
 struct State {
-    /// Lent out, being opened or being looked over.
+    /// Connections lent out, being opened or being checked.
     in_use: usize,
-    /// The one returned last at the end, and lent first.
+    /// Idle connections. The last one returned is at the end and lent first.
     idle: Vec<IdleConnection>,
-    /// Who waits, in the order they came; each sleeps on its own.
+    /// Waiting callers in the order they came, each with its own condition variable.
     waiting: VecDeque<Arc<Condvar>>,
 }
 
 struct IdleConnection {
-    client: Client,
+    client: EchoClient,
     since: Instant,
 }
 
 impl ConnectionPool {
-    /// A pool that has no connection yet: they are made when needed.
+    /// A pool without connections: they are made when needed.
     ///
     /// ```
     /// use cafewire_net::{Address, ConnectionPool};
     /// let pool = ConnectionPool::new(Address::default(), Default::default());
-    /// assert_eq!((pool.in_use(), pool.idle()), (0, 0)); // whether anybody listens there, nobody knows yet
+    /// assert_eq!((pool.in_use(), pool.idle()), (0, 0)); // nothing was connected yet
     /// ```
     #[must_use]
     pub fn new(address: Address, mut config: PoolConfig) -> Self {
@@ -151,13 +155,12 @@ impl ConnectionPool {
         Self { address, config, state: Mutex::new(state) }
     }
 
-    /// An idle connection that is as good as new, or a new one; waits while all are lent out, first
-    /// come, first served.
+    /// Lends an idle connection that is as good as new, or a new one. Waits while all are lent out,
+    /// first come, first served.
     ///
     /// # Errors
-    /// [`PoolError::Exhausted`] if none came free within [`PoolConfig::wait_timeout`];
-    /// [`PoolError::Connect`] if a new one was due and did not come about within the connect
-    /// time-out. Neither lends anything out.
+    /// [`PoolError::Exhausted`] if no connection was returned within [`PoolConfig::wait_timeout`];
+    /// [`PoolError::Connect`] if a new one was needed and could not be made.
     ///
     /// ```
     /// use cafewire_net::ConnectionPool;
@@ -170,14 +173,14 @@ impl ConnectionPool {
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     pub fn get_connection(&self) -> Result<PooledConnection<'_>, PoolError> {
-        // From here on the loan is counted, and `connection` ends it however this goes on.
+        // The loan is counted from here on, and dropping `connection` ends it on any path.
         let mut connection = PooledConnection { pool: self, client: self.begin_loan()? };
-        // The server may have closed it, or said something, while it idled.
+        // The server may have closed the connection, or sent bytes, while it was idle.
         while connection.client.as_mut().is_some_and(|client| !client.is_reusable()) {
             connection.client = self.lock().take_idle(self.config.idle_timeout);
         }
         if connection.client.is_none() {
-            let client = Client::connect_with(&self.address, &self.config.client)
+            let client = EchoClient::connect_with(&self.address, &self.config.client)
                 .map_err(PoolError::Connect)?;
             connection.client = Some(client);
         }
@@ -186,9 +189,8 @@ impl ConnectionPool {
 
     /// Returns a connection, as dropping it does.
     ///
-    /// It is kept if the next user can go on with it as if it were new: nothing went wrong on it,
-    /// no answer is on its way, nothing lies unread and the server has not closed it. Otherwise it
-    /// is closed.
+    /// The connection is kept if it is as good as new: no call on it failed, no answer is on its
+    /// way, no byte lies unread and the server has not closed it. Otherwise it is closed.
     ///
     /// ```
     /// use cafewire_net::ConnectionPool;
@@ -205,21 +207,20 @@ impl ConnectionPool {
         drop(connection);
     }
 
-    /// Connections lent out, being opened or being looked over: 0 to
-    /// [`PoolConfig::max_connections`].
+    /// Connections lent out, being opened or being checked: 0 to [`PoolConfig::max_connections`].
     #[must_use]
     pub fn in_use(&self) -> usize {
         self.lock().in_use
     }
 
-    /// Connections that wait to be lent out: 0 to [`PoolConfig::max_idle`]. Together with those in
-    /// use never more than [`PoolConfig::max_connections`].
+    /// Idle connections: 0 to [`PoolConfig::max_idle`]. Together with those in use never more than
+    /// [`PoolConfig::max_connections`].
     #[must_use]
     pub fn idle(&self) -> usize {
         self.lock().idle.len()
     }
 
-    /// Where the connections go.
+    /// The server's address.
     #[must_use]
     pub fn address(&self) -> &Address {
         &self.address
@@ -227,9 +228,9 @@ impl ConnectionPool {
 }
 
 impl ConnectionPool {
-    /// Counts one more in use, once that is allowed, and takes an idle connection for it if there
-    /// is one.
-    fn begin_loan(&self) -> Result<Option<Client>, PoolError> {
+    /// Counts one more connection in use, once that is allowed, and takes an idle connection for it
+    /// if there is one.
+    fn begin_loan(&self) -> Result<Option<EchoClient>, PoolError> {
         let PoolConfig { max_connections, wait_timeout, idle_timeout, .. } = self.config;
         let started = Instant::now();
         let mut state = self.lock();
@@ -246,7 +247,7 @@ impl ConnectionPool {
             if may_take || remaining.is_zero() {
                 state.waiting.retain(|other| !Arc::ptr_eq(other, &me));
                 state.in_use += usize::from(may_take);
-                // Whoever comes next may have been waiting only for this one to be gone.
+                // The next caller may have waited only for this one to leave the queue.
                 state.wake_first();
                 if may_take {
                     return Ok(state.take_idle(idle_timeout));
@@ -257,8 +258,8 @@ impl ConnectionPool {
         }
     }
 
-    fn end_loan(&self, client: Option<Client>) {
-        // Looked over outside of the lock: it takes system calls.
+    fn end_loan(&self, client: Option<EchoClient>) {
+        // The check is done outside the lock because it makes system calls.
         let client = client.and_then(|mut client| client.is_reusable().then_some(client));
         let mut state = self.lock();
         state.in_use -= 1;
@@ -272,21 +273,21 @@ impl ConnectionPool {
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {
-        // Nothing panics while it is held, so a poisoned lock's state is as good as any.
+        // No code panics while the lock is held, so a poisoned lock's state is sound.
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
 impl State {
     /// The connection returned last.
-    fn take_idle(&mut self, idle_timeout: Option<Duration>) -> Option<Client> {
+    fn take_idle(&mut self, idle_timeout: Option<Duration>) -> Option<EchoClient> {
         self.close_expired(idle_timeout);
         self.idle.pop().map(|idle| idle.client)
     }
 
     fn close_expired(&mut self, idle_timeout: Option<Duration>) {
         if let Some(idle_timeout) = idle_timeout {
-            // The oldest stand first.
+            // The longest idle are first.
             let expired = self.idle.partition_point(|idle| idle.since.elapsed() > idle_timeout);
             self.idle.drain(..expired);
         }
@@ -311,7 +312,7 @@ impl fmt::Debug for ConnectionPool {
     }
 }
 
-/// A connection lent out by a [`ConnectionPool`]: a [`Client`] that goes back when dropped.
+/// A connection lent out by a [`ConnectionPool`]: an [`EchoClient`] that is returned when dropped.
 ///
 /// ```
 /// use cafewire_net::ConnectionPool;
@@ -320,7 +321,7 @@ impl fmt::Debug for ConnectionPool {
 /// # let (address, _, _server) = serve(None);
 /// let pool = ConnectionPool::new(address, Default::default());
 /// let mut connection: PooledConnection<'_> = pool.get_connection()?;
-/// assert_eq!(connection.echo(b"hello")?, b"hello"); // everything that a Client can
+/// assert_eq!(connection.echo(b"hello")?, b"hello"); // any method of EchoClient
 /// drop(connection);
 /// assert_eq!(pool.idle(), 1);
 /// # Ok::<(), Box<dyn std::error::Error>>(())
@@ -328,20 +329,20 @@ impl fmt::Debug for ConnectionPool {
 #[derive(Debug)]
 pub struct PooledConnection<'p> {
     pool: &'p ConnectionPool,
-    /// `None` only before it is lent out and while it goes back.
-    client: Option<Client>,
+    /// `None` only before the connection is lent out and while it is returned.
+    client: Option<EchoClient>,
 }
 
 impl Deref for PooledConnection<'_> {
-    type Target = Client;
+    type Target = EchoClient;
 
-    fn deref(&self) -> &Client {
+    fn deref(&self) -> &EchoClient {
         self.client.as_ref().expect("there is a client for as long as it is lent out")
     }
 }
 
 impl DerefMut for PooledConnection<'_> {
-    fn deref_mut(&mut self) -> &mut Client {
+    fn deref_mut(&mut self) -> &mut EchoClient {
         self.client.as_mut().expect("there is a client for as long as it is lent out")
     }
 }

@@ -1,4 +1,4 @@
-//! The server as its users see it: bind, look at it, run it, stop it.
+//! The server's public interface: bind, configure, run, stop.
 
 use std::fmt;
 use std::io;
@@ -11,13 +11,13 @@ use crate::address::Address;
 use crate::broker::{Broker, DataHandler};
 use crate::config::ServerConfig;
 use crate::control::{ConfigSource, PhaseHook, Requests};
-use crate::driver::Driver;
+use crate::driver::system::System;
 use crate::listen::Listener;
 use crate::listen::socket_activation;
 use crate::metrics::{MetricsSnapshot, ServerMetrics};
 use crate::tls::ServerTls;
 
-/// A server that listens. It serves while [`run`](Self::run) runs, on the caller's thread.
+/// A server that listens. It serves while [`run`](Self::run) runs on the caller's thread.
 ///
 /// ```
 /// use cafewire_net::{Client, Server, ServerConfig};
@@ -31,35 +31,35 @@ use crate::tls::ServerTls;
 ///
 /// let mut client = Client::connect(&address)?;
 /// assert_eq!(client.echo(b"hello")?, b"hello");
-/// drop(client); // or the server waits for it to end too, for the close time-out at most
+/// drop(client); // otherwise the server waits for it to end, up to the close time-out
 ///
 /// handle.shut_down();
 /// thread.join().unwrap()?;
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 pub struct Server {
-    driver: Driver,
+    system: System,
     local_addresses: Vec<Address>,
     http_addresses: Vec<SocketAddr>,
     handle: ServerHandle,
 }
 
 impl Server {
-    /// Opens the listeners. From here on the system takes connections for them, up to its backlog.
-    /// Raises the process's limit on file descriptors as far as it may, and lowers the limit on
-    /// connections to what fits.
+    /// Opens the listeners. From here on the system queues connections for them, up to its backlog.
+    /// Raises the process's limit on file descriptors as far as it may, and lowers the limits on
+    /// connections and buffers to the numbers that fit into it and into memory.
     ///
     /// # Errors
     /// An address that cannot be resolved or listened on, with the address in the text;
-    /// `InvalidInput` if there is none, or if the TLS settings cannot be used (a
-    /// [`TlsError`](crate::tls::TlsError)); no poll to be had.
+    /// `InvalidInput` without any address, or if the TLS settings cannot be used (a
+    /// [`TlsError`](crate::tls::TlsError)); a system that refuses a poll.
     ///
     /// ```
     /// use cafewire_net::{Server, ServerConfig};
     /// let mut config = ServerConfig::default();
     /// config.listen = vec!["127.0.0.1:0".parse()?];
     /// let server = Server::bind(config.clone())?;
-    /// config.listen = server.local_addresses().to_vec(); // taken, now
+    /// config.listen = server.local_addresses().to_vec(); // in use now
     /// let error = Server::bind(config).unwrap_err();
     /// assert!(error.to_string().starts_with("cannot listen on tcp://127.0.0.1:"));
     /// # Ok::<(), Box<dyn std::error::Error>>(())
@@ -84,57 +84,38 @@ impl Server {
         let metrics = Arc::new(ServerMetrics::default());
         let broker = Broker::new(config.limits_that_fit(), Arc::clone(&metrics));
         let (http, http_limits) = (config.http.clone(), config.limits.clone().normalized());
-        let (mut driver, waker, requests) =
-            Driver::new(listeners, broker, config, Arc::clone(&metrics))?;
+        let (mut system, waker, requests) =
+            System::new(listeners, broker, config, Arc::clone(&metrics))?;
         let local_addresses =
-            driver.listeners().iter().map(Listener::local_address).cloned().collect();
+            system.listeners().iter().map(Listener::local_address).cloned().collect();
         let http_addresses =
-            if http.is_empty() { Vec::new() } else { driver.open_http(&http, http_limits)? };
+            if http.is_empty() { Vec::new() } else { system.open_http(&http, http_limits)? };
         let handle = ServerHandle { waker: Arc::new(waker), requests, metrics };
-        Ok(Self { driver, local_addresses, http_addresses, handle })
+        Ok(Self { system, local_addresses, http_addresses, handle })
     }
 
-    /// Where the listeners are, one or more, in the order of [`ServerConfig::listen`], with their
-    /// real ports.
-    ///
-    /// ```
-    /// use cafewire_net::{Server, ServerConfig};
-    /// let mut config = ServerConfig::default();
-    /// config.listen = vec!["127.0.0.1:0".parse()?, "127.0.0.1:0".parse()?];
-    /// let server = Server::bind(config)?;
-    /// let [first, second] = server.local_addresses() else { panic!("two were asked for") };
-    /// assert_ne!(first, second); // each on a port of its own
-    /// # Ok::<(), Box<dyn std::error::Error>>(())
-    /// ```
+    /// The addresses of the listeners, one or more, in the order of [`ServerConfig::listen`], with
+    /// their real ports.
     #[must_use]
     pub fn local_addresses(&self) -> &[Address] {
         &self.local_addresses
     }
 
-    /// Where HTTP is answered, in the order of [`ServerConfig::http`], with the real ports.
-    ///
-    /// ```
-    /// use cafewire_net::{Server, ServerConfig};
-    /// let mut config = ServerConfig::default();
-    /// config.listen = vec!["127.0.0.1:0".parse()?];
-    /// config.http = vec!["127.0.0.1:0".parse()?];
-    /// let server = Server::bind(config)?;
-    /// println!("metrics at http://{}/metrics", server.http_addresses()[0]);
-    /// # Ok::<(), Box<dyn std::error::Error>>(())
-    /// ```
+    /// The addresses of the HTTP server, in the order of [`ServerConfig::http`], with their real
+    /// ports.
     #[must_use]
     pub fn http_addresses(&self) -> &[SocketAddr] {
         &self.http_addresses
     }
 
-    /// A handle for other threads; to be taken before [`run`](Self::run), which takes the server.
+    /// A handle for other threads. Take it before [`run`](Self::run), which consumes the server.
     #[must_use]
     pub fn handle(&self) -> ServerHandle {
         self.handle.clone()
     }
 
-    /// Has every Data frame of the echo family passed to `tap`, with who sent it, on the server's
-    /// thread: it must be quick. A payload is 0 to 65,535 bytes.
+    /// Sets the handler that is called with the sender and the payload of each Data frame of the
+    /// echo family, 0 to 65,535 bytes. It is called on the server's thread, so it must be quick.
     ///
     /// ```
     /// use std::{sync::mpsc, time::Duration};
@@ -144,7 +125,9 @@ impl Server {
     /// # config.listen = vec!["127.0.0.1:0".parse()?];
     /// let (sender, payloads) = mpsc::channel();
     /// let mut server = Server::bind(config)?;
-    /// server.set_data_handler(Box::new(move |_from, payload| drop(sender.send(payload.to_vec()))));
+    /// server.set_data_handler(Box::new(move |_from, payload| {
+    ///     let _ = sender.send(payload.to_vec());
+    /// }));
     /// # let (address, handle) = (server.local_addresses()[0].clone(), server.handle());
     /// # let thread = std::thread::spawn(|| server.run());
     /// Client::connect(&address)?.send_message(&Message::Data(b"21.5 C"))?;
@@ -153,14 +136,14 @@ impl Server {
     /// # thread.join().unwrap()?;
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
-    pub fn set_data_handler(&mut self, tap: DataHandler) {
-        self.driver.exchange_mut().set_data_handler(tap);
+    pub fn set_data_handler(&mut self, handler: DataHandler) {
+        self.system.broker_mut().set_data_handler(handler);
     }
 
-    /// Has the configuration read from `source` when the server is asked to reload; without one it
-    /// keeps what it has. It is called on the server's thread. What it gives is checked as a whole
-    /// before anything of it counts; then limits count at once, certificates from the next
-    /// connection on. Addresses to listen on are not changed by a reload.
+    /// Sets the source of the configuration for a reload; without one a reload changes nothing. The
+    /// source is called on the server's thread. Its configuration is checked as a whole before any
+    /// part applies. Then limits apply at once, certificates from the next connection on. A reload
+    /// does not change the addresses to listen on.
     ///
     /// ```
     /// use std::{sync::mpsc, time::Duration};
@@ -169,7 +152,7 @@ impl Server {
     /// # config.listen = vec!["127.0.0.1:0".parse()?];
     /// let mut server = Server::bind(config)?;
     /// server.on_reload(Box::new(|| {
-    ///     let mut config = ServerConfig::default(); // out of a file, say
+    ///     let mut config = ServerConfig::default(); // read from a file, for example
     ///     config.limits.rooms_per_connection = 1;
     ///     Ok(config)
     /// }));
@@ -182,18 +165,18 @@ impl Server {
     /// assert_eq!(phases.recv_timeout(Duration::from_secs(10))?, Phase::Ready); // again
     /// let mut client = ChatClient::connect(&address, "ada")?;
     /// client.join("lobby")?;
-    /// assert!(client.join("den").is_err()); // one room for each
+    /// assert!(client.join("den").is_err()); // one room per connection
     /// # drop(client);
     /// # handle.shut_down();
     /// # thread.join().unwrap()?;
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     pub fn on_reload(&mut self, source: ConfigSource) {
-        self.driver.control_mut().config_source = Some(source);
+        self.system.control_mut().config_source = Some(source);
     }
 
-    /// Has each [`Phase`](crate::Phase) that the server enters passed to `tap`, on the server's
-    /// thread.
+    /// Sets the hook that is called with each [`Phase`](crate::Phase) that the server enters, on
+    /// the server's thread.
     ///
     /// ```
     /// use std::{sync::mpsc, time::Duration};
@@ -211,15 +194,15 @@ impl Server {
     /// thread.join().unwrap()?;
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
-    pub fn set_phase_hook(&mut self, tap: PhaseHook) {
-        self.driver.control_mut().phase_tap = Some(tap);
+    pub fn set_phase_hook(&mut self, hook: PhaseHook) {
+        self.system.control_mut().phase_hook = Some(hook);
     }
 
-    /// Serves until it is stopped and every queue is flushed, or the drain timeout is over. An
-    /// example is at [`Server`].
+    /// Serves until the server is stopped and every queue is flushed, or the drain timeout is over.
+    /// An example is at [`Server`].
     ///
     /// # Errors
-    /// The poll failed. Nothing that a peer does makes it fail.
+    /// The poll failed. No peer can make it fail.
     pub fn run(self) -> io::Result<()> {
         for address in &self.local_addresses {
             info!(%address, "listening");
@@ -227,7 +210,7 @@ impl Server {
         for address in &self.http_addresses {
             info!(%address, "answering HTTP");
         }
-        self.driver.run()
+        self.system.run()
     }
 }
 
@@ -263,9 +246,10 @@ pub struct ServerHandle {
 }
 
 impl ServerHandle {
-    /// Asks the server to drain and end: no more connections, everybody told and flushed, for at
-    /// most [`ServerConfig::drain_timeout`]. Asked again while it drains, it ends at once. Does not
-    /// wait; [`Server::run`] returns when it is done. Of no effect on a server that has ended.
+    /// Asks the server to drain and end: it accepts no more connections, sends ShuttingDown to
+    /// every peer and flushes all queues, for at most [`ServerConfig::drain_timeout`]. A second
+    /// call while it drains ends it at once. Does not wait; [`Server::run`] returns at the end.
+    /// Without effect on a server that has ended.
     ///
     /// ```
     /// use cafewire_net::{Server, ServerConfig};
@@ -273,7 +257,7 @@ impl ServerHandle {
     /// # config.listen = vec!["127.0.0.1:0".parse()?];
     /// let server = Server::bind(config)?;
     /// let handle = server.handle();
-    /// handle.shut_down(); // before it runs: it begins, and ends in order
+    /// handle.shut_down(); // before it runs: it starts, and ends in order
     /// server.run()?;
     /// assert_eq!(handle.metrics().draining, 1);
     /// # Ok::<(), Box<dyn std::error::Error>>(())
@@ -294,7 +278,7 @@ impl ServerHandle {
     /// let mut server = Server::bind(config)?;
     /// server.on_reload(Box::new(move || {
     ///     let _ = asked.send(());
-    ///     Err("there is no such file".to_owned()) // so everything stays as it is
+    ///     Err("there is no such file".to_owned()) // so the configuration stays as it is
     /// }));
     /// let handle = server.handle();
     /// let thread = std::thread::spawn(|| server.run());
@@ -315,8 +299,7 @@ impl ServerHandle {
         }
     }
 
-    /// What the server has counted so far. It may be asked for at any time, after the server's end
-    /// too.
+    /// The server's metrics so far. Available at any time, after the server's end too.
     #[must_use]
     pub fn metrics(&self) -> MetricsSnapshot {
         self.metrics.snapshot()

@@ -1,8 +1,7 @@
-//! TLS settings as people write them, and the rustls configurations made of them. Reads files;
-//! opens no socket.
+//! TLS settings, and the rustls configurations made of them. Reads files; opens no socket.
 //!
-//! TLS 1.2 and 1.3, with the cipher suites that rustls and its ring provider hold for safe.
-//! Certificates are always checked; there is no switch to turn that off.
+//! TLS 1.2 and 1.3 are supported, with the cipher suites that rustls and its ring provider consider
+//! safe. Certificates are always checked; no setting turns that off.
 
 use std::fmt;
 use std::io;
@@ -23,46 +22,49 @@ use rustls::{ClientConfig, RootCertStore, ServerConfig};
 ///     certificate: "/etc/cafewire/fullchain.pem".into(),
 ///     key: "/etc/cafewire/privkey.pem".into(),
 /// };
-/// assert!(identity.key.is_absolute()); // read when a server binds or a client connects, not before
+/// assert!(identity.key.is_absolute()); // the files are read at bind or connect
 /// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct TlsIdentity {
-    /// The certificate, and behind it those that lead to a root, in that order.
+    /// The certificate, followed by those that lead to a root, in that order.
     pub certificate: PathBuf,
     /// The private key: PKCS #8, PKCS #1 or SEC 1.
     pub key: PathBuf,
 }
 
-/// What a server's `tls://` addresses need.
+/// The TLS settings of a server's `tls://` addresses.
 ///
 /// ```
 /// use cafewire_net::{Client, ClientConfig, ClientTls, ServerConfig, ServerTls};
-/// # let (identity, _folder) = include!(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/support/certificate.rs"));
-/// // `identity` is a certificate for 127.0.0.1 that signed itself, and its key.
+/// # let (identity, _folder) =
+/// #     include!(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/support/certificate.rs"));
+/// // `identity` is a self-signed certificate for 127.0.0.1 and its key.
 /// let mut config = ServerConfig::default();
 /// config.listen = vec!["tls://127.0.0.1:0".parse()?];
 /// config.tls = Some(ServerTls { identity: identity.clone(), client_ca: None });
 /// # let serve = include!(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/support/serve.rs"));
 /// # let (address, _, _server) = serve(Some(config));
 /// let tls = ClientTls { ca: Some(identity.certificate), identity: None };
-/// let mut client = Client::connect_with(&address, &ClientConfig { tls, ..ClientConfig::default() })?;
+/// let config = ClientConfig { tls, ..ClientConfig::default() };
+/// let mut client = Client::connect_with(&address, &config)?;
 /// assert_eq!(client.echo(b"hello")?, b"hello");
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ServerTls {
-    /// What the server shows.
+    /// The certificate that the server shows, and its key.
     pub identity: TlsIdentity,
     /// If given, clients must show a certificate that one of these signed (mutual TLS).
     pub client_ca: Option<PathBuf>,
 }
 
-/// What a client's `tls://` addresses need. The default trusts what the system trusts and shows
-/// nothing.
+/// The TLS settings of a client's `tls://` addresses. By default the certificates that the system
+/// trusts are trusted and none is shown.
 ///
 /// ```
 /// use cafewire_net::{Client, ClientConfig, ClientTls, ServerConfig, ServerTls};
-/// # let (identity, _folder) = include!(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/support/certificate.rs"));
+/// # let (identity, _folder) =
+/// #     include!(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/support/certificate.rs"));
 /// // Mutual TLS: server and client trust the same certificate, and show it.
 /// let ca = Some(identity.certificate.clone());
 /// let mut config = ServerConfig::default();
@@ -72,57 +74,59 @@ pub struct ServerTls {
 /// # let (address, _, _server) = serve(Some(config));
 /// let tls = ClientTls { ca, identity: Some(identity) };
 /// Client::connect_with(&address, &ClientConfig { tls, ..ClientConfig::default() })?.ping()?;
-/// let refused = Client::connect(&address).unwrap_err(); // trusts whom the system trusts
+/// let refused = Client::connect(&address).unwrap_err(); // the default trusts only the system's
 /// assert!(refused.to_string().starts_with("cannot connect to tls://127.0.0.1:"));
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct ClientTls {
-    /// Trusts the certificates in this file, and no others, to sign a server's.
+    /// A file with the certificates, and no others, that are trusted to sign a server's.
     pub ca: Option<PathBuf>,
-    /// What the client shows to a server that asks.
+    /// The certificate that the client shows to a server that asks, and its key.
     pub identity: Option<TlsIdentity>,
 }
 
-/// What is wrong with TLS settings. Displays as a sentence that names the file.
+/// A fault in TLS settings. Displays as a sentence that names the file.
 ///
 /// ```
 /// use cafewire_net::tls::TlsError;
 /// use cafewire_net::{ServerTls, TlsIdentity};
-/// let identity = TlsIdentity { certificate: "/nonexistent/a.pem".into(), key: "/nonexistent/a.key".into() };
+/// let [certificate, key] = ["/nonexistent/a.pem", "/nonexistent/a.key"].map(Into::into);
+/// let identity = TlsIdentity { certificate, key };
 /// let error = ServerTls { identity, client_ca: None }.load().unwrap_err();
 /// assert!(matches!(&error, TlsError::File { path, .. } if path.ends_with("a.pem")));
-/// assert!(error.to_string().starts_with("/nonexistent/a.pem, the file with the certificate, cannot be read"));
+/// let sentence = error.to_string();
+/// assert!(sentence.starts_with("/nonexistent/a.pem, the file with the certificate, cannot"));
 /// ```
 #[derive(Debug)]
 #[non_exhaustive]
 pub enum TlsError {
     /// A file cannot be read, or does not hold what it should.
     File {
-        /// Which.
+        /// The file.
         path: PathBuf,
-        /// What it should hold.
+        /// The expected content.
         wanted: &'static str,
-        /// What is wrong.
+        /// The fault.
         source: pem::Error,
     },
-    /// A certificate that cannot be used, or does not go with its key.
+    /// A certificate cannot be used, or does not match its key.
     Unusable {
         /// The certificate's file.
         path: PathBuf,
-        /// What is wrong.
+        /// The fault.
         source: rustls::Error,
     },
     /// The CA certificates for clients cannot be used.
     ClientCa {
         /// The file.
         path: PathBuf,
-        /// What is wrong.
+        /// The fault.
         source: rustls::server::VerifierBuilderError,
     },
-    /// The system shows no certificates that it trusts.
+    /// The system provides no trusted certificates.
     NoSystemRoots,
-    /// The provider lacks what TLS 1.2 and 1.3 need.
+    /// The crypto provider does not support TLS 1.2 and 1.3.
     Provider(rustls::Error),
 }
 
@@ -133,19 +137,23 @@ impl fmt::Display for TlsError {
                 let path = path.display();
                 match source {
                     pem::Error::NoItemsFound => write!(f, "{path} holds no {wanted} in PEM form"),
-                    pem::Error::Io(error) => write!(f, "{path}, the file with the {wanted}, cannot be read: {error}"),
+                    pem::Error::Io(error) => {
+                        write!(f, "{path}, the file with the {wanted}, cannot be read: {error}")
+                    }
                     other => write!(f, "{path} is no file with a {wanted} in PEM form: {other}"),
                 }
             }
             Self::Unusable { path, source } => {
-                write!(f, "the certificate in {} cannot be used with its key: {source}", path.display())
+                let path = path.display();
+                write!(f, "the certificate in {path} cannot be used with its key: {source}")
             }
             Self::ClientCa { path, source } => {
                 write!(f, "the CA certificates in {} cannot be used: {source}", path.display())
             }
-            Self::NoSystemRoots => {
-                f.write_str("this system shows no trusted certificates: name a file with the server's CA instead")
-            }
+            Self::NoSystemRoots => f.write_str(
+                "this system has no trusted certificates: \
+                     name a file with the server's CA instead",
+            ),
             Self::Provider(source) => write!(f, "TLS cannot be used: {source}"),
         }
     }
@@ -169,8 +177,8 @@ impl From<TlsError> for io::Error {
 }
 
 impl ServerTls {
-    /// Reads the files and puts them together. A server does this when it binds and when it
-    /// reloads; whoever writes the settings may do it to check them.
+    /// Reads the files and makes the configuration. A server does this when it binds and when it
+    /// reloads; a caller may do it to check the settings.
     ///
     /// # Errors
     /// [`TlsError::File`], [`TlsError::Unusable`], [`TlsError::ClientCa`], each with the file;
@@ -178,11 +186,13 @@ impl ServerTls {
     ///
     /// ```
     /// use cafewire_net::ServerTls;
-    /// # let (identity, _folder) = include!(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/support/certificate.rs"));
+    /// # let (identity, _folder) =
+    /// #     include!(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/support/certificate.rs"));
     /// let tls = ServerTls { identity: identity.clone(), client_ca: None };
-    /// tls.load()?; // all is well with the files
+    /// tls.load()?; // the files are valid
     /// std::fs::write(&identity.key, "no key")?;
-    /// assert!(tls.load().unwrap_err().to_string().ends_with("holds no private key in PEM form"));
+    /// let error = tls.load().unwrap_err();
+    /// assert!(error.to_string().ends_with("holds no private key in PEM form"));
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     pub fn load(&self) -> Result<Arc<ServerConfig>, TlsError> {
@@ -209,8 +219,8 @@ impl ServerTls {
 }
 
 impl ClientTls {
-    /// Reads the files and puts them together. A client does this when it connects; whoever writes
-    /// the settings may do it to check them.
+    /// Reads the files and makes the configuration. A client does this when it connects; a caller
+    /// may do it to check the settings.
     ///
     /// # Errors
     /// [`TlsError::File`], [`TlsError::Unusable`], each with the file; [`TlsError::NoSystemRoots`],
@@ -218,11 +228,13 @@ impl ClientTls {
     ///
     /// ```
     /// use cafewire_net::ClientTls;
-    /// # let (identity, _folder) = include!(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/support/certificate.rs"));
+    /// # let (identity, _folder) =
+    /// #     include!(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/support/certificate.rs"));
     /// let tls = ClientTls { ca: Some(identity.certificate.clone()), identity: None };
-    /// tls.load()?; // all is well with the file
+    /// tls.load()?; // the file is valid
     /// std::fs::write(&identity.certificate, "no certificate")?;
-    /// assert!(tls.load().unwrap_err().to_string().ends_with("holds no certificate in PEM form"));
+    /// let error = tls.load().unwrap_err();
+    /// assert!(error.to_string().ends_with("holds no certificate in PEM form"));
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     pub fn load(&self) -> Result<Arc<ClientConfig>, TlsError> {
@@ -284,8 +296,8 @@ fn roots_in(path: &Path) -> Result<RootCertStore, TlsError> {
     Ok(roots)
 }
 
-/// What the system trusts. Single certificates that cannot be used are passed over, as other
-/// programs do.
+/// The certificates that the system trusts. Single ones that cannot be used are passed over, as in
+/// other programs.
 fn system_roots() -> Result<RootCertStore, TlsError> {
     let mut roots = RootCertStore::empty();
     roots.add_parsable_certificates(rustls_native_certs::load_native_certs().certs);

@@ -1,6 +1,6 @@
 //! A broadcast to a thousand members allocates nothing, and its bytes are copied once: encoded into
-//! the room's log, and written to every socket from there. Counted by a global allocator, so this
-//! test has a program of its own.
+//! the room's log, and written to every socket from there. A global allocator counts, so this test
+//! is a program of its own.
 
 #![allow(unsafe_code, clippy::unwrap_used)]
 
@@ -20,7 +20,7 @@ thread_local! {
 }
 
 fn count() {
-    // A thread that is ending has no counter any more, and is not the one that is measured.
+    // A thread that is ending has no counter left, and is not the measured one.
     let _ = ALLOCATIONS.try_with(|allocations| allocations.set(allocations.get() + 1));
 }
 
@@ -55,8 +55,8 @@ fn encoded(message: &MessagePayload<'_>) -> Vec<u8> {
     message.encode_into(&mut [0; 1024]).unwrap().to_vec()
 }
 
-/// A tick in which `bytes` come from one member, and every socket takes all it is offered. Gives
-/// how many writes that took, and the bytes written.
+/// A tick in which `bytes` come from one member, and every socket takes all bytes offered. Returns
+/// the number of writes and of bytes written.
 fn tick(broker: &mut Broker, from: ConnectionId, bytes: &[u8]) -> (usize, usize) {
     let (mut writes, mut written) = (0, 0);
     broker.handle_input(from, bytes, NOW);
@@ -72,11 +72,12 @@ fn tick(broker: &mut Broker, from: ConnectionId, bytes: &[u8]) -> (usize, usize)
             written += offered;
         }
     }
+    broker.end_tick(NOW);
     assert_eq!(broker.poll_closed(), None);
     (writes, written)
 }
 
-/// What it took to say `messages` to everybody in the room, once the server had warmed up.
+/// The cost of broadcasting messages to all members of a room, once the server has warmed up.
 #[derive(Debug, PartialEq, Eq)]
 struct Cost {
     allocations: u64,
@@ -96,7 +97,7 @@ fn cost_of(messages: usize, members: usize) -> Cost {
     let mut speaker = None;
     for number in 0..members {
         let id = broker.accept(address, NOW).unwrap();
-        // As long as each other, whatever the number.
+        // All names have the same length.
         tick(
             &mut broker,
             id,
@@ -105,15 +106,16 @@ fn cost_of(messages: usize, members: usize) -> Cost {
         tick(&mut broker, id, &encoded(&MessagePayload::JoinRoom { room: "lobby" }));
         speaker = Some(id);
     }
-    let message = encoded(&MessagePayload::SendMessage { room: "lobby", content: "to everybody" })
-        .repeat(messages);
+    let message =
+        encoded(&MessagePayload::SendMessage { room: "lobby", content: "to all members" })
+            .repeat(messages);
     tick(&mut broker, speaker.unwrap(), &message);
 
     let (allocations, before) = (ALLOCATIONS.get(), metrics.snapshot());
     let (writes, written_bytes) = tick(&mut broker, speaker.unwrap(), &message);
     let allocations = ALLOCATIONS.get() - allocations;
     let after = metrics.snapshot();
-    assert_eq!(after.buffer_bytes, 0, "between the ticks nobody holds a buffer");
+    assert_eq!(after.buffer_bytes, 0, "no buffer is held between ticks");
     broker.invariants();
     Cost {
         allocations,
@@ -126,13 +128,13 @@ fn cost_of(messages: usize, members: usize) -> Cost {
 }
 
 #[test]
-fn a_broadcast_allocates_nothing_and_is_copied_once_however_many_are_to_have_it() {
+fn a_broadcast_allocates_nothing_and_is_copied_once_for_any_number_of_members() {
     let broadcast = MessagePayload::MessageBroadcast {
         user_id: 1,
         timestamp: 0,
         username: "user-0000",
         room: "lobby",
-        content: "to everybody",
+        content: "to all members",
     };
     let frame_bytes = broadcast.encoded_len();
     for members in [1, 2, 100, 1000] {
@@ -148,10 +150,10 @@ fn a_broadcast_allocates_nothing_and_is_copied_once_however_many_are_to_have_it(
     }
 }
 
-/// A burst is appended message by message, and the log's storage doubles on the way: that is the
-/// only other copy, it is smaller than the burst, and it does not depend on the members.
+/// A burst is appended message by message, and the log's storage doubles on the way. That is the
+/// only other copy; it is smaller than the burst and does not depend on the number of members.
 #[test]
-fn a_burst_is_copied_less_than_twice_however_many_are_to_have_it() {
+fn a_burst_is_copied_less_than_twice_for_any_number_of_members() {
     const MESSAGES: usize = 64;
     let alone = cost_of(MESSAGES, 1);
     assert_eq!((alone.allocations, alone.deliveries), (0, MESSAGES as u64));
@@ -161,7 +163,7 @@ fn a_burst_is_copied_less_than_twice_however_many_are_to_have_it() {
     assert_eq!(
         (alone.writes, crowd.writes),
         (1, 1000),
-        "what a burst leaves for a member lies in one piece"
+        "a burst leaves one contiguous piece for a member"
     );
     assert_eq!(
         (crowd.encoded_bytes, crowd.copied_bytes),
@@ -170,7 +172,7 @@ fn a_burst_is_copied_less_than_twice_however_many_are_to_have_it() {
     assert_eq!(crowd.written_bytes, 1000 * alone.written_bytes);
 }
 
-/// An answer to one connection goes through a buffer of its own, and is counted there.
+/// An answer goes through the connection's own buffer, and is counted there.
 #[test]
 fn an_answer_is_copied_once() {
     let metrics = Arc::new(ServerMetrics::default());

@@ -1,5 +1,6 @@
-//! Bad input of every kind, each on a connection of its own: it is told what was wrong and where,
-//! it ends in order and is counted, and its neighbours notice nothing.
+//! Bad input of every kind, each on a connection of its own: the peer gets an Error frame with the
+//! fault and its place, the connection ends in order and is counted, and its neighbours notice
+//! nothing.
 
 #![allow(clippy::unwrap_used)] // helpers of tests may unwrap as tests do
 

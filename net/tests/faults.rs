@@ -1,10 +1,11 @@
-//! Faults over real sockets: peers that dawdle, do not read, come in thousands, end in the middle
-//! of things, break off at every stage, come back at once. Each beside a healthy neighbour that
-//! must notice nothing of it; and when it is over the server holds nothing any more.
+//! Faults over real sockets: peers that are slow, do not read, come in thousands, half-close amid
+//! pipelined work, reset at every stage, reconnect at once. Each fault happens beside a healthy
+//! neighbour that must notice nothing of it; afterwards the server holds nothing for the faulty
+//! peers.
 //!
-//! What is asserted of time is only "not stalled", see [`faults::neighbour`]; speed lives in
-//! benches. The tests take turns, so that the neighbour's quiet times are quiet and each has all of
-//! the process's descriptors.
+//! The only assertion about time is "not stalled", see [`faults::neighbour`]; speed is measured in
+//! benches. The tests run one after another, so that the neighbour's quiet times are quiet and each
+//! test has all of the process's descriptors.
 //!
 //! Faults of the whole process (descriptors, signals, the log) are tested with the real binary, in
 //! the package of the command line.
@@ -30,11 +31,11 @@ mod faults {
     use self::neighbour::Neighbour;
     use crate::support::{TestServer, standstill};
 
-    /// How many a neighbour is: two chat users and an echo peer.
+    /// A neighbour is two chat users and an echo peer.
     const NEIGHBOUR_USERS: u64 = 2;
     pub(crate) const NEIGHBOUR_CONNECTIONS: u64 = 3;
 
-    /// A server with a neighbour in it, and the right to be the only one for now.
+    /// A server with a neighbour, and a lock that makes this test the only one running.
     pub(crate) struct Neighbourhood {
         pub(crate) neighbour: Neighbour,
         pub(crate) server: TestServer,
@@ -50,9 +51,9 @@ mod faults {
             Self { neighbour, server, _alone: alone }
         }
 
-        /// Waits until only the neighbour is left, and nothing that anybody left behind.
+        /// Waits until only the neighbour is connected, and the server holds nothing for others.
         pub(crate) fn wait_until_quiet(&self) {
-            self.server.wait_until("a server with nobody but the neighbour", |metrics| {
+            self.server.wait_until("a server with the neighbour alone", |metrics| {
                 (metrics.clients_connected, metrics.users, metrics.rooms)
                     == (NEIGHBOUR_CONNECTIONS, NEIGHBOUR_USERS, 1)
                     && metrics.buffer_bytes == 0

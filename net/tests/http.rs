@@ -1,6 +1,5 @@
-//! The HTTP port over real sockets: what is answered, what is refused, every bound, and that
-//! neither its peers nor the chat's can hurt the others. Nothing here depends on how fast anything
-//! is.
+//! The HTTP server over real sockets: answers, refusals, every bound, and that neither its peers
+//! nor the chat's can harm the others. No test depends on speed.
 
 #![allow(clippy::unwrap_used)] // helpers of tests may unwrap as tests do
 

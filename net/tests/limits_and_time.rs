@@ -1,7 +1,7 @@
-//! Limits and time over real sockets: who is too late, too silent, too slow or one too many is told
-//! and closed; the others notice nothing; and a server that goes down tells everybody. Each limit
-//! is tried at its value, one below, one above and at 0, which is no limit. Nothing here depends on
-//! how fast anything is.
+//! Limits and time over real sockets: connections that are late, idle, slow or over a limit get an
+//! Error frame and are closed; the others notice nothing; and a server that shuts down notifies
+//! every peer. Each limit is tried at its value, one below, one above and at 0, which is no limit.
+//! No test depends on speed.
 
 #![allow(clippy::unwrap_used)] // helpers of tests may unwrap as tests do
 
@@ -9,6 +9,7 @@ mod support;
 
 mod limits_and_time {
     mod accounts;
+    mod broker;
     mod budget;
     mod clock;
     mod connections;
@@ -16,6 +17,7 @@ mod limits_and_time {
     mod outboxes;
     mod queues;
     mod rates;
+    mod send_buffers;
     mod shutdown;
     mod ticks;
     mod timeouts;

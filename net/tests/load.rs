@@ -1,5 +1,5 @@
-//! The load tester against the real server, with exact numbers, and against one that does wrong,
-//! which must show.
+//! The load tester against the real server, with exact numbers, and against a faulty one, whose
+//! faults it must report.
 
 #![allow(clippy::unwrap_used)] // helpers of tests may unwrap as tests do
 
@@ -74,7 +74,7 @@ fn echo_comes_back_once_and_in_order() {
     assert!(rising.is_sorted() && latency.min_ns > 0, "{latency:?}");
     assert_eq!((report.measured.sent, report.measured.received), (10_000, 10_000));
     assert!(report.measured.received_per_second() > 0.0 && report.send_lag.is_none());
-    // What the server counted: a ping each, and the messages.
+    // The server counted a ping of each connection, and the messages.
     let metrics = server.metrics();
     assert_eq!((metrics.messages_processed, metrics.bytes_received), (10_005, 5 * 5 + 10_000 * 69));
 }
@@ -107,7 +107,7 @@ fn chat_reaches_every_member_of_its_room_once_and_in_one_order() {
 }
 
 #[test]
-fn a_unix_domain_socket_is_as_good() {
+fn a_unix_domain_socket_works_as_well() {
     let path = std::env::temp_dir().join(format!("cafewire-load-{}.sock", std::process::id()));
     let server =
         TestServer::with(|config| config.listen.push(Address::Unix { path: path.clone() }));
@@ -121,7 +121,7 @@ fn a_unix_domain_socket_is_as_good() {
 }
 
 #[test]
-fn so_is_tls_if_the_certificate_is_trusted() {
+fn tls_works_if_the_certificate_is_trusted() {
     let authority = Authority::new();
     let mut config = ServerConfig::default();
     config.listen = vec!["tls://127.0.0.1:0".parse().unwrap()];
@@ -143,12 +143,12 @@ fn so_is_tls_if_the_certificate_is_trusted() {
 }
 
 #[test]
-fn at_a_fixed_rate_so_many_are_sent_in_so_much_time() {
+fn a_fixed_rate_is_kept() {
     let server = TestServer::start();
     for work in [ECHO, CHAT] {
         let started = Instant::now();
         let report = run_with(&server.address().into(), work, 500, |config| {
-            config.rate_per_second = Some(1000)
+            config.rate_per_second = Some(1000);
         });
         assert!(
             started.elapsed() >= Duration::from_millis(499),
@@ -162,17 +162,17 @@ fn at_a_fixed_rate_so_many_are_sent_in_so_much_time() {
 }
 
 #[test]
-fn a_time_ends_and_the_warm_up_is_kept_apart() {
+fn a_timed_run_ends_and_its_warm_up_is_kept_apart() {
     let server = TestServer::start();
-    let (standstills, started) = (Standstills::look_out(), Instant::now());
+    let (standstills, started) = (Standstills::watch(), Instant::now());
     let report = run_with(&server.address().into(), ECHO, 0, |config| {
         config.rate_per_second = Some(1000);
         config.warm_up = Duration::from_millis(300);
         config.amount = Amount::Time(Duration::from_millis(500));
     });
     assert!(report.is_clean(), "{report:?}");
-    // Number 799 is due just before the end. What was due in the warm-up, number 0 to 299, was sent
-    // and judged, but has no latency.
+    // Message 799 is due just before the end. Messages 0 to 299, due in the warm-up, were sent and
+    // judged, but have no latency.
     assert_eq!((report.sent, report.latency.unwrap().count), (800, 500));
     let stood_still = stood_still(&standstills.end(), started, Instant::now());
     assert!(
@@ -182,7 +182,7 @@ fn a_time_ends_and_the_warm_up_is_kept_apart() {
 }
 
 #[test]
-fn idle_connections_are_held_and_still_served_in_the_end() {
+fn idle_connections_are_held_and_served_at_the_end() {
     let server = TestServer::start();
     let started = Instant::now();
     let report = run_with(&server.address().into(), Work::Idle { connections: 50 }, 0, |config| {
@@ -194,7 +194,7 @@ fn idle_connections_are_held_and_still_served_in_the_end() {
 }
 
 #[test]
-fn idle_connections_that_the_server_ends_are_told() {
+fn idle_connections_that_the_server_ends_are_reported() {
     let server = TestServer::start();
     let mut config = LoadConfig::new(server.address().into(), Work::Idle { connections: 5 });
     config.amount = Amount::Time(10 * PATIENCE);
@@ -213,17 +213,17 @@ fn idle_connections_that_the_server_ends_are_told() {
     assert!(report.server_errors[0].0.contains(&ErrorCode::IdleTimeout.to_string()), "{report:?}");
 }
 
-/// One room of three; faults strike one member, the first one to join or another.
+/// Runs one room of three members against a server with these faults.
 fn faulty_chat(faults: impl Fn(usize, u64) -> Fault + Send + Sync + 'static) -> Report {
     let work = Work::Chat { rooms: 1, members: 3, publishers: 2, window: 1000, size_bytes: 64 };
     run(&faulty::start(faults), work, 100)
 }
 
 #[test]
-fn a_lost_delivery_is_noticed_whoever_misses_it() {
+fn a_lost_delivery_is_noticed_at_any_member() {
     for victim in 0..3 {
         let report = faulty_chat(move |member, number| match (member, number) {
-            (who, 10 | 11 | 50) if who == victim => Fault::Drop,
+            (member, 10 | 11 | 50) if member == victim => Fault::Drop,
             _ => Fault::None,
         });
         let expected =
@@ -234,10 +234,10 @@ fn a_lost_delivery_is_noticed_whoever_misses_it() {
 }
 
 #[test]
-fn a_duplicated_delivery_is_noticed_whoever_gets_it() {
+fn a_duplicated_delivery_is_noticed_at_any_member() {
     for victim in 0..3 {
         let report = faulty_chat(move |member, number| match (member, number) {
-            (who, 0 | 40 | 99) if who == victim => Fault::Duplicate,
+            (member, 0 | 40 | 99) if member == victim => Fault::Duplicate,
             _ => Fault::None,
         });
         assert_eq!(
@@ -250,14 +250,13 @@ fn a_duplicated_delivery_is_noticed_whoever_gets_it() {
 }
 
 #[test]
-fn a_reordered_delivery_is_noticed_whoever_gets_it() {
-    // With one publisher its numbers tell which of two was late. With several the order that one
-    // member saw and another did not is noticed all the same; the unit tests of the checker show
-    // that.
+fn a_reordered_delivery_is_noticed_at_any_member() {
+    // With one publisher its numbers tell which of two messages was late. The unit tests of the
+    // checker cover several publishers, where members that saw different orders are noticed.
     for victim in 0..3 {
         let work = Work::Chat { rooms: 1, members: 3, publishers: 1, window: 1000, size_bytes: 64 };
         let faults = move |member, number| match (member, number) {
-            (who, 0 | 30) if who == victim => Fault::Late,
+            (member, 0 | 30) if member == victim => Fault::Late,
             _ => Fault::None,
         };
         let report = run(&faulty::start(faults), work, 100);
@@ -294,8 +293,8 @@ fn faults_of_an_echo_are_noticed() {
 }
 
 #[test]
-fn a_connection_that_ends_or_says_nonsense_is_told_with_what_it_missed() {
-    for (fault, reason) in [(Fault::HangUp, "closed"), (Fault::Damage, "no frame")] {
+fn a_connection_that_ends_or_is_corrupt_is_reported_with_its_losses() {
+    for (fault, reason) in [(Fault::HangUp, "closed"), (Fault::Damage, "malformed frame")] {
         let report = faulty_chat(
             move |member, number| if (member, number) == (2, 60) { fault } else { Fault::None },
         );
@@ -306,8 +305,8 @@ fn a_connection_that_ends_or_says_nonsense_is_told_with_what_it_missed() {
     }
 }
 
-/// A server that stalls once: whoever waits for each answer before sending again has one slow
-/// message; but of those that were due meanwhile every one is late.
+/// A server that stalls once: a closed loop, which waits for each answer before it sends again,
+/// sees one slow message, but at a fixed rate every message due meanwhile is late.
 #[test]
 fn at_a_fixed_rate_a_stall_shows_in_all_that_was_due_in_it() {
     const STALL: Duration = Duration::from_millis(500);
@@ -316,10 +315,11 @@ fn at_a_fixed_rate_a_stall_shows_in_all_that_was_due_in_it() {
     let work = Work::Echo { connections: 1, in_flight: 1, size_bytes: 64 };
     let ms = |ms: u64| ms * 1_000_000;
 
-    // 1,000 a second: the stall holds up a quarter of them, evenly from 500 ms down to nothing.
-    let (standstills, started) = (Standstills::look_out(), Instant::now());
+    // At 1,000 a second the stall delays a quarter of the messages, evenly from 500 ms down to
+    // nothing.
+    let (standstills, started) = (Standstills::watch(), Instant::now());
     let open = run_with(&faulty::start(stall_once), work, MESSAGES, |config| {
-        config.rate_per_second = Some(1000)
+        config.rate_per_second = Some(1000);
     })
     .latency
     .unwrap();
@@ -327,7 +327,7 @@ fn at_a_fixed_rate_a_stall_shows_in_all_that_was_due_in_it() {
     assert!(open.max_ns >= ms(495), "{open:?}");
     assert!(open.p99_ns >= ms(450), "{open:?}");
     assert!(open.p90_ns >= ms(250), "{open:?}");
-    // What a machine that stands still as well holds up, is held up as well.
+    // A standstill of the machine delays messages as well.
     let stood_still = stood_still(&standstills.end(), started, Instant::now());
     assert!(
         open.p50_ns < ms(250) || stood_still > STALL,
@@ -346,8 +346,8 @@ fn more_connections_than_one_address_may_have_come_from_several() {
     config.amount = Amount::Messages(1100);
     match load::run(&config, &Monitor::default()) {
         Ok(report) => {
-            // Server and generator share this process's descriptors; where those end, connections
-            // fail and are told.
+            // Server and generator share this process's descriptors; without enough of them,
+            // connections fail and are reported.
             let failed = report.connections.failed;
             assert_eq!(report.connections.ready + failed, 1100);
             assert!(failed == 0 || descriptors() < 2300, "{report:?}");
@@ -358,7 +358,7 @@ fn more_connections_than_one_address_may_have_come_from_several() {
     }
 }
 
-/// Descriptors that this process may have.
+/// The most descriptors that this process may have.
 fn descriptors() -> u64 {
     let limits = std::fs::read_to_string("/proc/self/limits").unwrap_or_default();
     let line = limits.lines().find(|line| line.starts_with("Max open files"));
@@ -376,13 +376,14 @@ fn connections_that_fail_are_tried_again_and_then_given_up() {
         (3, 2, 2)
     );
     assert!(report.connections.reasons[0].0.contains("refused"), "{report:?}");
-    assert_eq!(report.deliveries, all_came(300), "those that are there do the work");
+    assert_eq!(report.deliveries, all_came(300), "the ready connections do the work");
     assert!(!report.is_clean());
 }
 
 #[test]
-fn a_server_that_comes_late_is_waited_for() {
-    // Bound and not listening, it keeps the port for the server, which may bind it as well.
+fn a_server_that_starts_late_is_waited_for() {
+    // The socket is bound and does not listen, which reserves the port for the server: it may bind
+    // it as well.
     let (address, _socket) = bound();
     let monitor = Monitor::default();
     let mut config = LoadConfig::new(address.into(), ECHO);
@@ -397,8 +398,8 @@ fn a_server_that_comes_late_is_waited_for() {
     });
 }
 
-/// An address where nobody listens, and nobody else can unless it shares it, for as long as the
-/// socket is held.
+/// An address on which no program listens, and on which none can listen without sharing it while
+/// the socket is open.
 fn bound() -> (SocketAddr, Socket) {
     let socket = Socket::new(Domain::IPV4, Type::STREAM, None).unwrap();
     socket.set_reuse_address(true).unwrap();
@@ -407,20 +408,20 @@ fn bound() -> (SocketAddr, Socket) {
 }
 
 #[test]
-fn nobody_listening_is_an_error_with_a_reason() {
+fn a_closed_port_is_an_error_with_a_reason() {
     let (address, _socket) = bound();
-    let nobody = Address::from(address);
-    let mut config = LoadConfig::new(nobody.clone(), ECHO);
+    let target = Address::from(address);
+    let mut config = LoadConfig::new(target.clone(), ECHO);
     config.connect_retries = 1;
     let error = load::run(&config, &Monitor::default()).unwrap_err().to_string();
     assert!(
-        error.starts_with(&format!("cannot connect to {nobody}: ")) && error.contains("refused"),
+        error.starts_with(&format!("cannot connect to {target}: ")) && error.contains("refused"),
         "{error}"
     );
 }
 
 #[test]
-fn a_server_that_says_nothing_is_given_up_in_time() {
+fn a_silent_server_is_given_up_in_time() {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let mut config = LoadConfig::new(listener.local_addr().unwrap().into(), CHAT);
     (config.connect_retries, config.connect_timeout) = (0, Duration::from_millis(100));
@@ -429,7 +430,7 @@ fn a_server_that_says_nothing_is_given_up_in_time() {
 }
 
 #[test]
-fn a_run_can_be_stopped_and_tells_what_it_found() {
+fn a_stopped_run_returns_its_report() {
     let server = TestServer::start();
     let mut config = LoadConfig::new(server.address().into(), CHAT);
     config.amount = Amount::Time(10 * PATIENCE);
@@ -452,7 +453,7 @@ fn a_run_can_be_stopped_and_tells_what_it_found() {
 }
 
 #[test]
-fn what_the_server_complains_about_is_told() {
+fn error_frames_of_the_server_are_reported() {
     let server = TestServer::with(|config| config.limits.frames_per_second = 100);
     let work = Work::Chat { rooms: 1, members: 1, publishers: 1, window: 500, size_bytes: 64 };
     let report = run(&server.address().into(), work, 400);

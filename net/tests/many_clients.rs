@@ -1,5 +1,5 @@
-//! Many clients at once: everything that is said reaches everybody, once and in one order; and when
-//! all have gone, in whatever way, nothing of them is left.
+//! Many clients at once: every message reaches every member, once and in one order; and when all
+//! have gone, in any of four ways, the server holds nothing of them.
 
 #![allow(clippy::unwrap_used)] // helpers of tests may unwrap as tests do
 
@@ -12,10 +12,10 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use cafewire_core::MessagePayload;
 use cafewire_net::CloseReason;
 
-use support::{Peer, Random, Received, TestServer, chat, parse, say};
+use support::{Peer, Random, Received, TestServer, chat, parse, publish};
 
-/// The tests of this file one after the other: together they would need more descriptors than the
-/// 1,024 that many systems give a process.
+/// Runs the tests of this file one after another: together they would need more descriptors than
+/// the 1,024 that many systems allow a process.
 fn alone() -> MutexGuard<'static, ()> {
     static ONE_AT_A_TIME: Mutex<()> = Mutex::new(());
     ONE_AT_A_TIME.lock().unwrap_or_else(PoisonError::into_inner)
@@ -23,14 +23,14 @@ fn alone() -> MutexGuard<'static, ()> {
 
 const MEMBERS: usize = 200;
 const MESSAGES_EACH: usize = 20;
-const ROOM: &str = "everybody";
+const ROOM: &str = "large room";
 
 fn member_name(member: usize) -> String {
     format!("member {member:03}")
 }
 
 fn content(member: usize, number: usize) -> String {
-    format!("{member:03} says {number:02}")
+    format!("{member:03} sends {number:02}")
 }
 
 fn joined_size() -> usize {
@@ -49,8 +49,8 @@ fn broadcast_size() -> usize {
     .encoded_len()
 }
 
-/// 200 members say 20 things each, all at once: 800,000 deliveries. What a member gets are the
-/// bytes that the first one gets, from its own joining on: each frame once, in one order.
+/// 200 members send 20 messages each, all at once: 800,000 deliveries. From its own join on, each
+/// member receives the same bytes as the first one: each frame once, in one order.
 #[test]
 fn everything_reaches_every_member_once_and_in_one_order() {
     const READER_THREADS: usize = 4;
@@ -59,7 +59,8 @@ fn everything_reaches_every_member_once_and_in_one_order() {
     let mut members: Vec<Peer> =
         (0..MEMBERS).map(|member| server.user(&member_name(member))).collect();
     for (index, member) in members.iter_mut().enumerate() {
-        // The next one joins once this one has, so that who hears of whom is known.
+        // Each member joins once the one before has joined, so that the joins each one receives are
+        // known.
         member.send_chat(&MessagePayload::JoinRoom { room: ROOM });
         let joined = ((index + 1) * joined_size()) as u64;
         server.wait_until("the member's joining", |metrics| metrics.log_bytes_appended == joined);
@@ -67,28 +68,28 @@ fn everything_reaches_every_member_once_and_in_one_order() {
 
     let sockets: Vec<TcpStream> =
         members.iter().map(|member| member.socket.try_clone().unwrap()).collect();
-    let speakers: Vec<_> =
-        halves(sockets.into_iter().enumerate().collect()).map(speak_in_turn).into();
+    let senders: Vec<_> =
+        halves(sockets.into_iter().enumerate().collect()).map(send_in_rounds).into();
     let mut groups: Vec<Vec<(usize, Peer)>> = (0..READER_THREADS).map(|_| Vec::new()).collect();
     for (index, member) in members.into_iter().enumerate() {
         groups[index % READER_THREADS].push((index, member));
     }
     let readers: Vec<_> =
         groups.into_iter().map(|group| std::thread::spawn(|| read_all(group))).collect();
-    let mut heard: Vec<(Peer, Vec<u8>)> =
+    let mut received: Vec<(Peer, Vec<u8>)> =
         readers.into_iter().flat_map(|reader| reader.join().unwrap()).collect();
-    speakers.into_iter().for_each(|speaker| speaker.join().unwrap());
+    senders.into_iter().for_each(|sender| sender.join().unwrap());
 
     let whole =
-        heard.iter().map(|(_, bytes)| bytes).max_by_key(|bytes| bytes.len()).unwrap().clone();
-    for (_, bytes) in &heard {
-        assert!(whole.ends_with(bytes), "a member saw something else than the first one");
+        received.iter().map(|(_, bytes)| bytes).max_by_key(|bytes| bytes.len()).unwrap().clone();
+    for (_, bytes) in &received {
+        assert!(whole.ends_with(bytes), "a member received other bytes than the first one");
     }
     assert_each_once_and_in_its_senders_order(&whole);
     let metrics = server.metrics();
     assert_eq!(metrics.broadcasts, (MEMBERS * MESSAGES_EACH) as u64);
-    assert!(heard.iter_mut().all(|(member, _)| member.has_nothing()), "something came twice");
-    drop(heard);
+    assert!(received.iter_mut().all(|(member, _)| member.has_nothing()), "a frame came twice");
+    drop(received);
     server.wait_until_empty();
 }
 
@@ -97,22 +98,23 @@ fn halves<T>(mut all: Vec<T>) -> [Vec<T>; 2] {
     [all, second]
 }
 
-/// One thread that speaks for many members, each of them once in every round.
-fn speak_in_turn(mut members: Vec<(usize, TcpStream)>) -> std::thread::JoinHandle<()> {
+/// Starts a thread that sends for many members, a message of each in every round.
+fn send_in_rounds(mut members: Vec<(usize, TcpStream)>) -> std::thread::JoinHandle<()> {
     std::thread::spawn(move || {
         for number in 0..MESSAGES_EACH {
             for (member, socket) in &mut members {
-                socket.write_all(&say(ROOM, &content(*member, number))).unwrap();
+                socket.write_all(&publish(ROOM, &content(*member, number))).unwrap();
             }
         }
     })
 }
 
-/// Member `k` (from 0) hears all joins but those of the `k` before it, and all that is said.
+/// Reads all frames of the members: member `k` (from 0) receives all joins but those of the `k`
+/// members before it, and all broadcasts.
 fn read_all(group: Vec<(usize, Peer)>) -> Vec<(Peer, Vec<u8>)> {
     let read = |(index, mut member): (usize, Peer)| {
-        let said = MEMBERS * MESSAGES_EACH * broadcast_size();
-        let bytes = member.take_bytes((MEMBERS - index) * joined_size() + said);
+        let broadcasts = MEMBERS * MESSAGES_EACH * broadcast_size();
+        let bytes = member.take_bytes((MEMBERS - index) * joined_size() + broadcasts);
         (member, bytes)
     };
     group.into_iter().map(read).collect()
@@ -120,27 +122,32 @@ fn read_all(group: Vec<(usize, Peer)>) -> Vec<(Peer, Vec<u8>)> {
 
 fn assert_each_once_and_in_its_senders_order(stream: &[u8]) {
     let mut next_number = [0; MEMBERS];
-    let (joins, said) = stream.split_at(MEMBERS * joined_size());
+    let (joins, broadcasts) = stream.split_at(MEMBERS * joined_size());
     for (member, frame) in joins.chunks(joined_size()).enumerate() {
         let is_join = matches!(parse(frame), MessagePayload::UserJoined { username, room: ROOM, .. }
             if username == member_name(member));
         assert!(is_join, "{:?} where member {member} joins", parse(frame));
     }
-    for frame in said.chunks(broadcast_size()) {
-        let MessagePayload::MessageBroadcast { username, content: said, .. } = parse(frame) else {
+    for frame in broadcasts.chunks(broadcast_size()) {
+        let MessagePayload::MessageBroadcast { username, content: actual, .. } = parse(frame)
+        else {
             panic!("{:?} where a broadcast was expected", parse(frame));
         };
         let member: usize = username["member ".len()..].parse().unwrap();
-        assert_eq!(said, content(member, next_number[member]), "{username} said otherwise");
+        assert_eq!(
+            actual,
+            content(member, next_number[member]),
+            "another message of {username} was due"
+        );
         next_number[member] += 1;
     }
     assert_eq!(next_number, [MESSAGES_EACH; MEMBERS]);
 }
 
-/// 1,000 connections, up to 400 at a time, join and leave 20 rooms, speak, and go in one of four
-/// ways.
+/// 1,000 connections, up to 400 at a time, join and leave 20 rooms, send messages, and end in one
+/// of four ways.
 #[test]
-fn a_thousand_who_come_and_go_leave_nothing_behind() {
+fn a_thousand_connections_that_come_and_go_leave_nothing_behind() {
     const THREADS: usize = 4;
     let _alone = alone();
     let server = TestServer::start();
@@ -158,10 +165,10 @@ fn a_thousand_who_come_and_go_leave_nothing_behind() {
     assert_eq!(
         in_order + ended(CloseReason::ConnectionLost),
         1000,
-        "somebody was thrown out: {metrics:#?}"
+        "a connection was closed by the server: {metrics:#?}"
     );
     assert_eq!(metrics.parse_errors, 0);
-    assert!(metrics.broadcasts > 1000, "too little was said to show anything");
+    assert!(metrics.broadcasts > 1000, "too few broadcasts to show anything");
 }
 
 fn come_and_go(server: &TestServer, thread: usize, total: usize, at_a_time: usize) {
@@ -182,17 +189,17 @@ fn come_and_go(server: &TestServer, thread: usize, total: usize, at_a_time: usiz
             let request = match random.below(3) {
                 0 => chat(&MessagePayload::JoinRoom { room: &room }),
                 1 => chat(&MessagePayload::LeaveRoom { room: &room }),
-                _ => say(&room, "hello everybody"),
+                _ => publish(&room, "hello all"),
             };
             present[peer].send(&request);
         }
         if present.len() == at_a_time || arrived == total {
-            go(present.swap_remove(random.below(present.len())), random.below(4));
+            end(present.swap_remove(random.below(present.len())), random.below(4));
         }
     }
 }
 
-fn go(mut peer: Peer, way: usize) {
+fn end(mut peer: Peer, way: usize) {
     match way {
         0 => peer.send_chat(&MessagePayload::Disconnect),
         1 => peer.half_close(),

@@ -1,4 +1,4 @@
-//! The connection pool against a server that counts its connections: the cap, the waiting, and
+//! The connection pool against a server that counts its connections: the limit, the waiting, and
 //! which connections are lent out again.
 
 #![allow(clippy::unwrap_used)] // helpers of tests may unwrap as tests do
@@ -24,12 +24,12 @@ fn config() -> PoolConfig {
     PoolConfig { client: patient(), wait_timeout: Duration::from_secs(20), ..PoolConfig::default() }
 }
 
-/// Answers Ping and Echo on any number of connections. Data makes it do something; its payload says
-/// what: `speak` sends a Data frame that nobody asked for, `close` closes.
+/// A server that answers Ping and Echo on any number of connections. Data is a command: `speak`
+/// makes it send an unrequested Data frame, `close` makes it close the connection.
 struct EchoServer {
     address: SocketAddr,
     accepted: Arc<AtomicUsize>,
-    /// One for each thing it was made to do, sent when it is done.
+    /// Sent after each command is done.
     done: mpsc::Receiver<()>,
     stopping: Arc<AtomicBool>,
     acceptor: Option<JoinHandle<()>>,
@@ -80,19 +80,19 @@ fn answer(mut socket: TcpStream, done: &mpsc::Sender<()>) {
         socket.read_exact(&mut payload).unwrap();
         match echo::MessageType::from_wire(header[2]).unwrap() {
             echo::MessageType::Ping => {
-                socket.write_all(&scripted::echo(&Message::Pong(&payload))).unwrap()
+                socket.write_all(&scripted::echo(&Message::Pong(&payload))).unwrap();
             }
             echo::MessageType::Echo => {
-                socket.write_all(&scripted::echo(&Message::echo(&payload))).unwrap()
+                socket.write_all(&scripted::echo(&Message::echo(&payload))).unwrap();
             }
             _ => {
                 match &payload[..] {
                     b"speak" => {
-                        socket.write_all(&scripted::echo(&Message::data(b"by the way"))).unwrap()
+                        socket.write_all(&scripted::echo(&Message::data(b"by the way"))).unwrap();
                     }
                     _ => socket.shutdown(Shutdown::Both).unwrap(),
                 }
-                // Nobody may be left to care.
+                // The test may have ended, and then the receiver is gone.
                 let _ = done.send(());
             }
         }
@@ -103,7 +103,7 @@ fn answer(mut socket: TcpStream, done: &mpsc::Sender<()>) {
 fn a_connection_returned_is_lent_again() {
     let server = EchoServer::start();
     let pool = server.pool(config());
-    assert_eq!((pool.in_use(), pool.idle()), (0, 0), "none is made before it is needed");
+    assert_eq!((pool.in_use(), pool.idle()), (0, 0), "no connection is made before it is needed");
     let mut first = pool.get_connection().unwrap();
     assert_eq!((pool.in_use(), pool.idle()), (1, 0));
     assert_eq!(first.echo(b"hello").unwrap(), b"hello");
@@ -115,12 +115,12 @@ fn a_connection_returned_is_lent_again() {
         assert_eq!(again.local_address().unwrap(), local_address);
         again.ping().unwrap();
     }
-    assert_eq!((pool.in_use(), pool.idle()), (0, 1), "going out of scope returns it, too");
+    assert_eq!((pool.in_use(), pool.idle()), (0, 1), "going out of scope returns it too");
     assert_eq!(server.accepted(), 1);
 }
 
 #[test]
-fn at_the_cap_one_waits_and_is_then_told() {
+fn at_the_limit_a_caller_waits_and_gets_an_error() {
     let server = EchoServer::start();
     let no_wait =
         PoolConfig { max_connections: 2, wait_timeout: Duration::from_millis(20), ..config() };
@@ -139,7 +139,7 @@ fn at_the_cap_one_waits_and_is_then_told() {
 }
 
 #[test]
-fn who_waits_is_served_when_one_comes_back() {
+fn waiting_callers_are_served_when_a_connection_is_returned() {
     let server = EchoServer::start();
     let pool = server.pool(PoolConfig { max_connections: 1, ..config() });
     let held = pool.get_connection().unwrap();
@@ -162,7 +162,7 @@ fn who_waits_is_served_when_one_comes_back() {
 }
 
 #[test]
-fn who_waits_is_served_when_a_broken_one_is_dropped() {
+fn a_waiting_caller_is_served_when_a_broken_connection_is_dropped() {
     let server = EchoServer::start();
     let pool = server.pool(PoolConfig { max_connections: 1, ..config() });
     let mut held = pool.get_connection().unwrap();
@@ -188,7 +188,10 @@ fn many_threads_share_few_connections_and_never_mix_their_answers() {
                 for round in 0..50_u8 {
                     let mut connection = pool.get_connection().unwrap();
                     let local_address = connection.local_address().unwrap();
-                    assert!(lent.lock().unwrap().insert(local_address), "lent to two at once");
+                    assert!(
+                        lent.lock().unwrap().insert(local_address),
+                        "one connection is lent to two callers"
+                    );
                     assert_eq!(connection.echo(&[thread, round]).unwrap(), [thread, round]);
                     assert!((1..=4).contains(&pool.in_use()));
                     assert!(lent.lock().unwrap().remove(&local_address));
@@ -198,11 +201,11 @@ fn many_threads_share_few_connections_and_never_mix_their_answers() {
     });
     assert_eq!(pool.in_use(), 0);
     assert!((1..=4).contains(&pool.idle()));
-    assert_eq!(server.accepted(), pool.idle(), "none was lost, none made beyond the cap");
+    assert_eq!(server.accepted(), pool.idle(), "no connection was lost or made beyond the limit");
 }
 
 #[test]
-fn what_the_next_user_could_stumble_over_is_not_lent_again() {
+fn a_connection_with_leftovers_is_not_lent_again() {
     let server = EchoServer::start();
     let pool = server.pool(config());
     type Misuse = fn(&mut cafewire_net::Client, &mpsc::Receiver<()>);
@@ -213,11 +216,11 @@ fn what_the_next_user_could_stumble_over_is_not_lent_again() {
             client.send_message(&Message::echo(b"late")).unwrap();
             assert_eq!(client.receive_message().unwrap(), Message::pong());
         }),
-        ("something unread in the socket", |client, done| {
+        ("bytes unread in the socket", |client, done| {
             client.send_message(&Message::data(b"speak")).unwrap();
             done.recv().unwrap();
         }),
-        ("something unread in the client", |client, done| {
+        ("bytes unread in the client", |client, done| {
             client.send_message(&Message::data(b"speak")).unwrap();
             done.recv().unwrap();
             client.send_message(&Message::data(b"speak")).unwrap();
@@ -242,7 +245,7 @@ fn what_the_next_user_could_stumble_over_is_not_lent_again() {
 
 #[test]
 fn a_connection_on_which_an_error_happened_is_not_lent_again() {
-    // The Pong is wrong once; by the second ping all would be well again.
+    // Only the first Pong is wrong; a second ping would succeed.
     let server = ScriptedServer::start(|mut peer| {
         peer.expect(b"\xCA\xFE\x01\x00\x01a");
         peer.send(b"\xCA\xFE\x02\x00\x01b");
@@ -254,7 +257,7 @@ fn a_connection_on_which_an_error_happened_is_not_lent_again() {
     drop(connection);
     assert_eq!((pool.in_use(), pool.idle()), (0, 0));
 
-    // Nothing came in time; it may come yet.
+    // The answer did not come in time, and may still come.
     let silent = ScriptedServer::start(|mut peer| peer.ignore_until_end());
     let pool = ConnectionPool::new(
         silent.address.clone(),
@@ -302,7 +305,7 @@ fn a_connection_that_the_server_closed_while_it_idled_is_replaced() {
 }
 
 #[test]
-fn a_connection_that_cannot_be_made_frees_its_place() {
+fn a_failed_connect_frees_its_place() {
     let (address, _held) = unanswered();
     let pool = ConnectionPool::new(address, PoolConfig { max_connections: 1, ..config() });
     for _ in 0..3 {
@@ -314,7 +317,7 @@ fn a_connection_that_cannot_be_made_frees_its_place() {
 }
 
 #[test]
-fn how_many_are_kept_and_for_how_long() {
+fn idle_connections_are_bounded_in_number_and_time() {
     let server = EchoServer::start();
     let all_at_once = |pool: &ConnectionPool| {
         let connections = [(); 3].map(|()| pool.get_connection().unwrap());
@@ -329,7 +332,7 @@ fn how_many_are_kept_and_for_how_long() {
     let forgetful = server.pool(PoolConfig { idle_timeout: Some(Duration::ZERO), ..config() });
     let first = forgetful.get_connection().unwrap().local_address().unwrap();
     let second = forgetful.get_connection().unwrap().local_address().unwrap();
-    assert_ne!(first, second, "it had idled for longer than no time at all");
+    assert_ne!(first, second, "the connection was idle for longer than zero");
     assert_eq!(forgetful.idle(), 1);
 
     let none = server.pool(PoolConfig { max_connections: 0, ..config() });

@@ -1,5 +1,5 @@
-//! The chat family over real sockets: what each request does, who hears of it, what is refused and
-//! whether the connection goes on after that.
+//! The chat family over real sockets: the effect of each request, its recipients, the refusals, and
+//! whether the connection goes on after one.
 
 #![allow(clippy::unwrap_used)] // helpers of tests may unwrap as tests do
 

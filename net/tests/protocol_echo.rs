@@ -1,5 +1,5 @@
-//! The echo family over real sockets: who is answered what, in which pieces the bytes come, and
-//! what becomes of a peer that asks faster than it reads.
+//! The echo family over real sockets: the answers, the division of bytes into segments, and a peer
+//! that sends requests faster than it reads answers.
 
 #![allow(clippy::unwrap_used)] // helpers of tests may unwrap as tests do
 
@@ -17,7 +17,7 @@ use cafewire_net::PeerAddress;
 use support::{Random, TestServer, echo, wait_until};
 
 #[test]
-fn pings_and_echoes_come_back_whatever_their_size() {
+fn pings_and_echoes_of_every_size_come_back() {
     let server = TestServer::start();
     let mut peer = server.peer();
     let payload = Random(1).bytes(MAX_PAYLOAD_SIZE);
@@ -36,11 +36,12 @@ fn pings_and_echoes_come_back_whatever_their_size() {
 }
 
 #[test]
-fn pongs_data_and_errors_are_taken_and_not_answered() {
-    let taps = Arc::new(Mutex::new(Vec::new()));
-    let seen = Arc::clone(&taps);
-    let tap = move |from, payload: &[u8]| seen.lock().unwrap().push((from, payload.to_vec()));
-    let server = TestServer::with_tap(|_| {}, |server| server.set_data_handler(Box::new(tap)));
+fn pongs_data_and_errors_are_accepted_and_not_answered() {
+    let payloads = Arc::new(Mutex::new(Vec::new()));
+    let seen = Arc::clone(&payloads);
+    let handler = move |from, payload: &[u8]| seen.lock().unwrap().push((from, payload.to_vec()));
+    let server =
+        TestServer::with_prepared(|_| {}, |server| server.set_data_handler(Box::new(handler)));
     let mut peer = server.peer();
     let largest = vec![b'x'; MAX_PAYLOAD_SIZE];
     for payload in [&b""[..], b"x", b"\xFF\xFE not UTF-8", &largest] {
@@ -48,7 +49,7 @@ fn pongs_data_and_errors_are_taken_and_not_answered() {
             peer.send_echo(&message);
         }
     }
-    // Had anything been answered, the answer would come before this one.
+    // An answer to any of these frames would come before this one.
     peer.send_echo(&Message::Ping(b"the first answer"));
     peer.expect_echo(&Message::Pong(b"the first answer"));
     assert!(peer.has_nothing());
@@ -61,12 +62,12 @@ fn pongs_data_and_errors_are_taken_and_not_answered() {
     let from = PeerAddress::Ip(peer.socket.local_addr().unwrap());
     let expected =
         [&b""[..], b"x", b"\xFF\xFE not UTF-8", &largest].map(|payload| (from, payload.to_vec()));
-    assert_eq!(*taps.lock().unwrap(), expected);
+    assert_eq!(*payloads.lock().unwrap(), expected);
 }
 
 #[test]
-fn one_byte_per_segment_is_as_good_as_any() {
-    // Without a sign-in that could time out, nothing wakes the server once all is answered.
+fn one_byte_per_segment_is_served() {
+    // Without a sign-in time-out, no timer wakes the server once all is answered.
     let server =
         TestServer::with(|config| config.limits.sign_in_timeout = Duration::from_secs(3600));
     let mut peer = server.peer();
@@ -111,7 +112,7 @@ fn a_thousand_frames_in_one_write_give_a_thousand_answers() {
     for text in &texts {
         peer.expect_echo(&Message::echo(text.as_bytes()));
     }
-    // And the burst's last frames are answered when the sending side is shut right behind them.
+    // The burst's last frames are answered too when a half-close follows them at once.
     peer.send(&burst);
     peer.half_close();
     for text in &texts {
@@ -122,7 +123,7 @@ fn a_thousand_frames_in_one_write_give_a_thousand_answers() {
 }
 
 #[test]
-fn two_peers_at_once_get_their_own() {
+fn two_peers_at_once_get_their_own_answers() {
     let server = TestServer::start();
     let (mut ada, mut bob) = (server.peer(), server.peer());
     for round in 0..100u32 {
@@ -134,7 +135,7 @@ fn two_peers_at_once_get_their_own() {
     }
     assert!(ada.has_nothing() && bob.has_nothing());
     assert_eq!(server.metrics().clients_connected, 2);
-    // Half a frame of one holds nobody else up.
+    // Half a frame of one peer does not delay the other.
     ada.send(&[0xCA, 0xFE, 0x03]);
     bob.send_echo(&Message::ping());
     bob.expect_echo(&Message::pong());
@@ -164,30 +165,29 @@ fn pipelined_mebibytes_come_back_in_order() {
         writing.write_all(&stream).unwrap();
     }
     peer.socket.shutdown(Shutdown::Write).unwrap();
-    assert_eq!(reader.join().unwrap(), 0, "the end, and nothing before it");
+    assert_eq!(reader.join().unwrap(), 0, "the end, with no bytes before it");
     server.wait_until_empty();
     let all = (rounds * stream.len()) as u64;
     assert_eq!((server.metrics().bytes_received, server.metrics().bytes_sent), (all, all));
 }
 
-/// A peer that asks and does not read is not read from: bytes pile up with the peer, not here. Once
-/// it reads, it gets every answer.
+/// The server stops reading from a peer that does not read its answers, so that bytes pile up at
+/// the peer and not in the server. Once the peer reads, it gets every answer.
 #[test]
 fn a_peer_that_does_not_read_is_paused_and_served_later() {
     let server = TestServer::start();
     let peer = server.peer();
     let mut neighbour = server.peer();
     let stream = echo_frames_of_many_sizes(1 << 20);
-    let sent = write_until_nobody_takes_more(&server, &peer.socket, &stream);
+    let sent = write_until_blocked(&server, &peer.socket, &stream);
 
     let metrics = server.metrics();
     assert_eq!((metrics.clients_connected, metrics.closes(CloseReason::SlowConsumer)), (2, 0));
-    assert!(metrics.bytes_received < sent as u64, "the server goes on reading");
+    assert!(metrics.bytes_received < sent as u64, "the server went on reading");
     neighbour.send_echo(&Message::Ping(b"still there?"));
     neighbour.expect_echo(&Message::Pong(b"still there?"));
 
-    // The round that was begun is sent to its end, by a thread, since that takes a reader on this
-    // side.
+    // A thread sends the rest of the round, since the write needs a reader on this side.
     peer.socket.set_nonblocking(false).unwrap();
     let rest = stream[sent % stream.len()..].to_vec();
     let mut writing = peer.socket.try_clone().unwrap();
@@ -201,31 +201,27 @@ fn a_peer_that_does_not_read_is_paused_and_served_later() {
         reading.read_exact(&mut chunk).unwrap();
         assert!(chunk == stream, "other bytes came back in round {round}");
     }
-    assert_eq!(reading.read(&mut chunk).unwrap(), 0, "the end, and nothing before it");
+    assert_eq!(reading.read(&mut chunk).unwrap(), 0, "the end, with no bytes before it");
     writer.join().unwrap();
     server.wait_for_closes(CloseReason::EndOfInput, 1);
 }
 
-/// A peer that is paused and goes away for good takes its queue with it.
+/// The queue of a paused peer is released when the peer resets.
 #[test]
 fn a_paused_peer_that_resets_leaves_nothing_behind() {
     let server = TestServer::start();
     let peer = server.peer();
-    write_until_nobody_takes_more(&server, &peer.socket, &echo_frames_of_many_sizes(1 << 20));
+    write_until_blocked(&server, &peer.socket, &echo_frames_of_many_sizes(1 << 20));
     peer.reset();
     server.wait_until_empty();
     server.wait_for_closes(CloseReason::ConnectionLost, 1);
 }
 
-/// Writes the stream over and over until neither the system nor the server takes any more. Gives
-/// how many bytes went. Holds the server's buffers to their bound all the while.
-fn write_until_nobody_takes_more(
-    server: &TestServer,
-    mut socket: &TcpStream,
-    stream: &[u8],
-) -> usize {
-    // What may be queued before reading stops, and the answers to one more read that ends a large
-    // frame; both in storage that doubles as it grows.
+/// Writes the stream over and over until neither the system nor the server takes any more. Returns
+/// the number of bytes written. Checks the bound on the server's buffers all the while.
+fn write_until_blocked(server: &TestServer, mut socket: &TcpStream, stream: &[u8]) -> usize {
+    // The bytes that may be queued before reading stops, and the answers to one more read that
+    // completes a large frame; both in storage that doubles as it grows.
     const BOUND_BYTES: u64 = 2 * ((256 << 10) + 2 * (64 << 10)) + (128 << 10);
     socket.set_nonblocking(true).unwrap();
     let mut sent = 0;
@@ -240,12 +236,11 @@ fn write_until_nobody_takes_more(
         assert!(buffer_bytes <= BOUND_BYTES, "{buffer_bytes} bytes in buffers");
         buffer_bytes > 256 << 10 && refused_in_a_row > 50
     })
-    .expect("the server takes bytes without end");
+    .expect("the server stops taking bytes");
     sent
 }
 
-/// Echo frames of 0 to 65,535 bytes, small ones most often, this many bytes or a little more in
-/// all.
+/// Echo frames of 0 to 65,535 bytes, small ones most often; `total` bytes or a little more in all.
 fn echo_frames_of_many_sizes(total: usize) -> Vec<u8> {
     let mut random = Random(total as u64);
     let payload = random.bytes(MAX_PAYLOAD_SIZE);

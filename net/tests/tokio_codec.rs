@@ -1,5 +1,5 @@
-//! The core's codecs for tokio-util's `Framed` against the real server: an asynchronous client
-//! needs no more than them.
+//! The core's codecs for tokio-util's `Framed` against the real server: they are all that an
+//! asynchronous client needs.
 
 #![allow(clippy::unwrap_used)] // helpers of tests may unwrap as tests do
 
@@ -17,7 +17,7 @@ use tokio_util::codec::Framed;
 
 use support::{PATIENCE, TestServer};
 
-type Connection = Framed<TcpStream, MessageCodec>;
+type FramedSocket = Framed<TcpStream, MessageCodec>;
 
 /// Runs a test's future, which must end in time.
 fn run<F: Future>(test: F) -> F::Output {
@@ -25,36 +25,36 @@ fn run<F: Future>(test: F) -> F::Output {
     runtime.block_on(async { tokio::time::timeout(PATIENCE, test).await.unwrap() })
 }
 
-async fn connect(server: &TestServer) -> Connection {
+async fn connect(server: &TestServer) -> FramedSocket {
     Framed::new(
         TcpStream::connect(server.address()).await.unwrap(),
         MessageCodec::new(Direction::ToClient),
     )
 }
 
-async fn next(connection: &mut Connection) -> OwnedMessage {
+async fn next(connection: &mut FramedSocket) -> OwnedMessage {
     connection.next().await.unwrap().unwrap()
 }
 
-async fn next_chat(connection: &mut Connection) -> chat::OwnedMessage {
+async fn next_chat(connection: &mut FramedSocket) -> chat::OwnedMessage {
     let OwnedMessage::Chat(message) = next(connection).await else { panic!("an echo message") };
     message
 }
 
-async fn enter(server: &TestServer, username: &str, room: &str) -> Connection {
+async fn enter(server: &TestServer, username: &str, room: &str) -> FramedSocket {
     let mut connection = connect(server).await;
     connection.send(MessagePayload::Connect { username }).await.unwrap();
     assert!(matches!(next_chat(&mut connection).await, chat::OwnedMessage::ConnectAck { .. }));
     connection.send(MessagePayload::JoinRoom { room }).await.unwrap();
     let joined = next_chat(&mut connection).await;
     assert!(
-        matches!(joined, chat::OwnedMessage::UserJoined { username: who, .. } if who == username)
+        matches!(joined, chat::OwnedMessage::UserJoined { username: name, .. } if name == username)
     );
     connection
 }
 
 #[test]
-fn two_users_hear_each_other() {
+fn two_users_receive_each_others_messages() {
     let server = TestServer::start();
     run(async {
         let mut ada = enter(&server, "ada", "lobby").await;
@@ -70,10 +70,10 @@ fn two_users_hear_each_other() {
                 chat::OwnedMessage::SendMessage { room: "lobby".into(), content: said.into() };
             ada.send(OwnedMessage::from(message)).await.unwrap();
             for member in [&mut ada, &mut grace] {
-                let heard = next_chat(member).await;
-                let chat::OwnedMessage::MessageBroadcast { username, room, content, .. } = heard
+                let received = next_chat(member).await;
+                let chat::OwnedMessage::MessageBroadcast { username, room, content, .. } = received
                 else {
-                    panic!("{heard:?}")
+                    panic!("{received:?}")
                 };
                 assert_eq!((&username[..], &room[..], &content[..]), ("ada", "lobby", said));
             }
@@ -119,7 +119,7 @@ fn frames_pass_as_they_are() {
         connection.send(Frame::Echo(ping)).await.unwrap();
         let pong = connection.next().await.unwrap().unwrap();
         assert_eq!(pong.as_bytes(), b"\xCA\xFE\x02\x00\x01?");
-        // A Pong is answered by nobody; the Echo behind it is.
+        // A Pong has no answer; the Echo behind it has one.
         connection.feed(pong).await.unwrap();
         let echo = echo::ZeroCopyMessage { message_type: echo::MessageType::Echo, payload: b"!" };
         connection.send(Frame::Echo(echo)).await.unwrap();
@@ -128,7 +128,7 @@ fn frames_pass_as_they_are() {
 }
 
 #[test]
-fn what_is_refused_here_never_reaches_the_server() {
+fn a_message_refused_by_the_codec_is_not_sent() {
     let server = TestServer::start();
     run(async {
         let mut connection = connect(&server).await;
@@ -150,7 +150,7 @@ fn the_servers_errors_are_messages_and_bytes_that_are_no_frame_end_the_stream() 
         assert!(matches!(error, chat::OwnedMessage::Error { code: ErrorCode::NotConnected, .. }));
         assert!(connection.next().await.is_none());
 
-        // Reading what a client reads, a server's codec refuses the first ConnectAck.
+        // A server's codec on a client's connection refuses the first ConnectAck.
         let mut wrong =
             connect(&server).await.map_codec(|_| MessageCodec::new(Direction::ToServer));
         wrong.send(MessagePayload::Connect { username: "ada" }).await.unwrap();

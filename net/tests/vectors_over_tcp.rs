@@ -1,6 +1,6 @@
-//! Every frame of the shared vectors (`core/vectors/vectors.json`), byte by byte to a server on a
-//! connection of its own: the good ones are answered, the bad ones refused with the code that the
-//! vector names.
+//! Every frame of the shared vectors (`core/vectors/vectors.json`) is sent byte by byte to a server
+//! of its own: the good ones are answered, the bad ones refused with the code that the vector
+//! names.
 
 #![allow(clippy::unwrap_used)] // helpers of tests may unwrap as tests do
 
@@ -22,7 +22,7 @@ fn vectors() -> Vec<Value> {
     serde_json::from_str(VECTORS).unwrap()
 }
 
-/// The bytes of `hex`-like texts: groups of digits, `*N` behind a group that stands N times.
+/// The bytes of a text of hexadecimal digits in groups; `*N` behind a group repeats it N times.
 fn bytes(folded: &str) -> Vec<u8> {
     let mut all = Vec::new();
     for group in folded.split_whitespace() {
@@ -36,9 +36,10 @@ fn bytes(folded: &str) -> Vec<u8> {
     all
 }
 
-/// A server of one vector's own, and a connection that counts what it sent.
+/// A server for one vector, and a connection with the number of bytes sent on it.
 struct Trial {
-    // Before the server, that it is dropped before it: a server that goes down waits for its peers.
+    // The peer is the first field so that it is dropped before the server: a server that shuts down
+    // waits for its peers.
     peer: Peer,
     server: TestServer,
     sent: u64,
@@ -51,7 +52,7 @@ impl Trial {
         Self { peer, server, sent: 0 }
     }
 
-    /// Sends byte by byte, or, what is longer than any chat frame, its first and last bytes so.
+    /// Sends byte by byte; of bytes longer than any chat frame only the first and last ones.
     fn send(&mut self, bytes: &[u8]) {
         const SINGLE_BYTES_MAX: usize = 700;
         let ends = SINGLE_BYTES_MAX / 2;
@@ -79,16 +80,16 @@ impl Trial {
         self.sent = self.server.metrics().bytes_received;
     }
 
-    /// The Error of the vector's code and family, then the end.
+    /// Expects the Error of the vector's code and family, then the end if the code closes.
     fn expect_refusal(mut self, vector: &Value, reason: Option<CloseReason>) {
         let name = text(vector, "name");
         let code =
             ErrorCode::from_wire(u16::try_from(vector["error"]["code"].as_u64().unwrap()).unwrap());
-        let said = match self.peer.next() {
-            Received::Echo(cafewire_core::echo::MessageType::Error, said)
+        let sentence = match self.peer.next() {
+            Received::Echo(cafewire_core::echo::MessageType::Error, sentence)
                 if text(vector, "family") == "echo" =>
             {
-                String::from_utf8(said).unwrap()
+                String::from_utf8(sentence).unwrap()
             }
             Received::Chat(frame) if text(vector, "family") != "echo" => match parse(&frame) {
                 MessagePayload::Error { code: actual, message } if actual == code => {
@@ -98,7 +99,7 @@ impl Trial {
             },
             other => panic!("{name}: {other:?} instead of Error {code}"),
         };
-        assert!(!said.is_empty(), "{name}: refused without a word");
+        assert!(!sentence.is_empty(), "{name}: refused without a sentence");
         if code.closes() {
             assert_eq!(self.peer.next(), Received::End, "{name}");
             let reason = reason.unwrap_or_else(|| support::reason_of(code));
@@ -177,7 +178,7 @@ fn good_chat_frames() {
                 r == room
             }
             (_, MessagePayload::Error { code: ErrorCode::UnexpectedMessage, .. }) => {
-                // A type that only servers send, however well made.
+                // A well-formed frame of a type that only servers send.
                 assert_eq!(trial.peer.next(), Received::End, "{name}");
                 trial.server.wait_for_closes(CloseReason::UnexpectedMessage, 1);
                 assert!(!matches!(
@@ -205,8 +206,7 @@ fn bad_envelopes() {
     {
         let mut trial = Trial::new();
         trial.send(&bytes(text(vector, "hex")));
-        // A frame that is of a type which only servers send is refused for that, before anything
-        // behind the type.
+        // A frame of a type that only servers send is refused for its type, before any later fault.
         if is_server_type(&bytes(text(vector, "hex")))
             && text(&vector["error"], "kind") != "UnsupportedVersion"
         {
@@ -224,8 +224,7 @@ fn is_server_type(frame: &[u8]) -> bool {
         && frame.get(1).is_some_and(|byte| support::SERVER_TYPES.contains(byte))
 }
 
-/// Some with a sign-in before, without which only a Connect's fields are looked into before the
-/// answer.
+/// The user signs in first: before that the server checks the fields of Connect alone.
 #[test]
 fn bad_payloads() {
     for vector in vectors()
@@ -247,7 +246,7 @@ fn bad_payloads() {
 }
 
 #[test]
-fn frames_that_are_wrong_after_another() {
+fn frames_that_are_wrong_behind_another() {
     for vector in vectors()
         .iter()
         .filter(|vector| text(vector, "stage") == "connection" && is_for_a_server(vector))
@@ -257,8 +256,8 @@ fn frames_that_are_wrong_after_another() {
             trial.send(&bytes(text(vector, "before")));
             assert!(matches!(trial.peer.next(), Received::Echo(..)), "{}", text(vector, "name"));
         } else {
-            // The vectors' good frame is a Disconnect, after which a server reads nothing. Connect
-            // is as good.
+            // The vectors' first frame is a Disconnect, after which a server reads nothing, so a
+            // Connect takes its place.
             trial.sign_in("vector");
         }
         trial.send(&bytes(text(vector, "hex")));
@@ -287,9 +286,9 @@ fn frames_that_are_cut() {
     }
 }
 
-/// What follows a whole frame is the start of the next one, no part of it.
+/// Bytes behind a whole frame are the start of the next one.
 #[test]
-fn frames_with_something_behind_them() {
+fn frames_with_bytes_behind_them() {
     let is_longer = |vector: &&Value| {
         text(vector, "stage") == "one-shot" && text(&vector["error"], "kind") != "Truncated"
     };

@@ -1,4 +1,4 @@
-//! `cafewire decode`: says what bytes mean, frame by frame, and what is wrong with them.
+//! `cafewire decode`: shows the meaning of bytes, frame by frame, and their errors.
 
 use std::io::BufReader;
 use std::process::ExitCode;
@@ -20,7 +20,7 @@ use crate::failure::Failure;
 use crate::lines::LineReader;
 use crate::output;
 
-/// How much of a raw input is read at a time.
+/// Size of the reads of a raw input.
 const CHUNK_BYTES: usize = 64 * 1024;
 /// The longest line of digits: a whole dump without a line ending may be one.
 const MAX_LINE_BYTES: usize = 16 * 1024 * 1024;
@@ -37,7 +37,7 @@ pub(crate) fn run(args: &DecodeArgs) -> Result<ExitCode, Failure> {
     let mut report = Report::new(form, Filter::new(args.room.clone(), args.user.clone()));
     let format = input.format(args.format)?;
     output::detail(format_args!("{} is read as {}", escape::text(&name), described(format)));
-    tell_of_options_in_vain(args, &name, format);
+    warn_of_options_without_effect(args, &name, format);
     let ended = match format {
         Format::Raw => explain_raw(input, args.from, &mut report)?,
         Format::Hex => explain_hex(input, args.from, &mut report)?,
@@ -65,12 +65,12 @@ enum Ended {
     Early(String),
 }
 
-/// Options that change nothing for an input of this form.
-fn tell_of_options_in_vain(args: &DecodeArgs, name: &str, format: Format) {
+/// Reports options that change nothing for an input of this format.
+fn warn_of_options_without_effect(args: &DecodeArgs, name: &str, format: Format) {
     let name = escape::text(name);
     if format == Format::Pcap && args.from.is_some() {
         output::notice(format_args!(
-            "--from changes nothing: {name} is a capture, which tells who sent what"
+            "--from changes nothing: {name} is a capture, which has the senders"
         ));
     }
     if format != Format::Pcap && !args.port.is_empty() {
@@ -93,7 +93,7 @@ fn stream_decoder(from: Option<Side>) -> StreamDecoder {
     StreamDecoder::new(from.map_or(Direction::Either, Side::direction))
 }
 
-/// Explains all of it, and answers how it ended.
+/// Explains the whole input, and returns how it ended.
 fn explain_raw(input: Input, from: Option<Side>, report: &mut Report) -> Result<Ended, Failure> {
     let mut stream_decoder = stream_decoder(from);
     let mut tell =

@@ -42,7 +42,7 @@ pub(crate) struct DecodeArgs {
     #[arg(long, value_enum, value_name = "WHEN", default_value = "auto")]
     pub(crate) color: ColorChoice,
     #[command(flatten)]
-    pub(crate) verbosity: verbosity::OfDecode,
+    pub(crate) verbosity: verbosity::DecodeVerbosity,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
@@ -85,7 +85,7 @@ pub(crate) struct EncodeArgs {
     #[arg(long, global = true)]
     pub(crate) raw: bool,
     #[command(flatten)]
-    pub(crate) verbosity: verbosity::OfEncode,
+    pub(crate) verbosity: verbosity::EncodeVerbosity,
     #[command(subcommand)]
     pub(crate) what: EncodeWhat,
 }

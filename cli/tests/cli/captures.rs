@@ -1,5 +1,5 @@
-//! `decode` on captures: files made here, segment by segment, of conversations that went well and
-//! of those that did not.
+//! `decode` on captures: files made here, segment by segment, of complete conversations and of
+//! damaged ones.
 
 use std::fmt::Write as _;
 use std::path::PathBuf;
@@ -41,7 +41,7 @@ const CLIENT: Flow =
 const SERVER: Flow = Flow { is_v6: false, source_port: 8080, destination_port: 40_000, first: 77 };
 
 impl Flow {
-    /// An IP packet with the bytes that stand at `offset` of this flow.
+    /// An IP packet with the bytes from `offset` of this flow.
     fn packet(&self, offset: u32, flag: Flag, payload: &[u8]) -> Vec<u8> {
         // All that is known for sure: the other end's stream began.
         let is_server = self.source_port < self.destination_port;
@@ -49,7 +49,7 @@ impl Flow {
         self.packet_acknowledging(other.first.wrapping_add(1), offset, flag, payload)
     }
 
-    /// The same, which acknowledges what the other end sent before this sequence number.
+    /// The same, with an acknowledgement of the other end's bytes before this sequence number.
     fn packet_acknowledging(
         &self,
         acknowledged: u32,
@@ -78,7 +78,7 @@ impl Flow {
         packet
     }
 
-    /// A whole stream, cut at these places.
+    /// A whole stream, cut into pieces of this size.
     fn stream(&self, bytes: &[u8], piece: usize) -> Vec<Vec<u8>> {
         let opening = if self.source_port == 8080 { Flag::SynAck } else { Flag::Syn };
         let mut packets = vec![self.packet(0, opening, b"")];
@@ -145,7 +145,7 @@ fn chat(message: MessagePayload<'_>) -> Vec<u8> {
     message.encode_into(&mut [0; 700]).expect("a good message").to_vec()
 }
 
-/// What a client says and what a server answers.
+/// The bytes of a client, and a server's answers.
 fn conversation() -> (Vec<u8>, Vec<u8>) {
     let said = [
         chat(MessagePayload::Connect { username: "ada" }),
@@ -249,7 +249,7 @@ fn a_stream_that_began_before_the_capture_is_told_once_it_is_acknowledged() {
 
 /// A capture that began in the middle of a conversation, on a port that nothing is known of.
 #[test]
-fn who_is_the_server_shows_in_what_is_said() {
+fn the_server_is_recognised_by_its_frames() {
     let (_, answered) = conversation();
     let server = Flow { source_port: 9000, ..SERVER };
     let client = Flow { destination_port: 9000, ..CLIENT };
@@ -265,7 +265,7 @@ fn who_is_the_server_shows_in_what_is_said() {
         assert_eq!(types(&objects, "client"), ["LeaveRoom"]);
         assert!(objects.iter().all(|object| object["server"] == "10.0.0.2:9000"), "{objects:?}");
     }
-    // Echo frames travel both ways: there the first to speak is the client.
+    // Echo frames are sent both ways: there the sender of the first one is the client.
     let pong = Message::pong().encode_into(&mut [0; 5]).expect("a good message").to_vec();
     let ended = decode("begun-echo.pcap", &pcap(RAW, &[client.packet(0, Flag::Data, &pong)]), &[]);
     assert_eq!(types(&items(&ended), "client"), ["Pong"]);
@@ -295,7 +295,8 @@ fn a_frame_says_where_and_when_it_was() {
     }
     let path = file("text.pcap", &pcap(RAW, &packets));
     let ended = run(&["decode", path.to_str().expect("a path")], "");
-    let heading = "22:13:21 #1 10.0.0.1:40000 > 10.0.0.2:8080 packet 2 byte 0: chat Connect, 12 bytes, from the client";
+    let heading = "22:13:21 #1 10.0.0.1:40000 > 10.0.0.2:8080 packet 2 byte 0: \
+                   chat Connect, 12 bytes, from the client";
     assert_eq!(ended.stdout[0], heading);
     assert!(
         ended.stdout.iter().any(|line| line.contains("10.0.0.1:40000 < 10.0.0.2:8080")),
@@ -453,7 +454,7 @@ fn more_is_said_of_a_capture_if_asked_and_the_same_is_printed() {
 }
 
 #[test]
-fn a_type_that_travels_the_wrong_way_is_bad() {
+fn a_type_sent_in_the_wrong_direction_is_bad() {
     let packets =
         CLIENT.stream(&chat(MessagePayload::ConnectAck { user_id: 1, server_info: "" }), 100);
     let ended = decode("wrong-way.pcap", &pcap(RAW, &packets), &[]);
@@ -495,7 +496,7 @@ fn a_packet_cut_by_the_capture_is_a_gap() {
     assert_eq!(kinds.join(" ").replace('"', ""), "frame12 part7 gap5 frame22 frame8");
 }
 
-/// Nothing that a file can hold makes it panic or hang.
+/// No content of a file causes a panic or a hang.
 #[test]
 fn noise_in_a_capture_is_survived() {
     let (said, answered) = conversation();

@@ -1,5 +1,5 @@
 //! The real binary, run as its users run it: against the real server over loopback, or against a
-//! scripted one for what the real one never does.
+//! scripted one that misbehaves.
 
 mod arguments;
 mod bench;

@@ -1,10 +1,10 @@
-//! `serve`'s settings: options, variables, the config file, and who wins.
+//! `serve`'s settings: options, variables, the config file, and their precedence.
 
 use std::path::PathBuf;
 
 use crate::support::{Running, command, run};
 
-/// A file of this test's own, gone with it.
+/// A file of this test's own, deleted when dropped.
 struct ConfigFile(PathBuf);
 
 impl ConfigFile {
@@ -31,7 +31,7 @@ fn print_config_prints_a_file_that_says_the_same() {
     let shown = run(&["serve", "--print-config"], "");
     shown.assert_done();
     assert!(shown.stdout.contains(&"idle_timeout = \"5m\"".to_owned()), "{shown:?}");
-    // Those too that have no default: it is where one looks for what there is.
+    // Settings without a value are listed too: this is the place to look for all of them.
     let unset =
         "# not set, and without a default: tls_certificate, tls_key, tls_client_ca".to_owned();
     assert_eq!(shown.stdout.last(), Some(&unset));
@@ -41,8 +41,8 @@ fn print_config_prints_a_file_that_says_the_same() {
     assert_eq!(again.stdout, shown.stdout);
 }
 
-/// What the server moves, because it could not work with it, is shown and told as it counts, and
-/// not as it was asked for.
+/// Limits that the server raises or lowers are printed and reported with their effective value, not
+/// with the requested one.
 #[test]
 fn limits_that_do_not_count_as_set_are_shown_and_told_as_they_count() {
     let asked = ["outbox_bytes", "room_log_bytes", "read_pause_bytes", "read_bytes_per_tick"];
@@ -68,7 +68,9 @@ fn limits_that_do_not_count_as_set_are_shown_and_told_as_they_count() {
     serve.line_with("listening on");
     serve.signal(crate::support::Signal::TERM);
     let served = serve.end_by_itself();
-    for (name, count) in asked.into_iter().zip(["131080", "10080", "65540", "1024"]) {
+    for (name, count) in
+        asked.into_iter().zip(["131080 bytes", "10080 bytes", "65540 bytes", "1 KiB"])
+    {
         let told = format!("{name} counts as {count}, not as ");
         assert!(
             checked.stderr.contains(&told) && served.stderr.contains(&told),
@@ -77,7 +79,7 @@ fn limits_that_do_not_count_as_set_are_shown_and_told_as_they_count() {
     }
     assert_eq!(checked.stderr.lines().count(), asked.len(), "{checked:?}");
     assert_eq!(run(&["serve", "--config", file.path(), "--check-config", "-q"], "").stderr, "");
-    // What was shown counts as it is: nothing is left to tell.
+    // The effective values as input: no report is left.
     let same = ConfigFile::new("moved-same", &shown.stdout.join("\n"));
     let again = run(&["serve", "--config", same.path(), "--check-config"], "");
     assert_eq!((again.code, again.stderr.as_str()), (Some(0), ""));
@@ -104,6 +106,42 @@ fn connections_are_shown_and_told_as_descriptors_allow() {
         checked.stderr.starts_with("connections counts as 30, not as 65536: file descriptors"),
         "{checked:?}"
     );
+}
+
+/// Under a bound on memory there is room for so many buffers, and no more connections are let in
+/// than the kernel can hold bytes for.
+#[test]
+fn buffers_are_shown_and_told_as_memory_allows() {
+    let limited = |connections: &str, arguments: &[&str]| {
+        let mut shell = crate::support::program("sh");
+        shell.args(["-c", "ulimit -v 524288; exec \"$0\" serve --connections \"$@\""]);
+        shell.args([env!("CARGO_BIN_EXE_cafewire"), connections]).args(arguments);
+        let ended = Running::start(&mut shell).end();
+        ended.assert_done();
+        ended
+    };
+    let bound = "3/4 of RLIMIT_AS (ulimit -v) of 512 MiB";
+    let told = [
+        "connections counts as 3072, not as 4000: beside buffer_bytes, send buffers of 64 KiB \
+         each must fit into ",
+        "buffer_bytes counts as 192 MiB, not as 512 MiB: beside the kernel's send buffers of 192 \
+         MiB it must fit into ",
+        "send_buffer_bytes counts as 32 KiB, not as the system chooses: beside buffer_bytes, twice \
+         this for each connection must fit into ",
+    ];
+    let checked = limited("4000", &["--check-config"]);
+    assert_eq!(checked.stderr, told.map(|told| format!("{told}{bound}")).join("\n"));
+    let shown = limited("4000", &["--print-config"]);
+    for line in ["connections = 3072", "buffer_bytes = \"192MiB\"", "send_buffer_bytes = \"32KiB\""]
+    {
+        assert!(shown.stdout.contains(&line.to_owned()), "{line} is not in {shown:?}");
+    }
+    // As shown it counts: nothing is left to tell.
+    let same = ConfigFile::new("memory", &shown.stdout.join("\n"));
+    assert_eq!(limited("3072", &["--config", same.path(), "--check-config"]).stderr, "");
+    // What fits is left alone, and so is the system's choice.
+    let fits = ["--buffer-bytes", "100MiB", "--check-config"];
+    assert_eq!(limited("2", &fits).stderr, "");
 }
 
 #[test]
@@ -166,7 +204,7 @@ fn a_tls_address_without_a_certificate_is_told_how_to_get_one() {
 }
 
 #[test]
-fn check_config_says_what_is_wrong_and_serves_nobody() {
+fn check_config_says_what_is_wrong_and_does_not_serve() {
     let good = ConfigFile::new(
         "good",
         "listen = [\"tcp://127.0.0.1:1\", \"[::1]:2\"]\nlog_format = \"json\"\nconnections = 8\n",

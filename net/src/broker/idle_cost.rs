@@ -3,13 +3,13 @@
 
 use slotmap::SecondaryMap;
 
-use super::hub::MEMBER_BYTES;
-use super::outbox::ENTRY_BYTES;
-use super::timers::TIMER_BYTES;
+use super::directory::MEMBER_BYTES;
+use super::fanout::ENTRY_BYTES;
+use super::lifecycle::TIMER_BYTES;
 use super::{ConnectionId, Peer};
 
 /// A table of connections keeps the generation beside each value.
-pub(super) const fn slot_bytes<T>() -> usize {
+pub(in crate::broker) const fn slot_bytes<T>() -> usize {
     size_of::<(T, u32)>()
 }
 

@@ -3,18 +3,22 @@
 //! out.
 //!
 //! ```text
-//! bytes ──▶ ingress: frames ──▶ echo answers ─────────────▶ outboxes ──▶ bytes
-//!                          └──▶ hub: users, rooms, logs ──▶    ▲
-//!                                 one close(reason) ───────────┘
+//! bytes ─▶ ingress: frames ─▶ dispatch ─▶ echo answers ───────────▶ fan-out: logs, queues ─▶ bytes
+//!                                    └──▶ directory: users, rooms ─▶   ▲
+//!                                              one close(reason) ──────┘
 //! ```
 //!
-//! A driver's tick: [`handle_input`](Broker::handle_input), [`handle_eof`](Broker::handle_eof) and
-//! [`handle_reset`](Broker::handle_reset) for what happened,
-//! [`handle_timeout`](Broker::handle_timeout) for what did not, then
-//! [`deliver_pending`](Broker::deliver_pending), then for each [`poll_dirty`](Broker::poll_dirty)
-//! connection write [`poll_transmit`](Broker::poll_transmit) and say how much was
-//! [`consume`](Broker::consume), then drop the sockets of those that
-//! [`poll_closed`](Broker::poll_closed) names.
+//! A driver's tick, in this order: [`handle_input`](Broker::handle_input),
+//! [`handle_eof`](Broker::handle_eof) and [`handle_reset`](Broker::handle_reset) for what happened,
+//! [`resume`](Broker::resume) for those that [`poll_resumed`](Broker::poll_resumed) names,
+//! [`handle_timeout`](Broker::handle_timeout) for what did not happen, then
+//! [`deliver_pending`](Broker::deliver_pending). For each connection that
+//! [`poll_dirty`](Broker::poll_dirty) names, [`poll_transmit`](Broker::poll_transmit) is written
+//! and what the transport took is [`consume`](Broker::consume)d, until nothing is left
+//! ([`handle_flushed`](Broker::handle_flushed)) or the transport takes no more
+//! ([`handle_blocked`](Broker::handle_blocked)). [`end_tick`](Broker::end_tick) ends the work, and
+//! the sockets of those that [`poll_closed`](Broker::poll_closed) names are dropped. While
+//! [`has_work`](Broker::has_work) says so, the next tick follows without waiting for anything.
 //!
 //! Every connection goes through these stages, in this order, some of them skipped:
 //!
@@ -28,7 +32,7 @@
 //! A whole tick, with a vector for a socket:
 //!
 //! ```
-//! use std::{net::SocketAddr, sync::Arc};
+//! use std::{io::Write, net::SocketAddr, sync::Arc};
 //! use cafewire_net::Limits;
 //! use cafewire_net::broker::{AfterFlush, Broker, Now};
 //! let mut broker = Broker::new(Limits::default(), Arc::default());
@@ -40,112 +44,84 @@
 //! broker.handle_timeout(now);
 //! broker.deliver_pending(now);
 //! while let Some(id) = broker.poll_dirty() {
-//!     while !broker.poll_transmit(id).is_empty() {
-//!         socket.extend_from_slice(broker.poll_transmit(id));
-//!         broker.consume(id, broker.poll_transmit(id).len(), now);
+//!     loop {
+//!         let transmit = broker.poll_transmit(id);
+//!         if transmit.is_empty() {
+//!             break;
+//!         }
+//!         let count = socket.write_vectored(transmit.slices())?;
+//!         broker.consume(id, count, now);
 //!     }
 //!     assert_eq!(broker.handle_flushed(id, now), AfterFlush::Keep);
 //! }
-//! assert_eq!(broker.poll_closed(), None); // ends the tick
+//! broker.end_tick(now);
+//! assert_eq!(broker.poll_closed(), None);
 //! assert_eq!(socket, b"\xCA\xFE\x02\x00\x02hi"); // its Pong
-//! # Ok::<(), std::net::AddrParseError>(())
+//! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 //!
 //! Nothing here fails, whatever a peer sends. An id that names no connection any more changes
 //! nothing.
 //!
-//! Lingering is for the peer's sake: closing a socket with bytes unread resets it, and a reset
+//! Lingering is for the peer: closing a socket with bytes unread resets it, and a reset
 //! destroys what the peer has not read yet, the Error frame included (RFC 9293, 3.10.4 and RFC
 //! 2525, 2.17).
 
-/// The fields that the hub works with, borrowed apart from the rest.
-macro_rules! cx {
-    ($self:ident) => {
-        Cx {
-            outboxes: &mut $self.outboxes,
-            pool: &mut $self.pool,
-            metrics: &$self.metrics,
-            limits: &$self.limits,
-        }
-    };
-}
-
-mod addresses;
-mod answers;
-mod error_text;
-mod hub;
+mod directory;
+mod dispatch;
+mod fanout;
 #[cfg(test)]
 mod idle_cost;
+mod ids;
 mod ingress;
-mod input;
 mod lifecycle;
-mod outbox;
-mod output;
-mod room_log;
-mod spans;
-mod timers;
-mod token_bucket;
-mod usernames;
+mod transmit;
 
 use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
 use cafewire_core::Family;
-use slotmap::{Key, SecondaryMap, SlotMap, new_key_type};
+use slotmap::{SecondaryMap, SlotMap};
 use tracing::{Level, debug, enabled, info_span};
 
-use self::addresses::{AddressId, Addresses};
-use self::error_text::ErrorText;
-use self::hub::Hub;
-use self::ingress::Ingress;
-use self::outbox::Outboxes;
-use self::timers::Timers;
-use self::token_bucket::TokenBucket;
+use self::directory::Directory;
+use self::directory::addresses::{AddressId, Addresses};
+use self::dispatch::ErrorText;
+use self::fanout::Fanout;
+pub use self::fanout::Transmit;
+pub use self::ids::{ConnectionId, Now};
+use self::ingress::{Ingress, PartialFrames, TokenBucket};
+use self::lifecycle::Timers;
 use crate::address::PeerAddress;
-use crate::buffers::BufferPool;
+use crate::buf::BufferPool;
 use crate::config::Limits;
-use crate::metrics::CloseReason;
-use crate::metrics::ServerMetrics;
+use crate::metrics::{CloseReason, ServerMetrics};
 
-new_key_type! {
-    /// Names a connection for as long as it lives. A later connection in the same slot has another
-    /// id.
-    ///
-    /// ```
-    /// use std::net::SocketAddr;
-    /// # let (mut broker, id, now) = include!(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/support/broker.rs"));
-    /// assert_eq!(id.to_string(), "1v1"); // as the log writes it
-    /// broker.handle_reset(id, now);
-    /// assert_eq!(broker.poll_closed(), Some(id));
-    /// let later = broker.accept("192.0.2.2:4711".parse::<SocketAddr>()?, now);
-    /// assert_ne!(later, Some(id)); // although the place is the same
-    /// # Ok::<(), Box<dyn std::error::Error>>(())
-    /// ```
-    pub struct ConnectionId;
-    struct RoomId;
+/// The fields that requests work with, borrowed apart from the rest.
+macro_rules! cx {
+    ($self:ident) => {
+        $crate::broker::Cx {
+            fanout: &mut $self.fanout,
+            pool: &mut $self.pool,
+            metrics: &$self.metrics,
+            limits: &$self.limits,
+            addresses: &mut $self.addresses,
+            departures_left: &mut $self.departures_left,
+        }
+    };
 }
+pub(self) use cx;
 
-/// The time, as the driver tells it.
-///
-/// ```
-/// use std::time::{Instant, SystemTime, UNIX_EPOCH};
-/// use cafewire_net::broker::Now;
-/// let started = Instant::now();
-/// let now = Now {
-///     monotonic_ms: u64::try_from(started.elapsed().as_millis())?,
-///     unix_ms: u64::try_from(SystemTime::now().duration_since(UNIX_EPOCH)?.as_millis())?,
-/// };
-/// assert!(now.unix_ms > 1_700_000_000_000); // it is later than November 2023
-/// # Ok::<(), Box<dyn std::error::Error>>(())
-/// ```
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Now {
-    /// Milliseconds since some moment; never goes back. All time-outs count on this.
-    pub monotonic_ms: u64,
-    /// Milliseconds since 1970-01-01 UTC; goes where the system's clock goes. Broadcasts are
-    /// stamped with this.
-    pub unix_ms: u64,
+/// What requests work with.
+struct Cx<'a> {
+    fanout: &'a mut Fanout,
+    pool: &'a mut BufferPool,
+    metrics: &'a ServerMetrics,
+    limits: &'a Limits,
+    addresses: &'a mut Addresses,
+    /// Departures that may still be told in this tick.
+    departures_left: &'a mut usize,
 }
 
 /// What a driver is to do with a socket whose outbox has run empty: what [`Broker::handle_flushed`]
@@ -210,7 +186,7 @@ impl Peer {
         matches!(self.stage, Stage::Open)
     }
 
-    /// Something passed. Before sign-in that gives nobody more time.
+    /// Something passed. Before sign-in that gives no peer more time.
     const fn note_activity(&mut self, is_signing_in: bool, now: Now) {
         if self.is_open() && !is_signing_in {
             self.clock_ms = now.monotonic_ms;
@@ -221,8 +197,9 @@ impl Peer {
 /// The state of all connections, users and rooms. The [module](self) says how it is driven.
 pub struct Broker {
     peers: SlotMap<ConnectionId, Peer>,
-    hub: Hub,
-    outboxes: Outboxes,
+    directory: Directory,
+    fanout: Fanout,
+    partial_frames: PartialFrames,
     pool: BufferPool,
     timers: Timers,
     gone: Vec<ConnectionId>,
@@ -236,16 +213,15 @@ pub struct Broker {
     /// Empty while the limits leave the rate open.
     token_buckets: SecondaryMap<ConnectionId, TokenBucket>,
     data_handler: Option<DataHandler>,
+    departures_left: usize,
+    /// When a room that is waited for is to be looked at again.
+    waiting_until_ms: Option<u64>,
     limits: Limits,
     metrics: Arc<ServerMetrics>,
 }
 
-/// Connections over the limit that are told so before they are closed, at a time. The rest is
-/// closed without a word.
-const REFUSALS_MAX: usize = 256;
-
 /// Connections for which the tables have places from the start, if the limit lets so many in:
-/// tables that grow are copied, in the middle of somebody's tick, and leave holes in the heap.
+/// tables that grow are copied, in the middle of a tick, and leave holes in the heap.
 /// Places that were never used have no memory behind them.
 const PREPARED_PLACES_MAX: usize = 1 << 16;
 
@@ -255,12 +231,11 @@ impl Broker {
     pub fn new(limits: Limits, metrics: Arc<ServerMetrics>) -> Self {
         let limits = limits.normalized();
         let places = prepared_places(&limits);
-        let mut outboxes = Outboxes::with_places(places);
-        outboxes.set_limits(&limits);
         Self {
             peers: SlotMap::with_capacity_and_key(places),
-            hub: Hub::with_places(places),
-            outboxes,
+            directory: Directory::with_places(places),
+            fanout: Fanout::with_places(places, &limits),
+            partial_frames: PartialFrames::default(),
             pool: BufferPool::default(),
             timers: Timers::with_places(places),
             gone: Vec::new(),
@@ -270,6 +245,8 @@ impl Broker {
             addresses: Addresses::default(),
             token_buckets: SecondaryMap::new(),
             data_handler: None,
+            departures_left: limits.departures_per_tick,
+            waiting_until_ms: None,
             limits,
             metrics,
         }
@@ -293,12 +270,14 @@ impl Broker {
     /// use std::time::Duration;
     /// use cafewire_net::Limits;
     /// use cafewire_net::broker::Now;
-    /// # let (mut broker, id, now) = include!(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/support/broker.rs"));
+    /// # let (mut broker, id, now) =
+    /// #     include!(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/support/broker.rs"));
     /// let mut limits = Limits::default();
     /// limits.sign_in_timeout = Duration::from_secs(1);
     /// broker.set_limits(limits, now);
     /// broker.handle_timeout(Now { monotonic_ms: 1000, ..now });
-    /// assert!(!broker.poll_transmit(id).is_empty()); // an Error frame, for who came under longer time-outs too
+    /// // An Error frame, though longer time-outs were in force when it came.
+    /// assert!(!broker.poll_transmit(id).is_empty());
     /// ```
     pub fn set_limits(&mut self, limits: Limits, now: Now) {
         self.limits = limits.normalized();
@@ -311,16 +290,19 @@ impl Broker {
                 self.token_buckets.insert(id, token_bucket);
             }
         }
-        self.outboxes.set_limits(&self.limits);
+        self.fanout.set_limits(&self.limits);
     }
 
     /// Has every Data frame passed to `tap`, from within [`handle_input`](Self::handle_input) and
     /// [`resume`](Self::resume).
     ///
     /// ```
-    /// # let (mut broker, id, now) = include!(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/support/broker.rs"));
+    /// # let (mut broker, id, now) =
+    /// #     include!(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/support/broker.rs"));
     /// let (sender, taken) = std::sync::mpsc::channel();
-    /// broker.set_data_handler(Box::new(move |from, payload| drop(sender.send((from.to_string(), payload.to_vec())))));
+    /// broker.set_data_handler(Box::new(move |from, payload| {
+    ///     drop(sender.send((from.to_string(), payload.to_vec())));
+    /// }));
     /// broker.handle_input(id, b"\xCA\xFE\x04\x00\x02hi", now); // Data
     /// assert_eq!(taken.try_recv()?, ("192.0.2.1:4711".to_owned(), b"hi".to_vec()));
     /// # Ok::<(), Box<dyn std::error::Error>>(())
@@ -344,7 +326,8 @@ impl Broker {
     /// let first = broker.accept(address, now).expect("there is a place");
     /// let second = broker.accept(address, now).expect("there is a place to be told in");
     /// assert!(broker.poll_transmit(first).is_empty());
-    /// assert_eq!(broker.poll_transmit(second)[..2], [0x01, 0xFF]); // Error(ServerFull) of chat version 1
+    /// // Error(ServerFull) of chat version 1.
+    /// assert_eq!(broker.poll_transmit(second).to_vec()[..2], [0x01, 0xFF]);
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     pub fn accept(&mut self, address: impl Into<PeerAddress>, now: Now) -> Option<ConnectionId> {
@@ -353,7 +336,7 @@ impl Broker {
         let refusal = self.refusal(address);
         if let Some((reason, _)) = refusal {
             self.metrics.connections_refused.add(1);
-            if self.refused >= REFUSALS_MAX {
+            if self.refused >= self.limits.refusals {
                 self.metrics.count_close(reason);
                 return None;
             }
@@ -370,7 +353,7 @@ impl Broker {
         if let Some(token_bucket) = TokenBucket::new(&self.limits, now_ms) {
             self.token_buckets.insert(id, token_bucket);
         }
-        self.outboxes.open(id);
+        self.fanout.open_reader(id.into());
         self.open += 1;
         self.metrics.clients_connected.set(self.open);
         // The earlier of the two, so that whichever comes to count is looked at in time.
@@ -408,7 +391,8 @@ impl Broker {
     /// Connections in any stage.
     ///
     /// ```
-    /// # let (mut broker, id, now) = include!(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/support/broker.rs"));
+    /// # let (mut broker, id, now) =
+    /// #     include!(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/support/broker.rs"));
     /// assert_eq!(broker.len(), 1);
     /// broker.handle_reset(id, now);
     /// assert_eq!(broker.len(), 1); // it counts until its socket is dropped
@@ -433,66 +417,59 @@ impl Broker {
     /// If a promise is broken.
     ///
     /// ```
-    /// # let (mut broker, id, now) = include!(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/support/broker.rs"));
+    /// # let (mut broker, id, now) =
+    /// #     include!(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/support/broker.rs"));
     /// broker.handle_input(id, b"\xCA\xFE\x01\x00\x02hi", now);
     /// broker.invariants();
     /// broker.handle_reset(id, now);
     /// broker.invariants();
     /// ```
     pub fn invariants(&self) {
-        let mut readers = std::collections::HashMap::new();
-        self.outboxes.invariants(|id, room, start, end| {
-            assert!(self.peers.contains_key(id), "an outbox without its connection");
-            assert!(self.hub.bytes(room, start, end).is_some(), "a lost range");
-            *readers.entry(room).or_insert(0) += 1;
-        });
-        self.hub.invariants(|room| readers.get(&room).copied().unwrap_or(0));
+        self.fanout.invariants(|reader| self.peers.contains_key(reader.into()));
+        self.directory.invariants(|log| self.fanout.subscribers(log).to_vec());
         let mut open = 0;
         let mut counted = 0;
         let mut refused = 0;
         for (id, peer) in &self.peers {
-            peer.ingress.invariants(&self.pool);
+            peer.ingress.invariants(&self.partial_frames);
             open += usize::from(peer.is_open());
             counted += usize::from(peer.address != AddressId::NONE);
             refused += usize::from(peer.refused);
-            assert!(!peer.refused || peer.address == AddressId::NONE, "who was refused counts");
+            assert!(!peer.refused || peer.address == AddressId::NONE, "a refused one counts");
             assert!(
-                peer.is_open() || !self.hub.is_signed_in(id),
+                peer.is_open() || !self.directory.is_signed_in(id),
                 "a closed connection is still a user"
             );
             assert_eq!(peer.stage == Stage::Gone, self.gone.contains(&id));
         }
-        let kept_input: usize =
-            self.peers.values().map(|peer| peer.ingress.held_bytes(&self.pool)).sum();
-        let held_bytes = kept_input + self.outboxes.held_bytes() + self.hub.held_bytes();
         assert_eq!(
             self.pool.lent_bytes(),
-            held_bytes,
-            "a buffer that nobody holds, or that is counted twice"
+            self.partial_frames.lent_bytes() + self.fanout.lent_bytes(),
+            "a buffer without an owner, or one that is counted twice"
         );
         assert_eq!((open, refused), (self.open, self.refused));
         assert_eq!(counted, self.addresses.total(), "an address miscounted");
         assert!(
             self.timers.len() >= self.peers.len().saturating_sub(self.gone.len()),
-            "a connection nobody looks at"
+            "a connection that is never checked"
         );
         if self.peers.is_empty() {
-            assert_eq!(self.held_bytes(), 0, "buffers held for nobody");
+            assert_eq!(self.held_bytes(), 0, "buffers held without a connection");
         }
     }
 }
 
 /// Whether the time for that still runs: an echo peer signs in with its first frame.
-fn is_signing_in(id: ConnectionId, peer: &Peer, hub: &Hub) -> bool {
+fn is_signing_in(id: ConnectionId, peer: &Peer, directory: &Directory) -> bool {
     match peer.ingress.family() {
         Some(Family::Echo) => !peer.ingress.has_framed(),
-        _ => !hub.is_signed_in(id),
+        _ => !directory.is_signed_in(id),
     }
 }
 
 /// How many connections the tables are made for. The limit may be as good as none.
 fn prepared_places(limits: &Limits) -> usize {
-    limits.connections.saturating_add(REFUSALS_MAX).min(PREPARED_PLACES_MAX)
+    limits.connections.saturating_add(limits.refusals).min(PREPARED_PLACES_MAX)
 }
 
 /// A duration that can be added to any time without overflow: endless is some hundred million
@@ -505,13 +482,6 @@ fn millis(duration: Duration) -> u64 {
 /// to say: kept, it would be the largest part of an idle connection.
 fn span(id: ConnectionId, address: PeerAddress) -> tracing::Span {
     info_span!("connection", %id, peer = %address)
-}
-
-impl fmt::Display for ConnectionId {
-    /// The slot and its generation.
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        fmt::Debug::fmt(&self.data(), f)
-    }
 }
 
 impl fmt::Debug for Broker {

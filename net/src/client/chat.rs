@@ -1,5 +1,4 @@
-//! The blocking client of chat, version 1, signed in. Knows which frame answers which question;
-//! `sender` writes.
+//! The blocking client of chat, version 1, signed in. Matches answers to requests; `sender` writes.
 
 use std::collections::VecDeque;
 use std::io;
@@ -8,15 +7,15 @@ use std::time::Duration;
 
 use cafewire_core::{ErrorCode, Family, Frame, MessagePayload};
 
-use super::connection::Connection;
 use super::deadline::Deadline;
+use super::framed_stream::FramedStream;
 use super::sender::WriteLock;
 use super::{ChatSender, ClientConfig, ClientError, Event, Events};
 use crate::address::{Address, PeerAddress};
 
-/// How many events a [`ChatClient`] keeps that came while it waited for an answer. When it keeps
-/// so many, it gives [`ClientError::TooManyEvents`] and waits for no answer.
-pub const MAX_KEPT_EVENTS: usize = 4096;
+/// The most events that a [`ChatClient`] keeps while it waits for an answer. At this number it
+/// returns [`ClientError::TooManyEvents`] and no longer waits.
+pub const KEPT_EVENTS_MAX: usize = 4096;
 
 /// A chat connection, signed in under a name.
 ///
@@ -28,14 +27,16 @@ pub const MAX_KEPT_EVENTS: usize = 4096;
 /// assert!(client.server_info().starts_with("cafewire/"));
 /// client.join("lobby")?;
 /// client.send("lobby", "hello")?;
-/// let Event::Message { user_id, username, .. } = client.next_event()? else { panic!("nothing else can come") };
-/// assert_eq!((user_id, &*username), (client.user_id(), client.username())); // one's own
+/// let Event::Message { user_id, username, .. } = client.next_event()? else {
+///     panic!("no other event is possible")
+/// };
+/// assert_eq!((user_id, &*username), (client.user_id(), client.username())); // the client's own
 /// client.disconnect()?;
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 #[derive(Debug)]
 pub struct ChatClient {
-    connection: Connection,
+    connection: FramedStream,
     write_lock: Arc<WriteLock>,
     username: String,
     user_id: u32,
@@ -63,9 +64,9 @@ impl ChatClient {
     ///
     /// # Errors
     /// [`ClientError::Encode`] if the name is not allowed, and then nothing was connected;
-    /// [`ClientError::Connect`]; [`ClientError::Refused`], say with [`ErrorCode::UsernameTaken`];
-    /// [`ClientError::Unexpected`] from a server that answers with something else; what
-    /// [`next_event`](Self::next_event) gives.
+    /// [`ClientError::Connect`]; [`ClientError::Refused`], for example with
+    /// [`ErrorCode::UsernameTaken`]; [`ClientError::Unexpected`] from a server that answers with
+    /// something else; what [`next_event`](Self::next_event) gives.
     ///
     /// ```
     /// use cafewire_core::ErrorCode;
@@ -85,11 +86,11 @@ impl ChatClient {
     ) -> Result<Self, ClientError> {
         let sign_in = MessagePayload::Connect { username };
         sign_in.validate().map_err(|error| ClientError::Encode(error.into()))?;
-        let mut connection = Connection::open(address, config, Family::ChatV1)?;
+        let mut connection = FramedStream::open(address, config, Family::ChatV1)?;
         let write_lock = Arc::new(WriteLock::new(config.write_timeout));
         let sent = write_lock.write(connection.stream(), &sign_in);
-        // A server that turned the connection away has said why before it closed: that says more
-        // than the failed write.
+        // A server that refused the connection sent the reason before it closed. That reason says
+        // more than the failed write.
         let mut deadline = if sent.is_ok() { connection.read_deadline() } else { Deadline::now() };
         let answer = receive(&mut connection, &mut deadline, |payload| match *payload {
             MessagePayload::ConnectAck { user_id, server_info } => {
@@ -132,7 +133,7 @@ impl ChatClient {
         &self.username
     }
 
-    /// What the server says of itself; may be empty. May hold control characters.
+    /// The server's description of itself. May be empty, and may hold control characters.
     #[must_use]
     pub fn server_info(&self) -> &str {
         &self.server_info
@@ -142,16 +143,6 @@ impl ChatClient {
     ///
     /// # Errors
     /// The system's.
-    ///
-    /// ```
-    /// use cafewire_net::ChatClient;
-    /// # let serve = include!(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/support/serve.rs"));
-    /// # let (address, _, _server) = serve(None);
-    /// let client = ChatClient::connect(&address, "ada")?;
-    /// assert_eq!(client.peer_address()?.ip(), Some("127.0.0.1".parse()?));
-    /// assert_ne!(client.peer_address()?, client.local_address()?); // the same host, another port
-    /// # Ok::<(), Box<dyn std::error::Error>>(())
-    /// ```
     pub fn peer_address(&self) -> io::Result<PeerAddress> {
         self.connection.stream().peer_address()
     }
@@ -164,18 +155,17 @@ impl ChatClient {
         self.connection.stream().local_address()
     }
 
-    /// Enters a room, 1 to 64 bytes, no control characters, and waits until the server says that
-    /// one is in. Events that come meanwhile are kept for [`next_event`](Self::next_event).
+    /// Enters a room, named by 1 to 64 bytes without control characters, and waits for the server's
+    /// confirmation. Events that come meanwhile are kept for [`next_event`](Self::next_event).
     ///
-    /// Version 1 does not say which question an Error frame answers: one that could answer this
-    /// question is taken to do so, even if it was meant for something sent just before without
-    /// waiting.
+    /// In version 1 an Error frame does not name the request that it answers. One that could answer
+    /// this request is taken to do so, even if it answers a frame sent just before without waiting.
     ///
     /// # Errors
-    /// [`ClientError::Encode`]; [`ClientError::Refused`], say with [`ErrorCode::AlreadyInRoom`];
-    /// [`ClientError::TooManyEvents`]; what [`next_event`](Self::next_event) gives. After
-    /// [`ClientError::TimedOut`] and [`ClientError::TooManyEvents`] the answer may still come, as
-    /// an event.
+    /// [`ClientError::Encode`]; [`ClientError::Refused`], for example with
+    /// [`ErrorCode::AlreadyInRoom`]; [`ClientError::TooManyEvents`]; what
+    /// [`next_event`](Self::next_event) gives. After [`ClientError::TimedOut`] and
+    /// [`ClientError::TooManyEvents`] the answer may still come, as an event.
     ///
     /// ```
     /// use cafewire_core::ErrorCode;
@@ -192,16 +182,16 @@ impl ChatClient {
     pub fn join(&mut self, room: &str) -> Result<(), ClientError> {
         let user_id = self.user_id;
         self.ask(&MessagePayload::JoinRoom { room }, |event| match event {
-            Event::Joined { user_id: who, room: into, .. } => *who == user_id && into == room,
+            Event::Joined { user_id: joined, room: into, .. } => *joined == user_id && into == room,
             _ => false,
         })
     }
 
-    /// Leaves a room and waits until the server says that one is out. Otherwise as
-    /// [`join`](Self::join).
+    /// Leaves a room and waits for the server's confirmation. Otherwise as [`join`](Self::join).
     ///
     /// # Errors
-    /// As [`join`](Self::join); [`ClientError::Refused`] has [`ErrorCode::NotInRoom`], say.
+    /// As [`join`](Self::join); [`ClientError::Refused`], for example with
+    /// [`ErrorCode::NotInRoom`].
     ///
     /// ```
     /// use cafewire_core::ErrorCode;
@@ -218,17 +208,18 @@ impl ChatClient {
     pub fn leave(&mut self, room: &str) -> Result<(), ClientError> {
         let user_id = self.user_id;
         self.ask(&MessagePayload::LeaveRoom { room }, |event| match event {
-            Event::Left { user_id: who, room: from, .. } => *who == user_id && from == room,
+            Event::Left { user_id: left, room: from, .. } => *left == user_id && from == room,
             _ => false,
         })
     }
 
-    /// Says something, 1 to 512 bytes, in a room that one is in. Does not wait: the receipt is
-    /// one's own [`Event::Message`], a refusal an [`Event::Error`].
+    /// Sends a message of 1 to 512 bytes to a room that the client is in. Does not wait: the
+    /// receipt is an [`Event::Message`] with the client's own user id, a refusal an
+    /// [`Event::Error`].
     ///
     /// # Errors
     /// [`ClientError::Encode`]; [`ClientError::Io`], also if the server does not read within the
-    /// write time-out. What the server said before it closed can still be received.
+    /// write time-out. Frames that the server sent before it closed can still be received.
     ///
     /// ```
     /// use cafewire_net::{ChatClient, Event};
@@ -237,8 +228,8 @@ impl ChatClient {
     /// let mut client = ChatClient::connect(&address, "ada")?;
     /// client.join("lobby")?;
     /// client.send("lobby", "hello")?;
-    /// client.send("den", "is anybody here?")?; // where one is not; sent all the same
-    /// assert!(matches!(client.next_event()?, Event::Message { content, .. } if content == "hello"));
+    /// client.send("den", "hello?")?; // the client is not in this room; the frame is sent anyway
+    /// assert!(matches!(client.next_event()?, Event::Message { .. }));
     /// assert!(matches!(client.next_event()?, Event::Error { .. }));
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
@@ -249,7 +240,7 @@ impl ChatClient {
     /// The next event, waited for up to the read time-out.
     ///
     /// # Errors
-    /// [`ClientError::TimedOut`], after which one may ask again and has lost nothing;
+    /// [`ClientError::TimedOut`], after which a further call loses nothing;
     /// [`ClientError::Closed`], [`ClientError::Io`], [`ClientError::Corrupt`];
     /// [`ClientError::Unexpected`] for a second ConnectAck.
     ///
@@ -261,7 +252,7 @@ impl ChatClient {
     /// let mut bob = ChatClient::connect(&address, "bob")?;
     /// ada.join("lobby")?;
     /// bob.join("lobby")?;
-    /// let Event::Joined { username, .. } = ada.next_event()? else { panic!("bob came in") };
+    /// let Event::Joined { username, .. } = ada.next_event()? else { panic!("bob joined") };
     /// assert_eq!(username, "bob");
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
@@ -270,8 +261,8 @@ impl ChatClient {
         self.kept_or_received(&mut deadline)
     }
 
-    /// The next event, or `None` if it does not come in that time. Zero takes what is already
-    /// there. A frame that has come in part is kept, so nothing is lost.
+    /// The next event, or `None` if none arrives in that time. Zero takes only what has already
+    /// arrived. A partial frame is kept, so nothing is lost.
     ///
     /// # Errors
     /// As [`next_event`](Self::next_event), but for the time-out.
@@ -296,8 +287,9 @@ impl ChatClient {
         }
     }
 
-    /// The events from now on, each waited for up to the read time-out, those that
-    /// [`join`](Self::join) and [`leave`](Self::leave) kept first. See [`Events`] for when it ends.
+    /// An iterator over the events from now on, each waited for up to the read time-out. Events
+    /// that [`join`](Self::join) and [`leave`](Self::leave) kept come first. [`Events`] says when
+    /// it ends.
     ///
     /// ```
     /// use cafewire_net::{ChatClient, Event};
@@ -331,7 +323,8 @@ impl ChatClient {
     /// client.join("lobby")?;
     /// let sender = client.sender()?;
     /// let writing = std::thread::spawn(move || sender.send("lobby", "hello"));
-    /// assert!(matches!(client.next_event()?, Event::Message { .. })); // waits while the other thread writes
+    /// // This thread waits while the other one writes.
+    /// assert!(matches!(client.next_event()?, Event::Message { .. }));
     /// writing.join().unwrap()?;
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
@@ -339,8 +332,8 @@ impl ChatClient {
         ChatSender::new(self.connection.stream(), &self.write_lock)
     }
 
-    /// Says goodbye and waits, up to the read time-out, until the server has closed. Events that
-    /// come meanwhile are dropped.
+    /// Sends Disconnect and waits, up to the read time-out, until the server has closed. Events
+    /// that come meanwhile are dropped.
     ///
     /// # Errors
     /// [`ClientError::Io`]; [`ClientError::TimedOut`] if the server does not close.
@@ -370,18 +363,18 @@ impl ChatClient {
         }
     }
 
-    /// Asks and waits for the answer, keeping what comes before it.
+    /// Sends a request and waits for its answer, keeping the events that come before it.
     fn ask(
         &mut self,
-        question: &MessagePayload<'_>,
+        request: &MessagePayload<'_>,
         is_answer: impl Fn(&Event) -> bool,
     ) -> Result<(), ClientError> {
         self.check_room_for_events()?;
         let mut unsent = None;
-        let mut deadline = match self.write(question) {
+        let mut deadline = match self.write(request) {
             Ok(()) => self.connection.read_deadline(),
-            // A server that closed may have said why before. If it did, that says more than the
-            // failed write.
+            // A server that closed may have sent the reason before, which says more than the failed
+            // write.
             Err(error @ ClientError::Io(_)) => {
                 unsent = Some(error);
                 Deadline::now()
@@ -391,7 +384,7 @@ impl ChatClient {
         loop {
             match receive_event(&mut self.connection, &mut deadline) {
                 Ok(event) if is_answer(&event) => return Ok(()),
-                Ok(Event::Error { code, message }) if can_refuse(question, code) => {
+                Ok(Event::Error { code, message }) if can_refuse(request, code) => {
                     return Err(ClientError::Refused { code, message });
                 }
                 Ok(event) => self.kept_events.push_back(event),
@@ -402,27 +395,27 @@ impl ChatClient {
     }
 
     fn check_room_for_events(&self) -> Result<(), ClientError> {
-        if self.kept_events.len() < MAX_KEPT_EVENTS {
+        if self.kept_events.len() < KEPT_EVENTS_MAX {
             Ok(())
         } else {
-            Err(ClientError::TooManyEvents { limit: MAX_KEPT_EVENTS })
+            Err(ClientError::TooManyEvents { limit: KEPT_EVENTS_MAX })
         }
     }
 }
 
-/// Whether an Error frame with this code can be the answer to that question. Version 1 does not
-/// say, so everything counts that is not certain to be about something else.
-fn can_refuse(question: &MessagePayload<'_>, code: ErrorCode) -> bool {
+/// Whether an Error frame with this code can answer this request. Version 1 does not say, so every
+/// code counts that cannot be about another request.
+fn can_refuse(request: &MessagePayload<'_>, code: ErrorCode) -> bool {
     match code {
-        ErrorCode::NotInRoom => matches!(question, MessagePayload::LeaveRoom { .. }),
-        ErrorCode::AlreadyInRoom => matches!(question, MessagePayload::JoinRoom { .. }),
+        ErrorCode::NotInRoom => matches!(request, MessagePayload::LeaveRoom { .. }),
+        ErrorCode::AlreadyInRoom => matches!(request, MessagePayload::JoinRoom { .. }),
         ErrorCode::InvalidContent | ErrorCode::InvalidUsername | ErrorCode::UsernameTaken => false,
         _ => true,
     }
 }
 
 fn receive_event(
-    connection: &mut Connection,
+    connection: &mut FramedStream,
     deadline: &mut Deadline,
 ) -> Result<Event, ClientError> {
     receive(connection, deadline, |payload| {
@@ -434,7 +427,7 @@ fn receive_event(
 
 /// The next frame's payload, read and handed to `take` while it is still in the receive buffer.
 fn receive<T>(
-    connection: &mut Connection,
+    connection: &mut FramedStream,
     deadline: &mut Deadline,
     take: impl FnOnce(&MessagePayload<'_>) -> Result<T, ClientError>,
 ) -> Result<T, ClientError> {

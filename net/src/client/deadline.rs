@@ -3,7 +3,7 @@
 
 use std::time::{Duration, Instant};
 
-/// The shortest time-out that sockets take: to them, zero means for ever.
+/// The shortest time-out that sockets take: zero would mean for ever.
 const SHORTEST_WAIT: Duration = Duration::from_micros(1);
 
 /// A bound on the sum of a call's waits.
@@ -16,22 +16,22 @@ pub(super) struct Deadline {
 impl Deadline {
     /// `None` never expires.
     pub(super) fn after(timeout: Option<Duration>) -> Self {
-        // A time-out past the end of the clock is none.
+        // A time-out past the end of the clock never expires.
         let expires = timeout.and_then(|timeout| Instant::now().checked_add(timeout));
         Self { timeout: timeout.filter(|_| expires.is_some()), expires, waited: false }
     }
 
-    /// Expires at once: the one wait that it still grants takes only what is already there.
+    /// A deadline that has passed: the one wait that it still grants takes only what has arrived.
     pub(super) fn now() -> Self {
         Self::after(Some(Duration::ZERO))
     }
 
-    /// How long the next blocking call may take, to the inner `None` for ever; the outer `None`
-    /// says that the time is up.
+    /// How long the next blocking call may take. The outer `None` says that the time is up, the
+    /// inner `None` that there is no bound.
     ///
-    /// The first wait is granted the time-out as it was given, even if it was zero: so what has
-    /// already arrived is always found, and a socket that has this time-out set from the call
-    /// before needs no system call to set it.
+    /// The first wait is granted the time-out as it was given, even if it was zero. So what has
+    /// already arrived is always found, and a socket that has this time-out from the call before
+    /// needs no system call to set it.
     pub(super) fn next_wait(&mut self) -> Option<Option<Duration>> {
         let Some(expires) = self.expires else {
             return Some(None);

@@ -1,27 +1,29 @@
-//! The blocking client of the echo family. Speaks frames through `connection`, knows what answers
-//! what.
+//! The blocking client of the echo family. Sends and receives frames through `framed_stream`;
+//! matches answers to requests.
 
 use std::io::{self, IoSlice};
-
 use std::time::{Duration, Instant};
 
 use cafewire_core::{Family, Frame, Message, MessagePayload};
 
-use super::connection::Connection;
 use super::deadline::Deadline;
+use super::framed_stream::FramedStream;
 use super::{ClientConfig, ClientError};
 use crate::address::{Address, PeerAddress};
 
-/// A connection that speaks the echo family.
+/// The contract's name of [`EchoClient`].
+pub type Client = EchoClient;
+
+/// A connection that speaks the echo family. [`Client`] is another name of it.
 ///
-/// Payloads are sent from where they lie and received into one buffer of 65,540 bytes; no call
-/// allocates, but to report an error.
+/// Payloads are sent from where they lie and received into one buffer of 65,540 bytes. No call
+/// allocates, except to report an error.
 ///
-/// [`ping`](Self::ping) and [`echo`](Self::echo) ask one question and wait for its answer.
-/// [`send_message`](Self::send_message) and [`receive_message`](Self::receive_message) are for
-/// keeping several questions in flight: receive all their answers before asking with `ping` or
-/// `echo` again. After an error other than [`ClientError::Encode`] an answer may still be on its
-/// way, so a connection had better be dropped.
+/// [`ping`](Self::ping) and [`echo`](Self::echo) send one request and wait for its answer.
+/// [`send_message`](Self::send_message) and [`receive_message`](Self::receive_message) keep several
+/// requests in flight: receive all their answers before calling `ping` or `echo` again. After an
+/// error other than [`ClientError::Encode`] an answer may still be on its way, so the connection
+/// should be dropped.
 ///
 /// ```
 /// use cafewire_net::Client;
@@ -33,16 +35,16 @@ use crate::address::{Address, PeerAddress};
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 #[derive(Debug)]
-pub struct Client {
-    connection: Connection,
-    /// Makes the payload of each ping on this connection another.
+pub struct EchoClient {
+    connection: FramedStream,
+    /// Makes the payload of each ping on this connection unique.
     pings_sent: u64,
-    /// Questions sent whose answer was not received yet.
+    /// Requests sent whose answer was not received yet.
     answers_owed: u64,
     failed: bool,
 }
 
-impl Client {
+impl EchoClient {
     /// Connects with the default time-outs: 5 s to connect, 10 s for an answer, 10 s for a write.
     ///
     /// # Errors
@@ -50,8 +52,8 @@ impl Client {
     ///
     /// ```
     /// use cafewire_net::{Client, ClientError};
-    /// let nobody = "unix:///nonexistent/cafewire.sock".parse()?;
-    /// let error = Client::connect(&nobody).unwrap_err();
+    /// let address = "unix:///nonexistent/cafewire.sock".parse()?;
+    /// let error = Client::connect(&address).unwrap_err();
     /// assert!(matches!(error, ClientError::Connect { .. }));
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
@@ -59,28 +61,29 @@ impl Client {
         Self::connect_with(address, &ClientConfig::default())
     }
 
-    /// Connects, and shakes hands if the address says TLS. Nothing of the protocol is sent yet.
+    /// Connects, and does the TLS handshake if the address says TLS. No frame is sent yet.
     ///
     /// # Errors
-    /// [`ClientError::Connect`]: the name is unknown, nobody listens there, it took longer than the
-    /// connect time-out, or TLS did not come about, be it for a file that cannot be used.
+    /// [`ClientError::Connect`]: the name is unknown, no program listens there, the connect
+    /// time-out is over, the TLS handshake failed, or a certificate file cannot be used.
     ///
     /// ```
     /// use std::time::Duration;
     /// use cafewire_net::{Client, ClientConfig};
     /// # let serve = include!(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/support/serve.rs"));
     /// # let (address, _, _server) = serve(None);
-    /// let patient = ClientConfig { read_timeout: Some(Duration::from_secs(60)), ..ClientConfig::default() };
+    /// let read_timeout = Some(Duration::from_secs(60));
+    /// let patient = ClientConfig { read_timeout, ..ClientConfig::default() };
     /// let mut client = Client::connect_with(&address, &patient)?;
     /// assert_eq!(client.echo(b"take your time")?, b"take your time");
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     pub fn connect_with(address: &Address, config: &ClientConfig) -> Result<Self, ClientError> {
-        let connection = Connection::open(address, config, Family::Echo)?;
+        let connection = FramedStream::open(address, config, Family::Echo)?;
         Ok(Self { connection, pings_sent: 0, answers_owed: 0, failed: false })
     }
 
-    /// How long a Ping takes there and back. Its payload, 8 bytes, is another each time.
+    /// Measures the round trip of a Ping. Its payload of 8 bytes is unique on this connection.
     ///
     /// # Errors
     /// As [`ping_with`](Self::ping_with).
@@ -100,12 +103,12 @@ impl Client {
         self.ping_with(&payload)
     }
 
-    /// How long a Ping with this payload takes there and back, 0 to 65,535 bytes.
+    /// Measures the round trip of a Ping with this payload of 0 to 65,535 bytes.
     ///
     /// # Errors
-    /// [`ClientError::Encode`] if the payload is too long; [`ClientError::Unexpected`] if something
-    /// else than a Pong with the same payload comes back; what
-    /// [`receive_message`](Self::receive_message) gives.
+    /// [`ClientError::Encode`] if the payload is too long; [`ClientError::Unexpected`] if anything
+    /// but a Pong with the same payload comes back; those of
+    /// [`receive_message`](Self::receive_message).
     ///
     /// ```
     /// use cafewire_net::{Client, ClientError};
@@ -123,12 +126,12 @@ impl Client {
         Ok(started.elapsed())
     }
 
-    /// Sends a payload, 0 to 65,535 bytes, and gives back what the server returned: the same.
+    /// Sends a payload of 0 to 65,535 bytes and returns the server's copy of it.
     ///
     /// # Errors
-    /// [`ClientError::Encode`] if the payload is too long; [`ClientError::Unexpected`] if something
-    /// else than an Echo with the same payload comes back; what
-    /// [`receive_message`](Self::receive_message) gives.
+    /// [`ClientError::Encode`] if the payload is too long; [`ClientError::Unexpected`] if anything
+    /// but an Echo with the same payload comes back; those of
+    /// [`receive_message`](Self::receive_message).
     ///
     /// ```
     /// use cafewire_net::Client;
@@ -143,10 +146,10 @@ impl Client {
         self.ask(&Message::Echo(payload), "an Echo with the same payload")
     }
 
-    /// Sends a message and waits for nothing.
+    /// Sends a message and does not wait for an answer.
     ///
-    /// Who sends on and on and never receives will be stopped: a server that cannot get rid of its
-    /// answers stops reading.
+    /// A client that sends without ever receiving is stopped in the end: a server that cannot flush
+    /// its answers stops reading.
     ///
     /// # Errors
     /// [`ClientError::Encode`] if the payload is too long; [`ClientError::Io`], also if the server
@@ -180,21 +183,22 @@ impl Client {
         Ok(())
     }
 
-    /// The next message, of whatever type. An echo Error frame is a message here like any other.
+    /// The next message of any type. An echo Error frame is a message here like any other.
     ///
     /// # Errors
-    /// [`ClientError::TimedOut`], after which one may ask again; [`ClientError::Closed`],
-    /// [`ClientError::Io`], [`ClientError::Corrupt`]; [`ClientError::Refused`] from a server that
-    /// turns connections away before it knows what they will speak.
+    /// [`ClientError::TimedOut`], after which a further call loses nothing;
+    /// [`ClientError::Closed`], [`ClientError::Io`], [`ClientError::Corrupt`];
+    /// [`ClientError::Refused`] from a server that refuses a connection before it knows the family.
     ///
     /// ```
     /// use std::time::Duration;
     /// use cafewire_net::{Client, ClientConfig, ClientError};
     /// # let serve = include!(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/support/serve.rs"));
     /// # let (address, _, _server) = serve(None);
-    /// let hasty = ClientConfig { read_timeout: Some(Duration::from_millis(1)), ..ClientConfig::default() };
+    /// let read_timeout = Some(Duration::from_millis(1));
+    /// let hasty = ClientConfig { read_timeout, ..ClientConfig::default() };
     /// let mut client = Client::connect_with(&address, &hasty)?;
-    /// let nothing = client.receive_message(); // for nothing was asked
+    /// let nothing = client.receive_message(); // no request was sent
     /// assert!(matches!(nothing, Err(ClientError::TimedOut)));
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
@@ -218,16 +222,6 @@ impl Client {
     ///
     /// # Errors
     /// The system's.
-    ///
-    /// ```
-    /// use cafewire_net::Client;
-    /// # let serve = include!(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/support/serve.rs"));
-    /// # let (address, _, _server) = serve(None);
-    /// let client = Client::connect(&address)?;
-    /// assert_eq!(client.peer_address()?.ip(), Some("127.0.0.1".parse()?));
-    /// assert_ne!(client.peer_address()?, client.local_address()?); // the same host, another port
-    /// # Ok::<(), Box<dyn std::error::Error>>(())
-    /// ```
     pub fn peer_address(&self) -> io::Result<PeerAddress> {
         self.connection.stream().peer_address()
     }
@@ -240,19 +234,19 @@ impl Client {
         self.connection.stream().local_address()
     }
 
-    /// Whether somebody else can go on with this connection as if it were new: nothing went wrong
-    /// on it, no answer is on its way, nothing lies unread, and the server has not closed it.
+    /// Whether another caller can use this connection like a new one: no call on it failed, no
+    /// answer is on its way, no byte lies unread, and the server has not closed it.
     pub(crate) fn is_reusable(&mut self) -> bool {
         !self.failed && self.answers_owed == 0 && self.connection.is_idle()
     }
 
-    /// Asks and waits for the answer, whose payload must be the question's.
-    fn ask(&mut self, question: &Message<'_>, awaited: &'static str) -> Result<&[u8], ClientError> {
-        if let Err(not_sent) = self.send_message(question) {
-            return Err(self.reason_in_stead_of(not_sent));
+    /// Sends a request and waits for the answer, whose payload must be the request's.
+    fn ask(&mut self, request: &Message<'_>, awaited: &'static str) -> Result<&[u8], ClientError> {
+        if let Err(not_sent) = self.send_message(request) {
+            return Err(self.refusal_or(not_sent));
         }
         let mut deadline = self.connection.read_deadline();
-        let error = match (receive(&mut self.connection, &mut deadline), *question) {
+        let error = match (receive(&mut self.connection, &mut deadline), *request) {
             (Ok(Message::Pong(answer)), Message::Ping(payload))
             | (Ok(Message::Echo(answer)), Message::Echo(payload))
                 if answer == payload =>
@@ -270,9 +264,8 @@ impl Client {
         Err(error)
     }
 
-    /// A server that closed may have said why before. If it did, that says more than the failed
-    /// write.
-    fn reason_in_stead_of(&mut self, not_sent: ClientError) -> ClientError {
+    /// A server that closed may have sent the reason before, which says more than the failed write.
+    fn refusal_or(&mut self, not_sent: ClientError) -> ClientError {
         if !matches!(not_sent, ClientError::Io(_)) {
             return not_sent;
         }
@@ -287,7 +280,7 @@ impl Client {
 }
 
 fn receive<'c>(
-    connection: &'c mut Connection,
+    connection: &'c mut FramedStream,
     deadline: &mut Deadline,
 ) -> Result<Message<'c>, ClientError> {
     let received = connection.receive(deadline)?;

@@ -1,4 +1,4 @@
-//! What can go wrong for a client, one plain sentence each.
+//! The errors of the clients, one plain sentence each.
 
 use std::error::Error;
 use std::fmt;
@@ -8,14 +8,15 @@ use cafewire_core::{ErrorCode, ParseError, ProtocolError};
 
 use crate::address::Address;
 
-/// How records begin with which TLS servers answer those who do not speak TLS (RFC 8446, 5.1).
+/// The first bytes of the records with which TLS servers answer peers that do not speak TLS (RFC
+/// 8446, 5.1).
 const TLS_ALERT: u8 = 21;
 const TLS_HANDSHAKE: u8 = 22;
 
-/// Why a client's call failed.
+/// The reason why a client's call failed.
 ///
-/// Each displays as one sentence, with its cause in it; [`source`](Error::source) gives the cause
-/// by itself. What a server wrote is shown with its control characters escaped.
+/// Each displays as one sentence, with its cause in it; [`source`](Error::source) returns the cause
+/// by itself. Text from the server is shown with its control characters escaped.
 ///
 /// ```
 /// use cafewire_core::ErrorCode;
@@ -28,60 +29,61 @@ const TLS_HANDSHAKE: u8 = 22;
 ///         _ => "connect again",
 ///     }
 /// }
-/// let taken = ClientError::Refused { code: ErrorCode::UsernameTaken, message: "try ada2".to_owned() };
+/// let (code, message) = (ErrorCode::UsernameTaken, "try ada2".to_owned());
+/// let taken = ClientError::Refused { code, message };
 /// assert_eq!(taken.to_string(), "the server refused: UsernameTaken (10): try ada2");
 /// assert_eq!(what_to_do(&taken), "ask for something else");
 /// ```
 #[derive(Debug)]
 #[non_exhaustive]
 pub enum ClientError {
-    /// No connection came about: nobody listens there, the name is unknown, or it took too long.
+    /// No connection was made: no program listens there, the name is unknown, or the time was over.
     Connect {
-        /// Where to.
+        /// The address of the server.
         address: Address,
         /// The system's reason.
         source: io::Error,
     },
     /// The connection failed while in use. After a failed write nothing more is sent, since a part
-    /// of the frame may be on its way; what the server said before can still be received.
+    /// of the frame may be on its way. Frames that the server sent before can still be received.
     Io(io::Error),
-    /// Nothing, or no whole frame, came within the time-out. What came is kept, and one may wait
-    /// on.
+    /// No whole frame came within the time-out. A partial frame is kept, and a further call can
+    /// wait for the rest.
     TimedOut,
     /// The server closed the connection, between two frames.
     Closed,
-    /// What arrived is not the protocol, or ends within a frame ([`ParseError::Truncated`]). The
-    /// connection is of no further use.
+    /// The received bytes are not the protocol, or end within a frame ([`ParseError::Truncated`]).
+    /// The connection is of no further use.
     Corrupt {
-        /// What is wrong. Its offset counts from the start of the frame.
+        /// The fault. Its offset counts from the start of the frame.
         error: ParseError,
-        /// Where, in bytes from the first that the server sent.
+        /// The fault's place, in bytes from the first that the server sent.
         stream_offset: u64,
     },
-    /// What was to be sent is not allowed. Nothing was sent, and the connection is as it was.
+    /// The message is not allowed. Nothing was sent, and the connection is unchanged.
     Encode(ProtocolError),
     /// The server answered with a chat Error frame. [`ErrorCode::closes`] says whether the
     /// connection goes on.
     Refused {
-        /// For programs.
+        /// The reason, for programs.
         code: ErrorCode,
-        /// The server's own words; may be empty.
+        /// The reason, for people; may be empty.
         message: String,
     },
-    /// The server answered with an echo Error frame, and closes.
+    /// The server answered with an echo Error frame and closes the connection.
     ServerError(String),
-    /// The server sent something that is no answer to what was asked.
+    /// The server sent a frame that does not answer the request.
     Unexpected {
-        /// What was due.
+        /// The frame that was due.
         awaited: &'static str,
-        /// What came.
+        /// The frame that came.
         received: &'static str,
     },
-    /// So many events wait to be taken that no more are kept while an answer is waited for. Take
-    /// them with [`next_event`](super::ChatClient::next_event): if the question was sent, its
-    /// answer is an event behind them.
+    /// The client keeps as many events as it may, and so cannot wait for an answer. Take them with
+    /// [`next_event`](super::ChatClient::next_event): if the request was sent, its answer is an
+    /// event behind them.
     TooManyEvents {
-        /// How many a client keeps.
+        /// The most events that a client keeps.
         limit: usize,
     },
 }
@@ -93,7 +95,7 @@ impl fmt::Display for ClientError {
                 write!(f, "cannot connect to {address}: {source}")?;
                 match source.kind() {
                     io::ErrorKind::ConnectionRefused => {
-                        f.write_str(": nobody listens there; is the server running?")
+                        f.write_str(": no program listens there; is the server running?")
                     }
                     _ => Ok(()),
                 }
@@ -105,7 +107,7 @@ impl fmt::Display for ClientError {
                 write!(
                     f,
                     "the connection ended in the middle of a frame, after {stream_offset} bytes: \
-                 the frame needs at least {needed}, {available} came"
+                     the frame needs at least {needed}, {available} came"
                 )
             }
             Self::Corrupt {
@@ -121,7 +123,8 @@ impl fmt::Display for ClientError {
             Self::Corrupt { error, stream_offset } => {
                 write!(
                     f,
-                    "byte {stream_offset} from the server is not the protocol; in its frame: {error}"
+                    "byte {stream_offset} from the server is not the protocol; \
+                     in its frame: {error}"
                 )
             }
             Self::Encode(error) => write!(f, "this cannot be sent: {error}"),
@@ -169,7 +172,7 @@ impl From<ProtocolError> for ClientError {
     }
 }
 
-/// Text from afar, for a terminal that obeys control characters.
+/// Text from the server, with control characters escaped: a terminal would obey them.
 struct Printable<'a>(&'a str);
 
 impl fmt::Display for Printable<'_> {

@@ -1,16 +1,18 @@
-//! What a chat server tells of its own accord, owned, and the iterator over it.
+//! The events that a chat server sends unasked, owned, and the iterator over them.
 
 use cafewire_core::{ErrorCode, MessagePayload};
 
 use super::{ChatClient, ClientError};
 
-/// What happened, as the server told it.
+/// An event, as the server reported it.
 ///
 /// ```
 /// use cafewire_net::Event;
 /// fn line(event: &Event) -> String {
 ///     match event {
-///         Event::Message { username, content, .. } => format!("{username}: {}", content.escape_debug()),
+///         Event::Message { username, content, .. } => {
+///             format!("{username}: {}", content.escape_debug())
+///         }
 ///         Event::Joined { username, room, .. } => format!("{username} joined {room}"),
 ///         Event::Left { username, room, .. } => format!("{username} left {room}"),
 ///         Event::Error { code, message } => format!("{code}: {}", message.escape_debug()),
@@ -23,48 +25,49 @@ use super::{ChatClient, ClientError};
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Event {
-    /// Somebody said something. One's own is the receipt of what one sent.
+    /// A member sent a message to a room. The client's own messages come back too, as receipts.
     Message {
-        /// The speaker's.
+        /// The sender's user id.
         user_id: u32,
-        /// When the server took it, in milliseconds since 1970-01-01 UTC.
+        /// The time at which the server took the message, in milliseconds since 1970-01-01 UTC.
         timestamp_ms: u64,
-        /// The speaker's.
+        /// The sender's name.
         username: String,
-        /// Where.
+        /// The room.
         room: String,
-        /// What. May hold control characters: escape them before showing them on a terminal.
+        /// The text. May hold control characters: escape them before showing them on a terminal.
         content: String,
     },
-    /// Somebody entered a room.
+    /// A member entered a room.
     Joined {
-        /// Who.
+        /// The member's user id.
         user_id: u32,
-        /// Under which name.
+        /// The member's name.
         username: String,
-        /// Where.
+        /// The room.
         room: String,
     },
-    /// Somebody left a room, by will or by losing the connection.
+    /// A member left a room, on request or by losing the connection.
     Left {
-        /// Who.
+        /// The member's user id.
         user_id: u32,
-        /// Under which name.
+        /// The member's name.
         username: String,
-        /// Where.
+        /// The room.
         room: String,
     },
-    /// What was wrong with something that this client sent, or why the server is about to close.
+    /// A fault in a frame that this client sent, or the reason why the server is about to close.
     Error {
-        /// For programs. [`ErrorCode::closes`] says whether the connection goes on.
+        /// The reason, for programs. [`ErrorCode::closes`] says whether the connection goes on.
         code: ErrorCode,
-        /// For people. May hold control characters: escape them before showing them on a terminal.
+        /// The reason, for people. May hold control characters: escape them before showing them on
+        /// a terminal.
         message: String,
     },
 }
 
 impl Event {
-    /// `None` if the message is not one that a server sends of its own accord.
+    /// `None` if the message is not one that a server sends unasked.
     pub(super) fn from_payload(payload: &MessagePayload<'_>) -> Option<Self> {
         match *payload {
             MessagePayload::MessageBroadcast { user_id, timestamp, username, room, content } => {
@@ -92,8 +95,8 @@ impl Event {
 
 /// The events of a [`ChatClient`], one after another: [`ChatClient::events`].
 ///
-/// Ends when the server has closed the connection in good order, and after any error but
-/// [`ClientError::TimedOut`], which only says that it was quiet for the read time-out.
+/// Ends when the server has closed the connection between two frames, and after any error but
+/// [`ClientError::TimedOut`], which only says that no event came within the read time-out.
 ///
 /// ```
 /// use cafewire_net::{ChatClient, Event};

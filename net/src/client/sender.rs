@@ -1,4 +1,4 @@
-//! Writing on a chat connection from several threads, with each frame in one piece. Reads nothing.
+//! Writes on a chat connection from several threads, each frame in one piece. Reads nothing.
 
 use std::io::{self, IoSlice};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -8,14 +8,14 @@ use cafewire_core::MessagePayload;
 use cafewire_core::chat::MAX_CLIENT_FRAME_SIZE;
 
 use super::ClientError;
-use super::connection::write_frame;
+use super::framed_stream::write_frame;
 use super::stream::Stream;
 
 /// A second handle on a [`ChatClient`](super::ChatClient)'s connection that only writes, for
 /// another thread than the one that reads. Made by
 /// [`ChatClient::sender`](super::ChatClient::sender).
 ///
-/// It waits for no answer: those arrive as events at the client.
+/// It waits for no answer: answers arrive as events at the client.
 ///
 /// ```
 /// use cafewire_net::{ChatClient, Event};
@@ -27,8 +27,8 @@ use super::stream::Stream;
 /// sender.send("lobby", "hello")?;
 /// sender.leave("lobby")?;
 /// sender.disconnect()?;
-/// let told: Vec<Event> = client.events().map_while(Result::ok).collect();
-/// assert!(matches!(told[..], [Event::Joined { .. }, Event::Message { .. }, Event::Left { .. }]));
+/// let seen: Vec<Event> = client.events().map_while(Result::ok).collect();
+/// assert!(matches!(seen[..], [Event::Joined { .. }, Event::Message { .. }, Event::Left { .. }]));
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 #[derive(Debug)]
@@ -42,8 +42,8 @@ impl ChatSender {
         Ok(Self { stream: stream.clone_for_writing()?, write_lock: Arc::clone(write_lock) })
     }
 
-    /// Asks to enter a room: 1 to 64 bytes, no control characters. The answer is an
-    /// [`Event::Joined`](super::Event::Joined) of one's own, or an
+    /// Asks to enter a room, named by 1 to 64 bytes without control characters. The answer is an
+    /// [`Event::Joined`](super::Event::Joined) with the client's user id, or an
     /// [`Event::Error`](super::Event::Error).
     ///
     /// # Errors
@@ -53,8 +53,8 @@ impl ChatSender {
         self.write(&MessagePayload::JoinRoom { room })
     }
 
-    /// Asks to leave a room: 1 to 64 bytes, no control characters. The answer is an
-    /// [`Event::Left`](super::Event::Left) of one's own, or an
+    /// Asks to leave a room, named by 1 to 64 bytes without control characters. The answer is an
+    /// [`Event::Left`](super::Event::Left) with the client's user id, or an
     /// [`Event::Error`](super::Event::Error).
     ///
     /// # Errors
@@ -63,8 +63,8 @@ impl ChatSender {
         self.write(&MessagePayload::LeaveRoom { room })
     }
 
-    /// Says something, 1 to 512 bytes, in a room that one is in. The answer is an
-    /// [`Event::Message`](super::Event::Message) of one's own, or an
+    /// Sends a message of 1 to 512 bytes to a room that the client is in. The answer is an
+    /// [`Event::Message`](super::Event::Message) with the client's user id, or an
     /// [`Event::Error`](super::Event::Error).
     ///
     /// # Errors
@@ -74,8 +74,8 @@ impl ChatSender {
         self.write(&MessagePayload::SendMessage { room, content })
     }
 
-    /// Says goodbye. The server sends what it has queued, then closes; the client sees the end of
-    /// its events.
+    /// Sends Disconnect. The server flushes what it has queued, then closes, which ends the
+    /// client's events.
     ///
     /// # Errors
     /// [`ClientError::Io`], also if the server does not read within the write time-out.
@@ -88,8 +88,8 @@ impl ChatSender {
     }
 }
 
-/// Whose write_lock it is to write on a connection that several threads write on: a frame can take
-/// several writes, and no other may come between them.
+/// The lock that a thread holds while it writes a frame: a frame can take several writes, and no
+/// other frame may come between them.
 #[derive(Debug)]
 pub(super) struct WriteLock {
     write_timeout: Option<Duration>,
@@ -108,8 +108,8 @@ impl WriteLock {
     ) -> Result<(), ClientError> {
         let mut buffer = [0; MAX_CLIENT_FRAME_SIZE];
         let frame = payload.encode_into(&mut buffer)?;
-        // It guards the stream's order and no data, so what a panic elsewhere left behind is sound.
-        let _turn = self.lock.lock().unwrap_or_else(PoisonError::into_inner);
+        // The lock guards the order of writes and no data, so a poisoned lock is as good as any.
+        let _guard = self.lock.lock().unwrap_or_else(PoisonError::into_inner);
         write_frame(stream, &mut [IoSlice::new(frame)], self.write_timeout)
     }
 }
@@ -131,8 +131,8 @@ mod tests {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let address = listener.local_addr().unwrap().into();
         let stream = Stream::connect(&address, &ClientConfig::default()).unwrap();
-        // The smallest buffer that the system grants: writers wait in the middle of frames all the
-        // time.
+        // The system grants its smallest buffer, so that writers often wait in the middle of a
+        // frame.
         stream.set_send_buffer_size(1).unwrap();
         let mut received = listener.accept().unwrap().0;
         let reading = std::thread::spawn(move || {

@@ -2,11 +2,10 @@
 //! bytes, not frames.
 //!
 //! A stream can be cloned: one handle reads while others write. With TLS they share a session,
-//! which is locked only while bytes are sealed or opened, never while the socket is waited for; so
-//! a writer that waits for a server that does not read cannot keep the reader from reading. Whoever
-//! writes holds a turn of his own (see `sender.rs`), so what the session seals leaves in order.
-//! What the session itself wants to say while reading (an answer to a key update) leaves with the
-//! next write.
+//! which is locked only while bytes are sealed or opened, never during a wait for the socket; so a
+//! writer that waits for a server that does not read cannot keep the reader from reading. A writer
+//! holds the write lock (see `sender.rs`), so sealed bytes leave in order. Records that the session
+//! itself makes while reading (an answer to a key update) leave with the next write.
 
 use std::io::{self, ErrorKind, IoSlice, Read, Write};
 use std::mem::MaybeUninit;
@@ -35,16 +34,16 @@ pub(super) struct Stream {
 #[derive(Debug)]
 struct Tls {
     session: Arc<Mutex<ClientConnection>>,
-    /// Where sealed bytes land; empty in a handle that only writes.
+    /// The buffer for sealed bytes; empty in a handle that only writes.
     sealed: Box<[u8]>,
-    /// Those of them that the session has not taken yet. It takes no more while it holds a record's
-    /// worth of opened ones.
+    /// The part of `sealed` that the session has not taken yet. It takes none while it holds a
+    /// record's worth of opened bytes.
     sealed_left: Range<usize>,
 }
 
 impl Stream {
-    /// Connects to the first of the name's addresses that answers, and shakes hands if the address
-    /// says TLS; all that within the connect time-out.
+    /// Connects to the first of the name's addresses that answers, and does the TLS handshake if
+    /// the address says TLS, all within the connect time-out.
     pub(super) fn connect(address: &Address, config: &ClientConfig) -> io::Result<Self> {
         let deadline = Instant::now() + config.connect_timeout;
         let stream = match address {
@@ -106,26 +105,25 @@ impl Stream {
         self.socket.set_send_buffer_size(size_bytes)
     }
 
-    /// Reads what is there, or waits up to the read time-out for something. 0 is the end.
+    /// Reads the bytes that have arrived, or waits for some up to the read time-out. 0 is the end.
     pub(super) fn read(&mut self, into: &mut [u8]) -> io::Result<usize> {
         let Some(tls) = &mut self.tls else { return (&self.socket).read(into) };
         loop {
             match tls.session().reader().read(into) {
-                // The protocol's frames say where they end, so an end without close_notify hides
-                // nothing.
+                // Frames carry their length, so an end without close_notify hides nothing.
                 Err(error) if error.kind() == ErrorKind::UnexpectedEof => return Ok(0),
                 Err(error) if error.kind() == ErrorKind::WouldBlock => {}
                 done => return done,
             }
             if tls.sealed_left.is_empty() {
-                // 0, the end, is the session's to know too.
+                // The session is told of 0, the end, as well.
                 tls.sealed_left = 0..(&self.socket).read(&mut tls.sealed)?;
             }
             tls.open()?;
         }
     }
 
-    /// Writes all of a frame, given in parts. Time is counted over the frame, not over each write.
+    /// Writes all of a frame, given in parts. The time-out bounds the frame, not each write.
     pub(super) fn write_all(
         &self,
         parts: &mut [IoSlice<'_>],
@@ -137,19 +135,19 @@ impl Stream {
         }
     }
 
-    /// Nothing more is written: on a connection already gone that this fails changes nothing.
+    /// Ends the sending side. A failure changes nothing: the connection is gone then.
     pub(super) fn shut_down_sending(&self) {
         let _ = self.socket.shutdown(Shutdown::Write);
     }
 
-    /// Whether there is nothing to read and no end of the stream.
+    /// Whether there is no byte to read and no end of the stream.
     pub(super) fn is_idle(&mut self) -> bool {
         if self.socket.set_nonblocking(true).is_err() {
             return false;
         }
         let nothing = match &self.tls {
             None => self.socket.peek(&mut [MaybeUninit::uninit()]),
-            // What lies in the socket may be TLS's own: a session ticket, say.
+            // The bytes in the socket may be TLS's own, a session ticket for example.
             Some(_) => self.read(&mut [0]),
         };
         let blocking_again = self.socket.set_nonblocking(false).is_ok();
@@ -163,7 +161,7 @@ impl Stream {
     ) -> io::Result<()> {
         let mut deadline = Deadline::after(timeout);
         let mut shortened = false;
-        // The socket has the whole time-out set, which is what the first wait is.
+        // The socket already has the whole time-out set, which is the first wait.
         deadline.next_wait();
         IoSlice::advance_slices(&mut parts, 0);
         while !parts.is_empty() {
@@ -198,7 +196,7 @@ impl Stream {
 }
 
 impl Drop for Stream {
-    /// Says that the stream ends here, if this is the last handle and nobody is in the way.
+    /// Sends close_notify if this is the last handle.
     fn drop(&mut self) {
         let Some(session) = self.tls.as_mut().and_then(|tls| Arc::get_mut(&mut tls.session)) else {
             return;
@@ -207,7 +205,7 @@ impl Drop for Stream {
         session.send_close_notify();
         let mut sealed = Vec::new();
         if session.write_tls(&mut sealed).is_ok() && self.socket.set_nonblocking(true).is_ok() {
-            // A courtesy: if the socket is full or gone, the peer learns of the end by its end.
+            // A failure is ignored: the peer sees the socket's end in any case.
             let _ = (&self.socket).write(&sealed);
         }
     }
@@ -215,13 +213,13 @@ impl Drop for Stream {
 
 impl Tls {
     fn session(&self) -> MutexGuard<'_, ClientConnection> {
-        // A panic while it was held is one within rustls; whatever the session says next is checked
-        // like anything else.
+        // Only rustls can have panicked while the lock was held; what the session says next is
+        // checked like any other input.
         self.session.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Has the session take sealed bytes, as many as it will. To be called when everything that it
-    /// has opened is read.
+    /// Passes sealed bytes to the session, as many as it takes. Called when all opened bytes have
+    /// been read.
     fn open(&mut self) -> io::Result<()> {
         let mut session = self.session.lock().unwrap_or_else(PoisonError::into_inner);
         let taken = session.read_tls(&mut &self.sealed[self.sealed_left.clone()])?;
@@ -249,7 +247,7 @@ impl Tls {
 }
 
 fn handshake(socket: &Socket, session: &mut ClientConnection, deadline: Instant) -> io::Result<()> {
-    // Whatever arrives behind the handshake stays in the session.
+    // Bytes that arrive behind the handshake stay in the session.
     while session.is_handshaking() || session.wants_write() {
         let left = Some(left_until(deadline)?);
         socket.set_read_timeout(left)?;
@@ -273,7 +271,7 @@ fn handshake(socket: &Socket, session: &mut ClientConnection, deadline: Instant)
             Err(error) => return Err(error),
         }
         if let Err(error) = session.process_new_packets() {
-            // The alert that tells the server why. It is no matter if that fails.
+            // The alert tells the server why. A failure to send it changes nothing.
             let _ = session.write_tls(&mut socket);
             return Err(handshake_failed(error));
         }
@@ -281,27 +279,27 @@ fn handshake(socket: &Socket, session: &mut ClientConnection, deadline: Instant)
     Ok(())
 }
 
-/// With what to do about it, where that is known.
+/// The error, with advice where there is some.
 fn handshake_failed(error: rustls::Error) -> io::Error {
     use rustls::CertificateError::{
         BadSignature, UnknownIssuer, UnsupportedSignatureAlgorithmForPublicKeyContext,
     };
     const UNTRUSTED: &str =
-        "nobody who is trusted here signed it; to trust its CA, name the file with that CA";
+        "no trusted authority signed it; to trust its CA, name the file with that CA";
     let sentence = match &error {
-        // The second: somebody who is trusted has the same name, and another key.
+        // BadSignature: a trusted authority has the same name and another key.
         rustls::Error::InvalidCertificate(UnknownIssuer | BadSignature) => {
             format!("{error}: {UNTRUSTED}")
         }
-        // The same with a key of another kind; rustls has only the kinds' numbers to say of it.
-        // Debian's ssl-cert makes such a namesake: its snake oil certificate is for `localhost`, or
-        // whatever the host is called.
+        // The same with a key of another kind, of which rustls displays only the numbers. Debian's
+        // ssl-cert makes such a namesake: its snake oil certificate is for `localhost` or the
+        // host's own name.
         rustls::Error::InvalidCertificate(UnsupportedSignatureAlgorithmForPublicKeyContext {
             ..
         }) => {
             format!("invalid peer certificate: {UNTRUSTED}")
         }
-        rustls::Error::InvalidMessage(_) => format!("what answers there is no TLS: {error}"),
+        rustls::Error::InvalidMessage(_) => format!("the server there does not speak TLS: {error}"),
         _ => return io::Error::new(ErrorKind::InvalidData, error),
     };
     io::Error::new(ErrorKind::InvalidData, sentence)
@@ -332,12 +330,12 @@ fn peer_address_of(address: SockAddr) -> PeerAddress {
     address.as_socket().map_or(PeerAddress::Local, PeerAddress::Ip)
 }
 
-/// Not a failure: the wait ended early, by a signal or by the socket's time-out, for which systems
-/// have two names.
+/// Whether an error is no failure: the wait ended early, by a signal or by the socket's time-out,
+/// for which systems have two names.
 pub(super) fn is_transient(error: &io::Error) -> bool {
     match error.kind() {
         ErrorKind::Interrupted | ErrorKind::WouldBlock => true,
-        // Elsewhere this is the system giving the connection up.
+        // On other systems this is the end of the connection: the system gave it up.
         ErrorKind::TimedOut => cfg!(windows),
         _ => false,
     }

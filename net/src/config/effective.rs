@@ -1,121 +1,79 @@
 //! Which limits count in the end, where that is not what was set: what would keep the protocol from
-//! working is moved, and there are no more connections than descriptors. Tells it; nothing here
-//! changes a server.
+//! working is moved, there are no more connections than descriptors, and buffers fit into memory.
+//! Tells it; nothing here changes a server.
 
-use std::fmt;
+use std::borrow::Cow;
 
-use cafewire_core::{HEADER_SIZE, MAX_PAYLOAD_SIZE};
 use tracing::{info, warn};
 
-use crate::config::{Limits, ServerConfig};
+use crate::config::adjustment::{Size, Unit};
+use crate::config::memory_bound::{MemoryBound, largest_send_buffer, memory_bound};
+use crate::config::memory_fit::Fit;
+use crate::config::{Adjustment, Limits, ServerConfig};
 use crate::listen::connections_that_fit;
 
-/// A limit that does not count as it was set.
-#[derive(Clone, Debug, PartialEq, Eq)]
-#[non_exhaustive]
-pub struct Adjustment {
-    /// Its name in [`Limits`].
-    pub limit: &'static str,
-    /// As it was set, in the limit's own unit; 0 is no bound.
-    pub requested: usize,
-    /// As it counts; 0 is no bound.
-    pub effective: usize,
-    /// Why.
-    pub reason: &'static str,
+/// What the system lets this process have.
+#[derive(Clone, Copy, Debug)]
+struct Allowed {
+    /// Connections that descriptors allow.
+    connections: usize,
+    memory: Option<MemoryBound>,
+    /// The largest send buffer that the kernel chooses.
+    send_buffer_bytes: usize,
 }
 
-impl fmt::Display for Adjustment {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { limit, requested, effective, reason } = self;
-        if *requested == 0 {
-            write!(f, "{limit} counts as {effective}, not as unbounded: {reason}")
-        } else {
-            write!(f, "{limit} counts as {effective}, not as {requested}: {reason}")
-        }
-    }
+/// The limits as they count, and what became of those that were set otherwise.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct EffectiveLimits {
+    /// As they count; 0 is no bound, as in what is set.
+    pub limits: Limits,
+    /// Those that do not count as they were set, once each.
+    pub adjustments: Vec<Adjustment>,
 }
 
 impl ServerConfig {
-    /// The limits as a server with this configuration would have them in force in this process, 0
-    /// being no bound, and which of them are not as they were set. Raises the process's limit on
-    /// file descriptors as far as it may, as binding does.
+    /// The limits as a server with this configuration would have them in force in this process.
+    /// Raises the process's limit on file descriptors as far as it may, as binding does.
     ///
     /// ```
     /// use cafewire_net::ServerConfig;
     /// let mut config = ServerConfig::default();
     /// config.limits.connections = 1;
     /// config.limits.read_bytes_per_tick = 10;
-    /// let (limits, adjustments) = config.effective_limits();
-    /// assert_eq!((limits.connections, limits.read_bytes_per_tick), (1, 1024));
+    /// let effective = config.effective_limits();
+    /// assert_eq!(effective.limits.connections, 1);
+    /// assert_eq!(effective.limits.read_bytes_per_tick, 1024);
     /// assert_eq!(
-    ///     adjustments[0].to_string(),
-    ///     "read_bytes_per_tick counts as 1024, not as 10: it is kept between 1 KiB and 1 MiB"
+    ///     effective.adjustments[0].to_string(),
+    ///     "read_bytes_per_tick counts as 1 KiB, not as 10 bytes: it is kept between 1 KiB and 1 MiB"
     /// );
     /// ```
     #[must_use]
-    pub fn effective_limits(&self) -> (Limits, Vec<Adjustment>) {
-        let mut limits = self.limits.clone();
-        let workable = limits.clone().normalized();
-        // With very few descriptors, half of them are for those whom the server is there for.
-        let http = if self.http.is_empty() { 0 } else { limits.http_connections };
-        let fit = connections_that_fit()
+    pub fn effective_limits(&self) -> EffectiveLimits {
+        // With very few descriptors, half of them are for the server's users.
+        let http = if self.http.is_empty() { 0 } else { self.limits.http_connections };
+        let connections = connections_that_fit()
             .map_or(usize::MAX, |fit| fit.saturating_sub(http).max(fit / 2).max(1));
-        let mut adjustments = Vec::new();
-        for (limit, place, counts, reason) in [
-            (
-                "connections",
-                &mut limits.connections,
-                workable.connections.min(fit),
-                "file descriptors allow no more (ulimit -n; LimitNOFILE in a unit)",
-            ),
-            (
-                "outbox_bytes",
-                &mut limits.outbox_bytes,
-                workable.outbox_bytes,
-                "two of the largest answers must fit",
-            ),
-            (
-                "outbox_bytes_before_sign_in",
-                &mut limits.outbox_bytes_before_sign_in,
-                workable.outbox_bytes_before_sign_in,
-                "the largest chat frame must fit",
-            ),
-            (
-                "read_pause_bytes",
-                &mut limits.read_pause_bytes,
-                workable.read_pause_bytes,
-                "outbox_bytes must have room for the largest answer beyond it",
-            ),
-            (
-                "room_log_bytes",
-                &mut limits.room_log_bytes,
-                workable.room_log_bytes,
-                "16 of the largest chat frames must fit",
-            ),
-            (
-                "read_bytes_per_tick",
-                &mut limits.read_bytes_per_tick,
-                workable.read_bytes_per_tick,
-                "it is kept between 1 KiB and 1 MiB",
-            ),
-        ] {
-            let (requested, effective) = (bound_or_zero(*place), bound_or_zero(counts));
-            if requested != effective {
-                adjustments.push(Adjustment { limit, requested, effective, reason });
-                *place = effective;
-            }
-        }
-        (limits, adjustments)
+        let send_buffer_bytes = largest_send_buffer();
+        let allowed = Allowed { connections, memory: memory_bound(), send_buffer_bytes };
+        EffectiveLimits::of(&self.limits, &allowed)
     }
 
     /// The limits in force; the log tells which are not as they were set.
     #[must_use]
     pub(crate) fn limits_that_fit(&self) -> Limits {
-        let (limits, adjustments) = self.effective_limits();
+        let EffectiveLimits { limits, adjustments } = self.effective_limits();
+        let default = Limits::default();
         for adjustment in adjustments {
-            // What the machine has no room for was perhaps only the default; the rest somebody
-            // requested for.
-            if adjustment.limit == "connections" {
+            let is_default = match adjustment.limit {
+                "connections" => adjustment.requested == default.connections,
+                "send_buffer_bytes" => adjustment.requested == default.send_buffer_bytes,
+                "buffer_bytes" => adjustment.requested == default.buffer_bytes,
+                // Defaults keep the protocol working.
+                _ => false,
+            };
+            if is_default {
                 info!("{adjustment}");
             } else {
                 warn!("{adjustment}");
@@ -125,69 +83,185 @@ impl ServerConfig {
     }
 }
 
-/// 0 for what is as good as no bound: the largest number, and that less the room for an answer.
-const fn bound_or_zero(limit: usize) -> usize {
-    if limit >= usize::MAX - HEADER_SIZE - MAX_PAYLOAD_SIZE { 0 } else { limit }
+impl EffectiveLimits {
+    fn of(requested: &Limits, allowed: &Allowed) -> Self {
+        let mut adjustments = Vec::new();
+        let mut limits = requested.clone().normalize(|adjustment| adjustments.push(adjustment));
+        let connections = limits.connections;
+        limits.connections = connections.min(allowed.connections);
+        let fit = allowed.memory.map(|memory| {
+            let fit = Fit::of(&limits, memory.bytes, allowed.send_buffer_bytes);
+            (memory, fit)
+        });
+        let too_many = match fit {
+            Some((memory, fit)) if fit.connections < limits.connections => Cow::from(format!(
+                "beside buffer_bytes, send buffers of {} each must fit into 3/4 of {memory}",
+                Size(fit.kernel_bytes_each)
+            )),
+            _ => Cow::from("file descriptors allow no more (ulimit -n; LimitNOFILE in a unit)"),
+        };
+        let counts = fit.map_or(limits.connections, |(_, fit)| fit.connections);
+        adjustments.extend(Adjustment::of(
+            "connections",
+            Unit::Count,
+            connections,
+            counts,
+            too_many,
+        ));
+        limits.connections = counts;
+        if let Some((memory, fit)) = fit {
+            adjustments.extend(fit_buffers(&mut limits, &fit, memory).into_iter().flatten());
+        }
+        Self { limits: limits.shown(), adjustments }
+    }
+}
+
+/// Lowers the sizes of buffers to what fits into memory.
+fn fit_buffers(limits: &mut Limits, fit: &Fit, memory: MemoryBound) -> [Option<Adjustment>; 2] {
+    let buffers = Adjustment::of(
+        "buffer_bytes",
+        Unit::Bytes,
+        limits.buffer_bytes,
+        fit.buffer_bytes,
+        format!(
+            "beside the kernel's send buffers of {} it must fit into 3/4 of {memory}",
+            Size(fit.kernel_bytes())
+        ),
+    );
+    let send_buffer = Adjustment::of(
+        "send_buffer_bytes",
+        Unit::SystemBytes,
+        limits.send_buffer_bytes,
+        fit.send_buffer_bytes,
+        format!(
+            "beside buffer_bytes, twice this for each connection must fit into 3/4 of {memory}"
+        ),
+    );
+    limits.buffer_bytes = fit.buffer_bytes;
+    limits.send_buffer_bytes = fit.send_buffer_bytes;
+    [buffers, send_buffer]
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::config::limits::bound_or_zero;
 
-    /// Set to this everywhere, but for the connections, which are the machine's matter.
-    fn all(size: usize) -> ServerConfig {
-        let limits = Limits {
+    const ALLOWED: Allowed =
+        Allowed { connections: 1000, memory: None, send_buffer_bytes: 4 << 20 };
+
+    fn effective(limits: &Limits) -> EffectiveLimits {
+        EffectiveLimits::of(limits, &ALLOWED)
+    }
+
+    fn in_memory(limits: &Limits, bytes: usize) -> EffectiveLimits {
+        let memory = Some(MemoryBound { bytes, name: "the cgroup's memory.max" });
+        EffectiveLimits::of(limits, &Allowed { memory, ..ALLOWED })
+    }
+
+    /// Set to this everywhere, but for the connections.
+    fn all(size: usize) -> Limits {
+        Limits {
             connections: 1,
             outbox_bytes: size,
+            outbox_hard_bytes: size,
             outbox_bytes_before_sign_in: size,
             read_pause_bytes: size,
             room_log_bytes: size,
             read_bytes_per_tick: size,
             ..Limits::default()
-        };
-        ServerConfig { limits, ..ServerConfig::default() }
+        }
     }
 
     #[test]
-    fn what_is_told_is_what_the_exchange_works_with_and_is_told_once() {
+    fn what_is_told_is_what_the_broker_works_with_and_is_told_once() {
         for size in [0, 1, 1023, 1024, 65_541, 131_080, 1 << 20, (1 << 20) + 1, usize::MAX] {
-            let config = all(size);
-            let (limits, adjustments) = config.effective_limits();
-            assert_eq!(limits.clone().normalized(), config.limits.clone().normalized());
+            let requested = all(size);
+            let EffectiveLimits { limits, adjustments } = effective(&requested);
+            assert_eq!(limits.clone().normalized(), requested.normalized());
             for Adjustment { limit, requested, effective, .. } in adjustments {
                 assert_eq!(requested, bound_or_zero(size), "{limit}");
                 assert_ne!(requested, effective, "{limit}");
             }
-            assert_eq!(
-                ServerConfig { limits, ..config }.effective_limits().1,
-                [],
-                "told, it needs no more moving"
-            );
+            assert_eq!(effective(&limits).adjustments, [], "it needs no more moving");
         }
     }
 
     #[test]
     fn what_counts_as_it_was_set_is_not_told() {
-        let mut config = ServerConfig::default();
-        config.limits.connections = 1;
-        assert_eq!(config.effective_limits(), (config.limits.clone(), Vec::new()));
-        let limits: Vec<_> =
-            all(1).effective_limits().1.iter().map(|adjustment| adjustment.limit).collect();
+        let few = Limits { connections: ALLOWED.connections, ..Limits::default() };
+        let unmoved = EffectiveLimits { limits: few.clone(), adjustments: Vec::new() };
+        assert_eq!(effective(&few), unmoved);
+        let told = effective(&all(1)).adjustments;
+        let limits: Vec<_> = told.iter().map(|adjustment| adjustment.limit).collect();
         assert_eq!(
             limits,
             [
                 "outbox_bytes",
+                "outbox_hard_bytes",
                 "outbox_bytes_before_sign_in",
                 "room_log_bytes",
                 "read_bytes_per_tick"
             ]
         );
-        let told = all(0).effective_limits().1;
+        let told = effective(&all(0)).adjustments;
         assert_eq!(told.len(), 1, "{told:?}");
         assert!(
             told[0]
                 .to_string()
-                .starts_with("read_bytes_per_tick counts as 1048576, not as unbounded: ")
+                .starts_with("read_bytes_per_tick counts as 1 MiB, not as unbounded")
         );
+    }
+
+    #[test]
+    fn connections_are_lowered_to_the_descriptors() {
+        for (requested, counts) in [(0, 1000), (999, 999), (1000, 1000), (1001, 1000)] {
+            let limits = Limits { connections: requested, ..Limits::default() };
+            let EffectiveLimits { limits, adjustments } = effective(&limits);
+            assert_eq!(limits.connections, counts);
+            let told = adjustments.iter().map(|told| (told.limit, told.requested, told.effective));
+            let expected = (requested != counts).then_some(("connections", requested, counts));
+            assert!(told.eq(expected), "{adjustments:?}");
+        }
+        let limits = Limits { connections: 0, ..Limits::default() };
+        let allowed = Allowed { connections: usize::MAX, ..ALLOWED };
+        assert_eq!(EffectiveLimits::of(&limits, &allowed).adjustments, []);
+    }
+
+    #[test]
+    fn what_does_not_fit_into_memory_is_told_with_its_bound() {
+        let EffectiveLimits { limits, adjustments } = in_memory(&Limits::default(), 96 << 20);
+        let told: Vec<_> = adjustments.iter().map(ToString::to_string).collect();
+        assert_eq!(
+            told,
+            [
+                "connections counts as 576, not as 65536: beside buffer_bytes, send buffers of \
+                 64 KiB each must fit into 3/4 of the cgroup's memory.max of 96 MiB",
+                "buffer_bytes counts as 36 MiB, not as 512 MiB: beside the kernel's send buffers \
+                 of 36 MiB it must fit into 3/4 of the cgroup's memory.max of 96 MiB",
+                "send_buffer_bytes counts as 32 KiB, not as the system chooses: beside \
+                 buffer_bytes, twice this for each connection must fit into 3/4 of the cgroup's \
+                 memory.max of 96 MiB",
+            ]
+        );
+        let again = in_memory(&limits, 96 << 20);
+        assert_eq!(again, EffectiveLimits { limits, adjustments: Vec::new() });
+    }
+
+    #[test]
+    fn descriptors_are_the_reason_where_memory_allows_more() {
+        let told = in_memory(&Limits::default(), 1 << 40).adjustments;
+        assert_eq!(told.len(), 1, "{told:?}");
+        assert!(told[0].to_string().starts_with("connections counts as 1000, not as 65536: file"));
+    }
+
+    #[test]
+    fn no_bound_on_buffers_is_the_memorys() {
+        let limits = Limits { buffer_bytes: 0, connections: 2, ..Limits::default() };
+        let EffectiveLimits { limits, adjustments } = in_memory(&limits, 1 << 30);
+        assert_eq!((limits.buffer_bytes, limits.send_buffer_bytes), (760 << 20, 0));
+        let told: Vec<_> = adjustments.iter().map(ToString::to_string).collect();
+        assert!(told[0].starts_with("buffer_bytes counts as 760 MiB, not as unbounded: "));
+        assert_eq!(told.len(), 1, "{told:?}");
     }
 }

@@ -1,361 +1,217 @@
-//! The thin outside: one thread, one poll, sockets and the clock around a [`Broker`]. Decides
-//! nothing about the protocol.
+//! The tick of the server: one thread, one poll, sockets and a clock around a [`Broker`]. Decides
+//! nothing about the protocol, and knows no system: the sockets are those of an [`Io`].
 //!
 //! A tick: wait for readiness; read, within bounds, the rest kept on a ready list; let the broker
-//! do what is due; flush each connection that has something to say, once; drop the sockets of those
-//! that are gone; accept, within bounds. Sockets are dropped only at the end of the tick, and
-//! tokens carry the slot's generation, so a late event never reaches a connection that took over a
-//! slot.
+//! do what is due; flush each connection that has something to say, within bounds, in the order in
+//! which they came to that; accept, within bounds; drop the sockets of those that are gone. Sockets
+//! are dropped only at the end of the tick, and ids carry the slot's generation, so that a late
+//! event never reaches a connection that took over a slot.
 
-mod connections;
-mod control;
-#[cfg(test)]
-mod interest_tests;
+mod io;
+pub(crate) mod system;
 
-use std::io;
-use std::net::SocketAddr;
+use std::io::ErrorKind;
 use std::sync::Arc;
-use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+use std::time::Duration;
 
-use mio::{Events, Interest, Poll, Token};
-use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
-use signal_hook_mio::v1_0::Signals;
-use slotmap::{Key, KeyData};
-use tracing::{info, warn};
+use slotmap::SecondaryMap;
+use tracing::warn;
 
-use self::connections::{Connection, Connections, Input, State};
+use self::io::Input;
+pub use self::io::{Accepted, Event, Io, Read, Socket, State};
 use crate::broker::{AfterFlush, Broker, ConnectionId, Now};
-use crate::config::{Limits, ServerConfig};
-use crate::control::{Control, Phase, Requests};
-use crate::http::AdminServer;
-use crate::listen::ReserveFd;
-use crate::listen::{Accepted, Listener};
-use crate::metrics::LimitReached;
-use crate::metrics::ServerMetrics;
+use crate::config::Limits;
+use crate::metrics::{LimitReached, ServerMetrics};
 
-const EVENTS_PER_POLL: usize = 1024;
-
-// A connection's token is its id, whose upper half, the generation, is never 0: small numbers are
-// free for others.
-const WAKER: Token = Token(0);
-const SIGNALS: Token = Token(1);
-const FIRST_LISTENER: usize = 2;
-pub(crate) const FIRST_HTTP: usize = 1 << 20;
-const _: () =
-    assert!(FIRST_HTTP + AdminServer::TOKENS < 1 << 32, "an HTTP token must not be a connection's");
-const _: () = assert!(usize::BITS >= 64, "a connection's id must fit a token");
-
-/// What the loop itself was asked for within a tick.
-#[derive(Default)]
-struct Asked {
-    /// How often.
-    to_stop: usize,
-    to_reload: bool,
-}
-
-pub(crate) struct Driver {
-    poll: Poll,
-    listeners: Vec<Listener>,
-    signals: Option<Signals>,
-    requests: Arc<Requests>,
-    control: Control,
-    broker: Broker,
-    connections: Connections,
+/// A broker and the sockets of its connections.
+pub struct Driver<I: Io> {
+    pub(crate) io: I,
+    pub(crate) broker: Broker,
+    sockets: SecondaryMap<ConnectionId, I::Socket>,
+    pub(crate) events: Vec<Event>,
+    /// Connections that have something to read which no event will announce.
     ready: Vec<ConnectionId>,
     read_buffer: Box<[u8]>,
-    started: Instant,
-    /// What is in force. Its limits are with the broker.
-    config: ServerConfig,
-    drain_until_ms: Option<u64>,
-    reserve_fd: ReserveFd,
-    http: Option<AdminServer>,
-    tick_started: Option<Instant>,
-    /// When the last poll began: what peers had sent by then, it told.
+    /// When the last wait started: the poll has told what peers had sent by then.
     polled_ms: u64,
     /// Polls in a row that came back full.
     full_polls: usize,
+    /// Bytes that may still be written in this tick.
+    write_left: usize,
     metrics: Arc<ServerMetrics>,
 }
 
-impl Driver {
-    pub(crate) fn new(
-        listeners: Vec<Listener>,
-        broker: Broker,
-        config: ServerConfig,
-        metrics: Arc<ServerMetrics>,
-    ) -> io::Result<(Self, mio::Waker, Arc<Requests>)> {
-        let poll = Poll::new()?;
-        let waker = mio::Waker::new(poll.registry(), WAKER)?;
-        let requests = Arc::new(Requests::default());
-        let signals = if config.handle_signals {
-            let mut signals = Signals::new([SIGINT, SIGTERM, SIGHUP])?;
-            poll.registry().register(&mut signals, SIGNALS, Interest::READABLE)?;
-            Some(signals)
-        } else {
-            None
-        };
-        let mut this = Self {
-            poll,
-            listeners,
-            signals,
-            requests: Arc::clone(&requests),
-            control: Control::default(),
-            connections: Connections::with_places(broker.places()),
+impl<I: Io> Driver<I> {
+    /// A driver of this broker, whose connections all come from `io`.
+    #[must_use]
+    pub fn new(io: I, broker: Broker, metrics: Arc<ServerMetrics>) -> Self {
+        Self {
+            io,
+            sockets: SecondaryMap::with_capacity(broker.places()),
+            events: Vec::new(),
             ready: Vec::new(),
             read_buffer: read_buffer(broker.limits()),
-            broker,
-            started: Instant::now(),
-            config,
-            drain_until_ms: None,
-            reserve_fd: ReserveFd::new(),
-            http: None,
-            tick_started: None,
             polled_ms: 0,
             full_polls: 0,
+            write_left: 0,
+            broker,
             metrics,
-        };
-        for (index, listener) in this.listeners.iter_mut().enumerate() {
-            listener.register(this.poll.registry(), Token(FIRST_LISTENER + index))?;
         }
-        Ok((this, waker, requests))
     }
 
-    /// Opens the HTTP port, which is then served in each tick. Returns where it listens, with the
-    /// real ports.
-    pub(crate) fn open_http(
-        &mut self,
-        addresses: &[SocketAddr],
-        limits: Limits,
-    ) -> io::Result<Vec<SocketAddr>> {
-        let metrics = Arc::clone(&self.metrics);
-        let port = AdminServer::bind(addresses, limits, metrics, self.poll.registry(), FIRST_HTTP)?;
-        Ok(self.http.insert(port).local_addresses().collect())
+    /// What decides.
+    pub const fn broker(&self) -> &Broker {
+        &self.broker
     }
 
-    pub(crate) const fn exchange_mut(&mut self) -> &mut Broker {
+    /// What decides, for a reload of its limits or an orderly end.
+    pub const fn broker_mut(&mut self) -> &mut Broker {
         &mut self.broker
     }
 
-    pub(crate) const fn control_mut(&mut self) -> &mut Control {
-        &mut self.control
+    /// The world around it.
+    pub const fn io_mut(&mut self) -> &mut I {
+        &mut self.io
     }
 
-    pub(crate) fn listeners(&self) -> &[Listener] {
-        &self.listeners
-    }
-
-    /// Turns until told to stop and everybody is served, or the time for that is over.
-    pub(crate) fn run(mut self) -> io::Result<()> {
-        let mut events = Events::with_capacity(EVENTS_PER_POLL);
-        self.control.enter(Phase::Ready);
-        loop {
-            self.wait(&mut events)?;
-            let tick_started = Instant::now();
-            self.tick_started = Some(tick_started);
-            let now = self.now_at(tick_started);
-            self.metrics.ticks.add(1);
-            let asked = self.sort_events(&events);
-            if asked.to_reload {
-                self.reload(now);
-            }
-            if asked.to_stop > 0 && self.stop(asked.to_stop, now) {
-                return Ok(());
-            }
-            let frames_before = self.metrics.messages_processed.get();
-            let reading_from = Instant::now();
-            self.read(now);
-            if self.has_heard_everybody(&events) {
-                // Not up to now: the process may have been stopped since, and what peers sent
-                // meanwhile is still to be heard.
-                self.broker.handle_timeout(Now { monotonic_ms: self.polled_ms, ..now });
-            }
-            self.broker.deliver_pending(now);
-            self.flush(now);
-            let frames = self.metrics.messages_processed.get() - frames_before;
-            if frames > 0 {
-                self.metrics.parse_to_flush_time.observe(reading_from.elapsed(), frames);
-            }
-            self.drop_gone();
-            // Last, so that who left and comes again finds its own place free.
-            self.accept(now);
-            // Who is one too many is told at once.
-            self.flush(now);
-            self.drop_gone();
-            if let Some(http) = &mut self.http {
-                http.tick(now.monotonic_ms);
-            }
-            if self
-                .drain_until_ms
-                .is_some_and(|until_ms| self.broker.is_empty() || until_ms <= now.monotonic_ms)
-            {
-                match self.broker.unserved() {
-                    0 => info!("stopped: every queue was flushed"),
-                    connections => warn!(
-                        connections,
-                        "stopped: the drain timeout is over, and not everybody took all"
-                    ),
-                }
-                return Ok(());
-            }
+    /// Other limits are in force from now on.
+    pub fn set_limits(&mut self, limits: Limits, now: Now) {
+        self.broker.set_limits(limits, now);
+        if self.read_buffer.len() != self.broker.limits().read_bytes_per_tick {
+            self.read_buffer = read_buffer(self.broker.limits());
         }
     }
 
-    fn monotonic_ms(&self, at: Instant) -> u64 {
-        millis(at.duration_since(self.started))
-    }
-
-    fn now_at(&self, at: Instant) -> Now {
-        Now {
-            monotonic_ms: self.monotonic_ms(at),
-            // A clock before 1970 is a clock that nobody set.
-            unix_ms: SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, millis),
-        }
-    }
-
-    fn wait(&mut self, events: &mut Events) -> io::Result<()> {
-        let waiting_from = Instant::now();
-        if let Some(tick_started) = self.tick_started.take() {
-            self.metrics.tick_time.observe(waiting_from.duration_since(tick_started), 1);
-        }
-        let now_ms = self.monotonic_ms(waiting_from);
-        let busy = !self.ready.is_empty()
-            || self.listeners.iter().any(|listener| listener.is_ready(now_ms))
-            || self.http.as_ref().is_some_and(|http| http.is_busy(now_ms));
-        let timeout = if busy {
+    /// Waits until something happens or is due: for at most `at_most`, and not at all while there
+    /// is work.
+    ///
+    /// # Errors
+    /// As [`Io::wait`].
+    pub fn wait(&mut self, at_most: Option<Duration>) -> std::io::Result<()> {
+        let now_ms = self.io.now().monotonic_ms;
+        let is_busy = !self.ready.is_empty()
+            || self.broker.has_work()
+            || (0..self.io.listeners()).any(|listener| self.io.is_listener_ready(listener, now_ms));
+        let timeout = if is_busy {
             Some(Duration::ZERO)
         } else {
-            let resting = self.listeners.iter().filter_map(Listener::resting_until_ms).min();
-            let http = self.http.as_ref().and_then(AdminServer::next_deadline_ms);
-            [self.broker.next_deadline_ms(), resting, self.drain_until_ms, http]
+            [self.broker.next_deadline_ms(), self.io.listener_deadline_ms()]
                 .into_iter()
                 .flatten()
-                .min()
                 .map(|at_ms| Duration::from_millis(at_ms.saturating_sub(now_ms)))
+                .chain(at_most)
+                .min()
         };
         self.polled_ms = now_ms;
-        match self.poll.poll(events, timeout) {
-            Err(error) if error.kind() == io::ErrorKind::Interrupted => {
-                events.clear();
-                Ok(())
-            }
-            done => done,
-        }
+        self.events.clear();
+        let full = self.io.wait(timeout, &mut self.events)?;
+        self.note_poll(full);
+        Ok(())
     }
 
-    /// Whether all who had something to say when their time was up have been heard. A poll that
-    /// comes back full leaves others for the next; after as many as there are connections to fill,
-    /// everybody had a turn.
-    fn has_heard_everybody(&mut self, events: &Events) -> bool {
-        self.full_polls =
-            if events.iter().count() < events.capacity() { 0 } else { self.full_polls + 1 };
-        if self.full_polls * events.capacity() > self.broker.len() {
+    /// A poll that comes back full leaves others for the next; after as many as there are
+    /// connections to fill, each of them was heard.
+    fn note_poll(&mut self, full: Option<usize>) {
+        self.full_polls = full.map_or(0, |_| self.full_polls + 1);
+        if full.is_some_and(|told| self.full_polls * told > self.broker.len()) {
             self.full_polls = 0;
         }
-        self.full_polls == 0
     }
 
-    /// Puts what happened where the rest of the tick looks for it. Returns what the loop itself was
-    /// asked for.
-    fn sort_events(&mut self, events: &Events) -> Asked {
-        let mut asked = Asked::default();
-        for event in events {
-            match event.token() {
-                WAKER => {
-                    asked.to_stop += usize::from(self.requests.take_stop());
-                    asked.to_reload |= self.requests.take_reload();
-                }
-                SIGNALS => {
-                    for signal in self.signals.iter_mut().flat_map(Signals::pending) {
-                        if signal == SIGHUP {
-                            asked.to_reload = true;
-                        } else {
-                            asked.to_stop += 1;
-                        }
-                    }
-                }
-                Token(index) if index - FIRST_LISTENER < self.listeners.len() => {
-                    self.listeners[index - FIRST_LISTENER].set_ready();
-                }
-                token if self.http.as_ref().is_some_and(|http| http.owns(token)) => {
-                    if let Some(http) = &mut self.http {
-                        http.set_ready(event);
-                    }
-                }
-                Token(id) => {
-                    let id = ConnectionId::from(KeyData::from_ffi(id as u64));
-                    let Some(state) = self.connections.state_mut(id) else { continue };
-                    let has_ended = event.is_read_closed() || event.is_error();
-                    if has_ended || event.is_readable() {
-                        state.input =
-                            state.input.max(if has_ended { Input::Ending } else { Input::Waiting });
-                        list(&mut self.ready, state, id);
-                    }
-                    if event.is_writable() || event.is_write_closed() {
-                        self.broker.mark_dirty(id);
-                    }
-                }
+    /// The server goes down: see [`Broker::shut_down`]. Connections that still shake hands for TLS
+    /// cannot be told, and are not waited for.
+    pub fn shut_down(&mut self, drain_timeout: Duration, now: Now) {
+        self.broker.shut_down(drain_timeout, now);
+        let Self { io, broker, sockets, .. } = self;
+        for (id, socket) in sockets {
+            if io.is_handshaking(socket) {
+                broker.handle_reset(id, now);
             }
         }
-        asked
     }
 
-    fn accept(&mut self, now: Now) {
-        let budget = self.broker.limits().accepts_per_tick;
-        for listener in &mut self.listeners {
-            let mut left = budget;
-            while listener.is_ready(now.monotonic_ms) {
-                if left == 0 {
-                    self.metrics.count_limit(LimitReached::AcceptsPerTick);
-                    break;
+    /// Does what the last [`wait`](Self::wait) told, and what is due.
+    pub fn tick(&mut self, now: Now) {
+        self.write_left = self.broker.limits().write_bytes_per_tick;
+        self.sort_events();
+        self.read(now);
+        if self.full_polls == 0 {
+            // Not up to now: the process may have been stopped since the poll, and what peers sent
+            // meanwhile is still to be heard.
+            self.broker.handle_timeout(Now { monotonic_ms: self.polled_ms, ..now });
+        }
+        self.broker.deliver_pending(now);
+        self.flush(now);
+        self.broker.end_tick(now);
+        self.drop_closed();
+        // Last, so that a peer that left and comes again finds its own place free.
+        self.accept(now);
+        // Refusals of connections over the limit are flushed in this tick.
+        self.flush(now);
+        self.drop_closed();
+    }
+
+    /// Puts what happened where the rest of the tick looks for it.
+    fn sort_events(&mut self) {
+        for event in self.events.drain(..) {
+            let (id, input) = match event {
+                Event::Readable(id) => (id, Input::Waiting),
+                Event::Ended(id) => (id, Input::Ending),
+                Event::Writable(id) => {
+                    self.broker.mark_dirty(id);
+                    continue;
                 }
-                left -= 1;
-                let (mut transport, address) =
-                    match listener.accept(now.monotonic_ms, &mut self.reserve_fd) {
-                        Accepted::Connection(transport, address) => (transport, address),
-                        Accepted::Rejected => {
-                            self.metrics.connections_rejected.add(1);
-                            continue;
-                        }
-                        Accepted::None => break,
-                    };
-                let Some(id) = self.broker.accept(address, now) else { continue };
-                let registered = self.poll.registry().register(
-                    &mut transport.as_mut(),
-                    token(id),
-                    Interest::READABLE,
-                );
-                self.connections.insert(id, transport);
-                if let Err(error) = registered {
-                    warn!(%error, peer = %address, "a connection cannot be watched");
-                    self.broker.handle_reset(id, now);
-                }
+            };
+            if let Some(socket) = self.sockets.get_mut(id) {
+                let state = socket.state_mut();
+                state.input = state.input.max(input);
+                list(&mut self.ready, state, id);
+            }
+        }
+        while let Some(id) = self.broker.poll_resumed() {
+            if let Some(socket) = self.sockets.get_mut(id) {
+                list(&mut self.ready, socket.state_mut(), id);
             }
         }
     }
 
     fn read(&mut self, now: Now) {
         let mut handshakes_left = self.broker.limits().handshakes_per_tick;
-        for index in 0..self.ready.len() {
-            let id = self.ready[index];
-            if let Some(Connection { transport, state }) = self.connections.get_mut(id) {
-                state.listed = false;
-                if transport.is_handshaking() {
+        let listed = self.ready.len();
+        let mut read = 0;
+        while read < listed {
+            let id = self.ready[read];
+            if let Some(socket) = self.sockets.get_mut(id) {
+                if self.io.is_handshaking(socket) {
                     if handshakes_left == 0 {
                         self.metrics.count_limit(LimitReached::HandshakesPerTick);
+                        read += 1;
                         continue;
                     }
                     handshakes_left -= 1;
                 }
                 self.read_one(id, now);
             }
+            read += 1;
+            if self.broker.is_tick_spent() && read < listed {
+                self.metrics.count_limit(LimitReached::DeliveriesPerTick);
+                break;
+            }
         }
-        // Only those that a budget cut short stay.
-        let connections = &mut self.connections;
-        let broker = &self.broker;
-        self.ready.retain(|&id| {
-            connections.state_mut(id).is_some_and(|state| {
-                state.listed = state.input != Input::Drained && broker.is_reading(id);
-                state.listed
+        // Those that were not read come first next time; of the others only those that a bound cut
+        // short stay.
+        self.ready.rotate_left(read);
+        let unread = listed - read;
+        let Self { sockets, broker, ready, .. } = self;
+        let mut place = 0;
+        ready.retain(|&id| {
+            place += 1;
+            sockets.get_mut(id).is_some_and(|socket| {
+                let state = socket.state_mut();
+                state.is_listed = place <= unread
+                    || (state.input != Input::Drained || broker.has_backlog(id))
+                        && broker.is_reading(id);
+                state.is_listed
             })
         });
     }
@@ -364,131 +220,180 @@ impl Driver {
         if !self.broker.is_reading(id) || self.broker.resume(id, now) {
             return;
         }
-        let Some(Connection { mut transport, state }) = self.connections.get_mut(id) else {
+        let Some(socket) = self.sockets.get_mut(id) else { return };
+        if socket.state_mut().input == Input::Drained {
             return;
-        };
-        let outcome = transport.read(&mut self.read_buffer);
-        let took_all = transport.hit_read_limit()
-            || matches!(outcome, Ok(count) if count == self.read_buffer.len());
-        if took_all {
-            self.metrics.count_limit(LimitReached::ReadBytesPerTick);
         }
-        match outcome {
-            Ok(0) => {
-                state.input = Input::Drained;
-                self.broker.handle_eof(id, now);
-            }
-            Ok(count) => {
+        match self.io.read(socket, &mut self.read_buffer) {
+            Read::Bytes { count, hit_limit, has_more } => {
+                if hit_limit {
+                    self.metrics.count_limit(LimitReached::ReadBytesPerTick);
+                }
                 self.broker.handle_input(id, &self.read_buffer[..count], now);
                 // A short read means drained, and the next byte makes a new edge (epoll(7), Q9);
                 // but the end that came with these bytes has had its edge.
-                let has_more =
-                    took_all || transport.has_buffered_input() || self.broker.has_backlog(id);
+                let state = socket.state_mut();
                 if state.input != Input::Ending {
+                    let has_more = hit_limit || has_more;
                     state.input = if has_more { Input::Waiting } else { Input::Drained };
                 }
             }
-            // Sealed bytes without any in them, and perhaps more of the kind.
-            Err(error)
-                if error.kind() == io::ErrorKind::WouldBlock && transport.has_buffered_input() => {}
-            Err(error) if error.kind() == io::ErrorKind::WouldBlock => state.input = Input::Drained,
-            Err(error) => {
-                state.input = Input::Drained;
-                match error.kind() {
-                    // Only TLS says these of a read.
-                    io::ErrorKind::InvalidData | io::ErrorKind::UnexpectedEof => {
-                        self.broker.tls_failed(id, error, now);
-                    }
-                    _ => self.broker.handle_reset(id, now),
-                }
+            Read::Eof => {
+                socket.state_mut().input = Input::Drained;
+                self.broker.handle_eof(id, now);
+            }
+            Read::Blocked { has_more: true } => {}
+            Read::Blocked { has_more: false } => socket.state_mut().input = Input::Drained,
+            Read::Failed => {
+                socket.state_mut().input = Input::Drained;
+                self.broker.handle_reset(id, now);
+            }
+            Read::TlsFailed(error) => {
+                socket.state_mut().input = Input::Drained;
+                self.broker.tls_failed(id, error, now);
             }
         }
-        if transport.wants_flush() {
+        if self.io.wants_flush(socket) {
             self.broker.mark_dirty(id);
         }
     }
 
+    /// Flushes the connections that are marked now, as far as the bound on a tick allows. The rest
+    /// stays marked.
     fn flush(&mut self, now: Now) {
-        while let Some(id) = self.broker.poll_dirty() {
+        for _ in 0..self.broker.dirty_len() {
+            if self.write_left == 0 {
+                return self.metrics.count_limit(LimitReached::WriteBytesPerTick);
+            }
+            let Some(id) = self.broker.poll_dirty() else { return };
             self.flush_one(id, now);
-            if let Some(state) = self.connections.state_mut(id)
-                && state.input != Input::Drained
-                && self.broker.is_reading(id)
-            {
-                list(&mut self.ready, state, id);
+            // What was queued for it may have been the reason not to read from it.
+            if let Some(socket) = self.sockets.get_mut(id) {
+                let state = socket.state_mut();
+                let has_input = state.input != Input::Drained || self.broker.has_backlog(id);
+                if has_input && self.broker.is_reading(id) {
+                    list(&mut self.ready, state, id);
+                }
             }
         }
     }
 
     fn flush_one(&mut self, id: ConnectionId, now: Now) {
-        let Some(Connection { mut transport, state }) = self.connections.get_mut(id) else {
-            return;
-        };
-        let left_over = loop {
-            let chunk = self.broker.poll_transmit(id);
-            if chunk.is_empty() {
-                match transport.flush() {
-                    Ok(done) => break !done,
+        let Some(socket) = self.sockets.get_mut(id) else { return };
+        let limit = self.broker.limits().connection_write_bytes_per_tick;
+        let mut left = limit.min(self.write_left);
+        let is_blocked = loop {
+            let (offered, slices, written) = {
+                let transmit = self.broker.poll_transmit(id);
+                let is_due = !transmit.is_empty() && left > 0;
+                let written = is_due.then(|| self.io.write(socket, transmit.slices()));
+                (transmit.len(), transmit.slices().len(), written)
+            };
+            match written {
+                None if offered == 0 => match self.io.flush(socket) {
+                    Ok(is_done) => break !is_done,
                     Err(_) => return self.broker.handle_reset(id, now),
+                },
+                // What is over goes in the next tick, behind the others that are marked.
+                None => {
+                    if self.write_left > 0 {
+                        self.metrics.count_limit(LimitReached::ConnectionWriteBytesPerTick);
+                    }
+                    return self.broker.mark_dirty(id);
                 }
-            }
-            let offered = chunk.len();
-            match transport.write(chunk) {
-                Ok(count) => {
+                Some(Ok(count)) => {
+                    self.metrics.gathered_writes.add(u64::from(slices > 1));
                     self.broker.consume(id, count, now);
+                    left = left.saturating_sub(count);
+                    self.write_left = self.write_left.saturating_sub(count);
                     if count < offered {
                         break true;
                     }
                 }
-                Err(error) if error.kind() == io::ErrorKind::WouldBlock => break true,
-                Err(_) => return self.broker.handle_reset(id, now),
+                Some(Err(error)) if error.kind() == ErrorKind::WouldBlock => break true,
+                Some(Err(_)) => return self.broker.handle_reset(id, now),
             }
         };
-        if left_over != state.awaits_writable {
-            state.awaits_writable = left_over;
-            let interest = if left_over {
-                Interest::READABLE | Interest::WRITABLE
-            } else {
-                Interest::READABLE
-            };
-            if self.poll.registry().reregister(&mut transport, token(id), interest).is_err() {
+        if is_blocked != socket.state_mut().awaits_writable {
+            socket.state_mut().awaits_writable = is_blocked;
+            if self.io.watch_writable(socket, id, is_blocked).is_err() {
                 return self.broker.handle_reset(id, now);
             }
         }
-        if !left_over && self.broker.handle_flushed(id, now) == AfterFlush::ShutDownSending {
-            // It fails only if the peer is gone already; then the next read says so.
-            let _ = transport.shut_down_sending();
+        if is_blocked {
+            self.broker.handle_blocked(id, now);
+        } else if self.broker.handle_flushed(id, now) == AfterFlush::ShutDownSending {
+            self.io.shut_down_sending(socket);
         }
     }
 
-    fn drop_gone(&mut self) {
-        while let Some(id) = self.broker.poll_closed() {
-            if let Some(mut transport) = self.connections.remove(id) {
-                transport.as_mut().close_notify();
-                // Closing the socket takes it off the poll as well; a failure here changes nothing.
-                let _ = self.poll.registry().deregister(&mut transport.as_mut());
+    fn accept(&mut self, now: Now) {
+        for listener in 0..self.io.listeners() {
+            let mut left = self.broker.limits().accepts_per_tick;
+            while self.io.is_listener_ready(listener, now.monotonic_ms) {
+                if left == 0 {
+                    self.metrics.count_limit(LimitReached::AcceptsPerTick);
+                    break;
+                }
+                left -= 1;
+                let (mut socket, address) = match self.io.accept(listener, now.monotonic_ms) {
+                    Accepted::Connection(socket, address) => (socket, address),
+                    Accepted::Rejected => {
+                        self.metrics.connections_rejected.add(1);
+                        continue;
+                    }
+                    Accepted::None => break,
+                };
+                let Some(id) = self.broker.accept(address, now) else {
+                    self.io.close(socket);
+                    continue;
+                };
+                let registered = self.io.register(&mut socket, id);
+                self.sockets.insert(id, socket);
+                if let Err(error) = registered {
+                    warn!(%error, peer = %address, "a connection cannot be watched");
+                    self.broker.handle_reset(id, now);
+                }
             }
         }
     }
+
+    fn drop_closed(&mut self) {
+        while let Some(id) = self.broker.poll_closed() {
+            if let Some(socket) = self.sockets.remove(id) {
+                self.io.close(socket);
+            }
+        }
+    }
+
+    /// Checks what the driver and its broker promise, for tests and simulations to call after every
+    /// tick.
+    ///
+    /// # Panics
+    /// If a promise is broken.
+    pub fn invariants(&mut self) {
+        self.broker.invariants();
+        assert_eq!(self.sockets.len(), self.broker.len(), "a socket without its connection");
+        for (id, socket) in &mut self.sockets {
+            let state = socket.state_mut();
+            assert_eq!(state.is_listed, self.ready.contains(&id), "a note without its place");
+            let has_input = state.input != Input::Drained || self.broker.has_backlog(id);
+            assert!(
+                state.is_listed || !has_input || !self.broker.is_reading(id),
+                "something to read that is never read"
+            );
+        }
+    }
 }
 
-fn millis(duration: Duration) -> u64 {
-    u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
-}
-
-/// All that is read from anybody is read into this one.
+/// All that is read from any connection is read into this one.
 fn read_buffer(limits: &Limits) -> Box<[u8]> {
     vec![0; limits.read_bytes_per_tick].into_boxed_slice()
 }
 
 fn list(ready: &mut Vec<ConnectionId>, state: &mut State, id: ConnectionId) {
-    if !state.listed {
-        state.listed = true;
+    if !state.is_listed {
+        state.is_listed = true;
         ready.push(id);
     }
-}
-
-#[allow(clippy::cast_possible_truncation)] // usize holds 64 bits, asserted above
-fn token(id: ConnectionId) -> Token {
-    Token(id.data().as_ffi() as usize)
 }

@@ -1,7 +1,7 @@
-//! The sockets of the HTTP server: its listeners and their connections, as one thing that the event
-//! loop owns and ticks. Knows nothing of what is asked or answered.
+//! The sockets of the HTTP server: its listeners and their connections, owned by the event loop,
+//! which calls their tick. Knows nothing of requests and responses.
 //!
-//! Its peers cannot starve the others: a tick accepts, reads and writes a bounded number of bytes
+//! HTTP peers cannot starve the others: a tick accepts, reads and writes a bounded number of bytes
 //! and makes one response.
 
 use std::collections::VecDeque;
@@ -32,16 +32,16 @@ const SERVE_BUDGET: usize = 8;
 /// Responses made per tick.
 const RESPONSE_BUDGET: usize = 1;
 
-/// How long accepting rests after it failed, for want of descriptors, say.
+/// How long accepting pauses after it failed, for lack of descriptors for example.
 const ACCEPT_REST_MS: u64 = 100;
 
-/// Never more connections than this, so that tokens stay in their range.
+/// The most connections, so that tokens stay in their range.
 const CONNECTIONS_MAX: usize = 1 << 16;
 
-/// Never more listeners than this, for the same reason.
+/// The most listeners, for the same reason.
 const LISTENERS_MAX: usize = 1 << 16;
 
-struct Listener {
+struct AdminListener {
     socket: TcpListener,
     local_address: SocketAddr,
     ready: bool,
@@ -52,8 +52,8 @@ struct Slot {
     connection: HttpConnection,
     readable: bool,
     writable: bool,
-    /// The peer's side has ended, whatever is still to be read before that. No further edge will
-    /// say so.
+    /// The peer's side has ended, though bytes before the end may be unread. No further edge will
+    /// announce them.
     ended: bool,
     queued: bool,
 }
@@ -61,16 +61,16 @@ struct Slot {
 pub(crate) struct AdminServer {
     registry: Registry,
     first_token: usize,
-    listeners: Vec<Listener>,
+    listeners: Vec<AdminListener>,
     resting_until_ms: Option<u64>,
-    /// The log has it that accepting rests, since a connection was accepted last.
+    /// The pause is logged once, until a connection is accepted again.
     has_warned: bool,
-    /// A connection's token is its place here. Sockets are dropped after all events of a tick are
-    /// sorted, so that a late event cannot reach a connection that took over a place.
+    /// A connection's token is its index here. Sockets are dropped after all events of a tick are
+    /// sorted, so that a late event cannot reach a connection that took over an index.
     slots: Vec<Option<Slot>>,
     open: usize,
     queue: VecDeque<usize>,
-    /// The earliest of the connections' deadlines, or earlier.
+    /// A lower bound on the connections' deadlines.
     deadline_ms: Option<u64>,
     read_buffer: Box<[u8]>,
     limits: Limits,
@@ -79,10 +79,10 @@ pub(crate) struct AdminServer {
 }
 
 impl AdminServer {
-    /// The tokens that a port uses, from the first one on.
+    /// The number of tokens that the HTTP server uses.
     pub(crate) const TOKENS: usize = LISTENERS_MAX + CONNECTIONS_MAX;
 
-    /// Listens on these addresses. Tokens from `first_token` on are this port's.
+    /// Listens on these addresses, with [`TOKENS`](Self::TOKENS) tokens from `first_token` on.
     pub(crate) fn bind(
         addresses: &[SocketAddr],
         limits: Limits,
@@ -96,9 +96,9 @@ impl AdminServer {
             let mut socket = TcpListener::bind(address).map_err(named)?;
             registry.register(&mut socket, Token(first_token + index), Interest::READABLE)?;
             let local_address = socket.local_addr().map_err(named)?;
-            listeners.push(Listener { socket, local_address, ready: true });
+            listeners.push(AdminListener { socket, local_address, ready: true });
         }
-        // A clock before 1970 is a clock that nobody set.
+        // A clock before 1970 was never set, and counts as 1970.
         let started = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
         Ok(Self {
             registry: registry.try_clone()?,
@@ -117,22 +117,22 @@ impl AdminServer {
         })
     }
 
-    /// Has other limits count for whoever comes from now on.
+    /// Applies other limits to connections from now on.
     pub(crate) fn set_limits(&mut self, limits: Limits) {
         self.limits = limits;
     }
 
-    /// Where it listens, with the real ports.
+    /// The addresses of the listeners, with the real ports.
     pub(crate) fn local_addresses(&self) -> impl Iterator<Item = SocketAddr> {
         self.listeners.iter().map(|listener| listener.local_address)
     }
 
-    /// Whether this token is one of the port's.
+    /// Whether this token is one of the HTTP server's.
     pub(crate) const fn owns(&self, token: Token) -> bool {
         token.0 >= self.first_token && token.0 < self.first_token + Self::TOKENS
     }
 
-    /// Takes an event of one of its tokens.
+    /// Records an event of one of the HTTP server's tokens.
     pub(crate) fn set_ready(&mut self, event: &Event) {
         let index = event.token().0 - self.first_token;
         if index < LISTENERS_MAX {
@@ -148,19 +148,19 @@ impl AdminServer {
         enqueue(&mut self.queue, slot, index - LISTENERS_MAX);
     }
 
-    /// Whether a tick has something to do now.
+    /// Whether a tick has work to do now.
     pub(crate) fn is_busy(&self, now_ms: u64) -> bool {
         !self.queue.is_empty() || self.may_accept(now_ms)
     }
 
-    /// When a tick has something to do, if nothing happens before.
+    /// When a tick next has work to do, if no event comes before.
     pub(crate) fn next_deadline_ms(&self) -> Option<u64> {
         let resting =
             self.resting_until_ms.filter(|_| self.listeners.iter().any(|listener| listener.ready));
         self.deadline_ms.into_iter().chain(resting).min()
     }
 
-    /// Does a bounded part of what there is to do.
+    /// Does a bounded part of the work.
     pub(crate) fn tick(&mut self, now_ms: u64) {
         if self.may_accept(now_ms) {
             self.accept(now_ms);
@@ -171,7 +171,7 @@ impl AdminServer {
             self.serve(index, &mut responses_left, now_ms);
         }
         if self.deadline_ms.is_some_and(|deadline_ms| deadline_ms <= now_ms) {
-            self.expire(now_ms);
+            self.handle_timeouts(now_ms);
         }
     }
 
@@ -189,10 +189,10 @@ impl AdminServer {
                 match self.listeners[index].socket.accept() {
                     Ok((stream, address)) => {
                         self.has_warned = false;
-                        self.admit(stream, address, now_ms);
+                        self.add(stream, address, now_ms);
                     }
                     Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
-                        self.listeners[index].ready = false
+                        self.listeners[index].ready = false;
                     }
                     // The peer went away while it waited in the backlog (accept(2)).
                     Err(error)
@@ -200,14 +200,13 @@ impl AdminServer {
                             error.kind(),
                             io::ErrorKind::ConnectionAborted | io::ErrorKind::Interrupted
                         ) => {}
-                    // The edge is used up and the backlog still full: come back later rather than
-                    // spin.
+                    // The edge is used up and the backlog still full: a pause avoids a busy loop.
                     Err(error) => {
                         self.resting_until_ms = Some(now_ms + ACCEPT_REST_MS);
-                        // Ten times a second would say no more.
+                        // A warning with each attempt would say no more.
                         if !self.has_warned {
                             self.has_warned = true;
-                            warn!(%error, "accepting on the HTTP port rests, and goes on when it can");
+                            warn!(%error, "accepting on the HTTP port is paused and will resume");
                         }
                         return;
                     }
@@ -216,13 +215,12 @@ impl AdminServer {
         }
     }
 
-    fn admit(&mut self, mut stream: TcpStream, address: SocketAddr, now_ms: u64) {
-        if self.open >= self.limits.http_connections.min(CONNECTIONS_MAX) {
+    fn add(&mut self, mut stream: TcpStream, address: SocketAddr, now_ms: u64) {
+        if self.open >= self.limits.http_connections.min(CONNECTIONS_MAX) && !self.close_idle() {
             self.metrics.http_connections_refused.add(1);
             let mut refusal = String::new();
             Response::refusal(Status::ServiceUnavailable).write(true, false, &mut refusal);
-            // As much of it as an empty socket takes at once, which is all. Nobody waits for
-            // whether it arrives.
+            // An empty socket takes the whole refusal at once. Its arrival is not waited for.
             let _ = stream.write(refusal.as_bytes());
             return;
         }
@@ -233,7 +231,8 @@ impl AdminServer {
         if let Err(error) =
             self.registry.register(&mut stream, token, Interest::READABLE | Interest::WRITABLE)
         {
-            return warn!(%error, peer = %address, "a connection to the HTTP port cannot be watched");
+            warn!(%error, peer = %address, "a connection to the HTTP port cannot be watched");
+            return;
         }
         debug!(peer = %address, "accepted on the HTTP port");
         let connection = HttpConnection::new(self.limits.http_timeout, now_ms);
@@ -253,6 +252,18 @@ impl AdminServer {
         }
         self.open += 1;
         self.metrics.http_connections.set(self.open);
+    }
+
+    /// Closes the connection that has been idle for the longest time, so that sockets that ask
+    /// nothing do not keep out those that do. False if none is idle.
+    fn close_idle(&mut self) -> bool {
+        let idle = self.slots.iter().enumerate().filter_map(|(index, slot)| {
+            let slot = slot.as_ref().filter(|slot| slot.connection.is_idle() && !slot.readable)?;
+            Some((slot.connection.deadline_ms(), index))
+        });
+        let Some((_, index)) = idle.min() else { return false };
+        self.close(index);
+        true
     }
 
     fn serve(&mut self, index: usize, responses_left: &mut usize, now_ms: u64) {
@@ -279,11 +290,11 @@ impl AdminServer {
         }
     }
 
-    fn expire(&mut self, now_ms: u64) {
+    fn handle_timeouts(&mut self, now_ms: u64) {
         self.deadline_ms = None;
         for index in 0..self.slots.len() {
             let Some(slot) = &mut self.slots[index] else { continue };
-            slot.connection.expire(now_ms);
+            slot.connection.handle_timeout(now_ms);
             if slot.connection.is_finished() {
                 self.close(index);
                 continue;
@@ -305,13 +316,13 @@ impl AdminServer {
         if self.open == 0 {
             self.deadline_ms = None;
         }
-        // Its place in the queue, if it has one, finds nobody, or whoever comes next, who has
-        // nothing to do yet.
+        // An index left in the queue finds an empty slot, or the next connection, which has no work
+        // yet.
     }
 }
 
 impl Slot {
-    /// Reads once, what is wanted and there.
+    /// Reads once, as many bytes as are wanted and have arrived.
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<()> {
         let wanted_bytes = self.connection.wanted_bytes().min(buffer.len());
         if !self.readable || wanted_bytes == 0 {
@@ -320,13 +331,13 @@ impl Slot {
         match uninterrupted(|| self.stream.read(&mut buffer[..wanted_bytes])) {
             Ok(0) => {
                 self.readable = false;
-                self.connection.end_of_input();
+                self.connection.handle_eof();
             }
             Ok(count) => {
                 // A short read means drained, and the next byte makes a new edge (epoll(7), Q9);
                 // but the end that came with these bytes has had its edge.
                 self.readable = self.ended || count == wanted_bytes;
-                self.connection.receive(&buffer[..count]);
+                self.connection.handle_input(&buffer[..count]);
             }
             Err(error) if error.kind() == io::ErrorKind::WouldBlock => self.readable = false,
             Err(error) => return Err(error),
@@ -339,7 +350,7 @@ impl Slot {
         while self.writable && !self.connection.unwritten().is_empty() {
             match uninterrupted(|| self.stream.write(self.connection.unwritten())) {
                 Ok(count) => {
-                    if self.connection.written(count, now_ms) == AfterWrite::ShutDownSending {
+                    if self.connection.consume(count, now_ms) == AfterWrite::ShutDownSending {
                         self.stream.shutdown(std::net::Shutdown::Write)?;
                     }
                 }
@@ -350,7 +361,7 @@ impl Slot {
         Ok(())
     }
 
-    /// Whether it can be served on without waiting for the system.
+    /// Whether the connection has work that needs no further event.
     fn has_work(&self) -> bool {
         self.connection.has_unseen_input()
             || (self.readable && self.connection.wanted_bytes() > 0)

@@ -1,5 +1,5 @@
-//! What one tick of the port may do (`ARCHITECTURE.md` has these numbers), turned by hand over real
-//! sockets: the chat's peers wait for no more than that.
+//! The work of one tick of the HTTP server (`ARCHITECTURE.md` has these numbers), with ticks run by
+//! hand over real sockets: chat peers wait no longer than that.
 
 use std::io::{ErrorKind, Read, Write};
 use std::net::TcpStream as Peer;
@@ -12,89 +12,88 @@ use super::*;
 /// Far more than any budget.
 const PEERS: usize = 30;
 
-struct Turning {
+struct Ticker {
     poll: Poll,
-    port: AdminServer,
+    server: AdminServer,
     address: SocketAddr,
     metrics: Arc<ServerMetrics>,
     deadline: Instant,
 }
 
-impl Turning {
+impl Ticker {
     fn new() -> Self {
         let poll = Poll::new().unwrap();
         let metrics = Arc::new(ServerMetrics::default());
         let any = "127.0.0.1:0".parse().unwrap();
-        let port =
+        let server =
             AdminServer::bind(&[any], Limits::default(), Arc::clone(&metrics), poll.registry(), 0)
                 .unwrap();
-        let address = port.local_addresses().next().unwrap();
-        Self { poll, port, address, metrics, deadline: Instant::now() + Duration::from_secs(60) }
+        let address = server.local_addresses().next().unwrap();
+        Self { poll, server, address, metrics, deadline: Instant::now() + Duration::from_secs(60) }
     }
 
-    /// That many peers, each of whom has said this.
-    fn connect(&self, saying: &str) -> Vec<Peer> {
+    /// [`PEERS`] connections, each of which has sent this text.
+    fn connect(&self, text: &str) -> Vec<Peer> {
         let peer = || {
             let mut peer = Peer::connect(self.address).unwrap();
-            peer.write_all(saying.as_bytes()).unwrap();
+            peer.write_all(text.as_bytes()).unwrap();
             peer
         };
         (0..PEERS).map(|_| peer()).collect()
     }
 
-    /// Lets everybody in, and nothing more.
+    /// Runs ticks until all peers are accepted, with no other events.
     fn accept_all(&mut self) {
-        while self.port.open < PEERS {
-            assert!(Instant::now() < self.deadline, "not everybody is let in");
-            self.port.listeners[0].ready = true;
-            self.port.tick(0);
+        while self.server.open < PEERS {
+            assert!(Instant::now() < self.deadline, "some peers were not accepted");
+            self.server.listeners[0].ready = true;
+            self.server.tick(0);
         }
     }
 
-    /// Takes what happened, waiting for nothing, as the event loop does before each tick.
+    /// Sorts the events so far, without waiting, as the event loop does before each tick.
     fn sort_events(&mut self) {
-        assert!(Instant::now() < self.deadline, "it never comes to that");
+        assert!(Instant::now() < self.deadline, "the condition never held");
         let mut events = Events::with_capacity(1024);
         match self.poll.poll(&mut events, Some(Duration::ZERO)) {
             Err(error) if error.kind() == ErrorKind::Interrupted => {}
             done => done.unwrap(),
         }
-        events.iter().for_each(|event| self.port.set_ready(event));
+        events.iter().for_each(|event| self.server.set_ready(event));
     }
 
-    /// Turns until it is so, and holds each turn to no more than this by this count.
-    fn turn_until(
+    /// Runs ticks until `is_done`, and checks that no tick raises `count` by more than
+    /// `max_per_tick`.
+    fn tick_until(
         &mut self,
-        is_so: impl Fn(&Self) -> bool,
+        is_done: impl Fn(&Self) -> bool,
         count: impl Fn(&Self) -> usize,
-        at_most: usize,
+        max_per_tick: usize,
     ) {
-        while !is_so(self) {
+        while !is_done(self) {
             self.sort_events();
             let before = count(self);
-            self.port.tick(0);
+            self.server.tick(0);
             let done = count(self) - before;
-            assert!(done <= at_most, "{done} in one tick");
+            assert!(done <= max_per_tick, "{done} in one tick");
         }
     }
 }
 
 #[test]
-fn a_turn_accepts_a_few() {
-    let mut turning = Turning::new();
-    let _peers = turning.connect("");
-    turning.turn_until(|turning| turning.port.open == PEERS, |turning| turning.port.open, 8);
+fn a_tick_accepts_eight_connections_at_most() {
+    let mut ticker = Ticker::new();
+    let _peers = ticker.connect("");
+    ticker.tick_until(|ticker| ticker.server.open == PEERS, |ticker| ticker.server.open, 8);
 }
 
 #[test]
-fn a_turn_makes_one_response() {
-    let mut turning = Turning::new();
-    let mut peers =
-        turning.connect("GET /metrics HTTP/1.1\r\nHost: h\r\nConnection: close\r\n\r\n");
-    turning.accept_all();
-    let responses =
-        |turning: &Turning| usize::try_from(turning.metrics.http_responses.get()).unwrap();
-    turning.turn_until(|turning| responses(turning) == PEERS, responses, 1);
+fn a_tick_makes_one_response() {
+    let mut ticker = Ticker::new();
+    let mut peers = ticker.connect("GET /metrics HTTP/1.1\r\nHost: h\r\nConnection: close\r\n\r\n");
+    ticker.accept_all();
+    let responses = |ticker: &Ticker| usize::try_from(ticker.metrics.http_responses.get()).unwrap();
+    ticker.tick_until(|ticker| responses(ticker) == PEERS, responses, 1);
     for peer in &mut peers {
         let mut head = [0; 12];
         peer.read_exact(&mut head).unwrap();
@@ -103,18 +102,18 @@ fn a_turn_makes_one_response() {
 }
 
 #[test]
-fn a_turn_serves_a_few_of_those_who_have_something_for_it() {
-    let mut turning = Turning::new();
-    let _peers = turning.connect("GET /met");
-    turning.accept_all();
-    let read = |turning: &Turning| {
-        turning
-            .port
+fn a_tick_serves_eight_connections_at_most() {
+    let mut ticker = Ticker::new();
+    let _peers = ticker.connect("GET /met");
+    ticker.accept_all();
+    let read = |ticker: &Ticker| {
+        ticker
+            .server
             .slots
             .iter()
             .flatten()
             .filter(|slot| slot.connection.wanted_bytes() < READ_MAX_BYTES)
             .count()
     };
-    turning.turn_until(|turning| read(turning) == PEERS, read, 8);
+    ticker.tick_until(|ticker| read(ticker) == PEERS, read, 8);
 }

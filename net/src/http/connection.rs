@@ -1,6 +1,6 @@
 //! One HTTP connection as a state machine: bytes and time in, bytes out. Owns no socket and reads
-//! no clock. Requests that come at once wait in the input for the response before them to be
-//! written, so that one connection holds one head and one response at most.
+//! no clock. Pipelined requests wait in the input until the response before them is written, so
+//! that one connection holds one head and one response at most.
 
 use std::time::Duration;
 
@@ -14,12 +14,12 @@ const LINGER_MS: u64 = 2_000;
 /// Bytes read and dropped at a time while lingering.
 const DROPPED_AT_A_TIME_BYTES: usize = HEAD_MAX_BYTES;
 
-/// The most that [`HttpConnection::wanted_bytes`] ever says: a head, and a byte more to see that it
-/// is too large.
+/// The most that [`HttpConnection::wanted_bytes`] returns: a head, and a byte more to detect one
+/// that is too large.
 pub(super) const READ_MAX_BYTES: usize = HEAD_MAX_BYTES + 1;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Stage {
+enum HttpStage {
     /// A head is awaited, or lies in the input.
     Asking,
     /// A response is being written.
@@ -31,7 +31,7 @@ enum Stage {
     Finished,
 }
 
-/// What the port is to do after a write.
+/// What the caller is to do after a write.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[must_use]
 pub(super) enum AfterWrite {
@@ -41,9 +41,10 @@ pub(super) enum AfterWrite {
 
 #[derive(Debug)]
 pub(super) struct HttpConnection {
-    stage: Stage,
+    stage: HttpStage,
     input: Vec<u8>,
-    /// The input holds bytes that were not looked at since they came or since the response before.
+    /// The input holds bytes that [`answer`](Self::answer) has not parsed since they came or since
+    /// the response before.
     unseen: bool,
     input_ended: bool,
     output: String,
@@ -55,10 +56,11 @@ pub(super) struct HttpConnection {
 impl HttpConnection {
     /// A connection that has `timeout` for each head and for each response.
     pub(super) fn new(timeout: Duration, now_ms: u64) -> Self {
-        // Endless is some hundred million years, which can be added to any time.
+        // `Duration::MAX` becomes some hundred million years, which can be added to any time
+        // without overflow.
         let timeout_ms = u64::try_from(timeout.as_millis()).unwrap_or(u64::MAX).min(u64::MAX / 4);
         Self {
-            stage: Stage::Asking,
+            stage: HttpStage::Asking,
             input: Vec::new(),
             unseen: false,
             input_ended: false,
@@ -69,41 +71,46 @@ impl HttpConnection {
         }
     }
 
-    /// How many bytes [`receive`](Self::receive) takes now. 0: leave them to the system.
+    /// How many bytes [`handle_input`](Self::handle_input) takes now. 0: leave them to the system.
     pub(super) fn wanted_bytes(&self) -> usize {
         match self.stage {
-            Stage::Asking if !self.input_ended => READ_MAX_BYTES - self.input.len(),
-            Stage::Lingering => DROPPED_AT_A_TIME_BYTES,
+            HttpStage::Asking if !self.input_ended => READ_MAX_BYTES - self.input.len(),
+            HttpStage::Lingering => DROPPED_AT_A_TIME_BYTES,
             _ => 0,
         }
     }
 
-    /// Bytes came, no more than were wanted.
-    pub(super) fn receive(&mut self, bytes: &[u8]) {
-        if self.stage == Stage::Asking {
+    /// Takes bytes that were read, at most [`wanted_bytes`](Self::wanted_bytes).
+    pub(super) fn handle_input(&mut self, bytes: &[u8]) {
+        if self.stage == HttpStage::Asking {
             debug_assert!(bytes.len() <= self.wanted_bytes(), "more bytes than were wanted");
             self.input.extend_from_slice(bytes);
             self.unseen = true;
         }
     }
 
-    /// The peer shut its side. What it asked before is answered.
-    pub(super) fn end_of_input(&mut self) {
+    /// The peer shut its side. Its earlier requests are answered.
+    pub(super) fn handle_eof(&mut self) {
         self.input_ended = true;
         match self.stage {
-            Stage::Asking if !self.unseen => self.finish(),
-            Stage::Lingering => self.finish(),
+            HttpStage::Asking if !self.unseen => self.finish(),
+            HttpStage::Lingering => self.finish(),
             _ => {}
         }
     }
 
-    /// Whether [`answer`](Self::answer) has something to look at.
-    pub(super) fn has_unseen_input(&self) -> bool {
-        self.stage == Stage::Asking && self.unseen
+    /// Whether nothing of a request has come since the response before, or since the start.
+    pub(super) fn is_idle(&self) -> bool {
+        self.stage == HttpStage::Asking && self.input.is_empty()
     }
 
-    /// Makes the response to the next request, if it is there whole; says whether it did. `respond`
-    /// writes it behind what the text holds.
+    /// Whether [`answer`](Self::answer) has something to look at.
+    pub(super) fn has_unseen_input(&self) -> bool {
+        self.stage == HttpStage::Asking && self.unseen
+    }
+
+    /// Makes the response to the next request if its head is complete; returns whether it did.
+    /// `respond` appends the response to the text.
     pub(super) fn answer(
         &mut self,
         now_ms: u64,
@@ -113,7 +120,7 @@ impl HttpConnection {
             return false;
         }
         self.unseen = false;
-        let (head_len, keep_alive) = match Head::of(&self.input) {
+        let (head_len, keep_alive) = match Head::parse(&self.input) {
             Head::Partial => {
                 if self.input_ended {
                     self.finish();
@@ -130,27 +137,27 @@ impl HttpConnection {
             }
         };
         self.input.drain(..head_len);
-        self.stage = Stage::Answering { keep_alive };
+        self.stage = HttpStage::Answering { keep_alive };
         self.deadline_ms = now_ms + self.timeout_ms;
         true
     }
 
-    /// What is to be written.
+    /// The bytes to be written.
     pub(super) fn unwritten(&self) -> &[u8] {
         &self.output.as_bytes()[self.written..]
     }
 
-    /// The first `count` bytes of [`unwritten`](Self::unwritten) were taken.
-    pub(super) fn written(&mut self, count: usize, now_ms: u64) -> AfterWrite {
+    /// The first `count` bytes of [`unwritten`](Self::unwritten) were written.
+    pub(super) fn consume(&mut self, count: usize, now_ms: u64) -> AfterWrite {
         self.written += count;
-        let Stage::Answering { keep_alive } = self.stage else { return AfterWrite::Nothing };
+        let HttpStage::Answering { keep_alive } = self.stage else { return AfterWrite::Nothing };
         if self.written < self.output.len() {
             return AfterWrite::Nothing;
         }
         self.output = String::new();
         self.written = 0;
         if keep_alive && !(self.input_ended && self.input.is_empty()) {
-            self.stage = Stage::Asking;
+            self.stage = HttpStage::Asking;
             self.unseen = !self.input.is_empty();
             self.deadline_ms = now_ms + self.timeout_ms;
             if !self.unseen {
@@ -159,35 +166,36 @@ impl HttpConnection {
             return AfterWrite::Nothing;
         }
         self.input = Vec::new();
-        self.stage = if self.input_ended { Stage::Finished } else { Stage::Lingering };
+        self.stage = if self.input_ended { HttpStage::Finished } else { HttpStage::Lingering };
         self.deadline_ms = now_ms + LINGER_MS;
         AfterWrite::ShutDownSending
     }
 
-    /// When [`expire`](Self::expire) wants to be called, if nothing happens before.
+    /// When to call [`handle_timeout`](Self::handle_timeout), if no event comes before.
     pub(super) const fn deadline_ms(&self) -> u64 {
         self.deadline_ms
     }
 
-    /// Does what is due when nothing came in time. Who began a request is told.
-    pub(super) fn expire(&mut self, now_ms: u64) {
+    /// Ends a stage whose time is over. A peer that has sent part of a request gets a refusal
+    /// first.
+    pub(super) fn handle_timeout(&mut self, now_ms: u64) {
         if now_ms < self.deadline_ms {
             return;
         }
-        if self.stage == Stage::Asking && !self.input.is_empty() {
+        if self.stage == HttpStage::Asking && !self.input.is_empty() {
             Response::refusal(Status::RequestTimeout).write(true, false, &mut self.output);
             self.input = Vec::new();
             self.unseen = false;
-            self.stage = Stage::Answering { keep_alive: false };
+            self.stage = HttpStage::Answering { keep_alive: false };
             self.deadline_ms = now_ms + LINGER_MS;
         } else {
             self.finish();
         }
     }
 
-    /// The connection has come to its end, or broke: its socket is to be dropped.
+    /// The connection has ended or failed: its socket is to be dropped.
     pub(super) fn finish(&mut self) {
-        self.stage = Stage::Finished;
+        self.stage = HttpStage::Finished;
         self.unseen = false;
         self.input = Vec::new();
         self.output = String::new();
@@ -195,7 +203,7 @@ impl HttpConnection {
     }
 
     pub(super) fn is_finished(&self) -> bool {
-        self.stage == Stage::Finished
+        self.stage == HttpStage::Finished
     }
 }
 

@@ -14,9 +14,7 @@ use prometheus_client::encoding::{DescriptorEncoder, NoLabelSet};
 use prometheus_client::metrics::MetricType;
 use prometheus_client::registry::Registry;
 
-use crate::metrics::CloseReason;
-use crate::metrics::LimitReached;
-use crate::metrics::{Kind, ServerMetrics};
+use crate::metrics::{CloseReason, Kind, LimitReached, ServerMetrics};
 
 pub(super) const CONTENT_TYPE: &str = "text/plain; version=0.0.4; charset=utf-8";
 
@@ -26,10 +24,10 @@ pub(super) struct Exposition {
 }
 
 impl Exposition {
-    /// Shows these metrics, of a server that started then.
+    /// Exposes these metrics of a server that started at this time.
     pub(super) fn new(metrics: Arc<ServerMetrics>, started_unix_seconds: f64) -> Self {
         let mut registry = Registry::default();
-        registry.register_collector(Box::new(Shown { metrics, started_unix_seconds }));
+        registry.register_collector(Box::new(MetricsCollector { metrics, started_unix_seconds }));
         Self { registry }
     }
 
@@ -39,12 +37,12 @@ impl Exposition {
 }
 
 #[derive(Debug)]
-struct Shown {
+struct MetricsCollector {
     metrics: Arc<ServerMetrics>,
     started_unix_seconds: f64,
 }
 
-impl Collector for Shown {
+impl Collector for MetricsCollector {
     fn encode(&self, mut encoder: DescriptorEncoder<'_>) -> fmt::Result {
         let metrics = self.metrics.snapshot();
         for (exposed, value) in metrics.numbers() {
@@ -78,8 +76,8 @@ impl Collector for Shown {
                 .encode_family(&[("code", code.name())])?
                 .encode_gauge(&metrics.errors_sent(code))?;
         }
-        let help = "Times that a limit refused a join, or put work off to the next tick, by limit. Limits that close are in \
-                    cafewire_closes_total.";
+        let help = "Times that a limit refused a join, or put work off to the next tick, by \
+                    limit. Limits that close are in cafewire_closes_total.";
         let mut limits = encoder.encode_descriptor(
             "cafewire_limits_reached_total",
             help,

@@ -1,14 +1,14 @@
-//! A small HTTP server inside the event loop, for whoever operates it: metrics, health, and a page
-//! to look at. It answers GET and HEAD and takes no bodies; everything that a peer can make it hold
-//! or wait for is bounded.
+//! A small HTTP server inside the event loop, for the operator: metrics, health, and a status page.
+//! It answers GET and HEAD and takes no bodies; everything that a peer can make it hold or wait for
+//! is bounded.
 //!
 //! ```text
 //! bytes ──▶ connection: one request at a time ──▶ request: its head, checked
 //!                    ▲                                   │
-//!   port: sockets    └── response: bytes ◀── pages: what there is to see ◀── exposition: the metrics as text
+//!  admin: sockets    └── response: bytes ◀── pages: the contents ◀── exposition: metrics as text
 //! ```
 //!
-//! Only [`port`] touches a socket, and nothing here reads a clock.
+//! Only [`admin`] touches a socket, and no file here reads a clock but at the start.
 
 mod admin;
 mod connection;

@@ -1,5 +1,4 @@
-//! What there is to see on the HTTP port. Knows paths and contents; not how requests come or
-//! responses go.
+//! The pages of the HTTP server. Knows paths and contents, not how requests come or responses go.
 
 use std::sync::Arc;
 
@@ -10,11 +9,14 @@ use crate::metrics::ServerMetrics;
 
 const STATUS_PAGE: &str = include_str!("status.html");
 
-/// The page's own script and style, by their hashes, its own metrics, and nothing else from
-/// anywhere.
-const STATUS_PAGE_FIELDS: &str = "Content-Security-Policy: default-src 'none'; connect-src 'self'; img-src data:; \
-    script-src 'sha256-CxJf2AH3sq3ZUu5DrupSqhgXLMEfjolt96J/wu+2nqM='; style-src 'sha256-Kyp+YbwIH9GfwotWCqhHp2BdiOr5icHANzdYDfewFPc='; base-uri 'none'; form-action 'none'; \
-    frame-ancestors 'none'\r\nReferrer-Policy: no-referrer\r\n";
+/// The status page may load its own script and style, by their hashes, its own metrics, and nothing
+/// else.
+const STATUS_PAGE_FIELDS: &str = "Content-Security-Policy: default-src 'none'; \
+    connect-src 'self'; img-src data:; \
+    script-src 'sha256-FLoN1lxYqKzqlqIRjLL4HFR7V3x+a6fjJdSLLMd/wUs='; \
+    style-src 'sha256-Kyp+YbwIH9GfwotWCqhHp2BdiOr5icHANzdYDfewFPc='; \
+    base-uri 'none'; form-action 'none'; frame-ancestors 'none'\r\n\
+    Referrer-Policy: no-referrer\r\n";
 
 #[derive(Debug)]
 pub(super) struct Pages {
@@ -28,7 +30,7 @@ impl Pages {
         Self { metrics, exposition }
     }
 
-    /// Writes the response to a request behind what the text holds.
+    /// Appends the response to a request to the text.
     pub(super) fn respond(&self, request: &Request<'_>, into: &mut String) {
         let mut text = String::new();
         let response = match request.path {
@@ -45,7 +47,7 @@ impl Pages {
                     fields: "",
                     body: &text,
                 },
-                // Writing to a String fails only if the crate that writes has a fault.
+                // Writing to a String fails only through a fault of the encoder.
                 Err(_) => {
                     Response::plain(Status::ServiceUnavailable, "the metrics cannot be shown\n")
                 }
@@ -71,7 +73,7 @@ mod tests {
     }
 
     #[test]
-    fn the_page_may_run_what_is_in_it() {
+    fn the_page_may_run_its_own_script_and_style() {
         for (tag, directive) in [("script", "script-src"), ("style", "style-src")] {
             let (_, from_tag) = STATUS_PAGE.split_once(&format!("<{tag}>")).unwrap();
             let (content, _) = from_tag.split_once(&format!("</{tag}>")).unwrap();
@@ -84,12 +86,12 @@ mod tests {
         }
         assert!(
             !STATUS_PAGE.contains(" style=\"") && !STATUS_PAGE.contains(" onclick="),
-            "no hash allows those"
+            "a hash does not allow attributes"
         );
     }
 
     #[test]
-    fn the_page_asks_nobody_else_for_anything() {
+    fn the_page_loads_nothing_from_other_hosts() {
         let own_names = STATUS_PAGE.replace("http://www.w3.org/2000/svg", "");
         assert!(
             !own_names.contains("http:")
@@ -99,7 +101,7 @@ mod tests {
     }
 
     #[test]
-    fn ready_is_who_does_not_drain() {
+    fn a_draining_server_is_healthy_but_not_ready() {
         let metrics = Arc::default();
         assert!(respond("/readyz", &metrics).starts_with("HTTP/1.1 200 "));
         metrics.draining.set(1);

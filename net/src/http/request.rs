@@ -1,4 +1,5 @@
-//! The head of a request: parsed by `httparse`, held to what this server answers. Owns no bytes.
+//! The head of a request: parsed by `httparse` and checked for what this server supports. Owns no
+//! bytes.
 
 use super::response::Status;
 
@@ -7,15 +8,14 @@ pub(super) const HEAD_MAX_BYTES: usize = 8 << 10;
 
 const HEADERS_MAX: usize = 64;
 
-/// What the first bytes of a connection, or those after the request before, are.
+/// The outcome of parsing the first bytes of a connection, or those after the request before.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Head<'a> {
     /// The start of a head.
     Partial,
     /// A request, and the length of its head. It has no body.
     Whole(Request<'a>, usize),
-    /// Nothing that can be answered but with a refusal. What follows cannot be trusted to be a
-    /// request.
+    /// Bytes that only a refusal can answer. What follows them cannot be trusted to be a request.
     Refused(Refusal),
 }
 
@@ -34,12 +34,12 @@ pub(super) struct Refusal {
 }
 
 impl<'a> Head<'a> {
-    pub(super) fn of(bytes: &'a [u8]) -> Self {
+    pub(super) fn parse(bytes: &'a [u8]) -> Self {
         let mut headers = [httparse::EMPTY_HEADER; HEADERS_MAX];
         let mut parsed = httparse::Request::new(&mut headers);
         let status = match parsed.parse(bytes) {
             Ok(httparse::Status::Complete(len)) if len <= HEAD_MAX_BYTES => {
-                return match Request::of(&parsed) {
+                return match Request::from_parsed(&parsed) {
                     Ok(request) => Self::Whole(request, len),
                     Err(status) => {
                         Self::Refused(Refusal { status, wants_body: parsed.method != Some("HEAD") })
@@ -56,7 +56,7 @@ impl<'a> Head<'a> {
 }
 
 impl<'a> Request<'a> {
-    fn of(parsed: &httparse::Request<'_, 'a>) -> Result<Self, Status> {
+    fn from_parsed(parsed: &httparse::Request<'_, 'a>) -> Result<Self, Status> {
         let (Some(method), Some(target), Some(minor_version)) =
             (parsed.method, parsed.path, parsed.version)
         else {
@@ -69,7 +69,7 @@ impl<'a> Request<'a> {
                 .filter(move |header| header.name.eq_ignore_ascii_case(name))
                 .map(|header| header.value)
         };
-        // Exactly one, in HTTP/1.1 (RFC 9112, 3.2).
+        // A request in HTTP/1.1 has exactly one Host field (RFC 9112, 3.2).
         if minor_version == 1 && values("host").count() != 1 {
             return Err(Status::BadRequest);
         }
@@ -105,21 +105,21 @@ mod tests {
     use super::*;
 
     fn whole(head: &str) -> Request<'_> {
-        match Head::of(head.as_bytes()) {
+        match Head::parse(head.as_bytes()) {
             Head::Whole(request, len) if len == head.len() => request,
             other => panic!("{head:?}: {other:?}"),
         }
     }
 
     fn refused(head: &[u8]) -> Status {
-        match Head::of(head) {
+        match Head::parse(head) {
             Head::Refused(refusal) => refusal.status,
             other => panic!("{:?}: {other:?}", String::from_utf8_lossy(head)),
         }
     }
 
     #[test]
-    fn a_request_is_its_path_its_method_and_whether_more_may_follow() {
+    fn a_request_has_a_path_a_method_and_keep_alive() {
         let get = |path, keep_alive| Request { path, wants_body: true, keep_alive };
         assert_eq!(whole("GET / HTTP/1.1\r\nHost: h\r\n\r\n"), get("/", true));
         assert_eq!(
@@ -137,7 +137,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_request_for_this_server_is_refused() {
+    fn malformed_and_unsupported_requests_are_refused() {
         for (head, status) in [
             ("GET / HTTP/1.1\r\n\r\n", Status::BadRequest),
             ("GET / HTTP/1.1\r\nHost: a\r\nHost: b\r\n\r\n", Status::BadRequest),
@@ -170,7 +170,7 @@ mod tests {
         assert_eq!(refused(b"\x01\x01\x00\x05\x03ada"), Status::BadRequest, "a chat client's");
         let head_with_body = b"HEAD / HTTP/1.1\r\nHost: h\r\nContent-Length: 1\r\n\r\n";
         let refusal = Refusal { status: Status::ContentTooLarge, wants_body: false };
-        assert_eq!(Head::of(head_with_body), Head::Refused(refusal));
+        assert_eq!(Head::parse(head_with_body), Head::Refused(refusal));
     }
 
     #[test]
@@ -181,7 +181,7 @@ mod tests {
         };
         whole(&head(8192));
         assert_eq!(refused(head(8193).as_bytes()), Status::HeadTooLarge);
-        assert_eq!(Head::of(&head(9000).as_bytes()[..8192]), Head::Partial);
+        assert_eq!(Head::parse(&head(9000).as_bytes()[..8192]), Head::Partial);
         assert_eq!(refused(&head(9000).as_bytes()[..8193]), Status::HeadTooLarge);
 
         let fields = |count: usize| {
@@ -195,7 +195,7 @@ mod tests {
     fn every_start_of_a_head_is_partial() {
         let head = b"GET /metrics HTTP/1.1\r\nHost: h\r\nAccept: */*\r\n\r\n";
         for len in 0..head.len() {
-            assert_eq!(Head::of(&head[..len]), Head::Partial, "{len}");
+            assert_eq!(Head::parse(&head[..len]), Head::Partial, "{len}");
         }
     }
 }

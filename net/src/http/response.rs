@@ -32,14 +32,14 @@ impl Status {
         }
     }
 
-    /// A sentence for whoever reads the body of a refusal.
+    /// The sentence in the body of a refusal.
     const fn explained(self) -> &'static str {
         match self {
             Self::Ok => "",
-            Self::BadRequest => "this is not an HTTP/1.1 request as it should be\n",
+            Self::BadRequest => "this is not a valid HTTP/1.1 request\n",
             Self::NotFound => "there is nothing here: try /, /metrics, /healthz or /readyz\n",
             Self::MethodNotAllowed => "only GET and HEAD are answered here\n",
-            Self::RequestTimeout => "the request did not come whole in time\n",
+            Self::RequestTimeout => "the request was not complete in time\n",
             Self::ContentTooLarge => "a request must not have a body here\n",
             Self::HeadTooLarge => "a request may have 8 KiB and 64 header fields\n",
             Self::ServiceUnavailable => "too many connections: try again later\n",
@@ -50,12 +50,12 @@ impl Status {
 
 const PLAIN: &str = "text/plain; charset=utf-8";
 
-/// What is said to a request, before it is known how.
+/// The response to a request, before its header fields are written.
 #[derive(Debug)]
 pub(super) struct Response<'a> {
     pub(super) status: Status,
     pub(super) content_type: &'static str,
-    /// Header fields of this response alone, each with its line's end.
+    /// Further header fields, each with its CRLF.
     pub(super) fields: &'static str,
     pub(super) body: &'a str,
 }
@@ -72,16 +72,17 @@ impl<'a> Response<'a> {
         Self { status, content_type: PLAIN, fields, body: status.explained() }
     }
 
-    /// The response's bytes, behind those that `into` holds. A response to HEAD has the length of
-    /// the body that it leaves out (RFC 9110, 9.3.2).
+    /// Appends the response's bytes to `into`. A response to HEAD has the length of the body that
+    /// it leaves out (RFC 9110, 9.3.2).
     pub(super) fn write(&self, wants_body: bool, keep_alive: bool, into: &mut String) {
         let Self { status, content_type, fields, body } = self;
         let connection = if keep_alive { "keep-alive" } else { "close" };
         // Writing to a String cannot fail.
         let _ = write!(
             into,
-            "HTTP/1.1 {}\r\nContent-Type: {content_type}\r\nContent-Length: {}\r\nConnection: {connection}\r\n\
-             Cache-Control: no-store\r\nX-Content-Type-Options: nosniff\r\nCross-Origin-Resource-Policy: same-origin\r\n\
+            "HTTP/1.1 {}\r\nContent-Type: {content_type}\r\nContent-Length: {}\r\n\
+             Connection: {connection}\r\nCache-Control: no-store\r\n\
+             X-Content-Type-Options: nosniff\r\nCross-Origin-Resource-Policy: same-origin\r\n\
              {fields}\r\n",
             status.line(),
             body.len(),

@@ -1,5 +1,4 @@
-//! A listening socket, and what to do when the system has no descriptor left for another
-//! connection.
+//! A listening socket. Covers the case that the process has no descriptor left for a connection.
 
 use std::fmt;
 use std::io;
@@ -8,16 +7,16 @@ use std::os::unix::fs::{FileTypeExt as _, MetadataExt as _};
 use std::os::unix::net::UnixStream as StdUnixStream;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::time::Duration;
 
 use mio::event::Source;
 use mio::net::{TcpListener, UnixListener};
 use mio::{Interest, Registry, Token};
 use rustix::io::Errno;
 use rustls::ServerConfig as TlsConfig;
-use socket2::{Domain, Protocol, SockAddr, SockRef, Socket, TcpKeepalive, Type};
+use socket2::{Domain, Protocol, SockAddr, SockRef, Socket, Type};
 
 use super::fd_limit::ReserveFd;
+use super::socket_options::{set_for_tcp, set_send_buffer};
 use crate::address::{Address, PeerAddress};
 use crate::transport::{TlsStream, Transport};
 
@@ -25,7 +24,7 @@ use crate::transport::{TlsStream, Transport};
 /// (`net.core.somaxconn`).
 const BACKLOG: i32 = 4096;
 
-/// How long accepting rests after the system said that it has no descriptor (or no memory) left.
+/// How long accepting pauses after the system ran out of descriptors or memory.
 const ACCEPT_REST_MS: u64 = 100;
 
 #[derive(Debug)]
@@ -36,23 +35,22 @@ enum ListeningSocket {
 
 #[derive(Debug)]
 pub(crate) struct Listener {
-    /// The file to take away again in the end: before the socket, which keeps it from being taken
-    /// for another.
+    /// The socket's file, removed on drop. It is dropped before the socket: while the socket
+    /// listens, no other server takes the file for a stale one.
     socket_file: Option<SocketFile>,
     socket: ListeningSocket,
-    /// With the real port.
+    /// The address with its real port.
     local_address: Address,
     tls: Option<Arc<TlsConfig>>,
-    /// The system may have connections for us.
+    /// The backlog may hold connections.
     ready: bool,
     resting_until_ms: Option<u64>,
-    /// The log has it that accepting rests, since a connection was accepted last.
+    /// The pause is logged once, until a connection is accepted again.
     has_warned: bool,
 }
 
 impl Listener {
-    /// Listens on the first of the address's resolutions that can be listened on. `tls` is for
-    /// `tls://`.
+    /// Listens on the first of the address's resolutions that allows it. `tls` is for `tls://`.
     pub(crate) fn bind(address: &Address, tls: Option<&Arc<TlsConfig>>) -> io::Result<Self> {
         let named = |error| cannot_listen(address, &error);
         let tls = match address {
@@ -70,7 +68,7 @@ impl Listener {
         Err(named(last_error.unwrap_or_else(|| io::ErrorKind::NotFound.into())))
     }
 
-    /// Takes over a socket that listens already.
+    /// Takes over a TCP socket that already listens.
     pub(crate) fn tcp(
         socket: std::net::TcpListener,
         tls: Option<Arc<TlsConfig>>,
@@ -81,7 +79,8 @@ impl Listener {
         Ok(Self::new(ListeningSocket::Tcp(TcpListener::from_std(socket)), local_address, tls))
     }
 
-    /// Takes over a socket that listens already. Its file belongs to whoever made it.
+    /// Takes over a Unix-domain socket that already listens. Its file belongs to the socket's
+    /// creator and is not removed.
     pub(crate) fn unix(socket: std::os::unix::net::UnixListener) -> io::Result<Self> {
         socket.set_nonblocking(true)?;
         let path =
@@ -117,8 +116,8 @@ impl Listener {
         self.tls.is_some()
     }
 
-    /// From the next connection on, another certificate is shown. Nothing to a listener without
-    /// TLS.
+    /// Sets the configuration for connections from the next one on. Does nothing on a listener
+    /// without TLS.
     pub(crate) fn set_tls(&mut self, tls: &Arc<TlsConfig>) {
         if let Some(present) = &mut self.tls {
             *present = Arc::clone(tls);
@@ -149,75 +148,80 @@ impl Listener {
         self.ready && self.resting_until_ms.is_none_or(|until_ms| until_ms <= now_ms)
     }
 
-    /// When accepting goes on, if it rests.
+    /// When accepting resumes, if it is paused.
     pub(crate) const fn resting_until_ms(&self) -> Option<u64> {
         self.resting_until_ms
     }
 
-    /// The next connection.
-    pub(crate) fn accept(&mut self, now_ms: u64, spare: &mut ReserveFd) -> Accepted {
+    /// The next connection, with a send buffer of the size that is asked for; 0 leaves it to the
+    /// system.
+    pub(crate) fn accept(
+        &mut self,
+        now_ms: u64,
+        reserve: &mut ReserveFd,
+        send_buffer_bytes: usize,
+    ) -> Accepted {
         self.resting_until_ms = None;
         loop {
-            match self.accept_one() {
+            match self.accept_one(send_buffer_bytes) {
                 Ok((transport, address)) => {
                     self.has_warned = false;
-                    spare.keep_one();
+                    reserve.keep_one();
                     return Accepted::Connection(transport, address);
                 }
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
                     self.ready = false;
                     return Accepted::None;
                 }
-                // The peer went away while it waited in the backlog: the next one, please
-                // (accept(2)).
+                // The peer went away while it waited in the backlog (accept(2)): the loop goes on
+                // to the next one.
                 Err(error)
                     if matches!(
                         error.kind(),
                         io::ErrorKind::ConnectionAborted | io::ErrorKind::Interrupted
                     ) => {}
-                // Said before it is known whether anybody waits at all.
-                Err(error) if is_out_of_descriptors(&error) && spare.is_there() => {
-                    return match spare.lend(|| self.accept_one().map(drop)) {
+                // The system reports this before it checks whether a connection waits at all.
+                Err(error) if is_out_of_descriptors(&error) && reserve.is_there() => {
+                    return match reserve.lend(|| self.accept_one(0).map(drop)) {
                         Ok(()) => Accepted::Rejected,
-                        // Only this says that nobody waits any more, and that the next one makes an
-                        // edge.
+                        // Only this error says that the backlog is empty and that the next
+                        // connection makes an edge.
                         Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
                             self.ready = false;
                             Accepted::None
                         }
-                        Err(error) => self.rest(&error, now_ms),
+                        Err(error) => self.pause(&error, now_ms),
                     };
                 }
-                // Out of memory, say.
-                Err(error) => return self.rest(&error, now_ms),
+                // Out of memory, for example.
+                Err(error) => return self.pause(&error, now_ms),
             }
         }
     }
 
-    /// The edge is used up and the backlog still full: come back later rather than spin or wait for
-    /// an edge that may not come.
-    fn rest(&mut self, error: &io::Error, now_ms: u64) -> Accepted {
+    /// Pauses accepting: the edge is used up and the backlog still full, so a retry at once would
+    /// spin, and another edge may never come.
+    fn pause(&mut self, error: &io::Error, now_ms: u64) -> Accepted {
         self.resting_until_ms = Some(now_ms + ACCEPT_REST_MS);
-        // Ten times a second would say no more.
+        // A warning with each attempt would say no more.
         if !self.has_warned {
             self.has_warned = true;
-            tracing::warn!(listener = %self.local_address, %error, "accepting rests, and goes on when it can");
+            let listener = &self.local_address;
+            tracing::warn!(%listener, %error, "accepting is paused and will resume");
         }
         Accepted::None
     }
 
-    fn accept_one(&self) -> io::Result<(Transport, PeerAddress)> {
+    fn accept_one(&self, send_buffer_bytes: usize) -> io::Result<(Transport, PeerAddress)> {
         match &self.socket {
             ListeningSocket::Unix(socket) => {
-                socket.accept().map(|(stream, _)| (Transport::Unix(stream), PeerAddress::Local))
+                let (stream, _) = socket.accept()?;
+                set_send_buffer(SockRef::from(&stream), send_buffer_bytes);
+                Ok((Transport::Unix(stream), PeerAddress::Local))
             }
             ListeningSocket::Tcp(socket) => {
                 let (stream, address) = socket.accept()?;
-                // Without no-delay a small answer waits for the acknowledgement of the one before
-                // (RFC 896); without keep-alive a silent peer whose machine is gone is never
-                // missed. A connection that refuses an option works all the same.
-                let _ = stream.set_nodelay(true);
-                let _ = SockRef::from(&stream).set_tcp_keepalive(&keep_alive());
+                set_for_tcp(SockRef::from(&stream), send_buffer_bytes);
                 let transport = match &self.tls {
                     None => Transport::Tcp(stream),
                     Some(config) => {
@@ -230,8 +234,8 @@ impl Listener {
     }
 }
 
-/// The file of a Unix-domain socket, and which one it is: in its place another server may have put
-/// its own by now.
+/// The file of a Unix-domain socket, with its inode: another server may have put its own file at
+/// the same path by now.
 #[derive(Debug)]
 struct SocketFile {
     path: PathBuf,
@@ -251,29 +255,20 @@ fn device_and_inode(path: &Path) -> io::Result<(u64, u64)> {
 impl Drop for SocketFile {
     fn drop(&mut self) {
         if device_and_inode(&self.path).is_ok_and(|there| there == self.device_and_inode) {
-            // Should that fail, the next server that listens there copes with a file left behind.
+            // If this fails, the next server that listens there removes the stale file.
             let _ = std::fs::remove_file(&self.path);
         }
     }
 }
 
-/// What came of accepting.
+/// The outcome of accepting.
 #[derive(Debug)]
 pub(crate) enum Accepted {
     Connection(Transport, PeerAddress),
-    /// The process has no descriptor left; one connection was taken from the backlog and closed.
+    /// The process has no descriptor left: one connection was taken from the backlog and closed.
     Rejected,
-    /// There is none for now.
+    /// The backlog is empty, or accepting is paused.
     None,
-}
-
-/// A peer that answers no probe for two minutes is taken for dead: its connection fails with a
-/// time-out.
-fn keep_alive() -> TcpKeepalive {
-    TcpKeepalive::new()
-        .with_time(Duration::from_secs(60))
-        .with_interval(Duration::from_secs(15))
-        .with_retries(4)
 }
 
 fn is_out_of_descriptors(error: &io::Error) -> bool {
@@ -282,17 +277,17 @@ fn is_out_of_descriptors(error: &io::Error) -> bool {
         .any(|errno| error.raw_os_error() == Some(errno.raw_os_error()))
 }
 
-/// The error with what was to be listened on and, where it is known, what to do about it.
+/// The error, with the address and, where there is some, advice.
 pub(crate) fn cannot_listen(address: impl fmt::Display, error: &io::Error) -> io::Error {
     let advice = match error.kind() {
         io::ErrorKind::AddrInUse => {
             ": another program listens there; stop it, or choose another address or port"
         }
         io::ErrorKind::AddrNotAvailable => {
-            ": this machine has no such address; 0.0.0.0 or [::] is all it has"
+            ": this machine has no such address; 0.0.0.0 or [::] means all that it has"
         }
         io::ErrorKind::PermissionDenied => {
-            ": ports below 1024, and folders of others, want more rights"
+            ": ports below 1024, and folders of other users, need more rights"
         }
         _ => "",
     };
@@ -319,7 +314,7 @@ fn bind_to_path(path: &Path) -> io::Result<Listener> {
     let address = SockAddr::unix(path)?;
     let socket = Socket::new(Domain::UNIX, Type::STREAM, None)?;
     match socket.bind(&address) {
-        Err(error) if error.kind() == io::ErrorKind::AddrInUse && is_lagged(path)? => {
+        Err(error) if error.kind() == io::ErrorKind::AddrInUse && is_stale(path)? => {
             std::fs::remove_file(path)?;
             socket.bind(&address)?;
         }
@@ -332,13 +327,13 @@ fn bind_to_path(path: &Path) -> io::Result<Listener> {
     Ok(listener)
 }
 
-/// Whether the file is a socket that nobody listens on any more: what a server that was killed
-/// leaves. Any other file is not ours to remove.
-fn is_lagged(path: &Path) -> io::Result<bool> {
+/// Whether the file is a socket on which no server listens, as a killed server leaves it. Any other
+/// file must not be removed.
+fn is_stale(path: &Path) -> io::Result<bool> {
     if !std::fs::symlink_metadata(path)?.file_type().is_socket() {
         return Err(io::Error::new(
             io::ErrorKind::AlreadyExists,
-            "there is a file of another kind in this place",
+            "there is a file of another kind at this path",
         ));
     }
     Ok(StdUnixStream::connect(path)
@@ -348,14 +343,13 @@ fn is_lagged(path: &Path) -> io::Result<bool> {
 #[cfg(test)]
 mod tests {
     use std::net::TcpStream;
-    use std::time::Instant;
+    use std::time::{Duration, Instant};
 
     use rustls::server::ResolvesServerCertUsingSni;
 
     use super::*;
 
-    /// TLS that no handshake gets through: there is no certificate. An accept does not get as far
-    /// as that.
+    /// TLS without a certificate, with which every handshake fails. Accepting does no handshake.
     fn tls() -> Arc<TlsConfig> {
         let config = TlsConfig::builder_with_provider(crate::tls::provider())
             .with_safe_default_protocol_versions()
@@ -365,24 +359,27 @@ mod tests {
         Arc::new(config)
     }
 
-    fn accepted(listener: &mut Listener) -> Transport {
+    fn accepted(listener: &mut Listener, send_buffer_bytes: usize) -> Transport {
         let deadline = Instant::now() + Duration::from_secs(60);
         loop {
             listener.set_ready();
-            match listener.accept(0, &mut ReserveFd::new()) {
+            match listener.accept(0, &mut ReserveFd::new(), send_buffer_bytes) {
                 Accepted::Connection(transport, _) => return transport,
-                other => assert!(Instant::now() < deadline, "{other:?} where somebody waits"),
+                other => assert!(Instant::now() < deadline, "{other:?} while a peer waits"),
             }
         }
     }
 
     #[test]
-    fn small_answers_do_not_wait_and_dead_peers_are_missed_with_and_without_tls() {
+    fn accepted_sockets_have_no_delay_and_keep_alive_with_and_without_tls() {
         for address in ["tcp://127.0.0.1:0", "tls://127.0.0.1:0"] {
             let mut listener = Listener::bind(&address.parse().unwrap(), Some(&tls())).unwrap();
             let peer = TcpStream::connect(listener.local_address().resolve().unwrap()[0]).unwrap();
-            assert!(!peer.nodelay().unwrap(), "on from the start: this shows nothing");
-            let transport = accepted(&mut listener);
+            assert!(
+                !peer.nodelay().unwrap(),
+                "no-delay is on from the start, so this test shows nothing"
+            );
+            let transport = accepted(&mut listener, 0);
             let stream = match &transport {
                 Transport::Tcp(stream) => stream,
                 Transport::Tls(stream) => stream.socket(),
@@ -390,6 +387,35 @@ mod tests {
             };
             assert!(stream.nodelay().unwrap(), "{address}");
             assert!(SockRef::from(stream).keepalive().unwrap(), "{address}");
+        }
+    }
+
+    #[cfg(target_os = "linux")]
+    #[test]
+    fn send_buffers_are_of_the_size_that_is_asked_for_or_the_systems() {
+        let path = std::env::temp_dir().join(format!("cafewire-send-{}", std::process::id()));
+        let unix = format!("unix://{}", path.display());
+        for address in ["tcp://127.0.0.1:0", "tls://127.0.0.1:0", &unix] {
+            let mut listener = Listener::bind(&address.parse().unwrap(), Some(&tls())).unwrap();
+            let mut size = |asked| {
+                let _peer: Box<dyn std::any::Any> = match listener.local_address().clone() {
+                    Address::Unix { path } => Box::new(StdUnixStream::connect(path).unwrap()),
+                    address => Box::new(TcpStream::connect(address.resolve().unwrap()[0]).unwrap()),
+                };
+                match accepted(&mut listener, asked) {
+                    Transport::Tcp(stream) => SockRef::from(&stream).send_buffer_size().unwrap(),
+                    Transport::Tls(stream) => {
+                        SockRef::from(stream.socket()).send_buffer_size().unwrap()
+                    }
+                    Transport::Unix(stream) => SockRef::from(&stream).send_buffer_size().unwrap(),
+                }
+            };
+            let systems = size(0);
+            for asked in [5000, 32 << 10] {
+                assert_ne!(systems, 2 * asked, "{address}: this shows nothing");
+                assert_eq!(size(asked), 2 * asked, "{address}");
+            }
+            assert!(size(usize::MAX) > 32 << 10, "{address}: the most that it grants");
         }
     }
 }

@@ -1,9 +1,10 @@
-//! Listening sockets: bound, handed over by a service manager, and what is kept aside for the day when descriptors run
-//! out. Knows no connection once it is accepted.
+//! Listening sockets: bound here or handed over by a service manager; and the reserve descriptor
+//! for the moment when none is left. Knows no connection once it is accepted.
 
 mod fd_limit;
 mod listener;
 pub(crate) mod socket_activation;
+mod socket_options;
 
 pub(crate) use fd_limit::{ReserveFd, connections_that_fit};
 pub(crate) use listener::{Accepted, Listener, cannot_listen};

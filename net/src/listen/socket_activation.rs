@@ -1,5 +1,5 @@
 //! Listening sockets that a service manager opened for this process (systemd's socket activation,
-//! `sd_listen_fds(3)`). Takes them over; knows nothing of what is served on them.
+//! `sd_listen_fds(3)`). Takes them over; knows nothing of their connections.
 
 use std::io;
 use std::sync::Arc;
@@ -12,10 +12,11 @@ use crate::listen::Listener;
 /// The name (`FileDescriptorName=` in the socket unit) of a TCP socket on which TLS is spoken.
 const TLS_NAME: &str = "tls";
 
-/// All of them, in the manager's order; none if this process was not started so.
+/// All inherited listeners, in the manager's order; none if this process was not started by socket
+/// activation.
 ///
 /// # Errors
-/// One that is no listening stream socket; one for TLS when there is no certificate.
+/// A socket that is no listening stream socket; a socket for TLS when there is no certificate.
 pub(crate) fn listeners(tls: Option<&Arc<TlsConfig>>) -> io::Result<Vec<Listener>> {
     let names = std::env::var("LISTEN_FDNAMES").unwrap_or_default();
     let mut names = names.split(':');
@@ -37,7 +38,7 @@ fn take(
     speaks_tls: bool,
     tls: Option<&Arc<TlsConfig>>,
 ) -> io::Result<Listener> {
-    // What is no TCP socket stays, and may be a Unix-domain one.
+    // A socket that is no TCP socket stays in place, and may be a Unix-domain one.
     if let Ok(Some(socket)) = sockets.take_tcp_listener(index) {
         return match (speaks_tls, tls) {
             (false, _) => Listener::tcp(socket, None),

@@ -1,5 +1,5 @@
-//! The chat test: publishers speak in their rooms, and every member of a room hears all of them, in
-//! one order.
+//! The chat test: publishers send to their rooms, and every member of a room receives all messages,
+//! in one order.
 
 use cafewire_core::chat::MAX_CLIENT_FRAME_SIZE;
 use cafewire_core::{Frame, FrameDecoder, MessagePayload};
@@ -17,33 +17,33 @@ pub(super) struct Chat {
     template: Template,
     publishers: usize,
     rooms: Vec<Room>,
-    /// Room by room; who comes first in a room publishes.
+    /// Members room by room; the first ones of a room publish.
     members: Vec<Member>,
-    /// For each sender, its connection.
+    /// The connection of each sender.
     senders: Vec<usize>,
-    outcasts: Vec<usize>,
+    expelled: Vec<usize>,
 }
 
 #[derive(Debug)]
 struct Room {
     name: String,
-    /// The number of its first sender.
+    /// The number of the room's first sender.
     first_sender: usize,
     checker: RoomChecker,
-    /// For each member, by its number in the checker, its connection.
+    /// The connection of each member, by its number in the checker.
     connections: Vec<usize>,
 }
 
 #[derive(Clone, Copy, Debug, Default)]
 struct Member {
     user_id: Option<u32>,
-    /// Its number in the room's checker, once sending has begun.
+    /// The member's number in the room's checker, once sending has begun.
     number: Option<usize>,
     sender: Option<usize>,
 }
 
 impl Chat {
-    /// `run` sets its names apart from those of other runs.
+    /// `run` makes user and room names unique among runs.
     pub(super) fn new(
         run: &str,
         rooms: usize,
@@ -64,7 +64,7 @@ impl Chat {
             rooms: (0..rooms).map(room).collect(),
             members: vec![Member::default(); rooms * members],
             senders: Vec::new(),
-            outcasts: Vec::new(),
+            expelled: Vec::new(),
         }
     }
 
@@ -151,32 +151,32 @@ impl Workload for Chat {
         let room_number = self.room_of(connection);
         let room = &mut self.rooms[room_number];
         let Some(member) = self.members[connection].number else {
-            return wait(bytes, input, stats);
+            return receive_early(bytes, input, stats);
         };
-        let hearer = Hearer { member, sender: self.members[connection].sender };
+        let recipient = Recipient { member, sender: self.members[connection].sender };
         let mut came_back = 0;
-        // What others have already got is recognised by its bytes; the rest is looked at frame by
-        // frame.
-        let known = room.take_known(hearer, bytes, stats, &mut came_back);
-        let mut listener =
-            Listener { room, hearer, members: &self.members, senders: &self.senders };
+        // Frames that other members have already received are recognised by their bytes; the rest
+        // is parsed frame by frame.
+        let known = room.take_known(recipient, bytes, stats, &mut came_back);
+        let mut judge =
+            FrameJudge { room, recipient, members: &self.members, senders: &self.senders };
         let template = &self.template;
-        let mut taken = each_frame(&bytes[known..], input, |frame, frame_bytes| {
-            came_back += u64::from(listener.hear(frame, frame_bytes, template, stats)?);
+        let mut consumed = each_frame(&bytes[known..], input, |frame, frame_bytes| {
+            came_back += u64::from(judge.judge(frame, frame_bytes, template, stats)?);
             Ok(())
         });
-        taken.bytes += known;
-        let room = listener.room;
-        if let Some(sender) = hearer.sender
+        consumed.bytes += known;
+        let room = judge.room;
+        if let Some(sender) = recipient.sender
             && came_back > 0
         {
             stats.senders.came_back(sender, came_back);
             stats.came_back = Some(sender);
         }
-        if let Some(lagging) = room.checker.take_laggard() {
-            self.outcasts.push(room.connections[lagging]);
+        if let Some(lagging) = room.checker.take_lagging() {
+            self.expelled.push(room.connections[lagging]);
         }
-        taken
+        consumed
     }
 
     fn leave(&mut self, connection: usize) {
@@ -186,8 +186,8 @@ impl Workload for Chat {
         }
     }
 
-    fn take_outcast(&mut self) -> Option<(usize, &'static str)> {
-        self.outcasts.pop().map(|connection| (connection, TOO_FAR_BEHIND))
+    fn take_expelled(&mut self) -> Option<(usize, &'static str)> {
+        self.expelled.pop().map(|connection| (connection, TOO_FAR_BEHIND))
     }
 
     fn expected(&self, senders: &Senders) -> u64 {
@@ -202,42 +202,43 @@ impl Workload for Chat {
     }
 }
 
-/// Who hears, by its number in the room, and by its number as a sender if it is one.
+/// A member that receives, by its number in the room, and by its number as a sender if it is one.
 #[derive(Clone, Copy)]
-struct Hearer {
+struct Recipient {
     member: usize,
     sender: Option<usize>,
 }
 
 impl Room {
-    /// Takes what this member gets that is, byte by byte, what others have got. Returns its bytes.
+    /// Takes the frames that equal, byte by byte, those that other members have received. Returns
+    /// their number of bytes.
     fn take_known(
         &mut self,
-        hearer: Hearer,
+        recipient: Recipient,
         bytes: &[u8],
         stats: &mut Stats<'_>,
         came_back: &mut u64,
     ) -> usize {
-        let Some(run) = self.checker.receive_bytes(hearer.member, bytes) else { return 0 };
+        let Some(run) = self.checker.receive_bytes(recipient.member, bytes) else { return 0 };
         for stamp in self.checker.stamps(&run) {
             stats.tally.deliver(Verdict::InOrder, stamp.at_ns, stats.now_ns);
-            *came_back += u64::from(hearer.sender == Some(stamp.key.sender()));
+            *came_back += u64::from(recipient.sender == Some(stamp.key.sender()));
         }
         run.bytes
     }
 }
 
-/// A member that takes frames one by one.
-struct Listener<'a> {
+/// Judges the frames of one member, one by one.
+struct FrameJudge<'a> {
     room: &'a mut Room,
-    hearer: Hearer,
+    recipient: Recipient,
     members: &'a [Member],
     senders: &'a [usize],
 }
 
-impl Listener<'_> {
-    /// Judges a frame. True if it is a message of its own that has come back.
-    fn hear(
+impl FrameJudge<'_> {
+    /// Judges a frame. True if it is the member's own message that has come back.
+    fn judge(
         &mut self,
         frame: &Frame<'_>,
         bytes: &[u8],
@@ -255,9 +256,9 @@ impl Listener<'_> {
                 };
                 let sender = stamp.key.sender();
                 let sent = stats.senders.sent(sender);
-                let verdict = self.room.checker.receive(self.hearer.member, stamp, sent, bytes);
+                let verdict = self.room.checker.receive(self.recipient.member, stamp, sent, bytes);
                 let is_first = stats.tally.deliver(verdict, stamp.at_ns, stats.now_ns);
-                Ok(is_first && self.hearer.sender == Some(sender))
+                Ok(is_first && self.recipient.sender == Some(sender))
             }
             MessagePayload::Error { code, message } => {
                 stats.tally.server_errors.add(&format!("{message} [{code}]"));
@@ -278,8 +279,8 @@ impl Listener<'_> {
     }
 }
 
-/// A member that is ready before others hears them come, and nothing else.
-fn wait(bytes: &[u8], input: &mut FrameDecoder, stats: &mut Stats<'_>) -> Consumed {
+/// Takes the frames of a member before sending begins: only joins and leaves are expected.
+fn receive_early(bytes: &[u8], input: &mut FrameDecoder, stats: &mut Stats<'_>) -> Consumed {
     each_frame(bytes, input, |frame, _| {
         match parsed(frame)? {
             MessagePayload::UserJoined { .. } | MessagePayload::UserLeft { .. } => {}
@@ -296,7 +297,7 @@ pub(super) fn parsed<'a>(frame: &Frame<'a>) -> Result<MessagePayload<'a>, String
     match frame {
         Frame::Chat(view) => view
             .parse_payload()
-            .map_err(|error| format!("the server sent what is no message: {error}")),
+            .map_err(|error| format!("the server sent a malformed message: {error}")),
         Frame::Echo(_) => Err("the server spoke the echo family on a chat connection".to_owned()),
     }
 }
@@ -306,7 +307,7 @@ pub(super) fn append(payload: &MessagePayload<'_>, out: &mut Vec<u8>) {
     debug_assert!(payload.encoded_len() <= MAX_CLIENT_FRAME_SIZE);
     let before = out.len();
     out.resize(before + payload.encoded_len(), 0);
-    // Names and sizes were checked before the test began.
+    // Encoding cannot fail: names and sizes were checked before the test began.
     let written = payload.encode_into(&mut out[before..]);
     debug_assert!(written.is_ok());
 }

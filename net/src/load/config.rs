@@ -1,4 +1,4 @@
-//! What a load test is told, and what of it cannot be.
+//! The configuration of a load test, its checks and its errors.
 
 use std::fmt;
 use std::io;
@@ -7,21 +7,21 @@ use std::time::Duration;
 use cafewire_core::chat::MAX_CONTENT_SIZE;
 use cafewire_core::echo::MAX_PAYLOAD_SIZE;
 
-use super::payload::{MAX_SENDERS, STAMP_SIZE};
-use super::schedule::MAX_RATE_PER_SECOND;
+use super::payload::{SENDERS_MAX, STAMP_SIZE};
+use super::schedule::RATE_PER_SECOND_MAX;
 use crate::address::Address;
 use crate::tls::ClientTls;
 
-/// The smallest message, in bytes: it says who sent it, which one it is, and when it was due.
-/// [`LoadConfig::validate`] holds to it.
-pub const MIN_SIZE_BYTES: usize = STAMP_SIZE;
+/// The smallest message, in bytes: its stamp holds its sender, its number and the time at which it
+/// was due. [`LoadConfig::validate`] checks it.
+pub const SIZE_BYTES_MIN: usize = STAMP_SIZE;
 
-/// What a load test does, how much of it, and how patiently.
+/// The work of a load test, its amount and its time-outs.
 ///
 /// ```
 /// use std::time::Duration;
 /// use cafewire_net::load::{Amount, LoadConfig, Work};
-/// // 20,000 messages a second for a minute, over TLS, the first ten seconds not counted in.
+/// // 20,000 messages a second for a minute over TLS, after a warm-up of ten seconds.
 /// let chat = Work::Chat { rooms: 100, members: 50, publishers: 2, window: 1, size_bytes: 128 };
 /// let mut config = LoadConfig::new("tls://chat.example:8443".parse()?, chat);
 /// config.tls.ca = Some("/etc/cafewire/ca.pem".into());
@@ -34,40 +34,41 @@ pub const MIN_SIZE_BYTES: usize = STAMP_SIZE;
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct LoadConfig {
-    /// The server.
+    /// The server's address.
     pub target: Address,
-    /// Whom to trust, and what to show, at `tls://` addresses. Default: trust whom the system
-    /// trusts, show nothing.
+    /// The certificates to trust and to show at `tls://` addresses. Default: those that the system
+    /// trusts are trusted, none is shown.
     pub tls: ClientTls,
-    /// What is done.
+    /// The kind of work.
     pub work: Work,
-    /// How much of it.
+    /// The amount of work.
     pub amount: Amount,
-    /// Messages per second of all senders together, 1 to 1,000,000,000, sent when they are due,
-    /// whatever comes back. `None`: each sender sends when its window has room.
+    /// Messages per second of all senders together, 1 to 1,000,000,000, each sent when it is due,
+    /// independent of deliveries. `None`: each sender sends when its window has room.
     pub rate_per_second: Option<u64>,
-    /// Time from the first message on whose messages count, but neither for throughput nor for
-    /// latency. Default 0.
+    /// The first part of sending, whose messages are judged but count neither for throughput nor
+    /// for latency. Default 0.
     pub warm_up: Duration,
-    /// How long to wait for a further delivery, when no more is sent, before what is missing is
-    /// lost. Time in which this process itself did not run does not count. Default 5 s.
+    /// How long to wait for a further delivery after the end of sending, before missing deliveries
+    /// count as lost. Time in which this process itself did not run does not count. Default 5 s.
     pub drain_timeout: Duration,
-    /// Connections begun per second, so that no backlog overflows. Default 5,000.
+    /// Connections started per second, so that no backlog overflows. Default 5,000.
     pub connects_per_second: u64,
-    /// For a connection to be ready: connected and, in chat, signed in and in its room. Default 5
-    /// s.
+    /// Time for a connection to become ready: connected and, in chat, signed in and in its room.
+    /// Default 5 s.
     pub connect_timeout: Duration,
     /// How often a connection that failed before it was ready is tried again, each time after a
     /// longer pause. Default 3.
     pub connect_retries: u32,
 }
 
-/// What a load test does. [`LoadConfig::validate`] refuses what is out of range.
+/// The kind of work of a load test. [`LoadConfig::validate`] refuses values out of range.
 ///
 /// ```
-/// use cafewire_net::load::{MIN_SIZE_BYTES, Work};
-/// let ping_pong = Work::Echo { connections: 1, in_flight: 1, size_bytes: MIN_SIZE_BYTES };
-/// let full_hall = Work::Chat { rooms: 1, members: 1000, publishers: 1, window: 64, size_bytes: 512 };
+/// use cafewire_net::load::{SIZE_BYTES_MIN, Work};
+/// let ping_pong = Work::Echo { connections: 1, in_flight: 1, size_bytes: SIZE_BYTES_MIN };
+/// let (rooms, members, publishers) = (1, 1000, 1);
+/// let full_hall = Work::Chat { rooms, members, publishers, window: 64, size_bytes: 512 };
 /// let crowd = Work::Idle { connections: 10_000 };
 /// # let target = cafewire_net::Address::default();
 /// # for work in [ping_pong, full_hall, crowd] {
@@ -79,37 +80,37 @@ pub struct LoadConfig {
 pub enum Work {
     /// Every connection sends Echo messages and gets each back.
     Echo {
-        /// How many, 1 or more.
+        /// Connections, 1 or more.
         connections: usize,
-        /// Messages of one connection that are under way at a time, 1 or more. Of no effect at a
-        /// fixed rate.
+        /// Messages of one connection in flight at a time, 1 or more. Without effect at a fixed
+        /// rate.
         in_flight: u64,
-        /// Bytes of a message's payload, [`MIN_SIZE_BYTES`] to 65,535.
+        /// Bytes of a message's payload, [`SIZE_BYTES_MIN`] to 65,535.
         size_bytes: usize,
     },
-    /// Publishers say something in their room, and each of its members hears it.
+    /// Publishers send messages to their room, and each of its members receives them.
     Chat {
-        /// How many, 1 or more.
+        /// Rooms, 1 or more.
         rooms: usize,
         /// Members of each room, publishers included, 1 or more: each is a connection.
         members: usize,
-        /// Members of each room that speak, 1 or more.
+        /// Members of each room that send, 1 or more.
         publishers: usize,
-        /// Messages of one publisher that are under way to itself at a time, 1 or more. Of no
-        /// effect at a fixed rate.
+        /// Messages of one publisher in flight to itself at a time, 1 or more. Without effect at a
+        /// fixed rate.
         window: u64,
-        /// Bytes of a message's content, [`MIN_SIZE_BYTES`] to 512.
+        /// Bytes of a message's content, [`SIZE_BYTES_MIN`] to 512.
         size_bytes: usize,
     },
-    /// Connections sign in and do nothing for the time. Then each joins a room of its own, and the
+    /// Connections sign in and stay idle for the time. Then each joins a room of its own, and the
     /// answer shows that it is served.
     Idle {
-        /// How many, 1 or more.
+        /// Connections, 1 or more.
         connections: usize,
     },
 }
 
-/// How much a load test does.
+/// The amount of work of a load test.
 ///
 /// ```
 /// use std::time::Duration;
@@ -118,20 +119,20 @@ pub enum Work {
 /// config.amount = Amount::Time(Duration::from_secs(60));
 /// assert!(config.validate().is_ok());
 /// config.amount = Amount::Messages(1000);
-/// assert!(config.validate().is_err()); // who idles sends none
+/// assert!(config.validate().is_err()); // idle connections send none
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Amount {
-    /// So many messages are sent, by all senders together, those of the warm-up included. None at
-    /// all for [`Work::Idle`].
+    /// The number of messages, of all senders together, those of the warm-up included. Not for
+    /// [`Work::Idle`], which sends none.
     Messages(u64),
-    /// Messages are sent for so long after the warm-up.
+    /// The time for which messages are sent after the warm-up.
     Time(Duration),
 }
 
 impl LoadConfig {
-    /// This work on this server, for ten seconds, with the defaults of everything else.
+    /// A test of this server with this work for ten seconds, and defaults for the rest.
     ///
     /// ```
     /// use cafewire_net::load::{Amount, LoadConfig, Work};
@@ -157,26 +158,26 @@ impl LoadConfig {
         }
     }
 
-    /// Whether it can be done at all.
+    /// Checks that all values are in range.
     ///
     /// # Errors
-    /// [`LoadError::Config`], with a sentence on the first thing that cannot be.
+    /// [`LoadError::Config`], with a sentence on the first value out of range.
     ///
     /// ```
     /// use cafewire_net::Address;
-    /// use cafewire_net::load::{LoadConfig, MIN_SIZE_BYTES, Work};
-    /// let echo = Work::Echo { connections: 1, in_flight: 1, size_bytes: MIN_SIZE_BYTES - 1 };
+    /// use cafewire_net::load::{LoadConfig, SIZE_BYTES_MIN, Work};
+    /// let echo = Work::Echo { connections: 1, in_flight: 1, size_bytes: SIZE_BYTES_MIN - 1 };
     /// let error = LoadConfig::new(Address::default(), echo).validate().unwrap_err();
     /// assert_eq!(error.to_string(), "messages of 31 bytes cannot be sent: 32 to 65535 can");
     /// ```
     pub fn validate(&self) -> Result<(), LoadError> {
         let refuse = |sentence: String| Err(LoadError::Config(sentence));
         let size = |size_bytes: usize, max: usize| {
-            if (MIN_SIZE_BYTES..=max).contains(&size_bytes) {
+            if (SIZE_BYTES_MIN..=max).contains(&size_bytes) {
                 return Ok(());
             }
             refuse(format!(
-                "messages of {size_bytes} bytes cannot be sent: {MIN_SIZE_BYTES} to {max} can"
+                "messages of {size_bytes} bytes cannot be sent: {SIZE_BYTES_MIN} to {max} can"
             ))
         };
         let connections = match self.work {
@@ -215,28 +216,28 @@ impl LoadConfig {
                 Some(connections)
             }
         };
-        if !connections.is_some_and(|connections| (1..=MAX_SENDERS).contains(&connections)) {
-            return refuse(format!("1 to {MAX_SENDERS} connections can be made"));
+        if !connections.is_some_and(|connections| (1..=SENDERS_MAX).contains(&connections)) {
+            return refuse(format!("1 to {SENDERS_MAX} connections can be made"));
         }
-        if self.rate_per_second.is_some_and(|rate| !(1..=MAX_RATE_PER_SECOND).contains(&rate)) {
-            return refuse(format!("a rate is 1 to {MAX_RATE_PER_SECOND} messages per second"));
+        if self.rate_per_second.is_some_and(|rate| !(1..=RATE_PER_SECOND_MAX).contains(&rate)) {
+            return refuse(format!("a rate is 1 to {RATE_PER_SECOND_MAX} messages per second"));
         }
-        if !(1..=MAX_RATE_PER_SECOND).contains(&self.connects_per_second) {
+        if !(1..=RATE_PER_SECOND_MAX).contains(&self.connects_per_second) {
             return refuse(format!(
-                "1 to {MAX_RATE_PER_SECOND} connections per second can be begun"
+                "1 to {RATE_PER_SECOND_MAX} connections per second can be started"
             ));
         }
         Ok(())
     }
 }
 
-/// Why there was no load test. What goes wrong while there is one stands in its
+/// The reason why a load test did not start. Faults during a test are in its
 /// [`Report`](super::Report).
 ///
 /// ```
 /// use cafewire_net::load::{self, LoadConfig, LoadError, Monitor, Work};
-/// let nobody = "unix:///nonexistent/cafewire.sock".parse()?;
-/// let mut config = LoadConfig::new(nobody, Work::Idle { connections: 1 });
+/// let address = "unix:///nonexistent/cafewire.sock".parse()?;
+/// let mut config = LoadConfig::new(address, Work::Idle { connections: 1 });
 /// config.connect_retries = 0;
 /// let error = load::run(&config, &Monitor::default()).unwrap_err();
 /// assert!(matches!(error, LoadError::NoConnection { .. }));
@@ -245,30 +246,30 @@ impl LoadConfig {
 #[derive(Debug)]
 #[non_exhaustive]
 pub enum LoadError {
-    /// What was asked for cannot be. A sentence.
+    /// A value is out of range. A sentence.
     Config(String),
     /// The address has a name that cannot be looked up, or TLS settings that cannot be used.
     Unresolved {
         /// The address.
         target: Address,
-        /// Why.
+        /// The cause.
         source: io::Error,
     },
     /// More connections than the process may have descriptors for.
     TooManyConnections {
-        /// Asked for.
+        /// The number asked for.
         wanted: usize,
-        /// Possible.
+        /// The number that the limit allows.
         fit: usize,
     },
-    /// Not one connection became ready.
+    /// No connection became ready.
     NoConnection {
         /// The address.
         target: Address,
-        /// Why, of those that failed last.
+        /// The reason of the last failure.
         reason: String,
     },
-    /// The system gives no poll or no timer.
+    /// The system refused a poll or a timer.
     System(io::Error),
 }
 
@@ -281,7 +282,8 @@ impl fmt::Display for LoadError {
             }
             Self::TooManyConnections { wanted, fit } => write!(
                 f,
-                "{wanted} connections do not fit: the limit on file descriptors allows {fit}; raise it (ulimit -n)"
+                "{wanted} connections do not fit: \
+                 the limit on file descriptors allows {fit}; raise it (ulimit -n)"
             ),
             Self::NoConnection { target, reason } => {
                 write!(f, "cannot connect to {target}: {reason}")
@@ -320,12 +322,12 @@ mod tests {
     fn bounds_of_echo() {
         let echo =
             |connections, in_flight, size_bytes| Work::Echo { connections, in_flight, size_bytes };
-        for work in [echo(1, 1, 32), echo(MAX_SENDERS, u64::MAX, 65_535)] {
+        for work in [echo(1, 1, 32), echo(SENDERS_MAX, u64::MAX, 65_535)] {
             assert!(!refused(work), "{work:?}");
         }
         for work in [
             echo(0, 1, 64),
-            echo(MAX_SENDERS + 1, 1, 64),
+            echo(SENDERS_MAX + 1, 1, 64),
             echo(1, 0, 64),
             echo(1, 1, 31),
             echo(1, 1, 65_536),
@@ -363,7 +365,7 @@ mod tests {
     fn bounds_of_the_rest() {
         assert_eq!(refusal(|_| {}), None);
         assert!(refusal(|config| config.rate_per_second = Some(0)).is_some());
-        assert!(refusal(|config| config.rate_per_second = Some(MAX_RATE_PER_SECOND + 1)).is_some());
+        assert!(refusal(|config| config.rate_per_second = Some(RATE_PER_SECOND_MAX + 1)).is_some());
         assert!(refusal(|config| config.connects_per_second = 0).is_some());
         assert!(refused(Work::Idle { connections: 0 }) && !refused(Work::Idle { connections: 1 }));
         for change in [

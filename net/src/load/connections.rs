@@ -1,4 +1,4 @@
-//! The connections of a run: sockets, what came half, what is yet to be written. Knows stages, not
+//! The connections of a run: sockets, partial frames, bytes yet to be written. Knows stages, not
 //! messages.
 
 use std::io;
@@ -10,65 +10,65 @@ use super::connector::Attempt;
 use super::stream::Target;
 use crate::transport::Transport;
 
-/// Bytes read from one connection at a time, besides those that it had left.
+/// Bytes read from one connection at a time, besides its partial frame.
 const READ_SIZE: usize = 128 << 10;
 
-/// The largest frame that can be half there: an Echo.
+/// The largest frame that can be partial: an Echo.
 const LARGEST_FRAME: usize = cafewire_core::HEADER_SIZE + cafewire_core::MAX_PAYLOAD_SIZE;
 const _: () = assert!(LARGEST_FRAME > cafewire_core::chat::MAX_FRAME_SIZE);
 
-/// How far a connection has come.
+/// The stage of a connection.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Stage {
-    /// It is not there: not yet, not any more, or not at all.
+pub(super) enum ConnectionStage {
+    /// There is no connection: not yet, no longer, or never.
     None,
-    /// The system is connecting it.
+    /// The system is connecting the socket.
     Connecting,
-    /// It stands, and the server has yet to let it in.
+    /// The socket is connected, and the workload's opening frames are not all answered.
     Handshake,
     Ready,
 }
 
 #[derive(Debug)]
-pub(super) struct Connection {
+pub(super) struct LoadConnection {
     stream: Option<Transport>,
-    pub(super) stage: Stage,
+    pub(super) stage: ConnectionStage,
     pub(super) attempt: u32,
     pub(super) input: FrameDecoder,
-    /// The beginning of a frame.
+    /// The first bytes of a frame whose rest has not come.
     partial: Vec<u8>,
     pub(super) out: Vec<u8>,
     written: usize,
-    /// It is on the list of those to be read.
+    /// The connection is on the list of those to be read.
     listed: bool,
-    /// The server's side has ended, whatever is still to be read before that. No further event will
-    /// say so.
+    /// The server's side has ended, though bytes before the end may be unread. No further event
+    /// will announce them.
     ended: bool,
 }
 
 #[derive(Debug)]
-pub(super) struct Connections {
-    all: Vec<Connection>,
+pub(super) struct ConnectionSet {
+    all: Vec<LoadConnection>,
     poll: Poll,
-    /// Those that may have something to read.
+    /// The connections that may have bytes to read.
     readable: Vec<usize>,
     buffer: Box<[u8]>,
 }
 
-/// What came of reading once.
+/// The outcome of reading once.
 #[derive(Debug)]
-pub(super) enum Read {
-    /// So many bytes are in the buffer now, those that were left of earlier reads first.
+pub(super) enum ReadOutcome {
+    /// The number of bytes in the buffer now, the partial frame of earlier reads first.
     Bytes(usize),
     Nothing,
     Ended(String),
 }
 
-impl Connections {
+impl ConnectionSet {
     pub(super) fn new(count: usize, poll: Poll) -> Self {
-        let connection = || Connection {
+        let connection = || LoadConnection {
             stream: None,
-            stage: Stage::None,
+            stage: ConnectionStage::None,
             attempt: 0,
             input: FrameDecoder::new(Direction::ToClient),
             partial: Vec::new(),
@@ -89,25 +89,25 @@ impl Connections {
         &mut self.poll
     }
 
-    pub(super) fn get(&self, index: usize) -> &Connection {
+    pub(super) fn get(&self, index: usize) -> &LoadConnection {
         &self.all[index]
     }
 
-    pub(super) fn get_mut(&mut self, index: usize) -> &mut Connection {
+    pub(super) fn get_mut(&mut self, index: usize) -> &mut LoadConnection {
         &mut self.all[index]
     }
 
-    pub(super) fn stages(&self) -> impl Iterator<Item = Stage> {
+    pub(super) fn stages(&self) -> impl Iterator<Item = ConnectionStage> {
         self.all.iter().map(|connection| connection.stage)
     }
 
-    /// Begins to connect.
-    pub(super) fn begin(&mut self, index: usize, target: &Target) -> io::Result<()> {
+    /// Starts to connect.
+    pub(super) fn start(&mut self, index: usize, target: &Target) -> io::Result<()> {
         let connection = &mut self.all[index];
-        (connection.stage, connection.ended) = (Stage::Connecting, false);
+        (connection.stage, connection.ended) = (ConnectionStage::Connecting, false);
         connection.input = FrameDecoder::new(Direction::ToClient);
         let mut stream = target.connect(index)?;
-        // The poll tells edges: with both interests from the start nothing need be registered anew.
+        // The poll reports edges, so both interests are registered once and never changed.
         let token = token(Attempt { connection: index, number: connection.attempt });
         self.poll.registry().register(
             &mut stream.as_mut(),
@@ -118,26 +118,26 @@ impl Connections {
         Ok(())
     }
 
-    /// Whether the system has connected it.
+    /// Whether the system has connected the socket.
     pub(super) fn is_connected(&self, index: usize) -> io::Result<bool> {
         self.all[index].stream.as_ref().map_or(Ok(false), Transport::is_connected)
     }
 
-    /// Closes it, and forgets what was under way.
+    /// Closes a connection and drops its buffers.
     pub(super) fn end(&mut self, index: usize) {
         let connection = &mut self.all[index];
-        connection.stage = Stage::None;
+        connection.stage = ConnectionStage::None;
         if let Some(mut stream) = connection.stream.take() {
-            // Closing takes it off the poll as well; a failure here changes nothing.
+            // Closing the socket takes it off the poll as well; a failure here changes nothing.
             let _ = self.poll.registry().deregister(&mut stream.as_mut());
         }
         (connection.partial, connection.out, connection.written) = (Vec::new(), Vec::new(), 0);
     }
 
-    /// Whether an event is of the connection that is there now, and not of an attempt before.
+    /// Whether an event belongs to the present attempt and not to an earlier one.
     pub(super) fn is_current(&self, attempt: Attempt) -> bool {
         self.all.get(attempt.connection).is_some_and(|connection| {
-            connection.attempt == attempt.number && connection.stage != Stage::None
+            connection.attempt == attempt.number && connection.stage != ConnectionStage::None
         })
     }
 
@@ -154,7 +154,7 @@ impl Connections {
         !self.readable.is_empty()
     }
 
-    /// Those to be read now. Give the list back when done: it is used again.
+    /// Swaps the list of connections to be read with `list`, which is empty and reused.
     pub(super) fn take_readable(&mut self, list: &mut Vec<usize>) {
         std::mem::swap(list, &mut self.readable);
         for &index in &*list {
@@ -162,18 +162,18 @@ impl Connections {
         }
     }
 
-    /// Reads once. When there may be more, the connection is on the list again.
-    pub(super) fn read(&mut self, index: usize) -> Read {
+    /// Reads once. If more bytes may be there, the connection is on the list again.
+    pub(super) fn read(&mut self, index: usize) -> ReadOutcome {
         let connection = &mut self.all[index];
         let Some(mut stream) = connection.stream.as_mut().map(Transport::as_mut) else {
-            return Read::Nothing;
+            return ReadOutcome::Nothing;
         };
         let left = connection.partial.len();
         self.buffer[..left].copy_from_slice(&connection.partial);
         match stream.read(&mut self.buffer[left..]) {
-            Ok(0) => Read::Ended("the server closed the connection".to_owned()),
+            Ok(0) => ReadOutcome::Ended("the server closed the connection".to_owned()),
             Ok(count) => {
-                // A short read means that there is no more for now (epoll(7), Q9); but an end that
+                // A short read means that no more bytes are there (epoll(7), Q9); but an end that
                 // came with these bytes has had its event.
                 if connection.ended
                     || left + count == self.buffer.len()
@@ -181,24 +181,28 @@ impl Connections {
                 {
                     self.mark_readable(index, false);
                 }
-                Read::Bytes(left + count)
+                ReadOutcome::Bytes(left + count)
             }
             Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
                 if stream.has_buffered_input() {
                     self.mark_readable(index, false);
                 }
-                Read::Nothing
+                ReadOutcome::Nothing
             }
-            Err(error) => Read::Ended(error.to_string()),
+            Err(error) => ReadOutcome::Ended(error.to_string()),
         }
     }
 
-    /// What the last read left in the buffer, and the connection that it is of.
-    pub(super) fn read_bytes(&mut self, index: usize, count: usize) -> (&mut Connection, &[u8]) {
+    /// The connection of the last read, and the bytes that the read left in the buffer.
+    pub(super) fn read_bytes(
+        &mut self,
+        index: usize,
+        count: usize,
+    ) -> (&mut LoadConnection, &[u8]) {
         (&mut self.all[index], &self.buffer[..count])
     }
 
-    /// Of the bytes in the buffer only the first were whole frames; the rest waits for more.
+    /// Keeps the bytes behind the whole frames until their rest comes.
     pub(super) fn keep_rest(&mut self, index: usize, taken: usize, count: usize) {
         let (partial, rest) = (&mut self.all[index].partial, &self.buffer[taken..count]);
         debug_assert!(rest.len() < LARGEST_FRAME, "less than a frame is left");
@@ -206,15 +210,15 @@ impl Connections {
         partial.extend_from_slice(rest);
     }
 
-    /// Whether reading has left something to write: what TLS answers, or what waited for its
+    /// Whether reading has left bytes to write: TLS records, or frames that waited for the TLS
     /// handshake.
     pub(super) fn wants_flush(&mut self, index: usize) -> bool {
         let connection = &mut self.all[index];
-        let waits = connection.stage == Stage::Handshake && !connection.out.is_empty();
+        let waits = connection.stage == ConnectionStage::Handshake && !connection.out.is_empty();
         connection.stream.as_mut().is_some_and(|stream| waits || stream.as_mut().wants_flush())
     }
 
-    /// Writes what is to be written. True if all of it has gone.
+    /// Writes the pending bytes. True if all of them are written.
     pub(super) fn flush(&mut self, index: usize) -> io::Result<bool> {
         let connection = &mut self.all[index];
         let Some(mut stream) = connection.stream.as_mut().map(Transport::as_mut) else {
@@ -242,7 +246,7 @@ fn token(attempt: Attempt) -> Token {
     Token((attempt.number as usize) << 32 | attempt.connection)
 }
 
-/// Whose event it is.
+/// The attempt that an event belongs to.
 #[allow(clippy::cast_possible_truncation)] // the upper half of 64 bits
 pub(super) const fn attempt_of(token: Token) -> Attempt {
     Attempt { connection: token.0 & 0xFFFF_FFFF, number: (token.0 >> 32) as u32 }

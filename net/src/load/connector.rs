@@ -1,5 +1,5 @@
-//! When to begin which connection: so many per second, so many at a time, and those that failed
-//! again, each time after a longer pause. Pure: time is an argument.
+//! Decides when to start which connection: a bounded number per second and at a time, and failed
+//! ones again, each time after a longer pause. Pure: time is an argument.
 
 use std::cmp::Reverse;
 use std::collections::{BinaryHeap, VecDeque};
@@ -7,10 +7,10 @@ use std::ops::Range;
 
 use super::schedule::Due;
 
-/// Connections that may be begun and not ready at a time: fewer than fit the backlog of any server.
+/// The most connections started and not ready: fewer than fit the backlog of any server.
 const UNDER_WAY_MAX: usize = 128;
 
-/// The pause before the second attempt. It doubles each time.
+/// The pause before the second attempt. It doubles with each further one.
 const FIRST_PAUSE_NS: u64 = 100_000_000;
 const LONGEST_PAUSE_NS: u64 = 5_000_000_000;
 
@@ -18,10 +18,10 @@ const LONGEST_PAUSE_NS: u64 = 5_000_000_000;
 pub(crate) struct Connector {
     pace: Due,
     fresh: Range<usize>,
-    /// When to try which one again.
+    /// Failed connections, with the time of their next attempt.
     again: BinaryHeap<Reverse<(u64, usize)>>,
     under_way: usize,
-    /// Until when each must be ready. The wait is the same for all, so the first is the earliest.
+    /// The deadlines of attempts. The time-out is the same for all, so the first is the earliest.
     deadlines: VecDeque<(u64, Attempt)>,
     timeout_ns: u64,
     retries: u32,
@@ -31,11 +31,11 @@ pub(crate) struct Connector {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Attempt {
     pub(crate) connection: usize,
-    /// From 0.
+    /// Counted from 0.
     pub(crate) number: u32,
 }
 
-/// What comes of a failure.
+/// What follows a failure.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum AfterFailure {
     TryAgain,
@@ -55,7 +55,7 @@ impl Connector {
         }
     }
 
-    /// The next connection to begin. The caller begins it now.
+    /// The next connection to start. The caller starts it now.
     pub(crate) fn next(&mut self, now_ns: u64) -> Option<usize> {
         if self.under_way >= UNDER_WAY_MAX {
             return None;
@@ -73,8 +73,8 @@ impl Connector {
         }
     }
 
-    /// It was begun; now it has its time to become ready.
-    pub(crate) fn begun(&mut self, attempt: Attempt, now_ns: u64) {
+    /// Notes that an attempt was started, which sets its deadline.
+    pub(crate) fn started(&mut self, attempt: Attempt, now_ns: u64) {
         self.deadlines.push_back((now_ns.saturating_add(self.timeout_ns), attempt));
     }
 
@@ -93,7 +93,7 @@ impl Connector {
         AfterFailure::TryAgain
     }
 
-    /// An attempt whose time is over. It may have become ready long ago.
+    /// An attempt whose deadline has passed. It may have become ready long ago.
     pub(crate) fn take_overdue(&mut self, now_ns: u64) -> Option<Attempt> {
         let &(deadline_ns, attempt) = self.deadlines.front()?;
         if deadline_ns > now_ns {
@@ -103,14 +103,14 @@ impl Connector {
         Some(attempt)
     }
 
-    /// Whether all that were to be made are ready or given up.
+    /// Whether all connections are ready or given up.
     pub(crate) fn is_done(&self) -> bool {
         self.under_way == 0 && self.fresh.is_empty() && self.again.is_empty()
     }
 
-    /// When to look at it again.
+    /// When to call [`next`](Self::next) or [`take_overdue`](Self::take_overdue) again.
     pub(crate) fn next_ns(&self) -> Option<u64> {
-        let begin = if self.under_way >= UNDER_WAY_MAX {
+        let start = if self.under_way >= UNDER_WAY_MAX {
             None
         } else if !self.fresh.is_empty() {
             self.pace.next_ns()
@@ -120,7 +120,7 @@ impl Connector {
                 .map(|&Reverse((at_ns, _))| at_ns.max(self.pace.next_ns().unwrap_or(0)))
         };
         let overdue = self.deadlines.front().map(|&(deadline_ns, _)| deadline_ns);
-        [begin, overdue].into_iter().flatten().min()
+        [start, overdue].into_iter().flatten().min()
     }
 }
 
@@ -130,17 +130,17 @@ mod tests {
 
     const MS: u64 = 1_000_000;
 
-    fn begun(connector: &mut Connector, now_ns: u64) -> Vec<usize> {
+    fn started(connector: &mut Connector, now_ns: u64) -> Vec<usize> {
         std::iter::from_fn(|| connector.next(now_ns)).collect()
     }
 
     #[test]
-    fn connections_are_begun_at_their_pace() {
+    fn connections_are_started_at_their_pace() {
         let mut connector = Connector::new(4, 1000, MS, 0);
-        assert_eq!(begun(&mut connector, 0), [0]);
+        assert_eq!(started(&mut connector, 0), [0]);
         assert_eq!(connector.next_ns(), Some(MS));
-        assert_eq!(begun(&mut connector, MS), [1]);
-        assert_eq!(begun(&mut connector, 10 * MS), [2, 3]);
+        assert_eq!(started(&mut connector, MS), [1]);
+        assert_eq!(started(&mut connector, 10 * MS), [2, 3]);
         assert_eq!(connector.next_ns(), None);
         (0..4).for_each(|_| connector.ready());
         assert!(connector.is_done());
@@ -149,24 +149,24 @@ mod tests {
     #[test]
     fn not_too_many_are_under_way_at_a_time() {
         let mut connector = Connector::new(1000, 1_000_000, MS, 0);
-        assert_eq!(begun(&mut connector, 1000 * MS).len(), UNDER_WAY_MAX);
+        assert_eq!(started(&mut connector, 1000 * MS).len(), UNDER_WAY_MAX);
         connector.ready();
-        assert_eq!(begun(&mut connector, 1000 * MS), [UNDER_WAY_MAX]);
+        assert_eq!(started(&mut connector, 1000 * MS), [UNDER_WAY_MAX]);
         assert!(!connector.is_done());
     }
 
     #[test]
-    fn what_failed_is_tried_again_with_growing_pauses_and_then_given_up() {
+    fn a_failed_connection_is_tried_again_with_growing_pauses_and_then_given_up() {
         let mut connector = Connector::new(1, 1000, MS, 2);
-        assert_eq!(begun(&mut connector, 0), [0]);
+        assert_eq!(started(&mut connector, 0), [0]);
         let attempt = |number| Attempt { connection: 0, number };
         assert_eq!(connector.failed(attempt(0), 5 * MS), AfterFailure::TryAgain);
         assert_eq!(connector.next_ns(), Some(105 * MS));
-        assert_eq!(begun(&mut connector, 104 * MS), []);
-        assert_eq!(begun(&mut connector, 105 * MS), [0]);
+        assert_eq!(started(&mut connector, 104 * MS), [0; 0]);
+        assert_eq!(started(&mut connector, 105 * MS), [0]);
         assert_eq!(connector.failed(attempt(1), 200 * MS), AfterFailure::TryAgain);
-        assert_eq!(begun(&mut connector, 399 * MS), []);
-        assert_eq!(begun(&mut connector, 400 * MS), [0]);
+        assert_eq!(started(&mut connector, 399 * MS), [0; 0]);
+        assert_eq!(started(&mut connector, 400 * MS), [0]);
         assert!(!connector.is_done());
         assert_eq!(connector.failed(attempt(2), 400 * MS), AfterFailure::GiveUp);
         assert!(connector.is_done());
@@ -178,7 +178,7 @@ mod tests {
         let attempts = [0, 1].map(|connection| Attempt { connection, number: 0 });
         for (attempt, at_ns) in attempts.into_iter().zip([0, MS]) {
             assert_eq!(connector.next(at_ns), Some(attempt.connection));
-            connector.begun(attempt, at_ns);
+            connector.started(attempt, at_ns);
         }
         assert_eq!(connector.next_ns(), Some(7 * MS));
         assert_eq!(connector.take_overdue(7 * MS - 1), None);

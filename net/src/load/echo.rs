@@ -1,4 +1,4 @@
-//! The echo test: what a connection sends comes back to it, in order.
+//! The echo test: the messages of a connection come back to it, in order.
 
 use cafewire_core::{Frame, FrameDecoder, Message};
 
@@ -10,7 +10,7 @@ use super::workload::{Consumed, Handshake, Stats, Workload, each_frame};
 #[derive(Debug)]
 pub(super) struct Echo {
     template: Template,
-    /// For each connection, its number as a sender, once sending has begun.
+    /// The number of each connection as a sender, once sending has begun.
     senders: Vec<Option<usize>>,
     checkers: Vec<SequenceChecker>,
 }
@@ -27,8 +27,8 @@ impl Workload for Echo {
         self.senders.len()
     }
 
-    /// A system accepts connections that the server has not looked at yet; one that answers has
-    /// been.
+    /// Sends a Ping: the system connects sockets that the server has not accepted yet, and only an
+    /// answer shows that the server has.
     fn open(&mut self, _connection: usize, out: &mut Vec<u8>) {
         append(&Message::ping(), out);
     }
@@ -75,7 +75,7 @@ impl Workload for Echo {
         let sender = self.senders[connection];
         let sent = sender.map_or(0, |sender| stats.senders.sent(sender));
         let mut came_back = 0;
-        let taken = each_frame(bytes, input, |frame, _| {
+        let consumed = each_frame(bytes, input, |frame, _| {
             let message = match frame {
                 Frame::Echo(view) => view.message(),
                 Frame::Chat(_) => {
@@ -93,7 +93,7 @@ impl Workload for Echo {
                     came_back += u64::from(stats.tally.deliver(verdict, at_ns, stats.now_ns));
                 }
                 Message::Error(text) => {
-                    stats.tally.server_errors.add(&String::from_utf8_lossy(text))
+                    stats.tally.server_errors.add(&String::from_utf8_lossy(text));
                 }
                 _ => stats.tally.unexpected += 1,
             }
@@ -105,7 +105,7 @@ impl Workload for Echo {
             stats.senders.came_back(sender, came_back);
             stats.came_back = Some(sender);
         }
-        taken
+        consumed
     }
 
     fn leave(&mut self, _connection: usize) {}
@@ -119,7 +119,7 @@ impl Workload for Echo {
 fn append(message: &Message<'_>, out: &mut Vec<u8>) {
     let before = out.len();
     out.resize(before + message.encoded_len(), 0);
-    // The sizes were checked before the test began.
+    // Encoding cannot fail: sizes were checked before the test began.
     let written = message.encode_into(&mut out[before..]);
     debug_assert!(written.is_ok());
 }

@@ -1,5 +1,5 @@
-//! The idle test: connections sign in and do nothing; in the end each joins a room of its own, and
-//! is expected to be told so.
+//! The idle test: connections sign in and stay idle; at the end each joins a room of its own, and
+//! one confirmation each is expected.
 
 use cafewire_core::{Frame, FrameDecoder, MessagePayload};
 
@@ -12,23 +12,23 @@ use super::workload::{Consumed, Handshake, Stats, Workload, each_frame};
 #[derive(Debug)]
 pub(super) struct Idle {
     run: String,
-    connections: Vec<Connection>,
+    connections: Vec<IdleUser>,
     senders: Vec<usize>,
 }
 
 #[derive(Debug, Default)]
-struct Connection {
+struct IdleUser {
     user_id: Option<u32>,
     sender: Option<usize>,
-    /// When it was to join.
+    /// When the join was due.
     joined_at_ns: u64,
     checker: SequenceChecker,
 }
 
 impl Idle {
-    /// `run` sets its names apart from those of other runs.
+    /// `run` makes user and room names unique among runs.
     pub(super) fn new(run: &str, connections: usize) -> Self {
-        let connections = std::iter::repeat_with(Connection::default).take(connections).collect();
+        let connections = std::iter::repeat_with(IdleUser::default).take(connections).collect();
         Self { run: run.to_owned(), connections, senders: Vec::new() }
     }
 
@@ -88,7 +88,7 @@ impl Workload for Idle {
                     if connection.user_id == Some(user_id) =>
                 {
                     let sent = connection.sender.map_or(0, |sender| stats.senders.sent(sender));
-                    // Joins have no numbers: a second answer to the one join came twice.
+                    // Joins have no numbers: a second answer to the one join is a duplicate.
                     let verdict = connection.checker.receive(0, sent);
                     stats.tally.deliver(verdict, connection.joined_at_ns, stats.now_ns);
                 }

@@ -1,8 +1,8 @@
-//! How long deliveries took. Pure: durations in, percentiles out.
+//! The latencies of deliveries. Pure: durations in, percentiles out.
 
 use hdrhistogram::Histogram;
 
-/// Longer ones count as this long in the percentiles: an hour.
+/// Latencies above an hour count as an hour in the percentiles.
 const LONGEST_NS: u64 = 3_600_000_000_000;
 
 /// Times in nanoseconds, to three significant digits; shortest, longest and mean exactly.
@@ -12,8 +12,8 @@ pub(crate) struct Latencies {
     min_ns: u64,
     max_ns: u64,
     sum_ns: u128,
-    /// Equal ones in a row, as messages that were sent together and arrive together have, are
-    /// counted together.
+    /// The last latency and how often it came in a row: messages that were sent and arrive together
+    /// have the same one, and are recorded together.
     same_ns: u64,
     same_count: u64,
 }
@@ -29,14 +29,15 @@ pub(crate) struct Latencies {
 ///     format!("half within {half:?}, 99 of 100 within {most:?}")
 /// }
 /// # let of_one = |ns| LatencySummary {
-/// #     count: 1, min_ns: ns, mean_ns: ns, p50_ns: ns, p90_ns: ns, p99_ns: ns, p99_9_ns: ns, max_ns: ns,
+/// #     count: 1, min_ns: ns, mean_ns: ns, max_ns: ns,
+/// #     p50_ns: ns, p90_ns: ns, p99_ns: ns, p99_9_ns: ns,
 /// # };
 /// assert_eq!(line(&of_one(1_500_000)), "half within 1.5ms, 99 of 100 within 1.5ms");
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[allow(missing_docs)] // their names say it
+#[allow(missing_docs)] // the names say it
 pub struct LatencySummary {
-    /// How many there were.
+    /// The number of latencies.
     pub count: u64,
     pub min_ns: u64,
     pub mean_ns: u64,
@@ -57,13 +58,13 @@ impl Latencies {
     #[inline]
     pub(crate) fn record(&mut self, ns: u64) {
         if ns != self.same_ns {
-            self.settle();
+            self.record_pending();
             self.same_ns = ns;
         }
         self.same_count += 1;
     }
 
-    fn settle(&mut self) {
+    fn record_pending(&mut self) {
         let (ns, count) = (self.same_ns, std::mem::take(&mut self.same_count));
         if count == 0 {
             return;
@@ -74,15 +75,15 @@ impl Latencies {
         self.sum_ns += u128::from(ns) * u128::from(count);
     }
 
-    /// `None` if there was none.
+    /// The percentiles so far. `None` if nothing was recorded.
     pub(crate) fn summary(&mut self) -> Option<LatencySummary> {
-        self.settle();
+        self.record_pending();
         let count = self.histogram.len();
         if count == 0 {
             return None;
         }
-        // The histogram answers with the upper end of a bucket, which may lie beyond the longest
-        // time there was.
+        // The histogram returns the upper end of a bucket, which may lie beyond the longest
+        // latency.
         let at =
             |quantile| self.histogram.value_at_quantile(quantile).clamp(self.min_ns, self.max_ns);
         let mean_ns = u64::try_from(self.sum_ns / u128::from(count)).unwrap_or(u64::MAX);
@@ -127,7 +128,7 @@ mod tests {
     }
 
     #[test]
-    fn equal_ones_in_a_row_count_each() {
+    fn equal_latencies_in_a_row_count_each() {
         let mut latencies = Latencies::new();
         for ns in [0, 0, 5, 5, 5, 0, 7] {
             latencies.record(ns);

@@ -1,4 +1,4 @@
-//! The stretch of a run that throughput is taken from: counters at its beginning, and at its end.
+//! The stretch of a run that throughput is taken from: counters at its start and at its end.
 
 use std::time::Duration;
 
@@ -6,15 +6,15 @@ use super::report::Measured;
 use super::schedule::Senders;
 use super::tally::Tally;
 
-/// What has been counted up to a moment.
+/// The counters at one moment.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Snapshot {
-    /// Since sending began.
+    /// The time since sending began.
     at_ns: u64,
     sent: u64,
     received: u64,
     bytes_received: u64,
-    /// Of this thread.
+    /// The CPU time of this thread.
     cpu: Option<Duration>,
 }
 
@@ -29,11 +29,11 @@ impl Snapshot {
         }
     }
 
-    /// What came in between this and a later one. `until_ns` is when the stretch ended, which may
-    /// be before it was looked at.
+    /// The difference between this snapshot and a later one. `until_ns` is the end of the stretch,
+    /// which may be before the later snapshot was taken.
     #[allow(clippy::cast_precision_loss)] // a share needs few digits
     pub(super) fn until(&self, later: &Self, until_ns: u64) -> Measured {
-        let looked_at = Duration::from_nanos(later.at_ns.saturating_sub(self.at_ns));
+        let elapsed = Duration::from_nanos(later.at_ns.saturating_sub(self.at_ns));
         let busy = later.cpu.zip(self.cpu).map(|(later, earlier)| later.saturating_sub(earlier));
         Measured {
             duration: Duration::from_nanos(until_ns.saturating_sub(self.at_ns)),
@@ -41,13 +41,13 @@ impl Snapshot {
             received: later.received - self.received,
             bytes_received: later.bytes_received - self.bytes_received,
             generator_cpu: busy
-                .filter(|_| !looked_at.is_zero())
-                .map(|busy| (busy.as_secs_f64() / looked_at.as_secs_f64()).min(1.0)),
+                .filter(|_| !elapsed.is_zero())
+                .map(|busy| (busy.as_secs_f64() / elapsed.as_secs_f64()).min(1.0)),
         }
     }
 }
 
-/// Time that this thread has been running, in the program and in the system.
+/// The CPU time of this thread, in the program and in the system.
 fn thread_cpu() -> Option<Duration> {
     #[cfg(target_os = "linux")]
     {
@@ -75,6 +75,10 @@ mod tests {
             at(1_000_000_000, 10, 100).until(&at(3_000_000_000, 30, 1100), 2_000_000_000);
         assert_eq!(measured.duration, Duration::from_secs(1));
         assert_eq!((measured.sent, measured.received, measured.bytes_received), (20, 40, 60));
-        assert_eq!(measured.generator_cpu, Some(0.5), "of the two seconds between the looks");
+        assert_eq!(
+            measured.generator_cpu,
+            Some(0.5),
+            "a share of the two seconds between the snapshots"
+        );
     }
 }

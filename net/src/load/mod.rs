@@ -1,16 +1,15 @@
-//! A load test of a server: one thread that holds thousands of connections, sends at a fixed rate
-//! or within windows, and judges every single delivery.
+//! A load test of a server: one thread holds thousands of connections, sends at a fixed rate or
+//! within windows, and judges every single delivery.
 //!
-//! [`run`] makes the connections that [`Work`] asks for, and then: an *echo* test has each send
-//! messages and get them back; a *chat* test has publishers speak in rooms and all members hear
-//! them; an *idle* test has them do nothing. Each message says who sent it, which one it is and
-//! when it was due, so that what is lost, duplicated, reordered or wrong is counted exactly, for
-//! each receiver, and so that at a fixed rate latency counts from when a message was *due*: a
-//! server that stalls is seen to stall, even while it keeps the generator from sending (coordinated
-//! omission).
+//! [`run`] makes the connections that [`Work`] asks for. In an *echo* test each of them sends
+//! messages and receives them back; in a *chat* test publishers send to rooms and all members
+//! receive; in an *idle* test they stay idle. Each message carries its sender, its number and the
+//! time at which it was due. So lost, duplicated, reordered and wrong deliveries are counted
+//! exactly for each receiver, and at a fixed rate latency counts from when a message was *due*: a
+//! stall of the server shows even while it keeps the generator from sending (coordinated omission).
 //!
-//! What it does is logged at debug level (`tracing`, target `cafewire_net::load`): where it
-//! connects to, each phase as it begins, each connection that comes to nothing and why.
+//! A run is logged at debug level (`tracing`, target `cafewire_net::load`): the address, the start
+//! of each phase, and each connection that fails, with the reason.
 //!
 //! ```
 //! use cafewire_net::load::{self, Amount, LoadConfig, Monitor, Work};
@@ -56,7 +55,7 @@ mod workload;
 
 use std::time::{SystemTime, UNIX_EPOCH};
 
-pub use config::{Amount, LoadConfig, LoadError, MIN_SIZE_BYTES, Work};
+pub use config::{Amount, LoadConfig, LoadError, SIZE_BYTES_MIN, Work};
 pub use monitor::{Monitor, Phase, Progress};
 pub use report::{Connections, Deliveries, LatencySummary, Measured, Report};
 
@@ -64,12 +63,11 @@ use crate::listen::connections_that_fit;
 use engine::Engine;
 use stream::Target;
 
-/// Tests a server, on the caller's thread, and tells what was found. Raises the process's limit on
-/// file descriptors as far as it may.
+/// Tests a server on the caller's thread and returns the report. Raises the process's limit on file
+/// descriptors as far as it may.
 ///
 /// # Errors
-/// Only what keeps the test from beginning: see [`LoadError`]. What goes wrong later is in the
-/// report.
+/// The reasons why a test cannot start: see [`LoadError`]. Later faults are in the report.
 ///
 /// ```
 /// use cafewire_net::load::{self, Amount, LoadConfig, Monitor, Work};
@@ -113,8 +111,7 @@ fn check_descriptors(wanted: usize) -> Result<(), LoadError> {
     }
 }
 
-/// A name for this run that others at the same time do not have: users and rooms are named after
-/// it.
+/// A name that is unique among runs at the same time; users and rooms are named after it.
 fn run_name() -> String {
     let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
     format!("{:x}-{:x}", std::process::id(), now.as_micros() & 0xFFFF_FFFF)

@@ -1,4 +1,4 @@
-//! What other threads see of a running load test, and how they stop it.
+//! The view that other threads have of a running load test, and the way to stop it.
 
 use std::fmt;
 use std::sync::Arc;
@@ -10,7 +10,7 @@ use std::sync::atomic::{AtomicU8, AtomicU64, Ordering};
 /// use cafewire_net::load::{Monitor, Phase};
 /// let monitor = Monitor::default();
 /// assert_eq!(monitor.progress().phase, Phase::Connecting);
-/// monitor.stop(); // before it began: it will end as soon as it does
+/// monitor.stop(); // before the test starts: it ends as soon as it starts
 /// ```
 #[derive(Clone, Debug, Default)]
 pub struct Monitor(Arc<Shared>);
@@ -25,7 +25,7 @@ struct Shared {
     received: AtomicU64,
 }
 
-/// How far a load test has come.
+/// The progress of a load test.
 ///
 /// ```
 /// use cafewire_net::load::{Monitor, Phase, Progress};
@@ -41,7 +41,7 @@ struct Shared {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Progress {
-    /// What it is doing.
+    /// The present phase.
     pub phase: Phase,
     /// Connections that are ready.
     pub ready: u64,
@@ -53,12 +53,12 @@ pub struct Progress {
     pub received: u64,
 }
 
-/// What a load test is doing.
+/// A phase of a load test.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Phase {
     /// Connections are made.
     Connecting,
-    /// They idle, as asked.
+    /// Connections idle, as configured.
     Idling,
     /// Messages are sent; nothing is measured yet.
     WarmingUp,
@@ -66,11 +66,11 @@ pub enum Phase {
     Measuring,
     /// The last deliveries are waited for.
     Draining,
-    /// It is over.
+    /// The test is over.
     Done,
 }
 
-/// In two words or fewer, as a log tells it.
+/// Displays as one or two words for the log.
 impl fmt::Display for Phase {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
@@ -94,14 +94,15 @@ const PHASES: [Phase; 6] = [
 ];
 
 impl Monitor {
-    /// Asks the test to send no more and to wait only for what is under way; asked twice, not even
-    /// for that. It is noticed within a tenth of a second.
+    /// Asks the test to send no more and to wait only for deliveries in flight; a second call ends
+    /// that wait too. The test notices within a tenth of a second.
     ///
     /// ```
     /// use cafewire_net::load::{self, LoadConfig, Monitor, Work};
     /// # let serve = include!(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/support/serve.rs"));
     /// # let (address, _, _server) = serve(None);
-    /// let config = LoadConfig::new(address, Work::Echo { connections: 1, in_flight: 1, size_bytes: 64 }); // for 10 s
+    /// let echo = Work::Echo { connections: 1, in_flight: 1, size_bytes: 64 };
+    /// let config = LoadConfig::new(address, echo); // for 10 s
     /// let monitor = Monitor::default();
     /// let view = monitor.clone();
     /// let test = std::thread::spawn(move || load::run(&config, &view));
@@ -114,22 +115,23 @@ impl Monitor {
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     pub fn stop(&self) {
-        // Past two, more do not matter; past 255 they would begin again.
+        // Saturating: a third call and later ones change nothing, and a wrap past 255 would.
         let _ = self.0.stops.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |stops| {
             Some(stops.saturating_add(1))
         });
     }
 
-    /// How far it has come: not older than a tenth of a second while it runs, and exact at the end.
+    /// The progress, at most a tenth of a second old while the test runs, and exact at the end.
     ///
     /// ```
     /// use cafewire_net::load::{self, Amount, LoadConfig, Monitor, Phase, Work};
     /// # let serve = include!(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/support/serve.rs"));
     /// # let (address, _, _server) = serve(None);
-    /// let mut config = LoadConfig::new(address, Work::Echo { connections: 1, in_flight: 1, size_bytes: 64 });
+    /// let echo = Work::Echo { connections: 1, in_flight: 1, size_bytes: 64 };
+    /// let mut config = LoadConfig::new(address, echo);
     /// config.amount = Amount::Messages(10);
     /// let monitor = Monitor::default();
-    /// load::run(&config, &monitor)?; // any other thread may look meanwhile
+    /// load::run(&config, &monitor)?; // another thread may call progress meanwhile
     /// let progress = monitor.progress();
     /// assert_eq!((progress.phase, progress.ready, progress.sent), (Phase::Done, 1, 10));
     /// # Ok::<(), Box<dyn std::error::Error>>(())
@@ -164,7 +166,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_is_shown_is_seen_by_every_clone() {
+    fn every_clone_sees_the_progress() {
         let monitor = Monitor::default();
         for phase in PHASES {
             let progress = Progress { phase, ready: 1, retried: 2, sent: 3, received: 4 };

@@ -1,4 +1,4 @@
-//! What each message of a load test says: who sent it, which one of theirs it is, and when it was
+//! The payload of each message of a load test: its sender, its number and the time at which it was
 //! due. Pure.
 //!
 //! ```text
@@ -9,34 +9,34 @@
 //! ```
 //!
 //! Two numbers of 64 bits, most significant digit first, 4 bits to a character: `0123456789:;<=>?`.
-//! Text, since a chat message must be, and those sixteen, since eight of them are eight nibbles
-//! each under the same upper half.
+//! They are text because a chat message must be, and in these sixteen characters because those
+//! share their upper four bits, so that eight are encoded at once.
 
-/// Bytes of the two numbers: the smallest message.
+/// The bytes of the two numbers, which is the size of the smallest message.
 pub(crate) const STAMP_SIZE: usize = 32;
 
-/// What stands behind the stamp, up to the size that was asked for.
+/// The byte that fills a message behind the stamp, up to the configured size.
 const FILLER: u8 = b'.';
 
 const SEQUENCE_BITS: u32 = 40;
 
-/// Senders that can be told apart.
-pub(crate) const MAX_SENDERS: usize = 1 << (64 - SEQUENCE_BITS);
+/// The number of senders that a key can tell apart.
+pub(crate) const SENDERS_MAX: usize = 1 << (64 - SEQUENCE_BITS);
 
-/// Messages of one sender that can be told apart.
-pub(crate) const MAX_SEQUENCE: u64 = (1 << SEQUENCE_BITS) - 1;
+/// The highest message number of one sender.
+pub(crate) const SEQUENCE_MAX: u64 = (1 << SEQUENCE_BITS) - 1;
 
 const NIBBLES: u64 = 0x0F0F_0F0F_0F0F_0F0F;
 const DIGITS: u64 = 0x3030_3030_3030_3030;
 
-/// Which message this is: its sender and its number among theirs, from 0. Ordered by sender, then
-/// number.
+/// The key of a message: its sender and its number among that sender's messages, from 0. Ordered by
+/// sender, then number.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(crate) struct MessageKey(u64);
 
 impl MessageKey {
     pub(crate) const fn new(sender: usize, sequence: u64) -> Self {
-        debug_assert!(sender < MAX_SENDERS && sequence <= MAX_SEQUENCE);
+        debug_assert!(sender < SENDERS_MAX && sequence <= SEQUENCE_MAX);
         Self(((sender as u64) << SEQUENCE_BITS) | sequence)
     }
 
@@ -46,15 +46,15 @@ impl MessageKey {
     }
 
     pub(crate) const fn sequence(self) -> u64 {
-        self.0 & MAX_SEQUENCE
+        self.0 & SEQUENCE_MAX
     }
 }
 
-/// Message and time, as they travel.
+/// The key and the time that a message carries.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Stamp {
     pub(crate) key: MessageKey,
-    /// When it was due, or, where nothing is due at a time, when it was sent; since the start of
+    /// The time at which the message was due or, without a fixed rate, was sent; since the start of
     /// the run.
     pub(crate) at_ns: u64,
 }
@@ -76,12 +76,12 @@ impl Stamp {
     }
 }
 
-/// A message that is stamped anew each time it is sent.
+/// A message that gets a new stamp each time it is sent.
 #[derive(Clone, Debug)]
 pub(crate) struct Template(Vec<u8>);
 
 impl Template {
-    /// Of this many bytes, at least [`STAMP_SIZE`].
+    /// A template of this many bytes, at least [`STAMP_SIZE`].
     pub(crate) fn new(size_bytes: usize) -> Self {
         let mut content = vec![FILLER; size_bytes.max(STAMP_SIZE)];
         Stamp { key: MessageKey(0), at_ns: 0 }.write(&mut content);
@@ -94,7 +94,7 @@ impl Template {
         &self.0
     }
 
-    /// The stamp of a message that is one of ours, filler and all.
+    /// The stamp of a message, if its size and filler are those of this template.
     #[inline]
     pub(crate) fn read(&self, content: &[u8]) -> Option<Stamp> {
         let is_whole =
@@ -120,7 +120,7 @@ fn number(digits: &[u8; 16]) -> Option<u64> {
     are_digits.then(|| (gathered(high) << 32) | gathered(low))
 }
 
-/// 32 bits, as eight bytes of four.
+/// Spreads 32 bits over eight bytes, four bits each.
 #[inline]
 const fn spread(half: u64) -> u64 {
     let pairs = (half | (half << 16)) & 0x0000_FFFF_0000_FFFF;
@@ -128,7 +128,7 @@ const fn spread(half: u64) -> u64 {
     (bytes | (bytes << 4)) & NIBBLES
 }
 
-/// The other way round.
+/// The inverse of [`spread`].
 #[inline]
 const fn gathered(digits: u64) -> u64 {
     let nibbles = digits & NIBBLES;
@@ -160,12 +160,12 @@ mod tests {
             assert_eq!(content.len(), STAMP_SIZE);
             assert_eq!(Stamp::read(content), Some(stamp));
         }
-        let largest = MessageKey::new(MAX_SENDERS - 1, MAX_SEQUENCE);
-        assert_eq!((largest.sender(), largest.sequence()), (MAX_SENDERS - 1, MAX_SEQUENCE));
+        let largest = MessageKey::new(SENDERS_MAX - 1, SEQUENCE_MAX);
+        assert_eq!((largest.sender(), largest.sequence()), (SENDERS_MAX - 1, SEQUENCE_MAX));
     }
 
     #[test]
-    fn what_is_not_ours_is_not_taken_for_it() {
+    fn a_damaged_or_foreign_message_has_no_stamp() {
         let mut template = Template::new(40);
         let content = template.stamped(STAMP).to_vec();
         for position in 0..content.len() {

@@ -1,13 +1,13 @@
-//! What a load test found. Values only, and what follows from them.
+//! The report of a load test. Values only, and rates computed from them.
 
 use std::time::Duration;
 
 pub use super::latencies::LatencySummary;
 
-/// Share of a core from which on the generator may have been what limited the run.
+/// The share of a core above which the generator may have limited the run.
 const BUSY_SHARE: f64 = 0.9;
 
-/// What a load test found: what [`run`](super::run) gives.
+/// The report of a load test, returned by [`run`](super::run).
 ///
 /// ```
 /// use cafewire_net::load::{self, Amount, LoadConfig, Monitor, Work};
@@ -20,58 +20,65 @@ const BUSY_SHARE: f64 = 0.9;
 /// assert_eq!(report.connections.ready, 10);
 /// assert_eq!(report.deliveries.expected, report.deliveries.received + report.deliveries.lost);
 /// println!("{:.0} deliveries per second", report.measured.received_per_second());
-/// let latency = report.latency.expect("something was delivered");
+/// let latency = report.latency.expect("messages were delivered");
 /// println!("99 of 100 within {} ns, all within {} ns", latency.p99_ns, latency.max_ns);
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 #[derive(Clone, Debug, Default, PartialEq)]
 #[non_exhaustive]
 pub struct Report {
-    /// Connections, by what became of them.
+    /// Connections, by outcome.
     pub connections: Connections,
     /// Messages sent, warm-up included.
     pub sent: u64,
-    /// Deliveries, warm-up included: every one of them is judged.
+    /// Deliveries, warm-up included. Every one of them is judged.
     pub deliveries: Deliveries,
     /// Error frames that the server sent once the connections were ready, by text, the most
     /// frequent first.
     pub server_errors: Vec<(String, u64)>,
-    /// What came in between the warm-up and the end.
+    /// The counts between the warm-up and the end.
     pub measured: Measured,
-    /// From the time that a message was sent (at a fixed rate: was due) to each delivery of it; of
+    /// The time from when a message was sent (at a fixed rate: was due) to each delivery of it, for
     /// the messages after the warm-up. `None` if none was delivered.
     pub latency: Option<LatencySummary>,
-    /// At a fixed rate: how late the generator itself was in sending. It is part of `latency`.
+    /// At a fixed rate: how late the generator itself was in sending. This lag is part of
+    /// `latency`.
     pub send_lag: Option<LatencySummary>,
-    /// From the first connection begun to the last one ready or given up.
+    /// The time from the start of the first connection until the last one was ready or given up.
     pub connect_time: Duration,
-    /// From the end of sending to the last delivery.
+    /// The time from the end of sending to the last delivery.
     pub drain_time: Duration,
-    /// It was told to stop before it was done.
+    /// The test was stopped before its end.
     pub was_interrupted: bool,
 }
 
-/// Connections, by what became of them.
+/// Connections, by outcome.
 ///
 /// ```
 /// use cafewire_net::load::Connections;
-/// let reasons = vec![("refused".to_owned(), 4)]; // at the first attempt, and at three more
-/// let connections = Connections { wanted: 3, ready: 2, failed: 1, retried: 3, reasons, ..Connections::default() };
+/// let connections = Connections {
+///     wanted: 3,
+///     ready: 2,
+///     failed: 1,
+///     retried: 3,
+///     reasons: vec![("refused".to_owned(), 4)], // at the first attempt and three more
+///     ..Connections::default()
+/// };
 /// assert_eq!(connections.wanted, connections.ready + connections.failed);
 /// ```
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Connections {
-    /// Asked for.
+    /// Connections asked for.
     pub wanted: u64,
-    /// Became ready: connected and, in chat, signed in and in their rooms.
+    /// Connections that became ready: connected and, in chat, signed in and in their rooms.
     pub ready: u64,
-    /// Given up before they were ready.
+    /// Connections given up before they were ready.
     pub failed: u64,
     /// Attempts that failed and were made again.
     pub retried: u64,
-    /// Ready ones that ended before the test did.
+    /// Ready connections that ended before the test did.
     pub ended_early: u64,
-    /// Why attempts failed and connections ended, the most frequent first.
+    /// The reasons why attempts failed and connections ended, the most frequent first.
     pub reasons: Vec<(String, u64)>,
 }
 
@@ -86,25 +93,25 @@ pub struct Connections {
 /// ```
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Deliveries {
-    /// One for every message and everybody who was to get it.
+    /// Deliveries due: one for every message and receiver.
     pub expected: u64,
-    /// Different ones that came.
+    /// Distinct deliveries that came.
     pub received: u64,
-    /// Of those, how many came after one that they should have come before: after a later message
-    /// of the same sender or, in a room with several senders, in another order than that in which
-    /// the room's messages first came to anybody. The former is exact. Of the latter it is exact
-    /// that members saw different orders, not whose was right: a member that is first and sees its
-    /// own order has the others counted, each of them.
+    /// Distinct deliveries that came after one that they should have come before: after a later
+    /// message of the same sender or, in a room with several senders, in another order than that of
+    /// the first member to receive the messages. The former is exact. The latter is exact in that
+    /// members saw different orders, not in which order was right: if the first member saw a wrong
+    /// one, the deliveries of all others are counted.
     pub reordered: u64,
-    /// Came again.
+    /// Deliveries that came again.
     pub duplicated: u64,
-    /// Did not come.
+    /// Deliveries that did not come.
     pub lost: u64,
-    /// What nobody sent, or not to this receiver, or not so.
+    /// Frames that were not sent, or not to this receiver, or not with this content.
     pub unexpected: u64,
 }
 
-/// What came in between the warm-up and the end.
+/// The counts between the warm-up and the end.
 ///
 /// ```
 /// use std::time::Duration;
@@ -118,32 +125,31 @@ pub struct Deliveries {
 /// };
 /// assert_eq!((measured.sent_per_second(), measured.received_per_second()), (20.0, 100.0));
 /// assert_eq!(measured.bytes_per_second(), 8000.0);
-/// assert!(measured.generator_was_busy()); // a second machine may show more
+/// assert!(measured.generator_was_busy()); // a second generator may show a higher rate
 /// ```
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct Measured {
-    /// From the end of the warm-up to the end of sending; where messages are counted, to the last
-    /// delivery. Zero if there was no end of the warm-up.
+    /// The time from the end of the warm-up to the end of sending; with a number of messages, to
+    /// the last delivery. Zero if the warm-up did not end.
     pub duration: Duration,
-    /// Messages sent in it.
+    /// Messages sent in this time.
     pub sent: u64,
-    /// Different deliveries in it.
+    /// Distinct deliveries in this time.
     pub received: u64,
-    /// Bytes received in it.
+    /// Bytes received in this time.
     pub bytes_received: u64,
-    /// Share of one core that the generator's thread was busy, 0 to 1, system time included. `None`
-    /// where the system does not tell.
+    /// The share of one core that the generator's thread used, 0 to 1, system time included. `None`
+    /// where the system does not report it.
     pub generator_cpu: Option<f64>,
 }
 
 impl Report {
-    /// Whether all was as it should be: every connection made and kept, every message delivered,
-    /// once and in order.
+    /// Whether every connection was made and kept, and every message delivered once and in order.
     ///
     /// ```
     /// use cafewire_net::load::Report;
     /// let mut report = Report::default();
-    /// report.connections.retried = 1; // it came at the second attempt
+    /// report.connections.retried = 1; // the second attempt succeeded
     /// assert!(report.is_clean());
     /// report.deliveries.lost = 1;
     /// assert!(!report.is_clean());
@@ -180,8 +186,8 @@ impl Measured {
         self.per_second(self.bytes_received)
     }
 
-    /// Whether the generator was so busy, more than 0.9 of a core, that it, and not the server, may
-    /// be what was measured. `false` where the system does not tell.
+    /// Whether the generator used more than 0.9 of a core, so that it, and not the server, may have
+    /// limited the rate. `false` where the system does not report it.
     #[must_use]
     pub fn generator_was_busy(&self) -> bool {
         self.generator_cpu.is_some_and(|share| share > BUSY_SHARE)
@@ -217,7 +223,7 @@ mod tests {
             spoil(&mut report);
             assert!(!report.is_clean(), "{report:?}");
         }
-        // Connections that came at the second attempt are no loss.
+        // A connection that succeeds at the second attempt is not a fault.
         assert!(
             Report { connections: Connections { retried: 1, ..Connections::default() }, ..clean() }
                 .is_clean()

@@ -1,27 +1,28 @@
-//! Who may send when: a window of messages in flight per sender, or a fixed rate for all of them
-//! together. Pure: time is an argument, in nanoseconds since sending began.
+//! The schedule of sending: a window of messages in flight per sender, or a fixed rate for all of
+//! them together. Pure: time is an argument, in nanoseconds since sending began.
 
-use super::payload::{MAX_SEQUENCE, MessageKey, Stamp};
+use super::payload::{MessageKey, SEQUENCE_MAX, Stamp};
 
 const NS_PER_SECOND: u64 = 1_000_000_000;
 
 /// The highest fixed rate: one message per nanosecond.
-pub(crate) const MAX_RATE_PER_SECOND: u64 = NS_PER_SECOND;
+pub(crate) const RATE_PER_SECOND_MAX: u64 = NS_PER_SECOND;
 
-/// What makes a message due.
+/// The rule by which messages fall due.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Pace {
     /// Each sender keeps this many messages in flight.
     Window(u64),
-    /// All senders together send this many messages per second, taking turns, whatever comes back.
+    /// All senders together send this many messages per second, taking turns, independent of
+    /// deliveries.
     PerSecond(u64),
 }
 
-/// All senders of a run, each with what it has sent.
+/// All senders of a run, each with its counts.
 #[derive(Debug)]
 pub(crate) struct Senders {
     pace: Pace,
-    /// Messages in all; past it nothing is due any more.
+    /// The most messages in all; past it no message is due.
     limit: u64,
     sent_in_all: u64,
     senders: Vec<Sender>,
@@ -55,12 +56,12 @@ impl Senders {
         self.senders.get(sender).map_or(0, |sender| sender.sent)
     }
 
-    /// Whether all that was to be sent has been. Never, where only time limits it.
+    /// Whether the limit is reached. Never true where only time limits the run.
     pub(crate) const fn is_exhausted(&self) -> bool {
         self.sent_in_all >= self.limit
     }
 
-    /// The next message of this sender, if it is due, with the time that its latency counts from.
+    /// The next message of this sender, if one is due, with the time that its latency counts from.
     #[inline]
     pub(crate) fn take_due(&mut self, sender: usize, now_ns: u64) -> Option<Stamp> {
         let index = sender as u64;
@@ -82,7 +83,7 @@ impl Senders {
                 at_ns
             }
         };
-        if state.sent > MAX_SEQUENCE {
+        if state.sent > SEQUENCE_MAX {
             return None;
         }
         let key = MessageKey::new(sender, state.sent);
@@ -92,7 +93,7 @@ impl Senders {
         Some(Stamp { key, at_ns })
     }
 
-    /// A sender's message has come back to it, so that another may follow.
+    /// Notes that messages have come back to their sender, so that others may follow.
     #[inline]
     pub(crate) fn came_back(&mut self, sender: usize, messages: u64) {
         if let Some(state) = self.senders.get_mut(sender) {
@@ -101,12 +102,12 @@ impl Senders {
     }
 }
 
-/// The messages that fall due at a fixed rate, one after the other.
+/// The messages that fall due at a fixed rate, one after another.
 #[derive(Debug)]
 pub(crate) struct Due {
     rate_per_second: u64,
     limit: u64,
-    /// Messages that were handed out as due.
+    /// The number of messages handed out as due.
     next: u64,
 }
 
@@ -115,7 +116,8 @@ impl Due {
         Self { rate_per_second, limit: limit.unwrap_or(u64::MAX), next: 0 }
     }
 
-    /// The next number that has fallen due by now. It is the tick of sender `number % senders`.
+    /// The next number that has fallen due by now. Its message belongs to sender `number %
+    /// senders`.
     pub(crate) fn take(&mut self, now_ns: u64) -> Option<u64> {
         if self.next_ns()? > now_ns {
             return None;
@@ -124,7 +126,7 @@ impl Due {
         Some(self.next - 1)
     }
 
-    /// When the next one falls due; `None` when all have.
+    /// When the next message falls due; `None` when all have.
     pub(crate) fn next_ns(&self) -> Option<u64> {
         (self.next < self.limit).then(|| due_ns(self.next, self.rate_per_second))
     }
@@ -133,7 +135,7 @@ impl Due {
 /// When message `number` of a steady stream is due.
 #[inline]
 const fn due_ns(number: u64, rate_per_second: u64) -> u64 {
-    // Whole seconds apart, so that nothing overflows before the clock does.
+    // Whole seconds are computed apart, so that nothing overflows before the clock does.
     let (seconds, rest) = (number / rate_per_second, number % rate_per_second);
     seconds.saturating_mul(NS_PER_SECOND).saturating_add(rest * NS_PER_SECOND / rate_per_second)
 }
@@ -181,12 +183,12 @@ mod tests {
     }
 
     #[test]
-    fn at_a_rate_senders_take_turns_and_what_is_late_was_due_before() {
+    fn at_a_rate_senders_take_turns_and_late_messages_keep_their_due_time() {
         let mut senders = Senders::new(Pace::PerSecond(10), Some(5), 2);
         assert_eq!(taken(&mut senders, 0, 0), [(0, 0)]);
         assert_eq!(taken(&mut senders, 1, 99_999_999), []);
         assert_eq!(taken(&mut senders, 1, 100_000_000), [(0, 100_000_000)]);
-        // Nothing was asked for a while: each of them still counts from its own time.
+        // After a pause each message still counts from its own due time.
         assert_eq!(taken(&mut senders, 0, 900_000_000), [(1, 200_000_000), (2, 400_000_000)]);
         assert_eq!(taken(&mut senders, 1, 900_000_000), [(1, 300_000_000)]);
         assert!(senders.is_exhausted());
@@ -195,7 +197,7 @@ mod tests {
 
     #[test]
     fn the_list_of_what_falls_due_agrees_with_the_senders() {
-        for rate in [1, 3, 7, 1000, 999_999_937, MAX_RATE_PER_SECOND] {
+        for rate in [1, 3, 7, 1000, 999_999_937, RATE_PER_SECOND_MAX] {
             let mut due = Due::new(rate, Some(1000));
             let mut senders = Senders::new(Pace::PerSecond(rate), Some(1000), 3);
             while let Some(at_ns) = due.next_ns() {
@@ -210,8 +212,8 @@ mod tests {
     }
 
     #[test]
-    fn what_is_due_before_a_time_is_due_before_it() {
-        for rate in [1, 3, 7, 1000, 999_999_937, MAX_RATE_PER_SECOND] {
+    fn due_before_counts_the_messages_due_before_a_time() {
+        for rate in [1, 3, 7, 1000, 999_999_937, RATE_PER_SECOND_MAX] {
             for until_ns in [1, 2, 999_999_999, 1_000_000_000, 1_000_000_001, 7_777_777_777] {
                 let count = due_before(until_ns, rate);
                 assert!(
@@ -220,13 +222,13 @@ mod tests {
                 );
             }
         }
-        assert_eq!((due_before(0, 5), due_before(u64::MAX, MAX_RATE_PER_SECOND)), (0, u64::MAX));
+        assert_eq!((due_before(0, 5), due_before(u64::MAX, RATE_PER_SECOND_MAX)), (0, u64::MAX));
     }
 
     #[test]
     fn a_long_run_neither_drifts_nor_overflows() {
         assert_eq!(due_ns(3 * 86_400 * 7, 3), 7 * 86_400 * NS_PER_SECOND);
         assert_eq!(due_ns(u64::MAX, 1), u64::MAX);
-        assert_eq!(due_ns(u64::MAX, MAX_RATE_PER_SECOND), u64::MAX);
+        assert_eq!(due_ns(u64::MAX, RATE_PER_SECOND_MAX), u64::MAX);
     }
 }

@@ -1,5 +1,5 @@
-//! Where a load test's connections lead, and how they begin. The only place of it that knows what
-//! kinds there are.
+//! The target of a load test's connections, and how they are started. The only file of the load
+//! test that knows the kinds of stream.
 
 use std::fmt;
 use std::io;
@@ -19,27 +19,27 @@ use crate::address::Address;
 use crate::tls::ClientTls;
 use crate::transport::{TlsStream, Transport};
 
-/// Connections from one source address within 127.0.0.0/8. Fewer than the 1,024 that our server
+/// Connections from one source address within 127.0.0.0/8. Fewer than the 1,024 that this server
 /// allows one address, and than the ports of one address (`net.ipv4.ip_local_port_range`).
 const CONNECTIONS_PER_SOURCE: usize = 1000;
 
-/// Where connections lead.
+/// The target of connections.
 #[derive(Debug)]
 pub(super) enum Target {
-    Tcp { address: SocketAddr, tls: Option<Tls> },
+    Tcp { address: SocketAddr, tls: Option<TlsTarget> },
     Unix { path: PathBuf },
 }
 
-/// How to shake hands.
+/// The configuration and the name for the TLS handshake.
 #[derive(Debug)]
-pub(super) struct Tls {
+pub(super) struct TlsTarget {
     config: Arc<ClientConfig>,
     name: ServerName<'static>,
 }
 
 impl Target {
-    /// Looks the name up. Where it has several addresses, the first that accepts a connection
-    /// within the time is taken, so that all connections go the same way; if none does, the first.
+    /// Looks the name up. Of several addresses the first that accepts a connection within the time
+    /// is taken, so that all connections go to the same one; if none does, the first.
     pub(super) fn resolve(
         address: &Address,
         tls: &ClientTls,
@@ -53,7 +53,7 @@ impl Target {
                     let sentence = "TLS needs a name or an IP address to check, and this is none";
                     io::Error::new(io::ErrorKind::InvalidInput, sentence)
                 })?;
-                Some(Tls { config: tls.load()?, name })
+                Some(TlsTarget { config: tls.load()?, name })
             }
         };
         let found = address.resolve()?;
@@ -65,15 +65,15 @@ impl Target {
         Ok(Self::Tcp { address, tls })
     }
 
-    /// Begins to connect. The poll tells when it has come to something: see
-    /// [`Transport::is_connected`].
+    /// Starts to connect. The poll reports the outcome: see [`Transport::is_connected`].
     pub(super) fn connect(&self, connection: usize) -> io::Result<Transport> {
         let (address, tls) = match self {
             Self::Tcp { address, tls } => (*address, tls),
             Self::Unix { path } => {
                 let socket = Socket::new(Domain::UNIX, Type::STREAM, None)?;
                 socket.set_nonblocking(true)?;
-                // It stands at once, or fails: with a full backlog too, and is then tried again.
+                // The socket connects at once or fails. It fails with a full backlog too, and is
+                // tried again then.
                 socket.connect(&SockAddr::unix(path)?)?;
                 return Ok(Transport::Unix(UnixStream::from_std(StdUnixStream::from(socket))));
             }
@@ -94,7 +94,7 @@ impl Target {
         let stream = TcpStream::from_std(socket.into());
         match tls {
             None => Ok(Transport::Tcp(stream)),
-            Some(Tls { config, name }) => {
+            Some(TlsTarget { config, name }) => {
                 let stream = TlsStream::client(stream, Arc::clone(config), name.clone())?;
                 Ok(Transport::Tls(Box::new(stream)))
             }
@@ -102,17 +102,18 @@ impl Target {
     }
 }
 
-/// Where a connection comes from, if that is not left to the system: the loopback network has 16
+/// The source address of a connection, if it is not left to the system. The loopback network has 16
 /// million addresses, each with ports of its own.
 fn source(target: SocketAddr, connection: usize) -> Option<Ipv4Addr> {
     let is_loopback = matches!(target.ip(), IpAddr::V4(address) if address.is_loopback());
     let group = u32::try_from(connection / CONNECTIONS_PER_SOURCE).ok()?;
-    // 127.0.0.1 is what the system would choose; from 127.0.1.1 on they are ours.
+    // The system would choose 127.0.0.1; those from 127.0.1.1 on are chosen here.
     (is_loopback && group > 0)
         .then(|| Ipv4Addr::from_bits(Ipv4Addr::new(127, 0, 1, 0).to_bits() + group))
 }
 
-/// What the name was found to be, `, at 192.0.2.7:8080`, as far as there was one.
+/// Displays the address that the name resolved to, as in `, at 192.0.2.7:8080`; nothing without a
+/// name.
 impl fmt::Display for Target {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {

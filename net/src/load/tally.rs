@@ -1,14 +1,14 @@
-//! The stats of a run: deliveries by verdict, their latencies, what went wrong. Pure.
+//! The counts of a run: deliveries by verdict, their latencies, faults. Pure.
 
 use std::collections::BTreeMap;
 
 use super::checker::Verdict;
 use super::latencies::Latencies;
 
-/// Different sentences about what went wrong that are told apart; the rest is one entry.
+/// The most distinct sentences about faults; the rest share one entry.
 const REASONS_MAX: usize = 16;
 
-/// How often what was said, the most frequent first when shown.
+/// Counts of reasons, the most frequent first when shown.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Reasons(BTreeMap<String, u64>);
 
@@ -32,7 +32,7 @@ impl Reasons {
 /// Deliveries so far. Times are nanoseconds since sending began.
 #[derive(Debug)]
 pub(crate) struct Tally {
-    /// Different ones.
+    /// Distinct deliveries.
     pub(crate) received: u64,
     pub(crate) reordered: u64,
     pub(crate) duplicated: u64,
@@ -40,9 +40,9 @@ pub(crate) struct Tally {
     pub(crate) bytes_received: u64,
     pub(crate) last_delivery_ns: u64,
     pub(crate) latencies: Latencies,
-    /// Latencies are those of messages that were due from here on.
+    /// Latencies are recorded for messages that were due from this time on.
     pub(crate) measured_from_ns: u64,
-    /// Error frames of the server.
+    /// Error frames from the server, by text.
     pub(crate) server_errors: Reasons,
 }
 
@@ -61,7 +61,7 @@ impl Tally {
         }
     }
 
-    /// Stats one delivery. True if it is a message's first.
+    /// Counts one delivery. True if it is a message's first.
     #[inline]
     pub(crate) fn deliver(&mut self, verdict: Verdict, at_ns: u64, now_ns: u64) -> bool {
         match verdict {
@@ -90,7 +90,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_was_due_in_the_warm_up_counts_but_has_no_latency() {
+    fn a_message_due_in_the_warm_up_counts_without_latency() {
         let mut tally = Tally::new(100);
         assert!(tally.deliver(Verdict::InOrder, 99, 150));
         assert!(tally.deliver(Verdict::Reordered, 100, 150));

@@ -1,4 +1,5 @@
-//! Wakes the poll more precisely than its own time-out, which counts whole milliseconds.
+//! A timer that wakes the poll more precisely than the poll's own time-out, which counts whole
+//! milliseconds.
 
 use std::io;
 use std::time::Duration;
@@ -17,7 +18,7 @@ mod system {
         timerfd_settime,
     };
 
-    /// The shortest wait: 0 would mean none at all (timerfd_settime(2)).
+    /// The shortest wait: 0 would disarm the timer (timerfd_settime(2)).
     const SHORTEST: Duration = Duration::from_nanos(1);
 
     #[derive(Debug)]
@@ -33,7 +34,8 @@ mod system {
             Ok(Self(timer))
         }
 
-        /// Has the poll return after this time. Gives the time-out that the poll needs then.
+        /// Arms the timer so that the poll returns after this time. Returns the time-out that the
+        /// poll needs besides.
         pub(crate) fn wake_after(&self, wait: Duration) -> io::Result<Option<Duration>> {
             let wait = wait.max(SHORTEST);
             let spec = Itimerspec {
@@ -43,7 +45,7 @@ mod system {
                     tv_nsec: wait.subsec_nanos().into(),
                 },
             };
-            // Setting it anew also takes back that it has expired, so that nobody need read it.
+            // Arming also clears an earlier expiry, so that the timer need not be read.
             timerfd_settime(&self.0, TimerfdTimerFlags::empty(), &spec)?;
             Ok(None)
         }
@@ -62,7 +64,7 @@ mod system {
             Ok(Self)
         }
 
-        /// Gives the time-out that the poll needs to return after this time.
+        /// Returns the time-out that the poll needs to return after this time.
         pub(crate) fn wake_after(&self, wait: Duration) -> io::Result<Option<Duration>> {
             Ok(Some(wait))
         }

@@ -1,5 +1,5 @@
-//! What differs between the kinds of load test: what is said, to whom, and how what comes is
-//! judged. Does no I/O: bytes in, bytes out.
+//! The interface of the kinds of load test: the messages to send and the judgement of those
+//! received. Does no I/O: bytes in, bytes out.
 
 use cafewire_core::{Frame, FrameDecoder, Framing};
 
@@ -9,23 +9,23 @@ use super::tally::Tally;
 
 /// One kind of load test.
 pub(super) trait Workload {
-    /// How many connections it wants.
+    /// The number of connections.
     fn connections(&self) -> usize;
 
-    /// Writes what a new connection says first.
+    /// Writes the first frame of a new connection.
     fn open(&mut self, connection: usize, out: &mut Vec<u8>);
 
-    /// Takes an answer of a connection that is not ready yet, and may write what it says next.
+    /// Takes a frame for a connection that is not ready yet, and may write its next frame.
     fn answer(&mut self, connection: usize, frame: &Frame<'_>, out: &mut Vec<u8>) -> Handshake;
 
-    /// Those that are ready are all there will be. Gives the connections of the senders, which are
-    /// numbered in that order.
+    /// Starts the sending phase with the connections that are ready. Returns the connections of the
+    /// senders, which are numbered in that order.
     fn begin(&mut self, ready: &[bool]) -> Vec<usize>;
 
     /// Writes a sender's message.
     fn write(&mut self, stamp: Stamp, out: &mut Vec<u8>);
 
-    /// Takes the whole frames at the start of `bytes`, and says how many bytes they are.
+    /// Takes the whole frames at the start of `bytes` and returns their number of bytes.
     fn receive(
         &mut self,
         connection: usize,
@@ -34,19 +34,19 @@ pub(super) trait Workload {
         stats: &mut Stats<'_>,
     ) -> Consumed;
 
-    /// The connection has ended.
+    /// Notes that a connection has ended.
     fn leave(&mut self, connection: usize);
 
-    /// A connection that should be ended, and why.
-    fn take_outcast(&mut self) -> Option<(usize, &'static str)> {
+    /// Takes a connection that should be ended, with the reason.
+    fn take_expelled(&mut self) -> Option<(usize, &'static str)> {
         None
     }
 
-    /// How many deliveries there must be of what was sent.
+    /// The number of deliveries due for the messages sent.
     fn expected(&self, senders: &Senders) -> u64;
 }
 
-/// How far a connection is on the way to being ready.
+/// The state of a connection's opening handshake.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Handshake {
     NotYet,
@@ -54,22 +54,22 @@ pub(super) enum Handshake {
     Refused(String),
 }
 
-/// What is kept about deliveries, at this moment.
+/// The counters that a workload updates, and the time.
 pub(super) struct Stats<'a> {
     pub(super) tally: &'a mut Tally,
     pub(super) senders: &'a mut Senders,
-    /// Since sending began.
+    /// The time since sending began.
     pub(super) now_ns: u64,
     /// The sender whose messages have come back, so that it may send again.
     pub(super) came_back: Option<usize>,
 }
 
-/// What came of some bytes.
+/// The outcome of taking bytes.
 #[derive(Debug, Default)]
 pub(super) struct Consumed {
-    /// Bytes of whole frames.
+    /// The bytes of whole frames.
     pub(super) bytes: usize,
-    /// The connection is of no use any more, and why.
+    /// The reason why the connection must end, if it must.
     pub(super) broken: Option<String>,
 }
 
@@ -80,21 +80,21 @@ pub(super) fn each_frame(
     input: &mut FrameDecoder,
     mut take: impl FnMut(&Frame<'_>, &[u8]) -> Result<(), String>,
 ) -> Consumed {
-    let mut taken = Consumed::default();
+    let mut total = Consumed::default();
     loop {
-        let rest = &bytes[taken.bytes..];
+        let rest = &bytes[total.bytes..];
         match input.next_frame(rest) {
             Framing::Frame { frame, consumed } => {
-                taken.bytes += consumed;
+                total.bytes += consumed;
                 if let Err(reason) = take(&frame, &rest[..consumed]) {
-                    taken.broken = Some(reason);
-                    return taken;
+                    total.broken = Some(reason);
+                    return total;
                 }
             }
-            Framing::Incomplete { .. } => return taken,
+            Framing::Incomplete { .. } => return total,
             Framing::Corrupt { error } => {
-                taken.broken = Some(format!("the server sent what is no frame: {error}"));
-                return taken;
+                total.broken = Some(format!("the server sent a malformed frame: {error}"));
+                return total;
             }
         }
     }

@@ -2,8 +2,8 @@
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
-/// A number that one thread, the server's, writes and others read. Adding is a load and a store, no locked instruction:
-/// there is only the one writer.
+/// A number that the server's thread writes and any thread reads. With a single writer, adding is a
+/// load and a store, not a locked instruction.
 ///
 /// ```
 /// use cafewire_net::{Counter, ServerMetrics};

@@ -1,5 +1,5 @@
-//! A histogram of times that one thread fills and others read: fixed buckets, and nothing is
-//! allocated, locked or formatted to count one more.
+//! A histogram of times that one thread fills and others read: its buckets are fixed, and counting
+//! allocates, locks and formats nothing.
 
 use std::time::Duration;
 
@@ -21,15 +21,15 @@ const UPPER_BOUNDS_NS: [u64; 19] = {
     bounds
 };
 
-/// The bounded buckets, and one for everything above.
+/// The number of buckets: the bounded ones and one for all longer times.
 const BUCKETS: usize = UPPER_BOUNDS_NS.len() + 1;
 
-/// How often something took how long, live. Written by a server's one thread, read by anybody.
+/// A live histogram of times. Written by the server's thread, read by any thread.
 ///
 /// ```
 /// use cafewire_net::ServerMetrics;
 /// let metrics = ServerMetrics::default();
-/// assert_eq!(metrics.tick_time.snapshot().count(), 0); // no server has made a tick with it
+/// assert_eq!(metrics.tick_time.snapshot().count(), 0); // no server has run a tick with it
 /// ```
 #[derive(Debug, Default)]
 pub struct Histogram {
@@ -48,7 +48,8 @@ pub struct Histogram {
 /// let times = handle.metrics().parse_to_flush_time; // once the server has ended
 /// assert_eq!(times.count(), 1);
 /// let quick = times.buckets().filter(|&(bound_seconds, _)| bound_seconds <= 0.001);
-/// println!("{} within 1 ms, {:?} in all", quick.map(|(_, count)| count).sum::<u64>(), times.sum());
+/// let quick: u64 = quick.map(|(_, count)| count).sum();
+/// println!("{quick} within 1 ms, {:?} in all", times.sum());
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -59,7 +60,7 @@ pub struct HistogramSnapshot {
 }
 
 impl Histogram {
-    /// Counts `times` things that each took this long.
+    /// Counts `times` events that each took this long.
     pub(crate) fn observe(&self, time: Duration, times: u64) {
         let time_ns = u64::try_from(time.as_nanos()).unwrap_or(u64::MAX);
         let bucket = UPPER_BOUNDS_NS.partition_point(|&bound_ns| bound_ns < time_ns);
@@ -67,7 +68,8 @@ impl Histogram {
         self.sum_ns.add(time_ns.saturating_mul(times));
     }
 
-    /// The numbers now. They are read one after another, while the server goes on.
+    /// The numbers now. They are read one after another while the server runs, so they may be from
+    /// different moments.
     #[must_use]
     pub fn snapshot(&self) -> HistogramSnapshot {
         HistogramSnapshot {
@@ -78,20 +80,20 @@ impl Histogram {
 }
 
 impl HistogramSnapshot {
-    /// How many were counted.
+    /// The number of events.
     #[must_use]
     pub fn count(&self) -> u64 {
         self.buckets.iter().sum()
     }
 
-    /// The time that all of them took together, to the nanosecond.
+    /// The sum of all times, to the nanosecond.
     #[must_use]
     pub const fn sum(&self) -> Duration {
         Duration::from_nanos(self.sum_ns)
     }
 
-    /// Each bucket's upper bound in seconds, with how many fell into this bucket alone: 19 bounds
-    /// in steps of 1, 2 and 5 from 1 µs to 1 s, each itself in its bucket, then an infinite one.
+    /// Each bucket's inclusive upper bound in seconds, with the number of events in this bucket
+    /// alone: 19 bounds in steps of 1, 2 and 5 from 1 µs to 1 s, then an infinite one.
     pub fn buckets(&self) -> impl ExactSizeIterator<Item = (f64, u64)> {
         self.buckets.iter().enumerate().map(|(index, &count)| {
             let bound = UPPER_BOUNDS_NS

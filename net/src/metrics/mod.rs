@@ -1,4 +1,4 @@
-//! What a server counts. Written by its one thread, read by anybody at any time.
+//! The metrics of a server. Written by its thread, read by any thread at any time.
 
 mod close_reason;
 mod counter;
@@ -16,7 +16,7 @@ const CLOSE_REASONS: usize = CloseReason::ALL.len();
 const ERROR_CODES: usize = ErrorCode::ALL.len();
 const LIMITS: usize = LimitReached::ALL.len();
 
-/// What a number does, and under which name it is exposed.
+/// The kind of a number, and the name and the help text that it is exposed with.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Exposed {
     pub(crate) kind: Kind,
@@ -26,18 +26,18 @@ pub(crate) struct Exposed {
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Kind {
-    /// Only ever grows.
+    /// A number that only grows.
     Counter,
-    /// Goes up and down.
+    /// A number that goes up and down.
     Gauge,
 }
 
 macro_rules! server_metrics {
     (numbers { $($name:ident $kind:ident $exposed:literal $doc:literal,)* }
      times { $($time:ident $exposed_time:literal $time_doc:literal,)* }) => {
-        /// What a server counts, live. [`snapshot`](Self::snapshot) gives plain numbers. Whoever
-        /// drives an [`Broker`](crate::broker::Broker) makes one; a [`Server`](crate::Server) has
-        /// its own.
+        /// The live metrics of a server. [`snapshot`](Self::snapshot) returns plain numbers. A
+        /// [`Server`](crate::Server) has its own; a caller that drives a
+        /// [`Broker`](crate::broker::Broker) makes one.
         ///
         /// ```
         /// use std::{net::SocketAddr, sync::Arc};
@@ -45,9 +45,10 @@ macro_rules! server_metrics {
         /// use cafewire_net::{Limits, ServerMetrics};
         /// let metrics = Arc::new(ServerMetrics::default());
         /// let mut broker = Broker::new(Limits::default(), Arc::clone(&metrics));
-        /// broker.accept("192.0.2.1:4711".parse::<SocketAddr>()?, Now { monotonic_ms: 0, unix_ms: 0 });
-        /// assert_eq!(metrics.clients_connected.get(), 1); // one of them, live
-        /// assert_eq!(metrics.snapshot().connections_accepted, 1); // all of them
+        /// let now = Now { monotonic_ms: 0, unix_ms: 0 };
+        /// broker.accept("192.0.2.1:4711".parse::<SocketAddr>()?, now);
+        /// assert_eq!(metrics.clients_connected.get(), 1); // one live counter
+        /// assert_eq!(metrics.snapshot().connections_accepted, 1); // a snapshot of all
         /// # Ok::<(), Box<dyn std::error::Error>>(())
         /// ```
         #[derive(Debug, Default)]
@@ -59,8 +60,8 @@ macro_rules! server_metrics {
             limits_reached: [Counter; LIMITS],
         }
 
-        /// The numbers of a [`ServerMetrics`] at one moment: what
-        /// [`ServerHandle::metrics`](crate::ServerHandle::metrics) gives.
+        /// The numbers of a [`ServerMetrics`] at one moment, returned by
+        /// [`ServerHandle::metrics`](crate::ServerHandle::metrics).
         ///
         /// ```
         /// use cafewire_core::ErrorCode;
@@ -86,7 +87,8 @@ macro_rules! server_metrics {
         }
 
         impl ServerMetrics {
-            /// The numbers now. They are read one after another, while the server goes on.
+            /// The numbers now. They are read one after another while the server runs, so they may
+            /// be from different moments.
             #[must_use]
             pub fn snapshot(&self) -> MetricsSnapshot {
                 MetricsSnapshot {
@@ -102,28 +104,31 @@ macro_rules! server_metrics {
         impl MetricsSnapshot {
             /// Every number without labels, as it is exposed.
             pub(crate) fn numbers(&self) -> impl Iterator<Item = (Exposed, u64)> {
-                [$((Exposed { kind: Kind::$kind, name: $exposed, help: $doc }, self.$name),)*].into_iter()
+                let exposed = |kind, name, help| Exposed { kind, name, help };
+                [$((exposed(Kind::$kind, $exposed, $doc), self.$name),)*].into_iter()
             }
 
-            /// Every histogram with the name and the help that it is exposed with.
-            pub(crate) fn times(&self) -> impl Iterator<Item = (&'static str, &'static str, &HistogramSnapshot)> {
+            /// Every histogram, with the name and the help text that it is exposed with.
+            pub(crate) fn times(
+                &self,
+            ) -> impl Iterator<Item = (&'static str, &'static str, &HistogramSnapshot)> {
                 [$(($exposed_time, $time_doc, &self.$time),)*].into_iter()
             }
         }
     };
 }
 
-// The field, what it is, its name in /metrics, what it means.
+// Each row: the field, its kind, its name in /metrics, and its help text.
 server_metrics! {
     numbers {
         connections_accepted Counter "cafewire_connections_accepted_total"
             "Connections accepted since the start.",
         connections_refused Counter "cafewire_connections_refused_total"
-            "Connections closed at once because too many were open, with or without an Error frame.",
+            "Connections closed at once because too many were open.",
         connections_rejected Counter "cafewire_connections_rejected_total"
             "Connections closed at once because the process had no descriptor left for them.",
         clients_connected Gauge "cafewire_connections"
-            "Connections open now, those being closed left out.",
+            "Connections open now, without those being closed.",
         users Gauge "cafewire_users"
             "Users signed in now.",
         rooms Gauge "cafewire_rooms"
@@ -139,25 +144,29 @@ server_metrics! {
         error_messages Counter "cafewire_error_messages_total"
             "Error frames of the echo family taken from peers.",
         parse_errors Counter "cafewire_parse_errors_total"
-            "Frames that were refused for what they are: bad envelopes, bad fields, cut off.",
+            "Frames that were refused as malformed: bad envelopes, bad fields, cut off.",
         rate_limited Counter "cafewire_rate_limited_messages_total"
             "Frames dropped because their sender sent more than it may.",
         broadcasts Counter "cafewire_broadcasts_total"
-            "Messages said in rooms.",
+            "Messages sent to rooms.",
         deliveries Counter "cafewire_deliveries_total"
             "Frames of rooms queued for members: each as often as the room has members.",
+        gathered_writes Counter "cafewire_gathered_writes_total"
+            "Writes that took bytes from more than one place at once.",
+        slow_consumer_graces Counter "cafewire_slow_consumer_graces_total"
+            "Times that a connection had more queued than is good and was given time to take it.",
         log_bytes_appended Counter "cafewire_room_log_appended_bytes_total"
             "Bytes encoded into rooms' logs: each broadcast once.",
         buffer_bytes Gauge "cafewire_buffer_bytes"
             "Bytes in buffers that connections and rooms hold now.",
         bytes_copied Counter "cafewire_copied_bytes_total"
-            "Bytes written into those buffers or moved in them: a broadcast's once, however many are to have it.",
+            "Bytes written into those buffers or moved in them, broadcasts once for all members.",
         ticks Counter "cafewire_ticks_total"
-            "Turns of the event loop.",
+            "Ticks of the event loop.",
         draining Gauge "cafewire_draining"
             "1 while the server goes down and flushes its queues, otherwise 0.",
         http_connections Gauge "cafewire_http_connections"
-            "Connections to the HTTP port open now. They count nowhere else.",
+            "Connections to the HTTP port open now. No other metric counts them.",
         http_connections_refused Counter "cafewire_http_connections_refused_total"
             "Connections to the HTTP port closed at once because too many were open.",
         http_responses Counter "cafewire_http_responses_total"
@@ -165,9 +174,9 @@ server_metrics! {
     }
     times {
         tick_time "cafewire_tick_seconds"
-            "Time that a tick of the event loop took, waiting left out.",
+            "Time that a tick of the event loop took, without waiting.",
         parse_to_flush_time "cafewire_parse_to_flush_seconds"
-            "For each frame, the time from when its tick began to read until all that the tick had to say was written.",
+            "For each frame, the time from the start of its tick's reads to the end of its writes.",
     }
 }
 
@@ -189,15 +198,6 @@ impl ServerMetrics {
 
 impl MetricsSnapshot {
     /// Connections that ended for this reason.
-    ///
-    /// ```
-    /// use cafewire_net::{CloseReason, ServerMetrics};
-    /// let metrics = ServerMetrics::default().snapshot(); // or what a ServerHandle gives
-    /// for &reason in CloseReason::ALL {
-    ///     println!("{reason}: {}", metrics.closes(reason));
-    /// }
-    /// assert_eq!(CloseReason::ALL.iter().map(|&reason| metrics.closes(reason)).sum::<u64>(), 0);
-    /// ```
     #[must_use]
     pub fn closes(&self, reason: CloseReason) -> u64 {
         self.closes[reason.index()]
@@ -209,18 +209,7 @@ impl MetricsSnapshot {
         index_of(code).map_or(0, |index| self.errors_sent[index])
     }
 
-    /// How often this limit refused something, or put it off.
-    ///
-    /// ```
-    /// use cafewire_net::{ChatClient, LimitReached};
-    /// # let serve = include!(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/support/serve.rs"));
-    /// # let (address, handle, server) = serve(None);
-    /// let mut ada = ChatClient::connect(&address, "ada")?;
-    /// (0..64).try_for_each(|number| ada.join(&format!("room {number}")))?;
-    /// assert!(ada.join("one too many").is_err());
-    /// assert_eq!(handle.metrics().limits_reached(LimitReached::RoomsPerConnection), 1);
-    /// # Ok::<(), Box<dyn std::error::Error>>(())
-    /// ```
+    /// How often this limit refused work, or put it off.
     #[must_use]
     pub fn limits_reached(&self, limit: LimitReached) -> u64 {
         self.limits_reached[limit.index()]

@@ -1,9 +1,9 @@
-//! The kinds of stream that a connection can run over. An enum, not a trait object: a read or a
-//! write is one branch.
+//! The kinds of stream that a connection can run over. An enum rather than a trait object, so that
+//! a read or a write costs one branch.
 
 mod tls;
 
-use std::io::{self, Read, Write};
+use std::io::{self, IoSlice, Read, Write};
 use std::net::Shutdown;
 
 use mio::event::Source;
@@ -12,7 +12,7 @@ use mio::{Interest, Registry, Token};
 
 pub(crate) use self::tls::TlsStream;
 
-/// A non-blocking byte stream that the poll can watch, owned. What can be done with it: see
+/// A non-blocking byte stream that the poll can watch, owned. Its methods are those of
 /// [`TransportMut`].
 #[derive(Debug)]
 pub(crate) enum Transport {
@@ -21,7 +21,8 @@ pub(crate) enum Transport {
     Tls(Box<TlsStream>),
 }
 
-/// The same wherever it lies: who holds thousands keeps the small kinds apart from the large one.
+/// A borrowed [`Transport`], independent of where the stream lies: a table of thousands keeps the
+/// small kinds apart from the large one.
 #[derive(Debug)]
 pub(crate) enum TransportMut<'a> {
     Tcp(&'a mut TcpStream),
@@ -38,10 +39,10 @@ impl Transport {
         }
     }
 
-    /// Whether a connection that was begun without waiting stands by now.
+    /// Whether a connection that was started without waiting is connected by now.
     ///
     /// # Errors
-    /// It never will, and why.
+    /// The reason why the connection failed.
     pub(crate) fn is_connected(&self) -> io::Result<bool> {
         let (failure, peer) = match self {
             Self::Tcp(stream) => (stream.take_error()?, stream.peer_addr().map(drop)),
@@ -60,8 +61,8 @@ impl Transport {
 }
 
 impl TransportMut<'_> {
-    /// Reads what is there. An interrupted call is made again. A read that does not fill `into` has
-    /// taken everything, unless [`has_buffered_input`](Self::has_buffered_input).
+    /// Reads the bytes that have arrived. An interrupted call is made again. A read that does not
+    /// fill `into` has taken everything, unless [`has_buffered_input`](Self::has_buffered_input).
     pub(crate) fn read(&mut self, into: &mut [u8]) -> io::Result<usize> {
         match self {
             Self::Tcp(stream) => uninterrupted(|| stream.read(into)),
@@ -70,22 +71,33 @@ impl TransportMut<'_> {
         }
     }
 
-    /// Whether there is something to read that the poll will not announce.
+    /// Whether there are bytes, or an end, that the poll will not announce.
     pub(crate) const fn has_buffered_input(&self) -> bool {
         matches!(self, Self::Tls(stream) if stream.has_buffered_input())
     }
 
-    /// Whether the last read took as much as one may though it did not fill its buffer.
+    /// Whether the last read stopped at its bound on sealed bytes, though it did not fill its
+    /// buffer.
     pub(crate) const fn hit_read_limit(&self) -> bool {
         matches!(self, Self::Tls(stream) if stream.hit_read_limit())
     }
 
-    /// Writes what the system takes. An interrupted call is made again.
+    /// Writes as many bytes as the system takes. An interrupted call is made again.
     pub(crate) fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
         match self {
             Self::Tcp(stream) => uninterrupted(|| stream.write(bytes)),
             Self::Unix(stream) => uninterrupted(|| stream.write(bytes)),
             Self::Tls(stream) => stream.write(bytes),
+        }
+    }
+
+    /// The same for bytes in several slices, in order.
+    pub(crate) fn write_vectored(&mut self, slices: &[IoSlice<'_>]) -> io::Result<usize> {
+        match (self, slices) {
+            (this, [slice]) => this.write(slice),
+            (Self::Tcp(stream), _) => uninterrupted(|| stream.write_vectored(slices)),
+            (Self::Unix(stream), _) => uninterrupted(|| stream.write_vectored(slices)),
+            (Self::Tls(stream), _) => write_each(stream, slices),
         }
     }
 
@@ -103,12 +115,12 @@ impl TransportMut<'_> {
         matches!(self, Self::Tls(stream) if stream.is_handshaking())
     }
 
-    /// Whether a read has left something to [`flush`](Self::flush): a handshake's answer, say.
+    /// Whether a read has left bytes to [`flush`](Self::flush), a handshake's answer for example.
     pub(crate) fn wants_flush(&self) -> bool {
         matches!(self, Self::Tls(stream) if stream.wants_flush())
     }
 
-    /// Says that nothing follows. What the peer still says can be read.
+    /// Ends the sending side. Bytes from the peer can still be read.
     pub(crate) fn shut_down_sending(&mut self) -> io::Result<()> {
         match self {
             Self::Tcp(stream) => stream.shutdown(Shutdown::Write),
@@ -117,11 +129,11 @@ impl TransportMut<'_> {
         }
     }
 
-    /// The stream is about to be closed: TLS has a word for that, lest the peer suspect that its
-    /// end was cut off.
+    /// Announces the end of a TLS stream that is about to be closed, so that the peer does not take
+    /// its end for a truncation.
     pub(crate) fn close_notify(&mut self) {
         if let Self::Tls(stream) = self {
-            // A peer that is gone does not hear it.
+            // A failure changes nothing: the peer is gone then.
             let _ = stream.send_close_notify();
         }
     }
@@ -133,6 +145,25 @@ impl TransportMut<'_> {
             Self::Tls(stream) => stream.socket_mut(),
         }
     }
+}
+
+/// Writes slice by slice, as far as they are taken. A failure after the first bytes shows with the
+/// next write.
+fn write_each(stream: &mut TlsStream, slices: &[IoSlice<'_>]) -> io::Result<usize> {
+    let mut written = 0;
+    for slice in slices {
+        match stream.write(slice) {
+            Ok(count) => {
+                written += count;
+                if count < slice.len() {
+                    break;
+                }
+            }
+            Err(_) if written > 0 => break,
+            Err(error) => return Err(error),
+        }
+    }
+    Ok(written)
 }
 
 pub(crate) fn uninterrupted<T>(mut call: impl FnMut() -> io::Result<T>) -> io::Result<T> {

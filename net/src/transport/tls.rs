@@ -2,13 +2,13 @@
 //! neither frames nor the poll.
 //!
 //! A read goes on until the caller's buffer is full or the socket is empty, so that no decrypted
-//! byte stays behind unnoticed; or until it has taken as many sealed bytes as the buffer has room
-//! for, lest records with a byte in them, or none, keep it busy for as long as they come. What ends
-//! a stream after its last bytes (its end, a failure) is kept for the next read.
-//! [`has_buffered_input`](TlsStream::has_buffered_input) says of both that there is more.
+//! byte stays behind unnoticed. It also stops once it has taken as many sealed bytes as the buffer
+//! has room for, so that records of one byte or none cannot keep it busy for as long as they come.
+//! The end or the failure of a stream, after its last bytes, is kept for the next read. In both
+//! cases [`has_buffered_input`](TlsStream::has_buffered_input) is true.
 //!
-//! The session holds at most one record's worth of what [`write`](TlsStream::write) took and the
-//! socket did not.
+//! The session holds at most one record's worth of bytes that [`write`](TlsStream::write) took and
+//! the socket did not.
 
 use std::io::{self, ErrorKind, Read, Write};
 use std::net::Shutdown;
@@ -16,21 +16,22 @@ use std::sync::Arc;
 
 use mio::net::TcpStream;
 use rustls::pki_types::ServerName;
-use rustls::{ClientConfig, ClientConnection, Connection, ServerConfig, ServerConnection};
+use rustls::{ClientConfig, ClientConnection, ServerConfig, ServerConnection};
 
 use super::uninterrupted;
 
-/// The most that one record carries (RFC 8446, 5.1): one is sealed, and passed on, before the next.
+/// The most bytes in one record (RFC 8446, 5.1). Each record is sealed and passed on before the
+/// next.
 const RECORD_BYTES_MAX: usize = 16 << 10;
 
 #[derive(Debug)]
 pub(crate) struct TlsStream {
     socket: TcpStream,
-    session: Connection,
-    /// What the next read answers: the end of the stream, or why it failed.
+    session: rustls::Connection,
+    /// The outcome of the next read: the end of the stream, or its failure.
     kept: Option<io::Result<()>>,
-    /// The last read stopped at the sealed bytes that one may take, and the socket may have more.
-    cut_short: bool,
+    /// The last read stopped at its bound on sealed bytes, and the socket may have more.
+    at_read_limit: bool,
 }
 
 impl TlsStream {
@@ -38,10 +39,10 @@ impl TlsStream {
     /// A configuration that cannot be used.
     pub(crate) fn new(socket: TcpStream, config: Arc<ServerConfig>) -> io::Result<Self> {
         let session = ServerConnection::new(config).map_err(io::Error::other)?;
-        Ok(Self { socket, session: session.into(), kept: None, cut_short: false })
+        Ok(Self { socket, session: session.into(), kept: None, at_read_limit: false })
     }
 
-    /// A client's end, which begins the handshake when it is flushed.
+    /// The client's end of a stream, which starts the handshake when it is flushed.
     ///
     /// # Errors
     /// A configuration that cannot be used.
@@ -51,7 +52,7 @@ impl TlsStream {
         name: ServerName<'static>,
     ) -> io::Result<Self> {
         let session = ClientConnection::new(config, name).map_err(io::Error::other)?;
-        Ok(Self { socket, session: session.into(), kept: None, cut_short: false })
+        Ok(Self { socket, session: session.into(), kept: None, at_read_limit: false })
     }
 
     pub(crate) const fn socket(&self) -> &TcpStream {
@@ -63,11 +64,11 @@ impl TlsStream {
     }
 
     pub(super) const fn has_buffered_input(&self) -> bool {
-        self.kept.is_some() || self.cut_short
+        self.kept.is_some() || self.at_read_limit
     }
 
     pub(super) const fn hit_read_limit(&self) -> bool {
-        self.cut_short
+        self.at_read_limit
     }
 
     pub(super) fn is_handshaking(&self) -> bool {
@@ -78,11 +79,11 @@ impl TlsStream {
         self.session.wants_write()
     }
 
-    /// Reads decrypted bytes; `InvalidData` and `UnexpectedEof` within the handshake are the peer's
-    /// faults with TLS.
+    /// Reads decrypted bytes. `InvalidData`, and `UnexpectedEof` within the handshake, mean that
+    /// the peer broke TLS.
     pub(super) fn read(&mut self, into: &mut [u8]) -> io::Result<usize> {
         let (mut filled, mut sealed) = (0, 0);
-        self.cut_short = false;
+        self.at_read_limit = false;
         let end = loop {
             if let Some(kept) = self.kept.take() {
                 break kept;
@@ -91,12 +92,12 @@ impl TlsStream {
                 Ok(0) if filled == into.len() => return Ok(filled),
                 Ok(0) => break Ok(()),
                 Ok(count) => filled += count,
-                // A peer that does not say close_notify before it closes. Frames say where they
-                // end, so nothing can be cut off unnoticed: this is taken for the end that it is
-                // (RFC 8446, 6.1 leaves that to the protocol).
+                // The peer closed without close_notify. Frames carry their length, so no truncation
+                // goes unnoticed, and this counts as an end (RFC 8446, 6.1 leaves that to the
+                // protocol).
                 Err(error) if error.kind() == ErrorKind::UnexpectedEof => break Ok(()),
                 Err(error) if error.kind() == ErrorKind::WouldBlock && sealed >= into.len() => {
-                    self.cut_short = true;
+                    self.at_read_limit = true;
                     return if filled > 0 { Ok(filled) } else { Err(error) };
                 }
                 Err(error) if error.kind() == ErrorKind::WouldBlock => match self.receive() {
@@ -116,7 +117,7 @@ impl TlsStream {
         end.map(|()| 0)
     }
 
-    /// Takes one piece from the socket through the session: so many sealed bytes.
+    /// Reads once from the socket into the session. Returns the number of sealed bytes.
     fn receive(&mut self) -> io::Result<usize> {
         let (session, socket) = (&mut self.session, &mut self.socket);
         let count = uninterrupted(|| session.read_tls(socket))?;
@@ -127,7 +128,7 @@ impl TlsStream {
             ));
         }
         if let Err(error) = self.session.process_new_packets() {
-            // The alert that tells the peer why. It is gone in any case.
+            // The alert tells the peer why. The connection is lost in any case.
             let _ = self.flush();
             return Err(io::Error::new(ErrorKind::InvalidData, error));
         }
@@ -163,8 +164,8 @@ impl TlsStream {
         Ok(true)
     }
 
-    /// close_notify, then the socket's own end. Everything else was flushed before, so there is
-    /// room for those bytes.
+    /// Sends close_notify, then ends the socket's sending side. All else was flushed before, so
+    /// there is room for those bytes.
     pub(super) fn shut_down_sending(&mut self) -> io::Result<()> {
         self.send_close_notify()?;
         self.socket.shutdown(Shutdown::Write)

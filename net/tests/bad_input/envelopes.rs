@@ -1,4 +1,4 @@
-//! Faults of known kinds: magic, version, type, checksum, fields, family, direction, and peers of
+//! Faults of known kinds: magic, version, type, checksum, fields, family, direction; and peers of
 //! other protocols.
 
 use cafewire_core::{ErrorCode, Message, MessagePayload};
@@ -6,11 +6,11 @@ use cafewire_net::CloseReason;
 
 use super::neighbours::Neighbours;
 use super::refusal::{Answer, BadInput, assert_refused};
-use crate::support::{CLIENT_TYPES, SERVER_TYPES, TestServer, chat, echo, name, say, sealed};
+use crate::support::{CLIENT_TYPES, SERVER_TYPES, TestServer, chat, echo, name, publish, sealed};
 
 const ECHO_TYPES: [u8; 5] = [0x01, 0x02, 0x03, 0x04, 0xFF];
 
-/// A fault in an envelope: the bytes before it are good and get this many answers.
+/// A fault in an envelope, behind good bytes that get this many answers.
 fn fault(
     what: &str,
     good: (&[u8], usize),
@@ -33,7 +33,7 @@ fn assert_all_refused(all: &[BadInput]) {
     for bad in all {
         assert_refused(&server, &mut neighbours, bad);
     }
-    neighbours.part(&server);
+    neighbours.leave(&server);
 }
 
 #[test]
@@ -172,7 +172,7 @@ fn a_bit_that_was_flipped_on_the_way() {
 }
 
 #[test]
-fn fields_that_leave_no_sense_in_the_body() {
+fn fields_that_do_not_fit_the_body() {
     let connect = chat(&MessagePayload::Connect { username: "eve" });
     let bodies: [(&str, u8, Vec<u8>); 6] = [
         ("a username that runs over the body", 0x01, vec![5, b'e', b'v', b'e']),
@@ -192,7 +192,7 @@ fn fields_that_leave_no_sense_in_the_body() {
     assert_all_refused(&all);
 }
 
-/// Such a connection goes on, so it is held against its neighbours apart from those that end.
+/// Such a connection goes on, so this test is apart from those whose connection ends.
 #[test]
 fn text_that_is_not_utf8() {
     let server = TestServer::start();
@@ -216,35 +216,35 @@ fn text_that_is_not_utf8() {
             (sealed(0x05, &name(bytes)), ErrorCode::InvalidRoomName),
         ];
         for (frame, code) in refused {
-            neighbours.speak();
+            neighbours.send();
             let before = server.metrics();
             peer.send(&frame);
             peer.expect_error(code);
             assert_eq!(server.metrics().parse_errors, before.parse_errors + 1);
             assert_eq!(server.metrics().errors_sent(code), before.errors_sent(code) + 1);
-            neighbours.hear();
+            neighbours.receive();
         }
     }
     peer.send_chat(&MessagePayload::Disconnect);
     peer.expect_end();
-    neighbours.part(&server);
+    neighbours.leave(&server);
 }
 
-/// A frame that the end of the stream cuts short, wherever it is cut: the peer, which may still
-/// listen, is told.
+/// A frame cut at any byte by the end of the stream: the peer, which may still read, gets an Error
+/// frame.
 #[test]
 fn a_frame_cut_anywhere_by_the_end_of_the_stream() {
     let server = TestServer::start();
     let mut neighbours = Neighbours::beside(&server);
     let connect = chat(&MessagePayload::Connect { username: "eve" });
     let ping = echo(&Message::Ping(b"hello"));
-    let said = say("tea", "cut");
+    let said = publish("tea", "cut");
     let streams: [(&[u8], &[u8], usize); 4] =
         [(&[], &connect, 0), (&connect, &said, 1), (&[], &ping, 0), (&ping, &ping, 1)];
     let mut cuts = 0;
     for (before, cut_frame, answers) in streams {
         for cut in 1..cut_frame.len() {
-            neighbours.speak();
+            neighbours.send();
             let mut peer = server.peer();
             peer.send(&[before, &cut_frame[..cut]].concat());
             peer.half_close();
@@ -254,33 +254,32 @@ fn a_frame_cut_anywhere_by_the_end_of_the_stream() {
             } else {
                 peer.expect_error(ErrorCode::MalformedFrame)
             };
-            assert!(!text.is_empty(), "cut after {cut} bytes and refused without a word");
+            assert!(!text.is_empty(), "cut after {cut} bytes and refused without a sentence");
             peer.expect_end();
-            neighbours.hear();
+            neighbours.receive();
             cuts += 1;
             server.wait_for_closes(CloseReason::CutFrame, cuts);
             assert_eq!(server.metrics().parse_errors, cuts);
         }
     }
-    neighbours.part(&server);
+    neighbours.leave(&server);
 }
 
-/// Gone in the middle of everything: signed in, in rooms, with a half-sent frame and unread
-/// answers.
+/// A reset of a member in a room, with a half-sent frame and unread answers.
 #[test]
 fn a_reset_in_the_middle_of_a_frame() {
     let server = TestServer::start();
     let mut neighbours = Neighbours::beside(&server);
-    let frame = say("attic", "never finished");
+    let frame = publish("attic", "never finished");
     for cut in 1..frame.len() {
-        neighbours.speak();
+        neighbours.send();
         let mut peer = server.member("eve", "attic");
-        peer.send(&[&say("attic", "unread")[..], &frame[..cut]].concat());
+        peer.send(&[&publish("attic", "unread")[..], &frame[..cut]].concat());
         peer.reset();
-        neighbours.hear();
+        neighbours.receive();
         server.wait_for_closes(CloseReason::ConnectionLost, cut as u64);
         server
             .wait_until("the neighbours alone", |metrics| (metrics.users, metrics.rooms) == (2, 1));
     }
-    neighbours.part(&server);
+    neighbours.leave(&server);
 }

@@ -1,5 +1,5 @@
-//! Random bytes, the same ones in every run: whatever they are, the peer is told or served, ends in
-//! order, is counted once, and leaves nothing behind.
+//! Random bytes, the same ones in every run: each peer is refused or served, ends in order, is
+//! counted once, and leaves nothing behind.
 
 use cafewire_core::{Direction, ErrorCode, Frame, FrameDecoder, Framing, Message};
 use cafewire_net::CloseReason;
@@ -7,15 +7,15 @@ use cafewire_net::CloseReason;
 use super::neighbours::Neighbours;
 use crate::support::{Peer, Random, Received, TestServer, parse, reason_of};
 
-/// What should become of a stream, told by reading it in one piece.
+/// The expected outcome of a stream, computed by reading it in one piece.
 #[derive(Debug, PartialEq, Eq)]
-struct Fate {
+struct Outcome {
     answers: usize,
-    /// The fault that ends it, with its place in the stream; or how the stream itself ended.
+    /// The fault that ends the stream, with its place; or the reason for its end without one.
     end: Result<(ErrorCode, u64), CloseReason>,
 }
 
-fn fate(stream: &[u8]) -> Fate {
+fn outcome(stream: &[u8]) -> Outcome {
     let mut reader = FrameDecoder::new(Direction::ToServer);
     let (mut rest, mut answers) = (stream, 0);
     loop {
@@ -29,26 +29,32 @@ fn fate(stream: &[u8]) -> Fate {
                 panic!("random bytes with a good checksum: {view:?}")
             }
             Framing::Incomplete { .. } if rest.is_empty() => {
-                return Fate { answers, end: Err(CloseReason::EndOfInput) };
+                return Outcome { answers, end: Err(CloseReason::EndOfInput) };
             }
-            Framing::Incomplete { .. } => return Fate { answers, end: Err(CloseReason::CutFrame) },
+            Framing::Incomplete { .. } => {
+                return Outcome { answers, end: Err(CloseReason::CutFrame) };
+            }
             Framing::Corrupt { error } => {
-                return Fate { answers, end: Ok((error.code(), reader.stream_offset_of(&error))) };
+                return Outcome {
+                    answers,
+                    end: Ok((error.code(), reader.stream_offset_of(&error))),
+                };
             }
         }
     }
 }
 
-/// Takes everything that the server says until the end, and holds it against what it should say.
-/// Gives the reason that the connection's end is to be counted under.
-fn assert_fate(peer: &mut Peer, stream: &[u8], seed: u64) -> CloseReason {
-    let Fate { answers, end } = fate(stream);
-    let said: Vec<Received> =
-        std::iter::repeat_with(|| peer.next()).take_while(|said| *said != Received::End).collect();
+/// Takes all frames until the end, and compares them with the expected outcome. Returns the reason
+/// that the connection's end is to be counted under.
+fn assert_outcome(peer: &mut Peer, stream: &[u8], seed: u64) -> CloseReason {
+    let Outcome { answers, end } = outcome(stream);
+    let received: Vec<Received> = std::iter::repeat_with(|| peer.next())
+        .take_while(|received| *received != Received::End)
+        .collect();
     match end {
         Ok((code, offset)) => {
-            assert_eq!(said.len(), answers + 1, "seed {seed}");
-            let text = match said.last().unwrap() {
+            assert_eq!(received.len(), answers + 1, "seed {seed}");
+            let text = match received.last().unwrap() {
                 Received::Chat(frame) => format!("{:?}", parse(frame)),
                 Received::Echo(_, text) => String::from_utf8(text.clone()).unwrap(),
                 Received::End => unreachable!(),
@@ -57,11 +63,11 @@ fn assert_fate(peer: &mut Peer, stream: &[u8], seed: u64) -> CloseReason {
             reason_of(code)
         }
         Err(CloseReason::CutFrame) => {
-            assert_eq!(said.len(), answers + 1, "seed {seed}");
+            assert_eq!(received.len(), answers + 1, "seed {seed}");
             CloseReason::CutFrame
         }
         Err(reason) => {
-            assert_eq!(said.len(), answers, "seed {seed}");
+            assert_eq!(received.len(), answers, "seed {seed}");
             reason
         }
     }
@@ -77,7 +83,7 @@ fn assert_counted(server: &TestServer, ends: &[CloseReason]) {
 fn random_bytes_of_many_sizes() {
     let server = TestServer::start();
     let mut neighbours = Neighbours::beside(&server);
-    let beginnings: [&[u8]; 9] = [
+    let prefixes: [&[u8]; 9] = [
         b"",
         b"\x01",
         b"\x01\x01\x00\x04",
@@ -95,21 +101,21 @@ fn random_bytes_of_many_sizes() {
             let bits = random.below(18);
             1 + random.below(1 << bits)
         };
-        let mut stream = beginnings[random.below(beginnings.len())].to_vec();
+        let mut stream = prefixes[random.below(prefixes.len())].to_vec();
         stream.extend_from_slice(&random.bytes(size));
-        neighbours.speak();
+        neighbours.send();
         let mut peer = server.peer();
         peer.send(&stream);
         peer.half_close();
-        ends.push(assert_fate(&mut peer, &stream, seed));
-        neighbours.hear();
+        ends.push(assert_outcome(&mut peer, &stream, seed));
+        neighbours.receive();
     }
     assert_counted(&server, &ends);
-    neighbours.part(&server);
+    neighbours.leave(&server);
 }
 
-/// Echo frames with one byte made random: what stands before it is answered, whatever becomes of
-/// the rest.
+/// Echo frames with one byte made random: the frames before it are answered, whatever the outcome
+/// of the rest.
 #[test]
 fn good_frames_with_one_random_byte() {
     let server = TestServer::start();
@@ -122,13 +128,13 @@ fn good_frames_with_one_random_byte() {
         let mut stream = frame.repeat(20);
         let at = random.below(stream.len());
         stream[at] = random.bytes(1)[0];
-        neighbours.speak();
+        neighbours.send();
         let mut peer = server.peer();
         peer.send(&stream);
         peer.half_close();
-        ends.push(assert_fate(&mut peer, &stream, seed));
-        neighbours.hear();
+        ends.push(assert_outcome(&mut peer, &stream, seed));
+        neighbours.receive();
     }
     assert_counted(&server, &ends);
-    neighbours.part(&server);
+    neighbours.leave(&server);
 }

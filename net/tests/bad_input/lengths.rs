@@ -1,5 +1,5 @@
-//! Lengths that a type cannot have are refused from the header alone; those that it can have are
-//! waited for.
+//! Lengths that a type cannot have are refused from the header alone; for lengths that it can have,
+//! the server waits for the body.
 
 use std::net::SocketAddr;
 
@@ -9,12 +9,12 @@ use cafewire_net::CloseReason;
 use super::neighbours::Neighbours;
 use crate::support::{CLIENT_TYPES, Peer, SERVER_TYPES, TestServer};
 
-/// Connections that are open at a time.
+/// The connections open at a time.
 const BATCH: usize = 64;
 
-/// Every length at least once, in turn with each of the types; and with every type all lengths up
-/// to a little over the largest body there is, and those around the powers of two. (All lengths
-/// with all types are tried where it costs no connection: in the tests of the core.)
+/// Every length at least once, with the types in turn; and with every type all lengths up to a
+/// little over the largest body, and those around the powers of two. (The tests of the core, which
+/// need no connection, try all lengths with all types.)
 fn headers() -> Vec<(u8, u16)> {
     let mut headers: Vec<(u8, u16)> = (0..=u16::MAX)
         .map(|length| (CLIENT_TYPES[usize::from(length) % CLIENT_TYPES.len()], length))
@@ -41,15 +41,15 @@ fn every_length_of_a_chat_header() {
     let (allowed, refused): (Vec<_>, Vec<_>) =
         headers.into_iter().partition(|&(message_type, length)| is_allowed(message_type, length));
     for batch in refused.chunks(BATCH) {
-        neighbours.speak();
+        neighbours.send();
         refuse_batch(server.address(), batch);
-        neighbours.hear();
+        neighbours.receive();
     }
     server.wait_for_closes(CloseReason::MalformedFrame, refused.len() as u64);
     for batch in allowed.chunks(BATCH) {
-        neighbours.speak();
+        neighbours.send();
         await_body_batch(server.address(), batch);
-        neighbours.hear();
+        neighbours.receive();
     }
     server.wait_for_closes(CloseReason::CutFrame, allowed.len() as u64);
     let metrics = server.metrics();
@@ -58,7 +58,7 @@ fn every_length_of_a_chat_header() {
         (refused.len() + allowed.len()) as u64
     );
     assert_eq!(metrics.closes(CloseReason::MalformedFrame), refused.len() as u64);
-    neighbours.part(&server);
+    neighbours.leave(&server);
 }
 
 fn open_batch(address: SocketAddr, batch: &[(u8, u16)]) -> Vec<Peer> {
@@ -83,7 +83,8 @@ fn refuse_batch(address: SocketAddr, batch: &[(u8, u16)]) {
             "type {message_type}, length {length}: {text:?}"
         );
         peer.expect_end();
-        // So many connections that end in order leave so many ports in TIME_WAIT.
+        // Connections that end in order leave their ports in TIME_WAIT, and there are too many for
+        // that.
         peer.reset();
     }
 }
@@ -97,33 +98,33 @@ fn await_body_batch(address: SocketAddr, batch: &[(u8, u16)]) {
     }
 }
 
-/// A server's type is refused whatever its length, and before its length is there.
+/// A server's type is refused with any length, and before its length has come.
 #[test]
 fn lengths_of_types_that_only_servers_send() {
     let server = TestServer::start();
     let mut neighbours = Neighbours::beside(&server);
     let lengths = [0u16, 1, 2, 3, 4, 6, 14, 102, 103, 514, 515, 516, 622, 623, 0xFF00, 0xFFFF];
     for message_type in SERVER_TYPES {
-        neighbours.speak();
+        neighbours.send();
         for mut peer in open_batch(server.address(), &lengths.map(|length| (message_type, length)))
         {
             let text = peer.expect_error(ErrorCode::UnexpectedMessage);
             assert!(text.contains("stream offset 1:"), "{text:?}");
             peer.expect_end();
         }
-        neighbours.hear();
+        neighbours.receive();
     }
     server.wait_for_closes(
         CloseReason::UnexpectedMessage,
         (lengths.len() * SERVER_TYPES.len()) as u64,
     );
-    neighbours.part(&server);
+    neighbours.leave(&server);
 }
 
-/// The echo family has no length that is too large, so every header is waited for, and costs the
-/// server no memory for the length that it claims.
+/// No length is too large for the echo family, so the server waits for every body, and allocates no
+/// memory for the claimed length.
 #[test]
-fn every_length_of_an_echo_header_is_waited_for() {
+fn the_body_of_every_echo_header_is_waited_for() {
     let server = TestServer::start();
     let mut neighbours = Neighbours::beside(&server);
     let lengths: Vec<u16> =
@@ -138,8 +139,8 @@ fn every_length_of_an_echo_header_is_waited_for() {
             peer
         })
         .collect();
-    neighbours.speak();
-    neighbours.hear();
+    neighbours.send();
+    neighbours.receive();
     server.wait_until("all headers", |metrics| metrics.buffer_bytes >= waiting.len() as u64);
     let buffer_bytes = server.metrics().buffer_bytes;
     assert!(
@@ -154,5 +155,5 @@ fn every_length_of_an_echo_header_is_waited_for() {
         peer.expect_end();
     }
     server.wait_for_closes(CloseReason::CutFrame, waiting.len() as u64);
-    neighbours.part(&server);
+    neighbours.leave(&server);
 }

@@ -1,10 +1,10 @@
-//! Healthy connections beside the bad one: two who chat and one who echoes. They speak before each
-//! bad byte string and listen after it, and must hear everything, once, in order.
+//! Healthy connections beside the bad one: two chat members and an echo peer. They send before each
+//! bad byte string and receive after it, and must receive everything, once, in order.
 
 use cafewire_core::{Message, MessagePayload};
 use cafewire_net::CloseReason;
 
-use crate::support::{Peer, TestServer, echo, parse, say};
+use crate::support::{Peer, TestServer, echo, parse, publish};
 
 pub(super) struct Neighbours {
     chatting: [Peer; 2],
@@ -24,29 +24,30 @@ impl Neighbours {
         Self { chatting, ids, echoing: server.peer(), round: 0 }
     }
 
-    /// Says something that [`hear`](Self::hear) expects to come back. Gives how many bytes that
-    /// took.
-    pub(super) fn speak(&mut self) -> u64 {
+    /// Sends a message and an echo that [`receive`](Self::receive) expects to come back. Returns
+    /// the number of bytes sent.
+    pub(super) fn send(&mut self) -> u64 {
         self.round += 1;
         let content = self.round.to_string();
-        let (said, echoed) = (say("tea", &content), echo(&Message::echo(content.as_bytes())));
+        let (said, echoed) = (publish("tea", &content), echo(&Message::echo(content.as_bytes())));
         self.chatting[0].send(&said);
         self.echoing.send(&echoed);
         (said.len() + echoed.len()) as u64
     }
 
-    pub(super) fn hear(&mut self) {
+    pub(super) fn receive(&mut self) {
         let content = self.round.to_string();
-        for listener in &mut self.chatting {
-            listener.expect_broadcast((self.ids[0], "ada"), "tea", &content);
+        for member in &mut self.chatting {
+            member.expect_broadcast((self.ids[0], "ada"), "tea", &content);
         }
         self.echoing.expect_echo(&Message::echo(content.as_bytes()));
     }
 
-    /// All of them are still there, nothing else came to them, and they go in peace.
-    pub(super) fn part(mut self, server: &TestServer) {
-        self.speak();
-        self.hear();
+    /// Checks that all of them are still connected and received nothing else, and ends them in
+    /// order.
+    pub(super) fn leave(mut self, server: &TestServer) {
+        self.send();
+        self.receive();
         assert_eq!(server.metrics().users, 2);
         let [mut ada, mut bob] = self.chatting;
         assert!(ada.has_nothing() && bob.has_nothing() && self.echoing.has_nothing());

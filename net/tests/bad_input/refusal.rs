@@ -1,5 +1,5 @@
-//! What a refusal looks like: an Error frame of the right family and code whose text names the
-//! place in the stream, then the end in order, and one more of everything that is counted.
+//! The form of a refusal: an Error frame of the right family and code whose text names the place in
+//! the stream, then the end in order, and the counters raised by one.
 
 use cafewire_core::ErrorCode;
 use cafewire_net::{CloseReason, MetricsSnapshot};
@@ -12,7 +12,7 @@ pub(super) struct BadInput {
     pub(super) what: String,
     pub(super) bytes: Vec<u8>,
     pub(super) answer: Answer,
-    /// Where in the stream the fault is, if the fault is in an envelope.
+    /// The fault's place in the stream, if the fault is in an envelope.
     pub(super) stream_offset: Option<usize>,
     /// Frames that are answered before the fault.
     pub(super) answers_before: usize,
@@ -32,7 +32,7 @@ impl Answer {
         }
     }
 
-    /// Takes the Error frame off the peer and gives its text.
+    /// Receives the Error frame and returns its text.
     fn take_from(self, peer: &mut Peer) -> String {
         match self {
             Self::Chat(code) => peer.expect_error(code),
@@ -48,30 +48,30 @@ pub(super) enum Pieces {
     Bytes,
 }
 
-/// Sends the bad bytes in both ways, between things that the neighbours say, and holds the server
-/// to its refusal.
+/// Sends the bad bytes in both ways, between messages of the neighbours, and checks the server's
+/// refusal.
 pub(super) fn assert_refused(server: &TestServer, neighbours: &mut Neighbours, bad: &BadInput) {
     for pieces in [Pieces::One, Pieces::Bytes] {
         let before = server.metrics();
-        let received_before = before.bytes_received + neighbours.speak();
+        let received_before = before.bytes_received + neighbours.send();
         let mut peer = server.peer();
         match pieces {
             Pieces::One => peer.send(&bad.bytes),
             Pieces::Bytes => server.send_byte_by_byte(&mut peer, &bad.bytes, received_before),
         }
-        assert_told_and_ended(&mut peer, bad, pieces);
-        neighbours.hear();
+        assert_refused_and_ended(&mut peer, bad, pieces);
+        neighbours.receive();
         assert_counted(&before, &server.metrics(), bad.answer, &bad.what);
     }
 }
 
-fn assert_told_and_ended(peer: &mut Peer, bad: &BadInput, pieces: Pieces) {
+fn assert_refused_and_ended(peer: &mut Peer, bad: &BadInput, pieces: Pieces) {
     let what = &bad.what;
     for _ in 0..bad.answers_before {
         peer.next();
     }
     let text = bad.answer.take_from(peer);
-    assert!(!text.is_empty(), "{what}, {pieces:?}: refused without a word");
+    assert!(!text.is_empty(), "{what}, {pieces:?}: refused without a sentence");
     if let Some(offset) = bad.stream_offset {
         let place = format!("stream offset {offset}:");
         assert!(text.contains(&place), "{what}, {pieces:?}: {text:?} does not say {place:?}");

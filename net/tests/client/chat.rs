@@ -1,4 +1,4 @@
-//! The chat client: signing in, questions and their answers, events in between, the second handle,
+//! The chat client: signing in, requests and their answers, events in between, the second handle,
 //! the end.
 
 use std::io::{Read, Write};
@@ -8,7 +8,7 @@ use std::time::Duration;
 use cafewire_core::{
     ErrorCode, Family, Message, MessagePayload, MessageType, ParseError, ZeroCopyMessage,
 };
-use cafewire_net::client::{ChatClient, ClientConfig, ClientError, Event, MAX_KEPT_EVENTS};
+use cafewire_net::client::{ChatClient, ClientConfig, ClientError, Event, KEPT_EVENTS_MAX};
 
 use crate::scripted::{ACK, ScriptedServer, chat, echo, hasty, impatient, patient, unanswered};
 
@@ -50,7 +50,7 @@ fn bob_said(content: &str) -> Event {
     }
 }
 
-/// What signing in gives when the server answers with these bytes and closes.
+/// The outcome of signing in to a server that answers with these bytes and closes.
 fn sign_in_answered(answer: Vec<u8>) -> Result<ChatClient, ClientError> {
     let server = ScriptedServer::start(move |mut peer| {
         peer.expect_chat(&MessagePayload::Connect { username: "ada" });
@@ -59,8 +59,8 @@ fn sign_in_answered(answer: Vec<u8>) -> Result<ChatClient, ClientError> {
     ChatClient::connect_with(&server.address, "ada", &patient())
 }
 
-/// What joining "den" gives, and the events after it, when the server answers with these messages
-/// and closes.
+/// The outcome of joining "den", and the events after it, with a server that answers with these
+/// messages and closes.
 fn join_answered(answers: &[MessagePayload<'_>]) -> (Result<(), ClientError>, Vec<Event>) {
     let answers: Vec<u8> = answers.iter().flat_map(chat).collect();
     let server = ScriptedServer::start(move |mut peer| {
@@ -110,7 +110,7 @@ fn a_sign_in_that_fails_says_why() {
 }
 
 #[test]
-fn what_is_not_the_protocol_is_told_with_its_place() {
+fn bytes_that_are_not_the_protocol_are_reported_with_their_place() {
     let mut damaged = chat(&ACK);
     let last = damaged.len() - 1;
     damaged[last] ^= 1;
@@ -119,9 +119,9 @@ fn what_is_not_the_protocol_is_told_with_its_place() {
     else {
         panic!("{error:?}")
     };
-    assert_eq!(stream_offset, last as u64 - 3, "where the checksum is");
+    assert_eq!(stream_offset, last as u64 - 3, "the place of the checksum");
 
-    // The echo family's frames may be larger than anything a chat client has room for.
+    // A frame of the echo family may be larger than the chat client's receive buffer.
     let error = sign_in_answered(echo(&Message::echo(&[0; 60_000]))).unwrap_err();
     let ClientError::Corrupt { error, stream_offset: 0 } = error else { panic!("{error:?}") };
     assert_eq!(
@@ -129,8 +129,8 @@ fn what_is_not_the_protocol_is_told_with_its_place() {
         ParseError::FamilyChanged { offset: 0, established: Family::ChatV1, actual: 0xCA }
     );
 
-    // The frame is sound, the name in it is not: its fourth byte is the fourth of the field, behind
-    // a length.
+    // The frame is well-formed but a name in it is not: its bad byte is the second behind the
+    // length.
     let mut buffer = [0; 64];
     let payload = b"\x00\x00\x00\x08\x03b\x07b\x03den";
     let bell = ZeroCopyMessage { version: 1, message_type: MessageType::UserJoined, payload };
@@ -149,7 +149,7 @@ fn what_is_not_the_protocol_is_told_with_its_place() {
 }
 
 #[test]
-fn what_must_not_be_sent_is_not() {
+fn invalid_names_and_texts_are_not_sent() {
     let (address, _held) = unanswered();
     let long = "x".repeat(33);
     for name in ["", "a\u{7}b", &long] {
@@ -210,7 +210,7 @@ fn joining_speaking_and_leaving() {
 fn events_before_the_answer_are_kept_in_their_order() {
     let (outcome, events) = join_answered(&[
         said("one"),
-        joined(8, "bob", "den"),                // somebody else
+        joined(8, "bob", "den"),                // another user
         joined(ADA, "ada", "attic"),            // another room
         left(ADA, "ada", "den"),                // not a join
         error(ErrorCode::NotInRoom, "earlier"), // of a message sent before
@@ -290,7 +290,8 @@ fn a_join_that_is_not_answered_times_out_even_while_events_go_on_coming() {
         peer.sign_in();
         peer.expect_chat(&MessagePayload::JoinRoom { room: "den" });
         peer.socket.set_read_timeout(Some(Duration::from_millis(5))).unwrap();
-        // For 20 s: a client that began to wait anew with each event would end in another way.
+        // The server sends for 20 s: a client whose time-out started again with each event would
+        // end in another way.
         for _ in 0..4000 {
             if peer.socket.write_all(&chat(&said("on and on"))).is_err()
                 || matches!(peer.socket.read(&mut [0]), Ok(0))
@@ -306,7 +307,7 @@ fn a_join_that_is_not_answered_times_out_even_while_events_go_on_coming() {
 
 #[test]
 fn more_events_than_are_kept_stop_the_waiting_and_are_not_lost() {
-    let count = MAX_KEPT_EVENTS + 10;
+    let count = KEPT_EVENTS_MAX + 10;
     let server = ScriptedServer::start(move |mut peer| {
         peer.sign_in();
         peer.expect_chat(&MessagePayload::JoinRoom { room: "den" });
@@ -319,9 +320,9 @@ fn more_events_than_are_kept_stop_the_waiting_and_are_not_lost() {
     let mut client = sign_in(&server);
     assert!(matches!(
         client.join("den"),
-        Err(ClientError::TooManyEvents { limit: MAX_KEPT_EVENTS })
+        Err(ClientError::TooManyEvents { limit: KEPT_EVENTS_MAX })
     ));
-    // The script expects nothing more: this question must not be sent.
+    // The script expects no further bytes: this request must not be sent.
     assert!(matches!(client.leave("den"), Err(ClientError::TooManyEvents { .. })));
     for number in 0..count {
         assert_eq!(client.next_event().unwrap(), bob_said(&number.to_string()));
@@ -437,32 +438,33 @@ fn disconnecting_reads_to_the_end() {
     let server = ScriptedServer::start(move |mut peer| {
         peer.sign_in();
         peer.expect_chat(&MessagePayload::Disconnect);
-        // More than sockets and buffers hold: this ends only if the client reads.
+        // These are more bytes than sockets and buffers hold, so the script ends only if the client
+        // reads.
         let parting = chat(&said(&"x".repeat(512))).repeat(16_000);
         peer.send(&parting);
         tell.send(()).unwrap();
     });
     sign_in(&server).disconnect().unwrap();
-    told.try_recv().expect("the server had sent everything before disconnect came back");
+    told.try_recv().expect("the server had sent everything before disconnect returned");
 
     let server = ScriptedServer::start(|mut peer| {
         peer.sign_in();
         peer.expect_chat(&MessagePayload::Disconnect);
-        peer.expect_end(); // and never closes by itself
+        peer.expect_end(); // the script never closes by itself
     });
     let client = ChatClient::connect_with(&server.address, "ada", &hasty()).unwrap();
     assert!(matches!(client.disconnect(), Err(ClientError::TimedOut)));
 }
 
 #[test]
-fn why_the_server_closed_says_more_than_that_the_write_failed() {
+fn the_servers_reason_is_preferred_to_the_failed_write() {
     let server = ScriptedServer::start(|mut peer| {
         peer.sign_in();
         peer.send_chat(&said("one"));
         peer.send_chat(&error(ErrorCode::ShuttingDown, "for the night"));
     });
     let mut client = sign_in(&server);
-    while client.send("den", "anybody?").is_ok() {
+    while client.send("den", "hello?").is_ok() {
         std::thread::yield_now();
     }
     let refused = client.join("den").unwrap_err();

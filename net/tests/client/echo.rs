@@ -1,4 +1,4 @@
-//! The echo client: what it sends byte by byte, and what it makes of every kind of answer.
+//! The echo client: the bytes that it sends, and the outcome of every kind of answer.
 
 use std::error::Error as _;
 use std::io::{ErrorKind, Read, Write};
@@ -22,14 +22,14 @@ fn answering(answer: Vec<u8>) -> ScriptedServer {
     })
 }
 
-/// What the client says about these bytes in answer to an echo of "hi".
+/// The client's error about these bytes in answer to an echo of "hi".
 fn error_about(answer: Vec<u8>) -> ClientError {
     let server = answering(answer);
     connect(&server).echo(b"hi").unwrap_err()
 }
 
 #[test]
-fn a_ping_is_eight_bytes_of_its_own_and_wants_them_back() {
+fn a_ping_has_eight_unique_bytes_and_expects_them_back() {
     let server = ScriptedServer::start(|mut peer| {
         let mut payloads = Vec::new();
         for _ in 0..3 {
@@ -76,7 +76,8 @@ fn an_echo_of_every_kind_of_length_comes_back() {
 fn messages_one_way_and_the_other() {
     let server = ScriptedServer::start(|mut peer| {
         peer.expect(b"\xCA\xFE\x04\x00\x03one\xCA\xFE\x03\x00\x00\xCA\xFE\xFF\x00\x02no");
-        peer.send(b"\xCA\xFE\x03\x00\x00\xCA\xFE\x04\x00\x03two\xCA\xFE\x01\x00\x00\xCA\xFE\xFF\x00\x03bad");
+        peer.send(b"\xCA\xFE\x03\x00\x00\xCA\xFE\x04\x00\x03two");
+        peer.send(b"\xCA\xFE\x01\x00\x00\xCA\xFE\xFF\x00\x03bad");
     });
     let mut client = connect(&server);
     for message in [Message::data(b"one"), Message::echo(b""), Message::error("no")] {
@@ -88,12 +89,12 @@ fn messages_one_way_and_the_other() {
         assert_eq!(client.receive_message().unwrap(), message);
     }
     assert!(matches!(client.receive_message(), Err(ClientError::Closed)));
-    assert!(matches!(client.receive_message(), Err(ClientError::Closed)), "and stays so");
+    assert!(matches!(client.receive_message(), Err(ClientError::Closed)), "and stays closed");
 }
 
 #[test]
 fn many_answers_in_one_segment_come_out_one_by_one() {
-    // Sizes that put the ends of frames all over the receive buffer, several times around.
+    // The sizes put the ends of frames at many places of the receive buffer.
     let payloads: Vec<Vec<u8>> =
         (0..200_u8).map(|index| vec![index; usize::from(index) * 7919 % 5000]).collect();
     let sent: Vec<u8> = payloads.iter().flat_map(|payload| echo(&Message::data(payload))).collect();
@@ -132,7 +133,7 @@ fn an_answer_in_single_bytes_is_whole_after_the_last_and_a_time_out_loses_none()
 }
 
 #[test]
-fn an_answer_cut_anywhere_by_a_close_says_so() {
+fn an_answer_cut_at_any_byte_by_a_close_is_truncated() {
     let answer = echo(&Message::echo(b"hi"));
     assert!(matches!(error_about(Vec::new()), ClientError::Closed));
     for cut in 1..answer.len() {
@@ -148,7 +149,7 @@ fn an_answer_cut_anywhere_by_a_close_says_so() {
 }
 
 #[test]
-fn what_is_not_the_protocol_is_told_with_its_place() {
+fn bytes_that_are_not_the_protocol_are_reported_with_their_place() {
     for (answer, error, place) in [
         (&b"HTTP/1.1 400"[..], ParseError::UnsupportedVersion { offset: 0, actual: b'H' }, 0),
         (b"\xCA\x00", ParseError::BadMagic { offset: 1, expected: 0xFE, actual: 0 }, 1),
@@ -164,12 +165,12 @@ fn what_is_not_the_protocol_is_told_with_its_place() {
     ] {
         match error_about(answer.to_vec()) {
             ClientError::Corrupt { error: found, stream_offset } => {
-                assert_eq!((found, stream_offset), (error, place))
+                assert_eq!((found, stream_offset), (error, place));
             }
             other => panic!("{other:?}"),
         }
     }
-    // Behind a good frame the place counts on.
+    // Behind a good frame the offset still counts from the start of the stream.
     let server = ScriptedServer::start(|mut peer| peer.send(b"\xCA\xFE\x04\x00\x02ok\xCA\xFE\x00"));
     let mut client = connect(&server);
     assert_eq!(client.receive_message().unwrap(), Message::data(b"ok"));
@@ -181,7 +182,7 @@ fn what_is_not_the_protocol_is_told_with_its_place() {
 }
 
 #[test]
-fn an_answer_to_something_else_is_unexpected() {
+fn an_answer_to_another_request_is_unexpected() {
     for answer in [
         Message::echo(b"ho"),
         Message::echo(b"hi!"),
@@ -202,17 +203,17 @@ fn an_answer_to_something_else_is_unexpected() {
 }
 
 #[test]
-fn what_the_server_reports_is_passed_on() {
+fn error_frames_of_the_server_are_passed_on() {
     match error_about(echo(&Message::error("unknown type at byte 7"))) {
         ClientError::ServerError(text) => assert_eq!(text, "unknown type at byte 7"),
         other => panic!("{other:?}"),
     }
-    // Bytes that are no text are shown as well as can be.
+    // Bytes that are not UTF-8 are shown with replacement characters.
     match error_about(echo(&Message::Error(b"\xFF!"))) {
         ClientError::ServerError(text) => assert_eq!(text, "\u{FFFD}!"),
         other => panic!("{other:?}"),
     }
-    // A server that turns somebody away before the first byte can only guess the family.
+    // A server that refuses a connection before its first byte can only guess the family.
     let full = MessagePayload::Error { code: ErrorCode::ServerFull, message: "come back later" };
     match error_about(chat(&full)) {
         ClientError::Refused { code, message } => {
@@ -223,7 +224,7 @@ fn what_the_server_reports_is_passed_on() {
 }
 
 #[test]
-fn why_the_server_closed_says_more_than_that_the_write_failed() {
+fn the_servers_reason_is_preferred_to_the_failed_write() {
     for (last_words, is_right) in [
         (
             echo(&Message::error("too slow")),
@@ -236,9 +237,9 @@ fn why_the_server_closed_says_more_than_that_the_write_failed() {
     ] {
         let server = ScriptedServer::start(move |mut peer| peer.send(&last_words));
         let mut client = connect(&server);
-        // Writes to a closed connection fail after the first, when the other side has objected to
-        // that.
-        while client.send_message(&Message::data(b"anybody?")).is_ok() {
+        // The first write to a closed connection succeeds; later ones fail once the other side has
+        // answered it with a reset.
+        while client.send_message(&Message::data(b"hello?")).is_ok() {
             std::thread::yield_now();
         }
         let error = client.ping().unwrap_err();
@@ -253,8 +254,8 @@ fn a_silent_server_and_one_that_dribbles_time_out_alike() {
     assert!(matches!(client.ping(), Err(ClientError::TimedOut)));
     drop(client);
 
-    // A byte every 5 ms, for 20 s: a client that began to wait anew with each byte would see the
-    // close instead.
+    // The server sends a byte every 5 ms for 20 s: a client whose time-out started again with each
+    // byte would see the close instead.
     let server = ScriptedServer::start(|mut peer| {
         peer.expect(&echo(&Message::echo(b"hi")));
         peer.send(b"\xCA\xFE\x03\xFF\xFF");
@@ -276,8 +277,7 @@ fn a_server_that_does_not_read_times_out_and_nothing_follows_the_torn_frame() {
         had_enough.recv().unwrap();
         let mut everything = Vec::new();
         peer.socket.read_to_end(&mut everything).unwrap();
-        // The last one may be cut; had another frame been sent after it, its bytes would show in
-        // it.
+        // The last frame may be cut; the bytes of a frame sent after it would show in it.
         for frame in everything.chunks(65_540) {
             let (header, payload) = frame.split_at(frame.len().min(5));
             assert!(b"\xCA\xFE\x04\xFF\xFF".starts_with(header));
@@ -303,7 +303,7 @@ fn a_server_that_does_not_read_times_out_and_nothing_follows_the_torn_frame() {
 }
 
 #[test]
-fn what_is_too_long_is_not_sent_and_does_no_harm() {
+fn a_payload_that_is_too_long_is_not_sent_and_does_no_harm() {
     let server = ScriptedServer::start(|mut peer| {
         peer.expect(&echo(&Message::echo(b"fits")));
         peer.send(&echo(&Message::echo(b"fits")));
@@ -323,7 +323,7 @@ fn what_is_too_long_is_not_sent_and_does_no_harm() {
 }
 
 #[test]
-fn nobody_there() {
+fn connecting_to_a_closed_port_fails() {
     let (address, _held) = unanswered();
     let error = Client::connect(&address).unwrap_err();
     let ClientError::Connect { address: named, source } = &error else { panic!("{error:?}") };
@@ -331,7 +331,7 @@ fn nobody_there() {
     assert_eq!(source.kind(), ErrorKind::ConnectionRefused);
     assert!(error.to_string().contains(&address.to_string()));
     assert!(error.source().is_some());
-    // Longer than a part of a name may be (RFC 1035): no name server need be asked.
+    // A label may have 63 bytes (RFC 1035), so the look-up fails without a name server.
     let nowhere = format!("{}.invalid:80", "x".repeat(64)).parse().unwrap();
     assert!(matches!(Client::connect(&nowhere), Err(ClientError::Connect { .. })));
     let server = ScriptedServer::start(|mut peer: Peer| peer.expect_end());

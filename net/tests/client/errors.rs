@@ -1,4 +1,4 @@
-//! What the errors say to people.
+//! The sentences of the errors.
 
 use std::error::Error as _;
 use std::io;
@@ -13,7 +13,8 @@ fn every_error_is_one_plain_sentence() {
     for (error, sentence) in [
         (
             ClientError::Connect { address: Address::default(), source: refused },
-            "cannot connect to tcp://127.0.0.1:8080: connection refused: nobody listens there; is the server running?",
+            "cannot connect to tcp://127.0.0.1:8080: connection refused: \
+             no program listens there; is the server running?",
         ),
         (ClientError::Io(io::ErrorKind::BrokenPipe.into()), "the connection failed: broken pipe"),
         (ClientError::TimedOut, "the server did not answer within the time-out"),
@@ -48,7 +49,8 @@ fn every_error_is_one_plain_sentence() {
                 error: ParseError::Truncated { needed: 7, available: 6 },
                 stream_offset: 20,
             },
-            "the connection ended in the middle of a frame, after 20 bytes: the frame needs at least 7, 6 came",
+            "the connection ended in the middle of a frame, after 20 bytes: \
+             the frame needs at least 7, 6 came",
         ),
         (
             ClientError::Encode(too_short.into()),

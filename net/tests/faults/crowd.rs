@@ -1,5 +1,4 @@
-//! Thousands of connects at once, more than the system's backlog holds: all of them are served in
-//! the end.
+//! Thousands of connects at once, more than the system's backlog holds: all of them are served.
 
 use std::io::{Read as _, Write as _};
 use std::net::{SocketAddr, TcpStream};
@@ -14,15 +13,15 @@ use crate::support::echo;
 
 const CROWD: usize = 5000;
 
-/// For everything else that is open in this process.
+/// The descriptors for everything else that is open in this process.
 const OTHER_DESCRIPTORS: usize = 200;
 
-/// A SYN that found the backlog full is sent again after 1, 3, 7, 15 seconds (RFC 6298). Those
-/// behind it in the row say nothing meanwhile.
+/// A SYN that found the backlog full is sent again after 1, 3, 7, 15 seconds (RFC 6298). Peers
+/// behind it in the loop wait meanwhile.
 const LONG: Duration = Duration::from_secs(60);
 
-/// As many as the process may have descriptors for, both ends being here. The server has raised the
-/// soft limit.
+/// The number of connects that the process has descriptors for, with both ends in it. The server
+/// has raised the soft limit.
 fn crowd_that_fits() -> usize {
     let limit = getrlimit(Resource::Nofile)
         .current
@@ -30,17 +29,19 @@ fn crowd_that_fits() -> usize {
     let fits = limit.saturating_sub(OTHER_DESCRIPTORS) / 2;
     if fits < CROWD {
         println!(
-            "{fits} connects instead of {CROWD}: the process may have no more than {limit} descriptors"
+            "{fits} connects instead of {CROWD}: \
+             the process may have no more than {limit} descriptors"
         );
     }
     fits.min(CROWD)
 }
 
-/// A connection that is under way. It blocks from here on: its first write waits until it stands.
-fn begin_to_connect(address: SocketAddr) -> TcpStream {
+/// Starts a connection. The socket blocks from here on: its first write waits until it is
+/// connected.
+fn start_connecting(address: SocketAddr) -> TcpStream {
     let socket = Socket::new(Domain::for_address(address), Type::STREAM, None).unwrap();
     socket.set_nonblocking(true).unwrap();
-    // Anything but "under way" shows when it is written to.
+    // An error other than "in progress" shows at the first write.
     let _ = socket.connect(&address.into());
     socket.set_nonblocking(false).unwrap();
     socket.set_write_timeout(Some(LONG)).unwrap();
@@ -49,7 +50,7 @@ fn begin_to_connect(address: SocketAddr) -> TcpStream {
 }
 
 #[test]
-fn a_crowd_that_comes_at_once_is_served() {
+fn a_crowd_that_connects_at_once_is_served() {
     let mut place = Neighbourhood::with(|config| {
         config.limits.connections_per_address = 0;
         config.limits.sign_in_timeout = 10 * LONG;
@@ -57,7 +58,7 @@ fn a_crowd_that_comes_at_once_is_served() {
     let crowd = crowd_that_fits();
     let address = place.server.address();
     let peers = place.neighbour.notices_nothing_of(|| {
-        let mut peers: Vec<TcpStream> = (0..crowd).map(|_| begin_to_connect(address)).collect();
+        let mut peers: Vec<TcpStream> = (0..crowd).map(|_| start_connecting(address)).collect();
         for (number, peer) in peers.iter_mut().enumerate() {
             peer.write_all(&echo(&Message::Ping(&number.to_be_bytes()))).unwrap();
         }

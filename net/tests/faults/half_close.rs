@@ -1,11 +1,11 @@
-//! Peers that shut their sending side in the middle of pipelined work: all that was whole is done,
-//! all of it is answered, and only then does the server end too.
+//! Peers that shut their sending side amid pipelined work: all whole requests are done and
+//! answered, and only then does the server end the connection.
 
 use cafewire_core::{ErrorCode, Message, MessagePayload};
 use cafewire_net::CloseReason;
 
 use super::Neighbourhood;
-use crate::support::{Peer, TestServer, echo, parse, say};
+use crate::support::{Peer, TestServer, echo, parse, publish};
 
 const REQUESTS: usize = 1000;
 const TIMES: usize = 20;
@@ -15,7 +15,7 @@ fn content(number: usize) -> String {
     format!("request {number:04}")
 }
 
-/// An echo peer that asks for much, then ends, then reads.
+/// An echo peer that sends many requests, then half-closes, then reads.
 fn echo_peer(server: &TestServer) {
     let mut peer = server.peer();
     let requests =
@@ -28,8 +28,8 @@ fn echo_peer(server: &TestServer) {
     peer.expect_end();
 }
 
-/// A chat member that says much, then ends, then reads. `cut` bytes of one more request follow the
-/// whole ones.
+/// A chat member that sends many messages, then half-closes, then reads. `cut` bytes of one more
+/// request follow the whole ones.
 fn chat_member(server: &TestServer, witness: &mut Peer, cut: usize) {
     let mut peer = server.member("hasty", ROOM);
     assert!(matches!(
@@ -37,8 +37,8 @@ fn chat_member(server: &TestServer, witness: &mut Peer, cut: usize) {
         MessagePayload::UserJoined { username: "hasty", .. }
     ));
     let mut requests: Vec<u8> =
-        (0..REQUESTS).flat_map(|number| say(ROOM, &content(number))).collect();
-    requests.extend_from_slice(&say(ROOM, "never whole")[..cut]);
+        (0..REQUESTS).flat_map(|number| publish(ROOM, &content(number))).collect();
+    requests.extend_from_slice(&publish(ROOM, "never whole")[..cut]);
     peer.send(&requests);
     peer.half_close();
     for number in 0..REQUESTS {
@@ -61,7 +61,7 @@ fn chat_member(server: &TestServer, witness: &mut Peer, cut: usize) {
 }
 
 #[test]
-fn who_ends_in_the_middle_of_pipelined_work_gets_all_of_it() {
+fn a_half_close_amid_pipelined_work_loses_no_answer() {
     let mut place = Neighbourhood::with(|_| {});
     let server = &place.server;
     let mut witness = server.member("witness", ROOM);

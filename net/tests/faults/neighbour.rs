@@ -1,12 +1,12 @@
 //! The healthy neighbour: an echo peer and two chat users in a room of their own, who must notice
-//! nothing of what others do to the server or suffer on it. Uses the public clients alone, so that
-//! any server can have one.
+//! nothing of the faults of others. It uses the public clients alone, so that any server can have
+//! one.
 //!
-//! Its round trips are measured first while nothing else happens, and then during the fault, in the
-//! same run on the same machine. Every one of them must be answered, and correctly. The slowest
-//! percent may be twenty times as slow as in quiet times, and two seconds in any case: that tells
-//! "slowed down, since the machine has work to do" from "stalled", and nothing finer. Time in which
-//! the machine itself stood still does not count. Speed lives in benches, never in timed tests.
+//! Its round trips are measured first in quiet times and then during the fault, in the same run on
+//! the same machine. Each must be answered correctly. The slowest percent may be twenty times as
+//! slow as in quiet times, and two seconds in any case: that tells "slowed down by other work of
+//! the machine" from "stalled", and nothing finer. Time in which the machine itself stood still
+//! does not count. Speed is measured in benches, never in tests.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
@@ -18,13 +18,14 @@ use super::standstill::{Standstills, stood_still};
 
 const ROOM: &str = "the quiet neighbours";
 
-/// Rounds in quiet times, and at least as many during a fault, so that a percent is something.
+/// The rounds in quiet times, and the fewest during a fault, so that one percent is two rounds.
 const ROUNDS_MIN: usize = 200;
 
 const PAUSE_BETWEEN_ROUNDS: Duration = Duration::from_millis(1);
 
 const SLOWDOWN_MAX: u32 = 20;
-/// With eight programs wanting each processor, 0.36 s were measured while five thousand connected.
+/// With eight programs competing for each processor, 0.36 s were measured while five thousand peers
+/// connected.
 const ALWAYS_ALLOWED: Duration = Duration::from_secs(2);
 
 pub(crate) struct Neighbour {
@@ -36,7 +37,7 @@ pub(crate) struct Neighbour {
 }
 
 impl Neighbour {
-    /// Moves in, and measures how it is when nothing happens.
+    /// Connects, and measures round trips in quiet times.
     pub(crate) fn move_in(address: &Address) -> Self {
         let mut speaker = ChatClient::connect(address, "a quiet speaker").unwrap();
         let mut listener = ChatClient::connect(address, "a quiet listener").unwrap();
@@ -53,11 +54,11 @@ impl Neighbour {
         this
     }
 
-    /// Goes on as ever while `fault` happens, and asserts that it noticed nothing.
+    /// Runs `fault` beside the neighbour's rounds, and asserts that the neighbour was not stalled.
     pub(crate) fn notices_nothing_of<T>(&mut self, fault: impl FnOnce() -> T) -> T {
         let is_over = AtomicBool::new(false);
         let quiet_p99 = self.quiet_p99;
-        let standstills = Standstills::look_out();
+        let standstills = Standstills::watch();
         let (outcome, trips) = thread::scope(|scope| {
             let life = scope.spawn(|| {
                 let mut trips = Vec::new();
@@ -67,11 +68,12 @@ impl Neighbour {
                 }
                 trips
             });
-            // Set however the fault ends: a failure in it must not leave the neighbour running.
+            // The flag is set on any path: a failure of the fault must not leave the neighbour
+            // running.
             let over = Over(&is_over);
             let outcome = fault();
             drop(over);
-            (outcome, life.join().expect("the neighbour noticed something"))
+            (outcome, life.join().expect("the neighbour's rounds succeed"))
         });
         let standstills = standstills.end();
         let by_itself = |(end, took): (Instant, Duration)| {
@@ -80,7 +82,8 @@ impl Neighbour {
         let (rounds, during_p99) = (trips.len(), p99(trips.into_iter().map(by_itself).collect()));
         let allowed = (quiet_p99 * SLOWDOWN_MAX).max(ALWAYS_ALLOWED);
         println!(
-            "the neighbour's p99: {quiet_p99:?} in quiet times, {during_p99:?} over {rounds} rounds of the fault"
+            "the neighbour's p99: {quiet_p99:?} in quiet times, \
+             {during_p99:?} over {rounds} rounds of the fault"
         );
         assert!(
             during_p99 <= allowed,
@@ -104,7 +107,7 @@ impl Neighbour {
         for user in [&mut self.speaker, &mut self.listener] {
             match user.next_event().unwrap() {
                 Event::Message { room, content, .. } => {
-                    assert_eq!((room.as_str(), &content), (ROOM, &said))
+                    assert_eq!((room.as_str(), &content), (ROOM, &said));
                 }
                 other => panic!("{other:?} where {said:?} was expected"),
             }

@@ -1,5 +1,5 @@
-//! Resets (SO_LINGER 0) at every stage of a connection's life: the server takes the peer out, tells
-//! its rooms, gives back what it held for it, and has no word about it for anybody else.
+//! Resets (SO_LINGER 0) at every stage of a connection's life: the server removes the peer,
+//! notifies its rooms, releases what it held for it, and sends nothing about it to other peers.
 
 use std::io::{ErrorKind, Write as _};
 use std::time::Duration;
@@ -8,15 +8,15 @@ use cafewire_core::{ErrorCode, Message, MessagePayload};
 use cafewire_net::CloseReason;
 
 use super::{NEIGHBOUR_CONNECTIONS, Neighbourhood};
-use crate::support::{Peer, TestServer, chat, echo, parse, say, wait_until};
+use crate::support::{Peer, TestServer, chat, echo, parse, publish, wait_until};
 
 const TIMES: usize = 20;
 const ROOM: &str = "watched";
 
-/// Brings a new peer to a stage; the text is its name should it need one.
+/// Brings a new peer to a stage. The text is its name, if it needs one.
 type BringTo = fn(&TestServer, &str) -> Peer;
 
-/// The last one's is closed by the server already when the reset comes, the others' are open.
+/// The server has already closed the last one when the reset comes; the others are open.
 const STAGES: [(&str, BringTo); 10] = [
     ("before any byte", |server, _| server.peer()),
     ("within a header", |server, _| sent(server, &[0x01])),
@@ -32,7 +32,7 @@ const STAGES: [(&str, BringTo); 10] = [
     ("in rooms, within a message", |server, name| {
         let mut peer = server.member(name, ROOM);
         peer.join("another room");
-        peer.send(&say(ROOM, "never whole")[..20]);
+        peer.send(&publish(ROOM, "never whole")[..20]);
         peer
     }),
     ("with a large outbox", with_a_large_outbox),
@@ -43,9 +43,9 @@ fn sent(server: &TestServer, bytes: &[u8]) -> Peer {
     let mut peer = server.peer();
     let before = server.metrics().bytes_received;
     peer.send(bytes);
-    // The neighbour's bytes count too, so this is no proof that these ones are there; mostly they
-    // are.
-    server.wait_until("bytes that come", |metrics| {
+    // The neighbour's bytes count too, so this does not prove that these bytes have come; mostly
+    // they have.
+    server.wait_until("the bytes sent", |metrics| {
         metrics.bytes_received >= before + bytes.len() as u64
     });
     peer
@@ -58,7 +58,7 @@ fn refused(server: &TestServer, _: &str) -> Peer {
     peer
 }
 
-/// It asks without reading until neither side takes any more.
+/// A peer that sends requests without reading until neither side takes any more.
 fn with_a_large_outbox(server: &TestServer, _: &str) -> Peer {
     let peer = Peer::connect_with_small_buffer(server.address());
     let requests = echo(&Message::Echo(&[7; 50_000]));
@@ -71,11 +71,12 @@ fn with_a_large_outbox(server: &TestServer, _: &str) -> Peer {
         }
         server.metrics().buffer_bytes > 128 << 10
     })
-    .expect("an outbox that fills");
+    .expect("the outbox fills");
     peer
 }
 
-/// It said what no peer may say, was told, and does not end.
+/// A peer that sent an unsupported version, received the Error frame and the end, and does not
+/// close.
 fn lingering(server: &TestServer, _: &str) -> Peer {
     let mut peer = server.peer();
     peer.send(&[0x77]);
@@ -85,7 +86,7 @@ fn lingering(server: &TestServer, _: &str) -> Peer {
 }
 
 #[test]
-fn a_reset_at_any_stage_takes_out_one_peer_and_nothing_else() {
+fn a_reset_at_any_stage_removes_one_peer_and_nothing_else() {
     let mut place =
         Neighbourhood::with(|config| config.limits.close_timeout = Duration::from_secs(3600));
     let server = &place.server;
@@ -114,17 +115,14 @@ fn a_reset_at_any_stage_takes_out_one_peer_and_nothing_else() {
     place.wait_until_quiet();
 }
 
-/// Everybody who came to the room left it, and that was all that was said there.
+/// Every join of the room is followed by a leave, and the witness saw nothing else.
 fn assert_saw_pairs(witness: &mut Peer, pairs: usize) {
     for pair in 0..pairs {
         let name = format!("reset {}", pair % TIMES);
         let (joined, left) = (witness.next_chat(), witness.next_chat());
-        assert!(
-            matches!(parse(&joined), MessagePayload::UserJoined { username, .. } if username == name)
-        );
-        assert!(
-            matches!(parse(&left), MessagePayload::UserLeft { username, .. } if username == name)
-        );
+        let (joined, left) = (parse(&joined), parse(&left));
+        assert!(matches!(joined, MessagePayload::UserJoined { username, .. } if username == name));
+        assert!(matches!(left, MessagePayload::UserLeft { username, .. } if username == name));
     }
     witness.send_chat(&MessagePayload::LeaveRoom { room: ROOM });
     assert!(matches!(

@@ -1,6 +1,6 @@
-//! Slow loris: many peers of both families that send one byte now and then and never a whole frame.
-//! Each is told and closed when the time to sign in is over, not before and not later for all its
-//! bytes.
+//! Slow loris: many peers of both families that send single bytes and never a whole frame. Each
+//! gets an Error frame and is closed when the sign-in time is over, not before, and not later
+//! because of its bytes.
 
 use std::io::Write as _;
 use std::thread;
@@ -15,9 +15,10 @@ use crate::support::{PATIENCE, Peer, chat, echo};
 const PEERS_OF_EACH_FAMILY: usize = 60;
 const NEVER: Duration = Duration::from_secs(3600);
 const SIGN_IN_TIMEOUT: Duration = Duration::from_millis(1000);
-/// The server's time is that of a tick's beginning, which may be before somebody comes in it.
-const TURN_MAX: Duration = Duration::from_millis(100);
-/// So many it is to have sent of its frame by the time it is closed.
+/// The server's time is that of the start of a tick, which may be before a peer connects within the
+/// tick.
+const TICK_MAX: Duration = Duration::from_millis(100);
+/// The fewest bytes of its frame that a peer must have sent when it is closed.
 const BYTES_MIN: usize = 6;
 const BETWEEN_BYTES: Duration = Duration::from_millis(40);
 
@@ -30,22 +31,22 @@ struct Loris {
 }
 
 impl Loris {
-    /// One byte more, but the last one. Notes when the server has something to say about it.
-    fn dawdle(&mut self) {
+    /// Sends one byte more, except the last one. Notes when the server's first bytes come.
+    fn step(&mut self) {
         if self.lasted.is_none() && !self.peer.has_nothing() {
             self.lasted = Some(self.since.elapsed());
         }
         if self.lasted.is_none() && self.sent + 1 < self.frame.len() {
-            // The server may have ended it this very moment.
+            // The server may have closed the connection just now.
             self.sent += self.peer.socket.write(&self.frame[self.sent..=self.sent]).unwrap_or(0);
         }
     }
 }
 
 #[test]
-fn single_bytes_keep_nobody_longer_than_the_time_to_sign_in() {
+fn single_bytes_extend_no_connection_beyond_the_sign_in_time() {
     let mut place = Neighbourhood::with(|config| config.limits.sign_in_timeout = NEVER);
-    // Longer than what can be sent of it in that time.
+    // The frames are longer than the bytes that can be sent in that time.
     let connect = chat(&MessagePayload::Connect { username: &"x".repeat(32) });
     let data = echo(&Message::Data(&[7; 5000]));
     let server = &place.server;
@@ -60,24 +61,24 @@ fn single_bytes_keep_nobody_longer_than_the_time_to_sign_in() {
                 lasted: None,
             })
             .collect();
-        // They are in the middle of it when the time begins to count.
+        // The peers are in the middle of a frame when the time starts to count.
         for _ in 0..BYTES_MIN {
-            lorises.iter_mut().for_each(Loris::dawdle);
+            lorises.iter_mut().for_each(Loris::step);
             thread::sleep(BETWEEN_BYTES);
         }
         server.change_limits(|limits| limits.sign_in_timeout = SIGN_IN_TIMEOUT);
         let deadline = Instant::now() + PATIENCE;
         while lorises.iter().any(|loris| loris.lasted.is_none()) {
-            assert!(Instant::now() < deadline, "single bytes keep a connection");
-            lorises.iter_mut().for_each(Loris::dawdle);
+            assert!(Instant::now() < deadline, "single bytes extend a connection");
+            lorises.iter_mut().for_each(Loris::step);
             thread::sleep(BETWEEN_BYTES);
         }
         lorises
     });
     for mut loris in lorises {
         let lasted = loris.lasted.unwrap();
-        assert!(lasted + TURN_MAX >= SIGN_IN_TIMEOUT, "closed too early, after {lasted:?}");
-        assert!(loris.sent >= BYTES_MIN, "it was closed before its time began");
+        assert!(lasted + TICK_MAX >= SIGN_IN_TIMEOUT, "closed too early, after {lasted:?}");
+        assert!(loris.sent >= BYTES_MIN, "closed before its time started");
         if loris.frame == connect {
             loris.peer.expect_error(ErrorCode::IdleTimeout);
         } else {

@@ -1,5 +1,5 @@
-//! Every bound of the HTTP port, each at the bound and one past it; and that its peers and the
-//! chat's leave each other alone.
+//! Every bound of the HTTP server, at the bound and one past it; and that its peers and the chat's
+//! do not affect each other.
 
 use std::io::Write;
 use std::net::SocketAddr;
@@ -14,8 +14,8 @@ use crate::support::{TestServer, echo, wait_until};
 
 const NEVER: Duration = Duration::from_secs(3600);
 
-/// Time for a head. It counts from a connection's first moment, so that a machine which stands
-/// still for a few seconds must not use it up before anything is sent.
+/// The time for a head. It counts from the accept, so it is long enough for a machine that stands
+/// still for a few seconds before the test sends its first byte.
 const HTTP_TIMEOUT: Duration = Duration::from_secs(5);
 
 fn request_of(len: usize) -> String {
@@ -40,7 +40,7 @@ fn a_head_may_have_8_kib() {
     assert_eq!((response.status, response.closes()), (431, true));
     peer.expect_end();
 
-    // Far more is not read into memory, and the refusal survives it.
+    // A far larger head is not read into memory, and the refusal still arrives.
     let mut peer = HttpPeer::connect(address);
     peer.send(request_of(200_000));
     assert_eq!(peer.response().status, 431);
@@ -48,7 +48,7 @@ fn a_head_may_have_8_kib() {
 }
 
 #[test]
-fn a_head_that_takes_too_long_is_told_so_and_silence_is_not() {
+fn a_slow_head_is_refused_and_a_silent_peer_is_closed() {
     let (server, address) = server(|config| config.limits.http_timeout = HTTP_TIMEOUT);
     let (mut slow, mut silent) = (HttpPeer::connect(address), HttpPeer::connect(address));
     slow.send("GET /healthz HTTP/1.1\r\nHo");
@@ -58,15 +58,15 @@ fn a_head_that_takes_too_long_is_told_so_and_silence_is_not() {
     assert_eq!((response.status, response.closes()), (408, true));
     slow.expect_end();
     silent.expect_end();
-    // After a response the time counts anew.
+    // The time starts again after a response.
     idle.expect_end();
     drop((slow, silent, idle));
     wait_until_no_http_peer(&server);
 }
 
-/// A byte now and then does not make more time of it.
+/// Single bytes do not extend the time.
 #[test]
-fn a_trickle_is_too_slow_as_well() {
+fn a_trickle_of_bytes_is_too_slow_as_well() {
     let (_server, address) = server(|config| config.limits.http_timeout = HTTP_TIMEOUT);
     let mut slow = HttpPeer::connect(address);
     slow.socket.set_nonblocking(true).unwrap();
@@ -76,13 +76,13 @@ fn a_trickle_is_too_slow_as_well() {
         let _ = slow.socket.write(&bytes.next().unwrap());
         slow.socket.peek(&mut [0]).is_ok()
     })
-    .expect("a peer that never comes to an end is served for ever");
+    .expect("a head that never ends is refused");
     slow.socket.set_nonblocking(false).unwrap();
     assert_eq!(slow.response().status, 408);
 }
 
 #[test]
-fn without_a_time_out_nobody_is_hurried() {
+fn without_a_time_out_a_slow_head_is_served() {
     let (server, address) = server(|config| config.limits.http_timeout = Duration::ZERO);
     let mut slow = HttpPeer::connect(address);
     slow.send("GET /healthz HTTP/1.1\r\nHo");
@@ -99,13 +99,17 @@ fn one_connection_too_many_is_refused_until_another_ends() {
         let mut peers: Vec<HttpPeer> = (0..limit).map(|_| HttpPeer::connect(address)).collect();
         for peer in &mut peers {
             assert_eq!(peer.get("/healthz").status, 200);
+            // The start of a request holds a place.
+            peer.send("GET /hea");
         }
         let mut refused = HttpPeer::connect(address);
         let response = refused.response();
         assert_eq!((response.status, response.closes()), (503, true));
         refused.expect_end();
         assert_eq!(server.metrics().http_connections_refused, 1);
-        assert_eq!(peers[0].get("/healthz").status, 200, "who is in stays in");
+        peers[0].send("lthz HTTP/1.1\r\nHost: h\r\n\r\n");
+        assert_eq!(peers[0].response().status, 200, "a peer that is in stays in");
+        peers[0].send("GET /hea");
 
         peers.pop();
         server.wait_until("a free place", |metrics| metrics.http_connections == (limit - 1) as u64);
@@ -113,8 +117,25 @@ fn one_connection_too_many_is_refused_until_another_ends() {
     }
 }
 
+/// Sockets that ask nothing do not keep a probe of the server's health out: the one that has been
+/// idle for the longest time makes room.
 #[test]
-fn without_a_bound_many_come_at_once() {
+fn idle_connections_make_room() {
+    const LIMIT: usize = 3;
+    let (server, address) = server(|config| config.limits.http_connections = LIMIT);
+    let mut idle: Vec<HttpPeer> = (0..LIMIT).map(|_| HttpPeer::connect(address)).collect();
+    server.wait_until("idle peers", |metrics| metrics.http_connections == LIMIT as u64);
+    for closed in 0..LIMIT {
+        let mut probe = HttpPeer::connect(address);
+        assert_eq!(probe.get("/healthz").status, 200, "probe {closed}");
+        idle.remove(0).expect_end();
+        idle.push(probe);
+    }
+    assert_eq!(server.metrics().http_connections_refused, 0);
+}
+
+#[test]
+fn without_a_bound_many_connections_are_served() {
     let (server, address) = server(|config| config.limits.http_connections = 0);
     let mut peers: Vec<HttpPeer> = (0..200).map(|_| HttpPeer::connect(address)).collect();
     for peer in &mut peers {
@@ -128,20 +149,20 @@ fn without_a_bound_many_come_at_once() {
     wait_until_no_http_peer(&server);
 }
 
-/// Asks for pages until the server takes no more, without reading one.
+/// A peer that requests pages until the server takes no more, without reading one.
 fn clogged(address: SocketAddr) -> HttpPeer {
     let mut peer = HttpPeer::connect(address);
     SockRef::from(&peer.socket).set_recv_buffer_size(4 << 10).unwrap();
     peer.socket.set_nonblocking(true).unwrap();
     let requests = get("/metrics").repeat(1000);
-    // As soon as neither side takes more, there is a response that waits to be written.
+    // Once neither side takes more bytes, a response waits to be written.
     while peer.socket.write(requests.as_bytes()).is_ok() {}
     peer.socket.set_nonblocking(false).unwrap();
     peer
 }
 
 #[test]
-fn who_never_reads_is_cut_off_and_harms_nobody() {
+fn a_peer_that_never_reads_is_cut_off_and_harms_no_other() {
     let (server, address) = server(|config| config.limits.http_timeout = HTTP_TIMEOUT);
     let mut chatting = server.peer();
     let peers: Vec<HttpPeer> = (0..4).map(|_| clogged(address)).collect();
@@ -171,9 +192,9 @@ fn http_peers_and_chat_peers_do_not_take_each_others_places() {
     ada.expect_end();
 }
 
-/// However much is asked on the HTTP port, a chat peer's frames are served.
+/// A flood of HTTP requests does not keep a chat peer's frames from being served.
 #[test]
-fn a_flood_of_requests_starves_nobody() {
+fn a_flood_of_requests_starves_no_peer() {
     let (server, address) = server(|_| {});
     let stop = AtomicBool::new(false);
     std::thread::scope(|scope| {
@@ -200,9 +221,9 @@ fn a_flood_of_requests_starves_nobody() {
     wait_until_no_http_peer(&server);
 }
 
-/// And however much is asked of the server, the HTTP port answers.
+/// A flood of chat frames does not keep HTTP requests from being answered.
 #[test]
-fn a_busy_server_answers_too() {
+fn a_busy_server_answers_http_too() {
     let (server, address) = server(|_| {});
     let mut busy = server.peer();
     let mut web = HttpPeer::connect(address);
@@ -215,14 +236,14 @@ fn a_busy_server_answers_too() {
 }
 
 #[test]
-fn a_server_that_drains_lives_but_is_not_ready() {
+fn a_draining_server_is_healthy_but_not_ready() {
     let (mut server, address) = server(|config| {
         config.drain_timeout = NEVER;
         config.limits.close_timeout = NEVER;
     });
     let mut web = HttpPeer::connect(address);
     assert_eq!(web.get("/readyz").status, 200);
-    // A peer that stays on the line after it was told keeps the server from ending.
+    // A peer that stays connected after its Error frame keeps the server from ending.
     let mut stays = server.user("ada");
     server.handle().shut_down();
     stays.expect_error(cafewire_core::ErrorCode::ShuttingDown);
@@ -233,7 +254,7 @@ fn a_server_that_drains_lives_but_is_not_ready() {
     assert_eq!(
         HttpPeer::connect(address).get("/readyz").status,
         503,
-        "new ones are answered as well"
+        "new connections are answered as well"
     );
     drop(stays);
     server.wait_for_end();

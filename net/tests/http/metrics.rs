@@ -1,4 +1,4 @@
-//! `/metrics`: well-formed, complete, and an explanation of every close.
+//! `/metrics` is well-formed and complete, and counts every close by its reason.
 
 use std::collections::HashMap;
 use std::net::SocketAddr;
@@ -9,7 +9,7 @@ use cafewire_net::{CloseReason, LimitReached};
 
 use super::peer::{HttpPeer, server};
 use super::prometheus::{Family, parse};
-use crate::support::{chat, say};
+use crate::support::{chat, publish};
 
 fn metrics(address: SocketAddr) -> HashMap<String, Family> {
     parse(&HttpPeer::connect(address).get("/metrics").body)
@@ -20,13 +20,13 @@ fn number(families: &HashMap<String, Family>, name: &str) -> f64 {
 }
 
 #[test]
-fn what_the_server_counts_is_what_is_shown() {
+fn the_exposed_numbers_are_the_servers() {
     let before = SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_secs_f64();
     let (server, address) = server(|_| {});
     let mut ada = server.member("ada", "tea");
     let mut bob = server.member("bob", "tea");
     ada.next_chat(); // bob joined
-    ada.send(&say("tea", "hello"));
+    ada.send(&publish("tea", "hello"));
     ada.next_chat();
     bob.next_chat();
     ada.send_chat(&MessagePayload::JoinRoom { room: "tea" });
@@ -70,20 +70,20 @@ fn what_the_server_counts_is_what_is_shown() {
     let frames = &shown["cafewire_parse_to_flush_seconds"];
     assert_eq!(frames.value("cafewire_parse_to_flush_seconds_count"), 8.0);
     let ticks = shown["cafewire_tick_seconds"].value("cafewire_tick_seconds_count");
-    // The tick that answers is not over yet.
+    // The tick that made the response is not over yet.
     assert_eq!(ticks + 1.0, number(&shown, "cafewire_ticks_total"));
     assert!(number(&shown, "process_start_time_seconds") >= before.floor());
     let version = format!("cafewire_build_info{{version=\"{}\"}}", env!("CARGO_PKG_VERSION"));
     assert_eq!(shown["cafewire_build_info"].value(&version), 1.0);
 }
 
-/// Every field of the snapshot has a family. The compiler says what fields there are; this, that
-/// none is left out.
+/// Every field of the snapshot has a family: the Debug output lists the fields, and their number
+/// must match.
 #[test]
-fn nothing_that_is_counted_is_left_out() {
+fn every_metric_is_exposed() {
     let (server, address) = server(|_| {});
     let fields = format!("{:#?}", server.metrics());
-    // Fields of the snapshot itself, not those of its parts.
+    // These are fields of the snapshot itself, not those of its parts.
     let fields = fields.lines().filter(|line| {
         line.starts_with("    ") && !line.starts_with("     ") && line.contains(": ")
     });

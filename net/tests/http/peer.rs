@@ -1,5 +1,5 @@
-//! An HTTP client that sends the bytes it is told to and takes responses off the socket, strictly;
-//! and a server with an HTTP port for it.
+//! An HTTP client that sends given bytes and parses responses strictly; and a server with an HTTP
+//! port for it.
 
 use std::io::{ErrorKind, Read, Write};
 use std::net::{Shutdown, SocketAddr, TcpStream};
@@ -8,10 +8,10 @@ use cafewire_net::ServerConfig;
 
 use crate::support::{PATIENCE, TestServer, uninterrupted};
 
-/// A server with an HTTP port, and where that is.
+/// A server with an HTTP port, and the port's address.
 pub(super) fn server(change: impl FnOnce(&mut ServerConfig)) -> (TestServer, SocketAddr) {
     let mut address = None;
-    let server = TestServer::with_tap(
+    let server = TestServer::with_prepared(
         |config| {
             config.http = vec!["127.0.0.1:0".parse().unwrap()];
             change(config);
@@ -29,7 +29,7 @@ pub(super) struct HttpPeer {
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct Response {
     pub(super) status: u16,
-    /// Names in lower case.
+    /// The header fields, names in lower case.
     pub(super) fields: Vec<(String, String)>,
     pub(super) body: String,
 }
@@ -73,7 +73,7 @@ impl HttpPeer {
         let mut response = self.head();
         let len: usize = response.field("content-length").unwrap().parse().unwrap();
         while self.received.len() < len {
-            assert!(self.fill(), "the end, within a body");
+            assert!(self.fill(), "the end came within a body");
         }
         response.body = String::from_utf8(self.received.drain(..len).collect()).unwrap();
         response
@@ -85,7 +85,7 @@ impl HttpPeer {
             if let Some(end) = self.received.windows(4).position(|bytes| bytes == b"\r\n\r\n") {
                 break end;
             }
-            assert!(self.fill(), "the end, within a head");
+            assert!(self.fill(), "the end came within a head");
         };
         let head = String::from_utf8(self.received.drain(..end + 4).collect()).unwrap();
         let mut lines = head[..end].split("\r\n");
@@ -96,13 +96,13 @@ impl HttpPeer {
         Response { status: status[..3].parse().unwrap(), fields, body: String::new() }
     }
 
-    /// GETs this path on the connection as it is.
+    /// Sends a GET of this path and returns the response.
     pub(super) fn get(&mut self, path: &str) -> Response {
         self.send(get(path));
         self.response()
     }
 
-    /// The end, in order and with nothing before it.
+    /// Expects the end, in order and with no bytes before it.
     pub(super) fn expect_end(&mut self) {
         let more = self.fill();
         assert!(
@@ -112,8 +112,7 @@ impl HttpPeer {
         );
     }
 
-    /// Reads once. False at the end. A reset fails the test: it would have destroyed what was not
-    /// yet read.
+    /// Reads once. False at the end. A reset fails the test: it would have destroyed unread bytes.
     fn fill(&mut self) -> bool {
         let mut chunk = [0; 4096];
         match uninterrupted(|| self.socket.read(&mut chunk)) {

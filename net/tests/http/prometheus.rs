@@ -1,6 +1,5 @@
-//! A strict reader of Prometheus's text format 0.0.4, in one page: what it does not know it
-//! refuses. Held to the format's rules and to Prometheus's own advice on names, of which promtool
-//! checks most.
+//! A strict parser of Prometheus's text format 0.0.4: unknown lines fail the test. It checks the
+//! format's rules and Prometheus's advice on names, most of which promtool checks too.
 
 use std::collections::HashMap;
 
@@ -8,7 +7,7 @@ use std::collections::HashMap;
 pub(super) struct Family {
     pub(super) help: String,
     pub(super) kind: String,
-    /// By the sample's name and its labels as written.
+    /// Values by the sample's name and its labels as written.
     pub(super) samples: Vec<(String, f64)>,
 }
 

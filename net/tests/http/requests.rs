@@ -1,9 +1,9 @@
-//! What is answered, and what is refused, however its bytes come.
+//! Requests that are answered and requests that are refused, in any division into segments.
 
 use super::peer::{HttpPeer, get, server};
 
 #[test]
-fn every_page_is_there() {
+fn every_page_is_served() {
     let (_server, address) = server(|_| {});
     let mut peer = HttpPeer::connect(address);
     for (path, content_type, start) in [
@@ -41,12 +41,12 @@ fn head_is_get_without_the_body() {
         let head = peer.head();
         assert_eq!((head.status, head.fields), (whole.status, whole.fields), "{path}");
     }
-    // What follows is the next response, so there was no body.
+    // The next bytes are the next response, so there was no body.
     assert_eq!(peer.get("/readyz").body, "ready\n");
 }
 
 #[test]
-fn what_cannot_be_answered_is_refused_and_closed() {
+fn a_bad_request_is_refused_and_its_connection_closed() {
     let (server, address) = server(|_| {});
     for (request, status) in [
         ("GET /\r\n\r\n", 400),
@@ -61,7 +61,7 @@ fn what_cannot_be_answered_is_refused_and_closed() {
         ("GET / HTTP/3.0\r\nHost: h\r\n\r\n", 505),
     ] {
         let mut peer = HttpPeer::connect(address);
-        // Nothing behind a refusal is taken for a request.
+        // Bytes behind a refused request are not parsed as a request.
         peer.send(format!("{request}{}", get("/")));
         let response = peer.response();
         assert_eq!((response.status, response.closes()), (status, true), "{request:?}");
@@ -74,7 +74,7 @@ fn what_cannot_be_answered_is_refused_and_closed() {
 }
 
 #[test]
-fn a_connection_lasts_as_its_peer_wishes() {
+fn a_connection_is_kept_alive_as_the_peer_asks() {
     let (_server, address) = server(|_| {});
     for (version_and_fields, closes) in [
         ("1.1\r\nHost: h", false),

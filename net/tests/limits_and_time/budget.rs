@@ -1,5 +1,5 @@
-//! The limit on all buffers together, which is an exact account: what is lent follows from what was
-//! done, and one byte over the limit somebody goes, and nobody else.
+//! The limit on all buffers together. The account is exact: the lent bytes follow from the work
+//! done, and one byte over the limit closes one connection and no other.
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -9,38 +9,39 @@ use cafewire_net::broker::{Broker, ConnectionId, Now};
 use cafewire_net::{CloseReason, Limits, ServerMetrics};
 
 use super::accounts::Clock;
-use crate::support::{Peer, Received, TestServer, chat, echo, say};
+use crate::support::{Peer, Received, TestServer, chat, echo, publish};
 
-/// The buffer that holds so many bytes: powers of two from 1 KiB on.
+/// The size of the buffer for this many bytes: powers of two from 1 KiB on.
 fn buffer_for(bytes: usize) -> u64 {
     bytes.next_power_of_two().max(1024) as u64
 }
 
-/// Sends the first bytes of the largest echo frame there is.
-fn begin_frame(server: &TestServer, bytes: usize) -> Peer {
+/// Sends the first bytes of the largest echo frame.
+fn start_frame(server: &TestServer, bytes: usize) -> Peer {
     let mut peer = server.peer();
     peer.send(&echo(&Message::Echo(&[7; 65_535]))[..bytes]);
     peer
 }
 
-/// Peers that have each begun a frame, once the server has read all of it.
-fn beginners(server: &TestServer, sizes: &[usize]) -> Vec<Peer> {
+/// Peers that have each sent the start of a frame, once the server has read it.
+fn peers_with_partial_frames(server: &TestServer, sizes: &[usize]) -> Vec<Peer> {
     let received = server.metrics().bytes_received;
-    let peers = sizes.iter().map(|&bytes| begin_frame(server, bytes)).collect();
+    let peers = sizes.iter().map(|&bytes| start_frame(server, bytes)).collect();
     let sent: usize = sizes.iter().sum();
-    server.wait_until("what was sent", |metrics| metrics.bytes_received == received + sent as u64);
+    server.wait_until("all bytes sent", |metrics| metrics.bytes_received == received + sent as u64);
     peers
 }
 
 #[test]
-fn what_half_sent_frames_hold() {
+fn partial_frames_hold_their_buffers() {
     const SIZES: [usize; 8] = [1, 1023, 1024, 1025, 2048, 2049, 65_536, 65_539];
     let server = TestServer::start();
     let mut clock = Clock::new(&server);
-    let mut peers = beginners(&server, &SIZES);
+    let mut peers = peers_with_partial_frames(&server, &SIZES);
     let mut held: u64 = SIZES.iter().map(|&bytes| buffer_for(bytes)).sum();
     assert_eq!(clock.metrics(&server).buffer_bytes, held);
-    // One after the other is completed, answered, and gives its buffer back; the last one is lost.
+    // One after another is completed and answered, and its buffer is returned; the last connection
+    // is reset.
     let frame = echo(&Message::Echo(&[7; 65_535]));
     for (&bytes, peer) in SIZES.iter().zip(&mut peers).take(SIZES.len() - 1) {
         peer.send(&frame[bytes..]);
@@ -49,18 +50,18 @@ fn what_half_sent_frames_hold() {
         assert_eq!(clock.metrics(&server).buffer_bytes, held);
     }
     peers.pop().unwrap().reset();
-    server.wait_until("nothing held", |metrics| metrics.buffer_bytes == 0);
+    server.wait_until("no buffer held", |metrics| metrics.buffer_bytes == 0);
 }
 
 #[test]
-fn a_byte_over_the_budget_and_the_largest_goes() {
+fn one_byte_over_the_budget_closes_the_largest() {
     const SIZES: [usize; 4] = [10, 3000, 40_000, 2000];
     let held: u64 = SIZES.iter().map(|&bytes| buffer_for(bytes)).sum();
     for (limit, closed) in [(held - 1, 1), (held, 0), (held + 1, 0), (0, 0)] {
         let server =
             TestServer::with(|config| config.limits.buffer_bytes = usize::try_from(limit).unwrap());
         let mut clock = Clock::new(&server);
-        let mut peers = beginners(&server, &SIZES);
+        let mut peers = peers_with_partial_frames(&server, &SIZES);
         let metrics = clock.metrics(&server);
         assert_eq!(
             metrics.closes(CloseReason::BufferBudget),
@@ -69,7 +70,10 @@ fn a_byte_over_the_budget_and_the_largest_goes() {
         );
         assert_eq!(metrics.clients_connected, 5 - closed);
         if closed > 0 {
-            assert!(matches!(peers[2].next(), Received::Echo(..)), "the largest is told");
+            assert!(
+                matches!(peers[2].next(), Received::Echo(..)),
+                "the largest gets an Error frame"
+            );
             peers[2].expect_end();
             assert_eq!(clock.metrics(&server).buffer_bytes, held - buffer_for(SIZES[2]));
         } else {
@@ -78,13 +82,14 @@ fn a_byte_over_the_budget_and_the_largest_goes() {
     }
 }
 
-/// An Error frame would hold as much as is given back. So there is none; and not everybody goes.
+/// An Error frame would hold as many bytes as the close releases, so none is sent; and only one
+/// connection is closed.
 #[test]
-fn a_byte_over_the_budget_of_the_smallest_and_one_goes() {
+fn one_byte_over_the_budget_of_the_smallest_closes_one() {
     const PEERS: usize = 12;
     let server = TestServer::with(|config| config.limits.buffer_bytes = 12 * 1024 - 1);
     let mut clock = Clock::new(&server);
-    let peers = beginners(&server, &[10; PEERS]);
+    let peers = peers_with_partial_frames(&server, &[10; PEERS]);
     let metrics = clock.metrics(&server);
     assert_eq!(
         (metrics.closes(CloseReason::BufferBudget), metrics.clients_connected),
@@ -101,20 +106,23 @@ const NOW: Now = Now { monotonic_ms: 1, unix_ms: 1 };
 fn tick(broker: &mut Broker, id: ConnectionId, bytes: &[u8]) {
     broker.handle_input(id, bytes, NOW);
     broker.deliver_pending(NOW);
-    while broker.poll_dirty().is_some() {}
+    while let Some(id) = broker.poll_dirty() {
+        broker.handle_blocked(id, NOW);
+    }
+    broker.end_tick(NOW);
     assert_eq!(broker.poll_closed(), None);
     broker.invariants();
 }
 
-/// Everything that holds buffers at once, where sockets cannot say how much they take: input,
-/// answers and a room's log.
+/// All holders of buffers at once, without sockets that could take bytes: input, answers and a
+/// room's log.
 #[test]
-fn what_everything_together_holds() {
+fn all_buffers_add_up() {
     let metrics = Arc::new(ServerMetrics::default());
     let mut broker = Broker::new(Limits::default(), Arc::clone(&metrics));
-    let admit =
+    let accept =
         |broker: &mut Broker| broker.accept(SocketAddr::from(([127, 0, 0, 1], 1)), NOW).unwrap();
-    let (ada, bob, echoing) = (admit(&mut broker), admit(&mut broker), admit(&mut broker));
+    let (ada, bob, echoing) = (accept(&mut broker), accept(&mut broker), accept(&mut broker));
     let (mut answers, mut log_bytes) = (0, 0);
     for (id, username) in [(ada, "ada"), (bob, "bob")] {
         tick(&mut broker, id, &chat(&MessagePayload::Connect { username }));
@@ -125,7 +133,7 @@ fn what_everything_together_holds() {
     assert_eq!(metrics.buffer_bytes.get(), answers + buffer_for(log_bytes));
     for number in 0..100 {
         let content = "x".repeat(1 + 5 * number);
-        tick(&mut broker, ada, &say("tea", &content));
+        tick(&mut broker, ada, &publish("tea", &content));
         log_bytes += MessagePayload::MessageBroadcast {
             user_id: 1,
             timestamp: 1,
@@ -152,14 +160,15 @@ fn what_everything_together_holds() {
     ] {
         broker.handle_reset(gone, NOW);
         broker.deliver_pending(NOW);
+        broker.end_tick(NOW);
         while broker.poll_closed().is_some() {}
         broker.invariants();
-        // Bob's going is one frame more in the log.
+        // Bob's leave is one frame more in the log.
         assert_eq!(metrics.buffer_bytes.get(), held);
     }
 }
 
-/// Signed in, in these rooms, and nothing left to be written.
+/// A user who is signed in, in these rooms, with nothing left to be written.
 fn member(broker: &mut Broker, username: &str, rooms: &[&str]) -> ConnectionId {
     let id = broker.accept(SocketAddr::from(([127, 0, 0, 1], 1)), NOW).unwrap();
     tick(broker, id, &chat(&MessagePayload::Connect { username }));
@@ -172,16 +181,16 @@ fn member(broker: &mut Broker, username: &str, rooms: &[&str]) -> ConnectionId {
 
 fn take_all(broker: &mut Broker, id: ConnectionId) {
     while !broker.poll_transmit(id).is_empty() {
-        broker.consume(id, broker.poll_transmit(id).len(), NOW);
+        let offered = broker.poll_transmit(id).len();
+        broker.consume(id, offered, NOW);
     }
 }
 
-/// Two rooms that take turns leave a member that reads nothing a piece of each log for each frame.
-/// What it takes to remember the pieces is more than the frames themselves, which the logs hold
-/// once for everybody, so it counts.
+/// Two rooms that take turns leave a member that reads nothing a span for each frame. The spans
+/// take more memory than the frames, which the logs hold once for all members, so they count.
 #[test]
-fn what_it_takes_to_remember_the_pieces_counts() {
-    const PIECE_BYTES: u64 = 24;
+fn the_storage_of_spans_counts() {
+    const SPAN_BYTES: u64 = 24;
     const NOT_COUNTED: usize = 16;
     const FRAMES: usize = 100;
     let frame_bytes = MessagePayload::MessageBroadcast {
@@ -192,16 +201,16 @@ fn what_it_takes_to_remember_the_pieces_counts() {
         content: "x",
     }
     .encoded_len();
-    let pieces = |count: usize| {
-        if count > NOT_COUNTED { PIECE_BYTES * count.next_power_of_two() as u64 } else { 0 }
+    let spans = |count: usize| {
+        if count > NOT_COUNTED { SPAN_BYTES * count.next_power_of_two() as u64 } else { 0 }
     };
     let logs = |frames: usize| {
         let (tea, pie) = (frames.div_ceil(2), frames / 2);
         buffer_for(tea * frame_bytes) + if pie > 0 { buffer_for(pie * frame_bytes) } else { 0 }
     };
-    let held = |frames: usize| pieces(frames) + logs(frames);
+    let held = |frames: usize| spans(frames) + logs(frames);
 
-    // One byte over, and who does not read goes.
+    // One byte over the limit closes the member that does not read.
     for limit in [0, held(64), held(65) - 1, held(65), held(FRAMES) - 1, held(FRAMES)] {
         let goes_at = (1..=FRAMES).find(|&frames| limit > 0 && held(frames) > limit);
         let metrics = Arc::new(ServerMetrics::default());
@@ -214,7 +223,7 @@ fn what_it_takes_to_remember_the_pieces_counts() {
         tick(&mut broker, ada, &[]);
         assert_eq!(metrics.buffer_bytes.get(), 0);
         for frames in 1..=FRAMES {
-            tick(&mut broker, ada, &say(["tea", "pie"][(frames - 1) % 2], "x"));
+            tick(&mut broker, ada, &publish(["tea", "pie"][(frames - 1) % 2], "x"));
             take_all(&mut broker, ada);
             tick(&mut broker, ada, &[]);
             if goes_at == Some(frames) {
@@ -226,7 +235,7 @@ fn what_it_takes_to_remember_the_pieces_counts() {
                 take_all(&mut broker, ada);
                 take_all(&mut broker, deaf);
                 tick(&mut broker, ada, &[]);
-                assert_eq!(metrics.buffer_bytes.get(), 0, "all is given back");
+                assert_eq!(metrics.buffer_bytes.get(), 0, "all buffers are returned");
                 break;
             }
             assert_eq!(metrics.buffer_bytes.get(), held(frames), "{frames} frames, {limit} bytes");

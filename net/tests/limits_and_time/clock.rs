@@ -1,5 +1,5 @@
-//! Time limits to the millisecond, on a clock of the test's own; and over real sockets never too
-//! early by the client's.
+//! Time limits to the millisecond on the test's own clock; and over real sockets never too early by
+//! the client's clock.
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -18,13 +18,13 @@ const AGES_MS: u64 = 1 << 45;
 const START_MS: u64 = 5000;
 
 /// A server without sockets, and one client that connected at [`START_MS`].
-struct Stage {
+struct Harness {
     broker: Broker,
     metrics: Arc<ServerMetrics>,
     id: ConnectionId,
 }
 
-impl Stage {
+impl Harness {
     fn new(change: impl FnOnce(&mut Limits)) -> Self {
         let metrics = Arc::new(ServerMetrics::default());
         let mut limits = Limits::default();
@@ -39,7 +39,7 @@ impl Stage {
         self.tick(at_ms);
     }
 
-    /// A tick at this time; everything queued is taken.
+    /// A tick at this time, in which all queued bytes are taken.
     fn tick(&mut self, at_ms: u64) {
         self.broker.handle_timeout(now(at_ms));
         self.broker.deliver_pending(now(at_ms));
@@ -50,6 +50,7 @@ impl Stage {
             }
             let _: AfterFlush = self.broker.handle_flushed(id, now(at_ms));
         }
+        self.broker.end_tick(now(at_ms));
         while self.broker.poll_closed().is_some() {}
         self.broker.invariants();
     }
@@ -58,8 +59,8 @@ impl Stage {
         self.metrics.snapshot().closes(reason)
     }
 
-    /// The client is closed at this time, as the server asked to be woken for, and not a
-    /// millisecond earlier.
+    /// Asserts that the client is closed at this time, for which the server asked to be woken, and
+    /// not a millisecond earlier.
     fn assert_closed_at(mut self, at_ms: u64, reason: CloseReason) {
         while let Some(wake_ms) = self.broker.next_deadline_ms().filter(|&wake_ms| wake_ms < at_ms)
         {
@@ -94,77 +95,79 @@ fn the_time_to_sign_in_to_the_millisecond() {
     let half_an_echo = &echo(&Message::Ping(b"never whole"))[..9];
     for bytes in [&[][..], &connect[..7], half_an_echo] {
         for time_ms in TIMES_MS {
-            let mut stage =
-                Stage::new(|limits| limits.sign_in_timeout = Duration::from_millis(time_ms));
-            stage.receive(bytes, START_MS);
-            stage.assert_closed_at(START_MS + time_ms, CloseReason::SignInTimeout);
+            let mut harness =
+                Harness::new(|limits| limits.sign_in_timeout = Duration::from_millis(time_ms));
+            harness.receive(bytes, START_MS);
+            harness.assert_closed_at(START_MS + time_ms, CloseReason::SignInTimeout);
         }
-        let mut stage = Stage::new(|limits| limits.sign_in_timeout = Duration::ZERO);
-        stage.receive(bytes, START_MS);
-        // Nor is it idle: that time begins with the sign-in.
-        stage.assert_never_closed(CloseReason::SignInTimeout);
+        let mut harness = Harness::new(|limits| limits.sign_in_timeout = Duration::ZERO);
+        harness.receive(bytes, START_MS);
+        // The connection is not idle either: that time starts with the sign-in.
+        harness.assert_never_closed(CloseReason::SignInTimeout);
     }
 }
 
-/// A sign-in in the last millisecond is one in time.
+/// A sign-in in the last millisecond is in time.
 #[test]
 fn a_sign_in_just_in_time() {
     let connect = chat(&MessagePayload::Connect { username: "ada" });
     for (late_ms, is_in_time) in [(999, true), (1000, false)] {
-        let mut stage = Stage::new(|limits| limits.sign_in_timeout = Duration::from_secs(1));
-        stage.tick(START_MS + late_ms);
-        stage.receive(&connect, START_MS + late_ms);
-        assert_eq!(stage.closes(CloseReason::SignInTimeout), u64::from(!is_in_time));
-        assert_eq!(stage.metrics.users.get(), u64::from(is_in_time));
+        let mut harness = Harness::new(|limits| limits.sign_in_timeout = Duration::from_secs(1));
+        harness.tick(START_MS + late_ms);
+        harness.receive(&connect, START_MS + late_ms);
+        assert_eq!(harness.closes(CloseReason::SignInTimeout), u64::from(!is_in_time));
+        assert_eq!(harness.metrics.users.get(), u64::from(is_in_time));
     }
 }
 
 #[test]
-fn the_time_of_silence_to_the_millisecond() {
+fn the_idle_time_to_the_millisecond() {
     let connect = chat(&MessagePayload::Connect { username: "ada" });
     let ping = echo(&Message::ping());
     for frame in [&connect, &ping] {
         for time_ms in TIMES_MS {
-            let mut stage =
-                Stage::new(|limits| limits.idle_timeout = Duration::from_millis(time_ms));
-            // However often it says something just in time, and late as it begins.
+            let mut harness =
+                Harness::new(|limits| limits.idle_timeout = Duration::from_millis(time_ms));
+            // The time counts from the last frame, even of a connection that starts late and sends
+            // often just in time.
             let mut last_ms = START_MS + 7000;
-            stage.receive(frame, last_ms);
+            harness.receive(frame, last_ms);
             for _ in 0..20 {
                 last_ms += time_ms - 1;
-                stage.tick(last_ms);
+                harness.tick(last_ms);
                 let refused = chat(&MessagePayload::LeaveRoom { room: "nowhere" });
-                stage.receive(if frame == &ping { &ping } else { &refused }, last_ms);
+                harness.receive(if frame == &ping { &ping } else { &refused }, last_ms);
             }
-            stage.assert_closed_at(last_ms + time_ms, CloseReason::IdleTimeout);
+            harness.assert_closed_at(last_ms + time_ms, CloseReason::IdleTimeout);
         }
-        let mut stage = Stage::new(|limits| limits.idle_timeout = Duration::ZERO);
-        stage.receive(frame, START_MS);
-        stage.assert_never_closed(CloseReason::IdleTimeout);
+        let mut harness = Harness::new(|limits| limits.idle_timeout = Duration::ZERO);
+        harness.receive(frame, START_MS);
+        harness.assert_never_closed(CloseReason::IdleTimeout);
     }
 }
 
-/// Who was told and does not end is dropped when its time is over.
+/// A closed peer that does not end is dropped when the close time-out is over.
 #[test]
-fn the_time_to_fetch_the_last_bytes_to_the_millisecond() {
+fn the_close_time_to_the_millisecond() {
     for time_ms in TIMES_MS {
-        let mut stage = Stage::new(|limits| limits.close_timeout = Duration::from_millis(time_ms));
-        stage.receive(b"rubbish", START_MS + 9);
-        assert_eq!(stage.broker.len(), 1);
-        stage.tick(START_MS + 9 + time_ms - 1);
-        assert_eq!(stage.broker.len(), 1, "a millisecond early");
-        stage.tick(START_MS + 9 + time_ms);
-        assert!(stage.broker.is_empty());
+        let mut harness =
+            Harness::new(|limits| limits.close_timeout = Duration::from_millis(time_ms));
+        harness.receive(b"rubbish", START_MS + 9);
+        assert_eq!(harness.broker.len(), 1);
+        harness.tick(START_MS + 9 + time_ms - 1);
+        assert_eq!(harness.broker.len(), 1, "a millisecond early");
+        harness.tick(START_MS + 9 + time_ms);
+        assert!(harness.broker.is_empty());
     }
-    let mut stage = Stage::new(|limits| limits.close_timeout = Duration::ZERO);
-    stage.receive(b"rubbish", START_MS);
-    stage.tick(AGES_MS);
-    assert_eq!(stage.broker.len(), 1, "0 is no limit");
+    let mut harness = Harness::new(|limits| limits.close_timeout = Duration::ZERO);
+    harness.receive(b"rubbish", START_MS);
+    harness.tick(AGES_MS);
+    assert_eq!(harness.broker.len(), 1, "0 is no limit");
 }
 
 const TIME: Duration = Duration::from_millis(120);
 
-/// The server counts whole milliseconds, from the one in which a tick began.
+/// The server counts whole milliseconds, from the one in which a tick started.
 fn assert_not_early(since: Instant) {
     assert!(
         since.elapsed() + Duration::from_millis(1) >= TIME,
@@ -179,7 +182,7 @@ fn no_time_is_over_early_by_the_clients_clock() {
     let mut clock = Clock::new(&server);
     server.change_limits(|limits| limits.sign_in_timeout = TIME);
     for _ in 0..3 {
-        // No tick is under way whose time is that of before.
+        // The running tick started after the reload.
         clock.metrics(&server);
         let start = Instant::now();
         let mut silent = server.peer();
@@ -191,12 +194,12 @@ fn no_time_is_over_early_by_the_clients_clock() {
     let deadline = Instant::now() + PATIENCE;
     let mut shown = 0;
     while shown < 3 {
-        assert!(Instant::now() < deadline, "nobody is heard in time");
+        assert!(Instant::now() < deadline, "no request is handled in time");
         let mut user = server.user("ada");
         let start = Instant::now();
         user.send_chat(&MessagePayload::LeaveRoom { room: "nowhere" });
-        // On a machine that stood still the time may be over before that came, and nothing is
-        // shown.
+        // On a machine that stood still the time may be over before the request came, which shows
+        // nothing.
         match parse(&user.next_chat()) {
             MessagePayload::Error { code: ErrorCode::IdleTimeout, .. } => {}
             MessagePayload::Error { code: ErrorCode::NotInRoom, .. } => {
@@ -211,7 +214,7 @@ fn no_time_is_over_early_by_the_clients_clock() {
 }
 
 #[test]
-fn nobody_is_dropped_early_while_the_server_goes_down() {
+fn no_connection_is_dropped_early_during_shutdown() {
     let mut server = TestServer::with(|config| {
         config.limits.close_timeout = TIME;
         config.drain_timeout = Duration::from_secs(3600);

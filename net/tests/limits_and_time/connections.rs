@@ -1,5 +1,5 @@
-//! The limit on connections: one more is told that the server is full, and there is room again when
-//! somebody has left.
+//! The limit on connections: one more gets ServerFull, and there is room again when a connection
+//! has ended.
 
 use std::time::Duration;
 
@@ -9,7 +9,7 @@ use cafewire_net::{Client, CloseReason, Limits};
 use crate::support::{Peer, TestServer, wait_until};
 
 #[test]
-fn one_too_many_is_told_and_closed() {
+fn a_connection_over_the_limit_is_refused() {
     let server = TestServer::with(|config| config.limits.connections = 2);
     let mut ada = server.user("ada");
     let mut bob = server.user("bob");
@@ -31,7 +31,7 @@ fn one_too_many_is_told_and_closed() {
 }
 
 #[test]
-fn one_too_many_from_one_address_is_told_and_closed() {
+fn a_connection_over_the_limit_of_its_address_is_refused() {
     let server = TestServer::with(|config| config.limits.connections_per_address = 2);
     let _ada = server.user("ada");
     let bob = server.user("bob");
@@ -45,14 +45,13 @@ fn one_too_many_from_one_address_is_told_and_closed() {
     server.user("eve");
 }
 
-/// Whoever is refused before it has said what it speaks is told in a chat frame, and what it said
-/// is not heard.
+/// A peer refused before its family is known gets a chat Error frame, and its bytes are not parsed.
 #[test]
-fn what_a_refused_one_says_is_not_heard() {
+fn the_bytes_of_a_refused_connection_are_dropped() {
     let server = TestServer::with(|config| config.limits.connections = 1);
     let ada = server.user("ada");
     let mut peer = server.peer();
-    peer.send_echo(&Message::Ping(b"anybody?"));
+    peer.send_echo(&Message::Ping(b"hello?"));
     peer.expect_error(ErrorCode::ServerFull);
     peer.expect_end();
     drop((ada, peer));
@@ -60,10 +59,10 @@ fn what_a_refused_one_says_is_not_heard() {
     assert_eq!(server.metrics().messages_processed, 1, "ada's Connect alone");
 }
 
-/// Who was closed and does not go has a descriptor of the server's until the close time-out: who
-/// does so again and again must not come by all there are.
+/// A closed peer that does not end holds one of the server's descriptors until the close time-out,
+/// so it counts: otherwise one peer could take them all.
 #[test]
-fn who_is_closing_counts_until_it_has_gone() {
+fn a_closing_connection_counts_until_its_socket_is_dropped() {
     let limits: [fn(&mut Limits) -> &mut usize; 2] =
         [|limits| &mut limits.connections, |limits| &mut limits.connections_per_address];
     for limit in limits {
@@ -78,20 +77,20 @@ fn who_is_closing_counts_until_it_has_gone() {
             peer.expect_end();
         }
         server.wait_for_closes(CloseReason::UnsupportedVersion, 2);
-        assert_eq!(server.metrics().clients_connected, 0, "they are open no more");
+        assert_eq!(server.metrics().clients_connected, 0, "closing connections are not open");
         server.peer().expect_error(ErrorCode::ServerFull);
         closing.pop();
         let is_served = || {
             Client::connect(&server.address().into()).and_then(|mut client| client.ping()).is_ok()
         };
-        wait_until(is_served).expect("no room for one when one has gone");
+        wait_until(is_served).expect("room for one when one has gone");
     }
 }
 
-/// The refused who stay on the line are bounded themselves: past 256 of them nobody is told any
-/// more, only closed.
+/// Refused connections that stay open are bounded themselves: beyond 256 of them, further ones are
+/// closed without an Error frame.
 #[test]
-fn the_refused_are_few() {
+fn open_refused_connections_are_bounded() {
     const REFUSALS_MAX: u64 = 256;
     let server = TestServer::with(|config| {
         config.limits.connections = 1;

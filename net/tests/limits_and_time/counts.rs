@@ -1,16 +1,16 @@
-//! The limits on how many there may be of something: as many as the limit says are taken, one more
-//! is refused, and there is room for one again when one has gone. 0 is no limit.
+//! The limits on counts: as many as the limit are accepted, one more is refused, and there is room
+//! for one again when one has gone. 0 is no limit.
 
 use cafewire_core::{ErrorCode, Message, MessagePayload};
 use cafewire_net::{LimitReached, Limits};
 
-use crate::support::{Peer, Received, TestServer, chat, parse, say};
+use crate::support::{Peer, Received, TestServer, chat, parse, publish};
 
-/// Something that is limited: what sets the limit, how one more is tried, and how one goes.
+/// A limited resource: its limit, how to add one, and how to remove one.
 struct Countable {
     what: &'static str,
     limit: fn(&mut Limits) -> &mut usize,
-    /// What counts refusals that close nothing.
+    /// The counter of refusals that close no connection.
     counted: Option<LimitReached>,
     add: fn(&TestServer, &mut Vec<Peer>, usize) -> bool,
     remove: fn(&TestServer, &mut Vec<Peer>, usize),
@@ -54,7 +54,7 @@ const COUNTABLES: [Countable; 5] = [
     },
 ];
 
-/// A server whose only limit of this kind is the one in question.
+/// A server with this limit alone; the other limits on counts are off.
 fn server_with(countable: &Countable, limit: usize) -> TestServer {
     TestServer::with(|config| {
         let limits = &mut config.limits;
@@ -77,7 +77,7 @@ fn as_many_as_the_limit_and_not_one_more() {
             assert_eq!(taken, limit, "{}", countable.what);
             let metrics = server.metrics();
             for &limit in
-                LimitReached::ALL.iter().filter(|limit| !limit.label().ends_with("_per_turn"))
+                LimitReached::ALL.iter().filter(|limit| !limit.label().ends_with("_per_tick"))
             {
                 let refused = if countable.counted == Some(limit) { 3 } else { 0 };
                 assert_eq!(metrics.limits_reached(limit), refused, "{}", countable.what);
@@ -85,7 +85,7 @@ fn as_many_as_the_limit_and_not_one_more() {
             (countable.remove)(&server, &mut peers, taken - 1);
             assert!(
                 (countable.add)(&server, &mut peers, taken - 1),
-                "no room for one again: {}",
+                "no room after one has gone: {}",
                 countable.what
             );
             assert!(
@@ -99,22 +99,22 @@ fn as_many_as_the_limit_and_not_one_more() {
     }
 }
 
-/// Who leaves rooms and never reads that it left holds on to what is to be read, not to the rooms:
-/// there is room for others'.
+/// A member that leaves rooms and does not read its UserLeft frames keeps the rooms' logs, but the
+/// rooms no longer count.
 #[test]
-fn rooms_that_somebody_left_and_did_not_hear_the_last_of_do_not_count() {
+fn a_left_room_with_unread_frames_does_not_count() {
     const ROOMS: usize = 3;
     let server = TestServer::with(|config| config.limits.rooms = ROOMS);
     let mut deaf = Peer::connect_with_small_buffer(server.address());
     deaf.sign_in("deaf");
     deaf.join("noise");
-    let noise = say("noise", &"x".repeat(512)).repeat(64);
+    let noise = publish("noise", &"x".repeat(512)).repeat(64);
     let mut said = 0;
-    // Once something is left after a tick its socket is full, and stays so.
+    // Once bytes are left after a tick, the socket is full and stays full.
     while server.metrics().buffer_bytes == 0 {
         deaf.send(&noise);
         said += 64;
-        server.wait_until("all that was said", |metrics| metrics.broadcasts == said);
+        server.wait_until("all broadcasts", |metrics| metrics.broadcasts == said);
     }
     let messages = server.metrics().messages_processed;
     let mut come_and_go = chat(&MessagePayload::LeaveRoom { room: "noise" });
@@ -123,18 +123,17 @@ fn rooms_that_somebody_left_and_did_not_hear_the_last_of_do_not_count() {
         come_and_go.extend(chat(&MessagePayload::LeaveRoom { room }));
     }
     deaf.send(&come_and_go);
-    server
-        .wait_until("everything it asks for", |metrics| metrics.messages_processed == messages + 9);
+    server.wait_until("all its requests", |metrics| metrics.messages_processed == messages + 9);
     assert_eq!(
         (server.metrics().rooms, server.metrics().limits_reached(LimitReached::Rooms)),
         (0, 0)
     );
     assert!(
         server.metrics().buffer_bytes > 0,
-        "it has heard everything after all: this shows nothing"
+        "the peer received everything, so this test shows nothing"
     );
 
-    // New ones, and such as still have something to say to it.
+    // New rooms can be joined, and rooms whose logs the peer still holds.
     let mut ada = server.user("ada");
     for room in ["new", "noise", "c"] {
         ada.join(room);
@@ -146,7 +145,7 @@ fn rooms_that_somebody_left_and_did_not_hear_the_last_of_do_not_count() {
     server.wait_until_empty();
 }
 
-/// More than the default allows, where that can be had without more descriptors than a process may
+/// More than the default allows, except where that would need more descriptors than a process may
 /// have.
 #[test]
 fn no_limit_at_all() {
@@ -182,7 +181,7 @@ fn add_connection(server: &TestServer, peers: &mut Vec<Peer>, _: usize) -> bool 
             peer.expect_end();
             false
         }
-        Received::End => panic!("closed without a word"),
+        Received::End => panic!("closed without an Error frame"),
     }
 }
 
@@ -212,7 +211,7 @@ fn add_member(server: &TestServer, peers: &mut Vec<Peer>, number: usize) -> bool
     } else {
         let users = server.metrics().users;
         drop(peer);
-        server.wait_until("the refused one's going", |metrics| metrics.users < users);
+        server.wait_until("the refused user's end", |metrics| metrics.users < users);
     }
     joined
 }

@@ -1,5 +1,5 @@
-//! Who sends more than it may, and who makes the server hold too much: dropped frames are answered,
-//! the persistent are closed, the largest go first, and a neighbour notices nothing.
+//! Peers that send more than allowed, and peers that make the server hold too much: dropped frames
+//! are answered, persistent peers are closed, the largest first, and a neighbour notices nothing.
 
 use std::io::{ErrorKind, Write as _};
 use std::time::Instant;
@@ -10,7 +10,8 @@ use cafewire_net::CloseReason;
 
 use crate::support::{PATIENCE, Peer, Received, TestServer, chat, echo, parse};
 
-/// Five a second; a stall of the machine may let one or two more through, never all of them.
+/// Five frames a second are allowed; a stall of the machine may let one or two more through, never
+/// all of them.
 #[test]
 fn frames_over_the_rate_are_dropped_and_answered() {
     let server = TestServer::with(|config| config.limits.frames_per_second = 5);
@@ -43,7 +44,7 @@ fn frames_over_the_rate_are_dropped_and_answered() {
 }
 
 #[test]
-fn who_goes_on_regardless_is_closed() {
+fn a_peer_that_goes_on_over_the_rate_is_closed() {
     let server = TestServer::with(|config| config.limits.bytes_per_second = 100);
     let mut neighbour = server.peer();
     let mut flood = server.peer();
@@ -55,7 +56,7 @@ fn who_goes_on_regardless_is_closed() {
 }
 
 #[test]
-fn past_the_budget_of_all_buffers_those_who_do_not_read_go() {
+fn past_the_budget_of_all_buffers_peers_that_do_not_read_are_closed() {
     let server = TestServer::with(|config| config.limits.buffer_bytes = 1 << 20);
     let mut neighbour = server.peer();
     let request = echo(&Message::Echo(&[b'x'; 60_000]));
@@ -72,7 +73,7 @@ fn past_the_budget_of_all_buffers_those_who_do_not_read_go() {
                 Err(error) if error.kind() == ErrorKind::WouldBlock => {}
                 Err(error) => {
                     let closed = server.metrics().closes(CloseReason::BufferBudget);
-                    assert!(closed > 0, "{error} before anybody was closed");
+                    assert!(closed > 0, "{error} before a connection was closed");
                 }
             }
         }
@@ -84,8 +85,8 @@ fn past_the_budget_of_all_buffers_those_who_do_not_read_go() {
     neighbour.expect_echo(&Message::pong());
 }
 
-/// As many as the limit says at once, and the next one is dropped. All of them come in one piece,
-/// so that no time passes in which the token_bucket grows.
+/// As many frames as the limit are done at once, and the next one is dropped. All come in one
+/// piece, so that no time passes in which the token bucket refills.
 #[test]
 fn frames_per_second_to_the_frame() {
     const LIMIT: usize = 20;

@@ -1,4 +1,4 @@
-//! A server that goes down: everybody gets what is queued and a word, nobody can hold it up for
+//! Shutdown: every peer gets its queued bytes and an Error frame, and no peer can delay the end for
 //! longer than allowed.
 
 use std::io::{ErrorKind, Write};
@@ -8,21 +8,21 @@ use std::time::Duration;
 use cafewire_core::{ErrorCode, Message, MessagePayload};
 use cafewire_net::CloseReason;
 
-use crate::support::{Peer, Received, TestServer, echo, parse, say, wait_until};
+use crate::support::{Peer, Received, TestServer, echo, parse, publish, wait_until};
 
 const NEVER: Duration = Duration::from_secs(3600);
 
 #[test]
-fn everybody_is_told_after_everything_that_was_queued() {
+fn every_peer_gets_its_queue_and_an_error_frame() {
     const MESSAGES: usize = 500;
     let mut server = TestServer::start();
-    let mut nobody = server.peer();
+    let mut silent = server.peer();
     let mut ada = server.member("ada", "tea");
     let mut bob = server.member("bob", "tea");
     ada.next_chat();
     let mut echoing = server.peer();
     ada.send(
-        &(0..MESSAGES).flat_map(|number| say("tea", &number.to_string())).collect::<Vec<u8>>(),
+        &(0..MESSAGES).flat_map(|number| publish("tea", &number.to_string())).collect::<Vec<u8>>(),
     );
     echoing.send(&echo(&Message::Ping(b"last")).repeat(MESSAGES));
     server.wait_until("all requests", |metrics| {
@@ -40,7 +40,7 @@ fn everybody_is_told_after_everything_that_was_queued() {
         }
         let mut frame = member.next_chat();
         if matches!(parse(&frame), MessagePayload::UserLeft { .. }) {
-            frame = member.next_chat(); // one of them is closed first, and the other hears of it
+            frame = member.next_chat(); // the member closed first is reported to the other
         }
         let told =
             matches!(parse(&frame), MessagePayload::Error { code: ErrorCode::ShuttingDown, .. });
@@ -52,9 +52,9 @@ fn everybody_is_told_after_everything_that_was_queued() {
     }
     echoing.expect_echo_error();
     echoing.expect_end();
-    nobody.expect_error(ErrorCode::ShuttingDown);
-    nobody.expect_end();
-    drop((ada, bob, echoing, nobody));
+    silent.expect_error(ErrorCode::ShuttingDown);
+    silent.expect_end();
+    drop((ada, bob, echoing, silent));
     server.wait_for_end();
     server.wait_for_closes(CloseReason::ShuttingDown, 4);
     assert_eq!(server.metrics().errors_sent(ErrorCode::ShuttingDown), 3);
@@ -71,9 +71,9 @@ fn an_idle_server_ends() {
     server.wait_for_end();
 }
 
-/// A peer that has read its last frame and stays on the line is not waited for without end.
+/// A peer that has read its last frame and stays connected is not waited for without end.
 #[test]
-fn who_was_told_and_stays_is_left() {
+fn a_peer_that_stays_is_dropped_after_the_close_time_out() {
     let mut server = TestServer::with(|config| {
         config.limits.close_timeout = Duration::from_millis(100);
         config.drain_timeout = NEVER;
@@ -85,8 +85,8 @@ fn who_was_told_and_stays_is_left() {
     server.wait_for_end();
 }
 
-/// A peer that asks without reading, until neither side takes any more; so there is always
-/// something to flush.
+/// A peer that sends requests without reading until neither side takes any more, so that bytes are
+/// left to flush.
 fn clogged(server: &TestServer) -> Peer {
     let peer = server.peer();
     let frames = echo(&Message::Echo(&[7; 60_000])).repeat(16);
@@ -108,7 +108,7 @@ fn clogged(server: &TestServer) -> Peer {
 }
 
 #[test]
-fn the_drain_timeout_ends_a_wait_for_somebody_who_does_not_read() {
+fn the_drain_timeout_ends_the_wait_for_a_peer_that_does_not_read() {
     let mut server = TestServer::with(|config| config.drain_timeout = Duration::from_millis(200));
     let _clogged = clogged(&server);
     let mut ada = server.user("ada");
@@ -127,7 +127,7 @@ fn a_second_request_ends_the_server_at_once() {
         let _clogged = clogged(&server);
         server.handle().shut_down();
         server.wait_for_closes(CloseReason::ShuttingDown, 1);
-        // Its port is shut within the tick in which it would end, had it no time.
+        // The listener closes in the tick in which the server would end without a drain time.
         wait_until(|| TcpStream::connect(server.address()).is_err()).expect("a port that is shut");
         assert!(!server.has_ended(), "it did not wait for its queues to be flushed");
         server.handle().shut_down();
@@ -135,10 +135,9 @@ fn a_second_request_ends_the_server_at_once() {
     }
 }
 
-/// While it waits for the slow, a server goes on serving nobody: what comes in is dropped, who
-/// comes is refused.
+/// While a server waits for slow peers, it drops received bytes and refuses new connections.
 #[test]
-fn a_server_that_drains_takes_nothing_more() {
+fn a_draining_server_takes_no_more_work() {
     let mut server = TestServer::with(|config| {
         config.limits.close_timeout = NEVER;
         config.drain_timeout = NEVER;
@@ -147,7 +146,7 @@ fn a_server_that_drains_takes_nothing_more() {
     let mut ada = server.member("ada", "tea");
     server.handle().shut_down();
     server.wait_for_closes(CloseReason::ShuttingDown, 2);
-    ada.send(&say("tea", "too late"));
+    ada.send(&publish("tea", "too late"));
     ada.expect_error(ErrorCode::ShuttingDown);
     ada.expect_end();
     assert_eq!(server.metrics().broadcasts, 0);
@@ -155,7 +154,7 @@ fn a_server_that_drains_takes_nothing_more() {
         TcpStream::connect(server.address()).unwrap_err().kind(),
         ErrorKind::ConnectionRefused
     );
-    // The slow one reads after all, to the last frame.
+    // The slow peer then reads to the last frame.
     let mut clogged = clogged;
     let mut answers = 0;
     loop {

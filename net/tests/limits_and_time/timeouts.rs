@@ -1,4 +1,4 @@
-//! Time to sign in, and time to be silent.
+//! The sign-in time-out and the idle time-out.
 
 use std::io::Write as _;
 use std::sync::mpsc;
@@ -8,16 +8,16 @@ use cafewire_core::{ErrorCode, Message, MessagePayload};
 use cafewire_net::{CloseReason, Limits, ServerConfig};
 use rustix::process::{Resource, getrlimit};
 
-use crate::support::{Peer, TestServer, chat, echo, parse, say, wait_until};
+use crate::support::{Peer, TestServer, chat, echo, parse, publish, wait_until};
 
 const SOON: Duration = Duration::from_millis(150);
 const NEVER: Duration = Duration::from_secs(3600);
 
-/// The largest Connect there is lasts for 40 bytes: longer than anybody has here.
+/// The largest Connect has 40 bytes, which at this pace takes longer than any time-out here.
 const BETWEEN_BYTES: Duration = Duration::from_millis(10);
 
 #[test]
-fn who_does_not_sign_in_is_told_and_closed() {
+fn a_peer_that_does_not_sign_in_is_closed_with_an_error() {
     let server = TestServer::with(|config| config.limits.sign_in_timeout = NEVER);
     let mut ada = server.member("ada", "tea");
     let connect = chat(&MessagePayload::Connect { username: "eve" });
@@ -33,7 +33,7 @@ fn who_does_not_sign_in_is_told_and_closed() {
     let mut half_an_echo = server.peer();
     half_an_echo.send(&echo(&Message::Ping(b"never whole"))[..9]);
     let bytes = bytes_before + (7 + taken.len() + 9) as u64;
-    server.wait_until("all that they say", |metrics| metrics.bytes_received == bytes);
+    server.wait_until("all bytes sent", |metrics| metrics.bytes_received == bytes);
 
     server.change_limits(|limits| limits.sign_in_timeout = SOON);
     for peer in [&mut silent, &mut half_a_frame, &mut refused] {
@@ -46,14 +46,14 @@ fn who_does_not_sign_in_is_told_and_closed() {
     server.wait_for_closes(CloseReason::SignInTimeout, 4);
     assert_eq!(server.metrics().errors_sent(ErrorCode::IdleTimeout), 3);
 
-    // Those who signed in are not meant.
-    ada.send(&say("tea", "hello"));
+    // The time-out does not apply to users who have signed in.
+    ada.send(&publish("tea", "hello"));
     assert!(matches!(parse(&ada.next_chat()), MessagePayload::MessageBroadcast { .. }));
     assert_eq!(server.metrics().clients_connected, 1);
 }
 
 #[test]
-fn who_falls_silent_is_told_and_closed() {
+fn a_silent_peer_is_closed_with_an_error() {
     let server = TestServer::with(|config| config.limits.idle_timeout = SOON);
     let mut ada = server.user("ada");
     ada.expect_error(ErrorCode::IdleTimeout);
@@ -67,19 +67,19 @@ fn who_falls_silent_is_told_and_closed() {
     server.wait_until_empty();
 }
 
-/// The server stood still, and finds more who spoke meanwhile than it hears of in one tick:
-/// nobody's time is over before they were heard.
+/// After a standstill more peers have sent frames than the server reads in one tick: none of them
+/// times out before its frame is read.
 #[test]
-fn who_spoke_in_time_is_heard_however_many_there_are() {
-    /// More than three ticks hear of.
+fn frames_that_came_in_time_are_read_before_time_outs_apply() {
+    /// More peers than three ticks read from.
     const CROWD: usize = 3500;
     const OTHER_DESCRIPTORS: usize = 1000;
     let (release, held) = mpsc::channel::<()>();
     let mut hurried = Limits::default();
     (hurried.connections_per_address, hurried.sign_in_timeout) = (0, Duration::from_millis(1));
-    let server = TestServer::with_tap(
+    let server = TestServer::with_prepared(
         |config| {
-            (config.limits.connections_per_address, config.limits.sign_in_timeout) = (0, NEVER)
+            (config.limits.connections_per_address, config.limits.sign_in_timeout) = (0, NEVER);
         },
         |server| {
             server.set_data_handler(Box::new(move |_, _| held.recv().unwrap()));
@@ -90,7 +90,7 @@ fn who_spoke_in_time_is_heard_however_many_there_are() {
             }));
         },
     );
-    // Both ends are here, and the server has raised the soft limit.
+    // Both ends are in this process, and the server has raised the soft limit.
     let descriptors = getrlimit(Resource::Nofile)
         .current
         .map_or(usize::MAX, |limit| usize::try_from(limit).unwrap());
@@ -100,8 +100,8 @@ fn who_spoke_in_time_is_heard_however_many_there_are() {
     let mut holder = server.peer();
     holder.send_echo(&Message::Data(b"stand still"));
     server.wait_until("a server that stands still", |metrics| metrics.data_messages == 1);
-    // The first that it hears of, so that the time is over for all whom it has not heard in that
-    // turn.
+    // The reload is the server's first event, so that the time is over for all peers whose frame is
+    // not read in that tick.
     server.handle().reload();
     for (number, peer) in peers.iter_mut().enumerate() {
         peer.send_chat(&MessagePayload::Connect { username: &number.to_string() });
@@ -110,20 +110,20 @@ fn who_spoke_in_time_is_heard_however_many_there_are() {
     for peer in &mut peers {
         assert!(matches!(parse(&peer.next_chat()), MessagePayload::ConnectAck { .. }));
     }
-    // Those who say nothing are not spared.
+    // A silent peer still times out.
     server.peer().expect_error(ErrorCode::IdleTimeout);
 }
 
-/// However long somebody took to sign in, the time of silence counts from then on.
+/// The idle time counts from the sign-in, however late it came.
 #[test]
-fn silence_after_a_late_sign_in_is_noticed_too() {
+fn silence_after_a_late_sign_in_times_out_too() {
     let server = TestServer::with(|config| {
         config.limits.sign_in_timeout = NEVER;
         config.limits.idle_timeout = SOON;
     });
     let (mut late_chat, mut late_echo) = (server.peer(), server.peer());
-    // Somebody came after them and fell silent: by now they are here for longer than anybody may be
-    // silent.
+    // A user who connected after them has timed out: so by now both peers have been connected for
+    // longer than the idle time-out.
     let mut clock = server.user("clock");
     clock.expect_error(ErrorCode::IdleTimeout);
     late_chat.sign_in("late");
@@ -134,19 +134,18 @@ fn silence_after_a_late_sign_in_is_noticed_too() {
     server.wait_for_closes(CloseReason::IdleTimeout, 3);
 }
 
-/// Who is in a room may say nothing for as long as they like; once they have left the last one, no
-/// more.
+/// A member of a room may be silent without limit, until it has left the last room.
 #[test]
-fn listeners_may_be_silent() {
+fn members_of_a_room_may_be_silent() {
     let server = TestServer::with(|config| config.limits.idle_timeout = SOON);
     let mut ada = server.peer();
-    // In one piece: between the two she is idle.
+    // Both frames are sent in one piece: between them ada would be idle.
     let join = MessagePayload::JoinRoom { room: "tea" };
     ada.send(&[chat(&MessagePayload::Connect { username: "ada" }), chat(&join)].concat());
     assert!(matches!(parse(&ada.next_chat()), MessagePayload::ConnectAck { .. }));
     assert!(matches!(parse(&ada.next_chat()), MessagePayload::UserJoined { .. }));
     for _ in 0..4 {
-        // Somebody who came later has been silent for too long: so has ada, were she not listening.
+        // A user who connected later has timed out, as ada would have outside a room.
         let mut clock = server.user("clock");
         clock.expect_error(ErrorCode::IdleTimeout);
         clock.expect_end();
@@ -158,19 +157,19 @@ fn listeners_may_be_silent() {
     ada.expect_end();
 }
 
-/// One byte now and then is no frame: it keeps nobody, before sign-in or after it, in either
+/// Single bytes are no frame: they extend no time-out, before sign-in or after it, in either
 /// family.
 #[test]
-fn single_bytes_do_not_keep_a_connection() {
+fn single_bytes_do_not_extend_a_connection() {
     let server = TestServer::with(|config| {
-        (config.limits.sign_in_timeout, config.limits.idle_timeout) = (NEVER, NEVER)
+        (config.limits.sign_in_timeout, config.limits.idle_timeout) = (NEVER, NEVER);
     });
     let mut echoing = server.peer();
     echoing.send_echo(&Message::ping());
     echoing.expect_echo(&Message::pong());
     let data = echo(&Message::Data(&[0; 5000]));
     let connect = chat(&MessagePayload::Connect { username: &"x".repeat(32) });
-    let said = say("tea", &"x".repeat(512));
+    let said = publish("tea", &"x".repeat(512));
     let mut trickles = [
         (server.peer(), &connect),
         (server.user("ada"), &said),
@@ -179,7 +178,7 @@ fn single_bytes_do_not_keep_a_connection() {
     ]
     .map(|(peer, frame)| Trickle { peer, left: frame[..frame.len() - 1].iter() });
 
-    // They are in the middle of it when the time begins to count.
+    // The peers are in the middle of a frame when the time starts to count.
     let bytes = server.metrics().bytes_received + trickles.len() as u64;
     trickles.iter_mut().for_each(Trickle::send_one);
     server.wait_until("first bytes", |metrics| metrics.bytes_received == bytes);
@@ -190,7 +189,7 @@ fn single_bytes_do_not_keep_a_connection() {
             trickles.iter_mut().filter_map(|trickle| trickle.peer.has_nothing().then_some(trickle));
         untold.map(Trickle::send_one).count() == 0
     })
-    .expect("single bytes keep the connection");
+    .expect("all peers time out in spite of single bytes");
     let [chat, ada, data, echoing] = &mut trickles;
     chat.peer.expect_error(ErrorCode::IdleTimeout);
     ada.peer.expect_error(ErrorCode::IdleTimeout);
@@ -200,7 +199,7 @@ fn single_bytes_do_not_keep_a_connection() {
     server.wait_for_closes(CloseReason::IdleTimeout, 2);
 }
 
-/// A peer, and what it has yet to send of a frame that never becomes whole.
+/// A peer and the rest of a frame that it never completes.
 struct Trickle<'a> {
     peer: Peer,
     left: std::slice::Iter<'a, u8>,
@@ -209,13 +208,13 @@ struct Trickle<'a> {
 impl Trickle<'_> {
     fn send_one(&mut self) {
         if let Some(byte) = self.left.next() {
-            // It may have been closed this very moment.
+            // The server may have closed the connection just now.
             let _ = self.peer.socket.write(&[*byte]);
         }
     }
 }
 
-/// 0 means never, and so do the largest times that can be said.
+/// 0 means never, and so do the largest durations.
 #[test]
 fn times_without_end() {
     for never in [
@@ -233,7 +232,7 @@ fn times_without_end() {
         let mut echoing = server.peer();
         let start = Instant::now();
         while start.elapsed() < Duration::from_millis(20) {
-            // The server's clock is to show more than 0 by the time ada comes.
+            // The server's clock must be past 0 when ada connects.
             echoing.send_echo(&Message::ping());
             echoing.expect_echo(&Message::pong());
         }
@@ -246,11 +245,11 @@ fn times_without_end() {
     }
 }
 
-/// Of a peer whose machine is gone nobody hears again: the system is to ask, a minute after the
-/// last word. The column `tr` of proc_pid_net(5) is 2 while it counts the time to the next probe.
+/// A peer whose machine is gone sends nothing more, so the system must probe it a minute after its
+/// last segment. The column `tr` of proc_pid_net(5) is 2 while the time to the next probe counts.
 #[test]
 #[cfg(target_os = "linux")]
-fn the_system_asks_whether_a_silent_peer_is_still_there() {
+fn the_system_probes_a_silent_peer() {
     const HUNDREDTHS_MAX: u64 = 60 * 100;
     let server = TestServer::start();
     let peer = server.user("ada");
@@ -264,9 +263,9 @@ fn the_system_asks_whether_a_silent_peer_is_still_there() {
             is_servers_end.then(|| columns[5].to_owned())
         })
     };
-    // As long as an answer is not acknowledged, the system counts the time for that.
+    // Until the answer is acknowledged, the timer is that of its retransmission.
     wait_until(|| timer().is_some_and(|timer| timer.starts_with("02:")))
         .expect("a timer for the next probe");
     let left = u64::from_str_radix(&timer().unwrap()[3..], 16).unwrap();
-    assert!(left <= HUNDREDTHS_MAX, "it asks in {left} hundredths of a second");
+    assert!(left <= HUNDREDTHS_MAX, "the next probe is in {left} hundredths of a second");
 }

@@ -1,6 +1,5 @@
-//! A server of both families in a few lines that does as it should, but for the faults that a test
-//! gives it. A thread per connection: what it lacks in everything else it has in being seen
-//! through.
+//! A small server of both families that works correctly except for the faults that a test injects.
+//! It has a thread per connection, for the sake of simplicity.
 
 use std::collections::HashMap;
 use std::io::{Read, Write};
@@ -11,24 +10,24 @@ use std::time::Duration;
 use cafewire_core::{Direction, Frame, FrameDecoder, Framing, Message, MessagePayload};
 use cafewire_net::Address;
 
-/// What happens to one delivery.
+/// The fault of one delivery.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Fault {
     None,
     Drop,
     Duplicate,
-    /// It is delivered behind the next one.
+    /// The delivery is sent behind the next one.
     Late,
-    /// One of its bytes is another.
+    /// One byte is changed.
     Damage,
-    /// Before it is delivered, nothing happens for this time.
+    /// The server stalls for this time before the delivery.
     Stall(Duration),
-    /// Instead of it, the connection ends.
+    /// The connection ends instead of the delivery.
     HangUp,
 }
 
-/// The fault of a delivery: to which connection (in order of their joining), and which one of its
-/// deliveries, from 0.
+/// The fault of each delivery, by the connection's index in the order of joining and the delivery's
+/// index, both from 0.
 pub(crate) type Faults = Arc<dyn Fn(usize, u64) -> Fault + Send + Sync>;
 
 #[derive(Default)]
@@ -36,7 +35,7 @@ struct Room {
     members: Vec<Delivery>,
 }
 
-/// The way to one receiver.
+/// The deliveries to one connection.
 struct Delivery {
     index: usize,
     socket: TcpStream,
@@ -50,7 +49,7 @@ struct Server {
     joined: Mutex<usize>,
 }
 
-/// Serves for as long as the test process lives. Where it listens.
+/// Starts a server that runs as long as the test process. Returns its address.
 pub(crate) fn start(faults: impl Fn(usize, u64) -> Fault + Send + Sync + 'static) -> Address {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let address = listener.local_addr().unwrap().into();
@@ -69,7 +68,7 @@ pub(crate) fn start(faults: impl Fn(usize, u64) -> Fault + Send + Sync + 'static
 }
 
 impl Delivery {
-    fn deliver(&mut self, faults: &Faults, frame: &[u8], place_to_damage: usize) {
+    fn deliver(&mut self, faults: &Faults, frame: &[u8], damaged_at: usize) {
         let fault = faults(self.index, self.count);
         self.count += 1;
         let mut bytes = match fault {
@@ -81,7 +80,7 @@ impl Delivery {
             }
             Fault::Damage => {
                 let mut damaged = frame.to_vec();
-                damaged[place_to_damage] ^= 0x01;
+                damaged[damaged_at] ^= 0x01;
                 damaged
             }
             Fault::Stall(time) => {
@@ -91,7 +90,7 @@ impl Delivery {
             Fault::None => frame.to_vec(),
         };
         bytes.append(&mut self.late);
-        // Whoever has gone need not get it.
+        // A failure is ignored: the receiver has gone then.
         let _ = self.socket.write_all(&bytes);
         if fault == Fault::HangUp {
             let _ = self.socket.shutdown(std::net::Shutdown::Both);
@@ -113,7 +112,7 @@ impl Server {
                 match frame {
                     Frame::Echo(view) => self.answer_echo(&view.message(), &mut echo),
                     Frame::Chat(view) => {
-                        self.answer_chat(view.parse_payload().unwrap(), &socket, &mut username)
+                        self.answer_chat(view.parse_payload().unwrap(), &socket, &mut username);
                     }
                 }
                 taken += consumed;
@@ -166,7 +165,7 @@ impl Server {
                     content,
                 });
                 for member in &mut room.members {
-                    // In the timestamp, so that the checksum no longer fits.
+                    // The damaged byte is in the timestamp, so that the checksum no longer matches.
                     member.deliver(&self.faults, &frame, 10);
                 }
             }

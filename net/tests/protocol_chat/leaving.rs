@@ -1,13 +1,14 @@
-//! The ways to go: each gives UserLeft to the others, once for each room, and frees the name.
+//! The ways to leave: each sends UserLeft to the other members, once for each room, and frees the
+//! name.
 
 use cafewire_core::{ErrorCode, MessagePayload};
 use cafewire_net::CloseReason;
 
-use crate::support::{Peer, TestServer, chat, parse, say};
+use crate::support::{Peer, TestServer, chat, parse, publish};
 
-type WayToGo = fn(Peer);
+type WayToLeave = fn(Peer);
 
-const WAYS: [(&str, WayToGo, CloseReason); 5] = [
+const WAYS: [(&str, WayToLeave, CloseReason); 5] = [
     ("Disconnect", disconnect, CloseReason::Disconnected),
     ("a half-close", half_close, CloseReason::EndOfInput),
     ("a half-close within a frame", half_close_within_a_frame, CloseReason::CutFrame),
@@ -26,7 +27,7 @@ fn half_close(mut peer: Peer) {
 }
 
 fn half_close_within_a_frame(mut peer: Peer) {
-    peer.send(&say("one", "never finished")[..9]);
+    peer.send(&publish("one", "never finished")[..9]);
     peer.half_close();
     peer.expect_error(ErrorCode::MalformedFrame);
     peer.expect_end();
@@ -39,28 +40,27 @@ fn break_the_protocol(mut peer: Peer) {
 }
 
 #[test]
-fn every_way_to_go_is_told_to_every_room() {
+fn every_way_to_leave_notifies_every_room() {
     let server = TestServer::start();
     let mut watcher = server.member("watcher", "one");
     watcher.join("two");
-    for (way, go, reason) in WAYS {
+    for (way, leave, reason) in WAYS {
         let before = server.metrics().closes(reason);
-        let mut goer = server.peer();
-        let user_id = goer.sign_in("goer");
+        let mut leaver = server.peer();
+        let user_id = leaver.sign_in("leaver");
         for room in ["one", "two", "alone"] {
-            goer.join(room);
+            leaver.join(room);
         }
-        let joined = |room| MessagePayload::UserJoined { user_id, username: "goer", room };
+        let joined = |room| MessagePayload::UserJoined { user_id, username: "leaver", room };
         watcher.expect_chat(&joined("one"));
         watcher.expect_chat(&joined("two"));
-        go(goer);
+        leave(leaver);
         let mut left: Vec<String> =
             (0..2).map(|_| room_left(&watcher.next_chat(), user_id)).collect();
         left.sort_unstable();
         assert_eq!(left, ["one", "two"], "after {way}");
-        server.wait_until("the rooms that are left", |metrics| {
-            (metrics.rooms, metrics.users) == (2, 1)
-        });
+        server
+            .wait_until("the remaining rooms", |metrics| (metrics.rooms, metrics.users) == (2, 1));
         server.wait_for_closes(reason, before + 1);
     }
     assert!(watcher.has_nothing());
@@ -68,7 +68,7 @@ fn every_way_to_go_is_told_to_every_room() {
 
 fn room_left(frame: &[u8], by: u32) -> String {
     match parse(frame) {
-        MessagePayload::UserLeft { user_id, username: "goer", room } if user_id == by => {
+        MessagePayload::UserLeft { user_id, username: "leaver", room } if user_id == by => {
             room.to_owned()
         }
         other => panic!("{other:?} where UserLeft was expected"),
@@ -76,62 +76,62 @@ fn room_left(frame: &[u8], by: u32) -> String {
 }
 
 #[test]
-fn a_name_is_free_again_as_soon_as_the_others_were_told() {
+fn a_name_is_free_once_the_others_were_notified() {
     let server = TestServer::start();
     let mut watcher = server.member("watcher", "tea");
-    for (way, go, _) in WAYS {
-        let mut goer = server.member("goer", "tea");
+    for (way, leave, _) in WAYS {
+        let mut leaver = server.member("leaver", "tea");
         watcher.next_chat();
         let mut rival = server.peer();
-        rival.send_chat(&MessagePayload::Connect { username: "goer" });
+        rival.send_chat(&MessagePayload::Connect { username: "leaver" });
         rival.expect_error(ErrorCode::UsernameTaken);
-        goer.send(&say("tea", "mine"));
+        leaver.send(&publish("tea", "mine"));
         watcher.next_chat();
-        goer.next_chat();
-        go(goer);
+        leaver.next_chat();
+        leave(leaver);
         assert!(
             matches!(
                 parse(&watcher.next_chat()),
-                MessagePayload::UserLeft { username: "goer", .. }
+                MessagePayload::UserLeft { username: "leaver", .. }
             ),
             "{way}"
         );
-        rival.sign_in("goer");
+        rival.sign_in("leaver");
         rival.send_chat(&MessagePayload::Disconnect);
         rival.expect_end();
     }
 }
 
-/// What the rooms said before somebody left still goes to them, however they go but by a reset.
+/// Messages sent before a member leaves still reach it, unless it leaves by a reset.
 #[test]
-fn a_goer_gets_everything_that_was_said_before() {
+fn a_leaver_gets_every_earlier_message() {
     const MESSAGES: usize = 500;
     let server = TestServer::start();
     let mut speaker = server.member("speaker", "tea");
-    for goodbye in [chat(&MessagePayload::Disconnect), Vec::new()] {
-        let mut goer = server.member("goer", "tea");
+    for last_frame in [chat(&MessagePayload::Disconnect), Vec::new()] {
+        let mut leaver = server.member("leaver", "tea");
         speaker.next_chat();
         let burst: Vec<u8> =
-            (0..MESSAGES).flat_map(|number| say("tea", &number.to_string())).collect();
+            (0..MESSAGES).flat_map(|number| publish("tea", &number.to_string())).collect();
         speaker.send(&burst);
-        // Once the speaker has its last copy, all of them are queued for the goer, who has read
-        // none.
+        // Once the speaker has its last copy, all messages are queued for the leaver, which has
+        // read none.
         (0..MESSAGES).for_each(|_| drop(speaker.next_chat()));
-        goer.send(&goodbye);
-        goer.half_close();
+        leaver.send(&last_frame);
+        leaver.half_close();
         for number in 0..MESSAGES {
-            let frame = goer.next_chat();
+            let frame = leaver.next_chat();
             let MessagePayload::MessageBroadcast { content, .. } = parse(&frame) else {
                 panic!("{frame:?}")
             };
             assert_eq!(content, number.to_string());
         }
-        goer.expect_end();
+        leaver.expect_end();
         assert!(matches!(parse(&speaker.next_chat()), MessagePayload::UserLeft { .. }));
     }
 }
 
-/// A client that says everything at once and shuts its side is served to the end.
+/// A client that sends all requests at once and half-closes is served to the end.
 #[test]
 fn requests_before_a_half_close_are_all_done() {
     let server = TestServer::start();

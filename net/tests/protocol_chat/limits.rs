@@ -1,9 +1,9 @@
-//! Limits on rooms and members: below them and at them all is well, above them LimitReached, and
-//! well again once somebody made way.
+//! Limits on rooms and members: a join up to the limit succeeds, one above it gets LimitReached,
+//! and succeeds again once there is room.
 
 use cafewire_core::{ErrorCode, MessagePayload};
 
-use crate::support::{Peer, TestServer, say};
+use crate::support::{Peer, TestServer, publish};
 
 fn assert_refused_at_limit(peer: &mut Peer, room: &str) {
     peer.send_chat(&MessagePayload::JoinRoom { room });
@@ -27,14 +27,14 @@ fn rooms_per_connection() {
     }
     assert_refused_at_limit(&mut ada, "four");
     assert_refused_at_limit(&mut ada, "five");
-    // Being in a room already is told first, and takes nothing.
+    // AlreadyInRoom takes precedence over the limit.
     ada.send_chat(&MessagePayload::JoinRoom { room: "two" });
     ada.expect_error(ErrorCode::AlreadyInRoom);
     assert_eq!(server.metrics().rooms, 4, "a refused join made a room");
     leave(&mut ada, "two");
     ada.join("four");
     bob.expect_chat(&MessagePayload::UserJoined { user_id: ada_id, username: "ada", room: "four" });
-    assert!(bob.has_nothing(), "a refused join was told to the room");
+    assert!(bob.has_nothing(), "the room was notified of a refused join");
 }
 
 #[test]
@@ -42,10 +42,10 @@ fn rooms_in_all() {
     let server = TestServer::with(|config| config.limits.rooms = 2);
     let (mut ada, mut bob) = (server.member("ada", "one"), server.member("bob", "two"));
     assert_refused_at_limit(&mut ada, "three");
-    // A room that is there can be joined at the limit.
+    // An existing room can be joined at the limit.
     ada.join("two");
     bob.next_chat();
-    ada.send(&say("two", "hello"));
+    ada.send(&publish("two", "hello"));
     bob.next_chat();
     ada.next_chat();
     leave(&mut ada, "one");
@@ -63,14 +63,14 @@ fn members_per_room() {
     let mut eve = server.user("eve");
     assert_refused_at_limit(&mut eve, "tea");
     eve.join("coffee");
-    assert!(ada.has_nothing(), "a refused join was told to the room");
+    assert!(ada.has_nothing(), "the room was notified of a refused join");
     bob.reset();
     ada.next_chat();
     eve.join("tea");
     ada.next_chat();
 }
 
-/// 0 is no bound, and the largest number is as good as none.
+/// 0 is no limit, and the largest number works like no limit.
 #[test]
 fn no_limits() {
     for unlimited in [0, usize::MAX] {
@@ -96,7 +96,7 @@ fn no_limits() {
             ada.join(&format!("room {number}"));
         }
         assert_eq!(server.metrics().rooms, 200);
-        ada.send(&say("room 7", "hello"));
+        ada.send(&publish("room 7", "hello"));
         ada.next_chat();
         ada.half_close();
         ada.expect_end();

@@ -1,12 +1,13 @@
-//! Refusals: the ones after which the connection goes on, and the ones that end it.
+//! Refusals: those after which the connection goes on, and those that end it.
 
 use cafewire_core::{ErrorCode, MessagePayload};
 
-use crate::support::{Peer, SERVER_TYPES, TestServer, name, reason_of, say, sealed};
+use crate::support::{Peer, SERVER_TYPES, TestServer, name, publish, reason_of, sealed};
 
-/// The connection goes on: the member of "tea" can still speak there, and hears itself.
+/// Checks that the connection goes on: the member of "tea" can still send, and receives its own
+/// message.
 fn assert_goes_on(ada: &mut Peer, ada_id: u32) {
-    ada.send(&say("tea", "I am still here"));
+    ada.send(&publish("tea", "I am still here"));
     ada.expect_broadcast((ada_id, "ada"), "tea", "I am still here");
 }
 
@@ -42,7 +43,7 @@ fn field_and_state_refusals_leave_the_connection_open() {
     for (frame, code) in &refused {
         ada.send(frame);
         let text = ada.expect_error(*code);
-        assert!(!text.is_empty(), "{code} without a word");
+        assert!(!text.is_empty(), "{code} without a sentence");
         assert_goes_on(&mut ada, ada_id);
     }
     let metrics = server.metrics();
@@ -55,17 +56,18 @@ fn field_and_state_refusals_leave_the_connection_open() {
 }
 
 #[test]
-fn what_breaks_the_stream_is_told_and_ends_it() {
+fn a_fault_in_the_stream_is_refused_and_ends_the_connection() {
     let server = TestServer::start();
     let mut watcher = server.member("watcher", "tea");
-    let mut damaged = say("tea", "hello");
+    let mut damaged = publish("tea", "hello");
     let last = damaged.len() - 1;
     damaged[last] ^= 1;
     let mut refused = vec![
         (sealed(0x05, &[3, b't', b'e']), ErrorCode::MalformedFrame), // the name runs over the body
         (sealed(0x04, b"\x03tea!"), ErrorCode::MalformedFrame),      // a byte left over
-        (vec![0x01, 0x02, 0x00, 0x01], ErrorCode::MalformedFrame), // a length that Disconnect cannot have
-        (vec![0xCA], ErrorCode::MalformedFrame),                   // the other family
+        // A length that Disconnect cannot have.
+        (vec![0x01, 0x02, 0x00, 0x01], ErrorCode::MalformedFrame),
+        (vec![0xCA], ErrorCode::MalformedFrame), // the other family
         (vec![0x02], ErrorCode::UnsupportedVersion),
         (vec![0x01, 0x06], ErrorCode::UnknownType),
         (vec![0x01, 0x00], ErrorCode::UnknownType),
@@ -84,11 +86,11 @@ fn what_breaks_the_stream_is_told_and_ends_it() {
             username: "ada",
             room: "tea",
         });
-        // What was said before is heard, what stands behind is not.
-        ada.send(&[&say("tea", "before")[..], bytes, &say("tea", "behind")].concat());
+        // The message before the fault is delivered, the one behind it is not.
+        ada.send(&[&publish("tea", "before")[..], bytes, &publish("tea", "behind")].concat());
         ada.expect_broadcast((ada_id, "ada"), "tea", "before");
         let text = ada.expect_error(*code);
-        assert!(!text.is_empty(), "{code} without a word");
+        assert!(!text.is_empty(), "{code} without a sentence");
         ada.expect_end();
         watcher.expect_broadcast((ada_id, "ada"), "tea", "before");
         watcher.expect_chat(&MessagePayload::UserLeft {

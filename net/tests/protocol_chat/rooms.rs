@@ -1,12 +1,12 @@
-//! Rooms: who hears what, in which order, and that each request has exactly one answer.
+//! Rooms: the recipients of each frame, the order, and exactly one answer to each request.
 
 use cafewire_core::chat::{MAX_CONTENT_SIZE, MAX_ROOM_NAME_SIZE, MAX_USERNAME_SIZE};
 use cafewire_core::{ErrorCode, MessagePayload};
 
-use crate::support::{Peer, TestServer, chat, parse, say};
+use crate::support::{Peer, TestServer, chat, parse, publish};
 
 #[test]
-fn everybody_hears_who_comes_who_speaks_and_who_goes() {
+fn members_receive_joins_messages_and_leaves() {
     let server = TestServer::start();
     let (mut ada, mut bob) = (server.peer(), server.peer());
     let (ada_id, bob_id) = (ada.sign_in("ada"), bob.sign_in("bob"));
@@ -20,7 +20,7 @@ fn everybody_hears_who_comes_who_speaks_and_who_goes() {
     bob.expect_chat(&bob_joins);
     ada.expect_chat(&bob_joins);
 
-    ada.send(&say("tea", "hello"));
+    ada.send(&publish("tea", "hello"));
     ada.expect_broadcast((ada_id, "ada"), "tea", "hello");
     bob.expect_broadcast((ada_id, "ada"), "tea", "hello");
 
@@ -29,10 +29,10 @@ fn everybody_hears_who_comes_who_speaks_and_who_goes() {
     bob.expect_chat(&bob_leaves);
     ada.expect_chat(&bob_leaves);
 
-    // What is said from now on is not for bob.
-    ada.send(&say("tea", "alone"));
+    // Messages from now on do not reach bob.
+    ada.send(&publish("tea", "alone"));
     ada.expect_broadcast((ada_id, "ada"), "tea", "alone");
-    bob.send(&say("tea", "let me in"));
+    bob.send(&publish("tea", "let me in"));
     bob.expect_error(ErrorCode::NotInRoom);
     assert!(ada.has_nothing() && bob.has_nothing());
     let metrics = server.metrics();
@@ -58,7 +58,7 @@ fn a_room_without_members_is_gone_and_can_be_made_again() {
 }
 
 #[test]
-fn nobody_hears_a_room_they_are_not_in() {
+fn only_members_of_a_room_receive_its_messages() {
     let server = TestServer::start();
     let mut ada = server.peer();
     let ada_id = ada.sign_in("ada");
@@ -72,14 +72,15 @@ fn nobody_hears_a_room_they_are_not_in() {
     ));
 
     ada.send(
-        &[say("tea", "for me"), say("coffee", "for both"), say("tea", "for me again")].concat(),
+        &[publish("tea", "for me"), publish("coffee", "for both"), publish("tea", "for me again")]
+            .concat(),
     );
     ada.expect_broadcast((ada_id, "ada"), "tea", "for me");
     ada.expect_broadcast((ada_id, "ada"), "coffee", "for both");
     ada.expect_broadcast((ada_id, "ada"), "tea", "for me again");
     bob.expect_broadcast((ada_id, "ada"), "coffee", "for both");
 
-    // Ada goes: bob hears of it once, for the room they shared.
+    // Ada leaves: bob is notified once, for the room they shared.
     ada.send_chat(&MessagePayload::Disconnect);
     ada.expect_end();
     bob.expect_chat(&MessagePayload::UserLeft { user_id: ada_id, username: "ada", room: "coffee" });
@@ -88,7 +89,7 @@ fn nobody_hears_a_room_they_are_not_in() {
 }
 
 #[test]
-fn the_largest_names_and_texts_travel_whole() {
+fn the_largest_names_and_texts_arrive_whole() {
     let server = TestServer::start();
     let username = "é".repeat(MAX_USERNAME_SIZE / 2);
     let room = "ö".repeat(MAX_ROOM_NAME_SIZE / 2);
@@ -102,7 +103,7 @@ fn the_largest_names_and_texts_travel_whole() {
         room: &room,
     });
     for content in [&content[..], "x"] {
-        ada.send(&say(&room, content));
+        ada.send(&publish(&room, content));
         ada.expect_broadcast((ada_id, &username), &room, content);
         bob.expect_broadcast((ada_id, &username), &room, content);
     }
@@ -127,7 +128,7 @@ fn every_request_of_a_pipeline_has_its_answer_in_its_place() {
         MessagePayload::LeaveRoom { room: "tea" },
         MessagePayload::SendMessage { room: "coffee", content: "four" },
         MessagePayload::Disconnect,
-        MessagePayload::SendMessage { room: "coffee", content: "after the goodbye" },
+        MessagePayload::SendMessage { room: "coffee", content: "after Disconnect" },
     ];
     peer.send(&requests.iter().flat_map(chat).collect::<Vec<u8>>());
     let MessagePayload::ConnectAck { user_id, .. } = parse(&peer.next_chat()) else {
@@ -152,8 +153,7 @@ fn every_request_of_a_pipeline_has_its_answer_in_its_place() {
     assert_eq!(server.metrics().broadcasts, 4);
 }
 
-/// Five members speak at once, each in bursts, in two rooms; all of them see the same sequence of
-/// everything.
+/// Five members send at once to two rooms; all of them receive the same sequence of frames.
 #[test]
 fn all_members_see_one_order() {
     const MESSAGES: usize = 100;
@@ -179,8 +179,11 @@ fn all_members_see_one_order() {
             std::thread::spawn(move || {
                 for number in 0..MESSAGES {
                     let room = ["tea", "coffee"][number % 2];
-                    std::io::Write::write_all(&mut socket, &say(room, &format!("{name} {number}")))
-                        .unwrap();
+                    std::io::Write::write_all(
+                        &mut socket,
+                        &publish(room, &format!("{name} {number}")),
+                    )
+                    .unwrap();
                 }
             })
         })

@@ -1,11 +1,11 @@
-//! Connect: who one is from then on, and whose name it is.
+//! Connect: the user id, and the names that are accepted and refused.
 
 use cafewire_core::{ErrorCode, MessagePayload};
 
-use crate::support::{CLIENT_TYPES, TestServer, chat, name, parse, say, sealed};
+use crate::support::{CLIENT_TYPES, TestServer, chat, name, parse, publish, sealed};
 
 #[test]
-fn an_ack_carries_a_user_id_of_ones_own() {
+fn an_ack_carries_a_unique_user_id() {
     let server = TestServer::start();
     let mut peers: Vec<_> = (0..10).map(|_| server.peer()).collect();
     let mut ids: Vec<u32> = peers
@@ -79,22 +79,22 @@ fn a_refused_name_leaves_the_connection_open_for_another() {
 fn a_second_connect_changes_nothing() {
     let server = TestServer::start();
     let mut ada = server.member("ada", "tea");
-    for username in ["ada", "someone else"] {
+    for username in ["ada", "another name"] {
         ada.send_chat(&MessagePayload::Connect { username });
         ada.expect_error(ErrorCode::AlreadyConnected);
     }
-    ada.send(&say("tea", "still me"));
+    ada.send(&publish("tea", "hello"));
     let frame = ada.next_chat();
     assert!(
         matches!(parse(&frame), MessagePayload::MessageBroadcast { username: "ada", .. }),
         "{frame:?}"
     );
-    // The name that was refused is not taken.
-    server.user("someone else");
+    // The refused name is still free.
+    server.user("another name");
 }
 
 #[test]
-fn nothing_but_connect_is_heard_before_sign_in() {
+fn only_connect_is_accepted_before_sign_in() {
     let server = TestServer::start();
     for message_type in CLIENT_TYPES.into_iter().filter(|&message_type| message_type != 0x01) {
         let body = match message_type {

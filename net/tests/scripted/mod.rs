@@ -1,8 +1,7 @@
-//! A server that does what a test's script says, on a real socket of its own: what clients are
-//! tested against. It answers nothing by itself, so that the bytes of both directions are the
-//! test's.
+//! A server for tests of clients, which runs a test's script on a real socket. It answers nothing
+//! by itself, so that the bytes of both directions are the test's.
 
-// Each test binary uses some of it; and helpers of tests may unwrap as tests do.
+// Each test binary uses a part of this module; and helpers of tests may unwrap as tests do.
 #![allow(dead_code, clippy::unwrap_used)]
 
 use std::io::{ErrorKind, Read, Write};
@@ -13,11 +12,11 @@ use std::time::Duration;
 use cafewire_core::{Message, MessagePayload};
 use cafewire_net::{Address, ClientConfig};
 
-/// Far longer than anything takes, so that a broken test fails and does not hang.
+/// Far longer than any wait of a test, so that a broken test fails and does not hang.
 const PATIENCE: Duration = Duration::from_secs(60);
 
-/// One connection's worth of a server. Dropping it waits for the script, and fails the test if the
-/// script failed.
+/// A server for one connection. Dropping it waits for the script, and fails the test if the script
+/// failed.
 pub(crate) struct ScriptedServer {
     pub(crate) address: Address,
     script: Option<JoinHandle<()>>,
@@ -35,7 +34,7 @@ impl ScriptedServer {
 
 impl Drop for ScriptedServer {
     fn drop(&mut self) {
-        // A script may be waiting for a test that has failed: then nobody waits for the script.
+        // The script may wait for a test that has failed, so it is not joined then.
         if !std::thread::panicking()
             && let Err(panic) = self.script.take().unwrap().join()
         {
@@ -77,7 +76,7 @@ impl Peer {
         self.send(&chat(payload));
     }
 
-    /// Takes the sign-in of "ada" and makes her user 7.
+    /// Accepts the sign-in of "ada" as user 7.
     pub(crate) fn sign_in(&mut self) {
         self.expect_chat(&MessagePayload::Connect { username: "ada" });
         self.send_chat(&ACK);
@@ -88,12 +87,12 @@ impl Peer {
         let mut rest = Vec::new();
         match self.socket.read_to_end(&mut rest) {
             Ok(_) => assert_eq!(rest, b"", "the client sent more than the script expects"),
-            // The client closed without having read all.
+            // The client closed without having read everything.
             Err(error) => assert_eq!(error.kind(), ErrorKind::ConnectionReset),
         }
     }
 
-    /// Waits for the client to close, whatever it sends before.
+    /// Reads and ignores all bytes until the client closes.
     pub(crate) fn ignore_until_end(&mut self) {
         let mut ignored = [0; 4096];
         while let Ok(1..) = self.socket.read(&mut ignored) {}
@@ -116,7 +115,7 @@ pub(crate) fn echo(message: &Message<'_>) -> Vec<u8> {
     buffer
 }
 
-/// Time-outs that no working test meets.
+/// Time-outs that no working test reaches.
 pub(crate) fn patient() -> ClientConfig {
     ClientConfig {
         connect_timeout: PATIENCE,
@@ -126,7 +125,7 @@ pub(crate) fn patient() -> ClientConfig {
     }
 }
 
-/// Time-outs for tests that are about them. Too short to sign in under: see [`hasty`].
+/// Time-outs for tests about time-outs. They are too short to sign in: see [`hasty`].
 pub(crate) fn impatient() -> ClientConfig {
     let soon = Some(Duration::from_millis(50));
     ClientConfig {
@@ -143,7 +142,7 @@ pub(crate) fn hasty() -> ClientConfig {
     ClientConfig { read_timeout: Some(Duration::from_secs(5)), ..patient() }
 }
 
-/// An address where nobody listens, and nobody else can for as long as the socket is held.
+/// An address on which no program listens, and on which none can listen while the socket is open.
 pub(crate) fn unanswered() -> (Address, socket2::Socket) {
     let socket = socket2::Socket::new(socket2::Domain::IPV4, socket2::Type::STREAM, None).unwrap();
     socket.bind(&"127.0.0.1:0".parse::<std::net::SocketAddr>().unwrap().into()).unwrap();

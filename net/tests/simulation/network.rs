@@ -145,6 +145,7 @@ impl Network {
             self.random.shuffle(&mut dirty);
             dirty.into_iter().for_each(|id| self.flush(id));
         }
+        self.broker.end_tick(self.now);
         while let Some(id) = self.broker.poll_closed() {
             self.drop_socket(id);
         }
@@ -155,7 +156,7 @@ impl Network {
 
     /// Nobody may be silent for longer than the limits say that are in force now, whichever were
     /// when it came.
-    fn judge_the_silent(&self) {
+    fn judge_the_silent(&mut self) {
         let timeout = self.world.limits().sign_in_timeout;
         if timeout.is_zero() {
             return;
@@ -270,7 +271,11 @@ impl Network {
         if count > 0 {
             let bytes: Vec<u8> = socket.client.outgoing.drain(..count).collect();
             self.broker.handle_input(id, &bytes, self.now);
-            while self.broker.resume(id, self.now) {}
+            for _ in 0..1000 {
+                if !self.broker.resume(id, self.now) {
+                    break;
+                }
+            }
         }
         let ends = socket.client.half_closed
             && socket.client.outgoing.is_empty()
@@ -285,15 +290,16 @@ impl Network {
         let Some(socket) = self.sockets.get_mut(id) else { return };
         socket.awaits_room = false;
         loop {
-            let chunk = self.broker.poll_transmit(id);
+            let chunk = self.broker.poll_transmit(id).to_vec();
             if chunk.is_empty() {
                 break;
             }
             let offered = chunk.len();
-            let count = socket.take(chunk);
+            let count = socket.take(&chunk);
             self.broker.consume(id, count, self.now);
             if count < offered {
                 socket.awaits_room = true;
+                self.broker.handle_blocked(id, self.now);
                 return;
             }
         }

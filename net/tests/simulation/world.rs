@@ -127,6 +127,8 @@ fn tight_limits(random: &mut Random) -> Limits {
     limits.connections = random.pick(&[0, 0, 0, 12, 65_536]);
     limits.connections_per_address = random.pick(&[0, 0, 5, 1024]);
     limits.outbox_bytes = random.pick(&[1, 140_000, 200_000, MEBIBYTE, 0]);
+    limits.presence_members_max = 0;
+    limits.full_room_time = Duration::from_millis(random.pick(&[1, 20, 100]));
     limits.outbox_bytes_before_sign_in = random.pick(&[1, 4096, 0]);
     limits.read_pause_bytes = random.pick(&[1, 8 << 10, 64 << 10, 0]);
     limits.room_log_bytes = random.pick(&[32 << 10, 32 << 10, 100 << 10, 0]);
@@ -151,6 +153,8 @@ fn limits_of_a_crowd(random: &mut Random) -> Limits {
     limits.room_log_bytes = random.pick(&[MEBIBYTE / 2, MEBIBYTE, 0]);
     limits.buffer_bytes = random.pick(&[2 * MEBIBYTE, 512 * MEBIBYTE, 0]);
     limits.members_per_room = random.pick(&[1000, 65_536, 0]);
+    limits.presence_members_max = 0;
+    limits.full_room_time = Duration::from_millis(random.pick(&[1, 20, 100]));
     limits
 }
 

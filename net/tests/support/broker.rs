@@ -6,6 +6,6 @@
     let mut broker = Broker::new(cafewire_net::Limits::default(), std::sync::Arc::default());
     let now = Now { monotonic_ms: 0, unix_ms: 1_700_000_000_000 };
     let address: std::net::SocketAddr = "192.0.2.1:4711".parse().unwrap();
-    let id = broker.accept(address, now).expect("the first is let in");
+    let id = broker.accept(address, now).expect("the first connection is accepted");
     (broker, id, now)
 }

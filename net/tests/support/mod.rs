@@ -1,8 +1,8 @@
-//! What the socket tests share: a real server on a free port in a thread of its own, and a peer
-//! that speaks bytes. Knows the protocol's frames by way of cafewire-core, and nothing of the
-//! server but its public door.
+//! Helpers shared by the socket tests: a real server on a free port in its own thread, and a peer
+//! that sends bytes. Knows the protocol's frames through cafewire-core, and of the server only its
+//! public interface.
 
-#![allow(dead_code)] // each test binary uses some of it
+#![allow(dead_code)] // each test binary uses a part
 
 mod peer;
 pub(crate) mod standstill;
@@ -21,15 +21,15 @@ use cafewire_net::{
 #[allow(unused_imports)] // as above
 pub(crate) use peer::{Peer, Received, parse, uninterrupted};
 
-/// Far longer than anything takes, on a busy machine and on one that stands still for seconds, so
-/// that a broken test fails and does not hang.
+/// Far longer than any wait of a test, on a busy machine and on one that stands still for seconds,
+/// so that a broken test fails and does not hang.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(60);
 
-/// A server that runs until this is dropped; then it must end in order, or the test fails.
+/// A server that runs until it is dropped; then it must end in order, or the test fails.
 pub(crate) struct TestServer {
     address: SocketAddr,
     handle: ServerHandle,
-    /// What a reload brings into force.
+    /// The configuration that the next reload applies.
     config: Arc<Mutex<ServerConfig>>,
     /// How often the server was ready: once at its start, and after each reload.
     times_ready: Arc<AtomicUsize>,
@@ -42,13 +42,13 @@ impl TestServer {
         Self::with(|_| {})
     }
 
-    /// A server whose configuration `change` has had its way with.
+    /// A server with the default configuration as `change` alters it.
     pub(crate) fn with(change: impl FnOnce(&mut ServerConfig)) -> Self {
-        Self::with_tap(change, |_| {})
+        Self::with_prepared(change, |_| {})
     }
 
-    /// As [`with`](Self::with); `prepare` gets the server before it runs.
-    pub(crate) fn with_tap(
+    /// As [`with`](Self::with); `prepare` is called with the server before it runs.
+    pub(crate) fn with_prepared(
         change: impl FnOnce(&mut ServerConfig),
         prepare: impl FnOnce(&mut Server),
     ) -> Self {
@@ -74,16 +74,15 @@ impl TestServer {
         }
     }
 
-    /// Has other limits count for everybody who is here and everybody who comes. So a time limit
-    /// can begin to count once those whom it is to meet are where the test wants them, however long
-    /// the machine takes to bring them there.
+    /// Applies other limits to present and future connections. So a time limit can start once the
+    /// test's connections have reached their stage, however long the machine takes for that.
     pub(crate) fn change_limits(&self, change: impl FnOnce(&mut Limits)) {
         let times_ready = || self.times_ready.load(Ordering::SeqCst);
-        wait_until(|| times_ready() > 0).expect("the server does not begin");
+        wait_until(|| times_ready() > 0).expect("the server starts");
         let before = times_ready();
         change(&mut self.config.lock().unwrap().limits);
         self.handle.reload();
-        wait_until(|| times_ready() > before).expect("the server does not reload");
+        wait_until(|| times_ready() > before).expect("the server reloads");
     }
 
     pub(crate) const fn address(&self) -> SocketAddr {
@@ -110,14 +109,14 @@ impl TestServer {
         peer
     }
 
-    /// A new connection, signed in and in a room, alone or not.
+    /// A new connection, signed in and a member of a room.
     pub(crate) fn member(&self, username: &str, room: &str) -> Peer {
         let mut peer = self.user(username);
         peer.join(room);
         peer
     }
 
-    /// Waits until the metrics are as they should become.
+    /// Waits until the metrics satisfy the condition.
     pub(crate) fn wait_until(
         &self,
         what: &str,
@@ -130,7 +129,7 @@ impl TestServer {
             last = Some(metrics);
             so
         })
-        .unwrap_or_else(|()| panic!("in vain waited for: {what}; at last {last:#?}"));
+        .unwrap_or_else(|()| panic!("waited in vain for: {what}; the last metrics: {last:#?}"));
         last.unwrap()
     }
 
@@ -140,7 +139,7 @@ impl TestServer {
         assert_eq!(self.metrics().closes(reason), count, "{reason}");
     }
 
-    /// Waits until nobody is here, and holds the server to owing and holding nothing then.
+    /// Waits until no connection is open and the server holds no user, room or buffer.
     pub(crate) fn wait_until_empty(&self) {
         self.wait_until("a server that holds nothing", |metrics| {
             (metrics.clients_connected, metrics.users, metrics.rooms, metrics.buffer_bytes)
@@ -148,9 +147,9 @@ impl TestServer {
         });
     }
 
-    /// Sends each byte only once the server has read the one before, so that none of its reads gets
-    /// two of them. Nobody else may send meanwhile; what others sent before, `received_before`
-    /// bytes since the server's start, is waited for.
+    /// Sends each byte only once the server has read the one before, so that no read gets two of
+    /// them. No other peer may send meanwhile; `received_before` is the number of bytes that all
+    /// peers have sent since the server's start.
     pub(crate) fn send_byte_by_byte(&self, peer: &mut Peer, bytes: &[u8], received_before: u64) {
         for (sent, byte) in (received_before..).zip(bytes.chunks(1)) {
             let deadline = Instant::now() + PATIENCE;
@@ -169,7 +168,7 @@ impl TestServer {
 
     /// Waits until `run` has returned, by itself or because of an earlier `shut_down`.
     pub(crate) fn wait_for_end(&mut self) {
-        wait_until(|| self.has_ended()).expect("the server did not end");
+        wait_until(|| self.has_ended()).expect("the server ends");
         if let Some(thread) = self.thread.take() {
             thread.join().expect("the server panicked").expect("the server failed");
         }
@@ -179,8 +178,8 @@ impl TestServer {
 impl Drop for TestServer {
     fn drop(&mut self) {
         if std::thread::panicking() {
-            // Not to hide the failure that is on its way: end, if need be without order, and say
-            // nothing.
+            // The test has failed already: end the server, by force if need be, without a second
+            // failure.
             self.handle.shut_down();
             let _ = wait_until(|| {
                 self.handle.shut_down();
@@ -193,7 +192,7 @@ impl Drop for TestServer {
     }
 }
 
-/// Asks again and again, for as long as there is patience.
+/// Polls the condition until it holds, or [`PATIENCE`] is over.
 pub(crate) fn wait_until(mut is_so: impl FnMut() -> bool) -> Result<(), ()> {
     let deadline = Instant::now() + PATIENCE;
     while !is_so() {
@@ -245,7 +244,7 @@ pub(crate) fn name(bytes: &[u8]) -> Vec<u8> {
     name
 }
 
-pub(crate) fn say(room: &str, content: &str) -> Vec<u8> {
+pub(crate) fn publish(room: &str, content: &str) -> Vec<u8> {
     chat(&MessagePayload::SendMessage { room, content })
 }
 
@@ -255,8 +254,7 @@ pub(crate) const CLIENT_TYPES: [u8; 5] = [0x01, 0x02, 0x03, 0x04, 0x05];
 /// The server codes of chat version 1.
 pub(crate) const SERVER_TYPES: [u8; 5] = [0x81, 0x82, 0x83, 0x84, 0xFF];
 
-/// The reason that a connection is counted under when what it sent is answered with this code and a
-/// close.
+/// The reason that a connection is counted under after an Error frame with this code and a close.
 pub(crate) fn reason_of(code: ErrorCode) -> CloseReason {
     match code {
         ErrorCode::MalformedFrame => CloseReason::MalformedFrame,
@@ -265,11 +263,11 @@ pub(crate) fn reason_of(code: ErrorCode) -> CloseReason {
         ErrorCode::ChecksumMismatch => CloseReason::ChecksumMismatch,
         ErrorCode::NotConnected => CloseReason::NotConnected,
         ErrorCode::UnexpectedMessage => CloseReason::UnexpectedMessage,
-        other => panic!("nothing that a peer sends is answered with {other} and a close"),
+        other => panic!("no frame of a peer is answered with {other} and a close"),
     }
 }
 
-/// Numbers that look random and are the same every time: SplitMix64.
+/// Pseudo-random numbers, the same in every run: SplitMix64.
 pub(crate) struct Random(pub(crate) u64);
 
 impl Random {
@@ -280,7 +278,7 @@ impl Random {
         mixed ^ (mixed >> 31)
     }
 
-    /// From 0 up to, not including, `end`.
+    /// A number from 0 up to, not including, `end`.
     pub(crate) fn below(&mut self, end: usize) -> usize {
         usize::try_from(self.next() % end as u64).unwrap()
     }

@@ -1,6 +1,5 @@
-//! The client's end of a connection: it sends the bytes it is told to, and takes frames and the end
-//! off the socket. It answers nothing by itself and hides nothing: what a test does not expect
-//! fails it.
+//! The client's end of a connection: it sends given bytes, and receives frames and the end. It
+//! answers nothing by itself and hides nothing: an unexpected frame fails the test.
 
 use std::io::{self, ErrorKind, Read, Write};
 use std::net::{Shutdown, SocketAddr, TcpStream};
@@ -20,16 +19,16 @@ pub(crate) struct Peer {
     pub(crate) socket: TcpStream,
     reader: FrameDecoder,
     received: Vec<u8>,
-    /// Bytes of `received` that were taken out as frames.
+    /// The bytes of `received` that were returned as frames.
     taken: usize,
 }
 
-/// What came from the server.
+/// A frame from the server, or the end.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Received {
     Chat(Vec<u8>),
     Echo(echo::MessageType, Vec<u8>),
-    /// Our end of input: the server shut its side in order.
+    /// The end of the stream: the server shut its side in order.
     End,
 }
 
@@ -38,7 +37,7 @@ impl Peer {
         Self::new(TcpStream::connect(address).unwrap())
     }
 
-    /// A peer that takes few bytes off the server's hands unless it reads.
+    /// A peer with a small receive buffer, which takes few bytes unless it reads.
     pub(crate) fn connect_with_small_buffer(address: SocketAddr) -> Self {
         let socket = Socket::new(Domain::for_address(address), Type::STREAM, None).unwrap();
         socket.set_recv_buffer_size(4 << 10).unwrap();
@@ -62,6 +61,11 @@ impl Peer {
         self.socket.write_all(bytes).unwrap();
     }
 
+    /// Sends what a server may have stopped to read, or may have closed.
+    pub(crate) fn try_send(&mut self, bytes: &[u8]) -> io::Result<()> {
+        self.socket.write_all(bytes)
+    }
+
     pub(crate) fn send_chat(&mut self, payload: &MessagePayload<'_>) {
         self.send(&chat(payload));
     }
@@ -70,8 +74,8 @@ impl Peer {
         self.send(&echo_bytes(message));
     }
 
-    /// The next frame or the end, waited for. A reset fails the test: it would have destroyed what
-    /// was not yet read.
+    /// Waits for the next frame or the end. A reset fails the test: it would have destroyed unread
+    /// bytes.
     pub(crate) fn next(&mut self) -> Received {
         loop {
             match self.reader.next_frame(&self.received[self.taken..]) {
@@ -88,10 +92,10 @@ impl Peer {
                     return received;
                 }
                 Framing::Incomplete { .. } => {}
-                Framing::Corrupt { error } => panic!("the server sent what is no frame: {error}"),
+                Framing::Corrupt { error } => panic!("the server sent a malformed frame: {error}"),
             }
             if !self.fill() {
-                assert_eq!(self.received.len(), self.taken, "the server's last frame is cut");
+                assert_eq!(self.received.len(), self.taken, "the server's last frame is cut off");
                 return Received::End;
             }
         }
@@ -115,17 +119,18 @@ impl Peer {
         }
     }
 
-    /// Takes this many bytes off the stream, whatever they are. Frames begin again behind them.
+    /// Takes this many bytes off the stream without parsing them. The next frame starts behind
+    /// them.
     pub(crate) fn take_bytes(&mut self, count: usize) -> Vec<u8> {
         while self.received.len() - self.taken < count {
-            assert!(self.fill(), "the end, with bytes missing");
+            assert!(self.fill(), "the end came with bytes missing");
         }
         self.taken += count;
         self.received[self.taken - count..self.taken].to_vec()
     }
 
-    /// Whether nothing at all has come yet. It does not wait, so it means something only once
-    /// something else shows that the server has done what could have brought it.
+    /// Whether no byte has come yet. It does not wait, so it proves something only after another
+    /// answer has shown that the server has done the work in question.
     pub(crate) fn has_nothing(&mut self) -> bool {
         self.socket.set_nonblocking(true).unwrap();
         let peeked = self.socket.peek(&mut [0]);
@@ -160,7 +165,7 @@ impl Peer {
         }
     }
 
-    /// A chat Error frame of this code; gives its sentence.
+    /// Expects a chat Error frame of this code and returns its sentence.
     pub(crate) fn expect_error(&mut self, code: ErrorCode) -> String {
         let frame = self.next_chat();
         match parse(&frame) {
@@ -172,7 +177,7 @@ impl Peer {
         }
     }
 
-    /// An Error frame of the echo family; gives its sentence.
+    /// Expects an Error frame of the echo family and returns its sentence.
     pub(crate) fn expect_echo_error(&mut self) -> String {
         match self.next() {
             Received::Echo(echo::MessageType::Error, text) => {
@@ -195,19 +200,19 @@ impl Peer {
                 assert_eq!(((user_id, username), actual_room, actual), (from, room, content));
                 assert!(
                     timestamp > 1_600_000_000_000,
-                    "{timestamp} is no time of these days in milliseconds"
+                    "{timestamp} is no present time in milliseconds"
                 );
             }
             other => panic!("{other:?} where a broadcast was expected"),
         }
     }
 
-    /// The end of the server's side, in order: no frame before it, no reset.
+    /// Expects the end of the server's side, in order: no frame before it, no reset.
     pub(crate) fn expect_end(&mut self) {
         assert_eq!(self.next(), Received::End);
     }
 
-    /// Sends a Connect that is to succeed; gives the user id.
+    /// Sends a Connect that must succeed and returns the user id.
     pub(crate) fn sign_in(&mut self, username: &str) -> u32 {
         self.send_chat(&MessagePayload::Connect { username });
         let frame = self.next_chat();
@@ -217,14 +222,15 @@ impl Peer {
         }
     }
 
-    /// Sends a JoinRoom that is to succeed; takes the own copy of UserJoined, which must come next.
+    /// Sends a JoinRoom that must succeed, and takes the peer's own copy of UserJoined, which must
+    /// come next.
     pub(crate) fn join(&mut self, room: &str) {
         self.send_chat(&MessagePayload::JoinRoom { room });
         let frame = self.next_chat();
+        let joined = parse(&frame);
         assert!(
-            matches!(parse(&frame), MessagePayload::UserJoined { room: actual, .. } if actual == room),
-            "{:?}",
-            parse(&frame)
+            matches!(joined, MessagePayload::UserJoined { room: actual, .. } if actual == room),
+            "{joined:?}"
         );
     }
 
@@ -232,14 +238,14 @@ impl Peer {
         self.socket.shutdown(Shutdown::Write).unwrap();
     }
 
-    /// Ends the connection with a reset: what is on the way in either direction is lost.
+    /// Ends the connection with a reset, which loses the bytes in flight in both directions.
     pub(crate) fn reset(self) {
         SockRef::from(&self.socket).set_linger(Some(Duration::ZERO)).unwrap();
     }
 }
 
-/// A process that is stopped and goes on, with a container or a machine, finds its waits for
-/// sockets interrupted.
+/// Repeats an interrupted read: a process that is stopped and resumed, with a container or a
+/// machine, finds its waits for sockets interrupted.
 pub(crate) fn uninterrupted(mut read: impl FnMut() -> io::Result<usize>) -> io::Result<usize> {
     loop {
         match read() {
@@ -249,7 +255,7 @@ pub(crate) fn uninterrupted(mut read: impl FnMut() -> io::Result<usize>) -> io::
     }
 }
 
-/// The typed view of a chat frame of the server's.
+/// The typed view of a chat frame from the server.
 pub(crate) fn parse(frame: &[u8]) -> MessagePayload<'_> {
     cafewire_core::ZeroCopyMessage::parse_from_bytes(frame).unwrap().parse_payload().unwrap()
 }

@@ -1,6 +1,6 @@
 // For the examples in the documentation of this crate, which include it as an expression: a
-// function that serves on any free port with a configuration, or with the default one. It gives the
-// address, a handle, and a guard that ends the server in order and waits for that.
+// function that serves on any free port with a configuration, or with the default one. It returns
+// the address, a handle, and a guard that shuts the server down and waits for its end.
 {
     struct Serving {
         handle: cafewire_net::ServerHandle,
@@ -11,7 +11,7 @@
         fn drop(&mut self) {
             self.handle.shut_down();
             let outcome = self.thread.take().map(std::thread::JoinHandle::join);
-            // A failure that is on its way says more than this one.
+            // A failure of the example says more than this one.
             if !std::thread::panicking() {
                 outcome.unwrap().expect("the server panicked").expect("the server failed");
             }

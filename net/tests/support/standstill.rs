@@ -1,6 +1,6 @@
-//! Notices when the machine stands still, or this process on it: a thread of its own that sleeps
-//! for a moment, again and again, and looks how much later it wakes. What took long only for that
-//! is no fault of the server's.
+//! Detects standstills of the machine or of this process: a thread sleeps for a moment, again and
+//! again, and measures how much later it wakes. Time lost in a standstill is not the server's
+//! fault.
 
 use std::ops::Range;
 use std::sync::Arc;
@@ -10,20 +10,21 @@ use std::time::{Duration, Instant};
 
 const MOMENT: Duration = Duration::from_millis(5);
 
-/// Whoever sleeps for a moment is the next to run on a machine that is only busy.
+/// A later wake counts as a standstill: on a machine that is only busy, a thread that slept for a
+/// moment runs sooner.
 const NOTICEABLE: Duration = Duration::from_millis(50);
 
-/// A look-out for standstills, from its beginning to its end.
+/// A watch for standstills, from its start to its end.
 pub(crate) struct Standstills {
     is_over: Arc<AtomicBool>,
-    lookout: JoinHandle<Vec<Range<Instant>>>,
+    watcher: JoinHandle<Vec<Range<Instant>>>,
 }
 
 impl Standstills {
-    pub(crate) fn look_out() -> Self {
+    pub(crate) fn watch() -> Self {
         let is_over = Arc::new(AtomicBool::new(false));
         let over = Arc::clone(&is_over);
-        let lookout = thread::spawn(move || {
+        let watcher = thread::spawn(move || {
             let mut found = Vec::new();
             while !over.load(Ordering::Acquire) {
                 let before = Instant::now();
@@ -35,17 +36,17 @@ impl Standstills {
             }
             found
         });
-        Self { is_over, lookout }
+        Self { is_over, watcher }
     }
 
-    /// When nothing ran.
+    /// Ends the watch and returns the standstills.
     pub(crate) fn end(self) -> Vec<Range<Instant>> {
         self.is_over.store(true, Ordering::Release);
-        self.lookout.join().expect("the look-out")
+        self.watcher.join().expect("the watcher ends")
     }
 }
 
-/// How long nothing ran between these two moments.
+/// How long the machine stood still between these two moments.
 pub(crate) fn stood_still(standstills: &[Range<Instant>], from: Instant, to: Instant) -> Duration {
     let within =
         |still: &Range<Instant>| still.end.min(to).saturating_duration_since(still.start.max(from));

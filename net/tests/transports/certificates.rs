@@ -1,4 +1,4 @@
-//! A certification authority of the tests' own, and what it signs, as files that are gone with it.
+//! A certification authority for tests, and its certificates, as files that are removed with it.
 
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -17,7 +17,7 @@ impl Authority {
         Self::with_key(KeyPair::generate().unwrap())
     }
 
-    /// One of the same name, whose key is of another kind.
+    /// An authority of the same name with a key of another kind.
     pub(super) fn namesake() -> Self {
         Self::with_key(KeyPair::generate_for(&rcgen::PKCS_ED25519).unwrap())
     }
@@ -49,7 +49,7 @@ impl Authority {
         identity
     }
 
-    /// What a server on this machine needs.
+    /// The TLS settings of a server on this machine.
     pub(super) fn server_tls(&self) -> ServerTls {
         ServerTls { identity: self.sign("server", &["localhost", "127.0.0.1"]), client_ca: None }
     }
@@ -60,7 +60,7 @@ impl Authority {
         ClientConfig { tls, ..ClientConfig::default() }
     }
 
-    /// A file of this folder, with this in it.
+    /// A file in this folder with this content.
     pub(super) fn file(&self, name: &str, content: &str) -> PathBuf {
         let path = self.folder.join(name);
         std::fs::write(&path, content).unwrap();

@@ -1,10 +1,11 @@
-//! IPv6: its own addresses, and IPv4 through an IPv6 socket.
+//! IPv6 addresses, and IPv4 through an IPv6 socket.
 
-use cafewire_net::{ChatClient, Client, ClientError, Server, ServerConfig};
+use cafewire_net::{ChatClient, Client, ClientError, PeerAddress, Server, ServerConfig};
 
 use crate::support::TestServer;
 
-/// Machines without IPv6 exist, and a server must say so on them: then that is what is tested.
+/// Whether this machine has IPv6. Without it a server must fail with a sentence, which is tested
+/// then.
 fn has_ipv6() -> bool {
     if std::net::TcpListener::bind("[::1]:0").is_ok() {
         return true;
@@ -17,7 +18,7 @@ fn has_ipv6() -> bool {
 }
 
 #[test]
-fn clients_come_by_ipv6() {
+fn clients_connect_by_ipv6() {
     if !has_ipv6() {
         return;
     }
@@ -26,9 +27,8 @@ fn clients_come_by_ipv6() {
     let mut client = Client::connect(&server.address().into()).unwrap();
     assert_eq!(client.echo(b"six").unwrap(), b"six");
     let ada = ChatClient::connect(&server.address().into(), "ada").unwrap();
-    assert!(
-        matches!(ada.peer_address().unwrap(), cafewire_net::PeerAddress::Ip(address) if address.is_ipv6())
-    );
+    let peer = ada.peer_address().unwrap();
+    assert!(matches!(peer, PeerAddress::Ip(address) if address.is_ipv6()), "{peer}");
 }
 
 #[test]
@@ -45,8 +45,8 @@ fn an_ipv4_peer_is_the_same_by_either_socket() {
         Client::connect(&address).and_then(|mut client| client.ping().map(|_| client))
     };
     let _by_ipv6 = through("[::1]").unwrap();
-    // A socket for all of IPv6 takes IPv4 too, unless the system was told otherwise (ipv6(7),
-    // bindv6only).
+    // A socket for all IPv6 addresses takes IPv4 too, unless the system is configured otherwise
+    // (ipv6(7), bindv6only).
     if let Ok(_by_ipv4) = through("127.0.0.1") {
         assert!(matches!(through("127.0.0.1"), Err(ClientError::Refused { .. })));
         assert!(matches!(through("[::ffff:127.0.0.1]"), Err(ClientError::Refused { .. })));

@@ -1,5 +1,5 @@
-//! Reloading: limits and certificates that change while connections go on, and what is refused as a
-//! whole.
+//! Reloading: limits and certificates change while connections stay open, and a bad configuration
+//! is refused as a whole.
 
 use std::io::{Read as _, Write as _};
 use std::net::{SocketAddr, TcpStream};
@@ -15,7 +15,7 @@ use super::certificates::Authority;
 use super::tls::address;
 use crate::support::{PATIENCE, Peer, Received, TestServer, echo};
 
-/// A server whose next configuration the test lays down, and the phases it goes through.
+/// A server whose next configuration the test sets, and the phases it goes through.
 struct Reloading {
     server: TestServer,
     http: Vec<SocketAddr>,
@@ -29,7 +29,7 @@ impl Reloading {
         let (tell, phases) = mpsc::channel();
         let source = Arc::clone(&next);
         let mut http = Vec::new();
-        let server = TestServer::with_tap(
+        let server = TestServer::with_prepared(
             |present| *present = config.clone(),
             |server| {
                 server.on_reload(Box::new(move || source.lock().unwrap().clone()));
@@ -46,7 +46,7 @@ impl Reloading {
         assert_eq!(self.phases.recv_timeout(PATIENCE), Ok(phase));
     }
 
-    /// Reloads, and waits until that is done, well or not.
+    /// Reloads, and waits until the reload has succeeded or failed.
     fn reload(&self, next: Result<ServerConfig, String>) {
         *self.next.lock().unwrap() = next;
         self.server.handle().reload();
@@ -62,7 +62,7 @@ fn config() -> ServerConfig {
 }
 
 #[test]
-fn limits_count_at_once_for_those_who_are_here_too() {
+fn limits_apply_at_once_to_present_connections_too() {
     let reloading = Reloading::start(&config());
     let server = &reloading.server;
     let mut ada = server.member("ada", "tea");
@@ -74,10 +74,10 @@ fn limits_count_at_once_for_those_who_are_here_too() {
     reloading.reload(Ok(changed));
     ada.send_chat(&cafewire_core::MessagePayload::JoinRoom { room: "cake" });
     ada.expect_error(ErrorCode::LimitReached);
-    // He signed in under five minutes of idle time, and has nothing to listen to.
+    // Bob signed in with an idle time-out of five minutes, and is in no room.
     bystander.expect_error(ErrorCode::IdleTimeout);
     bystander.expect_end();
-    drop(bystander); // or he would count until the close time-out
+    drop(bystander); // otherwise bob would count until the close time-out
     let mut carl = server.peer();
     let mut dora = server.peer();
     dora.expect_error(ErrorCode::ServerFull);
@@ -88,7 +88,7 @@ fn limits_count_at_once_for_those_who_are_here_too() {
 }
 
 #[test]
-fn limits_of_the_http_port_count_for_whoever_comes_next() {
+fn limits_of_the_http_server_apply_to_the_next_connection() {
     let mut with_http = config();
     with_http.http = vec!["127.0.0.1:0".parse().unwrap()];
     let reloading = Reloading::start(&with_http);
@@ -103,8 +103,11 @@ fn limits_of_the_http_port_count_for_whoever_comes_next() {
         peer.write_all(b"GET /healthz HTTP/1.1\r\nHost: h\r\n\r\n").unwrap();
         (status(&mut peer), peer)
     };
-    let (first, second) = (ask(), ask());
+    let (mut first, mut second) = (ask(), ask());
     assert_eq!((&*first.0, &*second.0), ("200", "200"));
+    for (_, peer) in [&mut first, &mut second] {
+        peer.write_all(b"GET /hea").unwrap(); // an idle one would make room
+    }
     with_http.limits.http_connections = 2;
     reloading.reload(Ok(with_http));
     let mut third = TcpStream::connect(reloading.http[0]).unwrap();
@@ -112,7 +115,7 @@ fn limits_of_the_http_port_count_for_whoever_comes_next() {
 }
 
 #[test]
-fn the_size_of_a_read_counts_at_once() {
+fn the_limit_on_a_read_applies_at_once() {
     const FRAMES: usize = 200;
     let reloading = Reloading::start(&config());
     let mut peer = reloading.server.peer();
@@ -128,7 +131,7 @@ fn the_size_of_a_read_counts_at_once() {
 }
 
 #[test]
-fn rates_count_at_once_for_those_who_are_here_too() {
+fn rates_apply_at_once_to_present_connections_too() {
     let reloading = Reloading::start(&config());
     let mut peer = reloading.server.peer();
     let mut has_all_answers = || {
@@ -146,7 +149,7 @@ fn rates_count_at_once_for_those_who_are_here_too() {
 }
 
 #[test]
-fn a_configuration_that_will_not_do_changes_nothing() {
+fn a_bad_configuration_changes_nothing() {
     let authority = Authority::new();
     let mut with_tls = config();
     with_tls.listen = vec!["tls://127.0.0.1:0".parse().unwrap()];
@@ -159,7 +162,7 @@ fn a_configuration_that_will_not_do_changes_nothing() {
         client
     };
     let mut before = works();
-    // The limit in these would show: nobody could come in.
+    // The limit in these configurations would show: no further connection would be accepted.
     let mut bad = with_tls.clone();
     bad.limits.connections = 1;
     bad.tls =
@@ -194,16 +197,16 @@ fn a_new_certificate_is_shown_from_the_next_connection_on() {
     reloading.server.wait_for_closes(CloseReason::TlsFailed, 2);
 }
 
-/// A service manager that heard `Ready` again would take it back that the server stops.
+/// To a service manager another `Ready` would mean that the server is not stopping.
 #[test]
-fn a_server_that_drains_reloads_no_more() {
+fn a_draining_server_does_not_reload() {
     let mut reloading = Reloading::start(&config());
     let mut peer = Peer::connect(reloading.server.address());
     peer.send_echo(&Message::ping());
     peer.expect_echo(&Message::pong());
     reloading.server.handle().shut_down();
     reloading.expect(Phase::Draining);
-    // The server has told the peer, and waits for its end.
+    // The server has sent the peer an Error frame, and waits for its end.
     reloading.server.handle().reload();
     drop(peer);
     reloading.server.wait_for_end();

@@ -1,4 +1,4 @@
-//! TLS as it should go: both families, both versions of TLS, large transfers, half-close, a clean
+//! TLS without faults: both families, both versions of TLS, large transfers, half-close, a clean
 //! end.
 
 use std::io::Write as _;
@@ -15,7 +15,7 @@ use rustls::version::{TLS12, TLS13};
 
 use super::certificates::Authority;
 use super::tls_peer::TlsPeer;
-use crate::support::{TestServer, chat, echo, say};
+use crate::support::{TestServer, chat, echo, publish};
 
 pub(super) fn server(authority: &Authority) -> TestServer {
     TestServer::with(|config| {
@@ -29,7 +29,7 @@ pub(super) fn address(server: &TestServer) -> Address {
 }
 
 #[test]
-fn our_clients_talk_over_tls() {
+fn both_clients_work_over_tls() {
     let authority = Authority::new();
     let server = server(&authority);
     let config = authority.client_config();
@@ -47,7 +47,7 @@ fn our_clients_talk_over_tls() {
     let sender = ada.sender().unwrap();
     std::thread::scope(|scope| {
         scope.spawn(move || {
-            (0..MESSAGES).for_each(|number| sender.send("tea", &number.to_string()).unwrap())
+            (0..MESSAGES).for_each(|number| sender.send("tea", &number.to_string()).unwrap());
         });
         for client in [&mut ada, &mut bob] {
             let mut said = Vec::new();
@@ -67,8 +67,8 @@ fn our_clients_talk_over_tls() {
     assert_eq!(server.metrics().closes(CloseReason::TlsFailed), 0);
 }
 
-/// Record upon record lies in the socket, none of them begins where a read of it ends, and at times
-/// two are whole at once: more than a session holds opened.
+/// Many records lie in the socket, no read ends between two of them, and at times two whole ones
+/// are read at once: more than a session holds opened.
 #[test]
 fn a_client_that_reads_late_gets_everything() {
     const FRAMES: usize = 100;
@@ -116,17 +116,17 @@ fn both_versions_of_tls_and_every_record_size() {
             peer.send(&frame);
             peer.expect(&frame);
         }
-        // Byte by byte: a record, and so a decrypted read, for each.
+        // Byte by byte, each in a record of its own and so in a decrypted read of its own.
         let frame = echo(&Message::Echo(b"byte by byte"));
         frame.chunks(1).for_each(|byte| peer.send(byte));
         peer.expect(&frame);
     }
 }
 
-/// All of it decrypted at once is more than one tick reads and more frames than one tick does;
-/// nothing follows that could wake the server for the rest.
+/// The bytes decrypted at once are more than one tick reads and hold more frames than one tick
+/// does; no later byte wakes the server for the rest.
 #[test]
-fn what_was_decrypted_and_not_read_counts_as_ready() {
+fn decrypted_bytes_that_were_not_read_count_as_ready() {
     let authority = Authority::new();
     let server = server(&authority);
     let mut peer = TlsPeer::connect(&authority, server.address(), &TLS13);
@@ -137,14 +137,14 @@ fn what_was_decrypted_and_not_read_counts_as_ready() {
     peer.expect(&frames);
 }
 
-/// A server that takes little from a connection at a time, and stands still while `Data` is in its
-/// hands: from then on until it is released.
+/// A server that reads few bytes of a connection at a time, and stands still in the handler of a
+/// Data frame until it is released.
 fn small_reads_while_released(
     authority: &Authority,
     read_bytes_per_tick: usize,
 ) -> (TestServer, mpsc::Sender<()>) {
     let (release, held) = mpsc::channel::<()>();
-    let server = TestServer::with_tap(
+    let server = TestServer::with_prepared(
         |config| {
             config.listen = vec!["tls://127.0.0.1:0".parse().unwrap()];
             config.tls = Some(authority.server_tls());
@@ -160,12 +160,12 @@ fn stand_still(server: &TestServer, peer: &mut TlsPeer) {
     server.wait_until("a server that stands still", |metrics| metrics.data_messages == 1);
 }
 
-/// What counts is what a connection makes the server take off the socket and decrypt: of records
-/// with a byte in each, more than twenty times what is in them.
+/// The sealed bytes that the server reads and decrypts count: with one byte in a record, more than
+/// twenty times the bytes in it.
 #[test]
 fn sealed_bytes_count_as_bytes_read_in_a_tick() {
     const READ_BYTES_PER_TICK: usize = 1 << 10;
-    /// What a session takes off its socket at a time, by which a read may go beyond.
+    /// The most that a session reads at a time, by which a read may exceed its limit.
     const PIECE_BYTES_MAX: usize = 4 << 10;
     let authority = Authority::new();
     let (server, release) = small_reads_while_released(&authority, READ_BYTES_PER_TICK);
@@ -173,20 +173,20 @@ fn sealed_bytes_count_as_bytes_read_in_a_tick() {
     stand_still(&server, &mut peer);
     let frame = echo(&Message::Echo(&[7; 1800]));
     let sealed_bytes = peer.send_in_single_bytes(&frame);
-    let cut_short =
+    let limited_reads =
         |server: &TestServer| server.metrics().limits_reached(LimitReached::ReadBytesPerTick);
-    let before = cut_short(&server);
+    let before = limited_reads(&server);
     release.send(()).unwrap();
     peer.expect(&frame);
-    let reads = usize::try_from(cut_short(&server) - before).unwrap();
+    let reads = usize::try_from(limited_reads(&server) - before).unwrap();
     assert!(
         reads >= sealed_bytes / (READ_BYTES_PER_TICK + PIECE_BYTES_MAX),
         "{reads} reads of {sealed_bytes} bytes"
     );
 }
 
-/// Reads that end within a record bring no byte, and are not the last: no more may come that would
-/// announce the rest.
+/// Reads that end within a record return no byte, and the read is repeated without readiness, since
+/// no later byte may announce the rest.
 #[test]
 fn a_record_larger_than_a_read_is_read_to_its_end() {
     let authority = Authority::new();
@@ -220,10 +220,12 @@ fn a_peer_that_reads_late_gets_everything_in_order() {
         .collect();
     std::thread::scope(|scope| {
         scope.spawn(move || {
-            sealed.iter().for_each(|sealed| std::io::Write::write_all(&mut socket, sealed).unwrap())
+            sealed
+                .iter()
+                .for_each(|sealed| std::io::Write::write_all(&mut socket, sealed).unwrap());
         });
-        // Nothing is read until the server has stopped to read because its answers are not fetched.
-        server.wait_until("the server waits for us", |metrics| metrics.buffer_bytes > 64 << 10);
+        // Nothing is read until the server has stopped reading because its answers are not read.
+        server.wait_until("the server to stop reading", |metrics| metrics.buffer_bytes > 64 << 10);
         frames.iter().for_each(|frame| peer.expect(frame));
     });
 }
@@ -243,8 +245,8 @@ fn a_peer_that_ends_its_side_gets_what_is_queued_and_a_clean_end() {
     server.wait_for_closes(CloseReason::EndOfInput, 2);
 }
 
-/// close_notify comes with the last bytes and the socket stays open: no readiness will announce the
-/// end.
+/// close_notify comes with the last bytes and the socket stays open, so that no readiness announces
+/// the end.
 #[test]
 fn an_end_that_comes_with_the_last_bytes_is_seen() {
     let authority = Authority::new();
@@ -264,7 +266,7 @@ fn the_error_frame_and_the_end_arrive_when_the_server_closes() {
     let mut peer = TlsPeer::connect(&authority, server.address(), &TLS13);
     peer.send(&chat(&MessagePayload::Connect { username: "ada" }));
     peer.send(&chat(&MessagePayload::JoinRoom { room: "tea" }));
-    peer.send(&say("tea", "hello"));
+    peer.send(&publish("tea", "hello"));
     server.wait_until("the message", |metrics| metrics.broadcasts == 1);
     server.handle().shut_down();
     let mut client = Vec::new();
@@ -279,7 +281,7 @@ fn the_error_frame_and_the_end_arrive_when_the_server_closes() {
 }
 
 #[test]
-fn many_shake_hands_at_once() {
+fn many_handshakes_at_once() {
     let authority = Authority::new();
     let server = server(&authority);
     let (address, config) = (address(&server), authority.client_config());
@@ -298,7 +300,7 @@ fn many_shake_hands_at_once() {
 }
 
 #[test]
-fn mutual_tls_wants_a_certificate_of_the_right_authority() {
+fn mutual_tls_needs_a_certificate_of_the_right_authority() {
     let (authority, strangers) = (Authority::new(), Authority::new());
     let server = TestServer::with(|config| {
         config.listen = vec!["tls://127.0.0.1:0".parse().unwrap()];
@@ -313,7 +315,8 @@ fn mutual_tls_wants_a_certificate_of_the_right_authority() {
     };
     known(Some(authority.sign("client", &["ada"]))).unwrap();
     for identity in [None, Some(strangers.sign("client", &["ada"]))] {
-        // With TLS 1.3 the client learns of it with the first answer, not in the handshake.
+        // With TLS 1.3 the client learns of the refusal with the first answer, not in the
+        // handshake.
         known(identity).unwrap_err();
     }
     server.wait_for_closes(CloseReason::TlsFailed, 2);
@@ -321,19 +324,19 @@ fn mutual_tls_wants_a_certificate_of_the_right_authority() {
 
 /// A handshake needs two of the server's reads, at least.
 #[test]
-fn no_more_handshakes_are_done_in_a_turn_than_may_be() {
+fn a_tick_does_no_more_handshakes_than_its_limit() {
     const CLIENTS: u64 = 6;
     let authority = Authority::new();
     for limit in [1, 2, 3, 0] {
         let mut clients = Vec::new();
-        let server = TestServer::with_tap(
+        let server = TestServer::with_prepared(
             |config| {
                 config.listen = vec!["tls://127.0.0.1:0".parse().unwrap()];
                 config.tls = Some(authority.server_tls());
                 config.limits.handshakes_per_tick = limit;
             },
             |server| {
-                // They are there, and wait, before the loop begins to turn.
+                // The clients connect and wait before the loop's first tick.
                 let port = server.local_addresses()[0].resolve().unwrap()[0].port();
                 for _ in 0..CLIENTS {
                     let address = Address::Tls { host: "localhost".to_owned(), port };
@@ -353,15 +356,15 @@ fn no_more_handshakes_are_done_in_a_turn_than_may_be() {
     }
 }
 
-/// Bytes that begin a handshake and wait before the loop begins to turn, so that nothing but the
-/// limit puts any of them off.
+/// The first bytes of handshakes wait before the loop's first tick, so that only the limit puts any
+/// of them off.
 #[test]
 fn a_handshake_that_was_put_off_is_counted() {
     const CLIENTS: usize = 8;
     for limit in [1, CLIENTS - 1, CLIENTS, 0] {
         let authority = Authority::new();
         let mut clients = Vec::new();
-        let server = TestServer::with_tap(
+        let server = TestServer::with_prepared(
             |config| {
                 config.listen = vec!["tls://127.0.0.1:0".parse().unwrap()];
                 config.tls = Some(authority.server_tls());
@@ -371,7 +374,7 @@ fn a_handshake_that_was_put_off_is_counted() {
                 let address = server.local_addresses()[0].resolve().unwrap()[0];
                 for _ in 0..CLIENTS {
                     let mut client = TcpStream::connect(address).unwrap();
-                    client.write_all(&[0x16]).unwrap(); // the first byte of a record of the handshake
+                    client.write_all(&[0x16]).unwrap(); // a handshake record's first byte
                     clients.push(client);
                 }
             },

@@ -1,5 +1,5 @@
-//! TLS as it goes wrong: certificates that will not do, plain text, handshakes that end or never go
-//! on. Each is counted as what it is, and a neighbour does not notice.
+//! TLS faults: bad certificates, plain text, handshakes that end or stall. Each is counted by its
+//! reason, and a neighbour notices nothing.
 
 use std::io::{Read as _, Write as _};
 use std::net::{Shutdown, TcpStream};
@@ -15,7 +15,7 @@ use super::tls::{address, server};
 use crate::support::{PATIENCE, TestServer, chat, echo};
 
 #[test]
-fn a_certificate_that_will_not_do_is_refused_with_the_reason() {
+fn a_bad_certificate_is_refused_with_the_reason() {
     let (authority, strangers) = (Authority::new(), Authority::new());
     let server = server(&authority);
     let refusal = |address: &Address, config: &ClientConfig| {
@@ -28,20 +28,22 @@ fn a_certificate_that_will_not_do_is_refused_with_the_reason() {
     );
     let namesake = refusal(&address(&server), &Authority::namesake().client_config());
     assert!(
-        namesake.contains("invalid peer certificate: nobody") && !namesake.contains('{'),
+        namesake.contains("invalid peer certificate: no trusted authority")
+            && !namesake.contains('{'),
         "{namesake}"
     );
     let plain = TestServer::start();
     let port = plain.address().port();
     let no_tls =
         refusal(&Address::Tls { host: "localhost".to_owned(), port }, &authority.client_config());
-    assert!(no_tls.contains("what answers there is no TLS"), "{no_tls}");
+    assert!(no_tls.contains("the server there does not speak TLS"), "{no_tls}");
     let tls_unasked =
         Client::connect(&Address::from(server.address())).unwrap().ping().unwrap_err().to_string();
     assert!(tls_unasked.contains("begin with tls://"), "{tls_unasked}");
     let by_another_name =
         Address::Tls { host: "127.0.0.2".to_owned(), port: server.address().port() };
-    // Not for this name; the connection itself works, since all of 127.0.0.0/8 is this machine.
+    // The certificate is not for this name. The connection itself works, since all of 127.0.0.0/8
+    // is this machine.
     let wildcard = TestServer::with(|config| {
         config.listen = vec!["tls://0.0.0.0:0".parse().unwrap()];
         config.tls = Some(authority.server_tls());
@@ -64,7 +66,7 @@ fn a_certificate_that_will_not_do_is_refused_with_the_reason() {
 }
 
 #[test]
-fn plain_text_on_the_tls_port_is_closed_and_named() {
+fn plain_text_on_the_tls_port_is_closed_and_counted() {
     let authority = Authority::new();
     let server = server(&authority);
     let mut neighbour =
@@ -90,7 +92,7 @@ fn plain_text_on_the_tls_port_is_closed_and_named() {
 }
 
 #[test]
-fn a_handshake_that_ends_or_stands_still_is_closed() {
+fn a_handshake_that_ends_or_stalls_is_closed() {
     let authority = Authority::new();
     let server = TestServer::with(|config| {
         config.listen = vec!["tls://127.0.0.1:0".parse().unwrap()];
@@ -98,7 +100,8 @@ fn a_handshake_that_ends_or_stands_still_is_closed() {
         config.limits.sign_in_timeout = Duration::from_secs(3600);
         config.limits.close_timeout = Duration::from_millis(100);
     });
-    // The start of a ClientHello: a handshake record of 512 bytes, of which few come.
+    // The start of a ClientHello: a handshake record of 512 bytes, of which only the first eight
+    // are sent.
     let cut_hello = [0x16, 0x03, 0x01, 0x02, 0x00, 0x01, 0x00, 0x01];
     for bytes in [&[][..], &cut_hello[..1], &cut_hello] {
         let mut ending = TcpStream::connect(server.address()).unwrap();

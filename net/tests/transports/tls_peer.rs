@@ -1,11 +1,12 @@
-//! The client's end of a TLS connection without our client: a blocking socket, a rustls session,
-//! and nothing hidden.
+//! The client's end of a TLS connection without this crate's client: a blocking socket and a rustls
+//! session, with nothing hidden.
 
 use std::io::{Read, Write};
 use std::net::{Shutdown, SocketAddr, TcpStream};
 use std::sync::Arc;
 
-use rustls::pki_types::ServerName;
+use rustls::pki_types::pem::PemObject as _;
+use rustls::pki_types::{CertificateDer, ServerName};
 use rustls::{ClientConnection, StreamOwned, SupportedProtocolVersion};
 
 use super::certificates::Authority;
@@ -16,17 +17,14 @@ pub(super) struct TlsPeer {
 }
 
 impl TlsPeer {
-    /// Connects with this version of TLS alone, and shakes hands.
+    /// Connects with this version of TLS alone, and does the handshake.
     pub(super) fn connect(
         authority: &Authority,
         address: SocketAddr,
         version: &'static SupportedProtocolVersion,
     ) -> Self {
         let mut roots = rustls::RootCertStore::empty();
-        let pem = std::fs::read(&authority.certificate).unwrap();
-        let certificate =
-            <rustls::pki_types::CertificateDer<'_> as rustls::pki_types::pem::PemObject>::from_pem_slice(&pem);
-        roots.add(certificate.unwrap()).unwrap();
+        roots.add(CertificateDer::from_pem_file(&authority.certificate).unwrap()).unwrap();
         let provider = Arc::new(rustls::crypto::ring::default_provider());
         let config = rustls::ClientConfig::builder_with_provider(provider)
             .with_protocol_versions(&[version])
@@ -35,7 +33,7 @@ impl TlsPeer {
             .with_no_client_auth();
         let name = ServerName::try_from("localhost").unwrap();
         let mut session = ClientConnection::new(Arc::new(config), name).unwrap();
-        // Everything that a test writes before it flushes leaves in one piece.
+        // All bytes that a test writes before it flushes leave in one piece.
         session.set_buffer_limit(None);
         let mut socket = TcpStream::connect(address).unwrap();
         socket.set_read_timeout(Some(PATIENCE)).unwrap();
@@ -51,8 +49,8 @@ impl TlsPeer {
         self.stream.flush().unwrap();
     }
 
-    /// Sends each byte in a record of its own, all of them in one piece; gives how many sealed
-    /// bytes that is.
+    /// Sends each byte in a record of its own, all records in one piece. Returns the number of
+    /// sealed bytes.
     pub(super) fn send_in_single_bytes(&mut self, bytes: &[u8]) -> usize {
         let mut sealed = Vec::new();
         for byte in bytes.chunks(1) {
@@ -65,7 +63,7 @@ impl TlsPeer {
         sealed.len()
     }
 
-    /// Says close_notify, and shuts the socket's sending side.
+    /// Sends close_notify, and shuts the socket's sending side.
     pub(super) fn shut_down_sending(&mut self) {
         self.stream.conn.send_close_notify();
         while self.stream.conn.wants_write() {
@@ -91,7 +89,7 @@ impl TlsPeer {
         assert!(received == bytes, "other bytes than expected");
     }
 
-    /// The server must say close_notify: an end without it is an error to rustls.
+    /// Expects close_notify and the end: an end without it is an error to rustls.
     pub(super) fn expect_clean_end(&mut self) {
         assert_eq!(self.stream.read(&mut [0]).unwrap(), 0);
     }

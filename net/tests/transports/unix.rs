@@ -1,4 +1,4 @@
-//! Unix-domain sockets: both families, and the file that such a socket is.
+//! Unix-domain sockets: both families, and the socket's file.
 
 use std::path::PathBuf;
 
@@ -10,7 +10,7 @@ use cafewire_net::{
 
 use crate::support::TestServer;
 
-/// A path of one test's own.
+/// A path that one test alone uses.
 struct SocketFile(PathBuf);
 
 impl SocketFile {
@@ -37,7 +37,7 @@ impl Drop for SocketFile {
 }
 
 #[test]
-fn both_families_talk_and_share_rooms_with_tcp() {
+fn both_families_work_and_share_rooms_with_tcp() {
     let file = SocketFile::new("families");
     let server = file.server();
     let mut echoing = Client::connect(&file.address()).unwrap();
@@ -48,11 +48,11 @@ fn both_families_talk_and_share_rooms_with_tcp() {
     ada.join("tea").unwrap();
     bob.join("tea").unwrap();
     bob.send("tea", "hello").unwrap();
-    let heard = ada.events().find_map(|event| match event {
+    let received = ada.events().find_map(|event| match event {
         Ok(Event::Message { content, .. }) => Some(content),
         _ => None,
     });
-    assert_eq!(heard.as_deref(), Some("hello"));
+    assert_eq!(received.as_deref(), Some("hello"));
     let pool = ConnectionPool::new(file.address(), PoolConfig::default());
     for _ in 0..3 {
         pool.get_connection().unwrap().ping().unwrap();
@@ -62,9 +62,10 @@ fn both_families_talk_and_share_rooms_with_tcp() {
     assert_eq!(server.metrics().connections_accepted, 4);
 }
 
-/// A proxy in front brings everybody through one socket.
+/// The limit per address does not apply to a Unix-domain socket, which a proxy may use for many
+/// clients.
 #[test]
-fn the_limit_per_address_is_for_addresses() {
+fn the_limit_per_address_does_not_apply_to_unix_sockets() {
     let file = SocketFile::new("limit");
     let _server = file.server();
     let mut clients: Vec<Client> =
@@ -73,18 +74,18 @@ fn the_limit_per_address_is_for_addresses() {
 }
 
 #[test]
-fn the_file_goes_with_the_server_and_one_left_behind_is_replaced() {
+fn the_file_is_removed_with_the_server_and_a_stale_one_is_replaced() {
     let file = SocketFile::new("file");
     drop(file.server());
     assert!(!file.0.exists());
-    // What a server that was killed leaves: a socket that nobody listens on.
+    // A killed server leaves a socket file on which no program listens.
     drop(std::os::unix::net::UnixListener::bind(&file.0).unwrap());
     assert!(file.0.exists());
     let _server = file.server();
     Client::connect(&file.address()).unwrap().ping().unwrap();
 }
 
-/// Somebody took the file away, and the next server came before the last had gone.
+/// The file was removed by hand, and the next server started before the last one ended.
 #[test]
 fn the_file_of_the_next_server_stays() {
     let file = SocketFile::new("next");
@@ -96,7 +97,7 @@ fn the_file_of_the_next_server_stays() {
 }
 
 #[test]
-fn nothing_else_is_taken_away() {
+fn no_other_file_is_removed() {
     let refusal = |file: &SocketFile| {
         let mut config = ServerConfig::default();
         config.listen = vec![file.address()];
@@ -114,7 +115,7 @@ fn nothing_else_is_taken_away() {
 
     let long = SocketFile::new(&"x".repeat(200));
     assert!(refusal(&long).contains(".sock: "), "{}", refusal(&long));
-    let nobody = SocketFile::new("nobody");
-    let refused = Client::connect(&nobody.address()).unwrap_err().to_string();
+    let missing = SocketFile::new("missing");
+    let refused = Client::connect(&missing.address()).unwrap_err().to_string();
     assert!(refused.starts_with("cannot connect to unix:///"), "{refused}");
 }

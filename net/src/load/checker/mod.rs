@@ -1,5 +1,5 @@
-//! What became of each delivery. Pure: keys in, verdicts out. What is missing at the end is what
-//! was expected and got no good verdict.
+//! Judges each delivery. Pure: keys in, verdicts out. The deliveries missing at the end are those
+//! that were expected and got no good verdict.
 
 mod room;
 mod sequence;
@@ -7,19 +7,19 @@ mod sequence;
 pub(crate) use room::RoomChecker;
 pub(crate) use sequence::SequenceChecker;
 
-/// How a delivery came.
+/// The verdict on a delivery.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Verdict {
-    /// For the first time, and where it belongs. What it overtook is still awaited.
+    /// The first delivery, at its place. Messages that it overtook are still awaited.
     InOrder,
-    /// For the first time, but after one that it should have come before (RFC 4737's reordering).
+    /// The first delivery, but after one that it should have come before (RFC 4737's reordering).
     Reordered,
-    /// Not for the first time.
+    /// Not the first delivery.
     Duplicated,
-    /// Nobody sent it, or not here.
+    /// The message was not sent, or not to this receiver.
     Unexpected,
 }
 
-/// Numbers that a receiver is remembered to miss. What was skipped before them is lost for good: if
-/// it comes after all, it counts as duplicated.
+/// The most missing numbers that are remembered for a receiver. Older ones are lost for good: one
+/// that comes after all counts as duplicated.
 const MISSING_MAX: usize = 1 << 16;

@@ -1,17 +1,17 @@
 //! One room: many publishers, many members, and one order that all members must see.
 //!
-//! The order is learnt: whoever gets a message first puts it at the end of what is known, and
-//! everybody else is held to that, one comparison per delivery. A number that a publisher sent and
-//! the first one did not get is put in front of its successor, as inferred, and moves to where the
-//! next member sees it: the one that missed it is blamed, and nobody else. So among one publisher's
-//! messages the late one is blamed, whoever sees it. Between publishers nothing says whose turn it
-//! was: where members disagree, the order of whoever was first counts, and the others are late. A
-//! vote of the members would have to keep every member's order until all have seen it, and to take
-//! verdicts back: that they disagree is what matters.
+//! The order is learnt: the first member to receive a message appends it to the known order, and
+//! all other members are held to that, one comparison per delivery. A number that a publisher sent
+//! and the first member did not receive is inserted before its successor, as inferred, and moves to
+//! where the next member sees it, so that only the member that missed it is blamed. Among one
+//! publisher's messages the late one is blamed, whichever member sees it. Between publishers the
+//! messages carry no order: where members disagree, the order that the first member saw counts, and
+//! the others are late. A vote of the members would have to keep every member's order until all
+//! have seen it, and to take verdicts back, for no gain: the finding is that they disagree.
 //!
 //! As long as a room shows nothing irregular, and the server sends all members the same bytes, as
-//! ours does, deliveries are compared as bytes, many at a time: equal bytes are equal messages in
-//! equal order, without parsing them again.
+//! this one does, deliveries are compared as bytes, many at a time: equal bytes are equal messages
+//! in equal order, without parsing them again.
 
 use std::collections::{BTreeSet, HashSet, VecDeque};
 use std::ops::Range;
@@ -19,30 +19,30 @@ use std::ops::Range;
 use super::{MISSING_MAX, Verdict};
 use crate::load::payload::{MessageKey, Stamp};
 
-/// Messages between the first member and the last. Who is further behind is told by
-/// [`take_laggard`](RoomChecker::take_laggard).
+/// The most messages between the first member and the last. A member further behind is reported by
+/// [`take_lagging`](RoomChecker::take_lagging).
 const WINDOW_MAX: usize = 1 << 20;
 
-/// Bytes kept for comparing. With more, messages are compared one by one.
+/// The most bytes kept for comparing. Beyond it, messages are compared one by one.
 const BYTES_MAX: usize = 64 << 20;
 
-/// The window is looked over when it has grown to this, and then whenever it has doubled.
+/// The window is trimmed when it has grown to this length, and then whenever it has doubled.
 const FIRST_TRIM: usize = 1024;
 
 #[derive(Debug)]
 pub(crate) struct RoomChecker {
-    /// Global number of the room's first publisher.
+    /// The global number of the room's first publisher.
     first_sender: usize,
-    /// Behind the highest number in the order, for each publisher.
+    /// For each publisher, the number after the highest one in the order.
     next_sequence: Vec<u64>,
-    members: Vec<Member>,
+    members: Vec<MemberProgress>,
     /// The order, from the position `first` on.
-    order: VecDeque<Entry>,
+    order: VecDeque<OrderEntry>,
     first: u64,
-    /// Messages in the order that nobody has got yet, or nobody at that place.
+    /// Messages in the order that no member has received yet, or none at that place.
     inferred: HashSet<MessageKey>,
-    /// The frames of the order, from byte `bytes_first` of the room on; while all of them are
-    /// known.
+    /// The frames of the order, from byte `bytes_first` of the room on. `None` once messages are
+    /// compared one by one.
     bytes: Option<Vec<u8>>,
     bytes_first: u64,
     trim_at: usize,
@@ -51,26 +51,26 @@ pub(crate) struct RoomChecker {
 }
 
 #[derive(Debug, Default)]
-struct Member {
-    /// All before it has come or is missing.
+struct MemberProgress {
+    /// All messages before this position have come or are missing.
     position: u64,
     missing: BTreeSet<MessageKey>,
     gone: bool,
 }
 
 #[derive(Clone, Copy, Debug)]
-struct Entry {
+struct OrderEntry {
     stamp: Stamp,
-    /// Where its frame ends in the room's bytes.
+    /// The end of its frame in the room's bytes.
     end: u64,
 }
 
-/// Deliveries that were recognised by their bytes.
+/// A run of deliveries that were recognised by their bytes.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Run {
-    /// Bytes of the whole frames among them.
+    /// The bytes of the run's whole frames.
     pub(crate) bytes: usize,
-    /// Their places in the window, for [`RoomChecker::stamps`].
+    /// The run's places in the window, for [`RoomChecker::stamps`].
     places: Range<usize>,
 }
 
@@ -80,7 +80,7 @@ impl RoomChecker {
         Self {
             first_sender,
             next_sequence: vec![0; publishers],
-            members: std::iter::repeat_with(Member::default).take(members).collect(),
+            members: std::iter::repeat_with(MemberProgress::default).take(members).collect(),
             order: VecDeque::new(),
             first: 0,
             inferred: HashSet::new(),
@@ -92,19 +92,20 @@ impl RoomChecker {
         }
     }
 
-    /// The member's connection has ended: nobody waits for it any more.
+    /// Removes a member whose connection has ended, so that the window no longer waits for it.
     pub(crate) fn leave(&mut self, member: usize) {
         self.members[member].gone = true;
     }
 
-    /// A member that fell so far behind that what it has yet to get can no longer be remembered. It
-    /// should leave.
-    pub(crate) const fn take_laggard(&mut self) -> Option<usize> {
+    /// Takes a member so far behind that the messages it has yet to receive can no longer be kept.
+    /// Its connection should be ended.
+    pub(crate) const fn take_lagging(&mut self) -> Option<usize> {
         self.lagging.take()
     }
 
-    /// Takes the whole frames at the start of `bytes` that are what this member should get next,
-    /// byte by byte. `None` if they are not: then a look at the frames tells what they are.
+    /// Takes the whole frames at the start of `bytes` that equal, byte by byte, those that this
+    /// member should receive next. `None` if they differ: then each frame must be parsed and
+    /// judged.
     #[inline]
     pub(crate) fn receive_bytes(&mut self, member: usize, bytes: &[u8]) -> Option<Run> {
         let kept = self.bytes.as_ref()?;
@@ -130,12 +131,12 @@ impl RoomChecker {
         Some(Run { bytes: offset(end - start), places: place..behind })
     }
 
-    /// What the deliveries of a run say. Only until the next delivery of the room is taken.
+    /// The stamps of a run's deliveries. Valid until the next delivery of the room is taken.
     pub(crate) fn stamps(&self, run: &Run) -> impl Iterator<Item = Stamp> {
         self.order.range(run.places.clone()).map(|entry| entry.stamp)
     }
 
-    /// Judges one delivery, `frame`, of whose sender's messages `sent` were sent.
+    /// Judges one delivery, `frame`, whose sender has sent `sent` messages.
     #[inline]
     pub(crate) fn receive(
         &mut self,
@@ -158,7 +159,7 @@ impl RoomChecker {
         }
     }
 
-    /// A delivery that is not what is known to come next for this member.
+    /// Judges a delivery that is not the next one in the known order for this member.
     fn receive_other(
         &mut self,
         member: usize,
@@ -194,8 +195,8 @@ impl RoomChecker {
             };
         }
         for skipped in next..key.sequence() {
-            // When it was due is not known, and need not be: its own delivery, if there is one,
-            // says so.
+            // The skipped message's due time is not known, and its own delivery, if there is one,
+            // carries it.
             let inferred =
                 Stamp { key: MessageKey::new(key.sender(), skipped), at_ns: stamp.at_ns };
             self.inferred.insert(inferred.key);
@@ -207,12 +208,12 @@ impl RoomChecker {
         Verdict::InOrder
     }
 
-    /// A message that is known to come later in the order: either it is known wrongly, or what
-    /// comes before is late.
+    /// Judges a message whose place is later in the order: either that place is wrong, or the
+    /// messages before it are late.
     fn receive_early(&mut self, member: usize, place: usize, later: usize) -> Verdict {
         let key = self.order[later].stamp.key;
         if self.inferred.remove(&key) {
-            // Whoever is between the two places has not got it either.
+            // Members between the two places have not received it either.
             let until = self.first + later as u64;
             let entry = self.order.remove(later);
             let position = self.members[member].position;
@@ -245,11 +246,11 @@ impl RoomChecker {
         }
     }
 
-    /// Puts a message where this member is, and the member behind it. Those who were past this
-    /// place miss it.
+    /// Inserts a message at this member's position and moves the member behind it. Members past
+    /// this position miss the message.
     fn insert(&mut self, member: usize, stamp: Stamp) {
         let position = self.members[member].position;
-        self.order.insert(place_of(self.first, position), Entry { stamp, end: 0 });
+        self.order.insert(place_of(self.first, position), OrderEntry { stamp, end: 0 });
         for state in self.members.iter_mut().filter(|state| state.position > position) {
             state.position += 1;
             state.missing.insert(stamp.key);
@@ -269,7 +270,7 @@ impl RoomChecker {
                 self.compare_one_by_one();
             }
         }
-        self.order.push_back(Entry { stamp, end });
+        self.order.push_back(OrderEntry { stamp, end });
         self.trim_if_large();
     }
 
@@ -277,7 +278,7 @@ impl RoomChecker {
         self.bytes = None;
     }
 
-    /// Forgets what all members are past.
+    /// Drops the part of the order that all members are past.
     fn trim_if_large(&mut self) {
         if self.order.len() < self.trim_at {
             return;
@@ -310,7 +311,7 @@ impl RoomChecker {
     }
 }
 
-/// Where in the window a position is.
+/// The index of a position in the window.
 #[inline]
 fn place_of(first: u64, position: u64) -> usize {
     offset(position - first)
@@ -345,7 +346,7 @@ mod tests {
         Stamp { key: MessageKey::new(sender, number.parse().unwrap()), at_ns: 1 }
     }
 
-    /// Everything that a member gets that is not in order.
+    /// The deliveries of a member whose verdict is not `InOrder`.
     fn irregular<'a>(
         room: &mut RoomChecker,
         member: usize,
@@ -357,7 +358,7 @@ mod tests {
     }
 
     #[test]
-    fn one_order_for_all_is_well() {
+    fn one_order_for_all_members_is_in_order() {
         let mut room = room(2);
         assert_eq!(irregular(&mut room, 0, "a0 b0 a1"), []);
         assert_eq!(irregular(&mut room, 1, "a0 b0 a1 a2 c0"), []);
@@ -365,8 +366,8 @@ mod tests {
     }
 
     #[test]
-    fn lost_for_one_is_nobody_elses_fault() {
-        // The first to get them misses b0; where it belonged shows in what the others get.
+    fn a_message_lost_for_one_member_is_blamed_on_no_other() {
+        // The first member misses b0, whose place shows in the deliveries of the others.
         let mut room = room(3);
         assert_eq!(irregular(&mut room, 0, "a0 a1 b1"), []);
         assert_eq!(irregular(&mut room, 1, "a0 b0 a1 b1"), []);
@@ -378,7 +379,7 @@ mod tests {
     }
 
     #[test]
-    fn lost_at_the_end_of_what_the_first_one_got() {
+    fn a_message_lost_at_the_end_of_the_first_members_deliveries_is_not_blamed() {
         let mut room = room(2);
         assert_eq!(irregular(&mut room, 0, "a0 a1"), []);
         assert_eq!(irregular(&mut room, 1, "a0 b0 a1 b1"), []);
@@ -386,7 +387,7 @@ mod tests {
     }
 
     #[test]
-    fn a_member_in_between_also_misses_what_it_did_not_get() {
+    fn a_member_in_between_also_misses_an_inferred_message() {
         let mut room = room(3);
         assert_eq!(irregular(&mut room, 0, "a0 a1 b1 a2"), []);
         assert_eq!(irregular(&mut room, 1, "a0 a1"), []);
@@ -395,7 +396,7 @@ mod tests {
     }
 
     #[test]
-    fn duplicated_is_noticed_wherever_it_comes() {
+    fn a_duplicate_is_noticed_at_any_place() {
         let mut room = room(2);
         assert_eq!(
             irregular(&mut room, 0, "a0 a1 a0 b0 b0"),
@@ -406,7 +407,7 @@ mod tests {
     }
 
     #[test]
-    fn reordered_is_noticed_and_blamed_on_the_late_one() {
+    fn a_reordering_is_blamed_on_the_late_message() {
         let mut room = room(3);
         assert_eq!(irregular(&mut room, 0, "a0 a2 a1 a3"), [("a1", Reordered)]);
         assert_eq!(irregular(&mut room, 1, "a0 a1 a2 a3"), []);
@@ -421,7 +422,7 @@ mod tests {
     }
 
     #[test]
-    fn between_publishers_the_order_of_whoever_was_first_counts() {
+    fn between_publishers_the_order_of_the_first_member_counts() {
         let mut room = room(3);
         assert_eq!(irregular(&mut room, 0, "a0 c0 b0 a1"), []);
         assert_eq!(irregular(&mut room, 1, "a0 b0 c0 a1"), [("c0", Reordered)]);
@@ -429,7 +430,7 @@ mod tests {
     }
 
     #[test]
-    fn among_one_publishers_messages_the_late_one_is_blamed_whoever_was_first() {
+    fn among_one_publishers_messages_the_late_one_is_blamed_whichever_member_was_first() {
         let mut room = room(3);
         assert_eq!(irregular(&mut room, 0, "a0 b0 a2 a1 b1"), [("a1", Reordered)]);
         assert_eq!(irregular(&mut room, 1, "a0 a1 b0 a2 b1"), []);
@@ -437,7 +438,7 @@ mod tests {
     }
 
     #[test]
-    fn what_was_not_sent_here_is_noticed() {
+    fn a_message_not_sent_to_this_room_is_unexpected() {
         let mut room = room(1);
         let elsewhere = |sender| Stamp { key: MessageKey::new(sender, 0), at_ns: 0 };
         assert_eq!(room.receive(0, elsewhere(6), 10, b"x"), Unexpected);
@@ -464,19 +465,19 @@ mod tests {
     }
 
     #[test]
-    fn other_bytes_are_looked_at_one_by_one() {
+    fn differing_bytes_are_compared_one_by_one() {
         let mut room = room(2);
         assert_eq!(irregular(&mut room, 0, "a0 b0 a1"), []);
         assert_eq!(room.receive_bytes(1, b"<!!>"), None);
         assert_eq!(room.receive_bytes(1, b"<a0>").unwrap().deliveries(), 1);
-        // Once something was irregular, the room's bytes are no longer those that all should get.
+        // After an irregular delivery the room's bytes are no longer those that all should receive.
         assert_eq!(irregular(&mut room, 1, "a0"), [("a0", Duplicated)]);
         assert_eq!(room.receive_bytes(1, b"<b0>"), None);
         assert_eq!(irregular(&mut room, 1, "b0 a1"), []);
     }
 
     #[test]
-    fn what_all_have_is_forgotten_and_a_laggard_is_told() {
+    fn a_common_prefix_is_dropped_and_a_lagging_member_is_reported() {
         let mut room = RoomChecker::new(0, 1, 2);
         room.window_max = 3 * FIRST_TRIM;
         let frame = [b'x'; 10];
@@ -492,12 +493,12 @@ mod tests {
         assert!(
             room.order.len() <= FIRST_TRIM && room.bytes.as_ref().unwrap().len() <= 10 * FIRST_TRIM
         );
-        assert_eq!(room.take_laggard(), None);
+        assert_eq!(room.take_lagging(), None);
         give(&mut room, 0..1, 10_000..20_000);
-        assert_eq!(room.take_laggard(), Some(1));
+        assert_eq!(room.take_lagging(), Some(1));
         room.leave(1);
         give(&mut room, 0..1, 20_000..40_000);
-        assert_eq!(room.take_laggard(), None);
+        assert_eq!(room.take_lagging(), None);
         assert!(room.order.len() <= FIRST_TRIM);
     }
 }

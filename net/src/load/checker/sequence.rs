@@ -1,4 +1,4 @@
-//! One stream, whose messages come back one by one in the order in which they were sent.
+//! Checks one stream, whose messages come back one by one in the order in which they were sent.
 
 use std::collections::BTreeSet;
 
@@ -6,9 +6,9 @@ use super::{MISSING_MAX, Verdict};
 
 #[derive(Debug, Default)]
 pub(crate) struct SequenceChecker {
-    /// Behind the highest number that came.
+    /// The number after the highest one that came.
     next: u64,
-    /// Numbers below it that have not come.
+    /// The numbers below `next` that have not come.
     missing: BTreeSet<u64>,
 }
 
@@ -51,30 +51,30 @@ mod tests {
     }
 
     #[test]
-    fn all_is_well() {
+    fn messages_in_order_are_in_order() {
         assert_eq!(verdicts(&[0, 1, 2], 3), [InOrder; 3]);
     }
 
     #[test]
-    fn lost_shows_in_what_was_received() {
-        // Two of four: those who count find two missing.
+    fn a_lost_message_gets_no_verdict() {
+        // Two of four were received, so the count shows two lost.
         assert_eq!(verdicts(&[0, 3], 4), [InOrder, InOrder]);
     }
 
     #[test]
-    fn duplicated_is_noticed() {
+    fn a_duplicate_is_noticed() {
         assert_eq!(verdicts(&[0, 1, 1, 0], 2), [InOrder, InOrder, Duplicated, Duplicated]);
         assert_eq!(verdicts(&[1, 0, 0], 2), [InOrder, Reordered, Duplicated]);
     }
 
     #[test]
-    fn reordered_is_noticed_and_blamed_on_the_late_one() {
+    fn a_reordering_is_blamed_on_the_late_message() {
         assert_eq!(verdicts(&[0, 2, 1, 3], 4), [InOrder, InOrder, Reordered, InOrder]);
         assert_eq!(verdicts(&[3, 1, 0, 2], 4), [InOrder, Reordered, Reordered, Reordered]);
     }
 
     #[test]
-    fn what_was_not_sent_is_noticed() {
+    fn a_message_that_was_not_sent_is_unexpected() {
         assert_eq!(verdicts(&[0, 1, 2], 2), [InOrder, InOrder, Unexpected]);
         assert_eq!(verdicts(&[u64::MAX], 2), [Unexpected]);
     }
@@ -87,6 +87,6 @@ mod tests {
         assert_eq!(checker.receive(9_999_999, u64::MAX), Reordered);
         assert_eq!(checker.receive(20_000_000, u64::MAX), InOrder);
         assert_eq!(checker.missing.len(), MISSING_MAX);
-        assert_eq!(checker.receive(5, u64::MAX), Duplicated, "given up before");
+        assert_eq!(checker.receive(5, u64::MAX), Duplicated, "the number was given up before");
     }
 }

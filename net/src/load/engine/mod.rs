@@ -1,10 +1,10 @@
-//! The run: one thread around one poll. Makes the connections, has them say what is due, hands what
-//! comes to the workload, and knows when it is over. Decides nothing about messages.
+//! The engine of a run: one thread around one poll. Makes the connections, sends the messages that
+//! are due, hands received bytes to the workload, and ends the run. Decides nothing about messages.
 //!
-//! A tick: wait for an event or for what is due next; begin connections; read those that have
-//! something; let those send that may. Here are the tick and the connections' coming and going;
-//! what they read and write is in `traffic`, which phases ticks make up, from the first connection
-//! to the report, in `phases`.
+//! A tick: wait for an event or for the next due time; start connections; read from those that have
+//! bytes; send from those that may. This file has the tick, and the start and end of connections;
+//! `traffic` has their reads and writes, `phases` the phases of a run, from the first connection to
+//! the report.
 
 mod phases;
 mod plan;
@@ -17,7 +17,7 @@ use mio::{Events, Poll, Token};
 
 use self::plan::Plan;
 use super::config::{LoadConfig, LoadError};
-use super::connections::{Connections, Stage, attempt_of};
+use super::connections::{ConnectionSet, ConnectionStage, attempt_of};
 use super::connector::{AfterFailure, Attempt, Connector};
 use super::latencies::Latencies;
 use super::monitor::{Monitor, Phase};
@@ -30,36 +30,36 @@ use super::workload::Workload;
 
 const TIMER: Token = Token(usize::MAX);
 
-/// How long a tick may wait at most, so that a stop is noticed.
+/// The longest wait of a tick, so that a stop is noticed.
 const LONGEST_WAIT_NS: u64 = 100_000_000;
 
 pub(super) struct Engine<'a, W> {
     target: Target,
     monitor: &'a Monitor,
     plan: Plan,
-    /// The one that was shown last.
+    /// The phase that was shown last.
     phase: Phase,
     workload: W,
     connector: Connector,
-    connections: Connections,
+    connections: ConnectionSet,
     timer: Timer,
     clock: Instant,
-    /// On the clock: when sending began.
+    /// The time on the clock at which sending began.
     began_ns: u64,
     senders: Senders,
-    /// For each sender, its connection.
+    /// The connection of each sender.
     sender_connections: Vec<usize>,
-    /// For each connection, its number as a sender.
+    /// The number of each connection as a sender.
     sender_of: Vec<Option<usize>>,
-    /// At a fixed rate: whose turn is when.
+    /// The messages that fall due, at a fixed rate.
     due: Option<Due>,
-    /// Senders that may have something to send.
+    /// Senders that may have messages to send.
     may_send: Vec<usize>,
-    /// Messages may be sent, and not only what was begun.
+    /// New messages may be sent, besides the rest of those already started.
     is_sending: bool,
-    /// For how long nothing has come, in turns: see [`quiet_after`].
+    /// For how long no delivery has come, counted in ticks: see [`quiet_after`].
     quiet_ns: u64,
-    /// Connections that are being read.
+    /// The connections that are being read.
     reading: Vec<usize>,
     tally: Tally,
     send_lag: Latencies,
@@ -68,7 +68,7 @@ pub(super) struct Engine<'a, W> {
     last_reason: String,
 }
 
-/// A connection came to nothing, and why.
+/// The reason why a connection failed.
 struct Failed(String);
 
 impl<'a, W: Workload> Engine<'a, W> {
@@ -78,7 +78,7 @@ impl<'a, W: Workload> Engine<'a, W> {
         monitor: &'a Monitor,
         workload: W,
     ) -> Result<Self, LoadError> {
-        let plan = Plan::of(config, workload.connections());
+        let plan = Plan::from_config(config, workload.connections());
         let poll = Poll::new().map_err(LoadError::System)?;
         let timer = Timer::new(poll.registry(), TIMER).map_err(LoadError::System)?;
         let count = workload.connections();
@@ -91,7 +91,7 @@ impl<'a, W: Workload> Engine<'a, W> {
                 ns(config.connect_timeout),
                 config.connect_retries,
             ),
-            connections: Connections::new(count, poll),
+            connections: ConnectionSet::new(count, poll),
             timer,
             clock: Instant::now(),
             began_ns: 0,
@@ -114,7 +114,7 @@ impl<'a, W: Workload> Engine<'a, W> {
         })
     }
 
-    /// Waits, at most until `next_ns` on the clock, and does what there is to do.
+    /// Waits, at most until `next_ns` on the clock, and does the work that is due.
     fn tick(&mut self, events: &mut Events, next_ns: Option<u64>) -> io::Result<()> {
         let (began_ns, received) = (self.now_ns(), self.tally.received);
         self.wait(events, next_ns)?;
@@ -137,7 +137,7 @@ impl<'a, W: Workload> Engine<'a, W> {
         self.connect();
         self.read_all();
         self.send_all();
-        while let Some((connection, reason)) = self.workload.take_outcast() {
+        while let Some((connection, reason)) = self.workload.take_expelled() {
             self.end(connection, &Failed(reason.to_owned()));
         }
         let took_ns = self.now_ns().saturating_sub(began_ns);
@@ -165,7 +165,7 @@ impl<'a, W: Workload> Engine<'a, W> {
         }
     }
 
-    /// Begins the connections whose turn it is, and gives up those whose time is over.
+    /// Starts the connections that are due, and ends those whose time is over.
     fn connect(&mut self) {
         if self.connector.is_done() {
             return;
@@ -173,8 +173,8 @@ impl<'a, W: Workload> Engine<'a, W> {
         let now_ns = self.now_ns();
         while let Some(connection) = self.connector.next(now_ns) {
             let attempt = Attempt { connection, number: self.connections.get(connection).attempt };
-            self.connector.begun(attempt, now_ns);
-            if let Err(error) = self.connections.begin(connection, &self.target) {
+            self.connector.started(attempt, now_ns);
+            if let Err(error) = self.connections.start(connection, &self.target) {
                 self.end(connection, &Failed(error.to_string()));
             }
         }
@@ -192,12 +192,12 @@ impl<'a, W: Workload> Engine<'a, W> {
         let state = self.connections.get(connection);
         let attempt = Attempt { connection, number: state.attempt };
         match state.stage {
-            Stage::None => return,
-            Stage::Ready => {
+            ConnectionStage::None => return,
+            ConnectionStage::Ready => {
                 self.counts.ended_early += 1;
                 self.workload.leave(connection);
             }
-            Stage::Connecting | Stage::Handshake => {
+            ConnectionStage::Connecting | ConnectionStage::Handshake => {
                 match self.connector.failed(attempt, self.now_ns()) {
                     AfterFailure::TryAgain => self.counts.retried += 1,
                     AfterFailure::GiveUp => self.counts.failed += 1,
@@ -217,7 +217,7 @@ impl<'a, W: Workload> Engine<'a, W> {
     }
 
     fn is_ready(&self, connection: usize) -> bool {
-        self.connections.get(connection).stage == Stage::Ready
+        self.connections.get(connection).stage == ConnectionStage::Ready
     }
 
     fn now_ns(&self) -> u64 {
@@ -229,10 +229,10 @@ impl<'a, W: Workload> Engine<'a, W> {
     }
 }
 
-/// For how long nothing has come after a tick in which nothing came. Where the machine stood still,
-/// or this process did not get to run, the server may have had no time either: one tick counts for
-/// no more than it waits at most, and time-outs of several ticks are not over before there was a
-/// look at what came meanwhile.
+/// For how long no delivery has come, after a tick without one. Where the machine stood still, or
+/// this process did not run, the server may have had no time either. So one tick counts for no more
+/// than its longest wait, and a time-out of several ticks cannot end before received bytes were
+/// read.
 fn quiet_after(before_ns: u64, tick_took_ns: u64) -> u64 {
     before_ns.saturating_add(tick_took_ns.min(LONGEST_WAIT_NS))
 }

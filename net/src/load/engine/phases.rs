@@ -1,5 +1,5 @@
-//! The phases of a run: connecting, idling, sending, draining, and the report in the end. Says how
-//! long ticks go on, not what is done in one.
+//! The phases of a run: connecting, idling, sending, draining, and the report at the end. Decides
+//! how long ticks go on, not what one does.
 
 use std::time::Duration;
 
@@ -7,7 +7,7 @@ use mio::Events;
 
 use super::Engine;
 use crate::load::config::{LoadConfig, LoadError, Work};
-use crate::load::connections::Stage;
+use crate::load::connections::ConnectionStage;
 use crate::load::measure::Snapshot;
 use crate::load::monitor::{Phase, Progress};
 use crate::load::report::{Deliveries, Measured, Report};
@@ -16,11 +16,11 @@ use crate::load::workload::Workload;
 
 const EVENTS_PER_POLL: usize = 1024;
 
-/// When all has come: how much longer to listen for what comes twice.
+/// How much longer to listen for duplicates once all deliveries have come.
 const LISTEN_ON_NS: u64 = 100_000_000;
 
 impl<W: Workload> Engine<'_, W> {
-    /// From the first connection to the report.
+    /// Runs the test, from the first connection to the report.
     pub(in crate::load) fn run(mut self, config: &LoadConfig) -> Result<Report, LoadError> {
         let mut events = Events::with_capacity(EVENTS_PER_POLL);
         while !self.connector.is_done() && self.monitor.stops() == 0 {
@@ -30,7 +30,7 @@ impl<W: Workload> Engine<'_, W> {
         let connect_time = self.clock.elapsed();
         if self.counts.ready == 0 {
             let reason = if self.last_reason.is_empty() {
-                "the test was stopped before one connection stood".to_owned()
+                "the test was stopped before a connection was ready".to_owned()
             } else {
                 self.last_reason
             };
@@ -43,7 +43,7 @@ impl<W: Workload> Engine<'_, W> {
         }
         let is_idle_test = matches!(config.work, Work::Idle { .. });
         let was_stopped_early = self.monitor.stops() > 0;
-        // A stop ends the idling; that the connections are served is seen all the same.
+        // A stop ends the idling, but whether the connections are served is still checked.
         if is_idle_test || !was_stopped_early {
             self.begin();
         }
@@ -52,10 +52,10 @@ impl<W: Workload> Engine<'_, W> {
         Ok(self.report(measured, connect_time, drain_time))
     }
 
-    /// Those that are ready become senders and receivers.
+    /// Makes the connections that are ready senders and receivers.
     fn begin(&mut self) {
         let ready: Vec<bool> =
-            self.connections.stages().map(|stage| stage == Stage::Ready).collect();
+            self.connections.stages().map(|stage| stage == ConnectionStage::Ready).collect();
         self.sender_connections = self.workload.begin(&ready);
         for (sender, &connection) in self.sender_connections.iter().enumerate() {
             self.sender_of[connection] = Some(sender);
@@ -96,7 +96,8 @@ impl<W: Workload> Engine<'_, W> {
                 .map_err(LoadError::System)?;
         }
         if self.due.is_some() {
-            // What was due before the end is sent, even if the last tick came too late for it.
+            // Messages that were due before the end are sent, even if the last tick came too late
+            // for them.
             self.send_all();
         }
         let sending_ended_ns = self.since_began_ns();
@@ -106,7 +107,7 @@ impl<W: Workload> Engine<'_, W> {
         let at_completion = self.drain(events)?;
         let last_delivery_ns = self.tally.last_delivery_ns;
         let drain_time = Duration::from_nanos(last_delivery_ns.saturating_sub(sending_ended_ns));
-        // Where messages are counted and not time, the last one's delivery is part of the work.
+        // With a number of messages rather than a time, the last delivery is part of the work.
         let (until, until_ns) = if self.plan.until_ns.is_some() {
             (at_end, sending_ended_ns)
         } else {
@@ -120,19 +121,19 @@ impl<W: Workload> Engine<'_, W> {
         let is_stopped =
             if is_idle_test { self.monitor.stops() > 1 } else { self.monitor.stops() > 0 };
         let is_time_over = self.plan.until_ns.is_some_and(|until_ns| until_ns <= since_ns);
-        // Windows that stay full because something was lost would wait for ever.
+        // Windows that stay full because a message was lost would wait for ever.
         let is_stuck = matches!(self.senders.pace(), Pace::Window(_))
             && self.plan.until_ns.is_none()
             && self.quiet_ns > self.plan.drain_ns;
-        let is_nobody_left =
+        let all_have_ended =
             !self.sender_connections.iter().any(|&connection| self.is_ready(connection));
-        // A time goes on to its end, though nothing may be due any more before it.
+        // A test with a time goes on to its end, even if no further message falls due before it.
         let is_all_sent = self.senders.is_exhausted() && self.plan.until_ns.is_none();
-        is_stopped || is_time_over || is_stuck || is_nobody_left || is_all_sent
+        is_stopped || is_time_over || is_stuck || all_have_ended || is_all_sent
     }
 
-    /// Waits for what is under way: until all has come and a little longer, or nothing has come for
-    /// the drain time-out. Gives what was counted when all had come, or was given up.
+    /// Waits for deliveries: until all have come and a little longer, or none has come for the
+    /// drain time-out. Returns the counts at the moment when all had come or were given up.
     fn drain(&mut self, events: &mut Events) -> Result<Snapshot, LoadError> {
         let expected = self.workload.expected(&self.senders);
         let mut at_completion = None;
@@ -143,10 +144,11 @@ impl<W: Workload> Engine<'_, W> {
             if is_complete && at_completion.is_none() {
                 at_completion = Some(self.snapshot());
             }
-            let nobody_is_left = self.connections.stages().all(|stage| stage != Stage::Ready);
+            let all_have_ended =
+                self.connections.stages().all(|stage| stage != ConnectionStage::Ready);
             let wait_ns =
                 if is_complete { LISTEN_ON_NS.min(self.plan.drain_ns) } else { self.plan.drain_ns };
-            if self.quiet_ns >= wait_ns || nobody_is_left || self.monitor.stops() > 1 {
+            if self.quiet_ns >= wait_ns || all_have_ended || self.monitor.stops() > 1 {
                 return Ok(at_completion.unwrap_or_else(|| self.snapshot()));
             }
             let until_ns = self.now_ns().saturating_add(wait_ns - self.quiet_ns);
@@ -166,7 +168,8 @@ impl<W: Workload> Engine<'_, W> {
         if self.phase != phase {
             self.phase = phase;
             tracing::debug!(
-                "{phase}: {ready} connections stand, {sent} messages sent, {received} deliveries received"
+                "{phase}: {ready} connections ready, {sent} messages sent, \
+                 {received} deliveries received"
             );
         }
     }

@@ -1,26 +1,26 @@
-//! What a configuration means for the engine. Pure.
+//! The plan that the engine makes of a configuration. Pure.
 
 use super::ns;
 use crate::load::config::{Amount, LoadConfig, Work};
 use crate::load::schedule::{Pace, due_before};
 
-/// What is sent and how it is measured, in nanoseconds.
+/// The phases and the pace of a run, in nanoseconds.
 #[derive(Debug)]
 pub(super) struct Plan {
-    /// Before anything is sent.
+    /// The time before anything is sent.
     pub(super) idle_ns: u64,
     pub(super) pace: Pace,
-    /// Messages. At a fixed rate for a time, those that fall due in it.
+    /// The most messages. At a fixed rate for a time, those that fall due in it.
     pub(super) limit: Option<u64>,
-    /// Since sending began.
+    /// The end of the warm-up, since sending began.
     pub(super) measured_from_ns: u64,
-    /// Since sending began; `None`: when all is sent.
+    /// The end of sending, since it began. `None`: when all messages are sent.
     pub(super) until_ns: Option<u64>,
     pub(super) drain_ns: u64,
 }
 
 impl Plan {
-    pub(super) fn of(config: &LoadConfig, connections: usize) -> Self {
+    pub(super) fn from_config(config: &LoadConfig, connections: usize) -> Self {
         let warm_up_ns = ns(config.warm_up);
         let window = match config.work {
             Work::Echo { in_flight, .. } => in_flight,
@@ -30,7 +30,7 @@ impl Plan {
         let pace = config.rate_per_second.map_or(Pace::Window(window), Pace::PerSecond);
         let drain_ns = ns(config.drain_timeout);
         match (config.work, config.amount) {
-            // Each sends one message, at the pace at which they connected.
+            // Each connection sends one message, at the pace at which they connected.
             (Work::Idle { .. }, Amount::Time(time)) => Self {
                 idle_ns: ns(time),
                 pace: Pace::PerSecond(config.connects_per_second),

@@ -1,21 +1,21 @@
-//! What the connections read and write: the greeting, messages that are due, what comes back. Knows
-//! neither the poll nor when the run is over.
+//! The reads and writes of connections: opening frames, messages that are due, deliveries. Knows
+//! neither the poll nor the end of the run.
 
 use super::{Engine, Failed};
-use crate::load::connections::{Read, Stage};
+use crate::load::connections::{ConnectionStage, ReadOutcome};
 use crate::load::workload::{Handshake, Stats, Workload};
 
 /// Bytes of messages gathered for one write.
 const WRITE_SIZE: usize = 64 << 10;
 
 impl<W: Workload> Engine<'_, W> {
-    /// There is room to write, or the connection has come to stand.
+    /// Handles room to write, or a socket that has just connected.
     pub(super) fn writable(&mut self, connection: usize) {
-        if self.connections.get(connection).stage == Stage::Connecting {
+        if self.connections.get(connection).stage == ConnectionStage::Connecting {
             match self.connections.is_connected(connection) {
                 Ok(true) => {
                     let state = self.connections.get_mut(connection);
-                    state.stage = Stage::Handshake;
+                    state.stage = ConnectionStage::Handshake;
                     self.workload.open(connection, &mut state.out);
                 }
                 Ok(false) => return,
@@ -34,16 +34,16 @@ impl<W: Workload> Engine<'_, W> {
         }
     }
 
-    /// Each connection that has something is read once; who has more is there again in the next
+    /// Reads once from each connection that has bytes; one that has more is read again in the next
     /// tick.
     pub(super) fn read_all(&mut self) {
         let mut list = std::mem::take(&mut self.reading);
         self.connections.take_readable(&mut list);
         for connection in list.drain(..) {
             let outcome = match self.connections.read(connection) {
-                Read::Nothing => Ok(()),
-                Read::Bytes(count) => self.take(connection, count),
-                Read::Ended(reason) => Err(Failed(reason)),
+                ReadOutcome::Nothing => Ok(()),
+                ReadOutcome::Bytes(count) => self.take(connection, count),
+                ReadOutcome::Ended(reason) => Err(Failed(reason)),
             };
             match outcome {
                 Ok(()) if self.connections.wants_flush(connection) => self.flush(connection),
@@ -54,12 +54,12 @@ impl<W: Workload> Engine<'_, W> {
         self.reading = list;
     }
 
-    /// Hands on what was read.
+    /// Passes bytes that were read to the workload.
     fn take(&mut self, connection: usize, count: usize) -> Result<(), Failed> {
         let now_ns = self.since_began_ns();
         let mut taken = 0;
-        if self.connections.get(connection).stage == Stage::Handshake {
-            taken = self.take_opening(connection, count)?;
+        if self.connections.get(connection).stage == ConnectionStage::Handshake {
+            taken = self.take_handshake(connection, count)?;
         }
         if self.is_ready(connection) {
             let (state, bytes) = self.connections.read_bytes(connection, count);
@@ -81,12 +81,13 @@ impl<W: Workload> Engine<'_, W> {
         Ok(())
     }
 
-    /// Goes on with signing in. Returns the bytes that it took.
-    fn take_opening(&mut self, connection: usize, count: usize) -> Result<usize, Failed> {
+    /// Passes frames to the opening handshake of the workload. Returns the number of bytes
+    /// consumed.
+    fn take_handshake(&mut self, connection: usize, count: usize) -> Result<usize, Failed> {
         use cafewire_core::Framing;
         let mut taken = 0;
         let (state, bytes) = self.connections.read_bytes(connection, count);
-        let opening = loop {
+        let handshake = loop {
             match state.input.next_frame(&bytes[taken..]) {
                 Framing::Frame { frame, consumed } => {
                     taken += consumed;
@@ -97,16 +98,18 @@ impl<W: Workload> Engine<'_, W> {
                 }
                 Framing::Incomplete { .. } => break Handshake::NotYet,
                 Framing::Corrupt { error } => {
-                    break Handshake::Refused(format!("the server sent what is no frame: {error}"));
+                    break Handshake::Refused(format!(
+                        "the server sent a malformed frame: {error}"
+                    ));
                 }
             }
         };
-        match opening {
+        match handshake {
             Handshake::Refused(reason) => {
                 return Err(Failed(format!("the server refused: {reason}")));
             }
             Handshake::Ready => {
-                state.stage = Stage::Ready;
+                state.stage = ConnectionStage::Ready;
                 self.connector.ready();
                 self.counts.ready += 1;
             }
@@ -115,14 +118,14 @@ impl<W: Workload> Engine<'_, W> {
         Ok(taken)
     }
 
-    /// Has everybody send who may.
+    /// Sends from every sender that may.
     pub(super) fn send_all(&mut self) {
         let now_ns = self.since_began_ns();
         if let Some(due) = &mut self.due {
             let count = self.sender_connections.len();
             let mut on_list = 0;
             while let Some(number) = due.take(now_ns) {
-                // They take turns, so once there is one for each of them all are on the list.
+                // Senders take turns, so after `count` messages all of them are on the list.
                 if on_list < count {
                     on_list += 1;
                     self.may_send.push(usize::try_from(number % count as u64).unwrap_or(0));
@@ -137,7 +140,7 @@ impl<W: Workload> Engine<'_, W> {
         self.may_send = list;
     }
 
-    /// Writes what a sender may send by now, as far as the system takes it.
+    /// Writes the messages that a sender may send by now, as far as the system takes them.
     fn send(&mut self, sender: usize) {
         let connection = self.sender_connections[sender];
         if !self.is_ready(connection) {

@@ -1,0 +1,202 @@
+//! All settings: those of the command and of where to listen, which stand here, and the server's
+//! limits, which the library has in a table. Out of both come options, variables, keys and texts.
+
+use std::fmt::Display;
+use std::iter;
+use std::path::PathBuf;
+
+use cafewire_net::Limits;
+use clap::Args;
+use serde::{Deserialize, Serialize};
+
+use super::http_address::HttpAddress;
+use super::listen_address::ListenAddress;
+use super::units::{self, Size, Span};
+use crate::args::LogFormat;
+
+/// What goes by the kind of a limit.
+macro_rules! kind {
+    (type count) => {
+        usize
+    };
+    (type count_rate) => {
+        u64
+    };
+    (type time) => {
+        Span
+    };
+    (type $bytes:ident) => {
+        Size
+    };
+    (metavar count) => {
+        "N"
+    };
+    (metavar count_rate) => {
+        "N"
+    };
+    (metavar time) => {
+        "TIME"
+    };
+    (metavar $bytes:ident) => {
+        "SIZE"
+    };
+    (parser count) => {
+        units::count::<usize>
+    };
+    (parser count_rate) => {
+        units::count::<u64>
+    };
+    (parser time) => {
+        str::parse::<Span>
+    };
+    (parser $bytes:ident) => {
+        str::parse::<Size>
+    };
+}
+
+macro_rules! settings {
+    (
+        $(
+            $(#[doc = $doc:literal])+
+            $name:ident: $metavar:literal $type:ty $(, $key:ident = $value:expr)*;
+        )*
+        limits:
+        $(
+            $(#[doc = $limit_doc:literal])+
+            $limit:ident: $kind:ident = $number:literal $($suffix:ident)?
+                $(, in $range:expr, $reason:literal)?;
+        )*
+    ) => {
+        /// Settings that were given, from one place or several. `None` was not given.
+        #[derive(Args, Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+        #[serde(deny_unknown_fields)]
+        pub(crate) struct Settings {
+            $(
+                $(#[doc = $doc])+
+                #[arg(
+                    long,
+                    env = variable(stringify!($name)),
+                    value_name = $metavar,
+                    hide_env = true
+                    $(, $key = $value)*
+                )]
+                #[serde(skip_serializing_if = "Option::is_none")]
+                pub(crate) $name: Option<$type>,
+            )*
+            $(
+                #[arg(
+                    long,
+                    env = variable(stringify!($limit)),
+                    value_name = kind!(metavar $kind),
+                    hide_env = true,
+                    value_parser = kind!(parser $kind),
+                    help = help(
+                        &[$($limit_doc),+],
+                        &<kind!(type $kind)>::from(Limits::default().$limit),
+                    ),
+                    long_help = long_help(
+                        &[$($limit_doc),+],
+                        &<kind!(type $kind)>::from(Limits::default().$limit),
+                    )
+                )]
+                #[serde(skip_serializing_if = "Option::is_none")]
+                pub(crate) $limit: Option<kind!(type $kind)>,
+            )*
+        }
+
+        impl Settings {
+            /// The keys of the config file, in the order of `--help`.
+            pub(crate) const KEYS: &'static [&'static str] =
+                &[$(stringify!($name),)* $(stringify!($limit),)*];
+
+            /// The keys of those that were not given.
+            pub(crate) fn unset_keys(&self) -> Vec<&'static str> {
+                let is_unset = [
+                    $((stringify!($name), self.$name.is_none()),)*
+                    $((stringify!($limit), self.$limit.is_none()),)*
+                ];
+                is_unset.into_iter().filter_map(|(key, is_unset)| is_unset.then_some(key)).collect()
+            }
+
+            /// These settings, and where nothing was given, the others.
+            pub(crate) fn or(self, other: Self) -> Self {
+                Self {
+                    $($name: self.$name.or(other.$name),)*
+                    $($limit: self.$limit.or(other.$limit),)*
+                }
+            }
+
+            /// The settings that make these limits.
+            pub(super) fn of_limits(limits: &Limits) -> Self {
+                Self { $($limit: Some(limits.$limit.into()),)* ..Self::default() }
+            }
+
+            /// Sets the limits that were given.
+            pub(super) fn set_limits(&self, limits: &mut Limits) {
+                $(
+                    if let Some(value) = self.$limit {
+                        limits.$limit = value.into();
+                    }
+                )*
+            }
+        }
+    };
+}
+
+macro_rules! settings_with_limits {
+    ($($limits:tt)*) => {
+        settings! {
+            /// Where to listen: tcp://HOST:PORT or HOST:PORT, tls://HOST:PORT, unix:///PATH; port 0
+            /// for one that is free; may be repeated [default: tcp://127.0.0.1:8080].
+            listen: "ADDR" Vec<ListenAddress>, value_delimiter = ',';
+            /// The server's certificate for tls:// addresses, and those that lead to a root behind
+            /// it, in PEM form.
+            tls_certificate: "FILE" PathBuf;
+            /// The certificate's private key, in PEM form.
+            tls_key: "FILE" PathBuf;
+            /// Have clients show a certificate that one of these signed (mutual TLS), in PEM form.
+            tls_client_ca: "FILE" PathBuf;
+            /// Where to answer HTTP: /metrics for Prometheus, /healthz, /readyz, and a status page
+            /// at /. A port alone (9090) is one of 127.0.0.1; whoever reaches it sees everything;
+            /// may be repeated [default: nowhere].
+            http: "ADDR" Vec<HttpAddress>, value_delimiter = ',';
+            /// Print the payload of every Data frame of the echo family, escaped, one per line with
+            /// its sender.
+            print_data: "BOOL" bool,
+                num_args = 0..=1, require_equals = true, default_missing_value = "true";
+            /// How log lines on standard error are written [default: text]. RUST_LOG says which
+            /// (default: info).
+            log_format: "FORMAT" LogFormat;
+            /// How long a server that goes down waits for its queues to be flushed [default: 10s].
+            drain_timeout: "TIME" Span;
+            limits:
+            $($limits)*
+        }
+    };
+}
+
+cafewire_net::for_each_limit!(settings_with_limits);
+
+fn variable(key: &str) -> String {
+    format!("CAFEWIRE_{}", key.to_uppercase())
+}
+
+/// The first paragraph of a limit's text, with its default.
+fn help(lines: &[&str], default: &dyn Display) -> String {
+    let text = paragraphs(lines).next().unwrap_or_default();
+    format!("{} [default: {default}]", text.trim_end_matches('.'))
+}
+
+/// All of the text.
+fn long_help(lines: &[&str], default: &dyn Display) -> String {
+    iter::once(help(lines, default))
+        .chain(paragraphs(lines).skip(1))
+        .collect::<Vec<_>>()
+        .join("\n\n")
+}
+
+fn paragraphs(lines: &[&str]) -> impl Iterator<Item = String> {
+    lines
+        .split(|line| line.is_empty())
+        .map(|lines| lines.iter().map(|line| line.trim_start()).collect::<Vec<_>>().join(" "))
+}

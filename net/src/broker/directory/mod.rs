@@ -1,0 +1,244 @@
+//! Users and rooms: who is signed in under which name, and who is in which room. Knows no bytes:
+//! what is said goes into the room's log, which the [`fan-out`](super::fanout) delivers.
+//!
+//! Invariants, checked by [`Directory::invariants`]: membership is told the same by members and by
+//! the logs' subscribers; a name leads to its member and back, and to its room; a room has members;
+//! departures that are still to be told stand in rooms that are listed for it; those who wait for a
+//! room stand in its list.
+
+pub(super) mod addresses;
+mod name_policy;
+mod presence;
+pub(super) mod requests;
+mod usernames;
+mod waiting;
+
+use std::collections::{HashMap, VecDeque};
+
+use cafewire_core::ErrorCode;
+use slotmap::{SecondaryMap, SlotMap};
+use thin_vec::ThinVec;
+
+use self::addresses::AddressId;
+use self::presence::Departure;
+use self::usernames::{Username, Usernames};
+use self::waiting::Waiting;
+use super::Cx;
+use super::ids::{ConnectionId, LogId, ReaderId, RoomId};
+
+/// Why a request was not done. Whether that ends the connection follows from the code.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Refusal {
+    pub(super) code: ErrorCode,
+    pub(super) message: &'static str,
+}
+
+/// What became of a request.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Outcome {
+    Done,
+    /// It cannot be done before this room can take more. The connection is on the room's list.
+    Wait,
+}
+
+#[derive(Debug)]
+struct Member {
+    user_id: u32,
+    username: Username,
+    /// As many as there are, without storage for more: most members are in one or two.
+    rooms: ThinVec<Membership>,
+}
+
+#[cfg(test)]
+pub(super) const MEMBER_BYTES: usize = super::idle_cost::slot_bytes::<Member>();
+
+#[derive(Clone, Copy, Debug)]
+struct Membership {
+    room: RoomId,
+    /// The member's place among the subscribers of the room's log.
+    place: u32,
+}
+
+#[derive(Debug)]
+struct Room {
+    name: Box<str>,
+    log: LogId,
+    /// Where its maker came from.
+    maker: AddressId,
+    /// Joins and leaves are told to all members.
+    tells_presence: bool,
+    /// Members that are gone and whose going is still to be told, in order.
+    departures: VecDeque<Departure>,
+    /// It stands in the list of rooms with departures to tell, which it may need no more.
+    is_departing: bool,
+    /// Connections with a request that the room cannot take yet.
+    waiters: Vec<ConnectionId>,
+}
+
+#[derive(Debug, Default)]
+pub(super) struct Directory {
+    members: SecondaryMap<ConnectionId, Member>,
+    by_username: Usernames,
+    rooms: SlotMap<RoomId, Room>,
+    by_room_name: HashMap<Box<str>, RoomId>,
+    /// Rooms with departures to tell, in order. Some may be gone, or may have told them meanwhile.
+    departing: VecDeque<RoomId>,
+    waiting: Waiting,
+    last_user_id: u32,
+    /// All numbers have been used once, while some that were used early may still be in use.
+    user_ids_wrapped: bool,
+}
+
+/// The name of a member. Every connection in the table of names is one.
+fn name_of(members: &SecondaryMap<ConnectionId, Member>, id: ConnectionId) -> &str {
+    members.get(id).map_or("", |member| member.username.as_str())
+}
+
+impl Directory {
+    pub(super) fn with_places(places: usize) -> Self {
+        Self { members: SecondaryMap::with_capacity(places), ..Self::default() }
+    }
+
+    pub(super) fn is_signed_in(&self, id: ConnectionId) -> bool {
+        self.members.contains_key(id)
+    }
+
+    /// Whether the connection is in a room, and so has a reason to be there and say nothing.
+    pub(super) fn is_listening(&self, id: ConnectionId) -> bool {
+        self.members.get(id).is_some_and(|member| !member.rooms.is_empty())
+    }
+
+    /// The logs that a connection reads.
+    pub(super) fn logs_of(&self, id: ConnectionId) -> impl Iterator<Item = LogId> {
+        let memberships = self.members.get(id).map_or(&[][..], |member| &member.rooms);
+        memberships.iter().filter_map(|membership| Some(self.rooms.get(membership.room)?.log))
+    }
+
+    /// The next number that no user has. After some four thousand million sign-ins each one more
+    /// looks at all users: a table of the numbers would cost every member memory from the first on.
+    fn next_user_id(&mut self) -> u32 {
+        loop {
+            (self.last_user_id, self.user_ids_wrapped) = self
+                .last_user_id
+                .checked_add(1)
+                .map_or((1, true), |next| (next, self.user_ids_wrapped));
+            let user_id = self.last_user_id;
+            if !self.user_ids_wrapped
+                || self.members.values().all(|member| member.user_id != user_id)
+            {
+                return user_id;
+            }
+        }
+    }
+
+    /// The room of this name, if the connection is in it.
+    fn joined_room(&self, id: ConnectionId, name: &str) -> Option<RoomId> {
+        let room = *self.by_room_name.get(name)?;
+        let memberships = &self.members.get(id)?.rooms;
+        memberships.iter().any(|membership| membership.room == room).then_some(room)
+    }
+
+    /// The connection is gone, or as good as gone: it leaves every room, and its name is free. What
+    /// was said before is still queued for it; its departure is told to the others when there is
+    /// time for that.
+    pub(super) fn remove(&mut self, id: ConnectionId, cx: &mut Cx<'_>) {
+        self.waiting.forget(id);
+        cx.fanout.deliver_to(id.into(), self.logs_of(id));
+        let Some(mut member) = self.members.remove(id) else { return };
+        for membership in std::mem::take(&mut member.rooms) {
+            self.take_off(membership, cx);
+            self.note_departure(membership.room, &member);
+            self.update_presence(membership.room, cx);
+            self.drop_room_if_empty(membership.room, cx);
+        }
+        self.by_username.remove(id, member.username.as_str());
+        cx.metrics.users.set(self.members.len());
+    }
+
+    /// Takes a member off the list of a room's log; the last one on the list takes its place.
+    fn take_off(&mut self, membership: Membership, cx: &mut Cx<'_>) {
+        let Membership { room, place } = membership;
+        let Some(log) = self.rooms.get(room).map(|room| room.log) else { return };
+        if let Some(moved) = cx.fanout.unsubscribe(log, place)
+            && let Some(moved) = self.members.get_mut(moved.into())
+            && let Some(membership) = moved.rooms.iter_mut().find(|other| other.room == room)
+        {
+            membership.place = place;
+        }
+    }
+
+    /// A room without members is gone. What it said last stays in its log for those who are still
+    /// to read it.
+    fn drop_room_if_empty(&mut self, id: RoomId, cx: &mut Cx<'_>) {
+        let Some(log) = self.rooms.get(id).map(|room| room.log) else { return };
+        if !cx.fanout.subscribers(log).is_empty() {
+            return;
+        }
+        if let Some(room) = self.rooms.remove(id) {
+            self.by_room_name.remove(&room.name);
+            cx.addresses.remove_room(room.maker);
+            cx.fanout.close_log(room.log, cx.pool);
+            self.waiting.resume(room.waiters);
+            cx.metrics.rooms.set(self.rooms.len());
+        }
+    }
+
+    /// Checks what the module's head promises.
+    pub(super) fn invariants(&self, subscribers: impl Fn(LogId) -> Vec<ReaderId>) {
+        let mut places = 0;
+        for (id, member) in &self.members {
+            let found =
+                self.by_username.find(member.username.as_str(), |id| name_of(&self.members, id));
+            assert_eq!(found, Some(id), "a name that leads elsewhere");
+            for membership in &member.rooms {
+                let readers = subscribers(self.rooms[membership.room].log);
+                assert_eq!(readers[membership.place as usize], id.into(), "a place of another");
+                places += 1;
+            }
+        }
+        assert_eq!(self.members.len(), self.by_username.len());
+        assert_eq!(self.rooms.len(), self.by_room_name.len());
+        let mut subscribed = 0;
+        for (id, room) in &self.rooms {
+            assert_eq!(self.by_room_name.get(&room.name), Some(&id));
+            let readers = subscribers(room.log).len();
+            assert!(readers > 0, "an empty room stays");
+            subscribed += readers;
+            let times_listed = self.departing.iter().filter(|&&listed| listed == id).count();
+            assert_eq!(times_listed, usize::from(room.is_departing));
+            assert!(
+                room.departures.is_empty() || room.is_departing,
+                "departures that are never told"
+            );
+            self.waiting.invariants(id, &room.waiters);
+        }
+        assert_eq!(places, subscribed, "a subscriber that is no member");
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::net::SocketAddr;
+    use std::sync::Arc;
+
+    use crate::broker::{Broker, Now};
+    use crate::config::Limits;
+    use cafewire_core::MessagePayload;
+
+    #[test]
+    fn a_user_id_is_unique_when_the_numbers_come_again() {
+        let now = Now { monotonic_ms: 0, unix_ms: 0 };
+        let mut broker = Broker::new(Limits::default(), Arc::default());
+        let mut user_id_of = |username: &str, last_user_id: Option<u32>| {
+            broker.directory.last_user_id = last_user_id.unwrap_or(broker.directory.last_user_id);
+            let id = broker.accept(SocketAddr::from(([127, 0, 0, 1], 1)), now).unwrap();
+            let mut buffer = [0; 64];
+            let connect = MessagePayload::Connect { username }.encode_into(&mut buffer).unwrap();
+            broker.handle_input(id, connect, now);
+            broker.directory.members[id].user_id
+        };
+        assert_eq!((user_id_of("ada", None), user_id_of("bob", None)), (1, 2));
+        assert_eq!(user_id_of("carl", Some(u32::MAX - 1)), u32::MAX);
+        assert_eq!((user_id_of("dora", None), user_id_of("eve", None)), (3, 4));
+    }
+}

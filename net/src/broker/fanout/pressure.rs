@@ -1,0 +1,202 @@
+//! Readers that do not keep up: when a log has no room because of them, when one has too much
+//! queued, and which one pins the most storage.
+//!
+//! A reader is judged only after its transport was offered what is queued and did not take it
+//! (*blocked*): what was queued in this very tick is no sign of slowness.
+
+use std::collections::HashSet;
+
+use super::outbox::Outbox;
+use super::spans::Span;
+use super::{Fanout, LogId, ReaderId};
+use crate::buf::BufferPool;
+use crate::config::Limits;
+
+/// Whether a frame can be written into a log now.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(in crate::broker) enum LogRoom {
+    Ready,
+    /// Not yet: readers of its oldest bytes are to be given the time to take them, until then at
+    /// the longest. Without a time: until they were tried.
+    Wait {
+        until_ms: Option<u64>,
+    },
+    /// Not as long as [`lagging`](Fanout::lagging) readers need its oldest bytes.
+    Lagging,
+}
+
+/// What is to be done with a reader that did not take all.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(in crate::broker) enum Judgement {
+    Keep,
+    /// It has more queued than is good since now, and is to be tried again then.
+    KeepUntil(u64),
+    /// It is a slow consumer.
+    Slow,
+}
+
+impl Fanout {
+    /// Whether a frame of this size can be written into a log.
+    pub(in crate::broker) fn log_room(
+        &mut self,
+        id: LogId,
+        size: usize,
+        limits: &Limits,
+        pool: &mut BufferPool,
+    ) -> LogRoom {
+        let fits = |this: &Self| {
+            this.logs.get(id).is_none_or(|log| log.held() + size <= limits.room_log_bytes)
+        };
+        if fits(self) {
+            return LogRoom::Ready;
+        }
+        self.deliver_pending(pool);
+        if fits(self) {
+            return LogRoom::Ready;
+        }
+        let Some(oldest) = self.logs.get(id).and_then(|log| log.oldest()) else {
+            return LogRoom::Ready;
+        };
+        let (start, end) = oldest.positions();
+        if self.readers_of(id, start, end).any(|(_, outbox)| !outbox.is_blocked) {
+            return LogRoom::Wait { until_ms: None };
+        }
+        let until_ms = oldest.settled_ms().saturating_add(millis(limits.full_room_time));
+        if until_ms > self.now_ms {
+            LogRoom::Wait { until_ms: Some(until_ms) }
+        } else {
+            LogRoom::Lagging
+        }
+    }
+
+    /// The readers that need the oldest bytes of a log.
+    pub(in crate::broker) fn lagging(&self, id: LogId) -> Vec<ReaderId> {
+        let Some((start, end)) =
+            self.logs.get(id).and_then(|log| log.oldest()).map(|c| c.positions())
+        else {
+            return Vec::new();
+        };
+        self.readers_of(id, start, end).map(|(reader, _)| reader).collect()
+    }
+
+    /// The readers for which something between two positions of a log is queued, those that have
+    /// left the room included. Looks at every reader: this is for the rare moment when a log is
+    /// full.
+    fn readers_of(
+        &self,
+        id: LogId,
+        start: u64,
+        end: u64,
+    ) -> impl Iterator<Item = (ReaderId, &Outbox)> {
+        let touches = move |from: u64, to: u64| from < end && start < to;
+        self.readers.busy().filter(move |(_, outbox)| {
+            outbox.spans.iter().any(|span| match *span {
+                Span::Own { .. } => false,
+                Span::Range { log, start, len } => {
+                    log == id && touches(start, start + u64::from(len))
+                }
+                Span::List { list, .. } => self
+                    .lists
+                    .get(list)
+                    .ranges()
+                    .iter()
+                    .any(|range| range.log == id && touches(range.start, range.end)),
+            })
+        })
+    }
+
+    /// The transport took less than was offered.
+    pub(in crate::broker) fn handle_blocked(
+        &mut self,
+        id: ReaderId,
+        limits: &Limits,
+        now_ms: u64,
+    ) -> Judgement {
+        if let Some(outbox) = self.readers.outbox_mut(id) {
+            outbox.is_blocked = true;
+        }
+        self.judge(id, limits, now_ms)
+    }
+
+    /// The next reader to be judged because more was queued for it although it takes nothing.
+    pub(in crate::broker) fn next_overgrown(&mut self) -> Option<ReaderId> {
+        self.readers.next_overgrown()
+    }
+
+    /// Whether a reader that did not take all may go on.
+    pub(in crate::broker) fn judge(
+        &mut self,
+        id: ReaderId,
+        limits: &Limits,
+        now_ms: u64,
+    ) -> Judgement {
+        let is_known = self.readers.is_known(id);
+        let is_sealed = self.readers.is_sealed(id);
+        let Some(outbox) = self.readers.outbox_mut(id) else { return Judgement::Keep };
+        if is_sealed || !outbox.is_blocked {
+            return Judgement::Keep;
+        }
+        let (soft, hard) = if is_known {
+            (limits.outbox_bytes, limits.outbox_hard_bytes)
+        } else {
+            (limits.outbox_bytes_before_sign_in, limits.outbox_bytes_before_sign_in)
+        };
+        if outbox.queued_bytes > hard {
+            return Judgement::Slow;
+        }
+        if outbox.queued_bytes <= soft {
+            outbox.over_since_ms = None;
+            return Judgement::Keep;
+        }
+        let is_new = outbox.over_since_ms.is_none();
+        let since_ms = *outbox.over_since_ms.get_or_insert(now_ms);
+        let until_ms = since_ms.saturating_add(millis(limits.slow_consumer_time));
+        match (until_ms <= now_ms, is_new) {
+            (true, _) => Judgement::Slow,
+            (false, true) => Judgement::KeepUntil(until_ms),
+            (false, false) => Judgement::Keep,
+        }
+    }
+
+    /// Since when a reader has had more queued than is good in the long run, if it has.
+    pub(in crate::broker) fn over_since_ms(&self, id: ReaderId) -> Option<u64> {
+        self.readers.outbox(id).and_then(|outbox| outbox.over_since_ms)
+    }
+
+    /// Of the readers that were tried and did not take all, the one that pins the most storage:
+    /// those that are closing included, and what they need of logs.
+    pub(in crate::broker) fn largest_blocked(&self) -> Option<ReaderId> {
+        let blocked = self.readers.busy().filter(|(_, outbox)| outbox.is_blocked);
+        blocked.max_by_key(|(_, outbox)| self.pinned_bytes(outbox)).map(|(id, _)| id)
+    }
+
+    /// Bytes of storage that could be given back but for this outbox: its own, and all chunks of
+    /// logs that it needs, whether or not others need them too.
+    fn pinned_bytes(&self, outbox: &Outbox) -> usize {
+        let mut chunks = HashSet::new();
+        let mut pinned = outbox.own.capacity() + outbox.spans.held_bytes();
+        let mut pin = |log: LogId, start: u64, end: u64| {
+            let touched = self.logs.get(log).into_iter().flat_map(|log| log.pinned_by(start, end));
+            touched
+                .filter(|&(position, _)| chunks.insert((log, position)))
+                .map(|(_, storage)| storage)
+                .sum::<usize>()
+        };
+        for span in outbox.spans.iter() {
+            pinned += match *span {
+                Span::Own { .. } => 0,
+                Span::Range { log, start, len } => pin(log, start, start + u64::from(len)),
+                Span::List { list, .. } => {
+                    let ranges = self.lists.get(list).ranges().iter();
+                    ranges.map(|range| pin(range.log, range.start, range.end)).sum()
+                }
+            };
+        }
+        pinned
+    }
+}
+
+/// A duration that can be added to any time without overflow.
+fn millis(duration: std::time::Duration) -> u64 {
+    u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
+}

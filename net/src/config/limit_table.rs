@@ -1,0 +1,159 @@
+//! The limits of a server, in one table: what each is called, what kind of a number it is, its
+//! default, the range that it is moved into, and what it bounds. The struct, its defaults, what
+//! counts in the end, the program's options, variables, keys, help and manual are made of it. A new
+//! limit is a row here, the code that heeds it and its test.
+
+/// Hands the table to a macro, one row per limit:
+///
+/// ```text
+/// /// What it bounds, and what happens at the limit.
+/// ///
+/// /// More that is worth knowing; not in the help of an option.
+/// name: kind = default UNIT, in |earlier| FROM..=TO, "why it is moved into this range";
+/// ```
+///
+/// | kind | field | 0 is | default |
+/// |---|---|---|---|
+/// | `count` | `usize` | no bound | a number |
+/// | `bytes` | `usize` | no bound | `KiB`, `MiB` |
+/// | `count_rate` | `u64`, per second | no bound | a number |
+/// | `byte_rate` | `u64` of bytes per second | no bound | a number |
+/// | `time` | `Duration` | no bound | `s` |
+/// | `system_bytes` | `usize`, asked of the system | the system's choice | a number, `KiB` |
+///
+/// Only `count` and `bytes` have a range, and not all of them. It may depend on limits that stand
+/// earlier in the table, as they count.
+#[doc(hidden)]
+#[macro_export]
+macro_rules! for_each_limit {
+    ($callback:ident) => {
+        $callback! {
+            /// Connections at a time, those that are closing included; one more gets
+            /// Error(ServerFull). Lowered to what file descriptors and memory allow.
+            connections: count = 65_536;
+            /// Connections over a limit that are told so at a time; others are closed without a
+            /// word. Lowered to what file descriptors allow.
+            refusals: count = 256;
+            /// Connections from one IP address at a time, those that are closing included; one
+            /// more gets Error(ServerFull).
+            connections_per_address: count = 1024;
+            /// Frames per second from one connection, with a burst of as many; what is over is
+            /// dropped and answered with Error(RateLimited), and a connection that goes on and on
+            /// is closed.
+            frames_per_second: count_rate = 0;
+            /// Bytes of frames per second from one connection; what is over is treated as with
+            /// frames_per_second.
+            bytes_per_second: byte_rate = 0;
+            /// All buffers of connections and rooms together; past it connections with the most
+            /// left unread are closed, until it is kept again. Lowered to what fits, with the
+            /// kernel's send buffers, into 3/4 of the memory that the process may have.
+            ///
+            /// What it takes to remember which connection is to have which part of a room's log
+            /// counts too. The memory that a process may have is the least of the bounds of its
+            /// cgroup, of those above it, and of RLIMIT_AS.
+            buffer_bytes: bytes = 512 MiB;
+            /// Size asked of the system for each connection's send buffer (SO_SNDBUF), of which
+            /// Linux keeps twice as much; 0 leaves it to the system. Set where memory is bounded.
+            ///
+            /// Linux counts its own bookkeeping in, hence the doubling (socket(7)), takes no more
+            /// than net.core.wmem_max, and no longer adapts a size that was asked for. Where memory
+            /// is bounded and the system's choice (up to the last number of net.ipv4.tcp_wmem for
+            /// each connection) does not fit beside buffer_bytes, a size that fits is asked for, 32
+            /// KiB at the least; send buffers may have half of what there is in any case.
+            send_buffer_bytes: system_bytes = 0;
+            /// Time to the first complete frame, and to a chat peer's sign-in, from the accept on;
+            /// then Error(IdleTimeout).
+            sign_in_timeout: time = 10 s;
+            /// Time in which nothing passes either way, then Error(IdleTimeout); members of rooms
+            /// may be silent for longer.
+            ///
+            /// A member whose machine is gone is found by TCP's keep-alive probes, within two
+            /// minutes; with bytes on the way to it, by TCP's retransmissions, which go on for
+            /// longer (tcp(7), tcp_retries2).
+            idle_timeout: time = 300 s;
+            /// Time that a closed connection has to fetch its last bytes; then its socket is
+            /// dropped.
+            close_timeout: time = 2 s;
+            /// Bytes queued for one connection; more than this, left after a try to write, for
+            /// longer than slow_consumer_time makes it a slow consumer, which gets
+            /// Error(SlowConsumer).
+            outbox_bytes: bytes = 1 MiB,
+                in |_| 2 * LARGEST_ANSWER.., "two of the largest answers must fit";
+            /// Bytes queued for one connection that make it a slow consumer at once, if a try to
+            /// write in the same tick leaves them.
+            outbox_hard_bytes: bytes = 8 MiB,
+                in |limits| limits.outbox_bytes.., "it cannot be less than outbox_bytes";
+            /// Time that more than outbox_bytes may be queued for a connection; then it is a slow
+            /// consumer.
+            slow_consumer_time: time = 10 s;
+            /// Bytes queued for a chat connection that has not signed in; more closes it.
+            outbox_bytes_before_sign_in: bytes = 4 KiB,
+                in |_| chat::MAX_FRAME_SIZE.., "the largest chat frame must fit";
+            /// While more is queued for a connection, nothing is read from it.
+            ///
+            /// A peer that asks faster than it takes the answers is slowed down, not cut off.
+            read_pause_bytes: bytes = 256 KiB,
+                in |limits| ..=limits.outbox_bytes - LARGEST_ANSWER,
+                "outbox_bytes must have room for the largest answer beyond it";
+            /// Bytes of one room's log; when it is full the room waits for members that are behind,
+            /// as long as full_room_time allows, and then they are slow consumers.
+            room_log_bytes: bytes = 1 MiB,
+                in |_| 16 * chat::MAX_FRAME_SIZE.., "16 of the largest chat frames must fit";
+            /// Time that a room whose log is full waits for members that are behind, although they
+            /// were written to; then they are slow consumers.
+            ///
+            /// Connections that speak there are not read from meanwhile, so that a member that reads
+            /// is not cut off because others speak faster than it reads. A member that reads nothing
+            /// holds its room up for this time, once.
+            full_room_time: time = 1 s;
+            /// Rooms that one connection may be in; a join to one more gets Error(LimitReached).
+            rooms_per_connection: count = 64;
+            /// Rooms that connections from one IP address made and that still exist; making one
+            /// more gets Error(LimitReached).
+            rooms_per_address: count = 8192;
+            /// Rooms in all; making one more gets Error(LimitReached).
+            rooms: count = 65_536;
+            /// Members of one room; a join of one more gets Error(LimitReached).
+            members_per_room: count = 65_536;
+            /// Members of a room up to which all of them are told of joins and leaves; in a larger
+            /// one only the member concerned is, until half as many are left.
+            presence_members_max: count = 1024;
+            /// Bytes read from one connection in a tick of the loop, 1KiB to 1MiB; the rest waits
+            /// for the next.
+            ///
+            /// All that is read lies in one buffer of this size.
+            read_bytes_per_tick: bytes = 64 KiB,
+                in |_| 1 << 10..=1 << 20, "it is kept between 1 KiB and 1 MiB";
+            /// Frames done for one connection in a tick; the rest waits for the next.
+            frames_per_tick: count = 256;
+            /// Connections accepted per address to listen on in a tick; the rest waits for the
+            /// next.
+            accepts_per_tick: count = 64;
+            /// Steps of TLS handshakes in a tick; the rest waits for the next.
+            ///
+            /// A step is a read that may do the arithmetic of a handshake, a millisecond with some
+            /// keys.
+            handshakes_per_tick: count = 4;
+            /// Deliveries in a tick in all, which are frames times members; the rest waits for the
+            /// next, but one frame to one room is always delivered.
+            deliveries_per_tick: count = 524_288;
+            /// Deliveries in a tick of the frames of one connection; the rest waits for the next,
+            /// but one frame is always delivered.
+            connection_deliveries_per_tick: count = 262_144;
+            /// Departures in a tick that members are told of; the rest is told in the next.
+            ///
+            /// A member that goes is removed at once; only the notices of it, UserLeft, are spread.
+            departures_per_tick: count = 256;
+            /// Bytes written in a tick in all; the rest waits for the next.
+            write_bytes_per_tick: bytes = 64 MiB;
+            /// Bytes written to one connection in a tick; the rest waits for the next.
+            connection_write_bytes_per_tick: bytes = 1 MiB;
+            /// Connections to the HTTP port at a time, which count nowhere else; for one more the
+            /// one that has been idle for the longest time is closed, or it gets status 503.
+            http_connections: count = 64;
+            /// Time that an HTTP peer has for each request, and to take each response; then it is
+            /// cut off.
+            http_timeout: time = 10 s;
+        }
+    };
+}

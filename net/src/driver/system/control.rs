@@ -1,0 +1,89 @@
+//! What the loop does when it is asked to, by a signal or through a handle: stop and drain, reload
+//! its configuration.
+
+use std::sync::Arc;
+
+use tracing::{info, warn};
+
+use super::{System, millis};
+use crate::broker::Now;
+use crate::config::ServerConfig;
+use crate::control::Phase;
+use crate::listen::Listener;
+use crate::tls::ServerTls;
+
+impl System {
+    /// Begins to drain, or gives up draining: true when the loop is to end now.
+    pub(super) fn stop(&mut self, times_asked: usize, now: Now) -> bool {
+        if self.drain_until_ms.is_some() || times_asked > 1 {
+            warn!(connections = self.driver.broker.len(), "stopped at once, as asked");
+            return true;
+        }
+        info!(
+            connections = self.driver.broker.len(),
+            "stopping: no more connections are accepted, queues are flushed"
+        );
+        self.driver.io.stop_listening();
+        self.control.enter(Phase::Draining);
+        self.metrics.draining.set(1);
+        let drain_timeout = self.config.effective_drain_timeout();
+        self.drain_until_ms = Some(now.monotonic_ms.saturating_add(millis(drain_timeout)));
+        self.driver.shut_down(drain_timeout, now);
+        false
+    }
+
+    /// Reads the configuration again. All of it is checked before any of it counts.
+    pub(super) fn reload(&mut self, now: Now) {
+        if self.drain_until_ms.is_some() {
+            // A service manager that heard of it would take the server for ready again.
+            return warn!("the configuration was not reloaded: the server is going down");
+        }
+        self.control.enter(Phase::Reloading);
+        match self.config_anew() {
+            Ok((config, tls)) => {
+                if config.listen != self.config.listen || config.http != self.config.http {
+                    warn!(
+                        "the addresses to listen on are read at the start only: \
+                         restart to change them"
+                    );
+                }
+                if let Some(tls) = &tls {
+                    self.driver.io.listeners.iter_mut().for_each(|listener| listener.set_tls(tls));
+                }
+                // With the addresses that stay: what the HTTP port takes of the descriptors goes by
+                // them.
+                self.config = ServerConfig {
+                    listen: std::mem::take(&mut self.config.listen),
+                    http: std::mem::take(&mut self.config.http),
+                    ..config
+                };
+                let limits = self.config.limits_that_fit();
+                self.driver.io.send_buffer_bytes = limits.send_buffer_bytes;
+                self.driver.set_limits(limits, now);
+                if let Some(http) = &mut self.driver.io.http {
+                    http.set_limits(self.config.limits.clone().normalized());
+                }
+                info!("the configuration was reloaded");
+            }
+            Err(reason) => {
+                warn!(%reason, "the configuration was not reloaded: what was in force stays")
+            }
+        }
+        self.control.enter(Phase::Ready);
+    }
+
+    fn config_anew(&mut self) -> Result<(ServerConfig, Option<Arc<rustls::ServerConfig>>), String> {
+        let source = self.control.config_source.as_mut();
+        let config = source.map_or_else(|| Ok(self.config.clone()), |source| source())?;
+        let tls = config
+            .tls
+            .as_ref()
+            .map(ServerTls::load)
+            .transpose()
+            .map_err(|error| error.to_string())?;
+        if tls.is_none() && self.driver.io.listeners.iter().any(Listener::speaks_tls) {
+            return Err("a certificate is needed as long as an address speaks TLS".to_owned());
+        }
+        Ok((config, tls))
+    }
+}

@@ -1,0 +1,174 @@
+//! The server's loop on a real system: the driver's ticks, and around them what is no connection's
+//! matter: requests to stop and to reload, signals, the HTTP server, the times that are measured.
+
+mod control;
+#[cfg(test)]
+mod interest_tests;
+mod io;
+mod sockets;
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
+use signal_hook_mio::v1_0::Signals;
+use tracing::{info, warn};
+
+use self::io::{FIRST_HTTP, SystemIo, WAKER};
+use super::Driver;
+use crate::broker::{Broker, Now};
+use crate::config::{Limits, ServerConfig};
+use crate::control::{Control, Phase, Requests};
+use crate::http::AdminServer;
+use crate::listen::Listener;
+use crate::metrics::ServerMetrics;
+
+pub(crate) struct System {
+    driver: Driver<SystemIo>,
+    requests: Arc<Requests>,
+    control: Control,
+    /// What is in force. Its limits are with the broker.
+    config: ServerConfig,
+    drain_until_ms: Option<u64>,
+    tick_started: Option<Instant>,
+    metrics: Arc<ServerMetrics>,
+}
+
+impl System {
+    pub(crate) fn new(
+        listeners: Vec<Listener>,
+        broker: Broker,
+        config: ServerConfig,
+        metrics: Arc<ServerMetrics>,
+    ) -> std::io::Result<(Self, mio::Waker, Arc<Requests>)> {
+        let signals = if config.handle_signals {
+            Some(Signals::new([SIGINT, SIGTERM, SIGHUP])?)
+        } else {
+            None
+        };
+        let mut io = SystemIo::new(listeners, signals)?;
+        io.send_buffer_bytes = broker.limits().send_buffer_bytes;
+        let waker = mio::Waker::new(io.poll.registry(), WAKER)?;
+        let requests = Arc::new(Requests::default());
+        let this = Self {
+            driver: Driver::new(io, broker, Arc::clone(&metrics)),
+            requests: Arc::clone(&requests),
+            control: Control::default(),
+            config,
+            drain_until_ms: None,
+            tick_started: None,
+            metrics,
+        };
+        Ok((this, waker, requests))
+    }
+
+    /// Opens the HTTP server, which is then served in each tick. Returns where it listens, with the
+    /// real ports.
+    pub(crate) fn open_http(
+        &mut self,
+        addresses: &[SocketAddr],
+        limits: Limits,
+    ) -> std::io::Result<Vec<SocketAddr>> {
+        let metrics = Arc::clone(&self.metrics);
+        let io = &mut self.driver.io;
+        let http = AdminServer::bind(addresses, limits, metrics, io.poll.registry(), FIRST_HTTP)?;
+        Ok(io.http.insert(http).local_addresses().collect())
+    }
+
+    pub(crate) const fn broker_mut(&mut self) -> &mut Broker {
+        &mut self.driver.broker
+    }
+
+    pub(crate) const fn control_mut(&mut self) -> &mut Control {
+        &mut self.control
+    }
+
+    pub(crate) fn listeners(&self) -> &[Listener] {
+        &self.driver.io.listeners
+    }
+
+    /// Runs ticks until it is told to stop and every connection is served, or the time for that is
+    /// over.
+    pub(crate) fn run(mut self) -> std::io::Result<()> {
+        self.control.enter(Phase::Ready);
+        loop {
+            self.wait()?;
+            let tick_started = self.driver.io.woken;
+            self.tick_started = Some(tick_started);
+            let now = self.driver.io.now_at(tick_started);
+            self.metrics.ticks.add(1);
+            if self.do_as_asked(now) {
+                return Ok(());
+            }
+            self.tick(now);
+            if let Some(http) = &mut self.driver.io.http {
+                http.tick(now.monotonic_ms);
+            }
+            if self.has_drained(now) {
+                return Ok(());
+            }
+        }
+    }
+
+    fn wait(&mut self) -> std::io::Result<()> {
+        let waiting_from = Instant::now();
+        if let Some(tick_started) = self.tick_started.take() {
+            self.metrics.tick_time.observe(waiting_from.duration_since(tick_started), 1);
+        }
+        let now_ms = self.driver.io.now_at(waiting_from).monotonic_ms;
+        let http = self.driver.io.http.as_ref();
+        let at_most = if http.is_some_and(|http| http.is_busy(now_ms)) {
+            Some(Duration::ZERO)
+        } else {
+            [self.drain_until_ms, http.and_then(AdminServer::next_deadline_ms)]
+                .into_iter()
+                .flatten()
+                .min()
+                .map(|at_ms| Duration::from_millis(at_ms.saturating_sub(now_ms)))
+        };
+        self.driver.wait(at_most)
+    }
+
+    fn tick(&mut self, now: Now) {
+        let frames_before = self.metrics.messages_processed.get();
+        let reading_from = Instant::now();
+        self.driver.tick(now);
+        let frames = self.metrics.messages_processed.get() - frames_before;
+        if frames > 0 {
+            self.metrics.parse_to_flush_time.observe(reading_from.elapsed(), frames);
+        }
+    }
+
+    /// Does what signals and other threads have asked for: true when the loop is to end now.
+    fn do_as_asked(&mut self, now: Now) -> bool {
+        let mut asked = std::mem::take(&mut self.driver.io.asked);
+        if asked.is_woken {
+            asked.to_stop += usize::from(self.requests.take_stop());
+            asked.to_reload |= self.requests.take_reload();
+        }
+        if asked.to_reload {
+            self.reload(now);
+        }
+        asked.to_stop > 0 && self.stop(asked.to_stop, now)
+    }
+
+    fn has_drained(&self, now: Now) -> bool {
+        let is_over = self
+            .drain_until_ms
+            .is_some_and(|until_ms| self.driver.broker.is_empty() || until_ms <= now.monotonic_ms);
+        if is_over {
+            match self.driver.broker.unserved() {
+                0 => info!("stopped: every queue was flushed"),
+                connections => {
+                    warn!(connections, "stopped: the drain timeout is over, and not all took all");
+                }
+            }
+        }
+        is_over
+    }
+}
+
+fn millis(duration: Duration) -> u64 {
+    u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
+}
