@@ -55,8 +55,9 @@ fn encode_lines(input: Input, made: &mut Made) -> Result<(), Failure> {
         if text.trim().is_empty() {
             continue;
         }
-        let frame = json::message(&text).and_then(|message| encoded(&message)).map_err(refused)?;
-        made.print(&frame)?;
+        if let Some(message) = json::message(&text).map_err(refused)? {
+            made.print(&encoded(&message).map_err(refused)?)?;
+        }
     }
 }
 

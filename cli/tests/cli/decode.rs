@@ -32,7 +32,7 @@ pub(crate) fn bytes(digits: &str) -> Vec<u8> {
     (0..digits.len()).step_by(2).map(byte).collect()
 }
 
-/// A file of this test run alone.
+/// A file of this test run that no other writes.
 pub(crate) fn file(name: &str, content: &[u8]) -> PathBuf {
     let path =
         Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("{}-{name}", std::process::id()));
@@ -261,9 +261,13 @@ fn the_schema_names_every_member() {
             collect_members("", &object, &mut printed);
         }
     }
-    let capture = crate::captures::with_a_gap();
-    for object in objects(&run(&["decode", "--json", capture.to_str().expect("a path")], "")) {
-        collect_members("", &object, &mut printed);
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/captures");
+    let of_cases = ["http-8080.pcap", "proxy1.pcap", "radiotap.pcap"].map(|name| folder.join(name));
+    let made = [crate::captures::with_a_gap(), crate::captures::of_many_others()];
+    for capture in [&made[..], &of_cases].concat() {
+        for object in objects(&run(&["decode", "--json", capture.to_str().expect("a path")], "")) {
+            collect_members("", &object, &mut printed);
+        }
     }
     let undocumented: Vec<_> = printed.difference(&documented).collect();
     assert!(undocumented.is_empty(), "printed, but not in SCHEMAS.md: {undocumented:?}");
@@ -300,14 +304,20 @@ fn a_slip_among_digits_is_told_and_not_taken_for_bytes() {
 
 #[test]
 fn a_compressed_capture_is_called_what_it_is() {
-    let path = file("capture.pcap.gz", b"\x1F\x8B\x08\x00\x00\x00\x00\x00");
-    for more in [&[][..], &["--format", "pcap"]] {
-        let ended = run(&[&["decode", path.to_str().expect("a path")], more].concat(), "");
-        assert_eq!((ended.code, ended.stdout.len()), (Some(1), 0), "{ended:?}");
-        assert!(
-            ended.stderr.contains("is compressed (gzip): unpack it first, as in `gzip -dc"),
-            "{ended:?}"
-        );
+    for (method, start) in [
+        ("gzip", &b"\x1F\x8B\x08\x00\x00\x00\x00\x00"[..]),
+        ("zstd", b"\x28\xB5\x2F\xFD\x24\x00"),
+        ("lz4", b"\x04\x22\x4D\x18\x64\x40"),
+        ("xz", b"\xFD7zXZ\x00\x00\x04"),
+    ] {
+        let path = file(&format!("capture.{method}"), start);
+        for more in [&[][..], &["--format", "pcap"]] {
+            let ended = run(&[&["decode", path.to_str().expect("a path")], more].concat(), "");
+            assert_eq!((ended.code, ended.stdout.len()), (Some(1), 0), "{ended:?}");
+            let says =
+                format!("is compressed ({method}): unpack it first, as in `{method} -dc FILE");
+            assert!(ended.stderr.contains(&says), "{ended:?}");
+        }
     }
 }
 

@@ -3,6 +3,7 @@
 
 mod arguments;
 mod bench;
+mod capture_cases;
 mod captures;
 mod chat;
 mod chat_profile;
