@@ -129,6 +129,12 @@ impl Broker {
         self.metrics.bytes_copied.set(self.pool.copied_bytes());
     }
 
+    /// Whether [`poll_transmit`](Self::poll_transmit) has something to write.
+    #[must_use]
+    pub fn has_transmit(&self, id: ConnectionId) -> bool {
+        self.fanout.queued_bytes(id.into()) > 0
+    }
+
     /// How many times [`poll_dirty`](Self::poll_dirty) may name a connection now. Connections that
     /// are marked meanwhile come behind those.
     #[must_use]

@@ -302,25 +302,23 @@ impl<I: Io> Driver<I> {
         let limit = self.broker.limits().connection_write_bytes_per_tick;
         let mut left = limit.min(self.write_left);
         let is_blocked = loop {
-            let (offered, slices, written) = {
-                let transmit = self.broker.poll_transmit(id);
-                let is_due = !transmit.is_empty() && left > 0;
-                let written = is_due.then(|| self.io.write(socket, transmit.slices()));
-                (transmit.len(), transmit.slices().len(), written)
-            };
-            match written {
-                None if offered == 0 => match self.io.flush(socket) {
+            if !self.broker.has_transmit(id) {
+                match self.io.flush(socket) {
                     Ok(is_done) => break !is_done,
                     Err(_) => return self.broker.handle_reset(id, now),
-                },
-                // What is over goes in the next tick, behind the others that are marked.
-                None => {
-                    if self.write_left > 0 {
-                        self.metrics.count_limit(LimitReached::ConnectionWriteBytesPerTick);
-                    }
-                    return self.broker.mark_dirty(id);
                 }
-                Some(Ok(count)) => {
+            }
+            if left == 0 {
+                // What is over goes in the next tick, behind the others that are marked.
+                if self.write_left > 0 {
+                    self.metrics.count_limit(LimitReached::ConnectionWriteBytesPerTick);
+                }
+                return self.broker.mark_dirty(id);
+            }
+            let transmit = self.broker.poll_transmit(id);
+            let (offered, slices) = (transmit.len(), transmit.slices().len());
+            match self.io.write(socket, transmit.slices()) {
+                Ok(count) => {
                     self.metrics.gathered_writes.add(u64::from(slices > 1));
                     self.broker.consume(id, count, now);
                     left = left.saturating_sub(count);
@@ -329,8 +327,8 @@ impl<I: Io> Driver<I> {
                         break true;
                     }
                 }
-                Some(Err(error)) if error.kind() == ErrorKind::WouldBlock => break true,
-                Some(Err(_)) => return self.broker.handle_reset(id, now),
+                Err(error) if error.kind() == ErrorKind::WouldBlock => break true,
+                Err(_) => return self.broker.handle_reset(id, now),
             }
         };
         if is_blocked != socket.state_mut().awaits_writable {
@@ -395,7 +393,11 @@ impl<I: Io> Driver<I> {
         assert_eq!(self.sockets.len(), self.broker.len(), "a socket without its connection");
         for (id, socket) in &mut self.sockets {
             let state = socket.state_mut();
-            assert_eq!(state.is_listed, self.ready.iter().any(|&(listed, _)| listed == id), "a note without its place");
+            assert_eq!(
+                state.is_listed,
+                self.ready.iter().any(|&(listed, _)| listed == id),
+                "a note without its place"
+            );
             let has_input = state.input != Input::Drained || self.broker.has_backlog(id);
             assert!(
                 state.is_listed

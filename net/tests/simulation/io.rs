@@ -168,7 +168,8 @@ impl SimIo {
 
     /// How long a wait without events takes of the time that it was given.
     fn sleep_ms(&mut self, timeout: Option<Duration>) -> u64 {
-        let at_most = timeout.map_or(u64::MAX, |at_most| u64::try_from(at_most.as_millis()).unwrap());
+        let at_most =
+            timeout.map_or(u64::MAX, |at_most| u64::try_from(at_most.as_millis()).unwrap());
         let sleep_ms = if self.is_calm {
             1000
         } else if self.random.one_in(60) {

@@ -124,8 +124,7 @@ impl Network {
             let endpoint = &self.driver.io_mut().endpoints[key];
             let Some(id) = endpoint.id.filter(|_| !endpoint.is_queued) else { continue };
             let (is_readable, has_room) = (endpoint.is_readable(), endpoint.has_room());
-            let (is_handshaking, wants_flush) =
-                (endpoint.is_handshaking(), endpoint.wants_flush());
+            let (is_handshaking, wants_flush) = (endpoint.is_handshaking(), endpoint.wants_flush());
             let broker = self.driver.broker();
             let can_read = broker.is_reading(id) && (is_readable || broker.has_backlog(id));
             let has_output = (broker.queued_bytes(id) > 0 && !is_handshaking) || wants_flush;
@@ -235,8 +234,8 @@ impl Network {
         let keeps_room_waiting = queued + MAX_FRAME_SIZE >= bound(limits.room_log_bytes)
             && for_ms(watch.queued_since_ms)
                 .is_some_and(|queued_ms| queued_ms >= millis(limits.full_room_time));
-        let was_too_much_for_a_stranger = !is_known
-            && queued > bound(limits.outbox_bytes_before_sign_in).max(MAX_FRAME_SIZE);
+        let was_too_much_for_a_stranger =
+            !is_known && queued > bound(limits.outbox_bytes_before_sign_in).max(MAX_FRAME_SIZE);
         queued > bound(limits.outbox_hard_bytes).max(soft_bytes(&limits))
             || is_over
             || keeps_room_waiting
@@ -249,9 +248,7 @@ impl Network {
         let client = &io.endpoints[key].client;
         // An echo peer may have sent the most of a frame that has not ended.
         let may_have_sent_most = matches!(client.habit, Habit::Echo | Habit::Flood | Habit::Rude);
-        has_budget
-            && (io.work.was_blocked(key) || may_have_sent_most)
-            && !client.habit.reads_all()
+        has_budget && (io.work.was_blocked(key) || may_have_sent_most) && !client.habit.reads_all()
     }
 
     /// A silent client has nothing on its way that the poll could have told of.
@@ -287,7 +284,11 @@ impl Network {
                 || (1..1 << 20).contains(&limits.buffer_bytes)
         });
         let is_drained = self.is_going_down && closing_ms >= millis(DRAIN_TIMEOUT);
-        if endpoint.is_broken || endpoint.is_forged || endpoint.was_overtaken || is_over || is_drained
+        if endpoint.is_broken
+            || endpoint.is_forged
+            || endpoint.was_overtaken
+            || is_over
+            || is_drained
         {
             return;
         }

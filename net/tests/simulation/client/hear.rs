@@ -139,8 +139,7 @@ impl Client {
             ErrorCode::LimitReached => world.ever(|limits| {
                 let full = limits.rooms_per_connection != 0
                     && self.rooms.len() >= limits.rooms_per_connection;
-                full
-                    || is_bounded(limits.rooms)
+                full || is_bounded(limits.rooms)
                     || limits.rooms_per_address > 0
                     || is_bounded(limits.members_per_room)
             }),
@@ -224,4 +223,3 @@ impl Client {
         );
     }
 }
-
