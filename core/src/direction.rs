@@ -5,8 +5,16 @@
 /// ```
 /// use cafewire_core::{Direction, FrameDecoder, Framing};
 /// let welcome = [0x01, 0x81]; // the start of a ConnectAck, which only servers send
-/// assert_eq!(FrameDecoder::new(Direction::ToClient).next_frame(&welcome), Framing::Incomplete { needed: 2 });
-/// assert!(matches!(FrameDecoder::new(Direction::ToServer).next_frame(&welcome), Framing::Corrupt { .. }));
+/// assert_eq!(
+///     FrameDecoder::new(Direction::ToClient).next_frame(&welcome),
+///     Framing::Incomplete { needed: 2 },
+/// );
+/// assert!(
+///     matches!(
+///         FrameDecoder::new(Direction::ToServer).next_frame(&welcome),
+///         Framing::Corrupt { .. }
+///     )
+/// );
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]

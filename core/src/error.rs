@@ -38,7 +38,8 @@ pub type ParseResult<T> = Result<T, ParseError>;
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 #[cfg_attr(feature = "serde", derive(serde::Serialize), serde(tag = "kind"))]
 #[non_exhaustive]
-#[repr(u32)] // A word, so that errors are moved by words: 80 bytes of code less on a microcontroller.
+// A word, so that errors are moved by words: 80 bytes of code less on a microcontroller.
+#[repr(u32)]
 pub enum ParseError {
     /// The input ends before the frame does. Only the one-shot parsers say so; for a stream it is
     /// not an error ([`Framing::Incomplete`](crate::Framing::Incomplete)).
@@ -184,13 +185,15 @@ impl fmt::Display for ParseError {
             Self::UnsupportedVersion { offset, actual } => {
                 write!(
                     f,
-                    "byte {offset} is {actual:#04x}: neither the echo magic 0xca nor chat version 0x01"
+                    "byte {offset} is {actual:#04x}: \
+                     neither the echo magic 0xca nor chat version 0x01"
                 )
             }
             Self::FamilyChanged { offset, established, actual } => {
                 write!(
                     f,
-                    "byte {offset} is {actual:#04x}: this connection began as {established} and stays so"
+                    "byte {offset} is {actual:#04x}: \
+                     this connection began as {established} and stays so"
                 )
             }
             Self::UnknownType { offset, actual } => {
@@ -208,7 +211,8 @@ impl fmt::Display for ParseError {
             Self::ChecksumMismatch { offset, expected, actual } => {
                 write!(
                     f,
-                    "checksum at byte {offset} is {actual:#010x}, the frame's own is {expected:#010x}"
+                    "checksum at byte {offset} is {actual:#010x}, \
+                     the frame's own is {expected:#010x}"
                 )
             }
             Self::FieldOverrun { offset, field, needed, available } => {

@@ -11,7 +11,8 @@ const CHAT_V1: u8 = 0x01;
 /// ```
 /// use cafewire_core::{Direction, Family, FrameDecoder};
 /// let mut reader = FrameDecoder::new(Direction::ToServer);
-/// assert_eq!(reader.next_frame(&[0xCA]).consumed(), 0); // one byte is no frame yet, but tells the family
+/// // one byte is no frame yet, but tells the family
+/// assert_eq!(reader.next_frame(&[0xCA]).consumed(), 0);
 /// assert_eq!(reader.family(), Some(Family::Echo));
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]

@@ -107,7 +107,8 @@ impl<'a, V: Into<Frame<'a>>> Outcome<V> for Framing<'a> {
 ///
 /// ```
 /// use cafewire_core::{Frame, Framing, MessageType};
-/// let Framing::Frame { frame, .. } = Framing::of(b"\x01\x02\x00\x00\x9A\x7C\x6C\x17") else { panic!() };
+/// let Framing::Frame { frame, .. } =
+///     Framing::of(b"\x01\x02\x00\x00\x9A\x7C\x6C\x17") else { panic!() };
 /// match frame {
 ///     Frame::Chat(view) => assert_eq!(view.message_type, MessageType::Disconnect),
 ///     Frame::Echo(view) => unreachable!("{:?}", view.message()),
@@ -196,7 +197,8 @@ impl FrameDecoder {
     /// use cafewire_core::{Direction, FrameDecoder, Framing, ParseError};
     /// let mut reader = FrameDecoder::new(Direction::ToServer);
     /// assert_eq!(reader.next_frame(b"\xCA\xFE\x01\x00\x00").consumed(), 5);
-    /// let mut resumed = FrameDecoder::resume(Direction::ToServer, reader.family(), reader.stream_offset());
+    /// let mut resumed =
+    ///     FrameDecoder::resume(Direction::ToServer, reader.family(), reader.stream_offset());
     /// let Framing::Corrupt { error } = resumed.next_frame(&[0x01]) else { panic!() };
     /// assert!(matches!(error, ParseError::FamilyChanged { .. }));
     /// assert_eq!(resumed.stream_offset_of(&error), 5);
@@ -253,7 +255,8 @@ impl FrameDecoder {
     /// ```
     /// use cafewire_core::{Direction, FrameDecoder, Framing};
     /// let mut reader = FrameDecoder::new(Direction::ToServer);
-    /// let mut rest = &b"\xCA\xFE\x01\x00\x00\xCA\xFE\x03\x00\x02hi\xCA"[..]; // a Ping, an Echo, and a start
+    /// // a Ping, an Echo, and a start
+    /// let mut rest = &b"\xCA\xFE\x01\x00\x00\xCA\xFE\x03\x00\x02hi\xCA"[..];
     /// let mut frames = 0;
     /// while let Framing::Frame { consumed, .. } = reader.next_frame(rest) {
     ///     (rest, frames) = (&rest[consumed..], frames + 1);

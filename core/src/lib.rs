@@ -1,15 +1,16 @@
 //! The cafewire binary protocol: bytes to borrowed, checked views, and messages to bytes in your
 //! buffer.
 //!
-//! `#![no_std]`; no allocation, no I/O, no clock, no `unsafe` (the byte loops' is `cafewire-kernel`'s). The same code runs on a Cortex-M, in
-//! a server and in a fuzzer. The bytes themselves are specified in `PROTOCOL.md` beside this crate.
+//! `#![no_std]`; no allocation, no I/O, no clock, no `unsafe` (the byte loops' is
+//! `cafewire-kernel`'s). The same code runs on a Cortex-M, in a server and in a fuzzer. The bytes
+//! themselves are specified in `PROTOCOL.md` beside this crate.
 //!
 //! # What a frame is
 //! Two families share one port, told apart by the first byte of a connection. Integers are
 //! big-endian.
 //!
 //! ```text
-//! echo   CA FE │ type │ length:u16 │ payload               ping, pong, echo, data, error: no sign-in, no checksum
+//! echo   CA FE │ type │ length:u16 │ payload           ping, pong, echo, data, error; no checksum
 //! chat   01    │ type │ length:u16 │ body │ CRC-32:u32     users, rooms, broadcasts
 //! ```
 //!
@@ -67,13 +68,13 @@
 //! |---|---|
 //! | `alloc` | `OwnedMessage` of each family and of either, `into_owned`, `encode_to_vec` |
 //! | `std` | `alloc`; the processor is asked for its own instructions when the program runs |
-//! | `simd` | nothing to call: the byte loops in SSE4.1 and AVX-512 where x86-64 has them; without `std`, those it is compiled for |
-//! | `crc-small` | nothing to call: small code before fast code, the checksum without 16 KiB of tables. No effect with `std` |
-//! | `serde` | `Serialize` and `Deserialize` of messages in a documented shape (module `serde`), `Serialize` of errors |
+//! | `simd` | the byte loops in SSE4.1 and AVX-512; without `std`, those it is compiled for |
+//! | `crc-small` | small code before fast code, no tables of 16 KiB. No effect with `std` |
+//! | `serde` | `Serialize`, `Deserialize` of messages (module `serde`), `Serialize` of errors |
 //! | `defmt` | `defmt::Format` of messages, views, errors and readers |
 //! | `embedded-io` | frames over a port that blocks, through a buffer of yours (module `port`) |
 //! | `embedded-io-async` | the same over a port that is awaited, cancel-safe |
-//! | `tokio-codec` | `std`; `FrameCodec` and `MessageCodec` for tokio-util's `Framed` (module `tokio_codec`) |
+//! | `tokio-codec` | `std`; codecs for tokio-util's `Framed` (module `tokio_codec`) |
 //!
 #![doc = include_str!("../cost.md")]
 //!

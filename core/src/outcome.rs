@@ -1,5 +1,5 @@
-//! What a family's parser found at the start of a stream, told in the caller's own type, so that the
-//! answer is built once, where it is found. A leaf: families and framing both import it.
+//! What a family's parser found at the start of a stream, told in the caller's own type, so that
+//! the answer is built once, where it is found. A leaf: families and framing both import it.
 
 use crate::error::{ParseError, ParseResult};
 

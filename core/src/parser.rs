@@ -99,7 +99,8 @@ impl<const N: usize> ProtocolParser<N> {
     /// ```
     /// use cafewire_core::{Direction, Family, Frame, ProtocolParser};
     /// let mut parser = ProtocolParser::<64>::for_family(Family::ChatV1, Direction::ToServer);
-    /// let line = b"\xCA\xFE\x01\x00\x00\x01\x02\x00\x00\x9A\x7C\x6C\x17"; // a Ping is noise here; a Disconnect
+    /// // a Ping is noise here; a Disconnect
+    /// let line = b"\xCA\xFE\x01\x00\x00\x01\x02\x00\x00\x9A\x7C\x6C\x17";
     /// assert_eq!(parser.feed(line), 13);
     /// assert!(parser.try_parse().is_err());
     /// assert!(matches!(parser.try_parse(), Ok(Some(Frame::Chat(_)))));
@@ -212,7 +213,8 @@ impl<const N: usize> ProtocolParser<N> {
     /// ```
     /// use cafewire_core::{Frame, ProtocolParser};
     /// let mut parser = ProtocolParser::<64>::new();
-    /// // What is left of a Connect claims 32 bytes; the Disconnect behind it would be taken for its body.
+    /// // What is left of a Connect claims 32 bytes; the Disconnect behind it would be taken for
+    /// // its body.
     /// assert_eq!(parser.feed(b"\x01\x01\x00\x20\x01\x02\x00\x00\x9A\x7C\x6C\x17"), 12);
     /// assert_eq!(parser.try_parse(), Ok(None));
     /// parser.give_up(); // the line fell silent

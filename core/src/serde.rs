@@ -2,13 +2,13 @@
 //!
 //! | type | in JSON |
 //! |---|---|
-//! | chat messages | `{"type":"SendMessage","room":"lobby","content":"hi"}`: the type's name, then the fields |
-//! | echo messages | `{"type":"Echo","payload":[104,105]}`: the payload as serde's bytes, in JSON an array |
+//! | chat messages | `{"type":"SendMessage","room":"lobby","content":"hi"}`: type, then fields |
+//! | echo messages | `{"type":"Echo","payload":[104,105]}`: serde's bytes, in JSON an array |
 //! | `OwnedMessage` of either family | `{"chat":{…}}` or `{"echo":{…}}` |
 //! | [`chat::MessageType`], [`echo::MessageType`] | the name, `"Connect"` |
 //! | [`ErrorCode`] | the number, `10` |
 //! | [`Family`](crate::Family) | `"echo"`, `"chat-v1"` |
-//! | errors (serialized only) | `{"kind":"ChecksumMismatch","offset":4,"expected":1,"actual":2}`; fields are `"room_name"` … |
+//! | errors (serialized only) | `{"kind":"ChecksumMismatch","offset":4,"expected":1,"actual":2}` |
 //!
 //! Members may come in any order; those that a type does not have are ignored. A message that
 //! breaks a field's rule or whose payload is too long is refused when deserialized; serializing

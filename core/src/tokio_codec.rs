@@ -11,7 +11,7 @@
 //! use cafewire_core::{Direction, MessagePayload, OwnedMessage};
 //! use tokio_util::codec::{Decoder, Encoder};
 //!
-//! // With a socket: `let mut framed = tokio_util::codec::Framed::new(socket, MessageCodec::new(Direction::ToClient));`
+//! // With a socket: `Framed::new(socket, MessageCodec::new(Direction::ToClient))` of tokio-util.
 //! let mut codec = MessageCodec::new(Direction::ToServer);
 //! let mut bytes = BytesMut::new();
 //! codec.encode(MessagePayload::Connect { username: "ada" }, &mut bytes)?;
@@ -61,7 +61,8 @@ impl OwnedFrame {
     /// # use cafewire_core::{Direction, Frame, Message};
     /// # use tokio_util::codec::Decoder as _;
     /// let mut received = BytesMut::from(&b"\xCA\xFE\x01\x00\x00"[..]);
-    /// let frame = FrameCodec::new(Direction::ToServer).decode(&mut received)?.expect("a whole frame");
+    /// let frame =
+    ///     FrameCodec::new(Direction::ToServer).decode(&mut received)?.expect("a whole frame");
     /// assert_eq!(frame.as_frame(), Frame::Echo(Message::ping().frame()));
     /// # Ok::<(), cafewire_core::tokio_codec::CodecError>(())
     /// ```
@@ -78,7 +79,8 @@ impl OwnedFrame {
     /// # use cafewire_core::{Direction, Frame, Message};
     /// # use tokio_util::codec::Decoder as _;
     /// let mut received = BytesMut::from(&b"\xCA\xFE\x01\x00\x00"[..]);
-    /// let frame = FrameCodec::new(Direction::ToServer).decode(&mut received)?.expect("a whole frame");
+    /// let frame =
+    ///     FrameCodec::new(Direction::ToServer).decode(&mut received)?.expect("a whole frame");
     /// assert_eq!(frame.as_bytes(), [0xCA, 0xFE, 0x01, 0x00, 0x00]);
     /// # Ok::<(), cafewire_core::tokio_codec::CodecError>(())
     /// ```
@@ -95,7 +97,8 @@ impl OwnedFrame {
     /// # use cafewire_core::{Direction, Frame, Message};
     /// # use tokio_util::codec::Decoder as _;
     /// let mut received = BytesMut::from(&b"\xCA\xFE\x01\x00\x00"[..]);
-    /// let frame = FrameCodec::new(Direction::ToServer).decode(&mut received)?.expect("a whole frame");
+    /// let frame =
+    ///     FrameCodec::new(Direction::ToServer).decode(&mut received)?.expect("a whole frame");
     /// assert_eq!(frame.into_bytes(), &b"\xCA\xFE\x01\x00\x00"[..]);
     /// # Ok::<(), cafewire_core::tokio_codec::CodecError>(())
     /// ```
@@ -139,7 +142,8 @@ impl FrameCodec {
     /// ```
     /// use cafewire_core::Direction;
     /// use cafewire_core::tokio_codec::FrameCodec;
-    /// assert_eq!(FrameCodec::new(Direction::ToServer).reader().family(), None); // the first byte will tell
+    /// // the first byte will tell
+    /// assert_eq!(FrameCodec::new(Direction::ToServer).reader().family(), None);
     /// ```
     #[must_use]
     pub const fn new(direction: Direction) -> Self {
@@ -261,7 +265,8 @@ impl MessageCodec {
     /// ```
     /// use cafewire_core::Direction;
     /// use cafewire_core::tokio_codec::MessageCodec;
-    /// assert_eq!(MessageCodec::new(Direction::ToClient).reader().family(), None); // the first byte will tell
+    /// // the first byte will tell
+    /// assert_eq!(MessageCodec::new(Direction::ToClient).reader().family(), None);
     /// ```
     #[must_use]
     pub const fn new(direction: Direction) -> Self {

@@ -1,5 +1,5 @@
-//! Target `kernel`: the byte loops of every level that this processor has, against slow ones that share no code
-//! with them.
+//! Target `kernel`: the byte loops of every level that this processor has, against slow ones that
+//! share no code with them.
 
 use arbitrary::Unstructured;
 use cafewire_kernel::{HEAD_MAX, Head, Kernel as _, Level};
@@ -54,12 +54,22 @@ fn sums_and_text_agree(level: Level, bytes: &[u8], text_start: usize) {
     let text = bytes.get(text_start..).unwrap_or_default();
     let check = level.check(bytes, text_start);
     assert_eq!(check.crc, crc, "{}: the checksum of a frame", level.name());
-    assert_eq!(check.ascii.map(str::as_bytes), looks_ascii(text).then_some(text), "{}: ASCII", level.name());
+    assert_eq!(
+        check.ascii.map(str::as_bytes),
+        looks_ascii(text).then_some(text),
+        "{}: ASCII",
+        level.name()
+    );
 
     assert_eq!(level.utf8(bytes), str::from_utf8(bytes), "{}: UTF-8", level.name());
     assert_eq!(level.utf8(text), str::from_utf8(text), "{}: UTF-8 of the text", level.name());
     if let Ok(name) = str::from_utf8(text) {
-        assert_eq!(level.first_control(name), name.find(char::is_control), "{}: controls", level.name());
+        assert_eq!(
+            level.first_control(name),
+            name.find(char::is_control),
+            "{}: controls",
+            level.name()
+        );
     }
 }
 
@@ -97,9 +107,22 @@ fn a_frame_is_written(level: Level, bytes: &[u8], options: &Options) {
     let short_of_one = expected.len() - 1;
     let refused = level.write(&mut into[..short_of_one], integers, [name, other_name], text);
     assert_eq!(refused, None, "{}: it does not fit", level.name());
-    assert!(into.iter().all(|&byte| byte == 0xEE), "{}: written although it does not fit", level.name());
+    assert!(
+        into.iter().all(|&byte| byte == 0xEE),
+        "{}: written although it does not fit",
+        level.name()
+    );
     let crc = level.write(into, integers, [name, other_name], text);
-    assert_eq!(crc, Some(reference::crc32(&expected)), "{}: the checksum of what is written", level.name());
+    assert_eq!(
+        crc,
+        Some(reference::crc32(&expected)),
+        "{}: the checksum of what is written",
+        level.name()
+    );
     assert_eq!(into, expected, "{}: other bytes were written", level.name());
-    assert!(around.iter().chain(&*behind).all(|&byte| byte == 0xEE), "{}: written around it", level.name());
+    assert!(
+        around.iter().chain(&*behind).all(|&byte| byte == 0xEE),
+        "{}: written around it",
+        level.name()
+    );
 }

@@ -50,7 +50,8 @@ fn chat_family(address: &Address, username: &str) -> Result<(), Box<dyn Error>> 
     loop {
         match client.next_event()? {
             Event::Message { user_id, username, content: received, .. } => {
-                // Messages of other users may hold control characters, which a terminal would obey.
+                // Messages of other users may hold control characters, which a terminal would act
+                // on.
                 println!("{username}: {}", received.escape_debug());
                 if user_id == client.user_id() && received == content {
                     break;

@@ -157,8 +157,8 @@ macro_rules! settings_with_limits {
             /// Have clients show a certificate that one of these signed (mutual TLS), in PEM form.
             tls_client_ca: "FILE" PathBuf;
             /// Where to answer HTTP: /metrics for Prometheus, /healthz, /readyz, and a status page
-            /// at /. A port alone (9090) is one of 127.0.0.1; whoever reaches it sees everything;
-            /// may be repeated [default: nowhere].
+            /// at /. A port alone (9090) is one of 127.0.0.1; a peer that reaches it sees
+            /// everything; may be repeated [default: nowhere].
             http: "ADDR" Vec<HttpAddress>, value_delimiter = ',';
             /// Print the payload of every Data frame of the echo family, escaped, one per line with
             /// its sender.

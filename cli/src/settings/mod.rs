@@ -92,9 +92,9 @@ impl Settings {
     }
 
     /// Which of the settings that the command itself looks at, once at its start, are others in
-    /// `anew`.
-    pub(crate) fn read_at_start_only_and_other_in(&self, anew: &Self) -> Vec<&'static str> {
-        let others = [self.print_data != anew.print_data, self.log_format != anew.log_format];
+    /// `reread`.
+    pub(crate) fn read_at_start_only_and_other_in(&self, reread: &Self) -> Vec<&'static str> {
+        let others = [self.print_data != reread.print_data, self.log_format != reread.log_format];
         OF_THE_COMMAND
             .into_iter()
             .zip(others)

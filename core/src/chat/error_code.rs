@@ -32,7 +32,9 @@ macro_rules! error_codes {
             /// ```
             /// # use cafewire_core::ErrorCode;
             /// assert_eq!(ErrorCode::ALL[0], ErrorCode::MalformedFrame);
-            /// assert!(ErrorCode::ALL.iter().all(|code| ErrorCode::from_wire(code.to_wire()) == *code));
+            /// assert!(
+            ///     ErrorCode::ALL.iter().all(|code| ErrorCode::from_wire(code.to_wire()) == *code)
+            /// );
             /// ```
             pub const ALL: &'static [Self] = &[$(Self::$name,)*];
 
@@ -41,7 +43,8 @@ macro_rules! error_codes {
             /// ```
             /// # use cafewire_core::ErrorCode;
             /// assert_eq!(ErrorCode::from_wire(4), ErrorCode::ChecksumMismatch);
-            /// assert_eq!(ErrorCode::from_wire(9999), ErrorCode::Unknown(9999)); // a later server's
+            /// // a later server's
+            /// assert_eq!(ErrorCode::from_wire(9999), ErrorCode::Unknown(9999));
             /// ```
             #[must_use]
             pub const fn from_wire(number: u16) -> Self {

@@ -246,7 +246,8 @@ impl<'b> Routine for Encode<'_, '_, 'b> {
     #[inline(always)]
     fn run<K: Kernel>(self, kernel: K) -> Self::Output {
         let Self { message, is_valid, buffer } = self;
-        let (head, names, [first, second], text, length) = by_type!(message.message_type(), LAYOUT => {
+        let message_type = message.message_type();
+        let (head, names, [first, second], text, length) = by_type!(message_type, LAYOUT => {
             let fields = message.fields();
             if !is_valid && !fields.keep_their_rules(kernel, &LAYOUT) {
                 return message.write::<true>(buffer);

@@ -18,7 +18,8 @@ pub const MAX_USERNAME_SIZE: usize = 32;
 /// ```
 /// use cafewire_core::{Field, FieldError, MessagePayload, chat};
 /// let room = "ü".repeat(chat::MAX_ROOM_NAME_SIZE / 2 + 1); // 33 characters, but 66 bytes
-/// let why = FieldError::Length { field: Field::RoomName, actual: 66, min: 1, max: chat::MAX_ROOM_NAME_SIZE };
+/// let max = chat::MAX_ROOM_NAME_SIZE;
+/// let why = FieldError::Length { field: Field::RoomName, actual: 66, min: 1, max };
 /// assert_eq!(MessagePayload::JoinRoom { room: &room }.validate(), Err(why));
 /// ```
 pub const MAX_ROOM_NAME_SIZE: usize = 64;
@@ -27,7 +28,8 @@ pub const MAX_ROOM_NAME_SIZE: usize = 64;
 ///
 /// ```
 /// use cafewire_core::{MessagePayload, chat};
-/// let text = "€".repeat(200); // 600 bytes, too long for one message: cut it between two characters
+/// // 600 bytes, too long for one message: cut it between two characters
+/// let text = "€".repeat(200);
 /// let mut end = chat::MAX_CONTENT_SIZE;
 /// while !text.is_char_boundary(end) {
 ///     end -= 1;
@@ -44,7 +46,8 @@ pub const MAX_CONTENT_SIZE: usize = 512;
 /// ```
 /// use cafewire_core::{MessagePayload, chat};
 /// const WELCOME: &str = "be kind; rooms are cleared at midnight";
-/// const { assert!(WELCOME.len() <= chat::MAX_TEXT_SIZE) }; // too long? Told when it is compiled, not when it is sent
+/// // too long? Told when it is compiled, not when it is sent
+/// const { assert!(WELCOME.len() <= chat::MAX_TEXT_SIZE) };
 /// MessagePayload::ConnectAck { user_id: 7, server_info: WELCOME }.validate()?;
 /// # Ok::<(), cafewire_core::FieldError>(())
 /// ```

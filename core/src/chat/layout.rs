@@ -92,7 +92,7 @@ impl Layout {
 
     /// Of the type with this code, if there is one.
     #[inline]
-    pub(super) const fn of_code(code: u8) -> Option<&'static Self> {
+    pub(super) const fn from_code(code: u8) -> Option<&'static Self> {
         let layout = Self::of_code_or_first(code);
         if layout.message_type as u8 == code { Some(layout) } else { None }
     }

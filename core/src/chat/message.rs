@@ -1,5 +1,5 @@
-//! The typed view of a chat body: one variant per type, and which of a body's fields is which of its
-//! own. What a body is made of, the table says.
+//! The typed view of a chat body: one variant per type, and which of a body's fields is which of
+//! its own. What a body is made of, the table says.
 
 use zerocopy::FromBytes;
 use zerocopy::byteorder::big_endian::{U16, U32, U64};
@@ -21,7 +21,9 @@ use crate::error::{FieldError, ParseResult, ProtocolError};
 /// ```
 /// use cafewire_core::{FieldError, MessagePayload, ProtocolError};
 /// let nameless = MessagePayload::Connect { username: "" };
-/// assert!(matches!(nameless.validate(), Err(FieldError::Length { actual: 0, min: 1, max: 32, .. })));
+/// assert!(
+///     matches!(nameless.validate(), Err(FieldError::Length { actual: 0, min: 1, max: 32, .. }))
+/// );
 /// assert!(matches!(nameless.encode_into(&mut [0; 64]), Err(ProtocolError::InvalidField(_))));
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -182,7 +184,10 @@ impl<'a> MessagePayload<'a> {
     ///
     /// ```
     /// use cafewire_core::{MessagePayload, MessageType};
-    /// assert_eq!(MessagePayload::LeaveRoom { room: "lobby" }.message_type(), MessageType::LeaveRoom);
+    /// assert_eq!(
+    ///     MessagePayload::LeaveRoom { room: "lobby" }.message_type(),
+    ///     MessageType::LeaveRoom,
+    /// );
     /// ```
     #[must_use]
     pub const fn message_type(&self) -> MessageType {
@@ -238,7 +243,10 @@ impl<'a> MessagePayload<'a> {
     /// ```
     /// use cafewire_core::{MessagePayload, ProtocolError};
     /// let hello = MessagePayload::SendMessage { room: "lobby", content: "olá" };
-    /// assert_eq!(hello.encode_into(&mut [0; 64])?, b"\x01\x03\x00\x0A\x05lobbyol\xC3\xA1\x88\x3D\x14\xD9");
+    /// assert_eq!(
+    ///     hello.encode_into(&mut [0; 64])?,
+    ///     b"\x01\x03\x00\x0A\x05lobbyol\xC3\xA1\x88\x3D\x14\xD9",
+    /// );
     /// let error = hello.encode_into(&mut [0; 16]).unwrap_err();
     /// assert_eq!(error, ProtocolError::BufferTooSmall { needed: 18, available: 16 });
     /// # Ok::<(), ProtocolError>(())

@@ -10,8 +10,8 @@
 //!
 //! [`ZeroCopyMessage`] is the frame view: its envelope is checked, its body not yet looked at.
 //! [`MessagePayload`] is the typed view of the body, and what is encoded. What the bodies are made
-//! of is one table, `schema.rs`; two shapes of code read it. `body.rs` is the small one, a loop over
-//! a row; `fast.rs` is straight code for each type, made of the same rows by the compiler.
+//! of is one table, `schema.rs`; two shapes of code read it. `body.rs` is the small one, a loop
+//! over a row; `fast.rs` is straight code for each type, made of the same rows by the compiler.
 //!
 //! A typed view that came from [`ZeroCopyMessage::parse_payload`] is valid: every name and text has
 //! an allowed length, names hold no control characters, nothing is left over. What you build

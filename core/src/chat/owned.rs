@@ -185,7 +185,10 @@ impl MessagePayload<'_> {
     ///
     /// ```
     /// use cafewire_core::MessagePayload;
-    /// assert_eq!(MessagePayload::Disconnect.encode_to_vec()?, b"\x01\x02\x00\x00\x9A\x7C\x6C\x17");
+    /// assert_eq!(
+    ///     MessagePayload::Disconnect.encode_to_vec()?,
+    ///     b"\x01\x02\x00\x00\x9A\x7C\x6C\x17",
+    /// );
     /// # Ok::<(), cafewire_core::ProtocolError>(())
     /// ```
     pub fn encode_to_vec(&self) -> Result<Vec<u8>, ProtocolError> {

@@ -169,7 +169,8 @@ impl MessageType {
     ///
     /// ```
     /// use cafewire_core::{Direction, MessageType};
-    /// let from_clients = MessageType::ALL.iter().filter(|known| known.is_sent(Direction::ToServer));
+    /// let from_clients =
+    ///     MessageType::ALL.iter().filter(|known| known.is_sent(Direction::ToServer));
     /// assert_eq!(from_clients.count(), 5);
     /// ```
     pub const ALL: [Self; V1.len()] = {
@@ -192,13 +193,14 @@ impl MessageType {
     #[must_use]
     #[inline]
     pub const fn from_wire(code: u8) -> Option<Self> {
-        match Layout::of_code(code) {
+        match Layout::from_code(code) {
             Some(layout) => Some(layout.message_type),
             None => None,
         }
     }
 
-    /// Whether this type is sent that way. The high bit of the code tells: set, the server sends it.
+    /// Whether this type is sent that way. The high bit of the code tells: set, the server sends
+    /// it.
     ///
     /// ```
     /// use cafewire_core::{Direction, MessageType};

@@ -64,7 +64,8 @@ pub const MAX_MESSAGE_SIZE: usize = HEADER_SIZE + u16::MAX as usize + CHECKSUM_S
 /// ```
 /// use cafewire_core::{MessagePayload, ProtocolError, chat};
 /// let (username, room, content) = (&*"u".repeat(32), &*"r".repeat(64), &*"c".repeat(512));
-/// let longest = MessagePayload::MessageBroadcast { user_id: 7, timestamp: 0, username, room, content };
+/// let longest =
+///     MessagePayload::MessageBroadcast { user_id: 7, timestamp: 0, username, room, content };
 /// assert_eq!(longest.encode_into(&mut [0; chat::MAX_FRAME_SIZE])?.len(), 630);
 /// # Ok::<(), ProtocolError>(())
 /// ```
@@ -114,7 +115,8 @@ pub struct ZeroCopyMessage<'a> {
 
 impl<'a> ZeroCopyMessage<'a> {
     /// Reads exactly one frame, with nothing after it, and checks its envelope and checksum. For a
-    /// stream of frames use [`Framing::of`](crate::Framing::of) or [`FrameDecoder`](crate::FrameDecoder).
+    /// stream of frames use [`Framing::of`](crate::Framing::of) or
+    /// [`FrameDecoder`](crate::FrameDecoder).
     ///
     /// # Errors
     /// [`ParseError::Truncated`], [`ParseError::UnsupportedVersion`], [`ParseError::UnknownType`],
@@ -123,7 +125,8 @@ impl<'a> ZeroCopyMessage<'a> {
     ///
     /// ```
     /// use cafewire_core::{MessageType, ZeroCopyMessage};
-    /// let view = ZeroCopyMessage::parse_from_bytes(&[0x01, 0x02, 0x00, 0x00, 0x9A, 0x7C, 0x6C, 0x17])?;
+    /// let view =
+    ///     ZeroCopyMessage::parse_from_bytes(&[0x01, 0x02, 0x00, 0x00, 0x9A, 0x7C, 0x6C, 0x17])?;
     /// assert_eq!(view.message_type, MessageType::Disconnect);
     /// assert_eq!(view.payload, b"");
     /// # Ok::<(), cafewire_core::ParseError>(())
@@ -168,7 +171,8 @@ impl<'a> ZeroCopyMessage<'a> {
     ///
     /// ```
     /// use cafewire_core::{MessageType, ZeroCopyMessage};
-    /// let goodbye = ZeroCopyMessage { version: 1, message_type: MessageType::Disconnect, payload: b"" };
+    /// let goodbye =
+    ///     ZeroCopyMessage { version: 1, message_type: MessageType::Disconnect, payload: b"" };
     /// assert_eq!(goodbye.encoded_len(), 8);
     /// ```
     #[must_use]
@@ -186,8 +190,12 @@ impl<'a> ZeroCopyMessage<'a> {
     ///
     /// ```
     /// use cafewire_core::{MessageType, ZeroCopyMessage};
-    /// let goodbye = ZeroCopyMessage { version: 1, message_type: MessageType::Disconnect, payload: b"" };
-    /// assert_eq!(goodbye.encode_into(&mut [0; 16])?, [0x01, 0x02, 0x00, 0x00, 0x9A, 0x7C, 0x6C, 0x17]);
+    /// let goodbye =
+    ///     ZeroCopyMessage { version: 1, message_type: MessageType::Disconnect, payload: b"" };
+    /// assert_eq!(
+    ///     goodbye.encode_into(&mut [0; 16])?,
+    ///     [0x01, 0x02, 0x00, 0x00, 0x9A, 0x7C, 0x6C, 0x17],
+    /// );
     /// # Ok::<(), cafewire_core::ProtocolError>(())
     /// ```
     pub fn encode_into<'b>(&self, buffer: &'b mut [u8]) -> Result<&'b [u8], ProtocolError> {
@@ -248,7 +256,8 @@ pub(super) fn message_or_error<'a, O: Outcome<MessagePayload<'a>>>(
     }
 }
 
-/// The frame at the start of `bytes`; truncated, when all is well so far. Each header byte is judged as soon as it is there, the checksum once the whole frame is.
+/// The frame at the start of `bytes`; truncated, when all is well so far. Each header byte is
+/// judged as soon as it is there, the checksum once the whole frame is.
 fn open(bytes: &[u8], direction: Direction) -> ParseResult<ZeroCopyMessage<'_>> {
     let cut = |needed| Err(ParseError::Truncated { needed, available: bytes.len() });
     let Some(&version) = bytes.first() else { return cut(HEADER_SIZE) };
@@ -256,7 +265,7 @@ fn open(bytes: &[u8], direction: Direction) -> ParseResult<ZeroCopyMessage<'_>> 
         return Err(ParseError::UnsupportedVersion { offset: 0, actual: version });
     }
     let Some(&code) = bytes.get(TYPE_OFFSET) else { return cut(HEADER_SIZE) };
-    let Some(layout) = Layout::of_code(code) else {
+    let Some(layout) = Layout::from_code(code) else {
         return Err(ParseError::UnknownType { offset: TYPE_OFFSET, actual: code });
     };
     let message_type = layout.message_type;

@@ -32,7 +32,8 @@ impl HeaderField {
 /// ```
 /// use cafewire_core::dissect::{FieldValue, FieldView, fields};
 /// let payload = fields(b"\xCA\xFE\x03\x00\x02hi").last();
-/// let expected = FieldView { name: "payload", offset: 5, bytes: b"hi", value: FieldValue::Bytes(b"hi") };
+/// let expected =
+///     FieldView { name: "payload", offset: 5, bytes: b"hi", value: FieldValue::Bytes(b"hi") };
 /// assert_eq!(payload, Some(expected));
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -52,7 +53,10 @@ pub struct FieldView<'a> {
 ///
 /// ```
 /// use cafewire_core::dissect::{FieldValue, fields};
-/// let value = |name| fields(b"\x01\x02\x00\x00\x9A\x7C\x6C\x17").find(|field| field.name == name).map(|field| field.value);
+/// let frame = b"\x01\x02\x00\x00\x9A\x7C\x6C\x17";
+/// let value = |name| {
+///     fields(frame).find(|field| field.name == name).map(|field| field.value)
+/// };
 /// assert_eq!(value("length"), Some(FieldValue::Number(0)));
 /// assert_eq!(value("type"), Some(FieldValue::Named { number: 2, name: "Disconnect" }));
 /// let sum = 0x9A7C_6C17;
@@ -96,7 +100,8 @@ pub enum FieldValue<'a> {
 /// ```
 /// use cafewire_core::dissect::fields;
 /// // A Connect that claims more name than there is.
-/// let names: Vec<&str> = fields(b"\x01\x01\x00\x04\x04ada\x07\x2C\xBB\xAE").map(|field| field.name).collect();
+/// let names: Vec<&str> =
+///     fields(b"\x01\x01\x00\x04\x04ada\x07\x2C\xBB\xAE").map(|field| field.name).collect();
 /// assert_eq!(names, ["version", "type", "length", "username_length", "left_over", "checksum"]);
 /// ```
 #[must_use]
@@ -110,7 +115,8 @@ pub fn fields(bytes: &[u8]) -> Fields<'_> {
 ///
 /// ```
 /// use cafewire_core::dissect::fields;
-/// assert_eq!(fields(b"\xCA\xFE\x01\x00\x00").count(), 4); // magic, type, length, and a payload of no bytes
+/// // magic, type, length, and a payload of no bytes
+/// assert_eq!(fields(b"\xCA\xFE\x01\x00\x00").count(), 4);
 /// assert_eq!(fields(b"").count(), 0);
 /// ```
 #[derive(Clone, Debug)]

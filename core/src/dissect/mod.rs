@@ -10,7 +10,8 @@
 //! use cafewire_core::dissect::{Dissected, Dissector, fields};
 //! use cafewire_core::Direction;
 //!
-//! let mut rest = &b"?\x01\x01\x00\x04\x03ada\x9A\xFB\x83\x17"[..]; // a byte of noise, then a Connect
+//! // a byte of noise, then a Connect
+//! let mut rest = &b"?\x01\x01\x00\x04\x03ada\x9A\xFB\x83\x17"[..];
 //! let mut dissector = Dissector::new(Direction::ToServer);
 //! let mut names = Vec::new();
 //! while !rest.is_empty() {

@@ -22,7 +22,13 @@ pub const MAX_NOISE_SIZE: usize = 65_536;
 /// use cafewire_core::dissect::{Dissected, Dissector};
 /// use cafewire_core::{Direction, ParseError};
 /// let found = Dissector::new(Direction::ToServer).next(b"GET /", true);
-/// assert_eq!(found, Dissected::Noise { error: ParseError::UnsupportedVersion { offset: 0, actual: b'G' }, size: 5 });
+/// assert_eq!(
+///     found,
+///     Dissected::Noise {
+///         error: ParseError::UnsupportedVersion { offset: 0, actual: b'G' },
+///         size: 5
+///     },
+/// );
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[must_use]
@@ -82,10 +88,13 @@ impl Dissected<'_> {
 /// ```
 /// use cafewire_core::dissect::{Dissected, Dissector};
 /// use cafewire_core::{Direction, ParseError};
-/// // A Connect without a name: the frame is whole and its checksum right, its field is bad. Then half a Disconnect.
+/// // A Connect without a name: the frame is whole and its checksum right, its field is bad.
+/// // Then half a Disconnect.
 /// let stream = b"\x01\x01\x00\x01\x00\x5A\xE5\x88\x89\x01\x02\x00\x00";
 /// let mut dissector = Dissector::new(Direction::ToServer);
-/// assert!(matches!(dissector.next(stream, true), Dissected::Frame { size: 9, error: Some(_), .. }));
+/// assert!(
+///     matches!(dissector.next(stream, true), Dissected::Frame { size: 9, error: Some(_), .. })
+/// );
 /// assert_eq!(dissector.next(&stream[9..], false), Dissected::Incomplete { needed: 4 });
 /// let cut_short = ParseError::Truncated { needed: 8, available: 4 };
 /// assert_eq!(dissector.next(&stream[9..], true), Dissected::Noise { error: cut_short, size: 4 });

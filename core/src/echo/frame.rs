@@ -119,7 +119,10 @@ impl<'a> ZeroCopyMessage<'a> {
     ///
     /// ```
     /// use cafewire_core::echo::{MessageType, ZeroCopyMessage};
-    /// assert_eq!(ZeroCopyMessage { message_type: MessageType::Echo, payload: b"hi" }.encoded_len(), 7);
+    /// assert_eq!(
+    ///     ZeroCopyMessage { message_type: MessageType::Echo, payload: b"hi" }.encoded_len(),
+    ///     7,
+    /// );
     /// ```
     #[must_use]
     #[inline]

@@ -4,7 +4,7 @@
 //! | feature | ports | methods |
 //! |---|---|---|
 //! | `embedded-io` | `embedded_io::{Read, Write}`, which block | [`receive`], [`flush`] |
-//! | `embedded-io-async` | `embedded_io_async::{Read, Write}` | [`receive_async`], [`flush_async`] |
+//! | `embedded-io-async` | the same of `embedded_io_async` | [`receive_async`], [`flush_async`] |
 //!
 #![cfg_attr(feature = "embedded-io", doc = "[`receive`]: FrameReader::receive")]
 #![cfg_attr(feature = "embedded-io", doc = "[`flush`]: FrameWriter::flush")]

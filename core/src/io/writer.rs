@@ -68,7 +68,8 @@ impl<'b, W> FrameWriter<'b, W> {
     /// let mut buffer = [0; 12];
     /// let mut sender = FrameWriter::new(port, &mut buffer);
     /// sender.queue_chat(&MessagePayload::Connect { username: "ada" })?;
-    /// let error = sender.queue_chat(&MessagePayload::Disconnect).unwrap_err(); // no room before the next flush
+    /// // no room before the next flush
+    /// let error = sender.queue_chat(&MessagePayload::Disconnect).unwrap_err();
     /// assert_eq!(error, ProtocolError::BufferTooSmall { needed: 8, available: 0 });
     /// # Ok::<(), ProtocolError>(())
     /// ```

@@ -61,7 +61,8 @@ impl Broker {
     /// has still to give.
     ///
     /// ```
-    /// # let (mut broker, id, now) = include!(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/support/broker.rs"));
+    /// # let (mut broker, id, now) =
+    /// #     include!(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/support/broker.rs"));
     /// broker.handle_input(id, b"\xCA\xFE\x01\x00\x02hi", now);
     /// assert_eq!(broker.queued_bytes(id), 7); // its Pong
     /// ```

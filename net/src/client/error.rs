@@ -172,7 +172,7 @@ impl From<ProtocolError> for ClientError {
     }
 }
 
-/// Text from the server, with control characters escaped: a terminal would obey them.
+/// Text from the server, with control characters escaped: a terminal would act on them.
 struct Printable<'a>(&'a str);
 
 impl fmt::Display for Printable<'_> {

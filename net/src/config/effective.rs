@@ -46,7 +46,8 @@ impl ServerConfig {
     /// assert_eq!(effective.limits.read_bytes_per_tick, 1024);
     /// assert_eq!(
     ///     effective.adjustments[0].to_string(),
-    ///     "read_bytes_per_tick counts as 1 KiB, not as 10 bytes: it is kept between 1 KiB and 1 MiB"
+    ///     "read_bytes_per_tick counts as 1 KiB, not as 10 bytes: \
+    ///      it is kept between 1 KiB and 1 MiB"
     /// );
     /// ```
     #[must_use]

@@ -102,9 +102,9 @@ macro_rules! for_each_limit {
             /// Time that a room whose log is full waits for members that are behind, although they
             /// were written to; then they are slow consumers.
             ///
-            /// Connections that speak there are not read from meanwhile, so that a member that reads
-            /// is not cut off because others speak faster than it reads. A member that reads nothing
-            /// holds its room up for this time, once.
+            /// Connections that speak there are not read from meanwhile, so that a member that
+            /// reads is not cut off because others speak faster than it reads. A member that reads
+            /// nothing holds its room up for this time, once.
             full_room_time: time = 1 s;
             /// Rooms that one connection may be in; a join to one more gets Error(LimitReached).
             rooms_per_connection: count = 64;

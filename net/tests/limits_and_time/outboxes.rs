@@ -129,7 +129,7 @@ fn a_member_whose_outbox_is_full() {
 }
 
 #[test]
-fn a_member_whom_the_rooms_log_leaves_behind() {
+fn a_member_that_lags_behind_the_rooms_log() {
     assert_slow_consumer_is_told(|limits| {
         limits.room_log_bytes = 100 << 10;
         limits.full_room_time = Duration::from_millis(1);

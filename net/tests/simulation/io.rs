@@ -32,7 +32,7 @@ impl Socket for SimSocket {
 #[derive(Debug, Default)]
 struct Listener {
     backlog: VecDeque<EndpointKey>,
-    /// Somebody came since it was found empty.
+    /// A connection came since it was found empty.
     is_ready: bool,
     resting_until_ms: Option<u64>,
 }
@@ -305,7 +305,7 @@ impl Io for SimIo {
             };
         }
         if endpoint.is_handshaking() {
-            return shake_hands(endpoint);
+            return handshake(endpoint);
         }
         if endpoint.received.is_empty() {
             endpoint.await_input();
@@ -401,7 +401,7 @@ impl Io for SimIo {
 }
 
 /// Takes a flight of the client's handshake.
-fn shake_hands(endpoint: &mut Endpoint) -> Read {
+fn handshake(endpoint: &mut Endpoint) -> Read {
     let has_ended = endpoint.has_ended;
     let Some(tls) = &mut endpoint.tls else { return Read::Failed };
     if tls.flights_here > 0 {

@@ -334,9 +334,9 @@ impl Network {
                 self.arrive_bytes(key, CALM_SEGMENT_BYTES);
             }
             self.turn();
-            let is_quiet = self.driver.io_mut().work.slept
+            let is_still = self.driver.io_mut().work.slept
                 && before == Progress::of(&self.metrics, self.order.len());
-            quiet = if is_quiet { quiet + 1 } else { 0 };
+            quiet = if is_still { quiet + 1 } else { 0 };
             if quiet == CALM_WAITS {
                 return;
             }

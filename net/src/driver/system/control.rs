@@ -39,7 +39,7 @@ impl System {
             return warn!("the configuration was not reloaded: the server is going down");
         }
         self.control.enter(Phase::Reloading);
-        match self.config_anew() {
+        match self.reread_config() {
             Ok((config, tls)) => {
                 if config.listen != self.config.listen || config.http != self.config.http {
                     warn!(
@@ -71,7 +71,9 @@ impl System {
         self.control.enter(Phase::Ready);
     }
 
-    fn config_anew(&mut self) -> Result<(ServerConfig, Option<Arc<rustls::ServerConfig>>), String> {
+    fn reread_config(
+        &mut self,
+    ) -> Result<(ServerConfig, Option<Arc<rustls::ServerConfig>>), String> {
         let source = self.control.config_source.as_mut();
         let config = source.map_or_else(|| Ok(self.config.clone()), |source| source())?;
         let tls = config

@@ -20,7 +20,7 @@ use crate::world::World;
 pub(crate) const ROOMS: [&str; 6] =
     ["lobby", "naïve", "a", "the room with the rather longer name", "e", "f"];
 
-/// Rooms that come and go, in which nobody speaks.
+/// Rooms that come and go, in which no client speaks.
 const SIDE_ROOMS: [&str; 3] = ["side room", "nook", "corner"];
 
 /// Bytes on the way to the server from which on a client waits before it says more.
@@ -77,7 +77,7 @@ pub(crate) struct Cx<'a> {
 pub(crate) struct Client {
     pub(crate) habit: Habit,
     pub(crate) name: String,
-    /// The name that nobody else ever asks for.
+    /// The name that no other client ever asks for.
     own_name: String,
     /// Bytes on their way to the server.
     pub(crate) outgoing: VecDeque<u8>,
