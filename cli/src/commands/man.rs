@@ -133,9 +133,9 @@ fn config_page() -> io::Result<Vec<u8>> {
     )]);
     roff.control("PP", []);
     roff.text([roman(
-        "SIZE is a text such as \"64KiB\", or a number of bytes; TIME is a text such as \"300ms\", \
-         \"10s\" or \"5m\"; 0 is no bound, unless it says otherwise. What can be given several times is a list: \
-         [\"tcp://0.0.0.0:8080\", \"unix:///run/cafewire.sock\"].",
+        "SIZE is a text such as \"64KiB\", or a number of bytes; TIME is a text such as \
+         \"300ms\", \"10s\" or \"5m\"; 0 is no bound, unless it says otherwise. What can be \
+         given several times is a list: [\"tcp://0.0.0.0:8080\", \"unix:///run/cafewire.sock\"].",
     )]);
     roff.control("SH", ["SETTINGS"]);
     let settings = Settings::augment_args(Command::new("settings"));

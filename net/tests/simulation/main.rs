@@ -11,8 +11,8 @@
 //! - what each client saw of a room, from its own UserJoined on, is byte for byte what the room's
 //!   witness (a member that joins first and reads everything) saw, without a gap; to the very end
 //!   for those still in the room;
-//! - the witness heard each thing said once, from a client that was present, and of each client's coming and
-//!   going;
+//! - the witness heard each thing said once, from a client that was present, and of each client's
+//!   coming and going;
 //! - once everybody has gone, no user, no room and no buffer is left.
 //!
 //! `CAFEWIRE_SEED=n` replays one seed; `CAFEWIRE_SEEDS=n` runs n seeds (default 70), from
@@ -185,8 +185,8 @@ fn replay(seed: u64) -> String {
         String::new()
     };
     format!(
-        "CAFEWIRE_SEED={seed} cargo test --package cafewire-net{profile}{features} --test simulation \
-         -- --nocapture nothing_is_lost"
+        "CAFEWIRE_SEED={seed} cargo test --package cafewire-net{profile}{features} \
+         --test simulation -- --nocapture nothing_is_lost"
     )
 }
 

@@ -23,8 +23,8 @@ use cafewire_core::dissect::{Dissector, fields};
 use cafewire_core::echo::{self, Message};
 use cafewire_core::io::{FrameReader, FrameWriter};
 use cafewire_core::{
-    Decoded, Direction, Family, Field, FieldError, Frame, FrameDecoder, Framing, ParseError, ProtocolError,
-    ProtocolParser,
+    Decoded, Direction, Family, Field, FieldError, Frame, FrameDecoder, Framing, ParseError,
+    ProtocolError, ProtocolParser,
 };
 
 #[unsafe(no_mangle)]
