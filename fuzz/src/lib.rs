@@ -59,13 +59,8 @@ pub fn session(data: &[u8]) {
     let _ = session::check(data);
 }
 
-<<<<<<< ours
-/// Any bytes through the byte loops of every level that this processor has: all say the same of
-/// them, and write the same.
-=======
 /// Any bytes through the byte loops of every level that this processor has: all give the same
 /// results, and write the same bytes.
->>>>>>> theirs
 ///
 /// # Panics
 /// When a check fails.
