@@ -5,7 +5,7 @@
 # at once.
 
 # The core's own minimum (rust-version in Cargo.toml), which Debian's compiler has to reach too.
-oldest_compiler=1.88
+oldest_compiler=1.89
 
 has_target() {
     [[ -d $(rustc --print sysroot 2>/dev/null)/lib/rustlib/$1/lib ]]
