@@ -1,12 +1,12 @@
-//! Tells the program what only Cargo knows: for what, how and by which compiler it is built.
-//! Nothing of when or where, so that the same sources make the same program.
+//! Passes what only Cargo knows to the program: target, profile and compiler of the build. No date
+//! and no path, so that the same sources make the same program.
 
 use std::env;
 use std::error::Error;
 use std::process::Command;
 
 fn main() -> Result<(), Box<dyn Error>> {
-    // A new compiler builds and runs this anew, unasked.
+    // Cargo builds and runs this again for another compiler without being told to.
     println!("cargo::rerun-if-changed=build.rs");
     let rustc =
         String::from_utf8(Command::new(env::var("RUSTC")?).arg("--version").output()?.stdout)?;

@@ -67,7 +67,7 @@ fn chat(criterion: &mut Criterion) {
             bencher.iter(|| black_box(black_box(&borrowed).encode_into(&mut buffer)).is_ok());
         });
         group.bench_function("crc32fast alone", |bencher| {
-            bencher.iter(|| crc32fast::hash(black_box(summed)))
+            bencher.iter(|| crc32fast::hash(black_box(summed)));
         });
         group.bench_function("owned", |bencher| bencher.iter(|| black_box(&message).encode()));
     }
@@ -88,10 +88,10 @@ fn streams(criterion: &mut Criterion) {
             bencher.iter(|| encode_with_cafewire(black_box(&borrowed), &mut buffer));
         });
         group.bench_function("crc32fast alone", |bencher| {
-            bencher.iter(|| checksum_alone(black_box(&bytes)))
+            bencher.iter(|| checksum_alone(black_box(&bytes)));
         });
         group.bench_function("owned", |bencher| {
-            bencher.iter(|| encode_with_owned(black_box(&messages)))
+            bencher.iter(|| encode_with_owned(black_box(&messages)));
         });
     }
 }

@@ -43,10 +43,10 @@ fn echo(criterion: &mut Criterion) {
                 bytes: bytes.len() as u64,
             });
             group.bench_function("cafewire", |bencher| {
-                bencher.iter(|| parse_echo(black_box(bytes)))
+                bencher.iter(|| parse_echo(black_box(bytes)));
             });
             group.bench_function("owned", |bencher| {
-                bencher.iter(|| parse_echo(black_box(bytes)).to_owned_payload())
+                bencher.iter(|| parse_echo(black_box(bytes)).to_owned_payload());
             });
         }
     }
@@ -70,10 +70,10 @@ fn chat(criterion: &mut Criterion) {
             });
         });
         group.bench_function("crc32fast alone", |bencher| {
-            bencher.iter(|| crc32fast::hash(black_box(summed)))
+            bencher.iter(|| crc32fast::hash(black_box(summed)));
         });
         group.bench_function("owned", |bencher| {
-            bencher.iter(|| OwnedMessage::parse(black_box(&bytes)))
+            bencher.iter(|| OwnedMessage::parse(black_box(&bytes)));
         });
     }
 }
@@ -88,13 +88,13 @@ fn streams(criterion: &mut Criterion) {
             bytes: bytes.len() as u64,
         });
         group.bench_function("cafewire", |bencher| {
-            bencher.iter(|| parse_with_cafewire(black_box(&bytes)))
+            bencher.iter(|| parse_with_cafewire(black_box(&bytes)));
         });
         group.bench_function("crc32fast alone", |bencher| {
-            bencher.iter(|| checksum_alone(black_box(&bytes)))
+            bencher.iter(|| checksum_alone(black_box(&bytes)));
         });
         group.bench_function("owned", |bencher| {
-            bencher.iter(|| parse_with_owned(black_box(&bytes)))
+            bencher.iter(|| parse_with_owned(black_box(&bytes)));
         });
     }
 }
@@ -106,7 +106,7 @@ fn parse_echo(bytes: &[u8]) -> Message<'_> {
     }
 }
 
-/// An owned echo message is its payload in a vector: there is nothing else to it.
+/// An owned echo message is its payload in a vector, and nothing else.
 trait ToOwnedPayload {
     fn to_owned_payload(&self) -> Vec<u8>;
 }

@@ -1,5 +1,5 @@
-//! Who is how many times as fast as whom: both sides in turns within one run, so that what disturbs
-//! one disturbs the other, and a control that measures the same code against itself.
+//! Ratios of speed: both sides alternate within one run, so that a disturbance of one disturbs the
+//! other, and a control measures the same code against itself.
 //!
 //! `--test` runs each pair once; `--quick` takes fewer rounds.
 
@@ -22,7 +22,7 @@ fn main() {
     } else {
         500
     };
-    println!("time of the first / time of the second, {rounds} rounds of 1 MiB each, in turns");
+    println!("time of the first / time of the second, {rounds} rounds of 1 MiB each, alternating");
     println!("{:<15} {:<34} {:>8} {:>8} {:>8}", "stream", "pair", "25 %", "median", "75 %");
     for (name, non_ascii_percent) in [("ASCII", 0), ("20 % non-ASCII", 20)] {
         let messages = workload::stream(1, non_ascii_percent, STREAM_SIZE_BYTES);
@@ -48,7 +48,7 @@ fn main() {
     }
 }
 
-/// The quartiles of the ratio of each round. Who goes first changes from round to round.
+/// The quartiles of the ratio of each round. The side that runs first changes from round to round.
 fn ratio_quartiles(
     rounds: usize,
     first: &mut dyn FnMut() -> usize,

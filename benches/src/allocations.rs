@@ -1,5 +1,5 @@
-//! An allocator that counts how often it is asked. The one place in the workspace with `unsafe`
-//! code, which the trait demands; it hands every request on to the system's allocator unchanged.
+//! An allocator that counts its calls. The one place in the workspace with `unsafe` code, which the
+//! trait demands; it passes every request on to the system's allocator unchanged.
 
 #![allow(unsafe_code)]
 
@@ -15,8 +15,8 @@ thread_local! {
 #[derive(Debug)]
 pub struct CountingAllocator;
 
-/// What `work` returns, and how often this thread allocated or reallocated meanwhile. Needs
-/// [`CountingAllocator`] as the global allocator, else it counts nothing.
+/// The result of `work`, and the number of allocations and reallocations of this thread meanwhile.
+/// Needs [`CountingAllocator`] as the global allocator, else it counts nothing.
 pub fn count_allocations<T>(work: impl FnOnce() -> T) -> (T, u64) {
     let before = ALLOCATIONS.get();
     let result = work();

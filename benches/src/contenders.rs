@@ -1,4 +1,4 @@
-//! One walk over a stream for each side of a comparison. All return the number of frames, and hand
+//! One walk over a stream for each side of a comparison. All return the number of frames, and pass
 //! every message to [`black_box`], so that no compiler may leave out what a program would use.
 
 use std::hint::black_box;
@@ -10,7 +10,7 @@ use crate::owned::OwnedMessage;
 /// cafewire-core: frame, checksum, every field as a borrowed, checked view.
 ///
 /// # Panics
-/// If the stream is not good from end to end; so do the others.
+/// If the stream is not good from end to end; the others panic then too.
 #[must_use]
 pub fn parse_with_cafewire(stream: &[u8]) -> usize {
     let mut rest = stream;
@@ -45,8 +45,8 @@ pub fn parse_with_owned(stream: &[u8]) -> usize {
     frames
 }
 
-/// Nothing but lengths and checksums: what no parser of this format can be faster than with the
-/// same checksum code.
+/// Nothing but lengths and checksums: a lower bound for any parser of this format with the same
+/// checksum code.
 #[must_use]
 pub fn checksum_alone(stream: &[u8]) -> usize {
     let mut rest = stream;

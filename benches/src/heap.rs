@@ -1,5 +1,5 @@
-//! An allocator that knows how many bytes the process has of it now, all threads together. Apart
-//! from [`allocations`](crate::allocations), since keeping this costs every allocation an atomic
+//! An allocator that knows how many bytes of it the process holds, all threads together. Separate
+//! from [`allocations`](crate::allocations), because this costs every allocation an atomic
 //! addition, which a bench of code that allocates would measure.
 
 #![allow(unsafe_code)]
@@ -14,17 +14,17 @@ static IN_USE_BLOCKS: AtomicUsize = AtomicUsize::new(0);
 #[derive(Debug)]
 pub struct WeighingAllocator;
 
-/// What a process holds of its heap.
+/// Memory that a process holds on its heap.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Heap {
-    /// Bytes as they were asked for: the allocator's own bookkeeping and rounding come on top.
+    /// Bytes as requested: the allocator's own bookkeeping and rounding come on top.
     pub bytes: usize,
-    /// In how many pieces.
+    /// Number of blocks.
     pub blocks: usize,
 }
 
-/// What this process holds now. Needs [`WeighingAllocator`] as the global allocator, else it is
-/// nothing.
+/// Memory that this process holds now. Needs [`WeighingAllocator`] as the global allocator, else
+/// all is 0.
 #[must_use]
 pub fn in_use() -> Heap {
     Heap {
@@ -36,7 +36,7 @@ pub fn in_use() -> Heap {
 // SAFETY: every method passes its arguments to the same method of `System` and returns what that
 // returns, so the caller's promises are System's and System's are the caller's. Weighing adds to
 // two integers and neither allocates nor unwinds. `alloc_zeroed` is passed on as well, so that
-// pages which nobody touches stay untouched.
+// untouched pages stay untouched.
 unsafe impl GlobalAlloc for WeighingAllocator {
     unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
         // SAFETY: the caller's promise about `layout`, passed on.

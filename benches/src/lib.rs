@@ -1,5 +1,5 @@
-//! What the benches share: the messages they work on, what they compare cafewire-core with, and how
-//! they count.
+//! Shared by the benches: the messages that they work on, the implementations that cafewire-core is
+//! compared with, and their counters.
 //!
 //! | module | is |
 //! |---|---|
@@ -10,7 +10,7 @@
 //! | [`heap`] | an allocator that weighs |
 //! | [`versus`] | servers beside their peers, under one load generator (Linux) |
 
-/// Has the example of the README at the top compiled.
+/// Compiles the example at the top of the README.
 #[cfg(doctest)]
 #[doc = include_str!("../../README.md")]
 struct Readme;

@@ -1,12 +1,11 @@
-//! Chat frames as most programs would read and write them: a message that owns its strings, a frame
-//! in a vector of its own. No slower than it has to be for that: it checks what cafewire-core
-//! checks, in the same order, with the same crc32fast, sizes its vectors at once and validates
-//! UTF-8 in place before it copies.
+//! Chat frames in the style of most programs: a message that owns its strings, a frame in a vector
+//! of its own. No slower than that requires: it checks what cafewire-core checks, in the same
+//! order, with the same crc32fast, sizes its vectors at once and validates UTF-8 in place before it
+//! copies.
 
 use cafewire_core::{ErrorCode, MessagePayload};
 
-/// What the frame was refused for. A string would be the ordinary thing, and slower; the benches
-/// parse good frames.
+/// Reason for a refusal. A string would be more common, and slower; the benches parse good frames.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Refused {
     /// Shorter than its length says.
@@ -15,7 +14,7 @@ pub enum Refused {
     UnknownKind,
     /// A length that the type does not allow, a field that overruns, or bytes left over.
     Length,
-    /// The checksum is another.
+    /// The checksum does not match.
     Checksum,
     /// A field that is not UTF-8.
     Utf8,

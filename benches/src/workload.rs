@@ -3,7 +3,7 @@
 
 use crate::owned::OwnedMessage;
 
-/// A stream longer than this is not learnt by heart by a branch predictor: some 10,000 frames.
+/// A branch predictor does not learn a stream of this length by heart: some 10,000 frames.
 pub const STREAM_SIZE_BYTES: usize = 1024 * 1024;
 
 /// Share of the frames of a stream, in percent, and their sizes in bytes, envelope included.
@@ -15,8 +15,8 @@ const SIZE_MIX: [(u32, usize, usize); 4] =
 const SEND_MESSAGE_OVERHEAD: usize = 4 + 1 + 4;
 const BROADCAST_OVERHEAD: usize = 4 + 12 + 1 + 1 + 4;
 
-/// Whole chat frames of mixed sizes, as many as fit into `size_bytes`. So many of a hundred, on
-/// average, hold text that is not ASCII.
+/// Whole chat frames of mixed sizes, as many as fit into `size_bytes`. The given percentage, on
+/// average, holds text that is not ASCII.
 #[must_use]
 pub fn stream(seed: u64, non_ascii_percent: u32, size_bytes: usize) -> Vec<OwnedMessage> {
     let mut random = Random(seed);
@@ -46,8 +46,8 @@ pub fn encode_all(messages: &[OwnedMessage]) -> Vec<u8> {
         .collect()
 }
 
-/// One message of every chat type with fields as short as they may be, then one of every type as
-/// long as it gets.
+/// One message of every chat type with the shortest fields, then one of every type with the
+/// longest.
 #[must_use]
 pub fn of_every_type() -> Vec<OwnedMessage> {
     let mut messages = messages_with(|_| 1);
@@ -91,8 +91,8 @@ fn random_size(random: &mut Random) -> usize {
     unreachable!("the shares of SIZE_MIX add up to 100")
 }
 
-/// Half of them what a server reads, half what it writes; among the small ones also those that only
-/// carry names.
+/// Half of them are types that a server reads, half types that it writes; among the small ones are
+/// also those with nothing but names.
 fn message_of_size(random: &mut Random, frame_bytes: usize, ascii: bool) -> OwnedMessage {
     let kind = random.below(8);
     if frame_bytes <= 40 && kind == 0 {

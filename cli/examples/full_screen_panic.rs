@@ -1,6 +1,6 @@
 //! For `.ci/tmux-chat`: takes the terminal over as `cafewire` does, and then panics, on the main
-//! thread or, with the argument `thread`, on another one. The terminal must be given back, the
-//! panic be seen, and the status be 101.
+//! thread or, with the argument `thread`, on another one. The script checks that the terminal is
+//! given back, that the panic is seen, and that the status is 101.
 
 #![allow(dead_code)] // only some of what the program has is needed
 
@@ -17,7 +17,7 @@ fn main() {
     assert!(drawn.is_ok(), "it can be drawn on");
     if std::env::args().nth(1).as_deref() == Some("thread") {
         let thread = std::thread::spawn(|| panic!("a panic on a thread"));
-        // Never comes back: the program ends with the thread.
+        // `join` does not return: the program ends with the thread.
         let _ = thread.join();
         std::process::exit(1);
     }

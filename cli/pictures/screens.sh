@@ -1,5 +1,5 @@
-# Programs on terminals that nobody sits at: each in a window of a tmux server of its own, typed to and looked at from a
-# script. To be sourced by bash; needs tmux. Whoever sources it calls close_screens at the end, in a trap.
+# Programs on terminals without a user: each in a window of a tmux server of its own, typed to and read by a script. To be
+# sourced by bash; needs tmux. The sourcing script calls close_screens at the end, in a trap.
 #
 #   open_screen NAME COLUMNSxROWS COMMAND…   start a command on a terminal of that size
 #   screen NAME                              what it shows, as text

@@ -1,4 +1,4 @@
-//! The command line: what can be asked for, and what is refused before anything is done.
+//! The command line: arguments, and refusals before anything is done.
 
 use std::path::PathBuf;
 use std::time::Duration;
@@ -37,8 +37,8 @@ pub(crate) struct Arguments {
 }
 
 impl Arguments {
-    /// The arguments of this process. Help and version are printed and end it with 0; what cannot
-    /// work is explained and ends it with 2.
+    /// The arguments of this process. Help and version are printed and end the process with 0;
+    /// invalid arguments are explained and end it with 2.
     pub(crate) fn parse_or_exit() -> Self {
         let matches = Self::command()
             .try_get_matches()
@@ -50,19 +50,20 @@ impl Arguments {
             Command::Encode(encode) => encode.message().err(),
             _ => None,
         };
-        if let Some(sentence) = refusal.or_else(|| arguments.tls_in_vain(&matches)) {
+        if let Some(sentence) = refusal.or_else(|| arguments.tls_without_effect(&matches)) {
             command_asked_for(&matches).error(ErrorKind::ValueValidation, sentence).exit();
         }
         arguments
     }
 
-    /// TLS that was asked for on the command line, of an address that has none: whoever takes that
-    /// for safe is mistaken. The variables are for all addresses, and count where they can.
-    fn tls_in_vain(&self, matches: &ArgMatches) -> Option<String> {
+    /// An option for TLS given on the command line for an address without TLS: ignoring it would
+    /// let the user believe in a protection that is not there. The variables are for all addresses,
+    /// and are used where they apply.
+    fn tls_without_effect(&self, matches: &ArgMatches) -> Option<String> {
         let matches = innermost(matches);
         let address = match &self.command {
             Command::Send(send) => send.address_and_text().ok()?.0,
-            // What is wrong with the profile is said when it is taken.
+            // Errors of the profile are reported when it is loaded.
             Command::Chat(chat) => {
                 chat.address(Profile::load(chat.profile.as_deref()).ok()?.address)
             }
@@ -78,8 +79,8 @@ impl Arguments {
     }
 }
 
-/// A value that came from the environment is told by its variable, and not by an option that nobody
-/// gave.
+/// Names the variable in errors about a value that came from the environment, not an option that
+/// was not given.
 fn with_its_variable(mut error: clap::Error) -> clap::Error {
     let said = |kind| match error.get(kind) {
         Some(ContextValue::String(text)) => Some(text.clone()),
@@ -90,7 +91,7 @@ fn with_its_variable(mut error: clap::Error) -> clap::Error {
     else {
         return error;
     };
-    // Behind the name stands what it takes: ` <TIME>`, `[=<BOOL>]`.
+    // The name is followed by its value: ` <TIME>`, `[=<BOOL>]`.
     let flag = option.split([' ', '[', '=']).next().unwrap_or_default();
     if !std::env::args().any(|given| given.starts_with(flag))
         && let Some(variable) = variable_of(&Arguments::command(), flag, &value)
@@ -103,7 +104,7 @@ fn with_its_variable(mut error: clap::Error) -> clap::Error {
     error
 }
 
-/// The variable that holds this value for this option, of the command or of one below it.
+/// The variable that supplied this value for this option, of the command or of one below it.
 fn variable_of(command: &clap::Command, flag: &str, value: &str) -> Option<String> {
     let holds = |variable: &&std::ffi::OsStr| {
         std::env::var(variable)
@@ -117,7 +118,7 @@ fn variable_of(command: &clap::Command, flag: &str, value: &str) -> Option<Strin
         .or_else(|| command.get_subcommands().find_map(|below| variable_of(below, flag, value)))
 }
 
-/// The arguments of the command that was asked for, however deep it stands.
+/// The arguments of the command itself, however deep it is nested.
 fn innermost(mut matches: &ArgMatches) -> &ArgMatches {
     while let Some((_, deeper)) = matches.subcommand() {
         matches = deeper;
@@ -125,7 +126,7 @@ fn innermost(mut matches: &ArgMatches) -> &ArgMatches {
     matches
 }
 
-/// The definition of that command, for what it says of its usage.
+/// The definition of that command, for its usage.
 fn command_asked_for(matches: &ArgMatches) -> clap::Command {
     let mut command = Arguments::command();
     command.build();
@@ -145,31 +146,34 @@ pub(crate) enum Command {
     /// Measure round trips to a server.
     #[command(after_help = help::PING)]
     Ping(PingArgs),
-    /// Have a server send back what you type.
+    /// Send lines to a server, which sends them back.
     #[command(after_help = help::ECHO)]
     Echo(EchoArgs),
     /// Talk in rooms: full screen on a terminal, else line by line.
     #[command(after_help = help::CHAT)]
     Chat(ChatArgs),
-    /// Say one message, or each line of standard input, and see it delivered.
-    #[command(after_help = help::SEND, override_usage = "cafewire send [ADDR] --user <NAME> --room <ROOM> [TEXT]")]
+    /// Send one message, or each line of standard input, and see it delivered.
+    #[command(
+        after_help = help::SEND,
+        override_usage = "cafewire send [ADDR] --user <NAME> --room <ROOM> [TEXT]"
+    )]
     Send(SendArgs),
-    /// Print what a room says.
+    /// Print the messages of a room.
     #[command(after_help = help::LISTEN)]
     Listen(ListenArgs),
-    /// Say what bytes mean, frame by frame: hexadecimal digits, raw bytes or a capture.
+    /// Show what bytes mean, frame by frame: hexadecimal digits, raw bytes or a capture.
     #[command(after_help = help::DECODE)]
     Decode(DecodeArgs),
     /// Make frames: from arguments, or from what `decode --json` prints.
     #[command(after_help = help::ENCODE)]
     Encode(EncodeArgs),
-    /// Watch a server as it works.
+    /// Watch a server at work.
     #[command(after_help = help::TOP)]
     Top(TopArgs),
-    /// Put a server under load, and see what it takes and what it loses.
+    /// Put a server under load; measure its throughput and its losses.
     #[command(after_help = help::BENCH)]
     Bench(BenchArgs),
-    /// Print what completes commands and options in your shell.
+    /// Print a script that completes commands and options in your shell.
     #[command(after_help = help::COMPLETIONS)]
     Completions(CompletionsArgs),
     /// Print the manual, or write all its pages.
@@ -186,7 +190,7 @@ pub(crate) struct CompletionsArgs {
 
 #[derive(Debug, Args)]
 pub(crate) struct ManArgs {
-    /// Write every page into this folder, which is made if need be; without it, print the first.
+    /// Write every page into this folder, which is created if need be; without it, print the first.
     #[arg(value_name = "DIR")]
     pub(crate) folder: Option<PathBuf>,
 }
@@ -196,16 +200,16 @@ pub(crate) struct ServeArgs {
     /// A TOML file with settings; keys are the options' names with _ for -.
     #[arg(long, env = "CAFEWIRE_CONFIG", value_name = "FILE", hide_env_values = true)]
     pub(crate) config: Option<PathBuf>,
-    /// Read the settings, say what is wrong with them and, on standard error, what would not count
-    /// as it is set, and end.
+    /// Check the settings: print what is wrong with them and, on standard error, what would be
+    /// raised or lowered, and end.
     #[arg(long)]
     pub(crate) check_config: bool,
-    /// Print all settings as they would be in force here, those included that the server raises or
-    /// lowers, as a config file, and end.
+    /// Print the effective value of each setting, those raised or lowered by the server included,
+    /// as a config file, and end.
     #[arg(long)]
     pub(crate) print_config: bool,
     #[command(flatten)]
-    pub(crate) verbosity: verbosity::OfLog,
+    pub(crate) verbosity: verbosity::LogVerbosity,
     #[command(flatten)]
     pub(crate) settings: Settings,
 }
@@ -229,7 +233,7 @@ pub(crate) struct ServerAddress {
     pub(crate) tls: TlsArgs,
 }
 
-/// Whom to trust, and what to show, at tls:// addresses. The server's certificate is always
+/// Certificates to trust, and to show, at tls:// addresses. The server's certificate is always
 /// checked.
 #[derive(Debug, Args)]
 pub(crate) struct TlsArgs {
@@ -291,7 +295,7 @@ pub(crate) struct PingArgs {
     #[arg(long)]
     pub(crate) json: bool,
     #[command(flatten)]
-    pub(crate) verbosity: verbosity::OfConnection,
+    pub(crate) verbosity: verbosity::ConnectionVerbosity,
 }
 
 #[derive(Debug, Args)]
@@ -299,7 +303,7 @@ pub(crate) struct EchoArgs {
     #[command(flatten)]
     pub(crate) server: ServerAddress,
     #[command(flatten)]
-    pub(crate) verbosity: verbosity::OfConnection,
+    pub(crate) verbosity: verbosity::ConnectionVerbosity,
 }
 
 #[derive(Debug, Args)]
@@ -346,7 +350,7 @@ pub(crate) struct SendArgs {
     #[arg(short, long, value_name = "ROOM", value_parser = room)]
     pub(crate) room: String,
     #[command(flatten)]
-    pub(crate) verbosity: verbosity::OfConnection,
+    pub(crate) verbosity: verbosity::ConnectionVerbosity,
 }
 
 #[derive(Debug, Args)]
@@ -360,7 +364,12 @@ pub(crate) struct ListenArgs {
     #[arg(short, long, value_name = "ROOM", value_parser = room)]
     pub(crate) room: String,
     /// Stop after this many messages.
-    #[arg(short = 'n', long, value_name = "COUNT", value_parser = clap::value_parser!(u64).range(1..))]
+    #[arg(
+        short = 'n',
+        long,
+        value_name = "COUNT",
+        value_parser = clap::value_parser!(u64).range(1..)
+    )]
     pub(crate) count: Option<u64>,
     /// Stop after this many seconds in all, fractions allowed.
     #[arg(short, long, value_name = "SECS", value_parser = seconds)]
@@ -369,22 +378,21 @@ pub(crate) struct ListenArgs {
     #[arg(long)]
     pub(crate) json: bool,
     #[command(flatten)]
-    pub(crate) verbosity: verbosity::OfListening,
+    pub(crate) verbosity: verbosity::ListenVerbosity,
 }
 
 impl ChatArgs {
-    /// Where to chat: the command line wins over the profile.
+    /// The server's address: the command line takes precedence over the profile.
     pub(crate) fn address(&self, profile: Option<Address>) -> Address {
         self.address.clone().or(profile).unwrap_or_default()
     }
 }
 
 impl SendArgs {
-    /// Tells the address and the text apart. A lone argument is the address if it reads as one.
+    /// Tells the address and the text apart. A lone argument is the address if it parses as one.
     ///
     /// # Errors
-    /// The first of two is no address, or the text is none that a message can hold. A sentence for
-    /// the user.
+    /// The first of two is no address, or the text cannot be a message. A sentence for the user.
     pub(crate) fn address_and_text(&self) -> Result<(Address, Option<&str>), String> {
         let (address, text) = match self.address_and_text.as_slice() {
             [] => (Address::default(), None),
@@ -407,8 +415,8 @@ impl SendArgs {
     }
 }
 
-/// Ends the process as clap does when an argument is missing: line by line, nobody can be asked for
-/// a name.
+/// Ends the process as clap does when an argument is missing: in line mode there is no prompt for a
+/// name.
 pub(crate) fn exit_without_user() -> ! {
     let mut all = Arguments::command();
     all.build();
@@ -422,7 +430,7 @@ pub(crate) fn exit_without_user() -> ! {
         .exit()
 }
 
-/// Whether `room` can be told `content`, by the core's own rules.
+/// Whether `content` can be sent to `room`, by the core's own rules.
 pub(crate) fn content(content: &str, room: &str) -> Result<(), FieldError> {
     MessagePayload::SendMessage { room, content }.validate()
 }
@@ -459,7 +467,7 @@ mod tests {
     }
 
     #[test]
-    fn everything_has_a_default_but_who_and_where() {
+    fn everything_but_name_and_room_has_a_default() {
         let Ok(Command::Ping(ping)) = parse("cafewire ping") else { panic!() };
         assert_eq!(
             (ping.server.address, ping.count, ping.interval),

@@ -1,4 +1,4 @@
-//! What a line typed into `cafewire chat` means. Pure: a line in, an intent out.
+//! Meaning of a line typed into `cafewire chat`. Pure: a line in, an intent out.
 
 use crate::args;
 
@@ -6,7 +6,7 @@ use crate::args;
 pub(crate) enum Intent<'a> {
     /// An empty line.
     Nothing,
-    /// Say this in the current room.
+    /// Send this to the current room.
     Say(&'a str),
     Join(&'a str),
     /// `None`: the current one.
@@ -15,7 +15,7 @@ pub(crate) enum Intent<'a> {
     Switch(&'a str),
     Quit,
     Help,
-    /// Not understood, and why: a sentence for the user.
+    /// An invalid line, with a sentence for the user.
     Unclear(String),
 }
 
@@ -39,12 +39,16 @@ pub(crate) fn parse(line: &str) -> Intent<'_> {
         "quit" => Intent::Quit,
         "help" => Intent::Help,
         "who" => Intent::Unclear(
-            "protocol version 1 has no list of members: who is seen to join, leave or speak is all there is".to_owned(),
+            "protocol version 1 has no list of members: \
+             names seen to join, leave or speak are all there is"
+                .to_owned(),
         ),
-        "rooms" => Intent::Unclear("protocol version 1 has no list of rooms: /join ROOM makes one".to_owned()),
-        "msg" => {
-            Intent::Unclear("not sent: protocol version 1 has no messages to one person, only to rooms".to_owned())
-        }
+        "rooms" => Intent::Unclear(
+            "protocol version 1 has no list of rooms: /join ROOM makes one".to_owned(),
+        ),
+        "msg" => Intent::Unclear(
+            "not sent: protocol version 1 has no messages to one person, only to rooms".to_owned(),
+        ),
         "ignore" | "clear" | "raw" | "connect" => Intent::Unclear(format!(
             "/{name} is for the full screen, which wants a terminal; here there are {COMMANDS}"
         )),

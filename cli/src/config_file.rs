@@ -1,11 +1,11 @@
-//! What all config files share: TOML, told in one sentence what is wrong with it, and no key that
-//! is not known. What the keys mean is their owners' business.
+//! Common rules of all config files: TOML, errors in one sentence, unknown keys refused. The
+//! meaning of the keys is their owners' business.
 
 use std::path::Path;
 
 use crate::failure::Failure;
 
-/// How alike two names must be for one to be suggested for the other, from 0 to 1.
+/// Similarity from which on a name is suggested for another, from 0 to 1.
 const ALIKE: f64 = 0.7;
 
 /// The text of a config file that must be there.
@@ -13,7 +13,7 @@ pub(crate) fn read(path: &Path) -> Result<String, Failure> {
     std::fs::read_to_string(path).map_err(|error| cannot_read(path, &error))
 }
 
-/// The text of a config file, `None` if there is no such file.
+/// The text of a config file, `None` if the file does not exist.
 pub(crate) fn read_if_there(path: &Path) -> Result<Option<String>, Failure> {
     match std::fs::read_to_string(path) {
         Ok(text) => Ok(Some(text)),
@@ -22,13 +22,13 @@ pub(crate) fn read_if_there(path: &Path) -> Result<Option<String>, Failure> {
     }
 }
 
-/// What is wrong with that file.
+/// An error in that file.
 pub(crate) fn wrong(path: &Path, sentence: &str) -> Failure {
     Failure::Message(format!("config file {}: {sentence}", path.display()))
 }
 
-/// Refuses a table of the text with a key that is not known, with the nearest that is; `otherwise`
-/// says where to find them all.
+/// Refuses a table with an unknown key, and suggests the nearest known one; `otherwise` says where
+/// to find them all.
 pub(crate) fn check_keys(
     table: &toml::Table,
     text: &str,
@@ -45,8 +45,8 @@ pub(crate) fn check_keys(
     })
 }
 
-/// The first line that begins with this key, or with a table of that name. A key that is written in
-/// another way has none.
+/// The first line that begins with this key, or with a table of that name. A key in another
+/// notation has none.
 fn line_of(text: &str, key: &str) -> Option<usize> {
     let is_there = |line: &str| {
         let rest = line.trim_start_matches([' ', '\t', '[', '"']).strip_prefix(key);
@@ -57,7 +57,7 @@ fn line_of(text: &str, key: &str) -> Option<usize> {
     text.lines().position(is_there).map(|index| index + 1)
 }
 
-/// The known name that is most like this one, if any is.
+/// The known name that is most similar to this one, if any is.
 pub(crate) fn nearest<'k>(known: impl Iterator<Item = &'k str>, unknown: &str) -> Option<&'k str> {
     known
         .map(|name| (strsim::jaro_winkler(name, unknown), name))
@@ -75,7 +75,7 @@ pub(crate) fn place(error: &toml::de::Error, text: &str) -> String {
     }
 }
 
-/// What is said of a value of the wrong kind, in words of TOML rather than of our own types.
+/// The message about a value of the wrong kind, in words of TOML rather than of our own types.
 fn plainly(message: &str) -> String {
     let found =
         message.strip_prefix("invalid type: ").or_else(|| message.strip_prefix("invalid value: "));
@@ -113,8 +113,10 @@ mod tests {
                 "a list, as in [\"a\", \"b\"], is wanted, not string \"a, expected b\"",
             ),
             (
-                "invalid type: integer `99999999999999999999` as i128, expected any valid TOML value",
-                "a number of at most 9223372036854775807 is wanted, not integer `99999999999999999999`",
+                "invalid type: integer `99999999999999999999` as i128, \
+                 expected any valid TOML value",
+                "a number of at most 9223372036854775807 is wanted, \
+                 not integer `99999999999999999999`",
             ),
             ("the port is missing", "the port is missing"),
             (

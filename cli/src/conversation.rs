@@ -1,5 +1,5 @@
-//! A chat connection and standard input side by side: threads that wait for one thing each, and one
-//! queue in which all that happens arrives in order. What it means is the commands' business.
+//! A chat connection and standard input side by side: threads that block on one source each, and
+//! one queue in which all events arrive in order. Their meaning is the commands' business.
 
 use std::io;
 use std::sync::mpsc::{Receiver, Sender, SyncSender, channel, sync_channel};
@@ -12,28 +12,28 @@ use crate::failure::Failure;
 use crate::interrupt;
 use crate::lines::{Line, LineReader};
 
-/// How long the event thread waits before it looks again. It has nothing to look at but the socket,
-/// so any length does.
+/// How long the event thread waits before it waits again. Only the socket wakes it, so any length
+/// does.
 const EVENT_WAIT: Duration = Duration::from_secs(3600);
 
 /// How long the server may leave a request unanswered while something depends on it.
 pub(crate) const ANSWER_TIMEOUT: Duration = Duration::from_secs(10);
 
-/// How long the server may take to close the connection when we have said goodbye, or to say why it
-/// is gone.
+/// Time that the server has for closing the connection after our Disconnect, or for saying why it
+/// closed.
 const LAST_WORDS_WAIT: Duration = Duration::from_secs(2);
 
-/// Events and lines that wait to be dealt with. More wait in the sockets, and in the end at the
+/// Events and lines that wait to be handled. More wait in the sockets, and in the end at the
 /// server.
 const QUEUE_LEN: usize = 1024;
 
 #[derive(Debug)]
 pub(crate) enum ConversationEvent {
-    /// The server said something.
-    Event(Event),
+    /// A message of the server.
+    Chat(Event),
     /// The connection is over.
     Lost(ClientError),
-    /// A line that was asked for.
+    /// A line that was requested.
     Line(Line),
     /// There are no more lines.
     InputEnded,
@@ -50,7 +50,7 @@ pub(crate) struct Conversation {
 }
 
 impl Conversation {
-    /// Listens to the server from now on, and to Ctrl-C.
+    /// Receives events of the server from now on, and Ctrl-C.
     pub(crate) fn start(client: ChatClient) -> Result<Self, Failure> {
         let (queue, events) = sync_channel(QUEUE_LEN);
         let from_server = queue.clone();
@@ -60,8 +60,9 @@ impl Conversation {
         Ok(Self { events, queue, wanted_lines: None })
     }
 
-    /// Asks for the next line of standard input; it comes as a [`ConversationEvent::Line`]. No line
-    /// is read unasked, so that whoever writes to our input is slowed to the pace of the server.
+    /// Requests the next line of standard input; it comes as a [`ConversationEvent::Line`]. Lines
+    /// are read only on request, so that the writer of our input is slowed to the pace of the
+    /// server.
     pub(crate) fn want_line(&mut self, max_len_bytes: usize) {
         let wanted = self.wanted_lines.get_or_insert_with(|| {
             let (wanted_lines, wanted) = channel();
@@ -69,11 +70,11 @@ impl Conversation {
             thread::spawn(move || pass_on_lines(max_len_bytes, &wanted, &lines));
             wanted_lines
         });
-        // The thread is gone only after it said that the input ended.
+        // The thread ends only after it reported the end of the input.
         let _ = wanted.send(());
     }
 
-    /// What happens next; `None` if nothing does by the deadline.
+    /// The next event; `None` if there is none by the deadline.
     pub(crate) fn next(&self, deadline: Option<Instant>) -> Option<ConversationEvent> {
         let Some(deadline) = deadline else {
             // The queue cannot close: this end holds a sender too.
@@ -82,8 +83,9 @@ impl Conversation {
         self.events.recv_timeout(deadline.saturating_duration_since(Instant::now())).ok()
     }
 
-    /// Leaves, and waits for the server to have noticed: from then on the name is free for the next
-    /// command. That it does not is no failure of a command that has done its work.
+    /// Disconnects, and waits until the server has closed the connection: from then on the name is
+    /// free for the next command. A server that does not close is no failure of a command that has
+    /// done its work.
     pub(crate) fn disconnect(&self, sender: &ChatSender) {
         if sender.disconnect().is_ok() {
             let deadline = Instant::now() + LAST_WORDS_WAIT;
@@ -95,12 +97,13 @@ impl Conversation {
         }
     }
 
-    /// Writing failed. If the server has said why, that says more than the error from the system.
+    /// Writing failed. The server's own reason, if it sent one, says more than the error of the
+    /// system.
     pub(crate) fn why_lost(&self, write_error: ClientError) -> Failure {
         let deadline = Instant::now() + LAST_WORDS_WAIT;
         while let Some(event) = self.next(Some(deadline)) {
             match event {
-                ConversationEvent::Event(Event::Error { code, message }) if code.closes() => {
+                ConversationEvent::Chat(Event::Error { code, message }) if code.closes() => {
                     return Failure::refused("the server ended the connection", code, &message);
                 }
                 ConversationEvent::Lost(_) | ConversationEvent::Interrupted => break,
@@ -114,7 +117,7 @@ impl Conversation {
 fn pass_on_events(mut client: ChatClient, queue: &SyncSender<ConversationEvent>) {
     loop {
         let event = match client.next_event_within(EVENT_WAIT) {
-            Ok(Some(event)) => ConversationEvent::Event(event),
+            Ok(Some(event)) => ConversationEvent::Chat(event),
             Ok(None) => continue,
             Err(error) => ConversationEvent::Lost(error),
         };

@@ -1,9 +1,9 @@
-//! Text that somebody else chose, made safe to show on a terminal. Pure: text in, text out.
+//! Untrusted text, made safe to show on a terminal. Pure: text in, text out.
 //!
 //! Shown as `\n`, `\t` or `\u{1b}`: control characters, which move the cursor, recolour or retitle
-//! a terminal; bidirectional controls and line separators, which reorder or break what stands
-//! around them; and characters that nobody can see. Everything else, emoji included, is shown as it
-//! is. A backslash is too, so this form is for eyes: what programs read is `--json`.
+//! a terminal; bidirectional controls and line separators, which reorder or break the text around
+//! them; and invisible characters. Everything else, emoji included, is shown as it is. A backslash
+//! is too, so this form is for eyes: programs read `--json`.
 
 use std::borrow::Cow;
 use std::fmt::Write as _;
@@ -13,7 +13,7 @@ pub(crate) fn text(text: &str) -> Cow<'_, str> {
     escape_where(text, is_unsafe_to_show)
 }
 
-/// A username, shown as `<name>`: it cannot close its bracket early and go on as somebody else.
+/// A username, shown as `<name>`: it cannot close its bracket early and pose as another name.
 pub(crate) fn username(name: &str) -> Cow<'_, str> {
     escape_where(name, |scalar| scalar == '>' || is_unsafe_in_a_name(scalar))
 }
@@ -39,7 +39,7 @@ pub(crate) fn bytes(bytes: &[u8]) -> String {
     shown
 }
 
-/// Whether a character can disturb what is shown around it, or cannot be seen at all.
+/// Whether a character can disturb its surroundings on the screen, or is invisible.
 pub(crate) fn is_unsafe_to_show(scalar: char) -> bool {
     scalar.is_control()
         || matches!(
@@ -51,13 +51,14 @@ pub(crate) fn is_unsafe_to_show(scalar: char) -> bool {
             // Invisible: soft hyphen, fillers, zero-width space, word joiner, invisible operators,
             // deprecated format characters, byte order mark, interlinear annotation, tags.
             | '\u{AD}' | '\u{115F}' | '\u{1160}' | '\u{180E}' | '\u{200B}' | '\u{2060}'..='\u{2064}'
-            | '\u{206A}'..='\u{206F}' | '\u{3164}' | '\u{FEFF}' | '\u{FFA0}' | '\u{FFF9}'..='\u{FFFB}'
+            | '\u{206A}'..='\u{206F}' | '\u{3164}' | '\u{FEFF}' | '\u{FFA0}'
+            | '\u{FFF9}'..='\u{FFFB}'
             | '\u{E0000}'..='\u{E007F}'
         )
 }
 
 /// Zero-width joiners shape emoji and several scripts, so contents keep them; in a name they only
-/// make two names look like one.
+/// make two names look alike.
 fn is_unsafe_in_a_name(scalar: char) -> bool {
     matches!(scalar, '\u{200C}' | '\u{200D}') || is_unsafe_to_show(scalar)
 }
@@ -70,7 +71,7 @@ fn escape_where(text: &str, is_escaped: impl Fn(char) -> bool) -> Cow<'_, str> {
     for scalar in text.chars() {
         match scalar {
             '\n' | '\r' | '\t' | '\\' if is_escaped(scalar) => {
-                shown.extend(scalar.escape_default())
+                shown.extend(scalar.escape_default());
             }
             _ if is_escaped(scalar) => shown.extend(scalar.escape_unicode()),
             _ => shown.push(scalar),
@@ -101,13 +102,16 @@ mod tests {
     }
 
     #[test]
-    fn what_nobody_can_see_is_spelt_out() {
+    fn invisible_characters_are_spelt_out() {
         for invisible in
-            "\u{ad}\u{61c}\u{115f}\u{1160}\u{180e}\u{200b}\u{200e}\u{200f}\u{2029}\u{2060}\u{2064}\u{2066}\u{2069}\
-                          \u{206a}\u{206f}\u{3164}\u{feff}\u{ffa0}\u{fff9}\u{fffb}\u{e0000}\u{e007f}"
+            "\u{ad}\u{61c}\u{115f}\u{1160}\u{180e}\u{200b}\u{200e}\u{200f}\u{2029}\u{2060}\u{2064}\
+                           \u{2066}\u{2069}\
+                           \u{206a}\u{206f}\u{3164}\u{feff}\u{ffa0}\u{fff9}\u{fffb}\u{e0000}\
+                          \u{e007f}"
                 .chars()
         {
-            assert_eq!(text(&format!("a{invisible}b")), format!("a{}b", invisible.escape_unicode()));
+            let escaped = invisible.escape_unicode();
+            assert_eq!(text(&format!("a{invisible}b")), format!("a{escaped}b"));
         }
     }
 

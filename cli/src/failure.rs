@@ -1,4 +1,4 @@
-//! How a command fails: what is said about it, and the exit status.
+//! Failures of commands: their message and their exit status.
 
 use std::fmt;
 use std::io;
@@ -7,11 +7,11 @@ use std::process::ExitCode;
 use cafewire_core::ErrorCode;
 use cafewire_net::client::ClientError;
 
-/// Why a command could not do what it was asked to.
+/// Why a command could not do its work.
 #[derive(Debug)]
 pub(crate) enum Failure {
-    /// Whoever read standard output has gone (`cafewire listen … | head -1`): they have had all
-    /// they wanted.
+    /// The reader of standard output has closed it (`cafewire listen … | head -1`), having read all
+    /// that it wanted.
     OutputClosed,
     /// One plain sentence. It may hold text from the other side, so it is escaped where it is
     /// shown.
@@ -19,7 +19,7 @@ pub(crate) enum Failure {
 }
 
 impl Failure {
-    /// Wrong arguments are clap's and end with 2; all else that goes wrong ends with 1.
+    /// Invalid arguments are clap's and end with 2; all other errors end with 1.
     pub(crate) fn exit_code(&self) -> ExitCode {
         match self {
             Self::OutputClosed => ExitCode::SUCCESS,
@@ -27,7 +27,7 @@ impl Failure {
         }
     }
 
-    /// The server said that something was wrong, and this command cannot go on.
+    /// The server sent an Error, and this command cannot go on.
     pub(crate) fn refused(what: impl fmt::Display, code: ErrorCode, message: &str) -> Self {
         Self::Message(format!("{what}: {message} [{code}]"))
     }
@@ -35,7 +35,7 @@ impl Failure {
     /// The sentence, for a log.
     pub(crate) fn into_sentence(self) -> String {
         match self {
-            Self::OutputClosed => "nobody reads the output any more".to_owned(),
+            Self::OutputClosed => "the reader of the output is gone".to_owned(),
             Self::Message(sentence) => sentence,
         }
     }
@@ -45,7 +45,7 @@ impl Failure {
         Self::Message(format!("cannot read standard input: {error}"))
     }
 
-    /// The system would not give the writing half of the connection a descriptor of its own.
+    /// The system refused a second descriptor for the writing half of the connection.
     pub(crate) fn no_second_handle(error: io::Error) -> Self {
         Self::Message(format!("cannot write and read at once: {error}"))
     }

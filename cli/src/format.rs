@@ -1,5 +1,5 @@
-//! How what happens in a room is shown to people, and how to programs. Pure, but for the time zone
-//! and what `-v` says.
+//! Forms of a room's events for people, and for programs. Pure, but for the time zone and the
+//! effect of `-v`.
 
 use std::io;
 
@@ -21,7 +21,7 @@ pub(crate) enum EventJson<'a> {
     Left { user_id: u32, username: &'a str, room: &'a str },
 }
 
-/// With `-v`, where a connection was made to: a name may have many addresses.
+/// Prints, with `-v`, the address of a connection: a name may have many.
 pub(crate) fn connected(address: &Address, peer: io::Result<PeerAddress>) {
     match found(peer) {
         Some(peer) => output::detail(format_args!("connected to {address}, at {peer}")),
@@ -29,23 +29,23 @@ pub(crate) fn connected(address: &Address, peer: io::Result<PeerAddress>) {
     }
 }
 
-/// The other end, if it has an address of the kind that names are looked up for.
+/// The peer's address, if it is of the kind that names are resolved to.
 pub(crate) fn found(peer: io::Result<PeerAddress>) -> Option<PeerAddress> {
     peer.ok().filter(|peer| peer.ip().is_some())
 }
 
-/// The time of day here, as `12:34:56`. A server can claim any time: one that no calendar has is
+/// The local time of day, as `12:34:56`. A server can claim any time: one that no calendar has is
 /// shown as dashes.
 pub(crate) fn local_time(timestamp_ms: u64) -> String {
     time_of_day(timestamp_ms, &TimeZone::system())
 }
 
-/// The time of day there.
+/// The time of day in a time zone.
 pub(crate) fn time_of_day(timestamp_ms: u64, time_zone: &TimeZone) -> String {
     format_time(timestamp_ms, time_zone, "%H:%M:%S").unwrap_or_else(|| "--:--:--".to_owned())
 }
 
-/// The date there, as `Friday, 2026-05-01`.
+/// The date in a time zone, as `Friday, 2026-05-01`.
 pub(crate) fn local_date(timestamp_ms: u64, time_zone: &TimeZone) -> String {
     format_time(timestamp_ms, time_zone, "%A, %Y-%m-%d")
         .unwrap_or_else(|| "a date that no calendar has".to_owned())
@@ -56,7 +56,7 @@ fn format_time(timestamp_ms: u64, time_zone: &TimeZone, format: &str) -> Option<
     Some(timestamp.to_zoned(time_zone.clone()).strftime(format).to_string())
 }
 
-/// So many seconds, as people say it: `7 s`, `12 min`, `3 h`, `2 days`.
+/// A number of seconds, rounded for people: `7 s`, `12 min`, `3 h`, `2 days`.
 pub(crate) fn rough_span(seconds: u64) -> String {
     match seconds {
         0..120 => format!("{seconds} s"),
@@ -66,7 +66,7 @@ pub(crate) fn rough_span(seconds: u64) -> String {
     }
 }
 
-/// The time of day here, now.
+/// The local time of day, now.
 pub(crate) fn local_time_now() -> String {
     Timestamp::now().to_zoned(TimeZone::system()).strftime("%H:%M:%S").to_string()
 }
@@ -77,7 +77,7 @@ pub(crate) fn said(username: &str, content: &str) -> String {
 }
 
 impl<'a> EventJson<'a> {
-    /// `None` for errors: they are no part of what a room says.
+    /// `None` for errors, which are not part of a room's messages.
     pub(crate) fn of(event: &'a Event) -> Option<Self> {
         Some(match event {
             Event::Message { user_id, timestamp_ms, username, room, content } => Self::Message {

@@ -1,5 +1,5 @@
-//! What `--help` says below the options, a text per command. Paragraphs are one line each, so that
-//! they are wrapped to the terminal; tables and examples stay within 80 columns.
+//! Texts below the options of `--help`, one per command. Paragraphs are one line each, so that they
+//! are wrapped to the terminal; tables and examples stay within 80 columns.
 
 pub(crate) const GENERAL: &str = "\
 Examples:
@@ -8,29 +8,29 @@ Examples:
   cafewire chat --user ada --room lobby             talk
   uptime | cafewire send --user bot --room lobby    speak from a script
   cafewire listen --user log --room lobby --json    listen from a script
-  cafewire decode capture.pcap                      what was said on the wire?
+  cafewire decode capture.pcap                      which frames were sent?
   cafewire bench echo -d 5s                         how much does it take?
 
 Exit status:
-  0   done, or whoever read the output has had enough
+  0   done, or the reader of the output has closed it
   1   it went wrong, and a sentence on standard error says how; `ping`, `bench`:
       something was lost
   2   wrong arguments
   27  `listen -t` ran out of time";
 
 pub(crate) const SERVE: &str = "\
-Once connections are accepted, a line per listener, `listening on tcp://HOST:PORT` with the real port, is printed, \
-and `listening on http://HOST:PORT` for --http. \
-SIGINT or SIGTERM tells everybody, sends what is queued and ends with status 0; a second one ends it at once. \
-SIGHUP reads the config file and the certificates again: all of it is checked before any of it counts; addresses, print_data \
-and log_format stay until a restart. \
-Sockets of a service manager (systemd's LISTEN_FDS) are served in place of --listen, one named tls with TLS. With \
---print-data up to 16,384 lines or 16MiB wait for whoever reads the output; what comes on top of that is dropped, and the \
-log says so. When nobody can read it any more, the server ends.
+Once connections are accepted, a line per listener, `listening on tcp://HOST:PORT` with the real \
+port, is printed, and `listening on http://HOST:PORT` for --http. SIGINT or SIGTERM announces the \
+end to every connection, sends what is queued and ends with status 0; a second one ends it at \
+once. SIGHUP reads the config file and the certificates again: all of it is checked before any of \
+it takes effect; addresses, print_data and log_format stay until a restart. Sockets of a service \
+manager (systemd's LISTEN_FDS) are served in place of --listen; the one named tls is served with \
+TLS. With --print-data up to 16,384 lines or 16MiB wait for the reader of the output; lines beyond \
+that are dropped, and the log says so. When the reader is gone, the server ends.
 
-SIZE is 64KiB, 1MiB or plain bytes, TIME is 300ms, 10s or 5m; 0 is no bound. Every setting can also be an environment \
-variable (CAFEWIRE_IDLE_TIMEOUT) or a key of the config file (idle_timeout = \"5m\"): an option wins over a variable, and \
-that over the file.
+SIZE is 64KiB, 1MiB or plain bytes, TIME is 300ms, 10s or 5m; 0 is no bound. Every setting can \
+also be an environment variable (CAFEWIRE_IDLE_TIMEOUT) or a key of the config file (idle_timeout \
+= \"5m\"): an option wins over a variable, and that over the file.
 
 Examples:
   cafewire serve
@@ -45,11 +45,13 @@ Examples:
   cafewire serve --http 9090    metrics and a status page on http://127.0.0.1:9090";
 
 pub(crate) const PING: &str = "\
-Ends with a summary: sent, received, lost, and the round trip's minimum, average, maximum and 99th percentile. A ping \
-is lost when no reply comes within 5 seconds or the connection breaks; the next one connects anew. Exit status: 0 if \
-every ping was answered, 1 if any was lost or nobody is listening.
+Ends with a summary: sent, received, lost, and the round trip's minimum, average, maximum and 99th \
+percentile. A ping is lost when no reply comes within 5 seconds or the connection breaks; the next \
+one connects again. Exit status: 0 if every ping was answered, 1 if any was lost or the connection \
+was refused.
 
-With --json each line is an object, told apart by `kind`; times are whole nanoseconds, and null if nothing came back:
+With --json each line is an object, told apart by `kind`; times are whole nanoseconds, and null if \
+nothing came back:
   reply    address, seq, time_ns
   lost     address, seq, reason
   summary  address, sent, received, lost, min_ns, avg_ns, max_ns, p99_ns
@@ -60,8 +62,9 @@ Examples:
   cafewire ping -c 1000 -i 0 --json | tail -1";
 
 pub(crate) const ECHO: &str = "\
-A line is sent and what comes back is shown as `Server: …`, with control characters escaped. The line `ping` sends a \
-Ping and shows `Pong!`; the line `quit` ends, and so does the end of the input. A line may have up to 65535 bytes.
+A line is sent and what comes back is shown as `Server: …`, with control characters escaped. The \
+line `ping` sends a Ping and shows `Pong!`; the line `quit` ends, and so does the end of the \
+input. A line may have up to 65535 bytes.
 
 Examples:
   cafewire echo
@@ -69,10 +72,11 @@ Examples:
   printf 'hello\\nping\\nquit\\n' | cafewire echo";
 
 pub(crate) const CHAT: &str = "\
-On a terminal this is a full screen: your rooms with what is unread, the messages, the names seen, a line that says \
-whether the connection stands, and a line to type in. /help there lists all keys and commands. When the server goes away \
-it connects again by itself, after a delay that grows to half a minute, joins its rooms again, and says what may have \
-been missed. With --plain, or when input or output is no terminal or a dumb one, it goes line by line.
+On a terminal this is a full screen: your rooms with their unread counts, the messages, the names \
+seen, a line with the state of the connection, and a line to type in. /help there lists all keys \
+and commands. When the server goes away it connects again by itself, after a delay that grows to \
+half a minute, joins its rooms again, and notes what may have been missed. With --plain, or when \
+input or output is no terminal or a dumb one, it goes line by line.
 
 Text goes to the current room, at most 512 bytes at a time. Lines that begin with / are commands:
   /join ROOM     join a room and make it the current one
@@ -80,25 +84,27 @@ Text goes to the current room, at most 512 bytes at a time. Lines that begin wit
   /room ROOM     make another joined room the current one
   /quit          leave; line by line: when all was delivered, as at the end of input
   /help          this list, and on the full screen all the others
-A line that begins with // says a text that begins with /. Empty lines say nothing. Ctrl-C leaves; on the full screen it \
-empties the line, and leaves when pressed twice. Control characters, invisible ones and those that reorder text are shown \
-escaped, as in \\u{1b}.
+A line that begins with // sends a text that begins with /. Empty lines are ignored. Ctrl-C \
+leaves; on the full screen it empties the line, and leaves when pressed twice. Control characters, \
+invisible ones and those that reorder text are shown escaped, as in \\u{1b}.
 
-Line by line, what the rooms say goes to standard output: `12:34:56 [room] <name> text`, joins and leaves with a * before \
-the name, in local time. Your own messages appear when the server has passed them on. Complaints go to standard error.
+Line by line, the messages of the rooms go to standard output: `12:34:56 [room] <name> text`, \
+joins and leaves with a * before the name, in local time. Your own messages appear when the server \
+has passed them on. Complaints go to standard error.
 
-Profiles are tables of cafewire/config.toml in $XDG_CONFIG_HOME (~/.config); [profile.default] counts without --profile:
+Profiles are tables of cafewire/config.toml in $XDG_CONFIG_HOME (~/.config); [profile.default] \
+counts without --profile:
   [profile.work]
   address = \"tls://chat.example:8443\"
   user = \"ada\"
   rooms = [\"lobby\", \"builds\"]
   theme = \"light\"
   ca = \"work-ca.pem\"
-ca, cert and key are what the options of these names are; a relative path starts at the config file's folder. An option \
-wins over a variable, and that over the profile.
+ca, cert and key are what the options of these names are; a relative path starts at the config \
+file's folder. An option wins over a variable, and that over the profile.
 
-Lines typed on the full screen are kept in cafewire/chat_history in $XDG_STATE_HOME (~/.local/state), at most 2000. \
-NO_COLOR turns colours off.
+Lines typed on the full screen are kept in cafewire/chat_history in $XDG_STATE_HOME \
+(~/.local/state), at most 2000. NO_COLOR turns colours off.
 
 Exit status: 0 after /quit; 128 and the number of the signal when a signal ends the full screen.
 
@@ -109,12 +115,12 @@ Examples:
   printf 'hello\\n/join tea\\nhello, tea\\n' | cafewire chat --user ada --room lobby";
 
 pub(crate) const SEND: &str = "\
-With TEXT one message is said; without, each line of standard input (empty lines say nothing). A lone argument that \
-reads as HOST:PORT is the address: give both to say such a text.
+With TEXT one message is sent; without, each line of standard input (empty lines are ignored). A \
+lone argument that parses as HOST:PORT is the address: give both to send such a text.
 
-Exit status: 0 once every message has come back from the room, as it was and in order. 1, with a sentence, if one was \
-refused, or none came back for 10 seconds, or a line is longer than 512 bytes or not UTF-8: the sentence names that \
-line, and those before it were said.
+Exit status: 0 once every message has come back from the room, as it was and in order. 1, with a \
+sentence, if one was refused, or none came back for 10 seconds, or a line is longer than 512 bytes \
+or not UTF-8: the sentence names that line, and those before it were sent.
 
 Examples:
   cafewire send --user bot --room lobby 'build 42 is green'
@@ -122,9 +128,10 @@ Examples:
   make 2>&1 | cafewire send --user bot --room builds";
 
 pub(crate) const LISTEN: &str = "\
-Each message is a line, `12:34:56 <name> text`, in local time, with control characters escaped. Once the room is \
-joined, a line on standard error says so. Joins and leaves are shown only by --json; only messages count for -n. \
-Exit status: 0 after COUNT messages, 27 when the time is over first.
+Each message is a line, `12:34:56 <name> text`, in local time, with control characters escaped. \
+Once the room is joined, a line on standard error says so. Joins and leaves are shown only by \
+--json; only messages count for -n. Exit status: 0 after COUNT messages, 27 when the time is over \
+first.
 
 With --json each line is an object, told apart by `kind`; timestamp_ms counts from 1970-01-01 UTC:
   message       user_id, timestamp_ms, username, room, content
@@ -136,18 +143,20 @@ Examples:
   cafewire listen --user log --room lobby --json | jq -r 'select(.kind == \"message\").content'";
 
 pub(crate) const DECODE: &str = "\
-Each frame is shown with its offset in the stream, its fields with their bytes and values, and the checksum beside what it \
-should have been. What is wrong is pointed at in the bytes; then the search goes on one byte after the bad frame's start, \
-but never inside a good frame.
+Each frame is shown with its offset in the stream, its fields with their bytes and values, and the \
+checksum beside what it should have been. Errors are marked in the bytes; then the search goes on \
+one byte after the bad frame's start, but never inside a good frame.
 
-Digits may be plain, with or without spaces and 0x, or come from xxd or hexdump -C; what stands behind ; or # is a \
-comment. Captures are pcap or pcapng: TCP over IPv4 or IPv6 on Ethernet, Linux cooked, loopback or raw IP. Segments are \
-put in order; bytes that the capture lacks are told as missing. Fragments of IP packets are not put together.
+Digits may be plain, with or without spaces and 0x, or come from xxd or hexdump -C; text after ; \
+or # is a comment. Captures are pcap or pcapng: TCP over IPv4 or IPv6 on Ethernet, Linux cooked, \
+loopback or raw IP. Segments are put in order; bytes that the capture lacks are reported as \
+missing. Fragments of IP packets are not put together.
 
-With --json each line is an object, told apart by `kind` (frame, bad, gap); cli/SCHEMAS.md documents the members. \
-`cafewire encode json` makes the same bytes of it.
+With --json each line is an object, told apart by `kind` (frame, bad, gap); cli/SCHEMAS.md \
+documents the members. `cafewire encode json` turns it back into the same bytes.
 
-Exit status: 0 if all is good, 1 if anything is bad or missing or could not be read, 2 for wrong arguments.
+Exit status: 0 if all is good, 1 if anything is bad or missing or could not be read, 2 for wrong \
+arguments.
 
 Examples:
   echo 'CAFE 01 0000' | cafewire decode
@@ -156,9 +165,9 @@ Examples:
   cafewire decode --from client --json frames.bin | jq -r .message.type";
 
 pub(crate) const ENCODE: &str = "\
-Prints digits, a frame per line, on a terminal, and bytes into a file or a pipe; --hex and --raw choose. From JSON, \
-one object per line, only `family` and `message` are read. A line that is no message ends it: the sentence names the \
-line, and those before it were printed.
+Prints digits, a frame per line, on a terminal, and bytes into a file or a pipe; --hex and --raw \
+choose. From JSON, one object per line, only `family` and `message` are read. A line that is no \
+message ends it: the sentence names the line, and those before it were printed.
 
 Exit status: 0 if all was encoded, 1 if a line was not, 2 for wrong arguments.
 
@@ -191,19 +200,23 @@ Examples:
   echo '{\"family\":\"echo\",\"message\":{\"type\":\"Ping\"}}' | cafewire encode json --hex";
 
 pub(crate) const BENCH: &str = "\
-One thread holds all connections. Every message says who sent it, which one it is and when it was due, and every \
-receiver is held to what it should get: what is lost, duplicated, reordered or not ours is counted exactly, for each \
-delivery. Reordered is what comes after a later message of its sender, or, with several publishers in a room, in another \
-order than the room's messages first came to anybody: where members disagree, whoever was first is held to be right. \
-Throughput is taken between the warm-up and the end; latency is that of the messages after the warm-up. \
-Without --rate each sender sends when one of its messages has come back; with --rate messages are sent when they are \
-due, and latency counts from then, so that a server that stalls is seen to stall.
+One thread holds all connections. Every message holds its sender, its number and the time when it \
+was due, and every receiver knows what it should get: lost, duplicated, reordered and foreign \
+messages are counted exactly, for each delivery. A message is reordered if it comes after a later \
+one of its sender, or, with several publishers in a room, in another order than that in which the \
+room's messages first came to any member: where members disagree, the first one is held to be \
+right. Throughput is taken between the warm-up and the end; latency is that of the messages after \
+the warm-up. Without --rate each sender sends when one of its messages has come back; with --rate \
+messages are sent when they are due, and latency counts from then, so that a server that stalls \
+shows it.
 
-From a loopback address connections beyond 1,000 come from others of 127.0.0.0/8, so that neither ports nor a bound \
-per address run out. Ctrl-C ends the test early, with a report; a second one does not wait for what is under way.
+From a loopback address connections beyond 1,000 come from others of 127.0.0.0/8, so that neither \
+ports nor a bound per address run out. Ctrl-C ends the test early, with a report; a second one \
+does not wait for what is under way.
 
-Exit status: 0 if every connection was made and kept and every message was delivered, once and in order; 1 if not, or \
-if no connection could be made; 2 for wrong arguments. --json and --csv are documented in cli/SCHEMAS.md.
+Exit status: 0 if every connection was made and kept and every message was delivered, once and in \
+order; 1 if not, or if no connection could be made; 2 for wrong arguments. --json and --csv are \
+documented in cli/SCHEMAS.md.
 
 Examples:
   cafewire bench echo
@@ -211,8 +224,8 @@ Examples:
   cafewire bench idle -c 10000 -d 1m";
 
 pub(crate) const BENCH_ECHO: &str = "\
-SIZE is 64, 1KiB or the like, TIME is 300ms, 10s or 5m. See `cafewire bench --help` for what is measured, and for the \
-exit status.
+SIZE is 64, 1KiB or the like, TIME is 300ms, 10s or 5m. See `cafewire bench --help` for what is \
+measured, and for the exit status.
 
 Examples:
   cafewire bench echo -c 50 -i 64                  as much as it takes
@@ -220,9 +233,9 @@ Examples:
   cafewire bench echo -c 1 -n 100000 --json | jq .latency_ns.p99";
 
 pub(crate) const BENCH_CHAT: &str = "\
-A delivery is one message to one member: a room of 1,000 gets 1,000 for each message, its sender's own included. SIZE \
-is 64, 512 or the like, TIME is 300ms, 10s or 5m. See `cafewire bench --help` for what is measured, and for the exit \
-status.
+A delivery is one message to one member: a room of 1,000 gets 1,000 for each message, its sender's \
+own included. SIZE is 64, 512 or the like, TIME is 300ms, 10s or 5m. See `cafewire bench --help` \
+for what is measured, and for the exit status.
 
 Examples:
   cafewire bench chat --members 1000 --window 64
@@ -230,9 +243,9 @@ Examples:
   cafewire bench chat -n 1000 --csv";
 
 pub(crate) const BENCH_IDLE: &str = "\
-When the time is over each connection joins a room of its own, and the answer to that is what it is asked for. A \
-server's idle time-out (`serve --idle-timeout`) ends connections that are held for longer, and that is reported. TIME \
-is 300ms, 10s or 5m. See `cafewire bench --help` for the exit status.
+When the time is over each connection joins a room of its own, and must get the answer to that. A \
+server's idle time-out (`serve --idle-timeout`) ends connections that are held for longer, and \
+that is reported. TIME is 300ms, 10s or 5m. See `cafewire bench --help` for the exit status.
 
 Examples:
   cafewire bench idle -c 10000 -d 1m
@@ -245,7 +258,8 @@ Examples:
   cafewire completions fish > ~/.config/fish/completions/cafewire.fish";
 
 pub(crate) const MAN: &str = "\
-The pages are cafewire(1), one of section 1 for each command, and cafewire.toml(5) on the config file.
+The pages are cafewire(1), one of section 1 for each command, and cafewire.toml(5) on the config \
+file.
 
 Examples:
   cafewire man | man -l -
@@ -254,15 +268,18 @@ Examples:
   install -D -m 644 -t ~/.local/share/man/man5 pages/*.5";
 
 pub(crate) const TOP: &str = "\
-Shows rates, connections, users, rooms, how long ticks of the server's loop and frames take, and why connections ended, as \
-they change; the newest is at the right. The server must have been started with --http. When it is away, that is said, and \
-it is asked again. Keys: q quits, Ctrl-L draws anew, Ctrl-Z suspends. NO_COLOR turns colours off.
+Shows rates, connections, users, rooms, how long ticks of the server's loop and frames take, and \
+why connections ended, as they change; the newest is at the right. The server must have been \
+started with --http. When it does not answer, the screen says so, and it is asked again. Keys: q \
+quits, Ctrl-L redraws, Ctrl-Z suspends. NO_COLOR turns colours off.
 
-A tick is what the server's loop does between two waits; a frame's time is from when its tick began to read until all that \
-the turn had to say was written. Of each the 99th of 100 is shown, as the bound of the histogram's bucket that it fell into.
+A tick is the work of the server's loop between two waits; a frame's time is from the start of its \
+tick's reads until all output of that tick was written. Of each the 99th percentile is shown, as \
+the bound of its bucket in the histogram.
 
---once and --json need no terminal. Both ask twice, an interval apart. Exit status 1 if the server does not answer. With --json \
-it is one object; per_s is per second, _s seconds, null where nothing was measured or it took more than a second:
+--once and --json need no terminal. Both ask twice, an interval apart. Exit status 1 if the server \
+does not answer. With --json it is one object; per_s is per second, _s seconds, null where nothing \
+was measured or it took more than a second:
   url, version, start_time_unix_s, draining, interval_s
   connections, users, rooms, buffer_bytes
   accepted_per_s, closed_per_s, messages_per_s, broadcasts_per_s, deliveries_per_s

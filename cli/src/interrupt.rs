@@ -1,4 +1,4 @@
-//! Signals as something that happens in the program, instead of to it.
+//! Signals as events of the program.
 
 use std::ffi::c_int;
 use std::thread;

@@ -1,6 +1,6 @@
-//! Lines that are written on a thread of their own, so that who makes them never waits for who
-//! reads them. What waits to be written is bounded; what comes on top of that is dropped, and
-//! counted. Does not know what the lines are.
+//! Lines that are written on a thread of their own, so that a slow reader never holds up their
+//! producer. The queue is bounded; lines beyond the bound are dropped, and counted. The content of
+//! the lines does not matter here.
 
 use std::collections::VecDeque;
 use std::io;
@@ -8,30 +8,31 @@ use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread;
 use std::time::Duration;
 
-/// Lines that wait, the one that is being written among them.
+/// Limit on waiting lines, the one being written included.
 const LINES_MAX: usize = 16_384;
 
 /// Bytes of those lines.
 const BYTES_MAX: usize = 16 << 20;
 
-/// How long the end waits for what is not written yet.
+/// Time that `close` waits for the rest of the lines.
 const LAST_WAIT: Duration = Duration::from_secs(1);
 
-/// Its clones put their lines into the same queue.
+/// Clones put their lines into the same queue.
 #[derive(Clone, Debug)]
 pub(crate) struct LineQueue(Arc<Shared>);
 
 #[derive(Debug, Default)]
 struct Shared {
     queue: Mutex<Queue>,
-    /// There is a first line, or no more will come; or, when no more will come, all is written.
+    /// Signalled when there is a first line, or the queue was closed; or, when it was closed, all
+    /// is written.
     changed: Condvar,
 }
 
 #[derive(Debug, Default)]
 struct Queue {
     lines: VecDeque<Vec<u8>>,
-    /// Of the lines, and of the one that is being written.
+    /// Bytes of the lines, and of the one being written.
     bytes: usize,
     is_writing: bool,
     dropped: usize,
@@ -49,7 +50,7 @@ impl LineQueue {
         Ok(Self(shared))
     }
 
-    /// Has a line written, if there is room for it. Does not wait; false if the line is dropped.
+    /// Queues a line, if there is room for it. Does not block; false if the line is dropped.
     pub(crate) fn push(&self, line: Vec<u8>) -> bool {
         let mut queue = self.0.lock();
         let count = queue.lines.len() + usize::from(queue.is_writing);
@@ -70,8 +71,8 @@ impl LineQueue {
         self.0.lock().dropped
     }
 
-    /// Takes no more lines and waits a moment for those that are there to be written. Returns how
-    /// many were dropped, those included that are not written even now.
+    /// Closes the queue and waits a moment for the rest to be written. Returns the number of
+    /// dropped lines, those still unwritten included.
     pub(crate) fn close(&self) -> usize {
         let mut queue = self.0.lock();
         queue.is_closed = true;
@@ -91,7 +92,7 @@ impl Shared {
         self.queue.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Until the queue is closed and empty.
+    /// Writes until the queue is closed and empty.
     fn write_all(&self, mut write: impl FnMut(&[u8])) {
         loop {
             let waits = |queue: &mut Queue| queue.lines.is_empty() && !queue.is_closed;
@@ -117,11 +118,11 @@ mod tests {
 
     use super::*;
 
-    /// One whose lines are written only as far as the sender says, and what was written.
+    /// A queue that writes lines only as the sender permits, and the lines written.
     fn held_up() -> (LineQueue, Sender<()>, Receiver<Vec<u8>>) {
         let ((go_on, told), (written, lines)) = (channel(), channel());
         let queue = LineQueue::start("test", move |line| {
-            // Nobody tells any more: go on.
+            // A dropped sender permits everything.
             let _ = told.recv();
             let _ = written.send(line.to_vec());
         });
@@ -138,7 +139,7 @@ mod tests {
         assert_eq!(queue.dropped(), 2);
         go_on.send(()).unwrap();
         assert_eq!(written.recv().unwrap(), b"0");
-        // There is room for one as soon as the thread has noticed that it has written one.
+        // The queue has room as soon as the thread has finished a line.
         while !queue.push(b"the last".to_vec()) {
             thread::yield_now();
         }

@@ -1,17 +1,17 @@
-//! Lines of input, one at a time, in bounded memory. Knows nothing of what a line means.
+//! Lines of input, one at a time, in bounded memory. The meaning of a line does not matter here.
 
 use std::fmt;
 use std::io::{self, BufRead};
 
-/// Splits input into lines and numbers them. However long a line is, at most `max_len_bytes` of it
-/// are kept.
+/// Splits input into lines and numbers them. Of a line of any length, at most `max_len_bytes` are
+/// kept.
 pub(crate) struct LineReader<R> {
     input: R,
     max_len_bytes: usize,
     lines_read: u64,
 }
 
-/// A line without its line ending (`\n` or `\r\n`), or why it cannot be used.
+/// A line without its line ending (`\n` or `\r\n`), or why it is unusable.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct Line {
     /// The first line is 1.
@@ -51,7 +51,7 @@ impl<R: BufRead> LineReader<R> {
 
     /// The next line; `None` at the end of the input. A last line needs no line ending.
     pub(crate) fn next_line(&mut self) -> io::Result<Option<Line>> {
-        // Room for a `\r` that may turn out to belong to the line ending.
+        // Room for a `\r` that may prove to belong to the line ending.
         let kept_at_most = self.max_len_bytes + 1;
         let mut kept = Vec::new();
         let mut len_bytes = 0_u64;

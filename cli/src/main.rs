@@ -1,5 +1,5 @@
-//! cafewire on the command line: parses the arguments, runs the command, turns how it ended into an
-//! exit status.
+//! cafewire on the command line: parses the arguments, runs the command, and returns its exit
+//! status.
 
 mod args;
 mod chat_line;

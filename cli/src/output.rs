@@ -1,5 +1,4 @@
-//! Standard output, a line at a time, each flushed: whoever reads the other end of a pipe sees it
-//! at once.
+//! Standard output, a line at a time, each flushed: the reader of a pipe sees it at once.
 
 use std::ffi::OsStr;
 use std::fmt;
@@ -17,7 +16,7 @@ pub(crate) fn line(line: impl fmt::Display) -> Result<(), Failure> {
     write_out(format!("{line}\n").as_bytes())
 }
 
-/// Text as it is: a prompt that the line goes on after, or whole lines.
+/// Text as it is: a prompt that stays on its line, or whole lines.
 pub(crate) fn text(text: &str) -> Result<(), Failure> {
     write_out(text.as_bytes())
 }
@@ -35,13 +34,13 @@ pub(crate) fn json(value: &impl Serialize) -> Result<(), Failure> {
     write_out(&line)
 }
 
-/// The same object as text, for whoever shows it elsewhere. `None` if it cannot be written.
+/// The same object as text, for output elsewhere. `None` if it cannot be written.
 pub(crate) fn json_text(value: &impl Serialize) -> Option<String> {
     String::from_utf8(to_json(value).ok()?).ok()
 }
 
-/// Whether lines that go there are coloured, if nobody says whether they should be: on a terminal
-/// that can show colours, of somebody who wants them.
+/// Whether lines to this stream are coloured by default: on a terminal that can show colours,
+/// unless NO_COLOR is set.
 pub(crate) fn may_be_coloured(stream: &impl IsTerminal) -> bool {
     let variable = |name| std::env::var_os(name).unwrap_or_default();
     stream.is_terminal() && are_colours_welcome(&variable("NO_COLOR"), &variable("TERM"))
@@ -52,7 +51,7 @@ fn are_colours_welcome(no_color: &OsStr, term: &OsStr) -> bool {
     no_color.is_empty() && term != "dumb"
 }
 
-/// Steps above (`-v`) or below (`-q`) what is said by default. Set once, before anything is said.
+/// Steps above (`-v`) or below (`-q`) the default verbosity. Set once, before any output.
 static VERBOSITY: AtomicI16 = AtomicI16::new(0);
 
 pub(crate) fn set_verbosity(steps: i16) {
@@ -63,26 +62,26 @@ pub(crate) fn verbosity() -> i16 {
     VERBOSITY.load(Ordering::Relaxed)
 }
 
-/// Whether people are told what is not an error.
+/// Whether notices that are no errors are printed.
 pub(crate) fn is_talkative() -> bool {
     verbosity() >= 0
 }
 
-/// A remark that can be done without, unless `-q` says that it should.
+/// A remark that `-q` leaves out.
 pub(crate) fn notice(notice: impl fmt::Display) {
     if is_talkative() {
         remark(notice);
     }
 }
 
-/// A remark for those who asked to be told more, with `-v`.
+/// A remark that `-v` adds.
 pub(crate) fn detail(detail: impl fmt::Display) {
     if verbosity() > 0 {
         remark(detail);
     }
 }
 
-/// A remark beside the output, on standard error. Nobody need be listening there.
+/// A remark beside the output, on standard error. Failures to write it are ignored.
 pub(crate) fn remark(remark: impl fmt::Display) {
     let _ = io::stderr().write_all(format!("{remark}\n").as_bytes());
 }
@@ -101,8 +100,8 @@ fn to_json(value: &impl Serialize) -> serde_json::Result<Vec<u8>> {
     Ok(line)
 }
 
-/// JSON lets most of what disturbs a terminal stand as it is; this writes it as `\uXXXX`, which
-/// reads back the same.
+/// JSON allows most characters that disturb a terminal unescaped; this writes them as `\uXXXX`,
+/// which parses the same.
 struct TerminalSafe;
 
 impl Formatter for TerminalSafe {
@@ -134,7 +133,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn colours_are_for_who_wants_them() {
+    fn colours_are_for_terminals_without_no_color() {
         let welcome =
             |no_color: &str, term: &str| are_colours_welcome(no_color.as_ref(), term.as_ref());
         assert!(welcome("", "xterm") && welcome("", ""));

@@ -1,4 +1,5 @@
-//! Profiles: where to chat and as whom, from `cafewire/config.toml` in the XDG config folder.
+//! Profiles: address, name and rooms for `chat`, from `cafewire/config.toml` in the XDG config
+//! folder.
 //!
 //! ```toml
 //! [profile.default]            # without --profile
@@ -25,12 +26,12 @@ use crate::config_file;
 use crate::failure::Failure;
 use crate::settings::ListenAddress;
 
-/// The profile that counts when none is named.
+/// The profile that is used when none is named.
 const DEFAULT: &str = "default";
 
 const KEYS: &[&str] = &["address", "user", "rooms", "theme", "ca", "cert", "key"];
 
-/// What a profile says; what it does not say is left to the command line and the defaults.
+/// Values of a profile; missing ones are left to the command line and the defaults.
 #[derive(Debug, Default, PartialEq)]
 pub(crate) struct Profile {
     pub(crate) address: Option<Address>,
@@ -88,7 +89,7 @@ impl Profile {
         }
     }
 
-    /// Files that are named without their folder stand beside the config file.
+    /// Resolves file names without a folder against the config file's folder.
     fn beside(mut self, config_file: &Path) -> Self {
         let folder = config_file.parent().unwrap_or(Path::new(""));
         let ClientTls { ca, identity } = &mut self.tls;
@@ -132,7 +133,7 @@ fn parse(text: &str, name: Option<&str>) -> Result<Profile, String> {
                         format!("there is no profile {name:?}; did you mean {nearest:?}?")
                     }
                     None => {
-                        format!("there is no profile {name:?}; [profile.{name}] would begin it")
+                        format!("there is no profile {name:?}; [profile.{name}] would start it")
                     }
                 })
             }
@@ -141,7 +142,7 @@ fn parse(text: &str, name: Option<&str>) -> Result<Profile, String> {
 }
 
 impl WrittenProfile {
-    /// Held to the rules of the core.
+    /// Checks the values by the rules of the core.
     fn checked(self) -> Result<Profile, String> {
         if let Some(user) = &self.user {
             args::username(user).map_err(|error| format!("user: {error}"))?;
@@ -157,7 +158,7 @@ impl WrittenProfile {
         if let (Some((key, _)), Some(address)) = (file, &address)
             && !matches!(address, Address::Tls { .. })
         {
-            // Whoever takes that for safe is mistaken.
+            // Ignoring the key would let the user believe in a protection that is not there.
             return Err(format!("{key} is for tls:// addresses, and {address} is none"));
         }
         let identity = match (cert, key) {
@@ -185,7 +186,7 @@ theme = \"light\"
 ";
 
     #[test]
-    fn a_profile_says_where_and_as_whom() {
+    fn a_profile_gives_address_and_name() {
         let work = parse(FILE, Some("work")).unwrap();
         assert_eq!(
             work.address.map(|address| address.to_string()).as_deref(),
@@ -242,7 +243,7 @@ theme = \"light\"
                 "profile.work: rooms: room name is 0 bytes long",
             ),
             ("[profile.wrok]", "there is no profile \"work\"; did you mean \"wrok\"?"),
-            ("", "there is no profile \"work\"; [profile.work] would begin it"),
+            ("", "there is no profile \"work\"; [profile.work] would start it"),
             ("[profile", "line 1"),
         ] {
             let error = parse(text, Some("work")).unwrap_err();
@@ -253,9 +254,10 @@ theme = \"light\"
     #[test]
     fn a_file_that_is_not_there_has_no_profiles() {
         let nowhere = Path::new("/nonexistent/cafewire/config.toml");
-        assert!(
-            matches!(Profile::load_from(nowhere, None), Ok(profile) if profile == Profile::default())
-        );
+        assert!(matches!(
+            Profile::load_from(nowhere, None),
+            Ok(profile) if profile == Profile::default()
+        ));
         let Err(Failure::Message(sentence)) = Profile::load_from(nowhere, Some("work")) else {
             panic!()
         };

@@ -1,16 +1,16 @@
-//! What was asked of the server and not yet answered. Pure: requests and events in, answers out.
+//! Open requests to the server. Pure: requests and events in, answers out.
 //!
 //! A server answers one connection's requests in their order: a join with one's own arrival, a
-//! message with one's own broadcast, anything with an Error instead. So the oldest request is the
-//! one that an answer must fit.
+//! message with one's own broadcast, anything with an Error instead. So an answer must match the
+//! oldest request.
 
 use std::collections::VecDeque;
 
 use cafewire_net::client::Event;
 
-/// How many messages may be on their way before more input is taken. What this many can occupy fits
-/// the sockets' buffers many times over, so that writing never has to wait for reading and neither
-/// side can block the other.
+/// How many messages may be under way before more input is taken. These fit the sockets' buffers
+/// many times over, so that writing never has to wait for reading and neither side can block the
+/// other.
 pub(crate) const MAX_IN_FLIGHT: usize = 32;
 
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -20,16 +20,16 @@ pub(crate) enum Request {
     Send { room: String, content: String },
 }
 
-/// What an event means for the requests.
+/// Meaning of an event for the requests.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum Answer {
-    /// It was done.
+    /// The oldest request was fulfilled.
     Done(Request),
-    /// It was not; the event says why.
+    /// The oldest request was refused; the event has the reason.
     Refused(Request),
-    /// It bears our name, but is not the answer to the oldest request.
-    OutOfTurn,
-    /// Somebody else's doing.
+    /// The event bears our name, but does not answer the oldest request.
+    OutOfOrder,
+    /// The event is another member's.
     Unrelated,
 }
 
@@ -56,12 +56,12 @@ impl Requests {
         self.open.is_empty()
     }
 
-    /// Those that were never answered, oldest first; none are left.
+    /// Removes and returns the unanswered requests, oldest first.
     pub(crate) fn take_open(&mut self) -> VecDeque<Request> {
         std::mem::take(&mut self.open)
     }
 
-    /// Holds an event against the oldest request.
+    /// Matches an event against the oldest request.
     pub(crate) fn answer(&mut self, event: &Event) -> Answer {
         let fits = match (event, self.open.front()) {
             (Event::Error { .. }, _) => {
@@ -87,9 +87,9 @@ impl Requests {
             Some(oldest) if fits => Answer::Done(oldest),
             Some(oldest) => {
                 self.open.push_front(oldest);
-                Answer::OutOfTurn
+                Answer::OutOfOrder
             }
-            None => Answer::OutOfTurn,
+            None => Answer::OutOfOrder,
         }
     }
 }
@@ -130,7 +130,7 @@ mod tests {
             requests.push(request);
         }
         assert_eq!(requests.answer(&joined(ME)), Answer::Done(join()));
-        assert_eq!(requests.answer(&message(ME, "two")), Answer::OutOfTurn);
+        assert_eq!(requests.answer(&message(ME, "two")), Answer::OutOfOrder);
         assert_eq!(requests.answer(&message(ME, "one")), Answer::Done(send("one")));
         assert_eq!(requests.answer(&error()), Answer::Refused(send("two")));
         assert!(requests.is_empty());
@@ -150,15 +150,15 @@ mod tests {
     fn a_message_must_come_back_as_it_was() {
         let mut requests = Requests::new(ME);
         requests.push(send("one"));
-        assert_eq!(requests.answer(&message(ME, "One")), Answer::OutOfTurn);
-        assert_eq!(requests.answer(&joined(ME)), Answer::OutOfTurn);
+        assert_eq!(requests.answer(&message(ME, "One")), Answer::OutOfOrder);
+        assert_eq!(requests.answer(&joined(ME)), Answer::OutOfOrder);
         assert_eq!(requests.len(), 1);
     }
 
     #[test]
     fn without_a_request_nothing_is_an_answer() {
         let mut requests = Requests::new(ME);
-        assert_eq!(requests.answer(&joined(ME)), Answer::OutOfTurn);
+        assert_eq!(requests.answer(&joined(ME)), Answer::OutOfOrder);
         assert_eq!(requests.answer(&error()), Answer::Unrelated);
     }
 }

@@ -1,14 +1,14 @@
-//! What a series of round trips comes to. Pure: durations in, figures out.
+//! Statistics of a series of round trips. Pure: durations in, figures out.
 
 use std::time::Duration;
 
 use hdrhistogram::Histogram;
 
-/// The longest round trip that the histogram tells apart; longer ones count as this long in the p99
-/// alone.
+/// The longest round trip that the histogram distinguishes; longer ones count as this long, in the
+/// p99 alone.
 const LONGEST_NS: u64 = 3_600_000_000_000;
 
-/// Sent, received and how long it took. Times are whole nanoseconds.
+/// Counts of sent and received, and times in whole nanoseconds.
 pub(crate) struct RoundTrips {
     sent: u64,
     histogram: Histogram<u64>,
@@ -65,8 +65,8 @@ impl RoundTrips {
             return None;
         }
         let average = self.sum_ns / u128::from(received);
-        // The histogram answers with the upper end of a bucket, which may lie beyond the longest
-        // time there was.
+        // The histogram returns the upper end of a bucket, which may lie beyond the longest
+        // measured time.
         let p99_ns =
             self.histogram.value_at_quantile(0.99).clamp(self.shortest_ns, self.longest_ns);
         Some(Figures {
@@ -83,7 +83,7 @@ pub(crate) fn duration_ns(duration: Duration) -> u64 {
     u64::try_from(duration.as_nanos()).unwrap_or(u64::MAX)
 }
 
-/// Nanoseconds as people read them: milliseconds to the microsecond.
+/// Nanoseconds for people: milliseconds to the microsecond.
 pub(crate) fn milliseconds(ns: u64) -> String {
     let us = ns / 1000 + u64::from(ns % 1000 >= 500);
     format!("{}.{:03}", us / 1000, us % 1000)

@@ -1,8 +1,8 @@
 //! The terminal as a full screen: taken over, drawn on, and given back as it was, however the
-//! program ends. Knows nothing of what is drawn.
+//! program ends. The content does not matter here.
 //!
-//! Nothing here asks the terminal a question (where is the cursor?): its answer would arrive among
-//! the keys, which another thread reads.
+//! No question (where is the cursor?) is sent to the terminal: its answer would arrive among the
+//! keys, which another thread reads.
 
 use std::io::{self, Stdout, Write};
 use std::panic;
@@ -23,11 +23,11 @@ use ratatui::layout::Rect;
 
 use crate::failure::Failure;
 
-/// How a program ends that panicked, as Rust's own runtime has it.
+/// Exit status of a program that panicked, as Rust's own runtime has it.
 const PANIC_EXIT_STATUS: i32 = 101;
 
 /// Whether the terminal is ours now. One per process, as the terminal is, so that a panic on any
-/// thread knows.
+/// thread sees it.
 static IS_TAKEN: AtomicBool = AtomicBool::new(false);
 
 /// The terminal, taken over until this is dropped.
@@ -60,25 +60,25 @@ impl FullScreen {
         self.terminal.draw(draw).map(drop).map_err(|error| failure(&error))
     }
 
-    /// Forgets what the screen is thought to show: the next frame is written in full.
+    /// Forgets the content of the screen: the next frame is written in full.
     pub(crate) fn forget(&mut self) -> Result<(), Failure> {
         let (width, height) = self.size()?;
         self.terminal.resize(Rect::new(0, 0, width, height)).map_err(|error| failure(&error))
     }
 
-    /// Ctrl-Z: gives the terminal back and stops, with all the processes that the shell counts to
-    /// this job. Returns when the job is in the foreground again, at once if there is no shell that
-    /// could bring it there.
+    /// Ctrl-Z: gives the terminal back and stops, with all processes of this job of the shell.
+    /// Returns when the job is in the foreground again, at once if there is no shell that could
+    /// bring it there.
     pub(crate) fn suspend(&mut self) -> Result<(), Failure> {
         restore();
-        // To the main thread, which this is, the signal is delivered before the call returns.
+        // The signal is delivered to the main thread, which this is, before the call returns.
         let stopped = rustix::process::kill_current_process_group(rustix::process::Signal::TSTP);
         self.retake()?;
         stopped.map_err(|error| failure(&error.into()))
     }
 
-    /// Takes the terminal again after a stop, whoever stopped us and whatever was done to the
-    /// terminal meanwhile.
+    /// Takes the terminal over again after a stop, whatever process caused the stop and whatever
+    /// was done to the terminal meanwhile.
     pub(crate) fn retake(&mut self) -> Result<(), Failure> {
         restore();
         take().map_err(|error| failure(&error))?;
@@ -109,8 +109,8 @@ fn take() -> io::Result<()> {
     entered
 }
 
-/// Gives the terminal back if it is ours. What fails here cannot be mended, and must not hide why
-/// the program ends.
+/// Gives the terminal back if it is ours. Errors here cannot be repaired, and must not hide why the
+/// program ends.
 fn restore() {
     if !IS_TAKEN.swap(false, Ordering::SeqCst) {
         return;
@@ -128,7 +128,7 @@ fn restore() {
     let _ = disable_raw_mode();
 }
 
-/// Without this, what the panic says would be drawn on the alternate screen, and vanish with it. A
+/// Without this, the panic's message would be drawn on the alternate screen, and vanish with it. A
 /// panic on a thread that only reads ends the program too: it would go on with half of itself
 /// missing.
 fn restore_on_panic() {

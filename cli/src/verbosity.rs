@@ -1,5 +1,5 @@
-//! `-v` and `-q`. A command has them only where there is more, or less, for it to say; the others
-//! refuse them.
+//! `-v` and `-q`. A command has them only where its output can grow or shrink; the others refuse
+//! them.
 
 use clap::{ArgAction, Args};
 
@@ -7,7 +7,7 @@ use crate::args::{Arguments, Command};
 
 /// For a command that keeps a log.
 #[derive(Clone, Copy, Debug, Args)]
-pub(crate) struct OfLog {
+pub(crate) struct LogVerbosity {
     /// Log debug messages too; given twice, everything.
     #[arg(short, long, action = ArgAction::Count, conflicts_with = "quiet")]
     verbose: u8,
@@ -16,9 +16,9 @@ pub(crate) struct OfLog {
     quiet: u8,
 }
 
-/// For a command that connects, and says nothing that could be left out.
+/// For a command that connects, and has no output that could be left out.
 #[derive(Clone, Copy, Debug, Args)]
-pub(crate) struct OfConnection {
+pub(crate) struct ConnectionVerbosity {
     /// Say, on standard error, which address the connection was made to.
     #[arg(short, long)]
     verbose: bool,
@@ -26,7 +26,7 @@ pub(crate) struct OfConnection {
 
 /// For one that listens to rooms, line by line.
 #[derive(Clone, Copy, Debug, Args)]
-pub(crate) struct OfListening {
+pub(crate) struct ListenVerbosity {
     /// Say, on standard error, which address the connection was made to.
     #[arg(short, long, conflicts_with = "quiet")]
     verbose: bool,
@@ -40,14 +40,14 @@ pub(crate) struct ChatVerbosity {
     /// Say which address a connection was made to, and on the full screen each attempt that failed.
     #[arg(short, long, conflicts_with = "quiet")]
     verbose: bool,
-    /// Leave out the hints at the beginning and, line by line, everything on standard error that is
-    /// no complaint.
+    /// Leave out the hints at the start and, line by line, everything on standard error that is no
+    /// complaint.
     #[arg(short, long)]
     quiet: bool,
 }
 
 #[derive(Clone, Copy, Debug, Args)]
-pub(crate) struct OfDecode {
+pub(crate) struct DecodeVerbosity {
     /// Say, on standard error, what the input was taken for and, of a capture, how many packets it
     /// has and what each conversation came to.
     #[arg(short, long, conflicts_with = "quiet")]
@@ -58,14 +58,14 @@ pub(crate) struct OfDecode {
 }
 
 #[derive(Clone, Copy, Debug, Args)]
-pub(crate) struct OfEncode {
+pub(crate) struct EncodeVerbosity {
     /// Say, on standard error, how many frames and bytes were made.
     #[arg(short, long, global = true)]
     verbose: bool,
 }
 
 #[derive(Clone, Copy, Debug, Args)]
-pub(crate) struct OfBench {
+pub(crate) struct BenchVerbosity {
     /// Say, on standard error, which address is connected to, each phase as it begins and each
     /// connection that comes to nothing; no progress is shown then.
     #[arg(short, long, conflicts_with = "quiet")]
@@ -76,7 +76,7 @@ pub(crate) struct OfBench {
 }
 
 impl Arguments {
-    /// Steps up (more) or down (less) from what is said by default.
+    /// Steps up (more) or down (less) from the default verbosity.
     pub(crate) fn verbosity(&self) -> i16 {
         let (verbose, quiet) = match &self.command {
             Command::Serve(serve) => (serve.verbosity.verbose, serve.verbosity.quiet),
@@ -92,7 +92,7 @@ impl Arguments {
             }
             Command::Encode(encode) => (encode.verbosity.verbose.into(), 0),
             Command::Bench(bench) => {
-                let OfBench { verbose, quiet } = bench.common().verbosity;
+                let BenchVerbosity { verbose, quiet } = bench.common().verbosity;
                 (verbose.into(), quiet.into())
             }
             Command::Top(_) | Command::Completions(_) | Command::Man(_) => (0, 0),

@@ -1,13 +1,13 @@
-//! Reads a stream in pieces of one size and says how many frames were in it. `.ci/linear` counts
-//! the instructions that this takes, and holds that twice the bytes cost twice as many.
+//! Reads a stream in pieces of one size and prints the number of frames in it. `.ci/linear` counts
+//! the instructions that this takes, and checks that twice the bytes cost twice as many.
 //!
 //! ```text
 //! count_chunks reader|parser|canary chat|echo|noise PIECE_BYTES STREAM_BYTES
 //! ```
 //!
-//! `reader` is [`FrameDecoder`], asked anew after every piece, as a caller does that ignores
-//! `needed`; `parser` is [`ProtocolParser`]. `canary` looks at all bytes of a frame after every
-//! piece, which is what neither of them may do.
+//! `reader` is [`FrameDecoder`], called again after every piece, as by a caller that ignores
+//! `needed`; `parser` is [`ProtocolParser`]. `canary` reads all bytes of a frame after every piece,
+//! which neither of the two may do.
 
 use std::process::ExitCode;
 
@@ -15,8 +15,8 @@ use cafewire_core::{
     Direction, Frame, FrameDecoder, Framing, Message, MessagePayload, ProtocolParser,
 };
 
-/// The stream that is cut to the bytes asked for: always built in full, so that building it always
-/// costs the same.
+/// Size of the stream before it is cut to the requested size: always built in full, so that
+/// building it costs the same each time.
 const FULL_STREAM_BYTES: usize = 65_540;
 
 fn main() -> ExitCode {
@@ -48,13 +48,13 @@ fn usage() -> ExitCode {
 fn full_stream(kind: &str) -> Option<Vec<u8>> {
     let mut frame = vec![0; FULL_STREAM_BYTES];
     let repeated = match kind {
-        // The largest frames that a client sends.
+        // The largest frames of a client.
         "chat" => MessagePayload::SendMessage { room: &"r".repeat(64), content: &"c".repeat(512) }
             .encode_into(&mut frame),
         // One frame, the largest there is.
         "echo" => Message::data(&vec![0x55; 65_535]).encode_into(&mut frame),
-        // What costs the parser most: every second byte starts a header of 394 bytes whose checksum
-        // then fails.
+        // The most expensive input of the parser: every second byte starts a header of 394 bytes
+        // whose checksum then fails.
         "noise" => Ok(&b"\x01\x82"[..]),
         _ => return None,
     };

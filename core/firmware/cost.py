@@ -207,7 +207,7 @@ def tables(sets, features, device, host):
     lines = [
         "Bytes on a Cortex-M3, opt-level `s`, fat LTO, parsing down to the fields and encoding every type:",
         "",
-        "| linked | code | tables | `memcpy` and kin | RAM | deepest stack |",
+        "| linked | code | tables | `memcpy` and the like | RAM | deepest stack |",
         "|---|---:|---:|---:|---:|---:|",
     ]
     for row in sets:
@@ -242,7 +242,7 @@ def features_table(features):
         "",
         "What a feature adds to both families with `crc-small` when it is used:",
         "",
-        "| feature | used to | code | tables | `memcpy` and kin | RAM | deepest stack |",
+        "| feature | used to | code | tables | `memcpy` and the like | RAM | deepest stack |",
         "|---|---|---:|---:|---:|---:|---:|",
     ]
     for row in features:

@@ -1,12 +1,13 @@
 //! What can be wrong with bytes ([`ParseError`]) and with a message about to become bytes
 //! ([`ProtocolError`]).
 //!
-//! Every error is `Copy`, holds numbers and no text, and formats itself only when somebody asks: a
-//! parser that refuses a million frames a second formats none of them.
+//! Every error is `Copy`, holds numbers and no text, and formats itself only when it is shown: a
+//! parser that refuses a million frames a second formats none of them. Of the families it knows
+//! names alone: the families import errors.
 
 use core::fmt;
 
-use crate::chat::{self, ErrorCode, MessageType};
+use crate::chat::{Field, MessageType};
 use crate::family::Family;
 
 /// The answer of everything that reads bytes.
@@ -22,8 +23,9 @@ pub type ParseResult<T> = Result<T, ParseError>;
 
 /// Why bytes were refused. Offsets count from the first byte of the frame.
 ///
-/// What a receiver does about each is its [`ErrorCode`]: [`ParseError::code`] names the code to
-/// answer with, and [`ErrorCode::closes`] says whether the connection can go on.
+/// What a receiver does about each is its [`ErrorCode`](crate::ErrorCode): [`ParseError::code`]
+/// names the code to answer with, and [`closes`](crate::ErrorCode::closes) says whether the
+/// connection can go on.
 ///
 /// ```
 /// use cafewire_core::{ParseError, ZeroCopyMessage};
@@ -168,33 +170,6 @@ impl ParseError {
             | Self::TrailingBytes { offset, .. } => offset,
         }
     }
-
-    /// The code of the Error frame that a chat peer answers this with.
-    ///
-    /// ```
-    /// use cafewire_core::{Direction, ErrorCode, FrameDecoder, Framing};
-    /// // A client that plays the server.
-    /// let framing = FrameDecoder::new(Direction::ToServer).next_frame(&[0x01, 0x81]);
-    /// let Framing::Corrupt { error } = framing else { panic!() };
-    /// assert_eq!(error.code(), ErrorCode::UnexpectedMessage);
-    /// ```
-    #[must_use]
-    pub const fn code(&self) -> ErrorCode {
-        match *self {
-            Self::Truncated { .. }
-            | Self::BadMagic { .. }
-            | Self::FamilyChanged { .. }
-            | Self::LengthOutOfRange { .. }
-            | Self::FieldOverrun { .. }
-            | Self::TrailingBytes { .. } => ErrorCode::MalformedFrame,
-            Self::UnsupportedVersion { .. } => ErrorCode::UnsupportedVersion,
-            Self::UnknownType { .. } => ErrorCode::UnknownType,
-            Self::WrongDirection { .. } => ErrorCode::UnexpectedMessage,
-            Self::ChecksumMismatch { .. } => ErrorCode::ChecksumMismatch,
-            Self::InvalidUtf8 { field, .. } => field.code(),
-            Self::InvalidField { error, .. } => error.field().code(),
-        }
-    }
 }
 
 impl fmt::Display for ParseError {
@@ -222,7 +197,7 @@ impl fmt::Display for ParseError {
                 write!(f, "unknown message type {actual:#04x} at byte {offset}")
             }
             Self::WrongDirection { offset, message_type } => {
-                write!(f, "{message_type} at byte {offset} is_sent only the other way")
+                write!(f, "{message_type} at byte {offset} is sent only the other way")
             }
             Self::LengthOutOfRange { offset, message_type, actual, min, max } => {
                 write!(
@@ -370,77 +345,3 @@ impl fmt::Display for FieldError {
 }
 
 impl core::error::Error for FieldError {}
-
-/// The variable fields of chat messages.
-///
-/// ```
-/// use cafewire_core::Field;
-/// assert_eq!(Field::RoomName.length_range(), (1, 64));
-/// assert_eq!(Field::RoomName.to_string(), "room name");
-/// ```
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[cfg_attr(feature = "defmt", derive(defmt::Format))]
-#[cfg_attr(feature = "serde", derive(serde::Serialize), serde(rename_all = "snake_case"))]
-#[non_exhaustive]
-pub enum Field {
-    /// A user's name.
-    Username,
-    /// A room's name.
-    RoomName,
-    /// What a user says.
-    Content,
-    /// What a server says of itself in ConnectAck.
-    ServerInfo,
-    /// The sentence of an Error frame.
-    ErrorMessage,
-    /// The integers before the variable fields.
-    FixedPart,
-}
-
-impl Field {
-    /// The lengths that the field may have, in bytes, both included.
-    ///
-    /// ```
-    /// use cafewire_core::Field;
-    /// assert_eq!(Field::Content.length_range(), (1, 512));
-    /// assert_eq!(Field::ServerInfo.length_range(), (0, 512));
-    /// ```
-    #[must_use]
-    pub const fn length_range(self) -> (usize, usize) {
-        // In the order of the variants. A table, because branches take more of a microcontroller's
-        // flash.
-        const MAX: [usize; 6] = [
-            chat::MAX_USERNAME_SIZE,
-            chat::MAX_ROOM_NAME_SIZE,
-            chat::MAX_CONTENT_SIZE,
-            chat::MAX_TEXT_SIZE,
-            chat::MAX_TEXT_SIZE,
-            chat::MAX_FIXED_SIZE,
-        ];
-        // What users say and are called is not empty; what a server adds may be.
-        let min = matches!(self, Self::Username | Self::RoomName | Self::Content) as usize;
-        (min, MAX[self as usize])
-    }
-
-    const fn code(self) -> ErrorCode {
-        match self {
-            Self::Username => ErrorCode::InvalidUsername,
-            Self::RoomName => ErrorCode::InvalidRoomName,
-            Self::Content => ErrorCode::InvalidContent,
-            Self::ServerInfo | Self::ErrorMessage | Self::FixedPart => ErrorCode::MalformedFrame,
-        }
-    }
-}
-
-impl fmt::Display for Field {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::Username => "username",
-            Self::RoomName => "room name",
-            Self::Content => "content",
-            Self::ServerInfo => "server info",
-            Self::ErrorMessage => "error message",
-            Self::FixedPart => "fixed part",
-        })
-    }
-}

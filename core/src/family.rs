@@ -1,8 +1,10 @@
-//! Which protocol family a connection speaks: told by its first byte, kept until it closes.
+//! Which protocol family a connection speaks: told by its first byte, kept until it closes. A leaf:
+//! the families import it.
 
 use core::fmt;
 
-use crate::{chat, echo};
+const ECHO: u8 = 0xCA;
+const CHAT_V1: u8 = 0x01;
 
 /// A protocol family, with its version where it has one.
 ///
@@ -17,10 +19,10 @@ use crate::{chat, echo};
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 #[non_exhaustive]
 pub enum Family {
-    /// Frames that start with `CA FE`: [`echo`].
+    /// Frames that start with `CA FE`: [`echo`](crate::echo).
     #[cfg_attr(feature = "serde", serde(rename = "echo"))]
     Echo,
-    /// Frames that start with `01`: [`chat`], version 1.
+    /// Frames that start with `01`: [`chat`](crate::chat), version 1.
     #[cfg_attr(feature = "serde", serde(rename = "chat-v1"))]
     ChatV1,
 }
@@ -38,9 +40,17 @@ impl Family {
     #[must_use]
     pub const fn from_first_byte(byte: u8) -> Option<Self> {
         match byte {
-            b if b == echo::MAGIC_BYTES[0] => Some(Self::Echo),
-            chat::PROTOCOL_VERSION => Some(Self::ChatV1),
+            ECHO => Some(Self::Echo),
+            CHAT_V1 => Some(Self::ChatV1),
             _ => None,
+        }
+    }
+
+    /// The byte that every frame of the family starts with.
+    pub(crate) const fn first_byte(self) -> u8 {
+        match self {
+            Self::Echo => ECHO,
+            Self::ChatV1 => CHAT_V1,
         }
     }
 }

@@ -1,7 +1,7 @@
 //! The cafewire binary protocol: bytes to borrowed, checked views, and messages to bytes in your
 //! buffer.
 //!
-//! `#![no_std]`; no allocation, no I/O, no clock, no `unsafe`. The same code runs on a Cortex-M, in
+//! `#![no_std]`; no allocation, no I/O, no clock, no `unsafe` (the byte loops' is `cafewire-kernel`'s). The same code runs on a Cortex-M, in
 //! a server and in a fuzzer. The bytes themselves are specified in `PROTOCOL.md` beside this crate.
 //!
 //! # What a frame is
@@ -16,7 +16,8 @@
 //! The modules [`echo`] and [`chat`] say more of each. Both work in the same three steps: *framing*
 //! finds where a frame ends and checks its envelope ([`Framing`], [`FrameDecoder`]); the frame view
 //! borrows its payload ([`ZeroCopyMessage`], [`echo::ZeroCopyMessage`]); the typed view gives the
-//! payload's fields ([`MessagePayload`], [`Message`]).
+//! payload's fields ([`MessagePayload`], [`Message`]). [`Decoded`] is all three in one, and the
+//! fastest.
 //!
 //! ```
 //! use cafewire_core::{Frame, Framing, MessagePayload};
@@ -52,21 +53,22 @@
 //!
 //! # Errors
 //! [`ParseError`] says what is wrong with bytes and at which of them, [`ProtocolError`] what keeps
-//! a message from becoming bytes, in numbers; text is made when somebody asks. [`ParseError::code`]
+//! a message from becoming bytes, in numbers; text is made when it is shown. [`ParseError::code`]
 //! is what to answer a chat peer with, and [`ErrorCode::closes`] whether the connection can go on.
 //! When an encoder refuses, nothing was written.
 //!
 //! # Features
 //! None is on by default; each only adds, and none changes what is there without it. The default
 //! build needs neither `std` nor an allocator, and no other crate's type stands in its signatures,
-//! so that their versions are nobody's concern; a feature that is named after a crate speaks that
+//! so that their versions bind no user; a feature that is named after a crate speaks that
 //! crate's types.
 //!
 //! | feature | adds |
 //! |---|---|
 //! | `alloc` | `OwnedMessage` of each family and of either, `into_owned`, `encode_to_vec` |
-//! | `std` | `alloc`; the checksum by the processor's own instructions where it has them |
-//! | `crc-small` | nothing to call: the checksum without 16 KiB of tables, slower. With `std` the fast one stays |
+//! | `std` | `alloc`; the processor is asked for its own instructions when the program runs |
+//! | `simd` | nothing to call: the byte loops in SSE4.1 and AVX-512 where x86-64 has them; without `std`, those it is compiled for |
+//! | `crc-small` | nothing to call: small code before fast code, the checksum without 16 KiB of tables. No effect with `std` |
 //! | `serde` | `Serialize` and `Deserialize` of messages in a documented shape (module `serde`), `Serialize` of errors |
 //! | `defmt` | `defmt::Format` of messages, views, errors and readers |
 //! | `embedded-io` | frames over a port that blocks, through a buffer of yours (module `port`) |
@@ -93,7 +95,9 @@ extern crate std;
 struct ReadmeExamples;
 
 pub mod chat;
-mod checksum;
+mod cursor;
+mod decoded;
+mod direction;
 pub mod dissect;
 pub mod echo;
 mod error;
@@ -102,6 +106,7 @@ mod frame_kind;
 mod framing;
 #[cfg(any(feature = "embedded-io", feature = "embedded-io-async"))]
 pub mod io;
+mod outcome;
 #[cfg(feature = "alloc")]
 mod owned;
 mod parser;
@@ -109,15 +114,17 @@ mod parser;
 pub mod serde;
 #[cfg(feature = "tokio-codec")]
 pub mod tokio_codec;
-mod writer;
 
 pub use chat::{
-    ErrorCode, MAX_MESSAGE_SIZE, MessagePayload, MessageType, PROTOCOL_VERSION, ZeroCopyMessage,
+    ErrorCode, Field, MAX_MESSAGE_SIZE, MessagePayload, MessageType, PROTOCOL_VERSION,
+    ZeroCopyMessage,
 };
+pub use decoded::Decoded;
+pub use direction::Direction;
 pub use echo::{HEADER_SIZE, MAGIC_BYTES, MAX_PAYLOAD_SIZE, Message};
-pub use error::{Field, FieldError, ParseError, ParseResult, ProtocolError};
+pub use error::{FieldError, ParseError, ParseResult, ProtocolError};
 pub use family::Family;
-pub use framing::{Direction, Frame, FrameDecoder, Framing};
+pub use framing::{Frame, FrameDecoder, Framing};
 #[cfg(feature = "alloc")]
 pub use owned::OwnedMessage;
 pub use parser::ProtocolParser;

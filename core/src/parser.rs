@@ -12,22 +12,23 @@ use core::fmt;
 
 use heapless::Vec;
 
+use crate::direction::Direction;
 use crate::error::{ParseError, ParseResult};
 use crate::family::Family;
 use crate::frame_kind::FrameKind;
-use crate::framing::{Direction, Frame, Framing};
+use crate::framing::{Frame, Framing};
 use crate::{chat, echo};
 
 /// The smallest chat frame, and more than the smallest echo frame.
 const SMALLEST_BUFFER: usize = chat::HEADER_SIZE + chat::CHECKSUM_SIZE;
 
 /// Finds the frames on a line whose bytes may be damaged, such as a UART's, which cannot be closed
-/// and opened anew.
+/// and opened again.
 ///
 /// **The rule of resynchronisation.** When the bytes at hand cannot be a frame, the search goes on
 /// one byte after the bad frame's *start*: its length may be what was damaged, and a good frame may
 /// begin inside the bytes that it claims. When a frame is good, the search goes on after its end: a
-/// good frame's body is never searched, so nobody can smuggle a frame inside a message's text.
+/// good frame's body is never searched, so that no frame can be smuggled inside a message's text.
 ///
 /// **What noise can do.** Nothing, unless it looks like a header. A chat header by chance (about 1
 /// in 10⁶ positions of random bytes) makes the parser wait for as many bytes as it claims, 630 at
@@ -39,7 +40,7 @@ const SMALLEST_BUFFER: usize = chat::HEADER_SIZE + chat::CHECKSUM_SIZE;
 ///
 /// **What it costs.** O(bytes), whatever the pieces: a header is read when it is whole, a body is
 /// checked once, when the frame is whole. In noise each header that appears by chance, or that
-/// somebody put there, has its checksum computed: at worst every second byte starts a candidate,
+/// a sender put there, has its checksum computed: at worst every second byte starts a candidate,
 /// and bytes are summed a few hundred times.
 ///
 /// `N` is the size of its buffer in bytes, and bounds the frames that can be read: 630
@@ -92,7 +93,7 @@ impl<const N: usize> ProtocolParser<N> {
 
     /// A parser of one family, in one direction: everything else is noise. On a line that carries
     /// chat alone this keeps noise from being taken for an echo frame, which has no checksum. A
-    /// good chat frame that is_sent the other way is skipped whole: its body is not searched
+    /// good chat frame that is sent the other way is skipped whole: its body is not searched
     /// either.
     ///
     /// ```
@@ -228,7 +229,7 @@ impl<const N: usize> ProtocolParser<N> {
         }
     }
 
-    /// Forgets the bytes and the counts: a new line, or a line opened anew.
+    /// Forgets the bytes and the counts: a new line, or a line opened again.
     ///
     /// ```
     /// # use cafewire_core::ProtocolParser;

@@ -73,7 +73,7 @@ impl<'a> From<MessagePayload<'a>> for ChatFields<&'a str> {
                 (fields.room, fields.content) = (Some(room), Some(content));
             }
             MessagePayload::JoinRoom { room } | MessagePayload::LeaveRoom { room } => {
-                fields.room = Some(room)
+                fields.room = Some(room);
             }
             MessagePayload::ConnectAck { user_id, server_info } => {
                 (fields.user_id, fields.server_info) = (Some(user_id), Some(server_info));
@@ -89,7 +89,7 @@ impl<'a> From<MessagePayload<'a>> for ChatFields<&'a str> {
                     (Some(user_id), Some(username), Some(room));
             }
             MessagePayload::Error { code, message } => {
-                (fields.code, fields.message) = (Some(code), Some(message))
+                (fields.code, fields.message) = (Some(code), Some(message));
             }
         }
         fields

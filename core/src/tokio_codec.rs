@@ -26,9 +26,10 @@ use std::io;
 use bytes::{Buf as _, Bytes, BytesMut};
 use tokio_util::codec::{Decoder, Encoder};
 
+use crate::direction::Direction;
 use crate::error::{ParseError, ProtocolError};
 use crate::frame_kind::FrameKind;
-use crate::framing::{Direction, Frame, FrameDecoder, Framing};
+use crate::framing::{Frame, FrameDecoder, Framing};
 use crate::owned::OwnedMessage;
 use crate::{chat, echo};
 
@@ -230,9 +231,9 @@ impl Encoder<Frame<'_>> for FrameCodec {
 /// Bytes to typed messages ([`OwnedMessage`]) and back. Encodes borrowed and owned messages of both
 /// families.
 ///
-/// A message whose fields break a rule is an error, and `Framed` ends the stream at it. Whoever
-/// wants to answer and go on, as the specification has a server do, reads with [`FrameCodec`] and
-/// calls [`parse_payload`](chat::ZeroCopyMessage::parse_payload).
+/// A message whose fields break a rule is an error, and `Framed` ends the stream at it. A
+/// program that wants to answer and go on, as the specification has a server do, reads with
+/// [`FrameCodec`] and calls [`parse_payload`](chat::ZeroCopyMessage::parse_payload).
 ///
 /// As several types can be sent, `flush` and `close` of a `Framed` want one named, and any will do:
 /// `SinkExt::<OwnedMessage>::flush(&mut framed)`.

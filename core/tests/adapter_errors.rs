@@ -1,4 +1,4 @@
-//! What the adapters' errors say and lead back to: serde's, and those of the codecs and the ports.
+//! Messages and sources of the adapters' errors: serde's, and those of the codecs and the ports.
 
 #![cfg(any(
     feature = "serde",

@@ -1,5 +1,5 @@
-//! Reading, refusing and writing allocate nothing. One test alone in its binary, and the count kept
-//! per thread, so that the harness's own allocations do not disturb it.
+//! Reading, refusing and writing allocate nothing. One test alone in its binary, with a count per
+//! thread, so that allocations of the harness do not disturb it.
 
 #![allow(unsafe_code)]
 
@@ -21,7 +21,7 @@ thread_local! {
 }
 
 fn count_one() {
-    // Fails only while the thread is being torn down, when nothing is measured any more.
+    // Fails only during the teardown of the thread, after all measurements.
     let _ = ALLOCATIONS.try_with(|count| count.set(count.get() + 1));
 }
 
@@ -31,7 +31,7 @@ fn count_one() {
 unsafe impl GlobalAlloc for CountingAllocator {
     unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
         count_one();
-        // SAFETY: the caller's promises are those that `System` asks for.
+        // SAFETY: the caller's promises are those that `System` needs.
         unsafe { System.alloc(layout) }
     }
 
@@ -155,7 +155,7 @@ fn bad_frames() -> Vec<(&'static str, Vec<u8>)> {
     ]
 }
 
-/// Through every door, and the errors shown too, into a buffer on the stack.
+/// Through every entry point, and the errors formatted too, into a buffer on the stack.
 fn refuse(bytes: &[u8]) {
     let mut shown = StackText { bytes: [0; 256], len_bytes: 0 };
     let mut show = |error: ParseError| {

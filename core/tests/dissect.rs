@@ -54,7 +54,7 @@ fn says(field: &FieldView<'_>, expected: &Value) -> bool {
 
 #[test]
 fn bytes_of_no_field_are_left_over() {
-    // A Connect that claims more name than there is.
+    // A Connect whose name is longer than its body.
     let frame = b"\x01\x01\x00\x04\x04ada\x07\x2C\xBB\xAE";
     let left_over =
         FieldView { name: "left_over", offset: 5, bytes: b"ada", value: FieldValue::Bytes(b"ada") };
@@ -85,7 +85,7 @@ fn every_bad_vector_is_told_with_its_error() {
         }
         let error = match dissector.next(&bad, true) {
             Dissected::Frame { error: Some(error), .. } | Dissected::Noise { error, .. } => error,
-            // More than one frame was there, or nothing.
+            // The bytes held more than one frame, or none.
             Dissected::Frame { size, error: None, .. } => {
                 assert_eq!(
                     (&vector["error"]["kind"], size as u64),
@@ -156,7 +156,10 @@ fn line() -> impl Strategy<Value = Vec<u8>> {
 proptest! {
     /// After a good frame, so that the family is settled as the parser's is.
     #[test]
-    fn the_frames_found_are_those_that_the_parser_of_serial_lines_finds(line in line(), piece in 1..40_usize) {
+    fn the_frames_found_are_those_that_the_parser_of_serial_lines_finds(
+        line in line(),
+        piece in 1..40_usize,
+    ) {
         let line = [chat(MessagePayload::Disconnect), line].concat();
         for direction in [Direction::ToServer, Direction::ToClient] {
             prop_assert_eq!(by_dissector(&line, direction, piece), by_parser(&line, direction));

@@ -1,4 +1,4 @@
-//! What errors say to people: what is wrong, where, and what would be right.
+//! Messages of errors: what is wrong, where, and what would be right.
 
 use cafewire_core::{
     ErrorCode, Family, Field, FieldError, Message, MessagePayload, MessageType, ParseError,
@@ -32,7 +32,7 @@ fn bytes_that_were_refused() {
         (ParseError::UnknownType { offset: 1, actual: 6 }, "unknown message type 0x06 at byte 1"),
         (
             ParseError::WrongDirection { offset: 1, message_type },
-            "Connect at byte 1 is_sent only the other way",
+            "Connect at byte 1 is sent only the other way",
         ),
         (
             ParseError::LengthOutOfRange { offset: 2, message_type, actual: 34, min: 1, max: 33 },

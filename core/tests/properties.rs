@@ -1,11 +1,11 @@
-//! What holds for all messages and all bytes, not only for those somebody thought of.
+//! Properties of all messages and all bytes, not only of chosen examples.
 
 use cafewire_core::chat::{
     self, MAX_CONTENT_SIZE, MAX_FRAME_SIZE, MAX_ROOM_NAME_SIZE, MAX_TEXT_SIZE, MAX_USERNAME_SIZE,
 };
 use cafewire_core::{
-    Direction, ErrorCode, Frame, FrameDecoder, Framing, Message, MessagePayload, MessageType,
-    ParseError, ProtocolError, echo,
+    Decoded, Direction, ErrorCode, Frame, FrameDecoder, Framing, Message, MessagePayload,
+    MessageType, ParseError, ProtocolError, echo,
 };
 use proptest::collection::vec;
 use proptest::prelude::*;
@@ -25,6 +25,10 @@ proptest! {
         prop_assert_eq!(view.message_type, owned.message_type);
         prop_assert_eq!(view.encoded_len(), frame.len());
         prop_assert_eq!(view.parse_payload(), Ok(message));
+        prop_assert_eq!(Decoded::of(frame), Decoded::Chat { message, consumed: frame.len() });
+        let valid = chat::ValidMessage::new(message).unwrap();
+        let mut unchecked = [FILLER; MAX_FRAME_SIZE];
+        prop_assert_eq!(valid.encode_into(&mut unchecked), Ok(frame));
 
         let mut again = [FILLER; MAX_FRAME_SIZE];
         prop_assert_eq!(view.encode_into(&mut again), Ok(frame), "encodings are canonical");
@@ -78,7 +82,8 @@ proptest! {
         let mut shouting = owned.clone();
         for name in [&mut shouting.username, &mut shouting.room] {
             *name = name.chars().take(2).collect();
-            let places: Vec<usize> = name.char_indices().map(|(place, _)| place).chain([name.len()]).collect();
+            let places: Vec<usize> =
+                name.char_indices().map(|(place, _)| place).chain([name.len()]).collect();
             name.insert(places[at.index(places.len())], control);
         }
         let mut endless = owned.clone();
@@ -96,7 +101,8 @@ proptest! {
             prop_assert_eq!(message.validate().is_err(), breaks_a_rule);
             if let Err(error) = message.validate() {
                 let mut buffer = [FILLER; 2 * MAX_FRAME_SIZE];
-                prop_assert_eq!(message.encode_into(&mut buffer), Err(ProtocolError::InvalidField(error)));
+                let encoded = message.encode_into(&mut buffer);
+                prop_assert_eq!(encoded, Err(ProtocolError::InvalidField(error)));
                 prop_assert!(buffer.iter().all(|&byte| byte == FILLER));
             }
         }
@@ -109,7 +115,7 @@ proptest! {
         garbage in prop_oneof![Just(vec![]), vec(any::<u8>(), 1..40)],
         chunk_sizes in vec(1_usize..200, 1..40),
     ) {
-        // The last frame is cut short or followed by garbage, so that there is something left.
+        // The last frame is cut short or followed by garbage, so that some bytes are left.
         let mut stream = messages.concat();
         if garbage.is_empty() {
             stream.truncate(stream.len() - tail.index(messages[messages.len() - 1].len()));
@@ -139,10 +145,12 @@ proptest! {
             flipped[bit / 8] ^= 0x80 >> (bit % 8);
             let answer = chat::ZeroCopyMessage::parse_from_bytes(&flipped);
             prop_assert!(answer.is_err(), "bit {}: {:?}", bit, answer);
-            // In a stream a flip in the length may ask for bytes of the next frame; it never gives
-            // a frame.
-            for framing in [Framing::of(&flipped), FrameDecoder::new(Direction::Either).next_frame(&flipped)] {
-                prop_assert!(!matches!(framing, Framing::Frame { .. }), "bit {}: {:?}", bit, framing);
+            // In a stream a flip in the length may make the frame claim bytes of the next one; it
+            // never gives a frame.
+            let mut decoder = FrameDecoder::new(Direction::Either);
+            for framing in [Framing::of(&flipped), decoder.next_frame(&flipped)] {
+                let is_frame = matches!(framing, Framing::Frame { .. });
+                prop_assert!(!is_frame, "bit {}: {:?}", bit, framing);
             }
         }
     }
@@ -169,7 +177,7 @@ proptest! {
         bytes.splice(at..at, inserted);
         bytes.truncate(cut.index(bytes.len() * 2)); // half of the time nothing is cut
         if reseal && let Some(end) = bytes.len().checked_sub(chat::CHECKSUM_SIZE) {
-            // Past the checksum's door, where the bodies are read.
+            // A right checksum, so that the bodies are read.
             let sum = crc32(&bytes[..end]);
             bytes[end..].copy_from_slice(&sum.to_be_bytes());
         }
@@ -186,12 +194,13 @@ proptest! {
             prop_assert_eq!(message.validate(), Ok(()), "what is read is valid");
             let mut buffer = [0; MAX_FRAME_SIZE];
             let frame = message.encode_into(&mut buffer).unwrap();
-            prop_assert_eq!(&frame[chat::HEADER_SIZE..frame.len() - chat::CHECKSUM_SIZE], &body[..]);
+            let body_range = chat::HEADER_SIZE..frame.len() - chat::CHECKSUM_SIZE;
+            prop_assert_eq!(&frame[body_range], &body[..]);
         }
     }
 }
 
-/// Through every entry point, and held to what each promises of its answer.
+/// Through every entry point, each checked for what it promises of its result.
 fn read_every_way(bytes: &[u8]) -> Result<(), TestCaseError> {
     let offset_is_inside = |error: ParseError| error.offset() <= bytes.len();
     if let Err(error) = echo::ZeroCopyMessage::parse_from_bytes(bytes) {
@@ -210,13 +219,18 @@ fn read_every_way(bytes: &[u8]) -> Result<(), TestCaseError> {
     }
     let mut framings = vec![Framing::of(bytes)];
     framings.extend(DIRECTIONS.map(|direction| FrameDecoder::new(direction).next_frame(bytes)));
-    // And in a connection whose family is settled already.
+    // Also in a connection whose family is settled already.
     for first in
         [&[0xCA, 0xFE, 0x01, 0x00, 0x00][..], &[0x01, 0x02, 0x00, 0x00, 0x9A, 0x7C, 0x6C, 0x17]]
     {
         let mut reader = FrameDecoder::new(Direction::ToServer);
         prop_assert_eq!(reader.next_frame(first).consumed(), first.len());
         framings.push(reader.next_frame(bytes));
+    }
+    prop_assert_eq!(Decoded::of(bytes), in_one_step(Framing::of(bytes)));
+    for direction in DIRECTIONS {
+        let decoded = FrameDecoder::new(direction).next_message(bytes);
+        prop_assert_eq!(decoded, in_one_step(FrameDecoder::new(direction).next_frame(bytes)));
     }
     for framing in framings {
         match framing {
@@ -228,8 +242,23 @@ fn read_every_way(bytes: &[u8]) -> Result<(), TestCaseError> {
     Ok(())
 }
 
-/// What came of a stream: its frames, how many bytes were left after them, and why no more were
-/// read.
+/// What framing and then reading the payload give, as decoding in one step should say it.
+fn in_one_step(framing: Framing<'_>) -> Decoded<'_> {
+    match framing {
+        Framing::Frame { frame: Frame::Echo(view), consumed } => {
+            Decoded::Echo { message: view.message(), consumed }
+        }
+        Framing::Frame { frame: Frame::Chat(view), consumed } => match view.parse_payload() {
+            Ok(message) => Decoded::Chat { message, consumed },
+            Err(error) => Decoded::Refused { error, consumed },
+        },
+        Framing::Incomplete { needed } => Decoded::Incomplete { needed },
+        Framing::Corrupt { error } => Decoded::Corrupt { error },
+    }
+}
+
+/// Result of reading a stream: its frames, the number of bytes left after them, and why no more
+/// were read.
 #[derive(Debug, PartialEq)]
 struct StreamRead {
     frames: Vec<Vec<u8>>,
@@ -237,8 +266,8 @@ struct StreamRead {
     refused: Option<ParseError>,
 }
 
-/// Reads a stream that arrives in chunks of these sizes, over and over. Bytes that
-/// [`Framing::Incomplete`] asked for are waited for, as a server would.
+/// Reads a stream that arrives in chunks of these sizes, cyclically. It waits for the bytes that
+/// [`Framing::Incomplete`] needs, as a server would.
 fn read_stream(stream: &[u8], chunk_sizes: &[usize]) -> StreamRead {
     let mut reader = FrameDecoder::new(Direction::Either);
     let (mut frames, mut refused) = (Vec::new(), None);
@@ -272,7 +301,7 @@ fn encoded(frame: Frame<'_>) -> Vec<u8> {
     .to_vec()
 }
 
-/// Bit by bit, so that the frames made here owe nothing to the checksum code under test.
+/// Bit by bit, so that the frames made here do not depend on the checksum code under test.
 fn crc32(bytes: &[u8]) -> u32 {
     let shifted = |sum: u32| if sum & 1 == 1 { (sum >> 1) ^ 0xEDB8_8320 } else { sum >> 1 };
     !bytes.iter().fold(!0, |sum, &byte| (0..8).fold(sum ^ u32::from(byte), |sum, _| shifted(sum)))

@@ -1,5 +1,5 @@
-//! What `ProtocolParser` promises of a line with noise on it: no frame that starts after noise is
-//! lost, what noise can cost is bounded, and what is inside a frame stays inside.
+//! Promises of `ProtocolParser` on a noisy line: no frame that starts after noise is lost, the cost
+//! of noise is bounded, and frames inside frames stay inside.
 
 use std::ops::Range;
 
@@ -12,7 +12,7 @@ use proptest::prelude::*;
 use proptest::sample::select;
 
 proptest! {
-    /// Noise may look like a header, and then hides what follows it, until its checksum turns out
+    /// Noise may look like a header, and then hides the bytes after it, until its checksum proves
     /// wrong. A right one comes once in 2³² times.
     #[test]
     fn a_chat_parser_loses_no_frame_to_noise(
@@ -38,7 +38,7 @@ proptest! {
         prop_assert_eq!(parser.losses(), losses as u64);
     }
 
-    /// Nobody need notice a silence either: no wait outlasts the bytes of the largest frame.
+    /// No silence needs to be detected either: no wait outlasts the bytes of the largest frame.
     #[test]
     fn a_chat_parser_needs_no_more_than_a_frame_of_bytes_to_find_its_place(
         noise in noise(),
@@ -52,8 +52,8 @@ proptest! {
         prop_assert_eq!(feed(&mut chat_parser(), &line, &chunk_sizes), vec![place]);
     }
 
-    /// An echo header that noise makes has no checksum to fail. It takes what it claims, within the
-    /// buffer, and no more.
+    /// An echo header made by noise has no checksum to fail. It takes the bytes that it claims,
+    /// within the buffer, and no more.
     #[test]
     fn a_parser_of_both_families_loses_a_buffer_of_bytes_at_most(
         stretches in vec((noise(), vec(any_frame(), 1..4)), 1..8),
@@ -71,7 +71,9 @@ proptest! {
         let heard_bytes: usize = heard.iter().map(Range::len).sum();
         prop_assert_eq!(parser.skipped_bytes() + heard_bytes as u64, line.len() as u64);
         for place in &places {
-            let cover = heard.iter().find(|other| other.start < place.start && other.end > place.start);
+            let reaches_over =
+                |other: &&Range<usize>| other.start < place.start && other.end > place.start;
+            let cover = heard.iter().find(reaches_over);
             if let Some(cover) = cover {
                 prop_assert!(cover.len() <= N);
             } else {
@@ -95,7 +97,8 @@ proptest! {
         let mut places = vec![append(&mut line, &data), append(&mut line, &nested)];
         let (min, max) = chat_type.length_range();
         if (usize::from(min)..=usize::from(max)).contains(&payload.len()) {
-            let view = chat::ZeroCopyMessage { version: 1, message_type: chat_type, payload: &payload };
+            let view =
+                chat::ZeroCopyMessage { version: 1, message_type: chat_type, payload: &payload };
             let frame = encoded(|buffer| view.encode_into(buffer));
             places.push(append(&mut line, &frame));
         }
@@ -130,7 +133,7 @@ fn giving_up_leaves_alone_what_has_become_whole_meanwhile() {
     assert_eq!(parser.try_parse(), Ok(None));
     assert_eq!(parser.feed(&connect[6..]), connect.len() - 6);
     parser.give_up();
-    assert_eq!(take_out(&mut parser, connect.len()), vec![0..connect.len()]);
+    assert_eq!(drain(&mut parser, connect.len()), vec![0..connect.len()]);
 }
 
 #[test]
@@ -164,7 +167,7 @@ fn append(line: &mut Vec<u8>, frame: &[u8]) -> Range<usize> {
     start..line.len()
 }
 
-/// Feeds the line in chunks of these sizes, over and over, and returns where in it the frames are
+/// Feeds the line in chunks of these sizes, cyclically, and returns the positions of the frames
 /// that come out.
 fn feed<const N: usize>(
     parser: &mut ProtocolParser<N>,
@@ -180,26 +183,26 @@ fn feed<const N: usize>(
             let taken = parser.feed(&line[fed..end]);
             assert_ne!(taken, 0, "there is always room for a byte once the frames are out");
             fed += taken;
-            heard.extend(take_out(parser, fed));
+            heard.extend(drain(parser, fed));
         }
     }
     heard
 }
 
-/// The line has fallen silent: gives up until nothing is half received.
+/// The line has fallen silent: gives up until no partial frame is left.
 fn silence<const N: usize>(parser: &mut ProtocolParser<N>, fed: usize) -> Vec<Range<usize>> {
     let mut heard = Vec::new();
     while parser.pending_bytes() > 0 {
         parser.give_up();
-        heard.extend(take_out(parser, fed));
+        heard.extend(drain(parser, fed));
     }
     heard
 }
 
-/// Where the frames are that come out now, `fed` bytes into the line.
-fn take_out<const N: usize>(parser: &mut ProtocolParser<N>, fed: usize) -> Vec<Range<usize>> {
+/// Positions of the frames that come out now, `fed` bytes into the line.
+fn drain<const N: usize>(parser: &mut ProtocolParser<N>, fed: usize) -> Vec<Range<usize>> {
     let mut heard = Vec::new();
-    // One error a stretch of noise: were there more, this would not end before the bytes do.
+    // One error per stretch of noise: with more, this would not end before the bytes do.
     for _ in 0..=2 * N {
         match parser.try_parse() {
             Ok(None) => return heard,
@@ -220,7 +223,7 @@ fn chunk_sizes() -> impl Strategy<Value = Vec<usize>> {
     prop_oneof![Just(vec![1]), Just(vec![usize::MAX / 2]), vec(1_usize..200, 1..20)]
 }
 
-/// Any bytes, many of them such as frames begin with, and whole headers without their frames.
+/// Any bytes, many of them such as start a frame, and whole headers without their frames.
 fn noise() -> impl Strategy<Value = Vec<u8>> {
     let header = (select(&MessageType::ALL), any::<proptest::sample::Index>()).prop_map(
         |(message_type, at)| {

@@ -1,13 +1,14 @@
-//! PROTOCOL.md says what this crate does: its worked examples are read, its tables are held against
+//! PROTOCOL.md agrees with this crate: its worked examples are parsed, its tables are compared with
 //! the code.
 //!
 //! An example is a fenced block `frame to-server` or `frame to-client`: lines of hex, each with its
-//! explanation behind a `;`, then one line `=> ` with what the frame says, or `=> refused at byte
-//! N: Name (code)`.
+//! explanation after a `;`, then one line `=> ` with the frame's message, or `=> refused at byte N:
+//! Name (code)`.
 
 use std::collections::BTreeSet;
 
 use cafewire_core::chat::{MAX_CLIENT_FRAME_SIZE, MAX_FRAME_SIZE, MAX_MESSAGE_SIZE};
+use cafewire_core::dissect::{self, FieldValue};
 use cafewire_core::{
     Direction, ErrorCode, Field, Frame, FrameDecoder, Framing, MessageType, ParseError, echo,
 };
@@ -87,6 +88,36 @@ fn the_table_of_chat_types_is_the_types() {
 }
 
 #[test]
+fn the_table_of_chat_types_has_their_fields() {
+    let rows: Vec<(String, String)> =
+        table("### Types").map(|row| (row[1].clone(), row[4].clone())).collect();
+    let bodies: Vec<(String, String)> = MessageType::ALL
+        .iter()
+        .map(|known| {
+            // A body of zeros: every field is there, each name and text empty.
+            let min = usize::from(known.length_range().0);
+            let frame = [&[1, *known as u8, 0, u8::try_from(min).unwrap()][..], &vec![0; min]];
+            (known.name().to_owned(), body_of(&frame.concat()))
+        })
+        .collect();
+    assert_eq!(rows, bodies);
+}
+
+/// The fields of a frame's body, as the table shows them.
+fn body_of(frame: &[u8]) -> String {
+    let mut shown = Vec::new();
+    for field in dissect::fields(frame).skip(3) {
+        let is_name = shown.pop_if(|last| *last == format!("{}_length: u8", field.name)).is_some();
+        shown.push(match field.value {
+            FieldValue::Text(_) if is_name => format!("{}: name", field.name),
+            FieldValue::Text(_) => format!("{}: text", field.name),
+            _ => format!("{}: u{}", field.name, 8 * field.bytes.len()),
+        });
+    }
+    if shown.is_empty() { "empty".to_owned() } else { shown.join(", ") }
+}
+
+#[test]
 fn the_table_of_echo_types_is_the_types() {
     let rows: Vec<(String, String)> = table("## The echo family")
         .filter(|row| row[0].starts_with("0x"))
@@ -134,7 +165,7 @@ fn the_sizes_it_names_are_the_sizes() {
     }
 }
 
-/// What the receiver makes of an example's bytes, in the words of the examples.
+/// Result of a receiver for an example's bytes, in the notation of the examples.
 fn said_of(bytes: &[u8], direction: Direction) -> String {
     let refused =
         |error: ParseError| format!("refused at byte {}: {}", error.offset(), error.code());

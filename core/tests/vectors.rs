@@ -1,12 +1,12 @@
-//! Every frame of `vectors/vectors.json`, through every door that reads bytes. The frames were put
-//! together by a generator that shares no code with this crate (`vectors/generate.py`); what a
-//! vector's members mean is in `vectors/README.md`.
+//! Every frame of `vectors/vectors.json`, through every entry point that reads bytes. The frames
+//! were put together by a generator that shares no code with this crate (`vectors/generate.py`);
+//! `vectors/README.md` explains a vector's members.
 
 use cafewire_core::chat::{self, MessagePayload};
 use cafewire_core::echo::{self, Message};
 use cafewire_core::{
-    Direction, ErrorCode, Family, Field, FieldError, Frame, FrameDecoder, Framing, MessageType,
-    ParseError,
+    Decoded, Direction, ErrorCode, Family, Field, FieldError, Frame, FrameDecoder, Framing,
+    MessageType, ParseError,
 };
 use serde_json::Value;
 
@@ -92,6 +92,8 @@ fn good_frames_carry_their_messages_and_encode_to_the_same_bytes() {
                 assert_eq!(message.encoded_len(), bytes.len(), "{name}");
                 assert_eq!(message.encode_into(&mut buffer), Ok(&bytes[..]), "{name}");
                 assert_eq!(view.encode_into(&mut buffer), Ok(&bytes[..]), "{name}");
+                let valid = chat::ValidMessage::new(message).expect(name);
+                assert_eq!(valid.encode_into(&mut buffer), Ok(&bytes[..]), "{name}");
             }
         }
         assert_eq!(buffer.last(), Some(&0xA5), "{name}: wrote past the frame");
@@ -127,7 +129,7 @@ fn bad_frames_of_the_one_shot_stage() {
     for vector in bad_of_stage("one-shot") {
         let (name, bytes, error) = parts(&vector);
         assert_eq!(one_shot(&vector, &bytes), Err(error), "{name}");
-        // What is an error of the one-shot parsers alone is none in a stream.
+        // Errors of the one-shot parsers alone are none in a stream.
         match (error, Framing::of(&bytes)) {
             (ParseError::Truncated { needed, available }, Framing::Incomplete { needed: more }) => {
                 let first_byte_only = available == 0;
@@ -180,6 +182,34 @@ fn bad_frames_of_the_connection_stage() {
         assert_eq!(reader.family(), Some(family(text(&vector, "family"))), "{name}");
         assert_eq!(reader.next_frame(&stream[before..]), Framing::Corrupt { error }, "{name}");
         assert_eq!(reader.stream_offset_of(&error), (before + error.offset()) as u64, "{name}");
+    }
+}
+
+#[test]
+fn one_step_says_what_framing_and_then_the_payload_say() {
+    for vector in vectors() {
+        let (name, bytes) = (text(&vector, "name"), bytes(&vector, "hex"));
+        assert_eq!(Decoded::of(&bytes), in_one_step(Framing::of(&bytes)), "{name}");
+        for direction in [Direction::Either, Direction::ToServer, Direction::ToClient] {
+            let mut decoder = FrameDecoder::new(direction);
+            let framing = decoder.clone().next_frame(&bytes);
+            assert_eq!(decoder.next_message(&bytes), in_one_step(framing), "{name}, {direction:?}");
+            assert_eq!(decoder.stream_offset(), framing.consumed() as u64, "{name}, {direction:?}");
+        }
+    }
+}
+
+fn in_one_step(framing: Framing<'_>) -> Decoded<'_> {
+    match framing {
+        Framing::Frame { frame: Frame::Echo(view), consumed } => {
+            Decoded::Echo { message: view.message(), consumed }
+        }
+        Framing::Frame { frame: Frame::Chat(view), consumed } => match view.parse_payload() {
+            Ok(message) => Decoded::Chat { message, consumed },
+            Err(error) => Decoded::Refused { error, consumed },
+        },
+        Framing::Incomplete { needed } => Decoded::Incomplete { needed },
+        Framing::Corrupt { error } => Decoded::Corrupt { error },
     }
 }
 

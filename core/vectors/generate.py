@@ -160,7 +160,7 @@ def good_server_frames():
     good_chat("error-longest", "Error", code=17, message="m" * 512)
     good_chat("error-reserved-for-version-2", "Error", code=20, message="")
     for code in (0, 24, 65535):
-        good_chat(f"error-code-{code}-is-nobodys-yet", "Error", code=code, message="from a later server")
+        good_chat(f"error-code-{code}-is-unassigned", "Error", code=code, message="from a later server")
 
 
 # ---- Bad framing ----------------------------------------------------------------------------------------------------

@@ -61,7 +61,7 @@ local e = {
     malformed = ProtoExpert.new("cafewire.expert.malformed", "Malformed frame", expert.group.MALFORMED, expert.severity.ERROR),
     checksum = ProtoExpert.new("cafewire.expert.checksum", "Wrong checksum", expert.group.CHECKSUM, expert.severity.ERROR),
     field = ProtoExpert.new("cafewire.expert.field", "Field breaks a rule", expert.group.PROTOCOL, expert.severity.WARN),
-    direction = ProtoExpert.new("cafewire.expert.direction", "Type travels the wrong way", expert.group.PROTOCOL, expert.severity.ERROR),
+    direction = ProtoExpert.new("cafewire.expert.direction", "Type is sent in the wrong direction", expert.group.PROTOCOL, expert.severity.ERROR),
 }
 proto.experts = e
 
@@ -253,7 +253,7 @@ local function look_chat(raw, at, direction)
         if not CHAT_TYPES[code] then return nil, nil, wrong("UnknownType", 1, "unknown type") end
         local is_from_server = code >= 0x80
         if direction and is_from_server ~= (direction == "to client") then
-            local error = wrong("WrongDirection", 1, CHAT_TYPES[code] .. " travels only the other way")
+            local error = wrong("WrongDirection", 1, CHAT_TYPES[code] .. " is sent only the other way")
             local size, more = look_chat(raw, at, nil)
             if size then return size, nil, error end
             return nil, more, error
@@ -424,8 +424,8 @@ local function is_server_port(port)
     return false
 end
 
--- Which way this packet travels. Without a server's port the one who speaks first is the client, unless it says what only
--- servers say.
+-- Direction of this packet. Without a server's port the sender of the first frame is the client, unless only servers send
+-- that type.
 local function direction_of(stream, pinfo, raw)
     local from_server, to_server = is_server_port(pinfo.src_port), is_server_port(pinfo.dst_port)
     if to_server and not from_server then return "to server" end
@@ -517,8 +517,8 @@ proto.dissector = dissect
 
 -- ---- Ends in mid-frame -----------------------------------------------------------------------------------------------
 
--- Wireshark hands on no segments of what never becomes a whole. So what is waited for is remembered, and whoever ends the
--- connection, by a packet that every postdissector sees, is told of it.
+-- Wireshark passes on no segments of a frame that stays incomplete. So the awaited frame is remembered, and shown in the
+-- packet that ends the connection, which every postdissector sees.
 local ending = Proto("cafewire_end", "cafewire connections that end in mid-frame")
 
 local function awaited_at_end(pinfo)

@@ -1,6 +1,6 @@
 //! Writes the seed corpora of all targets from the test vectors: one file per vector and target, in
-//! the format that the target reads. With `--check` it writes nothing and fails if the files are
-//! not what would be written.
+//! the format that the target reads. With `--check` it writes nothing and fails if the files differ
+//! from the generated ones.
 //!
 //! ```sh
 //! cargo run --manifest-path fuzz/Cargo.toml --example seed
@@ -22,7 +22,8 @@ const MAX_SEED_SIZE_BYTES: usize = 4096;
 /// A target's seed from a vector, if it has one.
 type SeedOf = fn(&Vector) -> Option<Vec<u8>>;
 
-const TARGETS: [(&str, SeedOf); 5] = [
+const TARGETS: [(&str, SeedOf); 6] = [
+    ("kernel", |vector| Some(kernel_seed(vector))),
     ("parse", |vector| Some(parse_seed(vector))),
     ("stream", stream_seed),
     ("roundtrip", roundtrip_seed),
@@ -30,22 +31,30 @@ const TARGETS: [(&str, SeedOf); 5] = [
     ("session", session_seed),
 ];
 
-/// What happens between well-behaved peers, for target `session`: no vector says.
+/// Events between well-behaved peers, for target `session`: no vector has them.
 const CONVERSATIONS: [(&str, &[u8]); 4] = [
     // Two sign in, both join, one speaks, both hear it in pieces, both leave.
     (
         "two-in-a-room",
-        b"\x01\x00\x03\x00\x13\x01\x04\x00\x14\x00\x16\x08\x0A\x07\x0A\x40\x1A\xFF\x15\x00\x08\x00\x0A\xFF\x0B",
+        b"\x01\x00\x03\x00\x13\x01\x04\x00\x14\x00\x16\x08\x0A\x07\x0A\x40\x1A\xFF\x15\x00\x08\x00\
+          \x0A\xFF\x0B",
     ),
-    // One never takes a byte, the other fills the room's log.
+    // One never reads a byte, the other fills the room's log.
     (
         "slow-reader",
-        b"\x01\x00\x03\x00\x13\x01\x04\x00\x14\x00\x17\xFC\x17\xFC\x17\xFC\x1A\xFF\x1A\xFF\x17\xFC\x0A\x41\x0D\xFF",
+        b"\x01\x00\x03\x00\x13\x01\x04\x00\x14\x00\x17\xFC\x17\xFC\x17\xFC\x1A\xFF\x1A\xFF\x17\xFC\
+          \x0A\x41\x0D\xFF",
     ),
-    // Echo frames until the server reads no more, then the answers, then silence for too long.
-    ("echo-and-silence", b"\x01\x09\xFF\x09\xFF\x09\xFF\x0A\x0F\x0A\xFF\x0D\xFF\x0D\xFF\x0D\xFF\x0F"),
-    // The server goes down while something is queued.
-    ("going-down", b"\x03\x00\x03\x00\x13\x01\x04\x00\x14\x00\x16\x20\x0E\x5D\x0A\xFF\x1B\x0D\x0B\x0F"),
+    // Echo frames until the server reads no more, then the answers, then silence past the time-out.
+    (
+        "echo-and-silence",
+        b"\x01\x09\xFF\x09\xFF\x09\xFF\x0A\x0F\x0A\xFF\x0D\xFF\x0D\xFF\x0D\xFF\x0F",
+    ),
+    // The server drains while bytes are queued.
+    (
+        "going-down",
+        b"\x03\x00\x03\x00\x13\x01\x04\x00\x14\x00\x16\x20\x0E\x5D\x0A\xFF\x1B\x0D\x0B\x0F",
+    ),
 ];
 
 struct Vector {
@@ -58,12 +67,12 @@ struct Vector {
 }
 
 impl Vector {
-    /// Rather than about what is inside a good frame.
+    /// The vector is about framing, not about the body of a good frame.
     fn is_about_framing(&self) -> bool {
         self.stage.as_deref() != Some("payload")
     }
 
-    /// A frame that says nothing but that servers send it; one such among the seeds would do.
+    /// The frame's only error is that servers send it; one such among the seeds suffices.
     fn is_from_server(&self) -> bool {
         matches!(self.bytes[..], [0x01, 0x80..=0xFF, ..])
     }
@@ -91,7 +100,7 @@ fn main() -> Result<ExitCode, Box<dyn Error>> {
     Ok(if all_well { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 
-/// Makes the corpus hold these seeds, or says whether it does.
+/// Writes these seeds into the corpus, or reports whether they are in it.
 fn put(
     corpus: &Path,
     wanted: &BTreeMap<PathBuf, Vec<u8>>,
@@ -138,17 +147,23 @@ fn vectors(path: &Path) -> Result<Vec<Vector>, Box<dyn Error>> {
     vectors.as_array().ok_or("the vectors are no array")?.iter().map(read).collect()
 }
 
-/// See `input.rs`.
+/// See `kernel.rs`: the vector as the text of a frame with two names, behind a head of 16 bytes.
+fn kernel_seed(vector: &Vector) -> Vec<u8> {
+    [&[16, 4, 8, 24], &vector.before[..], &vector.bytes].concat()
+}
+
+/// Format: `input.rs`.
 fn parse_seed(vector: &Vector) -> Vec<u8> {
     [&[options(vector.direction.as_deref())], &vector.before[..], &vector.bytes].concat()
 }
 
-/// See `stream.rs`: the buffer that holds any chat frame, both families, chunks of 1 and 9 bytes.
+/// Format: `stream.rs`; the buffer that holds any chat frame, both families, chunks of 1 and 9
+/// bytes.
 fn stream_seed(vector: &Vector) -> Option<Vec<u8>> {
     vector.is_about_framing().then(|| [&[6, 2, 0, 8], &parse_seed(vector)[..]].concat())
 }
 
-/// See `resync.rs`: the vector as noise, a Disconnect, the vector inside an Echo frame.
+/// Format: `resync.rs`; the vector as noise, a Disconnect, the vector inside an Echo frame.
 fn resync_seed(vector: &Vector) -> Option<Vec<u8>> {
     if !vector.is_about_framing() {
         return None;
@@ -161,8 +176,8 @@ fn resync_seed(vector: &Vector) -> Option<Vec<u8>> {
     Some(seed)
 }
 
-/// See `session.rs`: what a client may send is sent as it is, by a peer that takes every answer,
-/// and then no more.
+/// Format: `session.rs`; frames that a client may send, as they are, from a peer that reads every
+/// answer, and then the end of its input.
 fn session_seed(vector: &Vector) -> Option<Vec<u8>> {
     if vector.direction.as_deref() == Some("to-client") || vector.is_from_server() {
         return None;
@@ -173,12 +188,12 @@ fn session_seed(vector: &Vector) -> Option<Vec<u8>> {
     Some(seed)
 }
 
-/// `head`, how many bytes there are, and those, as often as it takes.
+/// `head`, a count of bytes, and those bytes, repeated for all of them.
 fn in_pieces(bytes: &[u8], head: u8) -> Vec<u8> {
     bytes.chunks(255).flat_map(|piece| [&[head, piece.len() as u8], piece].concat()).collect()
 }
 
-/// See `roundtrip.rs`: a good vector's message.
+/// Format: `roundtrip.rs`; a good vector's message.
 fn roundtrip_seed(vector: &Vector) -> Option<Vec<u8>> {
     let mut seed = vec![7, 0];
     if let Ok(view) = echo::ZeroCopyMessage::parse_from_bytes(&vector.bytes) {
@@ -194,7 +209,7 @@ fn roundtrip_seed(vector: &Vector) -> Option<Vec<u8>> {
         MessagePayload::SendMessage { room, content } => texts = [room, "", content],
         MessagePayload::JoinRoom { room } | MessagePayload::LeaveRoom { room } => texts[0] = room,
         MessagePayload::ConnectAck { user_id, server_info } => {
-            (numbers.0, texts[2]) = (user_id, server_info)
+            (numbers.0, texts[2]) = (user_id, server_info);
         }
         MessagePayload::MessageBroadcast { user_id, timestamp, username, room, content } => {
             (numbers, texts) = ((user_id, timestamp, 0), [username, room, content]);
@@ -204,7 +219,7 @@ fn roundtrip_seed(vector: &Vector) -> Option<Vec<u8>> {
             (numbers.0, texts) = (user_id, [username, room, ""]);
         }
         MessagePayload::Error { code, message } => {
-            (numbers.2, texts[2]) = (code.to_wire(), message)
+            (numbers.2, texts[2]) = (code.to_wire(), message);
         }
         _ => {}
     }
@@ -222,8 +237,8 @@ fn append_sized(seed: &mut Vec<u8>, bytes: &[u8]) {
     seed.extend(bytes);
 }
 
-/// The options byte (see `input.rs`) that leaves the bytes as they are, and reads them the vector's
-/// way.
+/// The options byte (see `input.rs`) that leaves the bytes as they are, and reads them in the
+/// vector's direction.
 fn options(direction: Option<&str>) -> u8 {
     match direction {
         Some("to-server") => 1 << 2,

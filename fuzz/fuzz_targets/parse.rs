@@ -1,4 +1,4 @@
-//! Any bytes, as a stream of frames of either family, held against the reference parser: see
+//! Any bytes, as a stream of frames of either family, compared with the reference parser: see
 //! `cafewire_fuzz::parse`.
 #![no_main]
 

@@ -1,4 +1,4 @@
-//! Any message into bytes and back, held against the reference encoder: see
+//! Any message into bytes and back, compared with the reference encoder: see
 //! `cafewire_fuzz::roundtrip`.
 #![no_main]
 

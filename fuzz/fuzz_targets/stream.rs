@@ -1,4 +1,4 @@
-//! Any bytes in any chunks, held against one look at all of them: see `cafewire_fuzz::stream`.
+//! Any bytes in any chunks, compared with one pass over all of them: see `cafewire_fuzz::stream`.
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;

@@ -1,12 +1,12 @@
-//! What must hold for every stream, whatever is in it. Each function panics with the stream's own
-//! words when it does not.
+//! Properties of every stream, whatever it holds. Each function panics with the difference when one
+//! does not hold.
 
-use cafewire_core::{Frame, FrameDecoder, Framing, ParseError, ProtocolError, chat, echo};
+use cafewire_core::{Decoded, Frame, FrameDecoder, Framing, ParseError, ProtocolError, chat, echo};
 
 use crate::reference::{self, Direction, Family, Outcome};
 use crate::translate;
 
-/// What an encoder's buffer holds before: bytes that it did not write show.
+/// Filler of an encoder's buffer: bytes that were not written keep it.
 pub(crate) const UNTOUCHED: u8 = 0xA5;
 
 /// Frame by frame, whatever the family of the frame before: same frames, same faults, and all of
@@ -18,6 +18,7 @@ pub(crate) fn frames_agree(stream: &[u8]) {
         let framing = Framing::of(rest);
         assert_eq!(translate::outcome(framing), reference::first_frame(rest, Direction::Either));
         one_shot_agrees(rest, framing);
+        assert_eq!(Decoded::of(rest), in_one_step(framing), "one step and two disagree");
         let Framing::Frame { frame, consumed } = framing else { break };
         let (bytes, after) = rest.split_at(consumed);
         borrows_from(bytes, frame);
@@ -34,7 +35,9 @@ pub(crate) fn connections_agree(stream: &[u8], direction: Direction) {
     let mut family = None;
     let mut rest = stream;
     loop {
+        let decoded = reader.clone().next_message(rest);
         let framing = reader.next_frame(rest);
+        assert_eq!(decoded, in_one_step(framing), "one step and two disagree");
         let expected = reference::frame_of_connection(rest, direction, family);
         let offset_bytes = (stream.len() - rest.len()) as u64;
         assert_eq!(translate::outcome(framing), expected);
@@ -49,8 +52,8 @@ pub(crate) fn connections_agree(stream: &[u8], direction: Direction) {
     }
 }
 
-/// The same stream in chunks, of these sizes again and again, gives what it gives in one piece, and
-/// no `Incomplete` promises too much.
+/// The same stream in chunks, of these sizes cyclically, gives what it gives in one piece, and no
+/// `Incomplete` needs more than the frame takes.
 pub(crate) fn chunks_change_nothing(
     stream: &[u8],
     direction: Direction,
@@ -95,7 +98,22 @@ pub(crate) fn chunks_change_nothing(
     }
 }
 
-/// `parse_from_bytes` wants one frame and nothing else.
+/// What framing and then reading the payload give, as decoding in one step should say it.
+fn in_one_step(framing: Framing<'_>) -> Decoded<'_> {
+    match framing {
+        Framing::Frame { frame: Frame::Echo(view), consumed } => {
+            Decoded::Echo { message: view.message(), consumed }
+        }
+        Framing::Frame { frame: Frame::Chat(view), consumed } => match view.parse_payload() {
+            Ok(message) => Decoded::Chat { message, consumed },
+            Err(error) => Decoded::Refused { error, consumed },
+        },
+        Framing::Incomplete { needed } => Decoded::Incomplete { needed },
+        Framing::Corrupt { error } => Decoded::Corrupt { error },
+    }
+}
+
+/// `parse_from_bytes` takes exactly one frame.
 fn one_shot_agrees(bytes: &[u8], framing: Framing<'_>) {
     let result = match bytes.first() {
         Some(&byte) if byte == echo::MAGIC_BYTES[0] => {
@@ -114,7 +132,7 @@ fn one_shot_agrees(bytes: &[u8], framing: Framing<'_>) {
         Framing::Corrupt { error } => Err(error),
     };
     if bytes.is_empty() {
-        // Nothing tells the family, so how many bytes a header takes is not settled.
+        // Without a byte the family is unknown, and so is the size of the header.
         assert!(matches!(result, Err(ParseError::Truncated { available: 0, .. })));
     } else {
         assert_eq!(result, expected);
@@ -147,6 +165,8 @@ fn encodes_to(bytes: &[u8], frame: Frame<'_>) {
                 assert_eq!(payload.message_type(), view.message_type);
                 assert_eq!(payload.encoded_len(), bytes.len());
                 writes_exactly(bytes, |buffer| payload.encode_into(buffer));
+                let valid = chat::ValidMessage::new(payload).unwrap();
+                writes_exactly(bytes, |buffer| valid.encode_into(buffer));
             }
         }
     }

@@ -1,9 +1,9 @@
-//! From the fuzzer's bytes to a stream of frames: one byte of options, then the stream. Judges
+//! From the fuzzer's bytes to a stream of frames: one byte of options, then the stream. Checks
 //! nothing.
 //!
-//! A random checksum is right once in four thousand million times, so a fuzzer alone never gets
-//! past it. For half of the option bytes the checksums are put right here, and for a quarter the
-//! lengths are made to fit as well.
+//! A random checksum is right once in 2³² times, so a fuzzer alone never gets past it. For half of
+//! the option bytes the checksums are corrected here, and for a quarter the lengths are made to fit
+//! as well.
 //!
 //! | bits | meaning |
 //! |---|---|
@@ -17,13 +17,13 @@ use crate::reference::{self, Direction};
 const FIX_CHECKSUMS: u8 = 0x01;
 const FIX_LENGTHS: u8 = 0x02;
 
-/// What one run of the target looks at.
+/// Input of one run of the target.
 pub(crate) struct Input {
     /// The bytes of the connection.
     pub(crate) stream: Vec<u8>,
-    /// Which way they travel.
+    /// The direction in which they are sent.
     pub(crate) direction: Direction,
-    /// How many of them come at a time, 1 to 226.
+    /// Size of the chunks, 1 to 226 bytes.
     pub(crate) chunk_size_bytes: usize,
 }
 
@@ -46,13 +46,12 @@ impl Input {
     }
 }
 
-/// Gives each whole chat frame of a stream the checksum that it should have.
+/// Corrects the checksum of each whole chat frame of a stream.
 pub(crate) fn fix_checksums(stream: &mut [u8]) {
     fix(stream, false);
 }
 
-/// Walks over frames by their lengths alone, and gives each whole chat frame the checksum that it
-/// should have.
+/// Walks over frames by their lengths alone, and corrects the checksum of each whole chat frame.
 fn fix(stream: &mut [u8], fix_lengths: bool) {
     let mut rest = stream;
     loop {

@@ -1,9 +1,9 @@
-//! What the fuzz targets do: one function for each, which takes the fuzzer's bytes and panics when
-//! cafewire does not do what it should. That is the finding. Bytes that make no input are passed
-//! over.
+//! The fuzz targets: one function for each, which takes the fuzzer's bytes and panics when cafewire
+//! does not do what it should. That is the finding. Bytes that form no input are ignored.
 
 mod checks;
 mod input;
+mod kernel;
 mod line;
 pub mod reference;
 mod resync;
@@ -14,7 +14,7 @@ mod translate;
 
 use input::Input;
 
-/// Any bytes as the frames of a connection, held against the reference parser.
+/// Any bytes as the frames of a connection, compared with the reference parser.
 ///
 /// # Panics
 /// When a check fails.
@@ -26,7 +26,7 @@ pub fn parse(data: &[u8]) {
 }
 
 /// Any bytes in chunks of any sizes, through `FrameDecoder` and through `ProtocolParser` with
-/// buffers of several sizes: what comes out is what one look at all of them gives.
+/// buffers of several sizes: the result equals that of one pass over all of them.
 ///
 /// # Panics
 /// When a check fails.
@@ -34,7 +34,7 @@ pub fn stream(data: &[u8]) {
     let _ = stream::check(data);
 }
 
-/// Any message of either family into bytes, held against the reference encoder, and back.
+/// Any message of either family into bytes, compared with the reference encoder, and back.
 ///
 /// # Panics
 /// When a check fails.
@@ -43,7 +43,7 @@ pub fn roundtrip(data: &[u8]) {
 }
 
 /// Good frames in noise, and inside each other, through `ProtocolParser`: none is lost, none is
-/// made up.
+/// invented.
 ///
 /// # Panics
 /// When a check fails.
@@ -57,4 +57,12 @@ pub fn resync(data: &[u8]) {
 /// When a check fails.
 pub fn session(data: &[u8]) {
     let _ = session::check(data);
+}
+
+/// Any bytes through the byte loops of every level that this processor has: all say the same of them, and write the same.
+///
+/// # Panics
+/// When a check fails.
+pub fn kernel(data: &[u8]) {
+    let _ = kernel::check(data);
 }

@@ -1,5 +1,5 @@
-//! A damaged line into `ProtocolParser`, as a driver of a serial port does it. Compares nothing,
-//! but holds the parser to what its own numbers promise at every step.
+//! A damaged line into `ProtocolParser`, as from a driver of a serial port. Compares nothing, but
+//! checks the parser's own counts at every step.
 
 use arbitrary::Unstructured;
 use cafewire_core::{Family, ProtocolParser};
@@ -10,14 +10,14 @@ use crate::translate;
 /// The parser's buffers that the fuzzer can choose between, in bytes.
 pub(crate) const BUFFER_SIZES: [usize; 8] = [8, 12, 16, 40, 64, 256, 630, 2048];
 
-/// What the parser is told, and how the line comes to it.
+/// Parameters of the parser, and of the line's chunks.
 #[derive(Clone, Debug)]
 pub(crate) struct Listening {
     /// An index into [`BUFFER_SIZES`].
     pub(crate) buffer: usize,
     pub(crate) family: Option<reference::Family>,
     pub(crate) direction: Direction,
-    /// The sizes of the chunks that the line comes in, again and again. None is 0.
+    /// Sizes of the line's chunks, cyclically. None is 0.
     pub(crate) chunk_sizes_bytes: Vec<usize>,
 }
 
@@ -94,11 +94,11 @@ fn hear<const N: usize>(
         rest = after;
         while !chunk.is_empty() {
             let taken = parser.feed(chunk);
-            assert!(taken > 0, "every frame was taken out, and there is no room for a byte");
-            // The canary takes it that all of the chunk went in, as one does whose chunks have been
-            // small so far.
+            assert!(taken > 0, "all frames are out, and there is no room for a byte");
+            // The canary assumes that the whole chunk went in, as a caller may whose chunks have
+            // been small so far.
             chunk = if cfg!(feature = "canary-stream") { &[] } else { &chunk[taken..] };
-            heard.take_out(parser);
+            heard.drain(parser);
             assert!(parser.pending_bytes() < N, "what waits for more bytes leaves room for one");
             let fed = line.len() - rest.len() - chunk.len();
             assert_eq!(heard.bytes(parser), fed as u64, "every byte is framed, skipped or pending");
@@ -109,9 +109,9 @@ fn hear<const N: usize>(
         parser.give_up();
         assert_eq!(parser.pending_bytes(), pending - 1);
         heard.errors += parser.losses() - losses;
-        heard.take_out(parser);
+        heard.drain(parser);
     }
-    assert_eq!(heard.errors, parser.losses(), "each loss is told once");
+    assert_eq!(heard.errors, parser.losses(), "each loss is reported once");
     Line { skipped_bytes: parser.skipped_bytes(), losses: parser.losses(), ..heard.line }
 }
 
@@ -122,14 +122,14 @@ struct Heard {
 }
 
 impl Heard {
-    fn take_out<const N: usize>(&mut self, parser: &mut ProtocolParser<N>) {
+    fn drain<const N: usize>(&mut self, parser: &mut ProtocolParser<N>) {
         loop {
             match parser.try_parse() {
                 Ok(None) => return,
                 Err(_) => {
                     self.errors += 1;
-                    // The canary takes the error for the whole answer, and forgets what comes with
-                    // the next call.
+                    // The canary assumes that the error is the whole answer, and drops what comes
+                    // with the next call.
                     if cfg!(feature = "canary-resync")
                         && let Ok(Some(frame)) = parser.try_parse()
                     {

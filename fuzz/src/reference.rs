@@ -1,14 +1,14 @@
-//! The protocol once more, as plainly as it can be said: a table of bodies, a loop over it, vectors
-//! and strings. Written from the specification, shares nothing with cafewire-core, and may use
-//! nothing of it.
+//! A second implementation of the protocol, as plain as possible: a table of bodies, a loop over
+//! it, vectors and strings. Written from the specification, shares nothing with cafewire-core, and
+//! may use nothing of it.
 
 pub mod encoder;
 pub mod line;
 
-/// Which way the frames of a stream travel.
+/// The direction of a stream's frames.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Direction {
-    /// Every type is welcome.
+    /// Types of both directions.
     Either,
     /// Only types that clients send.
     ToServer,
@@ -16,7 +16,7 @@ pub enum Direction {
     ToClient,
 }
 
-/// What stands at the start of some bytes.
+/// Content of some bytes at their start.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Outcome {
     /// A frame whose envelope is right.
@@ -26,22 +26,22 @@ pub enum Outcome {
         /// Bytes that it takes.
         consumed: usize,
     },
-    /// Nothing wrong so far, and at least so many bytes are missing.
+    /// No error so far, and at least so many bytes are missing.
     Incomplete(usize),
     /// No frame.
     Corrupt(Fault),
 }
 
-/// A frame, and what its body says.
+/// A frame, and its fields.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Frame {
     /// The family it belongs to.
     pub family: Family,
     /// Its type byte.
     pub type_code: u8,
-    /// Its body as it came.
+    /// Its body as received.
     pub body: Vec<u8>,
-    /// The fields of the body, in their order, or the first thing that is wrong with them.
+    /// The fields of the body, in their order, or the first error in them.
     pub fields: Result<Vec<Value>, Fault>,
 }
 
@@ -76,7 +76,7 @@ pub enum Value {
     Bytes(Vec<u8>),
 }
 
-/// What is wrong, and at which byte of the frame.
+/// The broken rule, and at which byte of the frame.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Fault {
     /// Counted from the frame's first byte.
@@ -96,7 +96,7 @@ pub enum Rule {
     OneFamily,
     /// The type is known.
     KnownType,
-    /// The type is_sent this way.
+    /// The type is sent in this direction.
     Direction,
     /// The type allows the length.
     Length {
@@ -107,9 +107,9 @@ pub enum Rule {
     },
     /// The checksum is right.
     Checksum {
-        /// What it should be.
+        /// The value that it should have.
         right: u32,
-        /// What it is.
+        /// The value that it has.
         found: u32,
     },
     /// A field ends within the body.
@@ -141,12 +141,12 @@ pub enum Rule {
     NoControlCharacter {
         /// The field.
         field: &'static str,
-        /// Where one is, in bytes from the start of the name.
+        /// Its position, in bytes from the start of the name.
         position: usize,
     },
     /// Nothing follows the last field.
     NothingLeft {
-        /// Bytes that do.
+        /// Number of bytes that follow.
         extra: usize,
     },
 }
@@ -180,7 +180,7 @@ fn chat_body(type_code: u8) -> Option<&'static [Part]> {
     })
 }
 
-/// The frame at the start of `bytes`, whatever came before it.
+/// The frame at the start of `bytes`, on a new connection.
 #[must_use]
 pub fn first_frame(bytes: &[u8], direction: Direction) -> Outcome {
     match bytes.first() {
@@ -273,8 +273,8 @@ fn chat_frame(bytes: &[u8], direction: Direction) -> Outcome {
     }
 }
 
-/// What a header's length must leave room for. An empty name is for its own rule to refuse, not for
-/// the length.
+/// Smallest size of a part within a header's length. An empty name is refused by its own rule, not
+/// by the length.
 fn smallest(part: &Part) -> usize {
     match part {
         Part::Numbers(widths) => widths.iter().sum(),
@@ -357,8 +357,8 @@ fn utf8(bytes: &[u8], field: &'static str, at: usize) -> Result<String, Fault> {
     })
 }
 
-/// U+0000..=U+001F and U+007F..=U+009F. The canary forgets the upper ones, as an ASCII-minded
-/// parser would.
+/// U+0000..=U+001F and U+007F..=U+009F. The canary forgets the upper ones, as a parser written for
+/// ASCII would.
 fn is_control(character: char) -> bool {
     let code = character as u32;
     code < 0x20
@@ -374,8 +374,8 @@ fn number(big_endian: &[u8]) -> u64 {
     big_endian.iter().fold(0, |sum, &byte| sum << 8 | u64::from(byte))
 }
 
-/// CRC-32/ISO-HDLC, bit by bit as its definition has it: polynomial 04C11DB7 reflected, all ones
-/// in, complemented out.
+/// CRC-32/ISO-HDLC, bit by bit as defined: polynomial 04C11DB7 reflected, initial value all ones,
+/// complemented at the end.
 #[must_use]
 pub fn crc32(bytes: &[u8]) -> u32 {
     let mut register = u32::MAX;

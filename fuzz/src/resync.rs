@@ -1,5 +1,5 @@
-//! Target `resync`: frames, known to be good, between noise and inside each other. Knows where each
-//! of them is, and nothing of how they are found.
+//! Target `resync`: good frames, between noise and inside each other. Knows the position of each
+//! frame, and nothing of the search.
 
 use std::ops::Range;
 
@@ -11,7 +11,7 @@ use crate::reference::encoder::{echo_frame, raw_chat_frame};
 use crate::reference::line::is_sent;
 use crate::reference::{Direction, Family, Outcome, first_frame};
 
-/// No longer, so that the fuzzer stays fast: nesting doubles what it is told to nest.
+/// A limit that keeps the fuzzer fast: nesting doubles the bytes that it nests.
 const LINE_SIZE_MAX: usize = 16 << 10;
 
 /// Lines are made of pieces, each of them two bytes and then up to 255 more.
@@ -42,7 +42,7 @@ pub(crate) fn check(data: &[u8]) -> arbitrary::Result<()> {
 struct Line {
     bytes: Vec<u8>,
     frames: Vec<Sent>,
-    /// Where the piece before is.
+    /// Position of the piece before.
     last: Range<usize>,
 }
 
@@ -63,8 +63,7 @@ impl Line {
             2 => self.add_chat(chat_type, &around_last),
             3 => self.add_echo(echo_type, &around_last),
             4 => self.add_damaged(chat_type, bytes),
-            // A chat header and no frame behind it, which claims as many bytes as there are or
-            // more.
+            // A chat header without its frame, which claims as many bytes as there are or more.
             5 => {
                 let (min, max) = chat_type.length_range();
                 let claimed = bytes
@@ -94,7 +93,7 @@ impl Line {
         self.frames.push(Sent { place: self.last.clone(), family: Family::Echo, to_server: true });
     }
 
-    /// A chat frame with one byte damaged: its header's, as often as not.
+    /// A chat frame with one damaged byte, half of the time in its header.
     fn add_damaged(&mut self, message_type: MessageType, bytes: &[u8]) {
         let mut frame = chat_frame(message_type, bytes);
         let [at, change] = [bytes.first(), bytes.last()].map(|byte| byte.copied().unwrap_or(1));
@@ -112,8 +111,8 @@ impl Line {
         self.bytes.extend_from_slice(bytes);
     }
 
-    /// What was heard is what was sent, but for noise that happens to be a frame: it costs what it
-    /// covers and no more.
+    /// The frames heard are those sent, except for noise that happens to be a frame: it costs the
+    /// frames that it covers and no more.
     fn is_heard(&self, heard: &[Range<usize>], listening: &Listening) {
         let mut free_from = 0;
         for place in heard {
@@ -133,7 +132,7 @@ impl Line {
             );
             assert!(
                 is_welcome || !heard.contains(place),
-                "a frame of the other way: {place:?}, {heard:?}"
+                "a frame of the other direction: {place:?}, {heard:?}"
             );
             let inside =
                 heard.iter().find(|other| place.start < other.start && other.start < place.end);
@@ -144,8 +143,8 @@ impl Line {
         }
     }
 
-    /// Whether noise before it happens to be a frame that reaches into this one. One that is_sent
-    /// the other way is not heard, so it has to be looked for.
+    /// Whether noise before it happens to be a frame that reaches into this one. A frame of the
+    /// other direction is not heard, so it has to be searched for.
     fn is_covered(
         &self,
         place: &Range<usize>,
@@ -160,8 +159,13 @@ impl Line {
         }
         let max = listening.frame_size_max();
         (place.start.saturating_sub(max)..place.start).any(|at| {
-            matches!(first_frame(&self.bytes[at..], Direction::Either), Outcome::Frame { frame, consumed }
-                if !is_sent(&frame, listening.direction) && consumed <= max && at + consumed > place.start)
+            matches!(
+                first_frame(&self.bytes[at..], Direction::Either),
+                Outcome::Frame { frame, consumed }
+                    if !is_sent(&frame, listening.direction)
+                        && consumed <= max
+                        && at + consumed > place.start
+            )
         })
     }
 }
@@ -173,8 +177,8 @@ impl Sent {
     }
 }
 
-/// A frame of this type around the bytes, or around as many of them as it takes, or more if it
-/// takes more.
+/// A frame of this type around the bytes, or around as many of them as its type allows, or more if
+/// its type needs more.
 fn chat_frame(message_type: MessageType, bytes: &[u8]) -> Vec<u8> {
     let (min, max) = message_type.length_range();
     let mut body = bytes.to_vec();

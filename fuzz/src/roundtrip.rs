@@ -108,7 +108,7 @@ fn refuses(error: &ProtocolError, encode: impl for<'b> Fn(&'b mut [u8]) -> Encod
     assert!(buffer.iter().all(|&byte| byte == UNTOUCHED), "wrote before it refused");
 }
 
-/// Any buffer smaller than the frame, not only one that is a byte too small.
+/// For any buffer smaller than the frame, not only one that is a byte too small.
 fn refuses_less(
     frame: &[u8],
     available: u16,
@@ -126,8 +126,8 @@ fn rule(error: FieldError) -> reference::Rule {
 
 // ---- From the fuzzer's bytes --------------------------------------------------------------------
 
-/// `available:u16 kind:u8`, then, for a typed chat message, all that a message can have, whether
-/// its type does or not: `user_id:u32 timestamp:u64 code:u16`, two names and a text; for the
+/// `available:u16 kind:u8`, then, for a typed chat message, every field that a message can have,
+/// used by its type or not: `user_id:u32 timestamp:u64 code:u16`, two names and a text; for the
 /// others, a payload. Integers are little-endian, as the crate arbitrary reads them.
 struct Case {
     available: u16,
@@ -221,7 +221,7 @@ fn bytes(input: &mut Unstructured<'_>) -> arbitrary::Result<Vec<u8>> {
     Ok(bytes)
 }
 
-/// For one of the kinds, a payload at the edge of what a frame takes.
+/// For one of the kinds, a payload at the limit of a frame.
 fn echo_payload(kind: u8, input: &mut Unstructured<'_>) -> arbitrary::Result<Vec<u8>> {
     let mut payload = bytes(input)?;
     if kind >= 0xF0 {

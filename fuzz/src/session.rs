@@ -1,6 +1,6 @@
-//! Target `session`: connections to the real broker (sessions, hub, room logs, outboxes) with a
-//! network and a clock that the fuzzer moves. After every step the broker checks its own
-//! invariants; what each peer is sent is read by `audience.rs`.
+//! Target `session`: connections to the real broker (ingress, dispatch, room logs, outboxes) with a
+//! network and a clock that the fuzzer controls. After every step the broker checks its own
+//! invariants; `audience.rs` reads the bytes sent to each peer.
 
 mod audience;
 
@@ -24,7 +24,7 @@ const NAMES: [&str; 4] = ["ada", "bo", "naïve", "the one with a name of 32 byte
 ///
 /// | options | meaning |
 /// |---|---|
-/// | 0 | peers take no bytes but those that a step has them take |
+/// | 0 | peers read only the bytes that a step tells them to |
 /// | 1 | few connections, rooms and members are allowed |
 ///
 /// A step is `peer << 4 | kind`, and then
@@ -34,7 +34,7 @@ const NAMES: [&str; 4] = ["ada", "bo", "naïve", "the one with a name of 32 byte
 /// | 0 | | a peer connects |
 /// | 1 | count, then so many | it sends these bytes |
 /// | 2 | count, then so many | it sends these bytes, checksums put right |
-/// | 3..=9 | argument | it sends Connect, JoinRoom, LeaveRoom, SendMessage (often), Disconnect, echo frames |
+/// | 3..=9 | argument | it sends Connect, JoinRoom, LeaveRoom, SendMessage, Disconnect, an echo |
 /// | 10 | argument | it takes so many bytes of what is queued for it, or that many times 256 |
 /// | 11 | | it sends no more |
 /// | 12 | | the connection breaks |
@@ -81,7 +81,7 @@ impl<'a> Step<'a> {
 
 struct Peer {
     id: ConnectionId,
-    /// Bytes that it takes before a step has it take more.
+    /// Bytes that it reads before a step makes it read more.
     appetite: usize,
     audience: Audience,
 }
@@ -91,7 +91,7 @@ struct Network {
     metrics: Arc<ServerMetrics>,
     peers: Vec<Peer>,
     now: Now,
-    /// What a peer's appetite is when it comes.
+    /// Initial appetite of a peer.
     appetite: usize,
     going_down: bool,
 }
@@ -100,8 +100,8 @@ impl Network {
     fn new(options: u8) -> Self {
         let metrics = Arc::new(ServerMetrics::default());
         let mut limits = Limits::default();
-        // The broker raises these to what the protocol needs at least; no further, so that they are
-        // met.
+        // The broker raises these to the protocol's minimum and no further, so that they are
+        // reached.
         limits.outbox_bytes = 0;
         limits.outbox_bytes_before_sign_in = 0;
         limits.read_pause_bytes = 8 << 10;
@@ -169,7 +169,7 @@ impl Network {
         }
     }
 
-    /// Bytes arrive, unless the broker does not want any yet: then they stay with the peer.
+    /// Bytes arrive, unless the broker does not accept any yet: then they stay with the peer.
     fn send(&mut self, index: usize, bytes: &[u8]) {
         let id = self.peers[index].id;
         if self.broker.is_reading(id) {
@@ -199,7 +199,7 @@ impl Network {
         (0..times).for_each(|_| self.send(index, frame));
     }
 
-    /// One tick as an event loop makes it, with what happened in it.
+    /// One tick of the event loop, with this event in it.
     fn tick(&mut self, happens: impl FnOnce(&mut Self)) {
         self.now.monotonic_ms += 1;
         happens(self);
@@ -231,9 +231,9 @@ impl Network {
             let chunk = self.broker.poll_transmit(peer.id).to_vec();
             if chunk.is_empty() {
                 if self.broker.handle_flushed(peer.id, self.now) == AfterFlush::ShutDownSending {
-                    let nobody_was_cut_off =
+                    let no_peer_was_cut_off =
                         self.metrics.snapshot().closes(CloseReason::SlowConsumer) == 0;
-                    peer.audience.hears_the_end(nobody_was_cut_off);
+                    peer.audience.hears_the_end(no_peer_was_cut_off);
                 }
                 return;
             }
@@ -244,16 +244,16 @@ impl Network {
             }
             peer.audience.hear(&chunk[..count]);
             peer.appetite -= count;
-            // The canary says that one byte more went than did, when not all went.
+            // The canary reports a byte more than was written, when not all were.
             let too_many = usize::from(cfg!(feature = "canary-session") && count < chunk.len());
             self.broker.consume(peer.id, count + too_many, self.now);
         }
     }
 
-    /// Everybody goes, and nothing of them stays.
+    /// All peers leave, and no state of them stays.
     fn leave(mut self) {
         self.tick(|network| {
-            network.peers.iter().for_each(|peer| network.broker.handle_reset(peer.id, network.now))
+            network.peers.iter().for_each(|peer| network.broker.handle_reset(peer.id, network.now));
         });
         assert!(self.broker.is_empty());
         let left = self.metrics.snapshot();

@@ -1,5 +1,5 @@
-//! Target `stream`: the same bytes, in chunks of the fuzzer's choice and through buffers of its
-//! choice, against one look at all of them.
+//! Target `stream`: the same bytes, in chunks and through buffers of the fuzzer's choice, compared
+//! with one pass over all of them.
 
 use arbitrary::Unstructured;
 

@@ -1,8 +1,7 @@
-//! From cafewire-core's words to the reference parser's, so that the two can be compared. Judges
-//! nothing.
+//! Conversion of cafewire-core's results to the reference parser's types, so that the two can be
+//! compared. Checks nothing.
 //!
-//! Every number an error carries is compared, not only its kind, so the translation leaves nothing
-//! out.
+//! Every number of an error is compared, not only its kind, so the conversion omits nothing.
 
 use cafewire_core::{
     Direction, ErrorCode, Field, FieldError, Frame, Framing, MessagePayload, ParseError,

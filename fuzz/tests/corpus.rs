@@ -4,7 +4,7 @@
 use std::fs;
 use std::path::Path;
 
-/// The seeds of a target. What a fuzzer adds to the directory is left to the fuzzer.
+/// The seeds of a target. Files that a fuzzer adds to the directory are left to the fuzzer.
 fn seeds(target: &str) -> Vec<Vec<u8>> {
     let corpus = Path::new(env!("CARGO_MANIFEST_DIR")).join("corpus").join(target);
     let mut seeds = Vec::new();
@@ -64,6 +64,16 @@ fn session_under_every_option() {
         for options in 0..4 {
             input[0] = options;
             cafewire_fuzz::session(&input);
+        }
+    }
+}
+
+#[test]
+fn kernel_at_every_alignment() {
+    for mut input in seeds("kernel") {
+        for offset in 0..64 {
+            input[0] = offset;
+            cafewire_fuzz::kernel(&input);
         }
     }
 }

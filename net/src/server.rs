@@ -47,7 +47,7 @@ pub struct Server {
 impl Server {
     /// Opens the listeners. From here on the system queues connections for them, up to its backlog.
     /// Raises the process's limit on file descriptors as far as it may, and lowers the limits on
-    /// connections and buffers to what fits into it and into memory.
+    /// connections and buffers to the numbers that fit into it and into memory.
     ///
     /// # Errors
     /// An address that cannot be resolved or listened on, with the address in the text;

@@ -148,7 +148,7 @@ fn a_fixed_rate_is_kept() {
     for work in [ECHO, CHAT] {
         let started = Instant::now();
         let report = run_with(&server.address().into(), work, 500, |config| {
-            config.rate_per_second = Some(1000)
+            config.rate_per_second = Some(1000);
         });
         assert!(
             started.elapsed() >= Duration::from_millis(499),
@@ -319,7 +319,7 @@ fn at_a_fixed_rate_a_stall_shows_in_all_that_was_due_in_it() {
     // nothing.
     let (standstills, started) = (Standstills::watch(), Instant::now());
     let open = run_with(&faulty::start(stall_once), work, MESSAGES, |config| {
-        config.rate_per_second = Some(1000)
+        config.rate_per_second = Some(1000);
     })
     .latency
     .unwrap();

@@ -80,15 +80,15 @@ fn answer(mut socket: TcpStream, done: &mpsc::Sender<()>) {
         socket.read_exact(&mut payload).unwrap();
         match echo::MessageType::from_wire(header[2]).unwrap() {
             echo::MessageType::Ping => {
-                socket.write_all(&scripted::echo(&Message::Pong(&payload))).unwrap()
+                socket.write_all(&scripted::echo(&Message::Pong(&payload))).unwrap();
             }
             echo::MessageType::Echo => {
-                socket.write_all(&scripted::echo(&Message::echo(&payload))).unwrap()
+                socket.write_all(&scripted::echo(&Message::echo(&payload))).unwrap();
             }
             _ => {
                 match &payload[..] {
                     b"speak" => {
-                        socket.write_all(&scripted::echo(&Message::data(b"by the way"))).unwrap()
+                        socket.write_all(&scripted::echo(&Message::data(b"by the way"))).unwrap();
                     }
                     _ => socket.shutdown(Shutdown::Both).unwrap(),
                 }

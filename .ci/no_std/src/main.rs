@@ -1,5 +1,5 @@
-//! Encodes a message and reads it back, without std and without an allocator. Ends with 0 if it
-//! came back the same.
+//! Encodes a message and reads it back, without std and without an allocator. Ends with 0 if it is
+//! the same.
 #![no_std]
 #![no_main]
 

@@ -1,4 +1,4 @@
-//! What an idle connection costs: many chat users sign in and then nothing happens. How many bytes
+//! Cost of an idle connection: many chat users sign in and then nothing happens. How many bytes
 //! does the server hold for each of them, and how often does its loop wake up?
 //!
 //! The server runs in a process of its own, this program once more, with an allocator that knows
@@ -22,18 +22,18 @@ static ALLOCATOR: WeighingAllocator = WeighingAllocator;
 
 type Outcome<T> = Result<T, Box<dyn std::error::Error>>;
 
-/// Until then each connection is looked at once, whether it has signed in; what wakes the loop
-/// after that is for nothing.
+/// Until then each connection is checked once for its sign-in; later wake-ups of the loop are
+/// wasted.
 const SIGN_IN_TIMEOUT: Duration = Duration::from_secs(10);
 
-/// Far longer than anything takes here.
+/// Far longer than any step takes here.
 const PATIENCE: Duration = Duration::from_secs(120);
-/// Without a tick for this long the loop waits for nothing that is due.
+/// Without a tick for this long the loop has no timer left to wait for.
 const QUIET: Duration = Duration::from_secs(1);
 
 const DESCRIPTORS_BESIDES: u64 = 100;
 
-/// Measures what the server holds for each idle connection, and how often it wakes up for nothing.
+/// Measures the server's memory for each idle connection, and its needless wake-ups.
 #[derive(Parser)]
 struct Options {
     /// Users that sign in; two processes have that many descriptors each.
@@ -49,7 +49,7 @@ struct Options {
     /// all.
     #[arg(long)]
     budget: Option<f64>,
-    /// Be the server.
+    /// Run as the server.
     #[arg(long, hide = true)]
     serve: bool,
 }
@@ -69,7 +69,7 @@ fn main() -> ExitCode {
 // ---- The server's process -----------------------------------------------------------------------
 
 /// Serves on the main thread, whose context switches are counted; another one answers each line of
-/// standard input with the state of things, and ends the process with the input.
+/// standard input with the current counts, and ends the process with the input.
 fn serve() -> Outcome<()> {
     let mut config = ServerConfig::default();
     config.listen = vec!["127.0.0.1:0".parse()?];
@@ -99,14 +99,14 @@ struct ServerProcess {
     address: SocketAddr,
 }
 
-/// The server at one moment.
+/// Counts of the server at one moment.
 struct State {
     heap_bytes: u64,
     heap_blocks: u64,
     users: u64,
     ticks: u64,
     private_bytes: u64,
-    /// How often its thread went to sleep.
+    /// Number of times its thread went to sleep.
     sleeps: u64,
 }
 
@@ -155,8 +155,7 @@ impl ServerProcess {
         }
     }
 
-    /// Waits until its loop has had no tick for a while: on a busy machine it may come late to what
-    /// was due before.
+    /// Waits until its loop has had no tick for a while: on a busy machine due work may come late.
     fn wait_until_quiet(&mut self) -> Outcome<State> {
         let deadline = Instant::now() + PATIENCE;
         let mut state = self.state()?;
@@ -194,7 +193,7 @@ fn number_after(path: &str, word: &str) -> Outcome<u64> {
 fn measure(options: &Options) -> Outcome<()> {
     raise_descriptors(options.connections)?;
     let mut server = ServerProcess::start()?;
-    // One user comes and goes first, so that what is made once is not counted as theirs.
+    // One user comes and goes first, so that one-time allocations are not counted as the users'.
     drop(sign_in(server.address, 0, options)?);
     let before = server.wait_for_users(0)?;
     let users = (0..options.connections).map(|number| sign_in(server.address, number, options));
@@ -245,7 +244,7 @@ fn sign_in(server: SocketAddr, number: u32, options: &Options) -> Outcome<TcpStr
         MessagePayload::Connect { username: &format!("user-{number:05}") }
             .encode_into(&mut frame)?,
     )?;
-    // The answer is read whole: its header tells its length.
+    // The answer is read whole: its header has its length.
     socket.read_exact(&mut frame[..chat::HEADER_SIZE])?;
     let rest = usize::from(u16::from_be_bytes([frame[2], frame[3]])) + chat::CHECKSUM_SIZE;
     socket.read_exact(&mut frame[chat::HEADER_SIZE..][..rest])?;

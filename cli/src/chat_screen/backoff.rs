@@ -1,7 +1,7 @@
 //! How long to wait before connecting again. Pure: the random numbers follow from a seed.
 //!
-//! The delay doubles with each failure up to a bound, and of it a random part of up to half is
-//! taken away: when a server comes back, its clients do not all arrive at once.
+//! The delay doubles with each failure up to a bound, and a random part of up to half is taken off:
+//! when a server comes back, its clients do not all arrive at once.
 
 use std::time::Duration;
 
@@ -64,7 +64,7 @@ mod tests {
     }
 
     #[test]
-    fn after_a_success_it_begins_anew() {
+    fn a_success_resets_the_backoff() {
         let mut backoff = Backoff::new(1);
         for _ in 0..1000 {
             assert!(backoff.next_delay() <= LONGEST_DELAY);

@@ -1,4 +1,4 @@
-//! Time, as the state is told it. Reads no clock but in [`Clock::now`].
+//! Time, as an argument of the state. The only clock is read in [`Clock::now`].
 
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 

@@ -1,4 +1,4 @@
-//! What a line typed into the full screen means: the commands of the line mode, and more. Pure: a
+//! Meaning of a line typed into the full screen: the commands of the line mode, and more. Pure: a
 //! line in, a command out.
 
 use cafewire_net::Address;
@@ -7,20 +7,20 @@ use crate::chat_line::{self, Intent};
 
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum Command<'a> {
-    /// What the line mode knows too.
+    /// A command of the line mode.
     Basic(Intent<'a>),
     Who,
     Rooms,
     Message,
-    /// `None` lists.
+    /// `None` lists the ignored names.
     Ignore(Option<&'a str>),
     Clear,
     Raw,
-    /// `None`: the same server again, now.
+    /// `None` connects to the same server again.
     Connect(Option<Address>),
 }
 
-/// What completes a command's argument.
+/// Kind of names that complete a command's argument.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Argument {
     None,
@@ -38,9 +38,9 @@ pub(crate) struct Entry {
 
 /// Every command, as `/help` and completion list them.
 pub(crate) const COMMANDS: &[Entry] = &[
-    entry("join", Argument::Room, "/join ROOM", "join a room and turn to it"),
+    entry("join", Argument::Room, "/join ROOM", "join a room and switch to it"),
     entry("leave", Argument::Room, "/leave [ROOM]", "leave a room, without a name this one"),
-    entry("room", Argument::Room, "/room ROOM", "turn to another joined room"),
+    entry("room", Argument::Room, "/room ROOM", "switch to another joined room"),
     entry("who", Argument::None, "/who", "names seen in this room"),
     entry("rooms", Argument::None, "/rooms", "your rooms"),
     entry("msg", Argument::Name, "/msg NAME TEXT", "not in protocol version 1: says so"),
@@ -48,7 +48,7 @@ pub(crate) const COMMANDS: &[Entry] = &[
         "ignore",
         Argument::Name,
         "/ignore [NAME]",
-        "hide what NAME says, or show it again; without: who is hidden",
+        "hide what NAME says, or show it again; without: list the hidden",
     ),
     entry("clear", Argument::None, "/clear", "empty this page"),
     entry(
@@ -79,23 +79,23 @@ const fn entry(
 /// The keys, as `/help` lists them.
 pub(crate) const KEYS: &[(&str, &str)] = &[
     ("Tab, Shift-Tab", "complete a name, a room or a command; again: the next, the one before"),
-    ("Up, Down", "lines typed before; a command that was refused, too"),
+    ("Up, Down", "lines typed before; refused commands too"),
     ("Ctrl-R", "search them; again: an older one; Enter takes it, Esc does not"),
-    ("Alt-1 to Alt-9, Alt-0", "that room; this client's own page"),
+    ("Alt-1 to Alt-9, Alt-0", "the room of that number; this client's own page"),
     ("Alt-A", "the next room with something unread"),
     ("Alt-Up, Alt-Down", "the room before, the next"),
     ("PgUp, PgDn, mouse wheel", "scroll; Alt-End or Esc goes to the end"),
-    ("Ctrl-A, Ctrl-E", "begin and end of the line (Home, End)"),
+    ("Ctrl-A, Ctrl-E", "start and end of the line (Home, End)"),
     ("Ctrl-Left, Ctrl-Right", "a word back, a word on (Alt-B, Alt-F)"),
-    ("Ctrl-K, Ctrl-U, Ctrl-W", "cut to the end, to the begin, a word"),
-    ("Ctrl-Y", "put back what was cut last"),
-    ("Ctrl-L", "draw the screen anew"),
+    ("Ctrl-K, Ctrl-U, Ctrl-W", "cut to the end, to the start, a word"),
+    ("Ctrl-Y", "insert the text cut last"),
+    ("Ctrl-L", "redraw the screen"),
     ("Ctrl-Z", "stop; fg goes on"),
     ("Ctrl-C", "empty the line; twice on an empty one: leave (Ctrl-D: at once)"),
     ("Shift and mouse", "select text, in most terminals"),
 ];
 
-/// `Err` is a sentence for the user.
+/// An `Err` is a sentence for the user.
 pub(crate) fn parse(line: &str) -> Result<Command<'_>, String> {
     let Some(command) = line.strip_prefix('/').filter(|rest| !rest.starts_with('/')) else {
         return basic(line);

@@ -1,8 +1,8 @@
-//! What Tab can make of the word before the cursor. Pure: text and names in, candidates out.
+//! Completions of the word before the cursor. Pure: text and names in, candidates out.
 
 use super::command::{Argument, COMMANDS};
 
-/// What takes the place of the text from `start` to the cursor, one after another.
+/// Candidates that replace the text from `start` to the cursor, one after another.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct Candidates {
     pub(crate) start: usize,
@@ -27,7 +27,7 @@ pub(crate) fn candidates(before: &str, names: &[&str], rooms: &[&str]) -> Candid
                 .collect();
             return Candidates { start: 0, texts };
         };
-        // Names and rooms may hold spaces: the whole argument is completed.
+        // Names and rooms may hold spaces, so the whole argument is completed.
         let argument = rest.trim_start();
         let start = before.len() - argument.len();
         let (known, after) =

@@ -1,8 +1,8 @@
-//! The connection as the state knows it: whether it stands, when it is tried again, what is on its
-//! way. Pure: it returns what is to be done, and time is an argument. `wire` does it.
+//! State of the connection: its phase, the time of the next attempt, requests under way. Pure:
+//! methods return effects, and time is an argument. `connection_task` carries the effects out.
 //!
 //! A message that was written when the connection broke may or may not have arrived: it is
-//! reported, not sent again. One that was not written yet waits.
+//! reported, not sent again. A message that was not written yet waits.
 
 use std::collections::VecDeque;
 use std::time::Duration;
@@ -15,14 +15,14 @@ use super::effect::Effect;
 use crate::requests::{MAX_IN_FLIGHT, Request, Requests};
 
 #[derive(Debug, PartialEq, Eq)]
-pub(crate) enum State {
-    /// Nothing is tried until the user has chosen a name.
+pub(crate) enum Phase {
+    /// No attempt is made until the user has chosen a name.
     NeedsName,
     Connecting,
     Online {
         since: Duration,
     },
-    /// It is tried again then.
+    /// The next attempt is due at `until`.
     Waiting {
         until: Duration,
         why: String,
@@ -30,35 +30,35 @@ pub(crate) enum State {
 }
 
 #[derive(Debug)]
-pub(crate) struct Link {
+pub(crate) struct ConnectionState {
     pub(crate) address: Address,
-    /// The name to sign in under; chosen, but perhaps not yet taken by the server.
+    /// The name to sign in under; chosen, but perhaps not yet accepted by the server.
     pub(crate) username: Option<String>,
-    pub(crate) state: State,
-    /// Numbers the connections, so that what an old one still says is known as such.
+    pub(crate) phase: Phase,
+    /// Number of the latest connection, so that late events of earlier ones are recognised.
     pub(crate) number: u64,
-    /// When the server last said anything.
+    /// Time of the server's last event.
     pub(crate) last_heard: Option<Duration>,
-    /// The name that the server has let us have before: if it is refused now, it is probably still
-    /// held by our own lost connection.
+    /// The name that the server accepted before: if it is refused now, it is probably still held by
+    /// our own lost connection.
     held_name: Option<String>,
     requests: Requests,
-    /// Since when the oldest request has been waiting.
+    /// Time since which the oldest request has been waiting.
     asked_at: Duration,
     unsent: VecDeque<Request>,
     backoff: Backoff,
 }
 
-/// There are as many unsent lines as are kept.
+/// The queue of unsent lines is full.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct QueueFull;
 
-impl Link {
+impl ConnectionState {
     pub(crate) fn new(address: Address, username: Option<String>, seed: u64) -> Self {
         Self {
             address,
             username,
-            state: State::NeedsName,
+            phase: Phase::NeedsName,
             number: 0,
             last_heard: None,
             held_name: None,
@@ -70,42 +70,44 @@ impl Link {
     }
 
     pub(crate) const fn is_online(&self) -> bool {
-        matches!(self.state, State::Online { .. })
+        matches!(self.phase, Phase::Online { .. })
     }
 
-    /// Tries to connect now. Without a name there is nothing to try.
+    /// Connects now. Without a name no attempt is made.
     pub(crate) fn connect(&mut self) -> Vec<Effect> {
         let mut effects = self.hang_up();
         match &self.username {
             Some(username) => {
-                self.state = State::Connecting;
-                let (link, address, username) =
+                self.phase = Phase::Connecting;
+                let (number, address, username) =
                     (self.number, self.address.clone(), username.clone());
-                effects.push(Effect::Connect { link, address, username });
+                effects.push(Effect::Connect { number, address, username });
             }
-            None => self.state = State::NeedsName,
+            None => self.phase = Phase::NeedsName,
         }
         effects
     }
 
-    /// Gives the connection up, standing or not. What it still says is no longer heard.
+    /// Gives up the connection, established or not. Its later events are ignored.
     fn hang_up(&mut self) -> Vec<Effect> {
-        let effects = match self.state {
-            State::Online { .. } | State::Connecting => vec![Effect::HangUp { link: self.number }],
-            State::NeedsName | State::Waiting { .. } => Vec::new(),
+        let effects = match self.phase {
+            Phase::Online { .. } | Phase::Connecting => {
+                vec![Effect::HangUp { number: self.number }]
+            }
+            Phase::NeedsName | Phase::Waiting { .. } => Vec::new(),
         };
         self.number += 1;
         effects
     }
 
-    /// The server has let us in. The rooms are joined before anything that waits is said.
+    /// Sign-in has succeeded. Joins of the rooms go before the lines that wait.
     pub(crate) fn signed_in(
         &mut self,
         now: Duration,
         user_id: u32,
         rooms: Vec<String>,
     ) -> Vec<Effect> {
-        self.state = State::Online { since: now };
+        self.phase = Phase::Online { since: now };
         self.held_name.clone_from(&self.username);
         self.last_heard = Some(now);
         self.requests = Requests::new(user_id);
@@ -115,7 +117,7 @@ impl Link {
         self.send_what_may_be_sent(now)
     }
 
-    /// Asks for something now, or as soon as it can be.
+    /// Queues a request, and sends it if the connection allows it now.
     pub(crate) fn ask(
         &mut self,
         now: Duration,
@@ -128,7 +130,7 @@ impl Link {
         Ok(self.send_what_may_be_sent(now))
     }
 
-    /// The server said something: the requests move on.
+    /// An event of the server arrived: more requests may be sent.
     pub(crate) fn heard(&mut self, now: Duration) -> Vec<Effect> {
         self.last_heard = Some(now);
         self.asked_at = now;
@@ -139,7 +141,7 @@ impl Link {
         &mut self.requests
     }
 
-    /// Drops what waits to be said in a room, and says how many lines that were.
+    /// Drops the unsent lines of a room and returns their number.
     pub(crate) fn drop_unsent(&mut self, room_left: &str) -> usize {
         let before = self.unsent.len();
         self.unsent
@@ -147,30 +149,30 @@ impl Link {
         before - self.unsent.len()
     }
 
-    /// The connection broke, or could not be made. Returns the messages whose fate is not known.
+    /// The connection broke, or could not be made. Returns the messages whose fate is unknown.
     pub(crate) fn lost(&mut self, now: Duration, why: String) -> Vec<Request> {
-        if let State::Online { since } = self.state
+        if let Phase::Online { since } = self.phase
             && now.saturating_sub(since) >= STABLE_AFTER
         {
             self.backoff.reset();
         }
         self.number += 1;
-        self.state = State::Waiting { until: now + self.backoff.next_delay(), why };
+        self.phase = Phase::Waiting { until: now + self.backoff.next_delay(), why };
         self.forget_requests()
     }
 
-    /// The name was refused. If it was ours before, it is tried again; the user may choose another
-    /// in any case.
+    /// The name was refused. A name that was accepted before is tried again; the user may choose
+    /// another in any case.
     pub(crate) fn name_refused(&mut self, now: Duration, why: String) {
         if self.held_name.is_some() && self.held_name == self.username {
             self.lost(now, why);
         } else {
             self.number += 1;
-            self.state = State::NeedsName;
+            self.phase = Phase::NeedsName;
         }
     }
 
-    /// Another name or another server is chosen. Returns the messages whose fate is not known.
+    /// The user chose another name or another server. Returns the messages whose fate is unknown.
     pub(crate) fn choose(
         &mut self,
         address: Option<Address>,
@@ -188,12 +190,12 @@ impl Link {
         (uncertain, self.connect())
     }
 
-    /// What the passing of time calls for: connecting anew, or giving up a connection that has gone
+    /// Actions that are due at this time: connecting again, or giving up a connection that has gone
     /// silent. `Err` has the reason for the latter.
     pub(crate) fn tick(&mut self, now: Duration) -> Result<Vec<Effect>, String> {
-        match self.state {
-            State::Waiting { until, .. } if until <= now => Ok(self.connect()),
-            State::Online { .. }
+        match self.phase {
+            Phase::Waiting { until, .. } if until <= now => Ok(self.connect()),
+            Phase::Online { .. }
                 if !self.requests.is_empty() && now >= self.asked_at + ANSWER_TIMEOUT =>
             {
                 Err(format!("the server has not answered for {} s", ANSWER_TIMEOUT.as_secs()))
@@ -202,32 +204,32 @@ impl Link {
         }
     }
 
-    /// When [`tick`](Self::tick) or the status line next has something to do.
+    /// Time at which [`tick`](Self::tick) or the status line next has work.
     pub(crate) fn next_wake_up(&self, now: Duration) -> Option<Duration> {
         let next_second = Duration::from_secs(now.as_secs() + 1);
-        match self.state {
-            State::Waiting { until, .. } => Some(until.min(next_second)),
-            State::Online { .. } if !self.requests.is_empty() => Some(next_second),
-            State::Connecting | State::Online { .. } | State::NeedsName => None,
+        match self.phase {
+            Phase::Waiting { until, .. } => Some(until.min(next_second)),
+            Phase::Online { .. } if !self.requests.is_empty() => Some(next_second),
+            Phase::Connecting | Phase::Online { .. } | Phase::NeedsName => None,
         }
     }
 
-    /// How long the oldest request has been waiting.
+    /// Time for which the oldest request has been waiting.
     pub(crate) fn unanswered_for(&self, now: Duration) -> Option<Duration> {
         (!self.requests.is_empty()).then(|| now.saturating_sub(self.asked_at))
     }
 
-    /// Messages and requests that are not known to have arrived.
+    /// Number of messages and requests that are not known to have arrived.
     pub(crate) fn undelivered(&self) -> usize {
         self.unsent.len() + self.requests.len()
     }
 
-    /// How many more lines can wait to be sent.
+    /// Number of further lines that can wait to be sent.
     pub(crate) fn free(&self) -> usize {
         MAX_UNSENT - self.unsent.len().min(MAX_UNSENT)
     }
 
-    /// How many attempts have failed in a row.
+    /// Number of attempts that have failed in a row.
     pub(crate) const fn failures(&self) -> u32 {
         self.backoff.failures()
     }
@@ -242,12 +244,13 @@ impl Link {
                 self.asked_at = now;
             }
             self.requests.push(request.clone());
-            effects.push(Effect::Send { link: self.number, request });
+            effects.push(Effect::Send { number: self.number, request });
         }
         effects
     }
 
-    /// Joins and leaves are made anew from the rooms; messages that were not written stay.
+    /// Drops requests of the lost connection: joins and leaves are derived from the rooms again;
+    /// messages that were not written stay.
     fn forget_requests(&mut self) -> Vec<Request> {
         self.unsent.retain(|request| matches!(request, Request::Send { .. }));
         let uncertain = self.requests.take_open();

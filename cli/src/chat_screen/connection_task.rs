@@ -1,5 +1,5 @@
-//! The connection: a thread that connects and then reads, and one that writes. Their news go into
-//! the queue of all that happens; they decide nothing.
+//! The connection: a thread that connects and then reads, and one that writes. Their events go into
+//! the screen's queue; they decide nothing.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
@@ -15,53 +15,54 @@ use super::screen::ScreenEvent;
 use crate::format;
 use crate::requests::{MAX_IN_FLIGHT, Request};
 
-/// How often the reading thread looks whether it is still wanted, and whether writing failed.
-const LOOK_WAIT: Duration = Duration::from_secs(1);
+/// Interval at which the reading thread checks whether it was given up, and whether writing failed.
+const CHECK_WAIT: Duration = Duration::from_secs(1);
 
-/// How long the server may take to close the connection when we have said goodbye.
+/// Time that the server has for closing the connection after our Disconnect.
 const GOODBYE_WAIT: Duration = Duration::from_secs(2);
 
-pub(super) struct Wire {
+pub(super) struct ConnectionTask {
     queue: SyncSender<ScreenEvent>,
     config: ClientConfig,
     current: Option<Connection>,
 }
 
-/// This end of the threads of one connection. When it is dropped the writing thread says goodbye.
+/// This end of the threads of one connection. Dropping it makes the writing thread send Disconnect.
 struct Connection {
-    link: u64,
-    /// Holds all that may be unanswered, so that handing a request over never waits.
+    number: u64,
+    /// Has room for all requests that may be unanswered, so that sending into it never blocks.
     requests: SyncSender<Request>,
     shared: Arc<Shared>,
 }
 
-/// What the threads of one connection tell each other.
+/// State shared by the threads of one connection.
 #[derive(Default)]
 struct Shared {
     is_given_up: AtomicBool,
-    /// Between sign-in and end.
+    /// True between sign-in and end.
     is_signed_in: AtomicBool,
     write_failure: OnceLock<String>,
 }
 
-impl Wire {
+impl ConnectionTask {
     pub(super) const fn new(queue: SyncSender<ScreenEvent>, config: ClientConfig) -> Self {
         Self { queue, config, current: None }
     }
 
-    pub(super) fn connect(&mut self, link: u64, address: Address, username: String) {
+    pub(super) fn connect(&mut self, number: u64, address: Address, username: String) {
         let (requests, outbox) = sync_channel(MAX_IN_FLIGHT);
         let shared = Arc::new(Shared::default());
-        self.current = Some(Connection { link, requests, shared: Arc::clone(&shared) });
+        self.current = Some(Connection { number, requests, shared: Arc::clone(&shared) });
         let (queue, config) = (self.queue.clone(), self.config.clone());
         thread::spawn(move || {
-            let report = |news| queue.send(ScreenEvent::Input(Input::Link { link, news })).is_ok();
+            let report =
+                |event| queue.send(ScreenEvent::Input(Input::Connection { number, event })).is_ok();
             let error = converse(&address, &config, &username, outbox, &shared, report);
             shared.is_signed_in.store(false, Ordering::Relaxed);
             let code =
                 if let ClientError::Refused { code, .. } = &error { Some(*code) } else { None };
-            // The system's words for a failed write come second to what the server said of it, if
-            // it did.
+            // The system's error for a failed write says less than the server's own reason, if
+            // there is one.
             let why = match (error, shared.write_failure.get()) {
                 (ClientError::TimedOut, Some(why)) => why.clone(),
                 (error, _) => error.to_string(),
@@ -70,24 +71,28 @@ impl Wire {
         });
     }
 
-    pub(super) fn send(&self, link: u64, request: Request) {
-        if let Some(connection) = self.current.as_ref().filter(|connection| connection.link == link)
+    pub(super) fn send(&self, number: u64, request: Request) {
+        if let Some(connection) =
+            self.current.as_ref().filter(|connection| connection.number == number)
         {
-            // Fails when the writing thread has ended: then the reading one says so.
+            // Sending fails only after the writing thread has ended, and the reading one reports
+            // that.
             let _ = connection.requests.try_send(request);
         }
     }
 
-    pub(super) fn hang_up(&mut self, link: u64) {
-        if let Some(connection) = self.current.take_if(|connection| connection.link == link) {
+    pub(super) fn hang_up(&mut self, number: u64) {
+        if let Some(connection) = self.current.take_if(|connection| connection.number == number) {
             connection.shared.is_given_up.store(true, Ordering::Relaxed);
         }
     }
 
-    /// Leaves, and waits for the server to have noticed: from then on the name is free for the next
-    /// command.
+    /// Disconnects, and waits until the server has closed the connection: from then on the name is
+    /// free for the next command.
     pub(super) fn disconnect(mut self, events: &Receiver<ScreenEvent>) {
-        let Some(Connection { link: last, requests, shared }) = self.current.take() else { return };
+        let Some(Connection { number: last, requests, shared }) = self.current.take() else {
+            return;
+        };
         if !shared.is_signed_in.load(Ordering::Relaxed) {
             return;
         }
@@ -96,7 +101,9 @@ impl Wire {
         while let Ok(event) =
             events.recv_timeout(deadline.saturating_duration_since(Instant::now()))
         {
-            if matches!(event, ScreenEvent::Input(Input::Link { link, news: ConnectionEvent::Ended { .. } }) if link == last)
+            if let ScreenEvent::Input(Input::Connection { number, event }) = event
+                && matches!(event, ConnectionEvent::Ended { .. })
+                && number == last
             {
                 return;
             }
@@ -104,8 +111,8 @@ impl Wire {
     }
 }
 
-/// Connects and reads until it is over. Returns why it is; [`ClientError::TimedOut`] if it was
-/// given up, or if writing failed and the server had nothing to say about it.
+/// Connects and reads until the connection ends. Returns the reason; [`ClientError::TimedOut`] if
+/// the connection was given up, or if writing failed and the server gave no reason.
 fn converse(
     address: &Address,
     config: &ClientConfig,
@@ -131,8 +138,8 @@ fn converse(
         peer: format::found(client.peer_address()),
     });
     while is_heard && !shared.is_given_up.load(Ordering::Relaxed) {
-        match client.next_event_within(LOOK_WAIT) {
-            Ok(Some(event)) => is_heard = report(ConnectionEvent::Event(event)),
+        match client.next_event_within(CHECK_WAIT) {
+            Ok(Some(event)) => is_heard = report(ConnectionEvent::Chat(event)),
             Ok(None) if shared.write_failure.get().is_some() => break,
             Ok(None) => {}
             Err(error) => return error,
@@ -141,7 +148,7 @@ fn converse(
     ClientError::TimedOut
 }
 
-/// Writes until nothing more can come, and then says goodbye.
+/// Writes requests until their queue is closed, and then sends Disconnect.
 fn pass_on_requests(sender: &ChatSender, outbox: &Receiver<Request>, shared: &Shared) {
     let written = outbox.iter().try_for_each(|request| match &request {
         Request::Join { room } => sender.join(room),
@@ -149,7 +156,7 @@ fn pass_on_requests(sender: &ChatSender, outbox: &Receiver<Request>, shared: &Sh
         Request::Send { room, content } => sender.send(room, content),
     });
     match written {
-        // A server that is already gone needs no goodbye.
+        // A server that is already gone needs no Disconnect.
         Ok(()) => drop(sender.disconnect()),
         Err(error) => drop(shared.write_failure.set(error.to_string())),
     }
@@ -199,21 +206,21 @@ mod tests {
     }
 
     struct Line {
-        wire: Wire,
+        connection: ConnectionTask,
         events: Receiver<ScreenEvent>,
     }
 
     impl Line {
         fn connect(server: &TestServer, username: &str) -> Self {
             let (queue, events) = sync_channel(64);
-            let mut wire = Wire::new(queue, ClientConfig::default());
-            wire.connect(1, server.address.clone(), username.to_owned());
-            Self { wire, events }
+            let mut connection = ConnectionTask::new(queue, ClientConfig::default());
+            connection.connect(1, server.address.clone(), username.to_owned());
+            Self { connection, events }
         }
 
         fn next(&self) -> ConnectionEvent {
             match self.events.recv_timeout(PATIENCE) {
-                Ok(ScreenEvent::Input(Input::Link { news, .. })) => news,
+                Ok(ScreenEvent::Input(Input::Connection { event, .. })) => event,
                 _ => panic!("nothing is heard of the connection"),
             }
         }
@@ -225,16 +232,19 @@ mod tests {
         let line = Line::connect(&server, "ada");
         let ConnectionEvent::SignedIn { peer: Some(peer), .. } = line.next() else { panic!() };
         assert_eq!(format!("tcp://{peer}"), server.address.to_string());
-        line.wire.send(1, Request::Join { room: "lobby".to_owned() });
-        line.wire.send(1, Request::Send { room: "lobby".to_owned(), content: "hello".to_owned() });
-        line.wire.send(2, Request::Leave { room: "lobby".to_owned() });
-        assert!(
-            matches!(line.next(), ConnectionEvent::Event(Event::Joined { room, .. }) if room == "lobby")
-        );
-        assert!(
-            matches!(line.next(), ConnectionEvent::Event(Event::Message { content, .. }) if content == "hello")
-        );
-        line.wire.disconnect(&line.events);
+        line.connection.send(1, Request::Join { room: "lobby".to_owned() });
+        line.connection
+            .send(1, Request::Send { room: "lobby".to_owned(), content: "hello".to_owned() });
+        line.connection.send(2, Request::Leave { room: "lobby".to_owned() });
+        assert!(matches!(
+            line.next(),
+            ConnectionEvent::Chat(Event::Joined { room, .. }) if room == "lobby"
+        ));
+        assert!(matches!(
+            line.next(),
+            ConnectionEvent::Chat(Event::Message { content, .. }) if content == "hello"
+        ));
+        line.connection.disconnect(&line.events);
         // The name is free from then on.
         assert!(matches!(Line::connect(&server, "ada").next(), ConnectionEvent::SignedIn { .. }));
     }
@@ -249,8 +259,8 @@ mod tests {
             second.next(),
             ConnectionEvent::Ended { code: Some(ErrorCode::UsernameTaken), .. }
         ));
-        // There is nobody to say goodbye to, so this waits for nothing.
-        second.wire.disconnect(&second.events);
+        // Without a signed-in connection there is none to close, so this waits for nothing.
+        second.connection.disconnect(&second.events);
     }
 
     #[test]
@@ -261,13 +271,14 @@ mod tests {
         server.stop();
         assert!(matches!(
             line.next(),
-            ConnectionEvent::Event(Event::Error { code: ErrorCode::ShuttingDown, .. })
+            ConnectionEvent::Chat(Event::Error { code: ErrorCode::ShuttingDown, .. })
         ));
         assert!(matches!(line.next(), ConnectionEvent::Ended { code: None, .. }));
-        let nobody = Line::connect(&server, "ada");
-        assert!(
-            matches!(nobody.next(), ConnectionEvent::Ended { why, .. } if why.contains("cannot connect"))
-        );
+        let line = Line::connect(&server, "ada");
+        assert!(matches!(
+            line.next(),
+            ConnectionEvent::Ended { why, .. } if why.contains("cannot connect")
+        ));
     }
 
     #[test]
@@ -275,8 +286,8 @@ mod tests {
         let server = TestServer::start();
         let mut line = Line::connect(&server, "ada");
         assert!(matches!(line.next(), ConnectionEvent::SignedIn { .. }));
-        line.wire.hang_up(1);
+        line.connection.hang_up(1);
         assert!(matches!(line.next(), ConnectionEvent::Ended { .. }));
-        line.wire.hang_up(1);
+        line.connection.hang_up(1);
     }
 }

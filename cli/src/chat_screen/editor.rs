@@ -1,5 +1,5 @@
-//! The input line: text, a cursor that stands between two characters as people see them, and what
-//! was cut last. Pure.
+//! The input line: text, a cursor that stands between two grapheme clusters, and the text cut last.
+//! Pure.
 
 use unicode_segmentation::{GraphemeCursor, UnicodeSegmentation as _};
 
@@ -10,11 +10,11 @@ pub(crate) struct Editor {
     text: String,
     /// In bytes, at the edge of a grapheme cluster.
     cursor: usize,
-    /// What Ctrl-Y puts back.
+    /// The text that Ctrl-Y inserts.
     cut: String,
 }
 
-/// There is no room for it in the input line.
+/// The input line has no room for the text.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct Full;
 
@@ -31,19 +31,19 @@ impl Editor {
         self.text.is_empty()
     }
 
-    /// Puts text in where the cursor is: all of it, or nothing.
+    /// Inserts text at the cursor: all of it, or none.
     pub(crate) fn insert(&mut self, text: &str) -> Result<(), Full> {
         if self.text.len() + text.len() > MAX_INPUT_BYTES {
             return Err(Full);
         }
         self.text.insert_str(self.cursor, text);
         self.cursor += text.len();
-        // What was typed may join the character after it, as an accent does the letter before it.
+        // Typed text may join the character after it, as an accent joins the letter before it.
         self.cursor = self.edge_at_or_after(self.cursor);
         Ok(())
     }
 
-    /// Another text in place of this one, the cursor at its end. What does not fit is cut off.
+    /// Replaces the whole text and puts the cursor at its end. Text beyond the limit is cut off.
     pub(crate) fn replace(&mut self, text: &str) {
         self.text.clear();
         self.text.push_str(&text[..floor_char_boundary(text, MAX_INPUT_BYTES)]);
@@ -116,8 +116,8 @@ impl Editor {
         self.cut(self.word_start(), self.cursor);
     }
 
-    /// Puts back what was cut last.
-    pub(crate) fn put_back(&mut self) -> Result<(), Full> {
+    /// Inserts the text cut last.
+    pub(crate) fn yank(&mut self) -> Result<(), Full> {
         let cut = std::mem::take(&mut self.cut);
         let inserted = self.insert(&cut);
         self.cut = cut;
@@ -221,16 +221,16 @@ mod tests {
     }
 
     #[test]
-    fn what_was_cut_can_be_put_back() {
+    fn what_was_cut_can_be_yanked() {
         let mut editor = editor("one two|");
         editor.cut_word();
         editor.home();
-        assert_eq!(editor.put_back(), Ok(()));
+        assert_eq!(editor.yank(), Ok(()));
         assert_eq!(shown(&editor), "two|one ");
         // Cutting nothing keeps what was cut before.
         editor.end();
         editor.cut_to_end();
-        assert_eq!(editor.put_back(), Ok(()));
+        assert_eq!(editor.yank(), Ok(()));
         assert_eq!(editor.text(), "twoone two");
     }
 

@@ -1,4 +1,4 @@
-//! What the state wants done outside of itself, and what it is told of from there.
+//! Effects that the state asks for, and inputs that it is given.
 
 use cafewire_core::ErrorCode;
 use cafewire_net::client::Event;
@@ -7,33 +7,33 @@ use crossterm::event::{KeyEvent, MouseEvent};
 
 use crate::requests::Request;
 
-/// To be done.
+/// An action for the screen to carry out.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum Effect {
-    /// Connect and sign in; news bear the link's number.
+    /// Connect and sign in; events bear the connection's number.
     Connect {
-        link: u64,
+        number: u64,
         address: Address,
         username: String,
     },
-    /// Say goodbye on that connection, and forget it.
+    /// Send Disconnect on that connection, and forget it.
     HangUp {
-        link: u64,
+        number: u64,
     },
     Send {
-        link: u64,
+        number: u64,
         request: Request,
     },
     /// Put a line into the history's file.
     Remember(String),
     /// Ctrl-Z.
     Suspend,
-    /// Write the whole screen anew.
+    /// Write the whole screen again.
     Redraw,
     Quit,
 }
 
-/// What happened.
+/// An event for the state.
 #[derive(Debug)]
 pub(crate) enum Input {
     Key(KeyEvent),
@@ -44,9 +44,9 @@ pub(crate) enum Input {
         height: u16,
     },
     Focused(bool),
-    Link {
-        link: u64,
-        news: ConnectionEvent,
+    Connection {
+        number: u64,
+        event: ConnectionEvent,
     },
     /// Time has passed.
     Tick,
@@ -54,17 +54,17 @@ pub(crate) enum Input {
     NotRemembered(String),
 }
 
-/// What a connection has to say.
+/// An event of one connection.
 #[derive(Debug)]
 pub(crate) enum ConnectionEvent {
     SignedIn {
         user_id: u32,
         server_info: String,
-        /// What the server's name was found to be.
+        /// The address that the server's name was resolved to.
         peer: Option<PeerAddress>,
     },
-    Event(Event),
-    /// It is over, or never was. A sentence, and the server's code if it gave one.
+    Chat(Event),
+    /// The connection ended, or was never made. A sentence, and the server's code if it gave one.
     Ended {
         why: String,
         code: Option<ErrorCode>,

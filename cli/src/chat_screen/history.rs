@@ -1,5 +1,4 @@
-//! The lines typed before: gone through with the arrows, and searched. Pure; `history_file` keeps
-//! them.
+//! Lines typed before: visited with the arrows, and searched. Pure; `history_file` keeps them.
 
 use std::collections::VecDeque;
 
@@ -9,9 +8,9 @@ use super::bounds::MAX_HISTORY_LINES;
 #[derive(Debug, Default)]
 pub(crate) struct History {
     lines: VecDeque<String>,
-    /// Where the arrows are; `None` is the line being typed.
+    /// The line that the arrows have reached; `None` is the line being typed.
     position: Option<usize>,
-    /// The line being typed, while the arrows are elsewhere.
+    /// The line being typed, while an older one is shown.
     draft: String,
 }
 
@@ -24,7 +23,7 @@ impl History {
         history
     }
 
-    /// Adds a line, unless it is the last one again. Says whether it did.
+    /// Adds a line, unless it equals the last one. Returns whether it was added.
     pub(crate) fn push(&mut self, line: &str) -> bool {
         self.position = None;
         if line.is_empty() || self.lines.back().is_some_and(|last| last == line) {
@@ -47,7 +46,7 @@ impl History {
         self.lines.get(older).map(String::as_str)
     }
 
-    /// The line after the one shown; after the last comes what was being typed.
+    /// The line after the one shown; after the last comes the draft.
     pub(crate) fn newer(&mut self) -> Option<&str> {
         let newer = self.position? + 1;
         if newer < self.lines.len() {
@@ -63,8 +62,7 @@ impl History {
         self.lines.get(number).map(String::as_str)
     }
 
-    /// The latest line that holds `query` and is older than the one numbered `before`, with its
-    /// number.
+    /// The latest line that holds `query` and is older than number `before`, with its number.
     pub(crate) fn search(&self, query: &str, before: Option<usize>) -> Option<(usize, &str)> {
         let end = before.unwrap_or(self.lines.len()).min(self.lines.len());
         let query = query.to_lowercase();

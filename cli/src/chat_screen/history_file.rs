@@ -1,5 +1,5 @@
-//! The lines typed, kept for the next time: `cafewire/chat_history` in the XDG state folder, one
-//! per line, readable by the user alone.
+//! Typed lines, kept for the next time: `cafewire/chat_history` in the XDG state folder, one per
+//! line, readable by the user alone.
 
 use std::fs::{self, DirBuilder, File, OpenOptions};
 use std::io::{self, Read as _, Seek as _, SeekFrom, Write as _};
@@ -10,21 +10,21 @@ use etcetera::BaseStrategy as _;
 
 use super::bounds::{MAX_HISTORY_LINES, MAX_INPUT_BYTES};
 
-/// What is read of the file at most: its end.
+/// Limit on the bytes read: the end of the file.
 const MAX_READ_BYTES: u64 = (MAX_HISTORY_LINES * MAX_INPUT_BYTES) as u64;
 
-/// When the file has so many lines it is cut to the [`MAX_HISTORY_LINES`] that count.
+/// Number of lines from which on the file is cut to the latest [`MAX_HISTORY_LINES`].
 const MAX_FILE_LINES: usize = 2 * MAX_HISTORY_LINES;
 
 pub(super) struct HistoryFile {
-    /// `None` after a failure: it is reported once.
+    /// `None` after a failure, so that it is reported once.
     path: Option<PathBuf>,
     lines: usize,
 }
 
 impl HistoryFile {
-    /// The file, and the lines in it, oldest first. What cannot be read is taken for empty: what is
-    /// written next tells whether there is anything wrong.
+    /// The file, and its lines, oldest first. A file that cannot be read counts as empty: the next
+    /// write reports what is wrong with it.
     pub(super) fn open() -> (Self, Vec<String>) {
         let path = etcetera::choose_base_strategy().ok().and_then(|folders| folders.state_dir());
         Self::open_at(path.map(|folder| folder.join("cafewire").join("chat_history")))
@@ -44,11 +44,11 @@ impl HistoryFile {
         (file, lines)
     }
 
-    /// Adds a line, which must be one. `Err` says why not, the first time.
+    /// Appends a line, which must be a single one. `Err` has the reason, the first time.
     pub(super) fn append(&mut self, line: &str) -> Result<(), String> {
         let Some(path) = &self.path else { return Ok(()) };
         if self.lines >= MAX_FILE_LINES {
-            // Only with thousands of lines typed in one go: the next start makes the file shorter.
+            // Only after thousands of lines typed in one session: the next start shortens the file.
             return Ok(());
         }
         let appended = append(path, line).map_err(|error| format!("{}: {error}", path.display()));
@@ -67,7 +67,7 @@ fn read(path: &Path) -> io::Result<Vec<String>> {
     let mut bytes = Vec::new();
     file.take(MAX_READ_BYTES).read_to_end(&mut bytes)?;
     let text = String::from_utf8_lossy(&bytes);
-    // Of a file cut off at its begin, the first line is a part of one.
+    // Reading from the middle of the file starts within a line.
     let partial = usize::from(size > MAX_READ_BYTES);
     Ok(text
         .lines()
@@ -82,12 +82,12 @@ fn append(path: &Path, line: &str) -> io::Result<()> {
         DirBuilder::new().recursive(true).mode(0o700).create(folder)?;
     }
     let mut file = OpenOptions::new().append(true).create(true).mode(0o600).open(path)?;
-    // It may be there already, with a mode that somebody else chose.
+    // The file may exist already, with a more open mode.
     file.set_permissions(fs::Permissions::from_mode(0o600))?;
     file.write_all(format!("{line}\n").as_bytes())
 }
 
-/// Through a file beside it, so that at no time there is less than all of it.
+/// Writes a new file and renames it over the old one, so that the file is whole at all times.
 fn rewrite(path: &Path, lines: &[String]) -> io::Result<()> {
     let beside = path.with_extension(std::process::id().to_string());
     let written = OpenOptions::new()
@@ -132,7 +132,7 @@ mod tests {
     }
 
     #[test]
-    fn lines_are_there_the_next_time_and_nobody_else_can_read_them() {
+    fn lines_are_kept_for_the_next_time_and_are_private() {
         let folder = Folder::new("kept");
         let (mut file, lines) = folder.open();
         assert_eq!(lines, Vec::<String>::new());

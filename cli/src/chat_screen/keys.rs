@@ -1,4 +1,4 @@
-//! Which key does what. Pure: a key in, an action out.
+//! Meaning of each key. Pure: a key in, an action out.
 
 use crossterm::event::{KeyCode, KeyEvent, KeyEventKind, KeyModifiers};
 

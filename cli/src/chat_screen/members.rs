@@ -1,6 +1,5 @@
-//! Who is known to be in a room. Version 1 of the protocol has no list of members: they are learnt
-//! from joins, leaves and messages, so whoever was there before us and is silent is not known.
-//! Pure.
+//! Known members of a room. Version 1 of the protocol has no list of members: they are learnt from
+//! joins, leaves and messages, so members that joined earlier and are silent are unknown. Pure.
 
 use std::collections::BTreeMap;
 
@@ -8,14 +7,14 @@ use super::bounds::MAX_MEMBERS;
 
 #[derive(Debug, Default)]
 pub(crate) struct Members {
-    /// By name; the value grows with each sign of life, so that who spoke last can be found first.
+    /// By name; the value grows with each event, so that the latest speaker can be found first.
     last_heard: BTreeMap<String, u64>,
     signs_of_life: u64,
     is_overfull: bool,
 }
 
 impl Members {
-    /// This name is there: it joined, or spoke.
+    /// Records a join or a message of this name.
     pub(crate) fn heard(&mut self, name: &str) {
         self.signs_of_life += 1;
         if let Some(last_heard) = self.last_heard.get_mut(name) {
@@ -40,7 +39,7 @@ impl Members {
         self.last_heard.len()
     }
 
-    /// Whether there are, or were, more than are kept.
+    /// Whether the room has, or had, more members than are kept.
     pub(crate) const fn is_overfull(&self) -> bool {
         self.is_overfull
     }
@@ -50,7 +49,7 @@ impl Members {
         self.last_heard.keys().map(String::as_str)
     }
 
-    /// Who was heard last comes first.
+    /// Names, the latest speaker first.
     pub(crate) fn names_by_last_heard(&self) -> Vec<&str> {
         let mut names: Vec<(u64, &str)> =
             self.last_heard.iter().map(|(name, &heard)| (heard, name.as_str())).collect();
@@ -64,7 +63,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn who_spoke_last_comes_first() {
+    fn the_latest_speaker_comes_first() {
         let mut members = Members::default();
         for name in ["ada", "bob", "eve", "bob"] {
             members.heard(name);

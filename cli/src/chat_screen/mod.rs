@@ -1,14 +1,14 @@
 //! `cafewire chat` on a terminal: the full-screen client.
 //!
-//! What there is to see is a [`model`](model::Model), changed by one function that is told what
-//! happened and when, and drawn by another: both are pure, and so is all that they are made of.
-//! Around them, [`screen`] owns the terminal and the clock, and [`connection_task`] the connection.
+//! The content of the screen is a [`model`](model::Model), changed by one function that takes an
+//! event and a time, and drawn by another: both are pure, and so are all their parts. Around them,
+//! [`screen`] owns the terminal and the clock, and [`connection_task`] the connection.
 //!
-//! Everything that happens (keys, what the server says, signals) arrives in one bounded queue, from
-//! threads that wait for one thing each, as in the line mode. Threads, and not one poll over all
+//! All events (keys, messages of the server, signals) arrive in one bounded queue, from threads
+//! that block on one source each, as in the line mode. Threads, and not one poll over all
 //! descriptors, because the client of `cafewire-net` is a blocking one on purpose, and because
-//! connecting looks names up, for which systems have no call that does not block. The screen is
-//! never kept waiting by the network, and nothing waits by looking again and again.
+//! connecting resolves names, for which systems have no call that does not block. The screen never
+//! waits for the network, and no thread polls.
 
 mod backoff;
 mod bounds;

@@ -1,28 +1,28 @@
-//! One room as this client has seen it: its lines, what of them is unread, who is there. Pure; how
-//! a line looks is the view's business.
+//! One room as this client has seen it: its lines, its unread count, its members. Pure; how a line
+//! looks is the view's business.
 
 use std::collections::VecDeque;
 
 use super::bounds::MAX_ROOM_LINES;
 use super::members::Members;
 
-/// Whether we are in it.
+/// Our membership.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Membership {
-    /// The client's own pages, which nobody joins.
+    /// The client's own page, which cannot be joined.
     Home,
-    /// We are not, and shall not be until asked to.
+    /// Not joined, and not to be joined until asked.
     Out,
-    /// We shall be, once the server is there and says so.
+    /// To be joined, once the server is connected and answers.
     Wanted,
     In,
 }
 
-/// How a note is meant.
+/// Weight of a note.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum NoteKind {
     Plain,
-    /// Something did not work, or may be missing.
+    /// An action failed, or lines may be missing.
     Warning,
 }
 
@@ -44,7 +44,7 @@ pub(crate) enum Content {
         user_id: u32,
         username: String,
     },
-    /// From this client. May hold text from the other side: it is escaped when shown.
+    /// A note of this client. May hold text from the server: it is escaped when shown.
     Note(NoteKind, String),
     /// The local date changed.
     NewDay(String),
@@ -52,17 +52,17 @@ pub(crate) enum Content {
 
 #[derive(Clone, Debug)]
 pub(crate) struct Line {
-    /// Counts the lines of the room, the first is 0.
+    /// Number of the line in its room, from 0 up.
     pub(crate) number: u64,
-    /// When it came here.
+    /// Time of arrival.
     pub(crate) unix_ms: u64,
     pub(crate) content: Content,
 }
 
-/// A place to look at that is not the end.
+/// A scroll position other than the end.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Scroll {
-    /// The last line that can be seen.
+    /// The last visible line.
     pub(crate) line: u64,
     /// How many of its rows are below the edge.
     pub(crate) rows_below: usize,
@@ -72,20 +72,20 @@ pub(crate) struct Scroll {
 pub(crate) struct Room {
     pub(crate) name: String,
     pub(crate) membership: Membership,
-    /// Since when we have unwillingly not been in it, in milliseconds since 1970-01-01 UTC.
+    /// Time since which the connection has been lost, in milliseconds since 1970-01-01 UTC.
     pub(crate) away_since: Option<u64>,
     pub(crate) members: Members,
     pub(crate) lines: VecDeque<Line>,
     next_number: u64,
     /// The local date of the last line.
     pub(crate) last_date: Option<String>,
-    /// What others said while nobody read.
+    /// Lines of others that arrived while the room was not shown.
     pub(crate) unread: usize,
-    /// Of these, how many hold our name.
+    /// Number of these that hold our name.
     pub(crate) unread_mentions: usize,
     /// The number of the line before which reading stopped.
     read_until: Option<u64>,
-    /// Whether anybody else has said anything since.
+    /// Whether another member has sent anything since.
     has_news: bool,
     /// `None` follows the end.
     pub(crate) scroll: Option<Scroll>,
@@ -109,7 +109,7 @@ impl Room {
         }
     }
 
-    /// Adds a line; `is_read` says whether somebody is looking.
+    /// Adds a line; `is_read` says whether the room is shown to a focused user.
     pub(crate) fn push(&mut self, unix_ms: u64, content: Content, is_read: bool) {
         if let Content::Said { is_own: false, is_mention, .. } = &content {
             self.has_news = true;
@@ -125,20 +125,20 @@ impl Room {
         self.next_number += 1;
     }
 
-    /// Somebody looks at it, or at its end again.
+    /// The room is shown, or its end again.
     pub(crate) const fn begin_reading(&mut self) {
         self.unread = 0;
         self.unread_mentions = 0;
     }
 
-    /// Nobody looks at its end any more: the mark goes here.
+    /// The end of the room is no longer shown: the mark goes here.
     pub(crate) const fn stop_reading(&mut self) {
         self.read_until = Some(self.next_number);
         self.has_news = false;
     }
 
-    /// Before which line the mark stands: the first that came after reading stopped, if anything
-    /// was said since.
+    /// Number of the line that the mark stands before: the first that came after reading stopped,
+    /// if there is one.
     pub(crate) fn mark(&self) -> Option<u64> {
         self.read_until.filter(|_| self.has_news)
     }
@@ -150,7 +150,7 @@ impl Room {
         self.last_date = None;
     }
 
-    /// Where in `lines` the line with this number is, or the nearest that is still there.
+    /// Index in `lines` of the line with this number, or of the nearest that is still kept.
     pub(crate) fn position(&self, number: u64) -> usize {
         let first = self.lines.front().map_or(0, |line| line.number);
         let position = usize::try_from(number.saturating_sub(first)).unwrap_or(usize::MAX);

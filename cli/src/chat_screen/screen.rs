@@ -13,7 +13,7 @@ use jiff::tz::TimeZone;
 use signal_hook::consts::{SIGCONT, SIGHUP, SIGINT, SIGTERM};
 
 use super::clock::Clock;
-use super::connection_task::Wire;
+use super::connection_task::ConnectionTask;
 use super::effect::{Effect, Input};
 use super::history::History;
 use super::history_file::HistoryFile;
@@ -25,19 +25,19 @@ use crate::interrupt;
 use crate::output;
 use crate::terminal::FullScreen;
 
-/// What waits to be dealt with. More waits in the sockets and in the terminal.
+/// Events that wait to be handled. More wait in the sockets and in the terminal.
 const QUEUE_LEN: usize = 1024;
 
-/// How much is dealt with before the screen is drawn again.
+/// Events handled before the screen is drawn again.
 const BATCH_LEN: usize = 256;
 
-/// An exit status that tells of a signal is this and the signal's number, as shells have it.
+/// Added to a signal's number in the exit status, as shells have it.
 const SIGNAL_EXIT_STATUS: u8 = 128;
 
-/// What the user chose.
+/// Choices of the user.
 pub(crate) struct Options {
     pub(crate) address: Address,
-    /// How to reach it, and other servers that are chosen later.
+    /// Configuration of the connection, to this server and to others chosen later.
     pub(crate) config: ClientConfig,
     pub(crate) username: Option<String>,
     pub(crate) rooms: Vec<String>,
@@ -47,7 +47,7 @@ pub(crate) struct Options {
 pub(super) enum ScreenEvent {
     Input(Input),
     Signal(i32),
-    /// Nothing more can be read from the terminal.
+    /// The terminal can no longer be read.
     TerminalLost(std::io::Error),
 }
 
@@ -79,13 +79,13 @@ pub(crate) fn run(options: Options) -> Result<ExitCode, Failure> {
         },
     };
     let (model, effects) = Model::new(setup, clock.now());
-    let wire = Wire::new(queue, options.config);
-    let mut screen = Screen { terminal, clock, model, wire, history_file, events };
+    let connection = ConnectionTask::new(queue, options.config);
+    let mut screen = Screen { terminal, clock, model, connection, history_file, events };
     let ended = screen.run(effects);
-    // The terminal first: saying goodbye may take a moment.
-    let Screen { terminal, wire, events, .. } = screen;
+    // The terminal is given back first: disconnecting may take a moment.
+    let Screen { terminal, connection, events, .. } = screen;
     drop(terminal);
-    wire.disconnect(&events);
+    connection.disconnect(&events);
     ended
 }
 
@@ -93,7 +93,7 @@ struct Screen {
     terminal: FullScreen,
     clock: Clock,
     model: Model,
-    wire: Wire,
+    connection: ConnectionTask,
     history_file: HistoryFile,
     events: Receiver<ScreenEvent>,
 }
@@ -107,7 +107,7 @@ impl Screen {
             let (model, now) = (&self.model, self.clock.now());
             self.terminal.draw(|frame| view::draw(frame, model, now))?;
             let Some(first) = self.wait() else { continue };
-            // One frame for all that is there: a flood of messages must not be drawn one by one.
+            // One frame for all waiting events: a flood of messages must not be drawn one by one.
             let mut next = Some(first);
             let mut taken = 0;
             while let Some(event) = next {
@@ -120,11 +120,11 @@ impl Screen {
         }
     }
 
-    /// What happens next; time passing is an [`Input::Tick`].
+    /// The next event; a time-out is an [`Input::Tick`].
     fn wait(&self) -> Option<ScreenEvent> {
         let now = self.clock.now().running;
-        match self.model.link.next_wake_up(now) {
-            // The queue cannot close: the wire holds a sender.
+        match self.model.connection.next_wake_up(now) {
+            // The queue cannot close: the connection task holds a sender.
             None => self.events.recv().ok(),
             Some(at) => {
                 match self.events.recv_timeout(at.saturating_sub(now).max(Duration::from_millis(1)))
@@ -155,14 +155,14 @@ impl Screen {
     fn perform(&mut self, effects: Vec<Effect>) -> Result<Option<ExitCode>, Failure> {
         for effect in effects {
             match effect {
-                Effect::Connect { link, address, username } => {
-                    self.wire.connect(link, address, username)
+                Effect::Connect { number, address, username } => {
+                    self.connection.connect(number, address, username);
                 }
-                Effect::HangUp { link } => self.wire.hang_up(link),
-                Effect::Send { link, request } => self.wire.send(link, request),
+                Effect::HangUp { number } => self.connection.hang_up(number),
+                Effect::Send { number, request } => self.connection.send(number, request),
                 Effect::Remember(line) => {
                     if let Err(why) = self.history_file.append(&line) {
-                        // Gives no effects.
+                        // This input has no effects.
                         self.model.update(self.clock.now(), Input::NotRemembered(why));
                     }
                 }
@@ -185,7 +185,7 @@ fn pass_on_keys(queue: &SyncSender<ScreenEvent>) {
             Ok(TerminalEvent::FocusGained) => Input::Focused(true),
             Ok(TerminalEvent::FocusLost) => Input::Focused(false),
             Err(error) => {
-                // If nobody hears it any more, there is nobody to tell.
+                // Sending fails only when the screen has ended already.
                 let _ = queue.send(ScreenEvent::TerminalLost(error));
                 return;
             }

@@ -1,5 +1,5 @@
-//! For tests: a user at a desk. Types, waits, and is told what the server says; sees what would be
-//! on the screen.
+//! For tests: a user at the chat screen. Types, waits, delivers events of the server, and reads the
+//! screen.
 
 use std::net::SocketAddr;
 use std::time::Duration;
@@ -26,15 +26,15 @@ pub(super) const NOON_MS: u64 = 1_777_636_800_000;
 
 pub(super) const OWN_ID: u32 = 7;
 
-pub(super) struct Desk {
+pub(super) struct Harness {
     pub(super) model: Model,
     pub(super) now: Now,
-    /// What the state has asked for and nobody has done yet.
+    /// Effects that no test has consumed yet.
     pub(super) effects: Vec<Effect>,
 }
 
-impl Desk {
-    /// Before the server has answered.
+impl Harness {
+    /// A screen before the server has answered.
     pub(super) fn new(username: Option<&str>, rooms: &[&str]) -> Self {
         Self::with(Detail::Usual, username, rooms)
     }
@@ -56,14 +56,14 @@ impl Desk {
         Self { model, now, effects }
     }
 
-    /// As ada, in these rooms.
+    /// Signed in as ada, in these rooms.
     pub(super) fn in_rooms(rooms: &[&str]) -> Self {
-        let mut desk = Self::new(Some("ada"), rooms);
-        desk.sign_in();
-        desk
+        let mut harness = Self::new(Some("ada"), rooms);
+        harness.sign_in();
+        harness
     }
 
-    /// The server lets us in, and answers all that we ask.
+    /// Signs in, and answers all requests.
     pub(super) fn sign_in(&mut self) {
         self.signed_in();
         self.answer_all();
@@ -71,7 +71,11 @@ impl Desk {
 
     pub(super) fn signed_in(&mut self) {
         let peer = Some(PeerAddress::from(SocketAddr::from(([127, 0, 0, 1], 8080))));
-        self.news(ConnectionEvent::SignedIn { user_id: OWN_ID, server_info: String::new(), peer });
+        self.handle_connection_event(ConnectionEvent::SignedIn {
+            user_id: OWN_ID,
+            server_info: String::new(),
+            peer,
+        });
     }
 
     pub(super) fn give(&mut self, input: Input) {
@@ -79,12 +83,12 @@ impl Desk {
         self.effects.extend(effects);
     }
 
-    pub(super) fn news(&mut self, news: ConnectionEvent) {
-        self.give(Input::Link { link: self.model.link.number, news });
+    pub(super) fn handle_connection_event(&mut self, event: ConnectionEvent) {
+        self.give(Input::Connection { number: self.model.connection.number, event });
     }
 
     pub(super) fn event(&mut self, event: Event) {
-        self.news(ConnectionEvent::Event(event));
+        self.handle_connection_event(ConnectionEvent::Chat(event));
     }
 
     pub(super) fn refuse(&mut self, code: ErrorCode, message: &str) {
@@ -92,17 +96,17 @@ impl Desk {
     }
 
     pub(super) fn lose(&mut self, why: &str) {
-        self.news(ConnectionEvent::Ended { why: why.to_owned(), code: None });
+        self.handle_connection_event(ConnectionEvent::Ended { why: why.to_owned(), code: None });
     }
 
     pub(super) fn refuse_name(&mut self, code: ErrorCode) {
-        self.news(ConnectionEvent::Ended {
+        self.handle_connection_event(ConnectionEvent::Ended {
             why: format!("the server refused: {code}"),
             code: Some(code),
         });
     }
 
-    /// Somebody says something, a second later.
+    /// A member sends a text, a second later.
     pub(super) fn said(&mut self, name: &str, room: &str, text: &str) {
         self.pass(1000);
         let user_id = if name == self.model.username() { OWN_ID } else { 8 };
@@ -124,23 +128,23 @@ impl Desk {
         self.event(Event::Left { user_id: 8, username: name.to_owned(), room: room.to_owned() });
     }
 
-    /// The server does all that it was asked to.
+    /// Answers every request with success.
     pub(super) fn answer_all(&mut self) {
         while let Some(request) = self.take_request() {
             let username = self.model.username().to_owned();
             match request {
                 Request::Join { room } => {
-                    self.event(Event::Joined { user_id: OWN_ID, username, room })
+                    self.event(Event::Joined { user_id: OWN_ID, username, room });
                 }
                 Request::Leave { room } => {
-                    self.event(Event::Left { user_id: OWN_ID, username, room })
+                    self.event(Event::Left { user_id: OWN_ID, username, room });
                 }
                 Request::Send { room, content } => self.said(&username, &room, &content),
             }
         }
     }
 
-    /// The oldest request that was written and not looked at yet.
+    /// The oldest request that was sent and not consumed yet.
     pub(super) fn take_request(&mut self) -> Option<Request> {
         let position =
             self.effects.iter().position(|effect| matches!(effect, Effect::Send { .. }))?;
@@ -150,33 +154,37 @@ impl Desk {
         }
     }
 
-    /// All of them.
+    /// All requests sent and not consumed yet.
     pub(super) fn take_requests(&mut self) -> Vec<Request> {
         std::iter::from_fn(|| self.take_request()).collect()
     }
 
-    /// The clocks go on.
+    /// Advances both clocks.
     pub(super) fn pass(&mut self, millis: u64) {
         self.now.running += Duration::from_millis(millis);
         self.now.unix_ms += millis;
     }
 
-    /// The clocks go on, and the state is told.
+    /// Advances both clocks and delivers a tick.
     pub(super) fn wait(&mut self, millis: u64) {
         self.pass(millis);
         self.give(Input::Tick);
     }
 
-    /// Waits for as long as the state says, and then tells it so, until it asks for something.
+    /// Ticks whenever the state wants to be woken, until it connects. Returns the milliseconds
+    /// passed.
     pub(super) fn wait_until_it_connects(&mut self) -> u64 {
-        let begin = self.now.unix_ms;
+        let start = self.now.unix_ms;
         self.effects.clear();
         while !self.effects.iter().any(|effect| matches!(effect, Effect::Connect { .. })) {
-            let wake_up =
-                self.model.link.next_wake_up(self.now.running).expect("it waits for something");
+            let wake_up = self
+                .model
+                .connection
+                .next_wake_up(self.now.running)
+                .expect("it waits for something");
             self.wait(u64::try_from((wake_up - self.now.running).as_millis()).unwrap().max(1));
         }
-        self.now.unix_ms - begin
+        self.now.unix_ms - start
     }
 
     pub(super) fn press(&mut self, code: KeyCode) {
@@ -232,15 +240,15 @@ impl Desk {
         terminal.backend().buffer().clone()
     }
 
-    /// The row of a screen of 80 columns that holds this.
+    /// The row of an 80-column screen that holds this text.
     pub(super) fn row_with(&mut self, needle: &str) -> String {
         let screen = self.screen(80, 24);
         let row = screen.lines().find(|row| row.contains(needle));
         row.unwrap_or_else(|| panic!("no {needle:?} in\n{screen}")).to_owned()
     }
 
-    /// Whether a screen on which nothing has to be broken or cut shows this. The size stays as it
-    /// was.
+    /// Whether the text is on a screen wide enough that nothing is wrapped or cut. The size stays
+    /// as it was.
     pub(super) fn shows(&mut self, needle: &str) -> bool {
         let (width, height) = self.model.size;
         let shown = self.screen(300, 60).contains(needle);
@@ -248,7 +256,7 @@ impl Desk {
         shown
     }
 
-    /// Whether a usual screen shows this.
+    /// Whether the text is on a screen of 80 by 24.
     pub(super) fn sees(&mut self, needle: &str) -> bool {
         self.screen(80, 24).contains(needle)
     }

@@ -10,7 +10,7 @@ use crate::failure::Failure;
 use crate::profile::Profile;
 
 pub(crate) fn run(args: &ChatArgs) -> Result<ExitCode, Failure> {
-    // The command line, and its variables, win over the profile.
+    // The command line and its variables take precedence over the profile.
     let profile = Profile::load(args.profile.as_deref())?;
     let address = args.address(profile.address);
     let username = args.user.clone().or(profile.user);

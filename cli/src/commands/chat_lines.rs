@@ -17,10 +17,10 @@ use crate::lines::Line;
 use crate::output;
 use crate::requests::{Answer, MAX_IN_FLIGHT, Request, Requests};
 
-/// The longest text, with the `/` before it that lets it begin with one.
+/// The longest text, with the `/` before it that escapes a leading one.
 const MAX_LINE_SIZE: usize = MAX_CONTENT_SIZE + 1;
 
-/// Joins the rooms, of which the first is the current one, and goes on to the end of the input.
+/// Joins the rooms, of which the first is the current one, and runs until the end of the input.
 pub(crate) fn run(
     address: &Address,
     config: &ClientConfig,
@@ -57,13 +57,13 @@ pub(crate) fn run(
 struct Chat {
     sender: ChatSender,
     requests: Requests,
-    /// The rooms that we are in, or shall be when the server gets to it: requests are sent without
-    /// waiting, and are answered in their order. The latest is last.
+    /// Rooms that are joined, or for which a join is under way: requests are sent without waiting,
+    /// and are answered in order. The latest is last.
     rooms: Vec<String>,
-    /// Where text goes.
+    /// The room that text is sent to.
     current_room: Option<String>,
     is_line_wanted: bool,
-    /// No more lines are taken; what was sent is still waited for.
+    /// No more lines are read; answers to sent requests are still awaited.
     is_leaving: bool,
     last_answer_at: Instant,
     conversation: Conversation,
@@ -81,7 +81,7 @@ impl Chat {
             }
             let deadline = self.is_leaving.then(|| self.last_answer_at + ANSWER_TIMEOUT);
             match self.conversation.next(deadline) {
-                Some(ConversationEvent::Event(event)) => self.take_event(&event)?,
+                Some(ConversationEvent::Chat(event)) => self.take_event(&event)?,
                 Some(ConversationEvent::Line(line)) => {
                     self.is_line_wanted = false;
                     self.take_line(line)?;
@@ -188,7 +188,8 @@ impl Chat {
         Ok(())
     }
 
-    /// A room that is ours no more; if it was the current one, the latest of the others is.
+    /// Removes a room that is no longer ours; if it was the current one, the latest of the others
+    /// becomes it.
     fn forget(&mut self, room: &str) {
         self.rooms.retain(|joined| joined != room);
         if self.current_room.as_deref() != Some(room) {
@@ -216,7 +217,7 @@ impl Chat {
             }
             Event::Joined { username, room, .. } => show_presence(room, username, "joined"),
             Event::Left { username, room, .. } => {
-                if answer == Answer::OutOfTurn {
+                if answer == Answer::OutOfOrder {
                     self.forget(room);
                 }
                 show_presence(room, username, "left")
@@ -245,7 +246,7 @@ fn what_was_refused(answer: &Answer) -> String {
         Answer::Refused(Request::Send { content, .. }) => {
             format!("not said: {}", escape::text(content))
         }
-        Answer::Done(_) | Answer::OutOfTurn | Answer::Unrelated => {
+        Answer::Done(_) | Answer::OutOfOrder | Answer::Unrelated => {
             "the server complains".to_owned()
         }
     }
@@ -256,8 +257,8 @@ fn show_presence(room: &str, username: &str, what: &str) -> Result<(), Failure> 
     output::line(format_args!("{time} [{room}] * <{}> {what}", escape::username(username)))
 }
 
-/// On standard error, so that the output holds only what the rooms said. May hold what the server
-/// said.
+/// Prints on standard error, so that the output holds only the messages of the rooms. May hold text
+/// of the server.
 fn complain(what: &str) {
     output::remark(format_args!("cafewire: {}", escape::text(what)));
 }

@@ -1,4 +1,4 @@
-//! `cafewire completions`: what has a shell complete our commands and options.
+//! `cafewire completions`: scripts that make a shell complete our commands and options.
 
 use std::process::ExitCode;
 

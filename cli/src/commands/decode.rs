@@ -1,4 +1,4 @@
-//! `cafewire decode`: says what bytes mean, frame by frame, and what is wrong with them.
+//! `cafewire decode`: shows the meaning of bytes, frame by frame, and their errors.
 
 use std::io::BufReader;
 use std::process::ExitCode;
@@ -6,19 +6,21 @@ use std::process::ExitCode;
 use cafewire_core::Direction;
 
 use crate::decode::args::{DecodeArgs, Format};
-use crate::decode::capture::{self, Leftovers};
+use crate::decode::capture;
 use crate::decode::conversations::{Bounds, Conversations};
+use crate::decode::filter::Filter;
 use crate::decode::hex::HexReader;
 use crate::decode::input::{self, Input};
 use crate::decode::report::{Content, Form, Item, Report, Side};
 use crate::decode::stream_decoder::StreamDecoder;
+use crate::decode::summary::SummaryJson;
 use crate::decode::text::Palette;
 use crate::escape;
 use crate::failure::Failure;
 use crate::lines::LineReader;
 use crate::output;
 
-/// How much of a raw input is read at a time.
+/// Size of the reads of a raw input.
 const CHUNK_BYTES: usize = 64 * 1024;
 /// The longest line of digits: a whole dump without a line ending may be one.
 const MAX_LINE_BYTES: usize = 16 * 1024 * 1024;
@@ -26,39 +28,52 @@ const MAX_LINE_BYTES: usize = 16 * 1024 * 1024;
 pub(crate) fn run(args: &DecodeArgs) -> Result<ExitCode, Failure> {
     let mut input = Input::open(args.file.as_deref())?;
     let name = input.name().to_owned();
-    let form = match (args.json, args.color.is_on()) {
+    let palette = if args.color.is_on() { Palette::COLOURED } else { Palette::PLAIN };
+    let form = match (args.json, args.brief) {
         (true, _) => Form::Json,
-        (false, true) => Form::Text(Palette::COLOURED),
-        (false, false) => Form::Text(Palette::PLAIN),
+        (false, true) => Form::Brief(palette),
+        (false, false) => Form::Text(palette),
     };
-    let mut report = Report::new(form);
+    let mut report = Report::new(form, Filter::new(args.room.clone(), args.user.clone()));
     let format = input.format(args.format)?;
     output::detail(format_args!("{} is read as {}", escape::text(&name), described(format)));
-    tell_of_options_in_vain(args, &name, format);
-    let damage = match format {
+    warn_of_options_without_effect(args, &name, format);
+    let ended = match format {
         Format::Raw => explain_raw(input, args.from, &mut report)?,
         Format::Hex => explain_hex(input, args.from, &mut report)?,
         Format::Pcap => explain_capture(input, args, &mut report)?,
     };
     if !args.json {
         output::notice(report.tally.summary());
+        if report.hidden > 0 {
+            output::notice(format_args!("{} of these are not shown", report.hidden));
+        }
     }
-    match damage {
-        Some(damage) => Err(Failure::Message(format!("{name}: {damage}"))),
-        None if report.tally.is_all_good() => Ok(ExitCode::SUCCESS),
-        None => Ok(ExitCode::FAILURE),
+    match ended {
+        Ended::Early(damage) => Err(Failure::Message(format!("{name}: {damage}"))),
+        Ended::Read if report.tally.is_all_good() => Ok(ExitCode::SUCCESS),
+        Ended::Read | Ended::NothingRead => Ok(ExitCode::FAILURE),
     }
 }
 
-/// Options that change nothing for an input of this form.
-fn tell_of_options_in_vain(args: &DecodeArgs, name: &str, format: Format) {
+/// How far the input could be read.
+enum Ended {
+    Read,
+    /// There was something, but nothing of it could be read.
+    NothingRead,
+    /// This is why it ended early.
+    Early(String),
+}
+
+/// Reports options that change nothing for an input of this format.
+fn warn_of_options_without_effect(args: &DecodeArgs, name: &str, format: Format) {
     let name = escape::text(name);
     if format == Format::Pcap && args.from.is_some() {
         output::notice(format_args!(
-            "--from changes nothing: {name} is a capture, which tells who sent what"
+            "--from changes nothing: {name} is a capture, which has the senders"
         ));
     }
-    if format != Format::Pcap && args.port.is_some() {
+    if format != Format::Pcap && !args.port.is_empty() {
         output::notice(format_args!(
             "--port changes nothing: {name} is read as {}, not as a capture",
             described(format)
@@ -78,12 +93,8 @@ fn stream_decoder(from: Option<Side>) -> StreamDecoder {
     StreamDecoder::new(from.map_or(Direction::Either, Side::direction))
 }
 
-/// Explains all of it, and answers why it ended early, if it did.
-fn explain_raw(
-    input: Input,
-    from: Option<Side>,
-    report: &mut Report,
-) -> Result<Option<String>, Failure> {
+/// Explains the whole input, and returns how it ended.
+fn explain_raw(input: Input, from: Option<Side>, report: &mut Report) -> Result<Ended, Failure> {
     let mut stream_decoder = stream_decoder(from);
     let mut tell =
         |offset, content: Content<'_>| report.item(&Item { place: None, from, offset, content });
@@ -95,19 +106,15 @@ fn explain_raw(
             Ok(count) => stream_decoder.push(&chunk[..count], &mut tell)?,
             Err(error) => {
                 stream_decoder.finish(&mut tell)?;
-                return Ok(Some(error.to_string()));
+                return Ok(Ended::Early(error.to_string()));
             }
         }
     }
     stream_decoder.finish(&mut tell)?;
-    Ok(None)
+    Ok(Ended::Read)
 }
 
-fn explain_hex(
-    input: Input,
-    from: Option<Side>,
-    report: &mut Report,
-) -> Result<Option<String>, Failure> {
+fn explain_hex(input: Input, from: Option<Side>, report: &mut Report) -> Result<Ended, Failure> {
     let mut stream_decoder = stream_decoder(from);
     let mut tell =
         |offset, content: Content<'_>| report.item(&Item { place: None, from, offset, content });
@@ -133,24 +140,37 @@ fn explain_hex(
         }
     };
     stream_decoder.finish(&mut tell)?;
-    Ok(damage)
+    Ok(damage.map_or(Ended::Read, Ended::Early))
 }
 
-fn explain_capture(
-    input: Input,
-    args: &DecodeArgs,
-    report: &mut Report,
-) -> Result<Option<String>, Failure> {
-    let mut conversations = Conversations::new(args.port, Bounds::default());
-    let leftovers: Leftovers = capture::explain(input.into_reader(), &mut conversations, report)?;
+fn explain_capture(input: Input, args: &DecodeArgs, report: &mut Report) -> Result<Ended, Failure> {
+    let mut input = input;
+    let readiness = input.take_readiness();
+    let mut conversations = Conversations::new(&args.port, Bounds::default());
+    let reader = input.into_capture_reader();
+    let outcome = capture::explain(reader, &readiness, &mut conversations, report)?;
+    let passed_over = &conversations.passed_over;
     output::detail(format_args!(
         "{} packets, {} of them TCP without data",
-        leftovers.packets, leftovers.without_data
+        outcome.packets, outcome.without_data
     ));
-    if !args.json {
-        for sentence in leftovers.sentences().into_iter().chain(conversations.sentences()) {
-            output::notice(sentence);
-        }
+    for sentence in passed_over.sentences() {
+        output::notice(sentence);
     }
-    Ok(leftovers.damage)
+    if args.json {
+        output::json(&SummaryJson::of(
+            outcome.packets,
+            conversations.numbered,
+            report.tally,
+            report.hidden,
+            passed_over.json(),
+            outcome.damage.clone(),
+        ))?;
+    }
+    let is_hidden = report.tally.is_empty() && passed_over.may_hide_conversations();
+    Ok(match outcome.damage {
+        Some(damage) => Ended::Early(damage),
+        None if is_hidden => Ended::NothingRead,
+        None => Ended::Read,
+    })
 }

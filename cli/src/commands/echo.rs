@@ -1,4 +1,4 @@
-//! `cafewire echo`: a line goes to the server and comes back.
+//! `cafewire echo`: sends a line to the server and prints the one that comes back.
 
 use std::io::{self, IsTerminal as _};
 use std::process::ExitCode;
@@ -32,7 +32,7 @@ pub(crate) fn run(args: &EchoArgs) -> Result<ExitCode, Failure> {
             }
             Ok(content) => output::line(format_args!("Server: {}", shown(client.echo(&content)?)))?,
             Err(error) if is_interactive => {
-                output::remark(format_args!("cafewire: line not sent: {error}"))
+                output::remark(format_args!("cafewire: line not sent: {error}"));
             }
             Err(error) => {
                 return Err(Failure::Message(format!("line {} not sent: {error}", line.number)));
@@ -46,7 +46,7 @@ pub(crate) fn run(args: &EchoArgs) -> Result<ExitCode, Failure> {
     Ok(ExitCode::SUCCESS)
 }
 
-/// Text as text; what is no text byte by byte.
+/// Text as text; other bytes escaped one by one.
 fn shown(payload: &[u8]) -> String {
     match str::from_utf8(payload) {
         Ok(text) => escape::text(text).into_owned(),

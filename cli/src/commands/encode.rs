@@ -1,4 +1,4 @@
-//! `cafewire encode`: messages to frames.
+//! `cafewire encode`: converts messages to frames.
 
 use std::io::BufReader;
 use std::process::ExitCode;
@@ -12,8 +12,8 @@ use crate::failure::Failure;
 use crate::lines::LineReader;
 use crate::output;
 
-/// More than any line that `decode --json` prints: of the longest frame it holds the digits three
-/// times.
+/// More than any line that `decode --json` prints, which holds the digits of the longest frame
+/// three times.
 const MAX_LINE_BYTES: usize = 1024 * 1024;
 
 pub(crate) fn run(args: &EncodeArgs) -> Result<ExitCode, Failure> {
@@ -24,7 +24,7 @@ pub(crate) fn run(args: &EncodeArgs) -> Result<ExitCode, Failure> {
     outcome
 }
 
-/// How frames are printed, and what of them there was.
+/// Output format, and counts of the frames printed.
 struct Made {
     is_hex: bool,
     frames: u64,
@@ -55,8 +55,9 @@ fn encode_lines(input: Input, made: &mut Made) -> Result<(), Failure> {
         if text.trim().is_empty() {
             continue;
         }
-        let frame = json::message(&text).and_then(|message| encoded(&message)).map_err(refused)?;
-        made.print(&frame)?;
+        if let Some(message) = json::message(&text).map_err(refused)? {
+            made.print(&encoded(&message).map_err(refused)?)?;
+        }
     }
 }
 

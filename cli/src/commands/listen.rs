@@ -1,4 +1,4 @@
-//! `cafewire listen`: what a room says, on standard output.
+//! `cafewire listen`: prints the messages of a room on standard output.
 
 use std::process::ExitCode;
 use std::time::{Duration, Instant};
@@ -11,13 +11,13 @@ use crate::failure::Failure;
 use crate::format::{self, EventJson};
 use crate::output;
 
-/// The exit status when `-t` ran out; a number that nothing else here ends with.
+/// Exit status when `-t` ran out; no other error has this number.
 const TIMED_OUT: u8 = 27;
 
-/// How long to wait for an event when nothing limits it. Then the wait begins again.
+/// How long to wait for an event when there is no limit. Then the wait starts again.
 const UNLIMITED_WAIT: Duration = Duration::from_secs(3600);
 
-/// How long the server may take to close the connection when we have said goodbye.
+/// Time that the server has for closing the connection after our Disconnect.
 const GOODBYE_WAIT: Duration = Duration::from_secs(2);
 
 pub(crate) fn run(args: &ListenArgs) -> Result<ExitCode, Failure> {
@@ -60,8 +60,9 @@ fn listen(
     Ok(ExitCode::SUCCESS)
 }
 
-/// Leaves, and waits for the server to have noticed: from then on the name is free for the next
-/// command. That it does not is no failure of a command that has done its work.
+/// Disconnects, and waits until the server has closed the connection: from then on the name is free
+/// for the next command. A server that does not close is no failure of a command that has done its
+/// work.
 fn disconnect(mut client: ChatClient) {
     let deadline = Instant::now() + GOODBYE_WAIT;
     if client.sender().is_ok_and(|sender| sender.disconnect().is_ok()) {
@@ -71,7 +72,7 @@ fn disconnect(mut client: ChatClient) {
     }
 }
 
-/// Connecting and signing in may not outlast the time in all.
+/// Connecting and signing in are part of the total time.
 fn connect(args: &ListenArgs) -> Result<ChatClient, ClientError> {
     let mut config = args.server.tls.client_config();
     if let Some(timeout) = args.timeout.map(|timeout| timeout.max(Duration::from_millis(1))) {
@@ -88,8 +89,8 @@ fn is_over(deadline: Option<Instant>) -> bool {
     deadline.is_some_and(|deadline| deadline <= Instant::now())
 }
 
-/// Tells people, on standard error, and programs, as an object, that from here on nothing is
-/// missed. Joining took the event that says so.
+/// Announces, on standard error for people and as an object for programs, that messages are
+/// complete from here on. The join has consumed the event that says so.
 fn show_joined(args: &ListenArgs, client: &ChatClient) -> Result<(), Failure> {
     let (room, username) = (args.room.as_str(), client.username());
     output::notice(format_args!(

@@ -1,4 +1,4 @@
-//! `cafewire man`: the manual, made of what `--help` says and of the list of settings, so that it
+//! `cafewire man`: the manual, generated from `--help` and from the list of settings, so that it
 //! cannot drift from either.
 
 use std::fs;
@@ -18,7 +18,7 @@ use crate::settings::Settings;
 const SOURCE: &str = concat!("cafewire ", env!("CARGO_PKG_VERSION"));
 const MANUAL: &str = "cafewire manual";
 
-/// A page and the file that it belongs in.
+/// A page and the name of its file.
 struct Page {
     file: String,
     text: Vec<u8>,
@@ -73,9 +73,8 @@ fn add_pages_of(command: &Command, pages: &mut Vec<Page>) -> io::Result<()> {
     command.get_subcommands().try_for_each(|command| add_pages_of(command, pages))
 }
 
-/// What stands below the options of `--help`, as sections. A line that ends with a colon at the
-/// beginning of a paragraph and is one of ours is a heading; lines that are indented stand as they
-/// are.
+/// Converts the text below the options of `--help` to sections. A line that ends with a colon at
+/// the start of a paragraph and is one of ours is a heading; indented lines are kept as they are.
 fn sections(help: &str) -> Roff {
     let mut roff = Roff::new();
     let mut heading = "NOTES";
@@ -126,15 +125,17 @@ fn config_page() -> io::Result<Vec<u8>> {
     roff.text([bold("cafewire serve --config"), roman(" "), italic("FILE")]);
     roff.control("SH", ["DESCRIPTION"]);
     roff.text([roman(
-        "A TOML file, a setting per line, in any order. Each is also an option of `cafewire serve`, with - for _, and an \
-         environment variable: an option wins over a variable, and that over the file. A key that is no setting is refused. \
-         `cafewire serve --print-config` prints all settings as they would be in force, as such a file; `--check-config` says what is \
-         wrong with one, and which limits would not count as they are set.",
+        "A TOML file, a setting per line, in any order. Each is also an option of `cafewire \
+         serve`, with - for _, and an environment variable: an option wins over a variable, and \
+         that over the file. A key that is no setting is refused. `cafewire serve --print-config` \
+         prints the effective value of each setting, as such a file; `--check-config` says what \
+         is wrong with one, and which limits would be raised or lowered.",
     )]);
     roff.control("PP", []);
     roff.text([roman(
-        "SIZE is a text such as \"64KiB\", or a number of bytes; TIME is a text such as \"300ms\", \"10s\" or \"5m\"; 0 is no \
-         bound, unless it says otherwise. What can be given several times is a list: [\"tcp://0.0.0.0:8080\", \"unix:///run/cafewire.sock\"].",
+        "SIZE is a text such as \"64KiB\", or a number of bytes; TIME is a text such as \"300ms\", \
+         \"10s\" or \"5m\"; 0 is no bound, unless it says otherwise. What can be given several times is a list: \
+         [\"tcp://0.0.0.0:8080\", \"unix:///run/cafewire.sock\"].",
     )]);
     roff.control("SH", ["SETTINGS"]);
     let settings = Settings::augment_args(Command::new("settings"));
@@ -159,7 +160,7 @@ fn setting_entry(roff: &mut Roff, setting: &Arg) {
     let kind =
         setting.get_value_names().and_then(<[_]>::first).map_or("VALUE", |name| name.as_str());
     roff.control("TP", []);
-    // What may be several on the command line is a list in the file, even of one.
+    // An option that may be given several times is a list in the file, even with one value.
     let value = if setting.get_value_delimiter().is_some() {
         format!("[{kind}, …]")
     } else {
@@ -228,9 +229,11 @@ mod tests {
 
     #[test]
     fn help_becomes_sections() {
-        let roff = sections("Some text.\n\nExit status:\n  0  fine\n  1  not\n\nExamples:\n  cafewire\n\nMore:\n  .x")
-            .to_roff();
-        let expected = ".SH NOTES\nSome text.\n.SH \"EXIT STATUS\"\n.nf\n  0  fine\n  1  not\n.fi\n.SH EXAMPLES\n.nf\n  cafewire\n.fi\n.PP\nMore:\n.nf\n  .x\n.fi\n";
+        let help = "Some text.\n\nExit status:\n  0  fine\n  1  not\n\n\
+                    Examples:\n  cafewire\n\nMore:\n  .x";
+        let roff = sections(help).to_roff();
+        let expected = ".SH NOTES\nSome text.\n.SH \"EXIT STATUS\"\n.nf\n  0  fine\n  1  not\n.fi\n\
+                        .SH EXAMPLES\n.nf\n  cafewire\n.fi\n.PP\nMore:\n.nf\n  .x\n.fi\n";
         assert!(roff.ends_with(expected), "{roff}");
     }
 }

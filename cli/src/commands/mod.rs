@@ -1,5 +1,5 @@
-//! What `cafewire` can do, a file per command. Each takes its arguments, prints, and returns how it
-//! ended.
+//! The commands of `cafewire`, a file each. Each takes its arguments, prints, and returns its exit
+//! status.
 
 pub(crate) mod bench;
 pub(crate) mod chat;

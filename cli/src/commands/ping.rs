@@ -1,4 +1,4 @@
-//! `cafewire ping`: round trips, one after another, and what they come to.
+//! `cafewire ping`: round trips, one after another, and their statistics.
 
 use std::io::{self, IsTerminal as _};
 use std::process::ExitCode;
@@ -18,11 +18,11 @@ use crate::interrupt;
 use crate::output;
 use crate::stats::{RoundTrips, duration_ns, milliseconds};
 
-/// How long a reply may take before its ping is lost.
+/// Time within which a reply must come before its ping counts as lost.
 const REPLY_TIMEOUT: Duration = Duration::from_secs(5);
 
-/// How long Ctrl-C leaves the ping that is under way, so that it is not lost by the hand that
-/// stopped it.
+/// Time that the ping under way has left after Ctrl-C, so that an interrupt does not count as a
+/// loss.
 const LAST_REPLY_WAIT: Duration = Duration::from_millis(500);
 
 enum PingEvent {
@@ -35,7 +35,7 @@ enum PingEvent {
         seq: u64,
         reason: ClientError,
     },
-    /// All that were asked for have been sent, and answered or lost.
+    /// All requested pings have been sent, and answered or lost.
     Finished,
     Interrupted,
 }
@@ -75,7 +75,7 @@ pub(crate) fn run(args: &PingArgs) -> Result<ExitCode, Failure> {
         },
     };
     let client = target.connect()?;
-    // Short, so that pinging waits for whoever reads the output.
+    // A short queue, so that pinging waits for the reader of the output.
     let (queue, events) = sync_channel(1);
     let interrupts = queue.clone();
     interrupt::watch(move || interrupts.send(PingEvent::Interrupted).is_ok())?;
@@ -86,7 +86,7 @@ pub(crate) fn run(args: &PingArgs) -> Result<ExitCode, Failure> {
     Ok(if trips.lost() == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 
-/// What is pinged, and how it is reached.
+/// The server and the way to reach it.
 struct Target {
     address: Address,
     config: ClientConfig,
@@ -100,7 +100,7 @@ impl Target {
     }
 }
 
-/// Pings until the count is reached or nobody takes the results any more.
+/// Pings until the count is reached or the receiver of the results is gone.
 fn ping_on(
     target: &Target,
     client: Client,
@@ -125,11 +125,11 @@ fn ping_on(
             thread::sleep(interval.saturating_sub(started.elapsed()));
         }
     }
-    // If this fails nobody is left who waits for it.
+    // Sending fails only when the receiver is gone.
     let _ = queue.send(PingEvent::Finished);
 }
 
-/// One round trip. A connection on which one failed may still bring its late reply, so it is not
+/// One round trip. A connection with a failed one may still deliver its late reply, so it is not
 /// used again.
 fn ping_once(target: &Target, connected: &mut Option<Client>) -> Result<Duration, ClientError> {
     let mut client = match connected.take() {

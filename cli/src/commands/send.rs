@@ -1,4 +1,4 @@
-//! `cafewire send`: says one message, or each line of standard input, and sees each of them
+//! `cafewire send`: sends one message, or each line of standard input, and checks that each is
 //! delivered.
 
 use std::collections::VecDeque;
@@ -34,17 +34,17 @@ pub(crate) fn run(args: &SendArgs) -> Result<ExitCode, Failure> {
     .run()
 }
 
-/// Where the next message comes from.
+/// Source of the next message.
 enum Input {
-    /// The one from the command line, not said yet.
+    /// The text of the command line, not sent yet.
     Text(String),
-    /// Standard input, no line asked for.
+    /// Standard input, with no line requested.
     Idle,
-    /// Standard input, a line asked for.
+    /// Standard input, with a line requested.
     Awaited,
-    /// There is no more to say.
+    /// The last message was sent.
     Ended,
-    /// There is no more to say, because of this; what was said before is still seen to.
+    /// Reading ended with this failure; answers to earlier messages are still awaited.
     Failed(Failure),
 }
 
@@ -52,9 +52,9 @@ struct Delivery<'a> {
     room: &'a str,
     sender: ChatSender,
     requests: Requests,
-    /// What the open messages are called in an error, in their order.
+    /// Names of the open messages in errors, in their order.
     labels: VecDeque<String>,
-    /// The server's last answer, or when the oldest open request was made if that was later.
+    /// Time of the server's last answer, or of the oldest open request if that is later.
     last_answer_at: Instant,
     input: Input,
     conversation: Conversation,
@@ -85,7 +85,7 @@ impl Delivery<'_> {
         Ok(ExitCode::SUCCESS)
     }
 
-    /// Nothing is read from standard input before it is known that it can be said.
+    /// Standard input is read only after the room is joined.
     fn take_until_joined(&mut self) -> Result<(), Failure> {
         while !self.requests.is_empty() {
             self.take_next()?;
@@ -111,7 +111,7 @@ impl Delivery<'_> {
     fn take_next(&mut self) -> Result<(), Failure> {
         let deadline = (!self.requests.is_empty()).then(|| self.last_answer_at + ANSWER_TIMEOUT);
         match self.conversation.next(deadline) {
-            Some(ConversationEvent::Event(event)) => self.take_event(&event),
+            Some(ConversationEvent::Chat(event)) => self.take_event(&event),
             Some(ConversationEvent::Line(line)) => self.take_line(line),
             Some(ConversationEvent::InputEnded) => {
                 self.input = Input::Ended;
@@ -181,7 +181,7 @@ impl Delivery<'_> {
             (_, Event::Error { code, message }) => {
                 Err(Failure::refused(format_args!("cannot talk in {}", self.room), *code, message))
             }
-            (Answer::OutOfTurn, _) => Err(Failure::Message(format!(
+            (Answer::OutOfOrder, _) => Err(Failure::Message(format!(
                 "{} did not come back as it was sent, or not in order",
                 self.labels.front().map_or("what was sent", String::as_str)
             ))),

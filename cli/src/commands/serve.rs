@@ -1,5 +1,5 @@
-//! `cafewire serve`: the server, with its log on standard error. Who does not read what it prints
-//! or logs does not hold it up.
+//! `cafewire serve`: the server, with its log on standard error. A reader of its output or log that
+//! is slow does not hold it up.
 
 use std::io::{self, Write};
 use std::process::ExitCode;
@@ -40,10 +40,10 @@ pub(crate) fn run(args: &ServeArgs) -> Result<ExitCode, Failure> {
     })?;
     let (given, path, at_start) = (args.settings.clone(), args.config.clone(), settings.clone());
     server.on_reload(Box::new(move || {
-        let anew =
+        let reloaded =
             Settings::resolve(given.clone(), path.as_ref()).map_err(Failure::into_sentence)?;
-        let config = anew.server_config().map_err(Failure::into_sentence)?;
-        for setting in at_start.read_at_start_only_and_other_in(&anew) {
+        let config = reloaded.server_config().map_err(Failure::into_sentence)?;
+        for setting in at_start.read_at_start_only_and_other_in(&reloaded) {
             tracing::warn!(setting, "this setting is read at the start only: restart to change it");
         }
         Ok(config)
@@ -64,8 +64,8 @@ pub(crate) fn run(args: &ServeArgs) -> Result<ExitCode, Failure> {
     printer.map_or(Ok(()), DataPrinter::end).map(|()| ExitCode::SUCCESS)
 }
 
-/// Looks at what the settings lead to, as far as that can be done without serving, and tells which
-/// of them would not count as they are.
+/// Checks the effective settings, as far as that can be done without serving, and reports those
+/// that are raised or lowered.
 fn check(config: &ServerConfig) -> Result<(), Failure> {
     for adjustment in config.effective_limits().adjustments {
         output::notice(adjustment);
@@ -87,7 +87,7 @@ fn wants_certificate(config: &ServerConfig) -> bool {
         && config.listen.iter().any(|address| matches!(address, Address::Tls { .. }))
 }
 
-/// A comment for the settings that have no default, so that all can be seen.
+/// Prints a comment for the settings that have no default, so that all are listed.
 fn tell_unset(settings: &Settings) -> Result<(), Failure> {
     let unset = settings.unset_keys();
     if unset.is_empty() {
@@ -97,7 +97,7 @@ fn tell_unset(settings: &Settings) -> Result<(), Failure> {
     }
 }
 
-/// Tells systemd, if it started us and wants to know (`Type=notify`; `sd_notify(3)`).
+/// Notifies systemd of a phase, if it asked for that (`Type=notify`; `sd_notify(3)`).
 fn tell_service_manager(phase: Phase) {
     let told = match phase {
         Phase::Ready => sd_notify::notify(&[NotifyState::Ready]),
@@ -121,8 +121,8 @@ impl DataPrinter {
     fn start(server: &mut Server) -> Result<Self, Failure> {
         let (failures, failed) = channel();
         let handle = server.handle();
-        // When nobody can read the output any more there is no reason to serve on, which need be
-        // said only once.
+        // Without a reader of the output there is no reason to serve on, and one failure is enough
+        // to say so.
         let mut failures = Some(failures);
         let queue = LineQueue::start("print-data", move |line| {
             if failures.is_some()
@@ -162,7 +162,7 @@ fn no_thread(error: io::Error) -> Failure {
     Failure::Message(format!("a thread cannot be started: {error}"))
 }
 
-/// What is logged if RUST_LOG does not say: so many steps above or below what is by default.
+/// Log level if RUST_LOG is not set: so many steps above or below the default.
 const fn default_level(steps: i16) -> LevelFilter {
     match steps {
         ..=-2 => LevelFilter::ERROR,
@@ -173,14 +173,14 @@ const fn default_level(steps: i16) -> LevelFilter {
     }
 }
 
-/// Writes the log, on a thread of its own, as long as it lives.
+/// Writes the log, on a thread of its own.
 struct Log(LineQueue);
 
 impl Drop for Log {
     fn drop(&mut self) {
         let lines = self.0.dropped();
         if lines > 0 {
-            tracing::warn!(lines, "nobody read the log in time: so many lines were dropped");
+            tracing::warn!(lines, "the log was not read in time: so many lines were dropped");
         }
         self.0.close();
     }
@@ -214,7 +214,7 @@ fn start_log(format: LogFormat) -> Result<Log, Failure> {
         .with_env_filter(filter)
         .with_writer(move || LogLine(lines.clone()))
         .with_ansi(output::may_be_coloured(&io::stderr()))
-        // A log that nobody reads is no reason to write to the same place about it.
+        // A log that cannot be written is not told about that in the same place.
         .log_internal_errors(false);
     match format {
         LogFormat::Text => log.init(),

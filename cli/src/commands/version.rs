@@ -1,4 +1,4 @@
-//! What `--version` says. `-V` says the number alone.
+//! Texts of `--version`. `-V` prints the number alone.
 
 /// The number, what is in every build (there are no optional parts), and how this one was built.
 pub(crate) const LONG: &str = concat!(

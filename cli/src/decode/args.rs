@@ -22,10 +22,19 @@ pub(crate) struct DecodeArgs {
     /// by itself.
     #[arg(long, value_enum, value_name = "SIDE")]
     pub(crate) from: Option<Side>,
-    /// In a capture, look at connections of this port alone; without it, at those of port 8080 and
-    /// at any other that starts with a good frame.
-    #[arg(short, long, value_name = "PORT")]
-    pub(crate) port: Option<u16>,
+    /// In a capture, look at connections of this port alone, whatever they hold; may be given more
+    /// than once. Without it, at those of any port that speak the protocol.
+    #[arg(short, long, value_name = "PORT", value_delimiter = ',')]
+    pub(crate) port: Vec<u16>,
+    /// Show only frames of this room.
+    #[arg(long)]
+    pub(crate) room: Option<String>,
+    /// Show only frames that name this user, or that the user's client sent.
+    #[arg(long, value_name = "NAME")]
+    pub(crate) user: Option<String>,
+    /// Print a line per frame.
+    #[arg(short, long, conflicts_with = "json")]
+    pub(crate) brief: bool,
     /// Print a JSON object per frame instead of text.
     #[arg(long)]
     pub(crate) json: bool,
@@ -33,7 +42,7 @@ pub(crate) struct DecodeArgs {
     #[arg(long, value_enum, value_name = "WHEN", default_value = "auto")]
     pub(crate) color: ColorChoice,
     #[command(flatten)]
-    pub(crate) verbosity: verbosity::OfDecode,
+    pub(crate) verbosity: verbosity::DecodeVerbosity,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
@@ -76,7 +85,7 @@ pub(crate) struct EncodeArgs {
     #[arg(long, global = true)]
     pub(crate) raw: bool,
     #[command(flatten)]
-    pub(crate) verbosity: verbosity::OfEncode,
+    pub(crate) verbosity: verbosity::EncodeVerbosity,
     #[command(subcommand)]
     pub(crate) what: EncodeWhat,
 }
@@ -183,7 +192,7 @@ pub(crate) enum ChatMessage {
         #[arg(long, value_name = "TEXT", default_value = "")]
         server_info: String,
     },
-    /// Server: somebody said something.
+    /// Server: a member said something.
     #[command(after_help = help::ENCODE_BROADCAST)]
     MessageBroadcast {
         /// The speaker's.
@@ -202,12 +211,12 @@ pub(crate) enum ChatMessage {
         #[arg(long, value_name = "TEXT")]
         content: String,
     },
-    /// Server: somebody entered a room.
+    /// Server: a member entered a room.
     #[command(
         after_help = "Examples:\n  cafewire encode chat user-joined --user-id 7 --username ada --room lobby --hex"
     )]
     UserJoined(Presence),
-    /// Server: somebody left a room.
+    /// Server: a member left a room.
     #[command(
         after_help = "Examples:\n  cafewire encode chat user-left --user-id 7 --username ada --room lobby --hex"
     )]

@@ -2,7 +2,11 @@
 
 use std::fs::File;
 use std::io::{self, Cursor, Read};
+use std::mem;
+use std::os::fd::{AsFd as _, OwnedFd};
 use std::path::Path;
+
+use rustix::event::{PollFd, PollFlags, Timespec};
 
 use super::args::Format;
 use super::hex;
@@ -21,8 +25,17 @@ const PCAP_MAGICS: [[u8; MAGIC_SIZE]; 4] = [
     [0xA1, 0xB2, 0x3C, 0x4D], // nanoseconds
     [0x4D, 0x3C, 0xB2, 0xA1],
 ];
-/// RFC 1952, with the one method that it has: how Wireshark compresses captures.
-const GZIP_MAGIC: [u8; 3] = [0x1F, 0x8B, 0x08];
+/// How captures are compressed: by what, how the files start, and what unpacks them. RFC 1952, RFC
+/// 8878 and the format descriptions of LZ4 and XZ.
+const COMPRESSED: [(&[u8], &str, &str); 5] = [
+    (b"\x1F\x8B\x08", "gzip", "gzip -dc"),
+    (b"\x28\xB5\x2F\xFD", "zstd", "zstd -dc"),
+    (b"\x04\x22\x4D\x18", "lz4", "lz4 -dc"),
+    (b"\xFD7zXZ\0", "xz", "xz -dc"),
+    (b"BZh", "bzip2", "bzip2 -dc"),
+];
+/// The longest of these.
+const COMPRESSED_MAGIC_SIZE: usize = 6;
 const PCAPNG_MAGIC: [u8; MAGIC_SIZE] = [0x0A, 0x0D, 0x0D, 0x0A];
 /// Where a pcapng section header says how long it is, and in which byte order.
 const SECTION_LENGTH: std::ops::Range<usize> = 4..8;
@@ -33,32 +46,61 @@ const BIG_ENDIAN_SECTION: [u8; 4] = [0x1A, 0x2B, 0x3C, 0x4D];
 pub(crate) struct Input {
     start: Vec<u8>,
     rest: Box<dyn Read + Send>,
+    readiness: Readiness,
     name: String,
+}
+
+/// How long more input is waited for before what is there counts as all for now. Nothing is lost
+/// by a longer pause of the writer; only then is told what would otherwise wait for its order.
+const PATIENCE: Timespec = Timespec { tv_sec: 0, tv_nsec: 100_000_000 };
+
+/// Tells whether reading would wait.
+#[derive(Debug, Default)]
+pub(crate) struct Readiness(Option<OwnedFd>);
+
+impl Readiness {
+    /// Whether there is more to read, or the end, now or very soon.
+    pub(crate) fn is_ready(&self) -> bool {
+        let Some(file) = &self.0 else { return true };
+        let mut polled = [PollFd::new(file, PollFlags::IN)];
+        !matches!(rustix::event::poll(&mut polled, Some(&PATIENCE)), Ok(0))
+    }
 }
 
 impl Input {
     /// A file, or standard input for `-` or none.
     pub(crate) fn open(path: Option<&Path>) -> Result<Self, Failure> {
-        let (rest, name): (Box<dyn Read + Send>, String) = match path {
-            Some(path) if path != Path::new("-") => {
-                let name = path.display().to_string();
-                let file = File::open(path)
-                    .map_err(|error| Failure::Message(format!("cannot open {name}: {error}")))?;
-                (Box::new(file), name)
+        let (opened, name) = match path {
+            Some(path) if path != Path::new("-") => (File::open(path), path.display().to_string()),
+            // Without the buffer of `io::stdin()`, which would hide what was read ahead.
+            _ => {
+                let stdin = io::stdin().as_fd().try_clone_to_owned();
+                (stdin.map(File::from), "standard input".to_owned())
             }
-            _ => (Box::new(io::stdin()), "standard input".to_owned()),
         };
-        Ok(Self { start: Vec::new(), rest, name })
+        let file =
+            opened.map_err(|error| Failure::Message(format!("cannot open {name}: {error}")))?;
+        let readiness = Readiness(file.as_fd().try_clone_to_owned().ok());
+        Ok(Self { start: Vec::new(), rest: Box::new(file), readiness, name })
+    }
+
+    /// What tells whether reading would wait. To be taken before the reader is.
+    pub(crate) fn take_readiness(&mut self) -> Readiness {
+        mem::take(&mut self.readiness)
     }
 
     /// The form told, or the one that the start looks like: a capture's magic number, hexadecimal
     /// digits as text, or else bytes as they are.
     pub(crate) fn format(&mut self, told: Option<Format>) -> Result<Format, Failure> {
         if told.is_none() || told == Some(Format::Pcap) {
-            self.read_at_least(MAGIC_SIZE)?;
-            if self.start.starts_with(&GZIP_MAGIC) {
-                let sentence = "is compressed (gzip): unpack it first, as in `gzip -dc FILE | cafewire decode`";
-                return Err(Failure::Message(format!("{} {sentence}", self.name)));
+            self.read_at_least(COMPRESSED_MAGIC_SIZE)?;
+            let compressed = COMPRESSED.iter().find(|(magic, ..)| self.start.starts_with(magic));
+            if let Some((_, method, unpack)) = compressed {
+                return Err(Failure::Message(format!(
+                    "{} is compressed ({method}): unpack it first, as in `{unpack} FILE | cafewire \
+                     decode`",
+                    self.name
+                )));
             }
         }
         let format = told.map_or_else(|| self.guess(), Ok)?;
@@ -119,6 +161,14 @@ impl Input {
         Cursor::new(self.start).chain(self.rest)
     }
 
+    /// The same for the reader of captures, which reads twice before it says anything: the file's
+    /// header comes by itself, so that packets that are there already do not wait for others.
+    pub(crate) fn into_capture_reader(mut self) -> impl Read + Send {
+        let size = self.section_header_size().unwrap_or(CAPTURE_HEADER_SIZE).min(self.start.len());
+        let packets = self.start.split_off(size);
+        Cursor::new(self.start).chain(Cursor::new(packets)).chain(self.rest)
+    }
+
     /// The sentence for an input that breaks.
     fn failure(&self, error: &io::Error) -> Failure {
         Failure::Message(format!("cannot read {}: {error}", self.name))
@@ -154,7 +204,8 @@ mod tests {
         ] {
             let [one, two, three] = pieces.map(|piece| Cursor::new(piece.to_owned()));
             let rest = Box::new(one.chain(two).chain(three));
-            let mut input = Input { start: Vec::new(), rest, name: "a pipe".to_owned() };
+            let (readiness, name) = (Readiness::default(), "a pipe".to_owned());
+            let mut input = Input { start: Vec::new(), rest, readiness, name };
             assert_eq!(input.format(None).ok(), Some(format), "{pieces:?}");
             let mut all = String::new();
             input.into_reader().read_to_string(&mut all).unwrap();

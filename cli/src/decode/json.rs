@@ -6,8 +6,8 @@ use cafewire_core::{Family, Frame, MessagePayload, OwnedMessage, ParseError, cha
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use super::hex;
-use super::report::{Content, Item, Side};
+use super::report::{Content, Item, Lacks, Side};
+use super::{hex, proxy};
 
 /// A line of `decode --json`.
 #[derive(Serialize)]
@@ -32,6 +32,10 @@ pub(crate) struct ItemJson<'a> {
     message: Option<MessageJson<'a>>,
     fields: Vec<FieldJson<'a>>,
     error: Option<ErrorJson>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    lacks: Option<Lacks>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    text: Option<String>,
     hex: Option<String>,
 }
 
@@ -87,8 +91,14 @@ impl<'a> ItemJson<'a> {
             }
             Content::Bad { bytes, error } => ("bad", bytes.len() as u64, Some(bytes), Some(error)),
             Content::Gap { size_bytes } => ("gap", size_bytes, None, None),
+            Content::Part { bytes, .. } => ("part", bytes.len() as u64, Some(bytes), None),
+            Content::Proxy { bytes } => ("proxy", bytes.len() as u64, Some(bytes), None),
         };
-        let shown = bytes.unwrap_or_default();
+        // Of what is no frame of ours, fields would be guesses.
+        let shown = match item.content {
+            Content::Frame { bytes, .. } | Content::Bad { bytes, .. } => bytes,
+            Content::Gap { .. } | Content::Part { .. } | Content::Proxy { .. } => &[],
+        };
         let type_name =
             fields(shown).find(|field| field.name == "type").and_then(|field| match field.value {
                 FieldValue::Named { name, .. } => Some(name),
@@ -99,8 +109,8 @@ impl<'a> ItemJson<'a> {
             conversation: item.place.map(|place| place.conversation),
             client: item.place.map(|place| place.client.to_string()),
             server: item.place.map(|place| place.server.to_string()),
-            packet: item.place.map(|place| place.packet),
-            time_ns: item.place.and_then(|place| place.time_ns),
+            packet: item.place.map(|place| place.moment.packet),
+            time_ns: item.place.and_then(|place| place.moment.time_ns),
             from: item.from,
             offset: item.offset,
             size,
@@ -108,10 +118,18 @@ impl<'a> ItemJson<'a> {
             type_name,
             message: match item.content {
                 Content::Frame { frame, .. } => MessageJson::of(frame),
-                Content::Bad { .. } | Content::Gap { .. } => None,
+                _ => None,
             },
             fields: fields(shown).map(FieldJson::of).collect(),
             error: error.map(ErrorJson::of),
+            lacks: match item.content {
+                Content::Part { lacks, .. } => Some(lacks),
+                _ => None,
+            },
+            text: match item.content {
+                Content::Proxy { bytes } => Some(proxy::text(bytes)),
+                _ => None,
+            },
             hex: bytes.map(hex::digits),
         }
     }
@@ -197,28 +215,35 @@ fn without_its_line(error: &serde_json::Error) -> String {
     error.to_string().replace(" at line 1 column ", " at column ")
 }
 
-/// The message of one line. The sentence of an error is for the user.
-pub(crate) fn message(line: &str) -> Result<OwnedMessage, String> {
+/// The message of one line; `None` of a summary, which is of no frame. The sentence of an error is
+/// for the user.
+pub(crate) fn message(line: &str) -> Result<Option<OwnedMessage>, String> {
     let line = line.trim();
     if !line.starts_with('{') {
         return Err(format!("no JSON object begins here: {WANTED}"));
     }
     let input: Input = serde_json::from_str(line).map_err(|error| without_its_line(&error))?;
+    if input.kind.as_deref() == Some("summary") {
+        return Ok(None);
+    }
     let (Some(family), Some(message)) = (input.family, input.message) else {
         return Err(match input.kind.as_deref() {
             Some("bad" | "frame") => {
                 "it holds a bad frame, which is no message that could be encoded".to_owned()
             }
             Some("gap") => "it stands for bytes that are missing".to_owned(),
+            Some("part") => "it holds a part of a frame, whose rest is missing".to_owned(),
+            Some("proxy") => "it holds what a proxy put in front, which is no message".to_owned(),
             _ => WANTED.to_owned(),
         });
     };
-    match family {
-        Family::Echo => echo_message(message),
+    let message = match family {
+        Family::Echo => echo_message(message)?,
         _ => serde_json::from_value::<chat::OwnedMessage>(message)
             .map(OwnedMessage::from)
-            .map_err(|error| error.to_string()),
-    }
+            .map_err(|error| error.to_string())?,
+    };
+    Ok(Some(message))
 }
 
 fn echo_message(message: Value) -> Result<OwnedMessage, String> {

@@ -1,9 +1,14 @@
-//! One direction of a TCP connection, from segments in any order to bytes in theirs. Pure. Knows
-//! nothing of frames.
+//! One direction of a TCP connection, from segments in any order to bytes in theirs, each with the
+//! packet that it came in. Pure. Knows nothing of frames.
 //!
 //! Segments that come early wait; what comes twice is dropped; of two that overlap, the one that
-//! starts first counts. What never comes is told as a gap, once waiting is over: at the end, or
-//! when more bytes wait than a receiver would hold.
+//! starts first counts. A hole is told as a gap once something proves that the capture lacks it:
+//!
+//! - the other end acknowledged it, so it had arrived there;
+//! - the capture cut the packet that carried it, whose size is known;
+//! - at the end: whatever came behind it, the FIN's number, or the highest acknowledgement.
+//!
+//! Without proof it is closed when more bytes wait, or for longer, than a live connection has it.
 //!
 //! The first byte is the one after the SYN. A capture that began later has none; then the first few
 //! segments are looked at together and the earliest is the start: those that come until one is
@@ -11,112 +16,236 @@
 
 use std::collections::BTreeMap;
 
+use super::evidence::Evidence;
+use super::piece::{Head, Part, Piece, SEGMENT_OVERHEAD};
+use super::report::Moment;
+
 /// More than the largest window that systems use by default (6 MiB on Linux), so that a gap is not
 /// told of something that is only late.
 const MAX_WAITING_BYTES: usize = 8 * 1024 * 1024;
-/// What keeping a segment costs beside its bytes.
-const SEGMENT_OVERHEAD: usize = 64;
+/// RFC 9293, 3.8.3: a sender gives up a segment that is not acknowledged after some minutes, and 100
+/// seconds at least. What was not sent again for longer was not lost on its way.
+const MAX_WAITING_NS: u64 = 300_000_000_000;
 /// How many segments are looked at for the start of a stream whose SYN was not captured.
 const SEGMENTS_TO_FIND_THE_START: usize = 16;
-
 /// A SYN that comes after the segments it announced stands no further before them.
 const LATE_SYN_BYTES: i64 = 65_536;
+/// RFC 7323: no window is larger, so no acknowledgement can be further ahead of what was seen.
+const MAX_WINDOW_BYTES: i64 = 1 << 30;
 
-/// What follows in the stream.
-#[derive(Debug, PartialEq, Eq)]
-pub(crate) enum Piece {
-    Bytes(Vec<u8>),
-    Gap { size_bytes: u64 },
+#[derive(Debug)]
+struct Waiting {
+    bytes: Vec<u8>,
+    moment: Moment,
 }
 
 /// Places are in bytes from the first sequence number seen, and may be negative.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(crate) struct Reassembly {
     /// A sequence number and its place, near those that come next, so that wrapping does not
     /// matter.
     reference: Option<(u32, i64)>,
     /// The place of the next byte, once the start is known.
     next: Option<i64>,
-    waiting: BTreeMap<i64, Vec<u8>>,
+    waiting: BTreeMap<i64, Waiting>,
     waiting_bytes: usize,
     /// Where the stream was taken to start.
     start: Option<i64>,
-    fin: Option<i64>,
+    is_start_known: bool,
     syn: Option<u32>,
+    evidence: Evidence,
+    /// The latest packet that something was told from: what waited for it is told with it.
+    reached: Moment,
+    /// When something was last taken in.
+    now: Moment,
     is_over: bool,
 }
 
 impl Reassembly {
+    pub(crate) const fn new() -> Self {
+        Self {
+            reference: None,
+            next: None,
+            waiting: BTreeMap::new(),
+            waiting_bytes: 0,
+            start: None,
+            is_start_known: false,
+            syn: None,
+            evidence: Evidence::new(),
+            reached: Moment { packet: 0, time_ns: None },
+            now: Moment { packet: 0, time_ns: None },
+            is_over: false,
+        }
+    }
+
     /// Takes a segment.
-    pub(crate) fn push(&mut self, sequence: u32, is_syn: bool, is_fin: bool, payload: &[u8]) {
-        let mut place = self.place_of(sequence);
-        if is_syn {
-            self.syn = Some(sequence);
+    pub(crate) fn push(&mut self, part: &Part<'_>, moment: Moment) {
+        self.now = moment;
+        let mut place = self.place_of(part.sequence);
+        if part.is_syn {
+            self.syn = Some(part.sequence);
+            self.is_start_known = true;
             place += 1; // the SYN takes a number of its own
             if self.next.is_none() {
                 (self.start, self.next) = (Some(place), Some(place));
             }
         }
-        if is_fin {
-            self.fin = i64::try_from(payload.len()).ok().map(|len_bytes| place + len_bytes);
-        }
-        if !payload.is_empty() {
-            self.keep(place, payload);
+        let end = place.saturating_add(i64::try_from(part.wire_size).unwrap_or_default());
+        self.evidence.packet(end, part, moment);
+        if !part.payload.is_empty() {
+            self.keep(place, part.payload, moment);
         }
         if self.waiting.len() >= SEGMENTS_TO_FIND_THE_START {
             self.start_at_the_earliest();
         }
     }
 
-    /// The other end says that everything before this sequence number has arrived.
-    pub(crate) fn acknowledged(&mut self, sequence: u32) {
-        let (Some((reference, place)), Some((&earliest, _))) =
-            (self.reference, self.waiting.first_key_value())
-        else {
+    /// The other end says that everything before this sequence number has arrived. If it is the
+    /// answer to a SYN, that is all there was before the first byte.
+    pub(crate) fn acknowledge(&mut self, sequence: u32, is_of_syn: bool, moment: Moment) {
+        self.now = moment;
+        let (reference, near) = *self.reference.get_or_insert((sequence, 0));
+        let distance = i64::from(sequence.wrapping_sub(reference).cast_signed());
+        let place = near + distance;
+        if is_of_syn && self.next.is_none() && self.waiting.is_empty() {
+            (self.start, self.next) = (Some(place), Some(place));
+            self.is_start_known = true;
+        }
+        if distance > MAX_WINDOW_BYTES {
             return;
-        };
-        if place + i64::from(sequence.wrapping_sub(reference).cast_signed()) > earliest {
+        }
+        if self.next.is_none() && self.waiting.first_key_value().is_some_and(|it| place > *it.0) {
             self.start_at_the_earliest();
+        }
+        if self.evidence.acknowledge(place, moment) && distance > 0 {
+            self.reference = Some((sequence, place));
         }
     }
 
     /// No more segments will come.
     pub(crate) fn finish(&mut self) {
         self.is_over = true;
+        if self.next.is_none() && self.waiting.is_empty() {
+            // Not one byte was captured: what was acknowledged meanwhile was sent nevertheless.
+            let from = self.evidence.first_acknowledged();
+            self.next = from.filter(|&from| self.proven_end(from).is_some());
+            self.start = self.next;
+        }
         self.start_at_the_earliest();
     }
 
-    /// What follows in the stream, if it is known.
-    pub(crate) fn pop(&mut self) -> Option<Piece> {
-        loop {
-            let next = self.next?;
-            let (&place, _) = self.waiting.first_key_value()?;
-            if place > next {
-                if !self.is_over && self.waiting_bytes <= MAX_WAITING_BYTES {
-                    return None;
-                }
-                self.next = Some(place);
-                return Some(Piece::Gap { size_bytes: place.abs_diff(next) });
-            }
-            let (place, mut bytes) = self.waiting.pop_first()?;
-            self.waiting_bytes -= bytes.len() + SEGMENT_OVERHEAD;
-            let known = usize::try_from(next - place).unwrap_or(usize::MAX).min(bytes.len());
-            if known == bytes.len() {
-                continue; // it came before
-            }
-            bytes.drain(..known);
-            self.next = Some(next.saturating_add(i64::try_from(bytes.len()).unwrap_or(i64::MAX)));
-            return Some(Piece::Bytes(bytes));
+    /// What was looked at for the start is all that it will be.
+    pub(crate) fn start_at_the_earliest(&mut self) {
+        if self.next.is_none() {
+            self.start = self
+                .waiting
+                .first_key_value()
+                .map(|(&place, _)| place)
+                .or_else(|| self.evidence.fin().map(|fin| fin.0));
+            self.next = self.start;
         }
     }
 
-    /// The FIN has come and everything before it was told.
-    pub(crate) fn is_complete(&self) -> bool {
-        self.fin.is_some() && self.next == self.fin
+    /// What follows in the stream, as far as it is known.
+    pub(crate) fn head(&mut self) -> Head {
+        let Some(next) = self.next else {
+            return match self.waiting.first_key_value() {
+                Some((_, first)) => Head::Hole { behind: first.moment, is_proven: false },
+                None => Head::Nothing,
+            };
+        };
+        self.drop_what_was_told(next);
+        let behind = self.waiting.first_key_value().map(|(&place, it)| (place, it.moment));
+        if let Some((place, moment)) = behind
+            && place <= next
+        {
+            return Head::Piece(moment.max(self.reached));
+        }
+        if let Some((end, moment)) = self.evidence.cut()
+            && end > next
+        {
+            return Head::Piece(moment.max(self.reached));
+        }
+        match behind {
+            Some((_, moment)) if self.is_given_up(moment) => {
+                Head::Piece(self.evidence.proof(next, moment).max(self.reached))
+            }
+            Some((place, behind)) => {
+                let is_proven = self.evidence.has_acknowledged(place);
+                Head::Hole { behind: self.evidence.proof(next, behind), is_proven }
+            }
+            None => self.head_of_the_end(next),
+        }
     }
 
-    /// Whether this SYN begins another connection between the same two ends.
-    pub(crate) fn is_begun_anew_by(&mut self, syn_sequence: u32) -> bool {
+    /// Where nothing waits.
+    fn head_of_the_end(&self, next: i64) -> Head {
+        if let Some((fin, moment)) = self.evidence.fin()
+            && fin <= next
+        {
+            return Head::End(moment.max(self.reached));
+        }
+        match self.proven_end(next) {
+            Some((_, moment)) if self.is_over => Head::Piece(moment.max(self.reached)),
+            Some((_, behind)) => Head::Hole { behind, is_proven: true },
+            None => Head::Nothing,
+        }
+    }
+
+    fn proven_end(&self, next: i64) -> Option<(i64, Moment)> {
+        self.evidence.proven_end(next, self.is_over, self.now)
+    }
+
+    /// Whether a hole has been open for so long that nothing will fill it.
+    fn is_given_up(&self, behind: Moment) -> bool {
+        let waited_ns =
+            self.now.time_ns.zip(behind.time_ns).map(|(now, then)| now.saturating_sub(then));
+        self.is_over
+            || self.waiting_bytes > MAX_WAITING_BYTES
+            || waited_ns.is_some_and(|waited_ns| waited_ns > MAX_WAITING_NS)
+    }
+
+    /// The piece that `head` spoke of: bytes, or a gap. A hole is told as a gap if `is_settled`.
+    pub(crate) fn pop(&mut self, is_settled: bool) -> Option<Piece> {
+        let (head, next) = (self.head(), self.next?);
+        let moment = match head {
+            Head::Piece(moment) => moment,
+            Head::Hole { behind, is_proven: true } if is_settled => behind.max(self.reached),
+            Head::Hole { .. } | Head::Nothing | Head::End(_) => return None,
+        };
+        let first = self.waiting.first_key_value().map(|(&place, _)| place);
+        self.reached = moment;
+        let end = match (first, self.evidence.cut()) {
+            (Some(place), _) if place <= next => return self.pop_bytes(next, moment),
+            (first, Some((cut, _))) if cut > next => first.map_or(cut, |first| first.min(cut)),
+            (Some(place), _) => place,
+            (None, _) => self.proven_end(next)?.0,
+        };
+        self.next = Some(end);
+        self.evidence.forget(end);
+        Some(Piece::Gap { size_bytes: end.abs_diff(next), moment })
+    }
+
+    fn pop_bytes(&mut self, next: i64, moment: Moment) -> Option<Piece> {
+        let (place, Waiting { mut bytes, .. }) = self.waiting.pop_first()?;
+        self.waiting_bytes -= bytes.len() + SEGMENT_OVERHEAD;
+        let known = usize::try_from(next - place).unwrap_or_default().min(bytes.len());
+        bytes.drain(..known);
+        self.next = Some(next + i64::try_from(bytes.len()).unwrap_or_default());
+        Some(Piece::Bytes { bytes, moment })
+    }
+
+    /// Segments that came before, all of them.
+    fn drop_what_was_told(&mut self, next: i64) {
+        while let Some(first) = self.waiting.first_entry()
+            && first.key() + i64::try_from(first.get().bytes.len()).unwrap_or(i64::MAX) <= next
+        {
+            self.waiting_bytes -= first.remove().bytes.len() + SEGMENT_OVERHEAD;
+        }
+    }
+
+    /// Whether this SYN opens another connection between the same two ends.
+    pub(crate) fn is_reopened_by(&mut self, syn_sequence: u32) -> bool {
         match (self.syn, self.start) {
             (Some(syn), _) => syn != syn_sequence,
             // Packets may be out of order, or the start was misjudged: the SYN stands close before
@@ -127,6 +256,12 @@ impl Reassembly {
             }
             (None, None) => false,
         }
+    }
+
+    /// Whether the stream began before the capture did: its SYN was not captured, nor what answers
+    /// it.
+    pub(crate) const fn began_before(&self) -> bool {
+        !self.is_start_known
     }
 
     /// Bytes kept.
@@ -145,161 +280,21 @@ impl Reassembly {
         found
     }
 
-    fn keep(&mut self, place: i64, payload: &[u8]) {
-        if let Some(before) = self.waiting.get_mut(&place) {
-            // The same start twice: what the longer one has more.
-            if let Some(more) = payload.get(before.len()..) {
-                before.extend_from_slice(more);
-                self.waiting_bytes += more.len();
-            }
-            return;
+    /// Of two segments with the same start, the later one adds what it has more.
+    fn keep(&mut self, mut place: i64, mut payload: &[u8], moment: Moment) {
+        while let Some(known) = self.waiting.get(&place) {
+            let Some(more) = payload.get(known.bytes.len()..).filter(|more| !more.is_empty())
+            else {
+                return;
+            };
+            place += i64::try_from(known.bytes.len()).unwrap_or_default();
+            payload = more;
         }
-        self.waiting.insert(place, payload.to_vec());
+        self.waiting.insert(place, Waiting { bytes: payload.to_vec(), moment });
         self.waiting_bytes += payload.len() + SEGMENT_OVERHEAD;
-    }
-
-    fn start_at_the_earliest(&mut self) {
-        if self.next.is_none() {
-            self.start = self.waiting.first_key_value().map(|(&place, _)| place).or(self.fin);
-            self.next = self.start;
-        }
     }
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn drain(reassembly: &mut Reassembly) -> (Vec<u8>, Vec<u64>) {
-        let (mut bytes, mut gaps) = (Vec::new(), Vec::new());
-        while let Some(piece) = reassembly.pop() {
-            match piece {
-                Piece::Bytes(more) => bytes.extend(more),
-                Piece::Gap { size_bytes } => gaps.push(size_bytes),
-            }
-        }
-        (bytes, gaps)
-    }
-
-    /// After a SYN with the sequence number before `first`; each segment is its offset and its
-    /// bytes.
-    fn reassembled(first: u32, segments: &[(u32, &[u8])]) -> (Vec<u8>, Vec<u64>) {
-        let mut reassembly = Reassembly::default();
-        reassembly.push(first.wrapping_sub(1), true, false, b"");
-        let (mut bytes, mut gaps) = (Vec::new(), Vec::new());
-        for (offset, payload) in segments {
-            reassembly.push(first.wrapping_add(*offset), false, false, payload);
-            let (more, missing) = drain(&mut reassembly);
-            bytes.extend(more);
-            gaps.extend(missing);
-        }
-        reassembly.finish();
-        let (more, missing) = drain(&mut reassembly);
-        ([bytes, more].concat(), [gaps, missing].concat())
-    }
-
-    #[test]
-    fn any_order_gives_the_same_bytes_also_where_numbers_wrap() {
-        let pieces: [(u32, &[u8]); 4] = [(0, b"ab"), (2, b"cde"), (5, b"f"), (6, b"gh")];
-        for first in [1, 1000, u32::MAX, u32::MAX - 3] {
-            for order in [[0, 1, 2, 3], [3, 2, 1, 0], [1, 0, 3, 2], [2, 3, 0, 1]] {
-                let segments = order.map(|index| pieces[index]);
-                assert_eq!(
-                    reassembled(first, &segments),
-                    (b"abcdefgh".to_vec(), vec![]),
-                    "{first} {order:?}"
-                );
-            }
-        }
-    }
-
-    #[test]
-    fn what_comes_twice_or_overlaps_counts_once() {
-        let expected = (b"abcdefgh".to_vec(), vec![]);
-        assert_eq!(
-            reassembled(7, &[(0, b"abcd"), (0, b"abcd"), (2, b"cdef"), (4, b"efgh"), (6, b"g")]),
-            expected
-        );
-        assert_eq!(
-            reassembled(7, &[(4, b"ef"), (4, b"efgh"), (2, b"cdefg"), (0, b"abc")]),
-            expected
-        );
-        assert_eq!(reassembled(7, &[(4, b"efgh"), (4, b"ef"), (0, b"abcdef")]), expected);
-        // A keep-alive: a byte that was acknowledged.
-        assert_eq!(reassembled(7, &[(0, b"abcd"), (3, b"\0"), (4, b"efgh")]), expected);
-    }
-
-    #[test]
-    fn what_never_comes_is_a_gap_at_the_end() {
-        assert_eq!(
-            reassembled(7, &[(0, b"ab"), (5, b"fg"), (9, b"j")]),
-            (b"abfgj".to_vec(), vec![3, 2])
-        );
-        assert_eq!(reassembled(7, &[(3, b"d")]), (b"d".to_vec(), vec![3]));
-    }
-
-    #[test]
-    fn waiting_has_a_bound() {
-        let mut reassembly = Reassembly::default();
-        reassembly.push(0, true, false, b"");
-        let chunk = vec![0x55; 65_536];
-        let mut waited = 0_u32;
-        while reassembly.pop().is_none() {
-            // The byte with the number 1 never comes.
-            reassembly.push(2 + waited, false, false, &chunk);
-            waited += 65_536;
-            assert!(waited as usize <= MAX_WAITING_BYTES + 65_536);
-        }
-        assert_eq!(reassembly.next, Some(2));
-        assert!(waited as usize > MAX_WAITING_BYTES - 2 * 65_536, "{waited}");
-    }
-
-    #[test]
-    fn without_a_syn_the_earliest_of_the_first_segments_is_the_start() {
-        let mut reassembly = Reassembly::default();
-        reassembly.push(102, false, false, b"cd");
-        reassembly.push(100, false, false, b"ab");
-        assert_eq!(drain(&mut reassembly), (vec![], vec![]), "one more may come before");
-        for offset in 0..14 {
-            reassembly.push(104 + offset, false, false, b"x");
-        }
-        assert_eq!(drain(&mut reassembly), ([&b"abcd"[..], &[b'x'; 14]].concat(), vec![]));
-        let mut acknowledged = Reassembly::default();
-        acknowledged.acknowledged(7);
-        acknowledged.push(102, false, false, b"cd");
-        acknowledged.push(100, false, false, b"ab");
-        acknowledged.acknowledged(100);
-        assert_eq!(
-            drain(&mut acknowledged),
-            (vec![], vec![]),
-            "that speaks of what was before the capture"
-        );
-        acknowledged.acknowledged(104);
-        assert_eq!(drain(&mut acknowledged), (b"abcd".to_vec(), vec![]));
-        let mut short = Reassembly::default();
-        short.push(100, false, false, b"ab");
-        short.finish();
-        assert_eq!(drain(&mut short), (b"ab".to_vec(), vec![]));
-    }
-
-    #[test]
-    fn a_syn_that_comes_late_still_tells_the_start() {
-        let mut reassembly = Reassembly::default();
-        reassembly.push(102, false, false, b"cd");
-        reassembly.push(99, true, false, b"");
-        reassembly.push(100, false, true, b"ab");
-        assert_eq!(drain(&mut reassembly), (b"abcd".to_vec(), vec![]));
-    }
-
-    #[test]
-    fn the_fin_ends_it_once_all_before_it_is_there() {
-        let mut reassembly = Reassembly::default();
-        reassembly.push(9, true, false, b"");
-        reassembly.push(12, false, true, b"cd");
-        assert!(!reassembly.is_complete());
-        reassembly.push(10, false, false, b"ab");
-        assert_eq!(drain(&mut reassembly).0, b"abcd");
-        assert!(reassembly.is_complete());
-        assert!(reassembly.is_begun_anew_by(5000) && !reassembly.is_begun_anew_by(9));
-    }
-}
+#[path = "reassembly_tests.rs"]
+mod tests;

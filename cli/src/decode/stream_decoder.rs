@@ -1,10 +1,15 @@
 //! One stream of bytes, one way, as it comes: keeps what is not explained yet, and hands out what
 //! is. What the bytes mean is the core's `Dissector`'s business.
+//!
+//! Of a stream in a capture more is known: where bytes are missing. What stands at such a place is
+//! a part of a frame, and not the sender's bad one; and what cannot be a frame is told as soon as
+//! that is sure, for an answer to it may follow.
 
-use cafewire_core::Direction;
 use cafewire_core::dissect::{Dissected, Dissector};
+use cafewire_core::echo::HEADER_SIZE;
+use cafewire_core::{Direction, FrameDecoder, Framing, ParseError};
 
-use super::report::Content;
+use super::report::{Content, Lacks};
 use crate::failure::Failure;
 
 /// Called with each thing found and its offset in the stream.
@@ -13,17 +18,40 @@ pub(crate) type Tell<'t> = dyn FnMut(u64, Content<'_>) -> Result<(), Failure> + 
 #[derive(Debug)]
 pub(crate) struct StreamDecoder {
     dissector: Dissector,
+    /// Has seen the same good frames: what it says of a place is what the dissector will.
+    reader: FrameDecoder,
     /// Bytes that came and were not told of yet, from `start` on. The dissector bounds them: a
     /// frame, and the noise before it.
     pending: Vec<u8>,
     start: usize,
     /// Where `start` is in the stream.
     offset: u64,
+    is_captured: bool,
+    /// Why the bytes at hand may be in the middle of a frame; `None` once there was one.
+    lacks: Option<Lacks>,
+    /// So many bytes belong to a frame that a gap is in.
+    rest_of_frame: u64,
 }
 
 impl StreamDecoder {
+    /// Of bytes that are all there.
     pub(crate) const fn new(direction: Direction) -> Self {
-        Self { dissector: Dissector::new(direction), pending: Vec::new(), start: 0, offset: 0 }
+        Self {
+            dissector: Dissector::new(direction),
+            reader: FrameDecoder::new(direction),
+            pending: Vec::new(),
+            start: 0,
+            offset: 0,
+            is_captured: false,
+            lacks: None,
+            rest_of_frame: 0,
+        }
+    }
+
+    /// Of a connection in a capture, which may have begun before.
+    pub(crate) fn captured(direction: Direction, began_before: bool) -> Self {
+        let lacks = if began_before { Some(Lacks::Before) } else { None };
+        Self { is_captured: true, lacks, ..Self::new(direction) }
     }
 
     /// Bytes kept.
@@ -31,18 +59,50 @@ impl StreamDecoder {
         self.pending.capacity()
     }
 
+    /// Passes over what a proxy put in front.
+    pub(crate) fn proxy(&mut self, bytes: &[u8], tell: &mut Tell<'_>) -> Result<(), Failure> {
+        tell(self.offset, Content::Proxy { bytes })?;
+        self.offset += bytes.len() as u64;
+        Ok(())
+    }
+
     /// The next bytes of the stream: tells what they complete.
     pub(crate) fn push(&mut self, bytes: &[u8], tell: &mut Tell<'_>) -> Result<(), Failure> {
+        let rest = usize::try_from(self.rest_of_frame).unwrap_or(usize::MAX).min(bytes.len());
+        let (part, bytes) = bytes.split_at(rest);
+        if !part.is_empty() {
+            tell(self.offset, Content::Part { bytes: part, lacks: Lacks::Gap })?;
+            self.rest_of_frame -= part.len() as u64;
+            self.offset += part.len() as u64;
+        }
         self.pending.extend_from_slice(bytes);
         self.explain(false, tell)
     }
 
-    /// Bytes are missing here: what is pending will not be completed, and what follows stands after
-    /// them.
+    /// What is pending will not be completed, for the capture lacks what follows. Comes before
+    /// `gap`, since it is of an earlier packet.
+    pub(crate) fn break_off(&mut self, lacks: Lacks, tell: &mut Tell<'_>) -> Result<(), Failure> {
+        self.lacks = Some(self.lacks.unwrap_or(lacks));
+        let pending = self.pending.get(self.start..).unwrap_or_default();
+        if lacks == Lacks::Gap
+            && pending.len() >= HEADER_SIZE
+            && let Framing::Incomplete { needed } = self.reader.clone().next_frame(pending)
+        {
+            // Its header is there, so that it is known how far it goes. Nothing in it is a frame.
+            tell(self.offset, Content::Part { bytes: pending, lacks })?;
+            self.rest_of_frame = needed as u64;
+            self.offset += pending.len() as u64;
+            self.start = self.pending.len();
+        }
+        self.explain(true, tell)
+    }
+
+    /// Bytes are missing here, and what follows stands after them.
     pub(crate) fn gap(&mut self, size_bytes: u64, tell: &mut Tell<'_>) -> Result<(), Failure> {
-        self.finish(tell)?;
         tell(self.offset, Content::Gap { size_bytes })?;
         self.offset += size_bytes;
+        self.rest_of_frame = self.rest_of_frame.saturating_sub(size_bytes);
+        self.lacks = Some(Lacks::Gap);
         Ok(())
     }
 
@@ -53,17 +113,31 @@ impl StreamDecoder {
 
     fn explain(&mut self, is_end: bool, tell: &mut Tell<'_>) -> Result<(), Failure> {
         loop {
+            let before = self.dissector.clone();
             let rest = self.pending.get(self.start..).unwrap_or_default();
             let found = self.dissector.next(rest, is_end);
-            let size = found.size();
-            let bytes = rest.get(..size).unwrap_or_default();
-            match found {
-                Dissected::Incomplete { .. } => break,
-                Dissected::Frame { frame, error, .. } => {
-                    tell(self.offset, Content::Frame { frame, bytes, error })?
+            let size = match found {
+                Dissected::Incomplete { .. } if self.is_captured => {
+                    self.dissector = before;
+                    match self.tell_noise(tell)? {
+                        0 => break,
+                        size => size,
+                    }
                 }
-                Dissected::Noise { error, .. } => tell(self.offset, Content::Bad { bytes, error })?,
-            }
+                Dissected::Incomplete { .. } => break,
+                Dissected::Frame { frame, error, size } => {
+                    let bytes = rest.get(..size).unwrap_or_default();
+                    let _ = self.reader.next_frame(bytes);
+                    self.lacks = None;
+                    tell(self.offset, Content::Frame { frame, bytes, error })?;
+                    size
+                }
+                Dissected::Noise { error, size } => {
+                    let bytes = rest.get(..size).unwrap_or_default();
+                    tell(self.offset, noise(bytes, error, self.lacks))?;
+                    size
+                }
+            };
             self.start += size;
             self.offset += size as u64;
         }
@@ -73,5 +147,45 @@ impl StreamDecoder {
             self.pending = Vec::new();
         }
         Ok(())
+    }
+
+    /// How many of the pending bytes belong to no frame for sure, whatever follows.
+    fn noise_size(&self) -> usize {
+        let rest = self.pending.get(self.start..).unwrap_or_default();
+        (0..rest.len())
+            .find(|&at| rest.get(at..).is_some_and(|rest| self.may_start_frame(rest)))
+            .unwrap_or(rest.len())
+    }
+
+    /// Whether more bytes could make a frame of these.
+    fn may_start_frame(&self, bytes: &[u8]) -> bool {
+        let mut reader = self.reader;
+        match reader.next_frame(bytes) {
+            Framing::Frame { .. } | Framing::Incomplete { .. } => true,
+            // A frame that goes the wrong way is told as a whole.
+            Framing::Corrupt { error: ParseError::WrongDirection { .. } } => {
+                matches!(Framing::of(bytes), Framing::Incomplete { .. })
+            }
+            Framing::Corrupt { .. } => false,
+        }
+    }
+
+    /// Tells what is noise for sure, and answers how many bytes that are.
+    fn tell_noise(&self, tell: &mut Tell<'_>) -> Result<usize, Failure> {
+        let bytes = self.pending.get(self.start..self.start + self.noise_size());
+        let bytes = bytes.unwrap_or_default();
+        let Dissected::Noise { error, size } = self.dissector.clone().next(bytes, true) else {
+            return Ok(0);
+        };
+        tell(self.offset, noise(bytes.get(..size).unwrap_or_default(), error, self.lacks))?;
+        Ok(size)
+    }
+}
+
+/// Bytes of no good frame: bad, unless the capture lacks what belongs to them.
+const fn noise(bytes: &[u8], error: ParseError, lacks: Option<Lacks>) -> Content<'_> {
+    match lacks {
+        Some(lacks) => Content::Part { bytes, lacks },
+        None => Content::Bad { bytes, error },
     }
 }

@@ -8,7 +8,8 @@ use anstyle::{AnsiColor, Style};
 use cafewire_core::dissect::{FieldValue, fields};
 use cafewire_core::{Frame, ParseError};
 
-use super::report::{Content, Item, Place, Side};
+use super::proxy;
+use super::report::{Content, Item, Lacks, Place, Side};
 use crate::{escape, format};
 
 const BYTES_PER_ROW: usize = 8;
@@ -41,6 +42,17 @@ impl Palette {
     };
 }
 
+/// In the colour of what is beside the point.
+pub(super) fn dimmed(text: &str, Palette { dim, .. }: Palette) -> String {
+    format!("{dim}{text}{dim:#}")
+}
+
+/// In the colour of what is good, or of what is bad.
+pub(super) fn marked(text: &str, is_good: bool, Palette { good, bad, .. }: Palette) -> String {
+    let style = if is_good { good } else { bad };
+    format!("{style}{text}{style:#}")
+}
+
 /// All that is to be said of one item, as whole lines.
 pub(crate) fn of(item: &Item<'_>, palette: Palette) -> String {
     let mut text = String::new();
@@ -48,6 +60,9 @@ pub(crate) fn of(item: &Item<'_>, palette: Palette) -> String {
     match item.content {
         Content::Frame { bytes, error, .. } => rows(&mut text, bytes, error, palette),
         Content::Bad { bytes, error } => rows(&mut text, bytes, Some(error), palette),
+        Content::Part { bytes, .. } | Content::Proxy { bytes } => {
+            Row { offset: 0, bytes, label: preview(bytes) }.write(&mut text, None, palette);
+        }
         Content::Gap { .. } => {}
     }
     text.push('\n');
@@ -72,6 +87,12 @@ fn heading(item: &Item<'_>, palette: Palette) -> String {
         Content::Gap { size_bytes } => {
             format!("{bad}{} missing{bad:#} from the capture", count_bytes(size_bytes))
         }
+        Content::Part { bytes, lacks } => {
+            format!("{}{}", count_bytes(bytes.len() as u64), of_what_lacks(lacks))
+        }
+        Content::Proxy { bytes } => {
+            format!("{}, put in front by a proxy", escape::text(&proxy::text(bytes)))
+        }
     };
     let from = item.from.map_or("", |side| match side {
         Side::Client => ", from the client",
@@ -83,16 +104,26 @@ fn heading(item: &Item<'_>, palette: Palette) -> String {
     format!("{place}byte {}: {what}{from}\n", item.offset)
 }
 
-fn where_from(place: &Place, from: Option<Side>) -> String {
+/// Of which frame bytes are a part.
+pub(super) const fn of_what_lacks(lacks: Lacks) -> &'static str {
+    match lacks {
+        Lacks::Before => " of what began before the capture",
+        Lacks::Gap => " of a frame that lacks bytes in the capture",
+        Lacks::End => " of a frame whose rest is not in the capture",
+    }
+}
+
+pub(super) fn where_from(place: &Place, from: Option<Side>) -> String {
     let time = place
+        .moment
         .time_ns
         .map_or_else(String::new, |time_ns| format::local_time(time_ns / 1_000_000) + " ");
     let arrow = if from == Some(Side::Server) { "<" } else { ">" };
-    let Place { conversation, client, server, packet, .. } = place;
-    format!("{time}#{conversation} {client} {arrow} {server} packet {packet}")
+    let Place { conversation, client, server, moment } = place;
+    format!("{time}#{conversation} {client} {arrow} {server} packet {}", moment.packet)
 }
 
-fn count_bytes(count: u64) -> String {
+pub(super) fn count_bytes(count: u64) -> String {
     if count == 1 { "1 byte".to_owned() } else { format!("{count} bytes") }
 }
 
@@ -195,15 +226,19 @@ fn value(value: FieldValue<'_>, palette: Palette) -> String {
     }
 }
 
-/// The start of some bytes as text in quotation marks.
-fn preview(bytes: &[u8]) -> String {
+/// The start of some bytes as text in quotation marks; how many they are if that is not all.
+pub(super) fn preview(bytes: &[u8]) -> String {
     let mut end = bytes.len().min(PREVIEW_BYTES);
     // Not in the middle of a character: its bytes would be shown as if they were wrong.
     while end < bytes.len() && end > PREVIEW_BYTES - 3 && (0x80..0xC0).contains(&bytes[end]) {
         end -= 1;
     }
     let shown = escape::bytes(&bytes[..end]).replace('"', "\\\"");
-    let more = if end < bytes.len() { "…" } else { "" };
+    let more = if end < bytes.len() {
+        format!("… ({})", count_bytes(bytes.len() as u64))
+    } else {
+        String::new()
+    };
     format!("\"{shown}\"{more}")
 }
 
@@ -288,7 +323,8 @@ byte 40: chat Connect, 12 bytes
     #[test]
     fn a_preview_does_not_cut_a_character() {
         let euros = "€".repeat(20);
-        assert_eq!(preview(euros.as_bytes()), format!("\"{}\"…", "€".repeat(16)));
-        assert_eq!(preview(format!("x{euros}").as_bytes()), format!("\"x{}\"…", "€".repeat(15)));
+        assert_eq!(preview(euros.as_bytes()), format!("\"{}\"… (60 bytes)", "€".repeat(16)));
+        let shown = format!("\"x{}\"… (61 bytes)", "€".repeat(15));
+        assert_eq!(preview(format!("x{euros}").as_bytes()), shown);
     }
 }

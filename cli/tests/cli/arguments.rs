@@ -1,6 +1,6 @@
-//! The command line itself: what is explained, what is refused, and with which exit status.
+//! The command line itself: help, refusals, and their exit statuses.
 
-use crate::support::{Nobody, Running, cafewire, command, run};
+use crate::support::{ClosedPort, Running, cafewire, command, run};
 
 const COMMANDS: [&str; 12] = [
     "serve",
@@ -41,7 +41,7 @@ fn the_help_of_every_command_has_examples() {
             text.contains("Examples:") && text.contains(&format!("cafewire {}", command.join(" "))),
             "{text}"
         );
-        // And of those below it: the words at the beginning of the lines between two headings.
+        // And the nested ones: the first words of the lines between two headings.
         let below = help.stdout.iter().skip_while(|line| *line != "Commands:").skip(1);
         for line in below.take_while(|line| !line.is_empty()) {
             let name = line.split_whitespace().next().expect("a command");
@@ -72,9 +72,9 @@ fn what_is_refused_late_is_refused_with_the_usage_of_its_command() {
 }
 
 #[test]
-fn tls_that_was_asked_for_in_vain_is_refused() {
-    let nobody = Nobody::new();
-    let address = nobody.address.as_str();
+fn tls_options_without_effect_are_refused() {
+    let closed_port = ClosedPort::new();
+    let address = closed_port.address.as_str();
     for args in [
         &["ping", address, "--ca", "ca.pem"][..],
         &["echo", "--ca", "ca.pem"],
@@ -88,7 +88,7 @@ fn tls_that_was_asked_for_in_vain_is_refused() {
         assert_eq!(ended.code, Some(2), "{args:?}: {ended:?}");
         assert!(ended.stderr.contains("is for tls:// addresses, and "), "{args:?}: {ended:?}");
     }
-    // A variable is there for whatever address wants it.
+    // A variable applies to any address that uses it.
     let mut ping = command(&["ping", address]);
     Running::start(ping.env("CAFEWIRE_CA", "ca.pem")).end().assert_failed(1, "cannot connect");
 }
@@ -130,9 +130,9 @@ fn wrong_arguments_end_with_2() {
 }
 
 #[test]
-fn nobody_listening_is_one_sentence_and_1() {
-    let nobody = Nobody::new();
-    let address = nobody.address.as_str();
+fn a_refused_connection_is_one_sentence_and_1() {
+    let closed_port = ClosedPort::new();
+    let address = closed_port.address.as_str();
     let cases: [&[&str]; 5] = [
         &["ping", address],
         &["echo", address],

@@ -1,4 +1,4 @@
-//! `bench`: exact numbers against the real server, and against scripted ones what is wrong, with
+//! `bench`: exact numbers against the real server, and scripted servers that misbehave, each with
 //! the right exit status.
 
 use std::time::Instant;
@@ -7,7 +7,7 @@ use cafewire_core::{Frame, Message, MessagePayload};
 use serde_json::Value;
 
 use crate::support::scripted::{Peer, ScriptedServer};
-use crate::support::{Ended, Nobody, PATIENCE, Server, Signal, cafewire, run};
+use crate::support::{ClosedPort, Ended, PATIENCE, Server, Signal, cafewire, run};
 
 fn bench(address: &str, args: &[&str]) -> Ended {
     run(&[&["bench", args[0], address], &args[1..]].concat(), "")
@@ -72,15 +72,18 @@ fn chat_for_programs_has_every_documented_field() {
     assert_eq!(report["send_lag_ns"], Value::Null);
 }
 
-/// `SCHEMAS.md` says what each of them is.
-const DOCUMENTED: &str = "address clean connect_time_ns connections.ended_early connections.failed connections.ready \
-connections.reasons connections.retried connections.wanted deliveries.duplicated deliveries.expected deliveries.lost \
-deliveries.received deliveries.reordered deliveries.unexpected drain_time_ns interrupted kind latency_ns.count \
-latency_ns.max latency_ns.mean latency_ns.min latency_ns.p50 latency_ns.p90 latency_ns.p99 latency_ns.p99_9 \
-measured.bytes_per_second measured.bytes_received measured.duration_ns measured.generator_cpu measured.received \
-measured.received_per_second measured.sent measured.sent_per_second schema send_lag_ns sent server_errors \
-settings.connections settings.duration_ns settings.members settings.messages settings.publishers \
-settings.rate_per_second settings.rooms settings.size_bytes settings.warm_up_ns settings.window test";
+/// `SCHEMAS.md` documents each of them.
+const DOCUMENTED: &str = "address clean connect_time_ns connections.ended_early connections.failed \
+connections.ready connections.reasons connections.retried connections.wanted \
+deliveries.duplicated deliveries.expected deliveries.lost deliveries.received \
+deliveries.reordered deliveries.unexpected drain_time_ns interrupted kind latency_ns.count \
+latency_ns.max latency_ns.mean latency_ns.min latency_ns.p50 latency_ns.p90 latency_ns.p99 \
+latency_ns.p99_9 measured.bytes_per_second measured.bytes_received measured.duration_ns \
+measured.generator_cpu measured.received measured.received_per_second measured.sent \
+measured.sent_per_second schema send_lag_ns sent server_errors settings.connections \
+settings.duration_ns settings.members settings.messages settings.publishers \
+settings.rate_per_second settings.rooms settings.size_bytes settings.warm_up_ns settings.window \
+test";
 
 /// The paths of all fields, sorted.
 fn fields(value: &Value, path: &str) -> String {
@@ -99,7 +102,7 @@ fn fields(value: &Value, path: &str) -> String {
 fn every_documented_field_stands_in_the_document() {
     let document = include_str!("../../SCHEMAS.md");
     for name in DOCUMENTED.split([' ', '.']) {
-        assert!(document.contains(&format!("`{name}`")), "SCHEMAS.md does not tell of {name}");
+        assert!(document.contains(&format!("`{name}`")), "SCHEMAS.md does not have {name}");
     }
 }
 
@@ -139,8 +142,8 @@ fn idle_connections_are_held() {
     assert_eq!((&report["test"], &report["deliveries"]["received"]), (&"idle".into(), &20.into()));
 }
 
-/// Answers the ping that opens a connection, then gives each echo to `answer`, which sends back
-/// what it wants.
+/// Answers the ping that opens a connection, then passes each echo to `answer`, which sends the
+/// replies.
 fn serve_echo(mut peer: Peer, mut answer: impl FnMut(&mut Peer, Vec<u8>)) {
     while let Some(message) = peer.receive(|frame| match frame {
         Frame::Echo(view) => view.payload.to_vec(),
@@ -204,10 +207,10 @@ fn what_is_lost_duplicated_or_reordered_ends_with_1() {
 }
 
 #[test]
-fn what_nobody_said_in_a_room_ends_with_1() {
+fn an_unexpected_message_ends_with_1() {
     let server = ScriptedServer::start(|mut peer| {
-        let (username, room) = sign_in_whoever_it_is(&mut peer);
-        peer.broadcast(7, &username, &room, "something that no generator ever said");
+        let (username, room) = sign_in_any(&mut peer);
+        peer.broadcast(7, &username, &room, "not sent by any generator");
         peer.until_it_leaves();
     });
     let args = ["chat", "-m", "1", "-n", "1", "--drain-timeout", "300ms", "--json"];
@@ -216,8 +219,8 @@ fn what_nobody_said_in_a_room_ends_with_1() {
     assert_eq!((ended.code, counts(&report(&ended))), (Some(1), [0, 1, 0, 0, 1]));
 }
 
-/// Signs a client in as user 7 and lets it into its first room; who it is, and which.
-fn sign_in_whoever_it_is(peer: &mut Peer) -> (String, String) {
+/// Signs a client in as user 7 and lets it into its first room; returns its name and the room.
+fn sign_in_any(peer: &mut Peer) -> (String, String) {
     let name = |frame: Frame<'_>| match frame {
         Frame::Chat(view) => match view.parse_payload().expect("a good frame") {
             MessagePayload::Connect { username } => username.to_owned(),
@@ -275,10 +278,10 @@ fn a_test_says_what_it_does_if_asked() {
 }
 
 #[test]
-fn nobody_listening_is_one_sentence_and_1() {
-    let nobody = Nobody::new();
-    let ended = bench(&nobody.address, &["chat", "--connect-retries", "0"]);
-    ended.assert_failed(1, &format!("cannot connect to {}", nobody.address));
+fn a_refused_connection_is_one_sentence_and_1() {
+    let closed_port = ClosedPort::new();
+    let ended = bench(&closed_port.address, &["chat", "--connect-retries", "0"]);
+    ended.assert_failed(1, &format!("cannot connect to {}", closed_port.address));
     assert_eq!(ended.stderr.lines().count(), 1, "{ended:?}");
 }
 
@@ -288,11 +291,12 @@ fn ctrl_c_ends_it_with_a_report() {
     let http =
         server.running.next_line().strip_prefix("listening on ").expect("an address").to_owned();
     let bench = cafewire(&["bench", "echo", &server.address, "-c", "2", "-d", "1h", "--json"]);
-    // When exactly it is stopped is no matter, if only it is at work: the two pings that it begins
-    // with are not enough.
+    // The moment of the interrupt does not matter as long as the bench is at work: the two pings at
+    // its start are not enough.
     let messages_per_second = || {
         let sample = run(&["top", &http, "--json", "-i", "0.1"], "");
-        serde_json::from_str::<Value>(&sample.stdout.join("\n")).expect("a JSON object")["messages_per_s"].as_f64()
+        let report: Value = serde_json::from_str(&sample.stdout.join("\n")).expect("a JSON object");
+        report["messages_per_s"].as_f64()
     };
     let deadline = Instant::now() + PATIENCE;
     while messages_per_second().expect("a number") < 100.0 {

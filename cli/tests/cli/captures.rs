@@ -1,5 +1,5 @@
-//! `decode` on captures: files made here, segment by segment, of conversations that went well and
-//! of those that did not.
+//! `decode` on captures: files made here, segment by segment, of complete conversations and of
+//! damaged ones.
 
 use std::fmt::Write as _;
 use std::path::PathBuf;
@@ -41,12 +41,15 @@ const CLIENT: Flow =
 const SERVER: Flow = Flow { is_v6: false, source_port: 8080, destination_port: 40_000, first: 77 };
 
 impl Flow {
-    /// An IP packet with the bytes that stand at `offset` of this flow.
+    /// An IP packet with the bytes from `offset` of this flow.
     fn packet(&self, offset: u32, flag: Flag, payload: &[u8]) -> Vec<u8> {
-        self.packet_acknowledging(0, offset, flag, payload)
+        // All that is known for sure: the other end's stream began.
+        let is_server = self.source_port < self.destination_port;
+        let other = if is_server { CLIENT } else { SERVER };
+        self.packet_acknowledging(other.first.wrapping_add(1), offset, flag, payload)
     }
 
-    /// The same, which acknowledges what the other end sent before this sequence number.
+    /// The same, with an acknowledgement of the other end's bytes before this sequence number.
     fn packet_acknowledging(
         &self,
         acknowledged: u32,
@@ -75,7 +78,7 @@ impl Flow {
         packet
     }
 
-    /// A whole stream, cut at these places.
+    /// A whole stream, cut into pieces of this size.
     fn stream(&self, bytes: &[u8], piece: usize) -> Vec<Vec<u8>> {
         let opening = if self.source_port == 8080 { Flag::SynAck } else { Flag::Syn };
         let mut packets = vec![self.packet(0, opening, b"")];
@@ -142,7 +145,7 @@ fn chat(message: MessagePayload<'_>) -> Vec<u8> {
     message.encode_into(&mut [0; 700]).expect("a good message").to_vec()
 }
 
-/// What a client says and what a server answers.
+/// The bytes of a client, and a server's answers.
 fn conversation() -> (Vec<u8>, Vec<u8>) {
     let said = [
         chat(MessagePayload::Connect { username: "ada" }),
@@ -172,6 +175,14 @@ fn decode(name: &str, capture: &[u8], more_args: &[&str]) -> Ended {
     run(&[&["decode", "--json", path.to_str().expect("a path")], more_args].concat(), "")
 }
 
+/// What was told of, without the summary at the end.
+fn items(ended: &Ended) -> Vec<Value> {
+    let mut objects = objects(ended);
+    let summary = objects.pop();
+    assert!(summary.is_none_or(|last| last["kind"] == "summary"), "{ended:?}");
+    objects
+}
+
 fn types<'o>(objects: &'o [Value], from: &str) -> Vec<&'o str> {
     objects
         .iter()
@@ -188,6 +199,15 @@ pub(crate) fn with_a_gap() -> PathBuf {
     file("gap.pcap", &pcap(RAW, &packets))
 }
 
+/// A capture of more connections of another protocol than a summary names.
+pub(crate) fn of_many_others() -> PathBuf {
+    let request = b"GET / HTTP/1.1\r\n\r\n";
+    let streams = (40_000..40_065)
+        .map(|source_port| Flow { source_port, destination_port: 80, ..CLIENT })
+        .flat_map(|flow| flow.stream(request, 100));
+    file("others.pcap", &pcap(RAW, &streams.collect::<Vec<_>>()))
+}
+
 #[test]
 fn both_directions_are_read_from_every_link_type_and_file_form() {
     let (said, answered) = conversation();
@@ -202,7 +222,7 @@ fn both_directions_are_read_from_every_link_type_and_file_form() {
             {
                 let ended = decode(&format!("{link_type}.{is_v6}.{name}"), &capture, &[]);
                 ended.assert_done();
-                let objects = objects(&ended);
+                let objects = items(&ended);
                 assert_eq!(types(&objects, "client"), SAID, "{link_type} {name}");
                 assert_eq!(types(&objects, "server"), ANSWERED, "{link_type} {name}");
             }
@@ -210,7 +230,7 @@ fn both_directions_are_read_from_every_link_type_and_file_form() {
     }
 }
 
-/// Whoever watches live does not wait for a connection's sixteenth segment.
+/// A live capture is not held up until a connection's sixteenth segment.
 #[test]
 fn a_stream_that_began_before_the_capture_is_told_once_it_is_acknowledged() {
     let (_, answered) = conversation();
@@ -223,13 +243,13 @@ fn a_stream_that_began_before_the_capture_is_told_once_it_is_acknowledged() {
     let ended = decode("live.pcap", &pcap(RAW, &packets), &[]);
     ended.assert_done();
     let told: Vec<u64> =
-        objects(&ended).iter().filter_map(|object| object["packet"].as_u64()).collect();
-    assert_eq!(told, [2, 2, 2, 3, 3, 3]);
+        items(&ended).iter().filter_map(|object| object["packet"].as_u64()).collect();
+    assert_eq!(told, [1, 1, 1, 3, 3, 3], "each with its own packet");
 }
 
-/// A capture that began when people were long talking, on a port that nobody told of.
+/// A capture that began in the middle of a conversation, on a port that nothing is known of.
 #[test]
-fn who_is_the_server_shows_in_what_is_said() {
+fn the_server_is_recognised_by_its_frames() {
     let (_, answered) = conversation();
     let server = Flow { source_port: 9000, ..SERVER };
     let client = Flow { destination_port: 9000, ..CLIENT };
@@ -240,15 +260,15 @@ fn who_is_the_server_shows_in_what_is_said() {
     {
         let ended = decode("begun.pcap", &pcap(RAW, &packets), &[]);
         ended.assert_done();
-        let objects = objects(&ended);
+        let objects = items(&ended);
         assert_eq!(types(&objects, "server"), ANSWERED);
         assert_eq!(types(&objects, "client"), ["LeaveRoom"]);
         assert!(objects.iter().all(|object| object["server"] == "10.0.0.2:9000"), "{objects:?}");
     }
-    // Echo frames travel both ways: there the first to speak is the client.
+    // Echo frames are sent both ways: there the sender of the first one is the client.
     let pong = Message::pong().encode_into(&mut [0; 5]).expect("a good message").to_vec();
     let ended = decode("begun-echo.pcap", &pcap(RAW, &[client.packet(0, Flag::Data, &pong)]), &[]);
-    assert_eq!(types(&objects(&ended), "client"), ["Pong"]);
+    assert_eq!(types(&items(&ended), "client"), ["Pong"]);
 }
 
 #[test]
@@ -259,7 +279,7 @@ fn a_frame_says_where_and_when_it_was() {
         [("place.pcap", pcap(RAW, &packets)), ("place.pcapng", pcapng(101, &packets))]
     {
         let ended = decode(name, &capture, &[]);
-        let objects = objects(&ended);
+        let objects = items(&ended);
         let first = &objects[0];
         assert_eq!(
             (&first["conversation"], &first["packet"], &first["offset"]),
@@ -275,7 +295,8 @@ fn a_frame_says_where_and_when_it_was() {
     }
     let path = file("text.pcap", &pcap(RAW, &packets));
     let ended = run(&["decode", path.to_str().expect("a path")], "");
-    let heading = "22:13:21 #1 10.0.0.1:40000 > 10.0.0.2:8080 packet 2 byte 0: chat Connect, 12 bytes, from the client";
+    let heading = "22:13:21 #1 10.0.0.1:40000 > 10.0.0.2:8080 packet 2 byte 0: \
+                   chat Connect, 12 bytes, from the client";
     assert_eq!(ended.stdout[0], heading);
     assert!(
         ended.stdout.iter().any(|line| line.contains("10.0.0.1:40000 < 10.0.0.2:8080")),
@@ -299,20 +320,22 @@ proptest! {
         for (index, _) in said.chunks(piece).enumerate() {
             let start = (index * piece).saturating_sub(overlap);
             let end = ((index + 1) * piece + overlap).min(said.len());
-            packets.push(CLIENT.packet(u32::try_from(start).expect("short"), Flag::Data, &said[start..end]));
+            let offset = u32::try_from(start).expect("short");
+            packets.push(CLIENT.packet(offset, Flag::Data, &said[start..end]));
         }
         for pick in again {
             packets.push(packets[pick.index(packets.len())].clone());
         }
         // The SYNs stay first: what comes before them is for another test.
-        let opening: Vec<Vec<u8>> = [CLIENT.packet(0, Flag::Syn, b""), SERVER.packet(0, Flag::SynAck, b"")].to_vec();
+        let opening: Vec<Vec<u8>> =
+            [CLIENT.packet(0, Flag::Syn, b""), SERVER.packet(0, Flag::SynAck, b"")].to_vec();
         for (at, pick) in shuffle.iter().enumerate() {
             let (one, other) = (at % packets.len(), pick.index(packets.len()));
             packets.swap(one, other);
         }
         let ended = decode("order.pcap", &pcap(ETHERNET, &[opening, packets].concat()), &[]);
         ended.assert_done();
-        let objects = objects(&ended);
+        let objects = items(&ended);
         prop_assert_eq!(types(&objects, "client"), SAID);
         prop_assert_eq!(types(&objects, "server"), ANSWERED);
     }
@@ -322,7 +345,7 @@ proptest! {
 fn missing_segments_are_said_plainly_and_reading_goes_on() {
     let ended = run(&["decode", "--json", with_a_gap().to_str().expect("a path")], "");
     assert_eq!(ended.code, Some(1));
-    let objects = objects(&ended);
+    let objects = items(&ended);
     let kinds: Vec<(&str, u64, u64)> = objects
         .iter()
         .map(|it| {
@@ -337,16 +360,16 @@ fn missing_segments_are_said_plainly_and_reading_goes_on() {
     // missing.
     assert_eq!(
         kinds,
-        [("frame", 0, 12), ("bad", 12, 4), ("gap", 16, 8), ("frame", 24, 22), ("frame", 46, 8)]
+        [("frame", 0, 12), ("part", 12, 4), ("gap", 16, 8), ("frame", 24, 22), ("frame", 46, 8)]
     );
-    assert_eq!(objects[1]["error"]["kind"], "Truncated");
+    assert_eq!(objects[1]["lacks"], "gap");
     let text = run(&["decode", with_a_gap().to_str().expect("a path")], "");
     assert!(
         text.stdout.iter().any(
             |line| line.ends_with("byte 16: 8 bytes missing from the capture, from the client")
         )
     );
-    assert_eq!(text.stderr, "3 good frames, 1 bad, 1 with missing bytes");
+    assert_eq!(text.stderr, "3 good frames, 0 bad, 1 gap of 8 bytes");
 }
 
 #[test]
@@ -354,9 +377,9 @@ fn a_capture_that_began_in_the_middle_is_read_from_the_next_frame_on() {
     let (said, answered) = conversation();
     let packets = [&CLIENT.stream(&said, 8)[2..], &SERVER.stream(&answered, 1000)[1..]].concat();
     let ended = decode("middle.pcap", &pcap(RAW, &packets), &[]);
-    assert_eq!(ended.code, Some(1));
-    let objects = objects(&ended);
-    assert_eq!((&objects[0]["kind"], &objects[0]["size"]), (&"bad".into(), &4.into()));
+    ended.assert_done();
+    let objects = items(&ended);
+    assert_eq!((&objects[0]["kind"], &objects[0]["size"]), (&"part".into(), &4.into()));
     assert_eq!(types(&objects, "client"), SAID[1..]);
     assert_eq!(types(&objects, "server"), ANSWERED);
 }
@@ -384,7 +407,7 @@ fn conversations_are_told_apart_and_others_left_alone() {
     packets.push(udp);
     let capture = pcap(ETHERNET, &packets);
     let numbered = |ended: &Ended| {
-        objects(ended).iter().fold(String::new(), |mut text, object| {
+        items(ended).iter().fold(String::new(), |mut text, object| {
             let _ = write!(
                 text,
                 "{}{} ",
@@ -401,13 +424,14 @@ fn conversations_are_told_apart_and_others_left_alone() {
     assert_eq!(numbered(&ended), "1Ping ");
     let ended = decode("web.pcap", &capture, &["--port", "80"]);
     assert_eq!(
-        (ended.code, objects(&ended)[0]["error"]["kind"].as_str()),
+        (ended.code, items(&ended)[0]["error"]["kind"].as_str()),
         (Some(1), Some("UnsupportedVersion"))
     );
     let path = file("remarks.pcap", &capture);
     let text = run(&["decode", path.to_str().expect("a path")], "");
-    assert!(text.stderr.contains("1 TCP connection does not start with a good frame"), "{text:?}");
-    assert!(text.stderr.contains("1 packets are no TCP"), "{text:?}");
+    let web = "1 TCP connection speaks HTTP and was left out: 10.0.0.1:40002 to 10.0.0.2:80";
+    assert!(text.stderr.contains(web), "{text:?}");
+    assert!(text.stderr.contains("1 packet is no TCP, but UDP"), "{text:?}");
 }
 
 #[test]
@@ -430,12 +454,12 @@ fn more_is_said_of_a_capture_if_asked_and_the_same_is_printed() {
 }
 
 #[test]
-fn a_type_that_travels_the_wrong_way_is_bad() {
+fn a_type_sent_in_the_wrong_direction_is_bad() {
     let packets =
         CLIENT.stream(&chat(MessagePayload::ConnectAck { user_id: 1, server_info: "" }), 100);
     let ended = decode("wrong-way.pcap", &pcap(RAW, &packets), &[]);
     assert_eq!(ended.code, Some(1));
-    assert_eq!(objects(&ended)[0]["error"]["kind"], "WrongDirection");
+    assert_eq!(items(&ended)[0]["error"]["kind"], "WrongDirection");
 }
 
 #[test]
@@ -444,7 +468,7 @@ fn a_damaged_file_is_read_as_far_as_it_goes() {
     let capture = pcap(RAW, &CLIENT.stream(&said, 1000));
     let cut = decode("cut.pcap", &capture[..capture.len() - 3], &[]);
     cut.assert_failed(1, "after packet 2: the file ends in the middle of a block");
-    assert_eq!(types(&objects(&cut), "client"), SAID);
+    assert_eq!(types(&items(&cut), "client"), SAID);
     let mut huge = capture.clone();
     huge[24 + 8..24 + 12].copy_from_slice(&0x7FFF_FFFF_u32.to_le_bytes());
     decode("huge.pcap", &huge, &[]).assert_failed(1, "after packet 0: ");
@@ -455,7 +479,7 @@ fn a_damaged_file_is_read_as_far_as_it_goes() {
     assert!(
         ended
             .stderr
-            .contains("3 packets of link type 147, which is not read here, were passed over"),
+            .contains("3 packets of link type 147 (for private use), which is not read here, were"),
         "{ended:?}"
     );
 }
@@ -468,11 +492,11 @@ fn a_packet_cut_by_the_capture_is_a_gap() {
     packets[2].truncate(cut); // JoinRoom, without its last 5 bytes
     let ended = decode("snaplen.pcap", &pcap(RAW, &packets), &[]);
     let kinds: Vec<String> =
-        objects(&ended).iter().map(|it| format!("{}{}", it["kind"], it["size"])).collect();
-    assert_eq!(kinds.join(" ").replace('"', ""), "frame12 bad7 gap5 frame22 frame8");
+        items(&ended).iter().map(|it| format!("{}{}", it["kind"], it["size"])).collect();
+    assert_eq!(kinds.join(" ").replace('"', ""), "frame12 part7 gap5 frame22 frame8");
 }
 
-/// Nothing that a file can hold makes it panic or hang.
+/// No content of a file causes a panic or a hang.
 #[test]
 fn noise_in_a_capture_is_survived() {
     let (said, answered) = conversation();
@@ -484,4 +508,107 @@ fn noise_in_a_capture_is_survived() {
         assert!(matches!(ended.code, Some(0 | 1)), "byte {place}: {ended:?}");
         assert!(!ended.stderr.contains("panicked"), "byte {place}: {ended:?}");
     }
+}
+
+/// A reset's data is a remark of the system that sent it: RFC 1122, 4.2.2.12.
+#[test]
+fn what_a_reset_carries_is_no_stream_and_it_ends_both() {
+    let said = chat(MessagePayload::Connect { username: "ada" });
+    let mut reset = CLIENT.packet(12, Flag::Data, b"no route");
+    reset[20 + 13] |= 4;
+    let packets = [
+        CLIENT.packet(0, Flag::Syn, b""),
+        CLIENT.packet(0, Flag::Data, &said),
+        SERVER.packet(0, Flag::SynAck, b""),
+        SERVER.packet(0, Flag::Data, b"\x01\x81"),
+        reset,
+    ];
+    let ended = decode("reset.pcap", &pcap(RAW, &packets), &[]);
+    let told: Vec<String> = items(&ended)
+        .iter()
+        .map(|it| format!("{} {} {}", it["packet"], it["kind"], it["size"]))
+        .collect();
+    assert_eq!(told, ["2 \"frame\" 12", "5 \"bad\" 2"]);
+}
+
+/// A server answers a bad frame with an error: the frame comes first, for it came first.
+#[test]
+fn a_bad_frame_is_told_in_the_packet_in_which_it_became_bad() {
+    let answer = chat(MessagePayload::Error {
+        code: cafewire_core::ErrorCode::ChecksumMismatch,
+        message: "",
+    });
+    let mut bad = chat(MessagePayload::Connect { username: "ada" });
+    bad[5] ^= 0xFF;
+    let packets = [
+        CLIENT.packet(0, Flag::Syn, b""),
+        SERVER.packet(0, Flag::SynAck, b""),
+        CLIENT.packet(0, Flag::Data, &bad[..7]),
+        CLIENT.packet(7, Flag::Data, &bad[7..]),
+        SERVER.packet(0, Flag::Data, &answer),
+        SERVER.packet(10, Flag::Fin, b""),
+        CLIENT.packet(12, Flag::Fin, b""),
+    ];
+    let ended = decode("became-bad.pcap", &pcap(RAW, &packets), &[]);
+    let objects = items(&ended);
+    let told: Vec<_> =
+        objects.iter().map(|it| (it["packet"].as_u64(), it["from"].as_str())).collect();
+    assert_eq!(told, [(Some(4), Some("client")), (Some(5), Some("server"))]);
+    assert_eq!(objects[0]["error"]["kind"], "ChecksumMismatch");
+}
+
+/// A capture that ended in mid-frame says nothing of what the sender did; a FIN does.
+#[test]
+fn a_frame_that_the_capture_ended_in_is_not_bad_and_one_that_the_sender_ended_in_is() {
+    let said = chat(MessagePayload::Connect { username: "ada" });
+    let mut packets = CLIENT.stream(&[&said[..], &said[..7]].concat(), 100);
+    let by_sender = decode("by-sender.pcap", &pcap(RAW, &packets), &[]);
+    assert_eq!(items(&by_sender)[1]["error"]["kind"], "Truncated");
+    packets.pop();
+    let by_capture = decode("by-capture.pcap", &pcap(RAW, &packets), &[]);
+    by_capture.assert_done();
+    let objects = items(&by_capture);
+    assert_eq!((&objects[1]["kind"], &objects[1]["lacks"]), (&"part".into(), &"end".into()));
+}
+
+/// An acknowledgement may be captured before what it acknowledges, where two captures were merged.
+#[test]
+fn a_capture_out_of_order_has_no_gaps() {
+    let (said, _) = conversation();
+    let all = CLIENT.stream(&said, 8);
+    let size = u32::try_from(said.len()).expect("short");
+    let ack = SERVER.packet_acknowledging(CLIENT.first.wrapping_add(1 + size), 0, Flag::Data, b"");
+    let packets = [
+        &all[..1],
+        &[SERVER.packet(0, Flag::SynAck, b""), ack],
+        &[all[4].clone(), all[2].clone(), all[3].clone(), all[1].clone()],
+        &all[5..],
+    ]
+    .concat();
+    let ended = decode("merged.pcap", &pcap(RAW, &packets), &[]);
+    ended.assert_done();
+    assert_eq!(types(&items(&ended), "client"), SAID);
+}
+
+#[test]
+fn several_ports_may_be_asked_for_and_a_good_conversation_makes_its_port_known() {
+    let [one, other] = [7000, 7001].map(|port| Flow { destination_port: port, ..CLIENT });
+    let good = chat(MessagePayload::Disconnect);
+    let packets = [
+        one.stream(&good, 100),
+        other.stream(&good, 100),
+        Flow { source_port: 41_000, ..one }.stream(b"not a frame", 100),
+        Flow { source_port: 42_000, destination_port: 7002, ..one }.stream(b"not a frame", 100),
+    ]
+    .concat();
+    let capture = pcap(RAW, &packets);
+    let servers = |args: &[&str]| -> Vec<String> {
+        let ended = decode("ports.pcap", &capture, args);
+        items(&ended).iter().map(|it| format!("{} {}", it["kind"], it["server"])).collect()
+    };
+    let good = |port: u16| format!("\"frame\" \"10.0.0.2:{port}\"");
+    let bad = "\"bad\" \"10.0.0.2:7000\"".to_owned();
+    assert_eq!(servers(&[]), [good(7000), good(7001), bad.clone()]);
+    assert_eq!(servers(&["--port", "7000"]), [good(7000), bad.clone()]);
+    assert_eq!(servers(&["--port", "7000", "--port", "7001"]), [good(7000), good(7001), bad]);
 }

@@ -5,14 +5,14 @@ use cafewire_core::{ErrorCode, MessagePayload};
 use crate::support::scripted::ScriptedServer;
 use crate::support::{Running, Server, Signal, cafewire, run};
 
-/// Somebody in a room, who is known to be there.
+/// A member of a room, whose join is confirmed.
 fn chatter(server: &Server, user: &str, room: &str) -> Running {
     let mut chat = cafewire(&["chat", &server.address, "--user", user, "--room", room]);
     chat.line_with(&format!("[{room}] * <{user}> joined"));
     chat
 }
 
-/// The line without its time, which is checked to be one.
+/// The line without its time, whose format is checked.
 fn timeless(line: &str) -> &str {
     let (time, rest) = line.split_at(8);
     assert!(time.bytes().enumerate().all(|(i, byte)| if i % 3 == 2 {
@@ -49,7 +49,8 @@ fn rooms_are_joined_switched_and_left() {
     let mut lobby = chatter(&server, "porter", "lobby");
     let mut ada = chatter(&server, "ada", "lobby");
     ada.write(
-        "/join the tea room\nto tea\n/room lobby\nto lobby\n/join the tea room\nto tea again\n/leave\nto lobby again\n",
+        "/join the tea room\nto tea\n/room lobby\nto lobby\n\
+         /join the tea room\nto tea again\n/leave\nto lobby again\n",
     );
     ada.remark_with("text now goes to [lobby]");
     assert_eq!(timeless(&tea.line_with("<ada> to")), "[the tea room] <ada> to tea");
@@ -65,7 +66,8 @@ fn what_cannot_be_done_is_said_and_the_chat_goes_on() {
     let server = Server::start();
     let long = "x".repeat(513);
     let input = format!(
-        "nowhere\n/dance\n/join\n/room tea\n/leave tea\n/join lobby\n{long}\n//{long}\n/help\nstill here\n"
+        "nowhere\n/dance\n/join\n/room tea\n/leave tea\n/join lobby\n\
+         {long}\n//{long}\n/help\nstill here\n"
     );
     let ended = run(&["chat", &server.address, "--user", "ada"], &input);
     ended.assert_done();

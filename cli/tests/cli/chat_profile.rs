@@ -35,10 +35,10 @@ impl Drop for ConfigFolder {
 }
 
 #[test]
-fn a_profile_says_where_and_as_whom_and_the_command_line_wins() {
+fn a_profile_gives_address_and_name_and_the_command_line_wins() {
     let server = Server::start();
     let config = format!(
-        "[profile.default]\nuser = \"nobody\"\n\
+        "[profile.default]\nuser = \"default-user\"\n\
          [profile.work]\naddress = \"{}\"\nuser = \"ada\"\nrooms = [\"lobby\", \"tea\"]\n",
         server.address
     );
@@ -56,12 +56,11 @@ fn a_profile_says_where_and_as_whom_and_the_command_line_wins() {
     assert_eq!(ended.stdout, [] as [String; 0]);
     chat.end().assert_done();
     let mut default = folder.start(&["chat", &server.address, "--room", "lobby"]);
-    default.line_with("[lobby] * <nobody> joined");
+    default.line_with("[lobby] * <default-user> joined");
     default.end().assert_done();
 }
 
-/// A server that wants to see certificates, its own among them, and a profile that has all that it
-/// takes.
+/// A server that verifies client certificates, and a profile with all the files that TLS needs.
 #[test]
 fn a_profile_holds_what_tls_takes_and_options_and_variables_win() {
     let folder = ConfigFolder::with("tls", "");

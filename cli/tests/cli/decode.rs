@@ -1,5 +1,5 @@
-//! `decode`: every vector, every form of input, what is shown, and the exit statuses. Captures have
-//! a file of their own.
+//! `decode`: every vector, every form of input, its output, and the exit statuses. Captures have a
+//! file of their own.
 
 use std::collections::BTreeSet;
 use std::fmt::Write as _;
@@ -18,7 +18,7 @@ pub(crate) fn vectors() -> Vec<Value> {
     serde_json::from_str(VECTORS).expect("vectors.json is JSON")
 }
 
-/// Groups of hexadecimal digits, each perhaps with `*N` for N times, as plain digits.
+/// Groups of hexadecimal digits, each with an optional `*N` for N times, as plain digits.
 pub(crate) fn unfold(digits: &Value) -> String {
     digits.as_str().unwrap_or_default().split_whitespace().fold(String::new(), |mut text, group| {
         let (digits, times) = group.split_once('*').unwrap_or((group, "1"));
@@ -32,7 +32,7 @@ pub(crate) fn bytes(digits: &str) -> Vec<u8> {
     (0..digits.len()).step_by(2).map(byte).collect()
 }
 
-/// A file of this test run that nobody else writes.
+/// A file of this test run that no other writes.
 pub(crate) fn file(name: &str, content: &[u8]) -> PathBuf {
     let path =
         Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("{}-{name}", std::process::id()));
@@ -54,7 +54,7 @@ fn every_vector_is_decoded_or_refused_as_it_says() {
         let (name, before) = (&vector["name"], unfold(&vector["before"]));
         let digits = before.clone() + &unfold(&vector["hex"]);
         if digits.is_empty() {
-            continue; // the frame cut to nothing: there is nothing that could be explained
+            continue; // the frame cut to nothing: there are no bytes to explain
         }
         let from = match vector["direction"].as_str() {
             Some("to-server") => &["--from", "client"][..],
@@ -76,7 +76,7 @@ fn every_vector_is_decoded_or_refused_as_it_says() {
         }
         let hex: String =
             objects.iter().map(|object| object["hex"].as_str().expect("digits")).collect();
-        assert_eq!(hex, digits, "{name}: every byte is told of, once");
+        assert_eq!(hex, digits, "{name}: every byte is explained, once");
     }
 }
 
@@ -109,7 +109,7 @@ fn assert_message_is(vector: &Value, object: &Value) {
 fn assert_refused_as(vector: &Value, object: &Value) {
     let (name, expected, found) = (&vector["name"], &vector["error"], &object["error"]);
     if expected["kind"] == "TrailingBytes" && vector["stage"] == "one-shot" {
-        // A stream may go on: here is where the first frame of it ended.
+        // A stream may go on: its first frame ended here.
         assert_eq!((&object["size"], found), (&expected["offset"], &Value::Null), "{name}");
         return;
     }
@@ -153,7 +153,7 @@ fn the_form_is_guessed_or_told() {
         ended.assert_done();
         assert_eq!(objects(&ended)[0]["message"]["username"], "ada", "{args:?} {input}");
     }
-    // Told, digits are only bytes.
+    // With the format given, digits are only bytes.
     let ended = run(&["decode", "--json", "--format", "raw"], CONNECT);
     assert_eq!((ended.code, &objects(&ended)[0]["kind"]), (Some(1), &"bad".into()));
 }
@@ -167,7 +167,8 @@ fn text_shows_fields_and_points_at_what_is_wrong() {
         "byte 0: chat Connect, 12 bytes",
         "      5  61 64 61                 username         \"ada\"",
         "byte 12: no good frame, 12 bytes",
-        "         ^^ checksum at byte 8 is 0x9afb8316, the frame's own is 0x9afb8317; ChecksumMismatch (4)",
+        "         ^^ checksum at byte 8 is 0x9afb8316, the frame's own is 0x9afb8317; \
+         ChecksumMismatch (4)",
         "byte 24: chat Disconnect, 8 bytes",
     ] {
         assert!(text.contains(line), "{line}\nin\n{text}");
@@ -187,7 +188,7 @@ fn colour_is_for_terminals_or_on_demand() {
 }
 
 #[test]
-fn who_sent_it_matters_if_told() {
+fn the_sender_matters_if_given() {
     assert_eq!(run(&["decode", "--from", "client"], CONNECT).code, Some(0));
     let ended = run(&["decode", "--from", "server", "--json"], CONNECT);
     assert_eq!(ended.code, Some(1));
@@ -228,7 +229,7 @@ fn nothing_is_too_long() {
     assert_eq!(sizes, [65_540, 65_536, 4464, 5]);
 }
 
-/// The members that SCHEMAS.md names in the section of this command are those that are printed.
+/// SCHEMAS.md and the printed objects have the same members.
 #[test]
 fn the_schema_names_every_member() {
     let schemas = fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("SCHEMAS.md"))
@@ -254,15 +255,19 @@ fn the_schema_names_every_member() {
             .filter(|digits| digits.starts_with(family) && digits.len() < 2000)
             .map(String::as_str)
             .collect();
-        // At the end an echo frame on a chat connection.
+        // An echo frame on a chat connection, at the end.
         let digits = digits + "010200009A7C6C17CAFE010000";
         for object in objects(&run(&["decode", "--json", "--from", "client"], &digits)) {
             collect_members("", &object, &mut printed);
         }
     }
-    let capture = crate::captures::with_a_gap();
-    for object in objects(&run(&["decode", "--json", capture.to_str().expect("a path")], "")) {
-        collect_members("", &object, &mut printed);
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/captures");
+    let of_cases = ["http-8080.pcap", "proxy1.pcap", "radiotap.pcap"].map(|name| folder.join(name));
+    let made = [crate::captures::with_a_gap(), crate::captures::of_many_others()];
+    for capture in [&made[..], &of_cases].concat() {
+        for object in objects(&run(&["decode", "--json", capture.to_str().expect("a path")], "")) {
+            collect_members("", &object, &mut printed);
+        }
     }
     let undocumented: Vec<_> = printed.difference(&documented).collect();
     assert!(undocumented.is_empty(), "printed, but not in SCHEMAS.md: {undocumented:?}");
@@ -281,7 +286,7 @@ fn collect_members(prefix: &str, value: &Value, members: &mut BTreeSet<String>) 
             }
         }
         Value::Array(items) => {
-            items.iter().for_each(|item| collect_members(&format!("{prefix}[]"), item, members))
+            items.iter().for_each(|item| collect_members(&format!("{prefix}[]"), item, members));
         }
         _ => {}
     }
@@ -299,14 +304,20 @@ fn a_slip_among_digits_is_told_and_not_taken_for_bytes() {
 
 #[test]
 fn a_compressed_capture_is_called_what_it_is() {
-    let path = file("capture.pcap.gz", b"\x1F\x8B\x08\x00\x00\x00\x00\x00");
-    for more in [&[][..], &["--format", "pcap"]] {
-        let ended = run(&[&["decode", path.to_str().expect("a path")], more].concat(), "");
-        assert_eq!((ended.code, ended.stdout.len()), (Some(1), 0), "{ended:?}");
-        assert!(
-            ended.stderr.contains("is compressed (gzip): unpack it first, as in `gzip -dc"),
-            "{ended:?}"
-        );
+    for (method, start) in [
+        ("gzip", &b"\x1F\x8B\x08\x00\x00\x00\x00\x00"[..]),
+        ("zstd", b"\x28\xB5\x2F\xFD\x24\x00"),
+        ("lz4", b"\x04\x22\x4D\x18\x64\x40"),
+        ("xz", b"\xFD7zXZ\x00\x00\x04"),
+    ] {
+        let path = file(&format!("capture.{method}"), start);
+        for more in [&[][..], &["--format", "pcap"]] {
+            let ended = run(&[&["decode", path.to_str().expect("a path")], more].concat(), "");
+            assert_eq!((ended.code, ended.stdout.len()), (Some(1), 0), "{ended:?}");
+            let says =
+                format!("is compressed ({method}): unpack it first, as in `{method} -dc FILE");
+            assert!(ended.stderr.contains(&says), "{ended:?}");
+        }
     }
 }
 

@@ -83,7 +83,7 @@ fn ping_goes_on_until_interrupted_and_still_sums_up() {
 }
 
 #[test]
-fn a_lost_ping_is_said_counted_and_ends_with_1_and_the_next_connects_anew() {
+fn a_lost_ping_is_shown_counted_and_ends_with_1_and_the_next_reconnects() {
     let server = ScriptedServer::start_for(2, |mut peer| answer_pings(&mut peer, 1));
     let ended = run(&["ping", &server.address, "-c", "3", "-i", "0", "--json"], "");
     server.finish();

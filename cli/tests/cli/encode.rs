@@ -9,7 +9,7 @@ use serde_json::Value;
 use crate::decode::{bytes, unfold, vectors};
 use crate::support::{Server, command, run};
 
-/// Runs `encode` and takes its bytes as they are.
+/// Runs `encode` and returns the bytes of its output.
 fn encoded(args: &[&str], input: &str) -> Vec<u8> {
     let mut child = command(&[&["encode"], args].concat()).spawn().expect("the binary starts");
     let mut stdin = child.stdin.take().expect("piped");
@@ -53,7 +53,7 @@ fn every_good_vector_is_made_from_arguments() {
     for vector in vectors().iter().filter(|vector| !vector["message"].is_null()) {
         let digits = unfold(&vector["hex"]);
         let args = arguments_of(vector);
-        // What no argument can hold: a zero byte, or more than a system takes.
+        // No argument can hold a zero byte, or more than the system accepts.
         if args.iter().any(|arg| arg.contains('\0') || arg.len() > 100_000) {
             continue;
         }
@@ -70,14 +70,18 @@ proptest! {
 
     /// Any good frames of one family, in any order, through `decode --json` and `encode json`.
     #[test]
-    fn what_decode_prints_goes_back_to_the_same_bytes(is_echo: bool, picks in prop::collection::vec(any::<prop::sample::Index>(), 1..30)) {
+    fn what_decode_prints_goes_back_to_the_same_bytes(
+        is_echo: bool,
+        picks in prop::collection::vec(any::<prop::sample::Index>(), 1..30),
+    ) {
         let family = if is_echo { "echo" } else { "chat-v1" };
         let good: Vec<String> = vectors()
             .iter()
             .filter(|vector| !vector["message"].is_null() && vector["family"] == family)
             .map(|vector| unfold(&vector["hex"]))
             .collect();
-        let frames: Vec<&str> = picks.iter().map(|pick| good[pick.index(good.len())].as_str()).collect();
+        let frames: Vec<&str> =
+            picks.iter().map(|pick| good[pick.index(good.len())].as_str()).collect();
         let decoded = run(&["decode", "--json"], &frames.concat());
         decoded.assert_done();
         let lines = decoded.stdout.join("\n");
@@ -208,7 +212,7 @@ fn what_is_encoded_is_what_a_server_understands() {
     assert!(decoded.stdout.join("\n").contains("payload          \"hello\""), "{decoded:?}");
 }
 
-/// A reader that has seen enough ends it quietly.
+/// A closed pipe ends it quietly.
 #[test]
 fn a_closed_pipe_is_no_error() {
     let mut child = Command::new(env!("CARGO_BIN_EXE_cafewire"))

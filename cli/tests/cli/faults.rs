@@ -1,7 +1,7 @@
 //! Faults of the whole process, with the real binary: a signal under load, a log that cannot be
-//! written, no descriptors left, a process that was stopped for a while. Where somebody else is
-//! served meanwhile, the healthy neighbour must notice nothing; it is the same one as in the
-//! library's tests, where it is said what "nothing" means.
+//! written, no descriptors left, a process that was stopped for a while. The healthy neighbour,
+//! where one is served meanwhile, must not be disturbed; it is the one of the library's tests,
+//! which define that.
 
 #![allow(clippy::unwrap_used)] // helpers of tests may unwrap as tests do
 

@@ -1,4 +1,4 @@
-//! `listen`: what a room says, for people and for programs.
+//! `listen`: messages of a room, for people and for programs.
 
 use cafewire_core::{ErrorCode, MessagePayload};
 use serde_json::{Value, json};
@@ -17,7 +17,7 @@ fn messages_alone_are_printed_and_counted() {
         cafewire(&["listen", &server.address, "--user", "ear", "--room", "lobby", "-n", "2"]);
     assert_eq!(listen.remark_with("listening"), "listening to [lobby] as <ear>");
     said(&server, "ada", "one");
-    // A line is there at once, not only when a buffer is full.
+    // A line is printed at once, not only when a buffer is full.
     assert!(listen.next_line().ends_with(" <ada> one"));
     said(&server, "bob", "two");
     let ended = listen.end_by_itself();
@@ -51,7 +51,8 @@ fn as_json_every_kind_has_its_fields() {
     assert!(timestamp_ms > 1_700_000_000_000, "{message}");
     assert_eq!(
         message,
-        json!({"kind": "message", "user_id": ada, "timestamp_ms": timestamp_ms, "username": "ada", "room": "lobby",
+        json!({"kind": "message", "user_id": ada, "timestamp_ms": timestamp_ms,
+               "username": "ada", "room": "lobby",
                "content": "\u{1b}\"\u{9b}"})
     );
     assert_eq!(next(), json!({"kind": "left", "user_id": ada, "username": "ada", "room": "lobby"}));
@@ -63,7 +64,7 @@ fn the_time_is_over_with_27() {
     let args = ["listen", &server.address, "--user", "ear", "--room", "lobby", "-t", "0.2"];
     let ended = run(&args, "");
     assert_eq!((ended.code, ended.stdout), (Some(27), vec![]));
-    // The time counts in all: a room that never falls silent does not stretch it.
+    // The time is a total: a room that never falls silent does not extend it.
     let mut flood = cafewire(&["chat", &server.address, "--user", "flood", "--room", "lobby"]);
     flood.line_with("joined");
     let listen =
@@ -72,12 +73,13 @@ fn the_time_is_over_with_27() {
         let ending = scope.spawn(|| listen.end_by_itself());
         while !ending.is_finished() {
             flood.write("again\n");
-            std::thread::sleep(std::time::Duration::from_millis(1)); // not to flood, and not waited for
+            // Limits the flood; nothing waits for it.
+            std::thread::sleep(std::time::Duration::from_millis(1));
         }
         ending.join().unwrap()
     });
     assert_eq!(ended.code, Some(27), "{ended:?}");
-    // A server that does not even answer does not stretch it either.
+    // A server that never answers does not extend it either.
     let mute = ScriptedServer::start(|mut peer| peer.until_it_leaves());
     let ended =
         run(&["listen", &mute.address, "--user", "ear", "--room", "lobby", "-t", "0.2"], "");

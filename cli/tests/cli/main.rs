@@ -1,8 +1,9 @@
 //! The real binary, run as its users run it: against the real server over loopback, or against a
-//! scripted one for what the real one never does.
+//! scripted one that misbehaves.
 
 mod arguments;
 mod bench;
+mod capture_cases;
 mod captures;
 mod chat;
 mod chat_profile;

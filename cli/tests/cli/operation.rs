@@ -84,8 +84,7 @@ fn a_broken_config_at_sighup_keeps_the_old_one_and_says_why() {
     serve.end_by_itself().assert_done();
 }
 
-/// What a reload cannot change is not passed over in silence: each setting by its name, and only
-/// when it is another.
+/// Settings that a reload cannot change are reported: each by its name, and only when it differs.
 #[test]
 fn what_needs_a_restart_is_told_at_sighup() {
     let folder = Folder::new("restart");
@@ -116,18 +115,17 @@ fn what_needs_a_restart_is_told_at_sighup() {
                 assert!(missing.len() < before, "{rest:?}: {remark}");
             }
         }
-        assert!(missing.is_empty(), "{rest:?}: not told of {missing:?}");
+        assert!(missing.is_empty(), "{rest:?}: not reported: {missing:?}");
     }
-    // And indeed nothing is printed.
+    // The setting has indeed not changed: nothing is printed.
     run(&["ping", &address, "-c", "1"], "").assert_done();
     serve.signal(Signal::TERM);
     serve.end_by_itself().assert_done();
 }
 
-/// Who does not read when the server goes down does not get all that was queued for it, and the log
-/// says so.
+/// The log reports connections that did not read their queue before the end.
 #[test]
-fn the_log_tells_who_went_without_the_rest() {
+fn the_log_counts_peers_that_missed_the_rest() {
     let stop = |mut serve: Running| {
         serve.signal(Signal::TERM);
         let remark = serve.remark_with("stopped");
@@ -148,8 +146,9 @@ fn the_log_tells_who_went_without_the_rest() {
     deaf.set_write_timeout(Some(Duration::from_millis(500))).expect("a time-out");
     let mut frame = vec![0; 5 + 60_000];
     frame[..5].copy_from_slice(&[0xCA, 0xFE, 0x03, 0xEA, 0x60]);
-    // Until the server holds all that it will hold for a peer that does not read, and reads no more
-    // itself. Nothing is taken again and again then; once alone may be a machine that stood still.
+    // Writes until the server holds as much as it will for a peer that does not read, and reads no
+    // more itself. Several writes in a row are refused then; a single refusal may be a machine that
+    // stood still.
     let (mut sent, mut times_refused) = (0, 0);
     while times_refused < 4 {
         match deaf.write(&frame[sent % frame.len()..]) {
@@ -242,7 +241,7 @@ fn tls_and_unix_sockets_from_the_command_line() {
     run(&["send", &unix, "--user", "bob", "--room", "tea", "through another door"], "")
         .assert_done();
     assert!(ada.line_with("through another door").contains("bob"));
-    // Whom the system trusts does not include us; and there is no way to look away.
+    // The system trusts other certificates, not ours; verification cannot be turned off.
     run(&["ping", &tls, "-c", "1"], "").assert_failed(1, "cannot connect to tls://localhost");
     run(&["ping", &tls, "--ca", "/nowhere.pem", "-c", "1"], "").assert_failed(1, "/nowhere.pem");
     serve.signal(Signal::TERM);
@@ -300,15 +299,15 @@ fn the_log_says_everything_of_a_connection_within_its_span() {
     assert_eq!(connections[0], connections[1]);
 }
 
-/// The log's pipe is full, and whoever holds its other end does not read.
+/// The log's pipe is full, and the process at its other end does not read.
 #[test]
-fn a_log_that_nobody_reads_holds_nobody_up() {
+fn an_unread_log_holds_up_no_connection() {
     let mut command = command(&["serve", "--listen", "127.0.0.1:0"]);
     let mut child = command.env("RUST_LOG", "trace").spawn().expect("the binary starts");
     let unread = child.stderr.take();
     let mut serve = Running::adopt(child);
     let address = address_of(&mut serve).parse().expect("an address");
-    // Two lines each: several times what a pipe holds, 64 KiB (pipe(7)).
+    // Two lines each: several times the capacity of a pipe, 64 KiB (pipe(7)).
     for _ in 0..1500 {
         Client::connect(&address).and_then(|mut client| client.ping()).expect("the server serves");
     }

@@ -1,5 +1,5 @@
-//! What scripts and packagers need: completions, the manual, the long version, verbosity, and a
-//! quiet end when nobody reads any more.
+//! Completions, the manual, the long version, verbosity, and a quiet end when the output is closed:
+//! the interface for scripts and packagers.
 
 use std::process::Stdio;
 use std::time::{Duration, Instant};
@@ -80,7 +80,7 @@ fn the_long_version_tells_how_it_was_built() {
     assert_eq!(run(&["-V"], "").stdout, [number]);
 }
 
-/// What `serve` logs from its start to its end.
+/// The log of `serve` from its start to its end.
 fn log_of(verbosity: &[&str]) -> String {
     let server = Server::start_with(verbosity);
     run(&["ping", &server.address, "-c", "1"], "").assert_done();
@@ -112,7 +112,7 @@ fn a_quiet_client_says_only_what_was_asked_for() {
     let listen = ["listen", &server.address, "--user", "ear", "--room", "lobby", "-t", "0.2", "-q"];
     let ended = run(&listen, "");
     assert_eq!((ended.code, ended.stderr.as_str()), (Some(27), ""));
-    // Errors are said all the same.
+    // Errors are printed all the same.
     let ended =
         run(&["listen", "unix:///nowhere.sock", "--user", "ear", "--room", "lobby", "-q"], "");
     ended.assert_failed(1, "cannot connect");
@@ -194,8 +194,8 @@ fn ends_quietly_after(lines: usize, args: &[&str], input: &str) {
         running.next_line();
     }
     running.stop_reading();
-    // Nobody reads any more once the next line has come; how many lines that takes is a matter of
-    // who runs when.
+    // The pipe is closed once the next line has come; the number of lines until then depends on
+    // scheduling.
     let (next_line, deadline) = (
         input.lines().next().map_or_else(String::new, |line| format!("{line}\n")),
         Instant::now() + PATIENCE,
@@ -214,7 +214,7 @@ fn ends_quietly_after(lines: usize, args: &[&str], input: &str) {
 }
 
 #[test]
-fn every_command_ends_quietly_when_nobody_reads_any_more() {
+fn every_command_ends_quietly_when_its_output_is_closed() {
     let server = Server::start();
     let address = server.address.as_str();
     ends_quietly_after(1, &["ping", address, "-i", "0"], "");
@@ -224,11 +224,12 @@ fn every_command_ends_quietly_when_nobody_reads_any_more() {
     talker.line_with("joined");
     let listen = std::thread::scope(|scope| {
         let ending = scope.spawn(|| {
-            ends_quietly_after(1, &["listen", address, "--user", "ear", "--room", "lobby"], "")
+            ends_quietly_after(1, &["listen", address, "--user", "ear", "--room", "lobby"], "");
         });
         while !ending.is_finished() {
             talker.write("again\n");
-            std::thread::sleep(Duration::from_millis(5)); // not to flood, and not waited for
+            // Limits the flood; nothing waits for it.
+            std::thread::sleep(Duration::from_millis(5));
         }
         ending.join()
     });

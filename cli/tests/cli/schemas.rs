@@ -1,5 +1,5 @@
 //! `SCHEMAS.md` names the members that `ping --json` and `listen --json` print, and no others.
-//! (Those of `decode` and `bench` are looked at where these commands are tested.)
+//! (Those of `decode` and `bench` are checked by the tests of these commands.)
 
 use std::collections::BTreeSet;
 use std::io::Write as _;
@@ -37,7 +37,7 @@ fn members<'l>(lines: impl IntoIterator<Item = &'l String>) -> BTreeSet<String> 
 fn of_ping() {
     let server = Server::start();
     let mut lines = run(&["ping", &server.address, "--json", "-c", "1"], "").stdout;
-    // Somebody who answers with something else: that ping is lost.
+    // A server that answers with something else: that ping is lost.
     let stranger = TcpListener::bind("127.0.0.1:0").expect("a free port");
     let address = stranger.local_addr().expect("its address").to_string();
     let answering = thread::spawn(move || {

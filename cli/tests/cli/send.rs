@@ -15,7 +15,7 @@ fn listener(server: &Server, more_args: &[&str]) -> Running {
     listen
 }
 
-/// `send` of "one" and "two" to a server that lets it in and then does as the script says.
+/// `send` of "one" and "two" to a server that signs it in and then follows the script.
 fn send_one_and_two(script: impl FnOnce(&mut Peer) + Send + 'static) -> Ended {
     let server = ScriptedServer::start(|mut peer| {
         peer.sign_in_and_let_in("bot", "lobby");
@@ -49,10 +49,10 @@ fn one_message() {
 #[test]
 fn every_line_of_the_input_in_order() {
     let server = Server::start();
-    // Many times what may be in flight, in the largest messages there are.
+    // Many times the limit in flight, in messages of the largest size.
     let texts: Vec<String> = (0..2000).map(|number| format!("{number:0512}")).collect();
     let listen = listener(&server, &["-n", "2000", "--json"]);
-    // Empty lines say nothing; a last line needs no end.
+    // Empty lines are ignored; a last line needs no line ending.
     let input = format!("\n{}\r\n\n{}", texts[0], texts[1..].join("\n"));
     run(&["send", &server.address, "--user", "bot", "--room", "lobby"], &input).assert_done();
     let heard = listen.end_by_itself();
@@ -111,7 +111,7 @@ fn a_line_that_cannot_be_said_is_named_and_those_before_it_are_delivered() {
 fn a_message_that_is_refused_is_named() {
     let ended = send_one_and_two(|peer| {
         expect_said(peer, "one");
-        peer.broadcast(8, "somebody", "lobby", "one");
+        peer.broadcast(8, "another user", "lobby", "one");
         peer.broadcast(7, "bot", "lobby", "one");
         expect_said(peer, "two");
         peer.send(&MessagePayload::Error {
@@ -139,7 +139,7 @@ fn another_order_or_another_text_is_not_delivery() {
 }
 
 #[test]
-fn somebody_elses_broadcast_is_no_receipt() {
+fn a_broadcast_of_another_user_is_no_receipt() {
     let ended = send_one_and_two(|peer| {
         expect_said(peer, "one");
         expect_said(peer, "two");

@@ -1,4 +1,4 @@
-//! `serve`: where it listens, what it prints, how it ends.
+//! `serve`: its addresses, its output, its end.
 
 use std::io::{Read as _, Write as _};
 use std::net::TcpStream;
@@ -88,7 +88,7 @@ fn data_is_not_printed_unasked() {
 }
 
 #[test]
-fn nobody_reading_the_data_ends_it() {
+fn serve_ends_when_the_reader_of_its_output_is_gone() {
     use std::io::{BufRead as _, BufReader};
     let mut child = command(&["serve", "--listen", "127.0.0.1:0", "--print-data"]).spawn().unwrap();
     let mut stdout = BufReader::new(child.stdout.take().unwrap());
@@ -101,14 +101,13 @@ fn nobody_reading_the_data_ends_it() {
     running.end_by_itself().assert_done();
 }
 
-/// A reader that is there and does not read holds up nobody: neither those who are served, nor the
-/// end.
+/// A reader that does not read holds up neither the served connections nor the end.
 #[test]
 fn data_that_is_not_read_holds_up_nothing_and_what_is_dropped_is_told() {
     let (mut output, writer) = std::io::pipe().unwrap();
     let mut command = command(&["serve", "--listen", "127.0.0.1:0", "--print-data"]);
     let mut running = crate::support::Running::start(command.stdout(writer));
-    drop(command); // and with it the other handle on the pipe
+    drop(command); // closes the other handle of the pipe
     let listening = running.remark_with("listening");
     let address = listening
         .split_once("address=")
@@ -118,7 +117,7 @@ fn data_that_is_not_read_holds_up_nothing_and_what_is_dropped_is_told() {
         .parse::<Address>()
         .unwrap();
     let mut client = Client::connect(&address).unwrap();
-    // Each is shown in four times as many bytes: a hundred are more than pipe and queue hold
+    // Each is printed as four times as many bytes: a hundred exceed the capacity of pipe and queue
     // together.
     let (payload, sent) = ([0xff; 65_535], 100);
     for _ in 0..sent {
@@ -131,7 +130,8 @@ fn data_that_is_not_read_holds_up_nothing_and_what_is_dropped_is_told() {
     running.end_by_itself().assert_done();
     let mut printed = Vec::new();
     output.read_to_end(&mut printed).unwrap();
-    let whole_lines = printed.iter().filter(|&&byte| byte == b'\n').count() - 1; // the first tells where it listens
+    // The first line has the address.
+    let whole_lines = printed.iter().filter(|&&byte| byte == b'\n').count() - 1;
     assert!(
         told.ends_with(&format!(" lines={}", sent - whole_lines)),
         "{whole_lines} of {sent} printed; {told}"
@@ -171,7 +171,8 @@ fn rust_log_chooses_what_is_logged() {
         .assert_failed(1, "RUST_LOG is not understood");
 }
 
-/// With 40 descriptors there is room for 20 connections and a few refusals; a hundred come at once.
+/// With 40 descriptors there is room for 20 connections and a few rejections; a hundred come at
+/// once.
 #[test]
 fn out_of_descriptors_it_neither_stalls_nor_spins() {
     let mut limited = program("sh");
@@ -194,7 +195,7 @@ fn out_of_descriptors_it_neither_stalls_nor_spins() {
     let mut answers = peers.iter_mut().map(|peer| {
         peer.set_read_timeout(Some(crate::support::PATIENCE)).unwrap();
         let mut header = [0; 2];
-        // One that was turned away may be reset before or while this is said.
+        // A rejected connection may be reset before or during this write.
         let said = peer
             .write_all(&[0xCA, 0xFE, 0x01, 0x00, 0x00])
             .and_then(|()| peer.read_exact(&mut header));
@@ -212,13 +213,12 @@ fn out_of_descriptors_it_neither_stalls_nor_spins() {
         "{refused} refused, {turned_away} turned away"
     );
     assert!(refused > 0 && turned_away > 0, "{refused} refused, {turned_away} turned away");
-    // None of that cost more than a moment: the whole life of the process so far, in clock ticks of
-    // 10 ms.
+    // All that took only a moment: the whole life of the process so far, in clock ticks of 10 ms.
     let stat = std::fs::read_to_string(format!("/proc/{}/stat", serve.id())).unwrap();
     let ticks: u64 =
         stat.split(' ').skip(13).take(2).map(|ticks| ticks.parse::<u64>().unwrap()).sum();
     assert!(ticks < 100, "{ticks} ticks for a hundred connections: it spins");
-    // And when there is room again, there is room again.
+    // The server accepts again when descriptors are free.
     drop(peers);
     let deadline = std::time::Instant::now() + crate::support::PATIENCE;
     while Client::connect(&address).and_then(|mut client| client.ping()).is_err() {

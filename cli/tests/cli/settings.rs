@@ -1,10 +1,10 @@
-//! `serve`'s settings: options, variables, the config file, and who wins.
+//! `serve`'s settings: options, variables, the config file, and their precedence.
 
 use std::path::PathBuf;
 
 use crate::support::{Running, command, run};
 
-/// A file of this test's own, gone with it.
+/// A file of this test's own, deleted when dropped.
 struct ConfigFile(PathBuf);
 
 impl ConfigFile {
@@ -31,7 +31,7 @@ fn print_config_prints_a_file_that_says_the_same() {
     let shown = run(&["serve", "--print-config"], "");
     shown.assert_done();
     assert!(shown.stdout.contains(&"idle_timeout = \"5m\"".to_owned()), "{shown:?}");
-    // Those too that have no default: it is where one looks for what there is.
+    // Settings without a value are listed too: this is the place to look for all of them.
     let unset =
         "# not set, and without a default: tls_certificate, tls_key, tls_client_ca".to_owned();
     assert_eq!(shown.stdout.last(), Some(&unset));
@@ -41,8 +41,8 @@ fn print_config_prints_a_file_that_says_the_same() {
     assert_eq!(again.stdout, shown.stdout);
 }
 
-/// What the server moves, because it could not work with it, is shown and told as it counts, and
-/// not as it was asked for.
+/// Limits that the server raises or lowers are printed and reported with their effective value, not
+/// with the requested one.
 #[test]
 fn limits_that_do_not_count_as_set_are_shown_and_told_as_they_count() {
     let asked = ["outbox_bytes", "room_log_bytes", "read_pause_bytes", "read_bytes_per_tick"];
@@ -79,7 +79,7 @@ fn limits_that_do_not_count_as_set_are_shown_and_told_as_they_count() {
     }
     assert_eq!(checked.stderr.lines().count(), asked.len(), "{checked:?}");
     assert_eq!(run(&["serve", "--config", file.path(), "--check-config", "-q"], "").stderr, "");
-    // What was shown counts as it is: nothing is left to tell.
+    // The effective values as input: no report is left.
     let same = ConfigFile::new("moved-same", &shown.stdout.join("\n"));
     let again = run(&["serve", "--config", same.path(), "--check-config"], "");
     assert_eq!((again.code, again.stderr.as_str()), (Some(0), ""));
@@ -204,7 +204,7 @@ fn a_tls_address_without_a_certificate_is_told_how_to_get_one() {
 }
 
 #[test]
-fn check_config_says_what_is_wrong_and_serves_nobody() {
+fn check_config_says_what_is_wrong_and_does_not_serve() {
     let good = ConfigFile::new(
         "good",
         "listen = [\"tcp://127.0.0.1:1\", \"[::1]:2\"]\nlog_format = \"json\"\nconnections = 8\n",

@@ -1,5 +1,5 @@
-//! `top` where there is no terminal: one sample for scripts, and what it says when there is none to
-//! be had. Its screen is tried by .ci/top, on a terminal.
+//! `top` without a terminal: one sample for scripts, and the messages when there is none. Its
+//! screen is tested by .ci/top, on a terminal.
 
 use std::io::{Read as _, Write as _};
 use std::net::TcpListener;
@@ -9,9 +9,9 @@ use std::thread;
 
 use cafewire_net::Client;
 
-use crate::support::{Nobody, Running, cafewire, run};
+use crate::support::{ClosedPort, Running, cafewire, run};
 
-/// A server with an HTTP port: it, where it listens, where that is.
+/// A server with an HTTP port, its address, and the address of that port.
 fn server() -> (Running, String, String) {
     let mut serve = cafewire(&["serve", "--listen", "127.0.0.1:0", "--http", "0"]);
     let [tcp, http] = [(); 2]
@@ -67,16 +67,16 @@ fn without_a_terminal_it_says_what_works() {
 }
 
 #[test]
-fn nobody_there_is_one_sentence_and_1() {
-    let nobody = Nobody::new();
-    let address = nobody.address.strip_prefix("tcp://").unwrap();
+fn a_closed_port_is_one_sentence_and_1() {
+    let closed_port = ClosedPort::new();
+    let address = closed_port.address.strip_prefix("tcp://").unwrap();
     run(&["top", address, "--once"], "")
         .assert_failed(1, &format!("no answer from http://{address}/metrics: "));
 }
 
-/// Whatever is there instead of a cafewire server, it is named as what it is not.
+/// A server of another kind is reported as such.
 #[test]
-fn somebody_else_there_is_one_sentence_and_1() {
+fn a_server_of_another_kind_is_one_sentence_and_1() {
     for (answer, says) in [
         ("HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhello", "no cafewire server's /metrics"),
         ("hello there\r\n\r\n", "speaks no HTTP: is it the port of `serve --http`?"),

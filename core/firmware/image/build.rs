@@ -1,8 +1,8 @@
-//! Turns `core/vectors/vectors.json` into a table of constants in flash, and tells the linker where
-//! memory is.
+//! Converts `core/vectors/vectors.json` to a table of constants in flash, and passes the memory
+//! layout to the linker.
 //!
-//! A vector that this file does not understand ends the build: new ones may not be left out in
-//! silence.
+//! A vector that this file does not understand fails the build: new ones may not be skipped
+//! silently.
 
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
@@ -16,8 +16,7 @@ const VECTORS: &str = "../../vectors/vectors.json";
 /// part.
 const LONG_BYTES: usize = 4096;
 
-/// What flash has room for: the largest frames take 64 KiB each. Vectors past it are left out, and
-/// counted.
+/// Room in flash: the largest frames take 64 KiB each. Vectors past it are left out, and counted.
 const MAX_LONG_BYTES_IN_ALL: usize = 132 * 1024;
 
 fn main() {
@@ -32,8 +31,8 @@ fn main() {
     fs::write(out, table(&vectors)).expect("the table can be written");
 }
 
-/// The runtime's linker script, and where memory is: a Cortex-M's runtime includes that, a RISC-V's
-/// is given it.
+/// The runtime's linker script, and the memory layout: a Cortex-M's runtime includes that, a
+/// RISC-V's is given it.
 fn link(here: &Path, architecture: &str) {
     let memory = match architecture {
         "riscv32" => here.join("riscv32"),

@@ -1,6 +1,9 @@
-//! The codes of Error frames. Codes are never reused.
+//! The codes of Error frames, and which of them answers which error. Codes are never reused.
 
 use core::fmt;
+
+use super::field::Field;
+use crate::error::ParseError;
 
 macro_rules! error_codes {
     ($($code:literal $name:ident $closes:literal $doc:literal,)*) => {
@@ -110,8 +113,8 @@ error_codes! {
     6 InvalidRoomName false "Empty, too long, not UTF-8, or with control characters.",
     7 InvalidContent false "Empty, too long or not UTF-8.",
     8 NotConnected true "Something other than Connect before being signed in.",
-    9 AlreadyConnected false "Connect by somebody who is signed in.",
-    10 UsernameTaken false "Somebody is signed in under this name.",
+    9 AlreadyConnected false "Connect by a client that is signed in.",
+    10 UsernameTaken false "Another client is signed in under this name.",
     11 NotInRoom false "SendMessage or LeaveRoom for a room that one is not in.",
     12 AlreadyInRoom false "JoinRoom for a room that one is in.",
     13 LimitReached false "Too many rooms, or too many members in one.",
@@ -124,7 +127,45 @@ error_codes! {
     20 AuthenticationFailed true "The signature does not fit the user's key.",
     21 UnsupportedFlags true "A flag bit that has no meaning.",
     22 Replay true "A counter that did not grow.",
-    23 NoSuchUser false "A direct message to somebody who is not signed in.",
+    23 NoSuchUser false "A direct message to a user who is not signed in.",
+}
+
+impl ParseError {
+    /// The code of the Error frame that a chat peer answers this with.
+    ///
+    /// ```
+    /// use cafewire_core::{Direction, ErrorCode, FrameDecoder, Framing};
+    /// // A client that plays the server.
+    /// let framing = FrameDecoder::new(Direction::ToServer).next_frame(&[0x01, 0x81]);
+    /// let Framing::Corrupt { error } = framing else { panic!() };
+    /// assert_eq!(error.code(), ErrorCode::UnexpectedMessage);
+    /// ```
+    #[must_use]
+    pub const fn code(&self) -> ErrorCode {
+        match *self {
+            Self::Truncated { .. }
+            | Self::BadMagic { .. }
+            | Self::FamilyChanged { .. }
+            | Self::LengthOutOfRange { .. }
+            | Self::FieldOverrun { .. }
+            | Self::TrailingBytes { .. } => ErrorCode::MalformedFrame,
+            Self::UnsupportedVersion { .. } => ErrorCode::UnsupportedVersion,
+            Self::UnknownType { .. } => ErrorCode::UnknownType,
+            Self::WrongDirection { .. } => ErrorCode::UnexpectedMessage,
+            Self::ChecksumMismatch { .. } => ErrorCode::ChecksumMismatch,
+            Self::InvalidUtf8 { field, .. } => code_of(field),
+            Self::InvalidField { error, .. } => code_of(error.field()),
+        }
+    }
+}
+
+const fn code_of(field: Field) -> ErrorCode {
+    match field {
+        Field::Username => ErrorCode::InvalidUsername,
+        Field::RoomName => ErrorCode::InvalidRoomName,
+        Field::Content => ErrorCode::InvalidContent,
+        Field::ServerInfo | Field::ErrorMessage | Field::FixedPart => ErrorCode::MalformedFrame,
+    }
 }
 
 impl fmt::Display for ErrorCode {

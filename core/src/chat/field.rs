@@ -1,13 +1,7 @@
-//! The variable fields of a body, names and texts: their bounds and their rules.
-//!
-//! ```text
-//! name: │ len:u8 │ len bytes of UTF-8 │        text: │ UTF-8 to the end of the body │
-//! ```
-//!
-//! A name may hold no control characters: it is shown on other people's terminals. A text may: it
-//! is up to whoever shows it to escape what is in it.
+//! The variable fields of chat messages, names and texts, as errors name them, and their bounds in
+//! version 1. A leaf: knows neither messages nor errors.
 
-use crate::error::{Field, FieldError};
+use core::fmt;
 
 /// The longest username, in bytes.
 ///
@@ -59,20 +53,30 @@ pub const MAX_TEXT_SIZE: usize = 512;
 /// Bytes before a name's own: its length.
 pub(super) const NAME_PREFIX_SIZE: usize = 1;
 
-/// A field's whole rule: its length and, in a name, no control characters.
-pub(super) fn validate(text: &str, field: Field) -> Result<(), FieldError> {
-    let (min, max) = field.length_range();
-    let actual = text.len();
-    if actual < min || actual > max {
-        return Err(FieldError::Length { field, actual, min, max });
-    }
-    if !field.is_name() {
-        return Ok(());
-    }
-    match control_character(text.as_bytes()) {
-        Some(position) => Err(FieldError::ControlCharacter { field, position }),
-        None => Ok(()),
-    }
+/// The variable fields of chat messages.
+///
+/// ```
+/// use cafewire_core::Field;
+/// assert_eq!(Field::RoomName.length_range(), (1, 64));
+/// assert_eq!(Field::RoomName.to_string(), "room name");
+/// ```
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
+#[cfg_attr(feature = "serde", derive(serde::Serialize), serde(rename_all = "snake_case"))]
+#[non_exhaustive]
+pub enum Field {
+    /// A user's name.
+    Username,
+    /// A room's name.
+    RoomName,
+    /// What a user says.
+    Content,
+    /// What a server says of itself in ConnectAck.
+    ServerInfo,
+    /// The sentence of an Error frame.
+    ErrorMessage,
+    /// The integers before the variable fields.
+    FixedPart,
 }
 
 impl Field {
@@ -89,55 +93,15 @@ impl Field {
     }
 }
 
-/// Where the first control character is. In UTF-8 the C1 controls U+0080..=U+009F are `C2 80` to
-/// `C2 9F`.
-#[inline]
-fn control_character(name: &[u8]) -> Option<usize> {
-    let mut previous = 0;
-    for (position, &byte) in name.iter().enumerate() {
-        match byte {
-            b' '..=b'~' => {}
-            0x80..=0x9F if previous == 0xC2 => return Some(position - 1),
-            0x80.. => {}
-            _ => return Some(position),
-        }
-        previous = byte;
-    }
-    None
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn control_characters_are_found_where_they_are() {
-        assert_eq!(control_character("plain, naïve, 日本, 🦀".as_bytes()), None);
-        assert_eq!(control_character("a\u{0}".as_bytes()), Some(1));
-        assert_eq!(control_character("ab\u{1F}".as_bytes()), Some(2));
-        assert_eq!(control_character("\u{7F}".as_bytes()), Some(0));
-        assert_eq!(control_character("é\u{80}".as_bytes()), Some(2));
-        assert_eq!(control_character("\u{9F}x".as_bytes()), Some(0));
-        assert_eq!(control_character("\u{20}\u{7E}\u{A0}".as_bytes()), None);
-    }
-
-    #[test]
-    fn the_rule_is_charactes_own_rule() {
-        for scalar in (0..=0x3000).filter_map(char::from_u32) {
-            let mut bytes = [0; 4];
-            let found = control_character(scalar.encode_utf8(&mut bytes).as_bytes()).is_some();
-            assert_eq!(found, scalar.is_control(), "U+{:04X}", scalar as u32);
-        }
-    }
-
-    #[test]
-    fn a_name_is_held_to_its_bounds() {
-        let name = "x".repeat(65);
-        for (len_bytes, ok) in [(0, false), (1, true), (32, true), (33, false)] {
-            assert_eq!(validate(&name[..len_bytes], Field::Username).is_ok(), ok, "{len_bytes}");
-        }
-        for (len_bytes, ok) in [(0, false), (1, true), (64, true), (65, false)] {
-            assert_eq!(validate(&name[..len_bytes], Field::RoomName).is_ok(), ok, "{len_bytes}");
-        }
+impl fmt::Display for Field {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Username => "username",
+            Self::RoomName => "room name",
+            Self::Content => "content",
+            Self::ServerInfo => "server info",
+            Self::ErrorMessage => "error message",
+            Self::FixedPart => "fixed part",
+        })
     }
 }

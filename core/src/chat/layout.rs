@@ -1,219 +1,182 @@
-//! What all bodies have in common: integers, then names and texts.
-//!
-//! ```text
-//! │ integers: 0 to 12 bytes │ len:u8 │ name… │ len:u8 │ name… │ text, to the end… │
-//! ```
-//!
-//! A type's layout says which of them it has. One loop reads, checks, sizes or writes any body by
-//! its layout, so that a microcontroller holds that code once and not once for each type.
+//! What both shapes of the parser need of the table, small enough for a microcontroller's flash:
+//! per type, its code, its bounds and which parts its body has. Computed from the table when the
+//! crate is compiled.
 
-use zerocopy::byteorder::big_endian::{U32, U64};
-use zerocopy::{Immutable, IntoBytes};
+use super::field::Field;
+use super::schema::{Kind, Message, MessageType, V1};
+use crate::direction::Direction;
 
-use super::envelope::HEADER_SIZE;
-use super::field::validate;
-use crate::error::{Field, FieldError, ParseError, ParseResult};
-use crate::writer::{put, put_byte};
+/// The most variable fields of a body: MessageBroadcast's.
+pub(super) const TEXTS: usize = 3;
 
-/// The most bytes of integers that a body starts with: MessageBroadcast's.
-pub(crate) const MAX_FIXED_SIZE: usize = FixedPart::UserIdAndTimestamp as usize;
-
-/// The most names and texts in a body: MessageBroadcast's.
-pub(super) const MAX_TEXTS: usize = 3;
-
-/// What a body is made of, in the order of its bytes.
-#[derive(Clone, Copy)]
+/// What a body is made of: integers, names, a text, in this order.
+#[derive(Clone, Copy, Debug)]
 pub(super) struct Layout {
+    pub(super) message_type: MessageType,
+    /// Bytes of the integers.
+    pub(super) fixed_size: u8,
+    /// From the left. Only the last can be other than a name: a text goes on to the end of the
+    /// body.
+    pub(super) texts: [Option<Field>; TEXTS],
     /// The bounds of a body's length as its header says it, in bytes, both included. An empty name
     /// passes here: the answer to it is InvalidUsername or InvalidRoomName, not a close.
     pub(super) length_range: (u16, u16),
-    fixed_part: FixedPart,
-    /// From the left. Only the last can be other than a name: a text goes on to the end of the
-    /// body.
-    texts: [Option<Field>; MAX_TEXTS],
 }
 
-/// The integers that a body starts with, by the bytes that they take.
-#[derive(Clone, Copy)]
-#[repr(u8)]
-pub(super) enum FixedPart {
-    Nothing = 0,
-    ErrorCode = 2,
-    UserId = 4,
-    UserIdAndTimestamp = 12,
-}
+/// In the order of the table.
+pub(super) static LAYOUTS: [Layout; V1.len()] = {
+    let mut layouts = [Layout::new(&V1[0]); V1.len()];
+    let mut index = 0;
+    while index < layouts.len() {
+        layouts[index] = Layout::new(&V1[index]);
+        index += 1;
+    }
+    layouts
+};
 
-/// The fields of any body. Those that its layout does not have are zero and empty.
-#[derive(Clone, Copy)]
-pub(super) struct Fields<'a> {
-    pub(super) integers: Integers,
-    /// In the layout's order, from the left.
-    pub(super) texts: [&'a str; MAX_TEXTS],
-}
-
-/// The integers of any body, as they stand on the wire. Only MessageBroadcast has both; Error has
-/// two bytes of the first.
-#[derive(Clone, Copy, IntoBytes, Immutable)]
-#[repr(C)]
-pub(super) struct Integers {
-    pub(super) first: U32,
-    pub(super) timestamp: U64,
-}
+/// The most bytes of integers that a body starts with: MessageBroadcast's.
+pub(super) const FIXED_SIZE_MAX: usize = {
+    let (mut max, mut index) = (0, 0);
+    while index < LAYOUTS.len() {
+        if LAYOUTS[index].fixed_size as usize > max {
+            max = LAYOUTS[index].fixed_size as usize;
+        }
+        index += 1;
+    }
+    max
+};
 
 impl Layout {
-    /// Integers, then these fields.
-    #[allow(clippy::cast_possible_truncation)] // checked, when the constants are computed
-    pub(super) const fn new(fixed_part: FixedPart, fields: &[Field]) -> Self {
-        let (mut min, mut max) = (fixed_part as usize, fixed_part as usize);
-        let mut texts = [None; MAX_TEXTS];
+    /// Of a row whose fields come in the order that a body has.
+    #[allow(clippy::cast_possible_truncation)] // checked
+    const fn new(row: &Message) -> Self {
+        let is_from_server = row.message_type as u8 & 0x80 != 0;
+        assert!(is_from_server == matches!(row.direction, Direction::ToClient), "see is_sent");
+        let (mut fixed_size, mut texts, mut texts_len) = (0, [None; TEXTS], 0);
+        let (mut min, mut max, mut is_at_the_end) = (0_usize, 0_usize, false);
+        let mut index = 0;
+        while index < row.fields.len() {
+            assert!(!is_at_the_end, "a text goes on to the end of the body");
+            let kind = row.fields[index].kind;
+            match kind {
+                Kind::Integer { .. } | Kind::ErrorCode => {
+                    assert!(texts_len == 0, "integers come first");
+                    let size = kind.fixed_size();
+                    (fixed_size, min, max) = (fixed_size + size, min + size, max + size);
+                }
+                Kind::Name { field, max: longest, .. } | Kind::Text { field, max: longest, .. } => {
+                    is_at_the_end = !field.is_name();
+                    assert!(is_at_the_end || longest <= u8::MAX as usize, "its length is a byte");
+                    texts[texts_len] = Some(field);
+                    texts_len += 1;
+                    min += field.prefix_size();
+                    max += field.prefix_size() + longest;
+                }
+            }
+            index += 1;
+        }
+        assert!(fixed_size <= u8::MAX as usize && max <= u16::MAX as usize);
+        Self {
+            message_type: row.message_type,
+            fixed_size: fixed_size as u8,
+            texts,
+            length_range: (min as u16, max as u16),
+        }
+    }
+
+    /// Of a type.
+    #[inline]
+    pub(super) const fn of(message_type: MessageType) -> &'static Self {
+        Self::of_code_or_first(message_type as u8)
+    }
+
+    /// Of the type with this code, if there is one.
+    #[inline]
+    pub(super) const fn of_code(code: u8) -> Option<&'static Self> {
+        let layout = Self::of_code_or_first(code);
+        if layout.message_type as u8 == code { Some(layout) } else { None }
+    }
+
+    /// Not inlined: all callers share the one copy.
+    #[inline(never)]
+    const fn of_code_or_first(code: u8) -> &'static Self {
+        let mut index = LAYOUTS.len() - 1;
+        while index > 0 && LAYOUTS[index].message_type as u8 != code {
+            index -= 1;
+        }
+        &LAYOUTS[index]
+    }
+}
+
+impl Kind {
+    /// Bytes of a field whose size its kind settles.
+    pub(crate) const fn fixed_size(self) -> usize {
+        match self {
+            Self::Integer { size } => size as usize,
+            Self::ErrorCode => 2,
+            Self::Name { .. } | Self::Text { .. } => 0,
+        }
+    }
+}
+
+impl Field {
+    /// The lengths that the field may have, in bytes, both included.
+    ///
+    /// ```
+    /// use cafewire_core::Field;
+    /// assert_eq!(Field::Content.length_range(), (1, 512));
+    /// assert_eq!(Field::ServerInfo.length_range(), (0, 512));
+    /// ```
+    #[must_use]
+    #[inline]
+    pub const fn length_range(self) -> (usize, usize) {
+        let (min, max) = LENGTH_RANGES[self as usize];
+        (min as usize, max as usize)
+    }
+}
+
+/// In the order of the variants. A table, because branches take more of a microcontroller's flash.
+#[allow(clippy::cast_possible_truncation)]
+static LENGTH_RANGES: [(u16, u16); Field::FixedPart as usize + 1] = {
+    let mut ranges = [(0, 0); Field::FixedPart as usize + 1];
+    let mut row = 0;
+    while row < V1.len() {
+        let fields = V1[row].fields;
         let mut index = 0;
         while index < fields.len() {
-            let field = fields[index];
-            assert!(field.is_name() || index + 1 == fields.len());
-            texts[index] = Some(field);
-            min += field.prefix_size();
-            max += field.prefix_size() + field.length_range().1;
-            index += 1;
-        }
-        assert!(max <= u16::MAX as usize);
-        Self { length_range: (min as u16, max as u16), fixed_part, texts }
-    }
-
-    /// Reads a whole body: its integers as they stand there, and its names and texts. Offsets in
-    /// its errors count from the start of the frame.
-    #[inline]
-    pub(super) fn read<'a>(&self, body: &'a [u8]) -> ParseResult<(&'a [u8], [&'a str; MAX_TEXTS])> {
-        let mut reader = Reader { rest: body, offset: HEADER_SIZE };
-        let integers = reader.take(self.fixed_part as usize, Field::FixedPart)?;
-        let mut texts = [""; MAX_TEXTS];
-        for (text, field) in texts.iter_mut().zip(&self.texts) {
-            let &Some(field) = field else { break };
-            *text = reader.text(field)?;
-        }
-        match reader.rest.len() {
-            0 => Ok((integers, texts)),
-            extra => Err(ParseError::TrailingBytes { offset: reader.offset, extra }),
-        }
-    }
-
-    /// Holds every field to its rules; gives the bytes that the body takes.
-    #[inline]
-    pub(super) fn measure(&self, fields: &Fields<'_>) -> Result<u16, FieldError> {
-        let mut size = self.fixed_part as usize;
-        for (text, field) in fields.texts.iter().zip(&self.texts) {
-            let &Some(field) = field else { break };
-            validate(text, field)?;
-            size += field.prefix_size() + text.len();
-        }
-        // The cast is exact: no valid field is longer than the upper bound was computed with.
-        #[allow(clippy::cast_possible_truncation)]
-        Ok(size as u16)
-    }
-
-    /// Bytes that a body takes, valid or not.
-    #[inline]
-    pub(super) const fn size(&self, fields: &Fields<'_>) -> usize {
-        let mut size = self.fixed_part as usize;
-        let mut index = 0;
-        while index < MAX_TEXTS {
-            let Some(field) = self.texts[index] else { break };
-            size += field.prefix_size() + fields.texts[index].len();
-            index += 1;
-        }
-        size
-    }
-
-    /// Writes a body that has been validated; gives what is still free behind it.
-    #[inline]
-    pub(super) fn write<'b>(&self, fields: &Fields<'_>, mut free: &'b mut [u8]) -> &'b mut [u8] {
-        free = put(
-            free,
-            fields.integers.as_bytes().get(..self.fixed_part as usize).unwrap_or_default(),
-        );
-        for (text, field) in fields.texts.iter().zip(&self.texts) {
-            let &Some(field) = field else { break };
-            if field.is_name() {
-                // The cast is exact: a name is at most 64 bytes.
-                #[allow(clippy::cast_possible_truncation)]
-                let len_bytes = text.len() as u8;
-                free = put_byte(free, len_bytes);
+            if let Kind::Name { field, min, max, .. } | Kind::Text { field, min, max } =
+                fields[index].kind
+            {
+                // A body as a whole is no longer than a u16 can say.
+                ranges[field as usize] = (min as u16, max as u16);
             }
-            free = put(free, text.as_bytes());
+            index += 1;
         }
-        free
+        row += 1;
     }
-}
-
-/// A body being read, front to back.
-struct Reader<'a> {
-    rest: &'a [u8],
-    offset: usize,
-}
-
-impl<'a> Reader<'a> {
-    #[inline]
-    fn take(&mut self, needed: usize, field: Field) -> ParseResult<&'a [u8]> {
-        let Some((taken, rest)) = self.rest.split_at_checked(needed) else {
-            return Err(ParseError::FieldOverrun {
-                offset: self.offset,
-                field,
-                needed,
-                available: self.rest.len(),
-            });
-        };
-        self.rest = rest;
-        self.offset += needed;
-        Ok(taken)
-    }
-
-    /// The next name, or the text.
-    #[inline]
-    fn text(&mut self, field: Field) -> ParseResult<&'a str> {
-        let offset = self.offset;
-        let prefix_size = field.prefix_size();
-        let len_bytes = match self.rest {
-            [len_bytes, ..] if field.is_name() => usize::from(*len_bytes),
-            // A text goes on to the end. A name comes here when nothing is left, and then lacks its
-            // length too.
-            rest => rest.len(),
-        };
-        let bytes =
-            self.take(prefix_size + len_bytes, field)?.get(prefix_size..).unwrap_or_default();
-        let text = core::str::from_utf8(bytes).map_err(|error| {
-            let offset = offset + prefix_size + error.valid_up_to();
-            ParseError::InvalidUtf8 { offset, field }
-        })?;
-        validate(text, field).map_err(|error| ParseError::InvalidField { offset, error })?;
-        Ok(text)
-    }
-}
+    ranges[Field::FixedPart as usize] = (0, FIXED_SIZE_MAX as u16);
+    ranges
+};
 
 #[cfg(test)]
 mod tests {
-    extern crate std;
-    use std::string::ToString as _;
-
     use super::*;
-
-    const TWO_NAMES: Layout = Layout::new(FixedPart::Nothing, &[Field::Username, Field::RoomName]);
 
     #[test]
     fn the_bounds_of_a_body_follow_from_its_fields() {
-        assert_eq!(Layout::new(FixedPart::Nothing, &[]).length_range, (0, 0));
-        assert_eq!(Layout::new(FixedPart::UserId, &[Field::ServerInfo]).length_range, (4, 516));
-        assert_eq!(TWO_NAMES.length_range, (2, 98));
+        assert_eq!(Layout::of(MessageType::Disconnect).length_range, (0, 0));
+        assert_eq!(Layout::of(MessageType::ConnectAck).length_range, (4, 516));
+        assert_eq!(Layout::of(MessageType::UserLeft).length_range, (6, 102));
+        assert_eq!(FIXED_SIZE_MAX, 12);
     }
 
     #[test]
-    fn errors_say_where_in_the_frame() {
-        let error = TWO_NAMES.read(b"\x02ab\x05cd").unwrap_err();
-        let expected =
-            ParseError::FieldOverrun { offset: 7, field: Field::RoomName, needed: 6, available: 3 };
-        assert_eq!(error, expected);
-        assert_eq!(error.to_string(), "room name at byte 7 needs 6 bytes, the body has 3 left");
-        let error = TWO_NAMES.read(b"\x02ab\x02c\xFF").unwrap_err();
-        assert_eq!(error, ParseError::InvalidUtf8 { offset: 9, field: Field::RoomName });
-        let error = TWO_NAMES.read(b"\x02ab\x01c!").unwrap_err();
-        assert_eq!(error, ParseError::TrailingBytes { offset: 9, extra: 1 });
+    fn a_field_has_the_same_bounds_in_every_row() {
+        for field in V1.iter().flat_map(|row| row.fields) {
+            if let Kind::Name { field, min, max, .. } | Kind::Text { field, min, max } = field.kind
+            {
+                assert_eq!(field.length_range(), (min, max));
+            }
+        }
     }
 }

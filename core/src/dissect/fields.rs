@@ -1,9 +1,31 @@
 //! A frame's fields, front to back, as far as the bytes can be followed.
 
-use super::layout::{CHAT_HEADER, ECHO_BODY, ECHO_HEADER, Part, chat_body};
-use crate::chat::{self, ErrorCode};
-use crate::checksum::checksum;
+use crate::chat::{self, ErrorCode, FieldSpec, Kind, checksum};
 use crate::echo;
+
+/// A field of a header.
+#[derive(Clone, Copy, Debug)]
+enum HeaderField {
+    Magic,
+    EchoType,
+    Version,
+    ChatType,
+    Length,
+}
+
+impl HeaderField {
+    const ECHO: &[Self] = &[Self::Magic, Self::EchoType, Self::Length];
+    const CHAT: &[Self] = &[Self::Version, Self::ChatType, Self::Length];
+
+    const fn name_and_size(self) -> (&'static str, usize) {
+        match self {
+            Self::Magic => ("magic", 2),
+            Self::EchoType | Self::ChatType => ("type", 1),
+            Self::Version => ("version", 1),
+            Self::Length => ("length", 2),
+        }
+    }
+}
 
 /// One field of a frame.
 ///
@@ -79,12 +101,9 @@ pub enum FieldValue<'a> {
 /// ```
 #[must_use]
 pub fn fields(bytes: &[u8]) -> Fields<'_> {
-    let parts = match bytes.first() {
-        Some(&first) if first == echo::MAGIC_BYTES[0] => ECHO_HEADER,
-        _ => CHAT_HEADER,
-    };
-    let is_chat = parts.as_ptr() == CHAT_HEADER.as_ptr();
-    Fields { bytes, offset: 0, parts, stage: Stage::Header { is_chat }, name_length: None }
+    let is_chat = bytes.first() != Some(&echo::MAGIC_BYTES[0]);
+    let header = if is_chat { HeaderField::CHAT } else { HeaderField::ECHO };
+    Fields { bytes, offset: 0, stage: Stage::Header { is_chat, header }, name_length: None }
 }
 
 /// Iterator over the fields of a frame; see [`fields`].
@@ -98,7 +117,6 @@ pub fn fields(bytes: &[u8]) -> Fields<'_> {
 pub struct Fields<'a> {
     bytes: &'a [u8],
     offset: usize,
-    parts: &'static [Part],
     stage: Stage,
     /// A name whose length byte was told; the name itself is next.
     name_length: Option<(&'static str, usize)>,
@@ -106,8 +124,9 @@ pub struct Fields<'a> {
 
 #[derive(Clone, Copy, Debug)]
 enum Stage {
-    Header { is_chat: bool },
-    Body { is_chat: bool, end: usize },
+    Header { is_chat: bool, header: &'static [HeaderField] },
+    Payload { end: usize },
+    Body { fields: &'static [FieldSpec], end: usize },
     Checksum,
     Done,
 }
@@ -123,10 +142,10 @@ impl<'a> Iterator for Fields<'a> {
                     self.stage = Stage::Done;
                     return self.checksum();
                 }
-                Stage::Header { is_chat } => match self.parts.split_first() {
-                    Some((&part, rest)) => {
-                        self.parts = rest;
-                        let field = self.header_field(part);
+                Stage::Header { is_chat, header } => match header.split_first() {
+                    Some((&field, header)) => {
+                        self.stage = Stage::Header { is_chat, header };
+                        let field = self.header_field(field);
                         if field.is_none() {
                             self.stage = Stage::Done;
                         }
@@ -134,12 +153,18 @@ impl<'a> Iterator for Fields<'a> {
                     }
                     None => self.stage = self.body_stage(is_chat),
                 },
-                Stage::Body { is_chat, end } => {
-                    if let Some(field) = self.body_field(end) {
+                Stage::Payload { end } => {
+                    self.stage = Stage::Done;
+                    let (offset, bytes) = self.take(end.saturating_sub(self.offset), end)?;
+                    let value = FieldValue::Bytes(bytes);
+                    return Some(FieldView { name: "payload", offset, bytes, value });
+                }
+                Stage::Body { fields, end } => {
+                    if let Some(field) = self.body_field(fields, end) {
                         return Some(field);
                     }
                     let is_whole = self.offset == end;
-                    self.stage = if is_chat && is_whole { Stage::Checksum } else { Stage::Done };
+                    self.stage = if is_whole { Stage::Checksum } else { Stage::Done };
                 }
             }
         }
@@ -159,28 +184,37 @@ impl<'a> Fields<'a> {
     }
 
     /// A field of the header. What it says may be the end of what can be followed.
-    fn header_field(&mut self, part: Part) -> Option<FieldView<'a>> {
-        let field = self.sized_field(part, usize::MAX)?;
-        let goes_on = match (part, field.value) {
-            (Part::Bytes { .. }, FieldValue::Bytes(magic)) => magic == echo::MAGIC_BYTES,
-            (Part::Unsigned { name: "version", .. }, FieldValue::Number(version)) => {
-                version == u64::from(chat::PROTOCOL_VERSION)
+    fn header_field(&mut self, field: HeaderField) -> Option<FieldView<'a>> {
+        let (name, size) = field.name_and_size();
+        let (offset, bytes) = self.take(size, usize::MAX)?;
+        let number = big_endian(bytes);
+        let code = u8::try_from(number).ok();
+        let value = match field {
+            HeaderField::Magic => FieldValue::Bytes(bytes),
+            HeaderField::Version | HeaderField::Length => FieldValue::Number(number),
+            HeaderField::EchoType => {
+                named(number, code.and_then(echo::MessageType::from_wire).map(|known| known.name()))
             }
-            (Part::EchoType | Part::ChatType, FieldValue::Named { name, .. }) => name != UNKNOWN,
-            _ => true,
+            HeaderField::ChatType => {
+                named(number, code.and_then(chat::MessageType::from_wire).map(|known| known.name()))
+            }
+        };
+        let goes_on = match value {
+            FieldValue::Bytes(magic) => magic == echo::MAGIC_BYTES,
+            FieldValue::Named { name, .. } => name != UNKNOWN,
+            _ => name != "version" || number == u64::from(chat::PROTOCOL_VERSION),
         };
         if !goes_on {
             self.stage = Stage::Done;
         }
-        Some(field)
+        Some(FieldView { name, offset, bytes, value })
     }
 
     /// The header is whole: what its body is, and where it ends.
     fn body_stage(&mut self, is_chat: bool) -> Stage {
         if !is_chat {
-            self.parts = ECHO_BODY;
             let length = self.bytes.get(3..5).map_or(0, big_endian);
-            return Stage::Body { is_chat, end: self.offset + size_of_length(length) };
+            return Stage::Payload { end: self.offset + size_of_length(length) };
         }
         let (Some(&code), Some(length)) = (self.bytes.get(1), self.bytes.get(2..4).map(big_endian))
         else {
@@ -191,83 +225,49 @@ impl<'a> Fields<'a> {
         if length < u64::from(min) || length > u64::from(max) {
             return Stage::Done;
         }
-        self.parts = chat_body(message_type);
-        Stage::Body { is_chat, end: self.offset + size_of_length(length) }
+        let end = self.offset + size_of_length(length);
+        Stage::Body { fields: message_type.row().fields, end }
     }
 
-    fn body_field(&mut self, end: usize) -> Option<FieldView<'a>> {
+    fn body_field(&mut self, fields: &'static [FieldSpec], end: usize) -> Option<FieldView<'a>> {
         if let Some((name, size)) = self.name_length.take() {
             if let Some((offset, bytes)) = self.take(size, end) {
                 return Some(FieldView { name, offset, bytes, value: text_or_bytes(bytes) });
             }
-            self.parts = &[];
-        }
-        let Some((&part, rest)) = self.parts.split_first() else {
-            return self.left_over(end);
-        };
-        self.parts = rest;
-        let to_the_end = end.saturating_sub(self.offset);
-        let field = match part {
-            Part::Name { length_name, name } => self.take(1, end).map(|(offset, bytes)| {
-                let length = big_endian(bytes);
-                self.name_length = Some((name, size_of_length(length)));
-                FieldView { name: length_name, offset, bytes, value: FieldValue::Number(length) }
-            }),
-            Part::Text { name } => self.take(to_the_end, end).map(|(offset, bytes)| FieldView {
-                name,
-                offset,
-                bytes,
-                value: text_or_bytes(bytes),
-            }),
-            Part::Payload => self.take(to_the_end, end).map(|(offset, bytes)| FieldView {
-                name: "payload",
-                offset,
-                bytes,
-                value: FieldValue::Bytes(bytes),
-            }),
-            sized => self.sized_field(sized, end),
-        };
-        if field.is_none() {
-            self.parts = &[];
             return self.left_over(end);
         }
-        field
+        let Some((&FieldSpec { name, kind }, fields)) = fields.split_first() else {
+            return self.left_over(end);
+        };
+        self.stage = Stage::Body { fields, end };
+        let size = match kind {
+            Kind::Integer { .. } | Kind::ErrorCode => kind.fixed_size(),
+            Kind::Name { .. } => 1,
+            Kind::Text { .. } => end.saturating_sub(self.offset),
+        };
+        let Some((offset, bytes)) = self.take(size, end) else { return self.left_over(end) };
+        let number = big_endian(bytes);
+        let (name, value) = match kind {
+            Kind::Integer { .. } => (name, FieldValue::Number(number)),
+            Kind::ErrorCode => {
+                let code = u16::try_from(number).ok().map(ErrorCode::from_wire);
+                (name, named(number, code.map(|code| code.name())))
+            }
+            Kind::Name { length_name, .. } => {
+                self.name_length = Some((name, size_of_length(number)));
+                (length_name, FieldValue::Number(number))
+            }
+            Kind::Text { .. } => (name, text_or_bytes(bytes)),
+        };
+        Some(FieldView { name, offset, bytes, value })
     }
 
     /// Bytes of the body that no field accounts for.
     fn left_over(&mut self, end: usize) -> Option<FieldView<'a>> {
+        self.stage = Stage::Body { fields: &[], end };
         let size = end.checked_sub(self.offset).filter(|&size| size > 0)?;
         let (offset, bytes) = self.take(size, end)?;
         Some(FieldView { name: "left_over", offset, bytes, value: FieldValue::Bytes(bytes) })
-    }
-
-    /// A field of a size that its kind settles.
-    fn sized_field(&mut self, part: Part, end: usize) -> Option<FieldView<'a>> {
-        let (name, size) = match part {
-            Part::Bytes { name, size } | Part::Unsigned { name, size } => (name, size),
-            Part::EchoType | Part::ChatType => ("type", 1),
-            Part::Code => ("code", 2),
-            Part::Name { .. } | Part::Text { .. } | Part::Payload => return None,
-        };
-        let (offset, bytes) = self.take(size, end)?;
-        let number = big_endian(bytes);
-        let value = match part {
-            Part::Bytes { .. } => FieldValue::Bytes(bytes),
-            Part::EchoType => named(
-                number,
-                u8_of(bytes).and_then(echo::MessageType::from_wire).map(|known| known.name()),
-            ),
-            Part::ChatType => named(
-                number,
-                u8_of(bytes).and_then(chat::MessageType::from_wire).map(|known| known.name()),
-            ),
-            Part::Code => named(
-                number,
-                u16::try_from(number).ok().map(|code| ErrorCode::from_wire(code).name()),
-            ),
-            _ => FieldValue::Number(number),
-        };
-        Some(FieldView { name, offset, bytes, value })
     }
 
     fn checksum(&mut self) -> Option<FieldView<'a>> {
@@ -289,11 +289,7 @@ fn text_or_bytes(bytes: &[u8]) -> FieldValue<'_> {
     core::str::from_utf8(bytes).map_or(FieldValue::Bytes(bytes), FieldValue::Text)
 }
 
-fn u8_of(bytes: &[u8]) -> Option<u8> {
-    bytes.first().copied()
-}
-
-/// Of at most 8 bytes.
+/// The number of at most 8 bytes, of more the last 8.
 fn big_endian(bytes: &[u8]) -> u64 {
     bytes.iter().fold(0, |number, &byte| number << 8 | u64::from(byte))
 }

@@ -28,7 +28,6 @@
 //! [`ProtocolParser`]: crate::ProtocolParser
 
 mod fields;
-mod layout;
 mod stream;
 
 pub use fields::{FieldValue, FieldView, Fields, fields};

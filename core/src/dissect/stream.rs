@@ -1,11 +1,12 @@
 //! All that a stream of bytes holds, in order: frames, bad frames, and noise between them. Keeps no
 //! bytes.
 
+use crate::direction::Direction;
 use crate::error::ParseError;
-use crate::framing::{Direction, Frame, FrameDecoder, Framing};
+use crate::framing::{Frame, FrameDecoder, Framing};
 
-/// A longer stretch of noise is told in pieces of this many bytes, so that nobody need hold more of
-/// it.
+/// A longer stretch of noise is told in pieces of this many bytes, so that no tool need hold
+/// more of it.
 ///
 /// ```
 /// use cafewire_core::Direction;
@@ -32,7 +33,7 @@ pub enum Dissected<'a> {
         frame: Frame<'a>,
         /// Bytes that it takes.
         size: usize,
-        /// What is wrong with it nevertheless: a field, or that it is_sent the wrong way.
+        /// What is wrong with it nevertheless: a field, or that it is sent the wrong way.
         error: Option<ParseError>,
     },
     /// Bytes that belong to no good frame: a bad one, with all that had to be skipped after it.
@@ -76,7 +77,7 @@ impl Dissected<'_> {
 /// - The family is that of the first good frame; from then on other families are noise.
 /// - After a bad frame the search goes on as [`ProtocolParser`](crate::ProtocolParser) says: one
 ///   byte after the bad frame's start, but never inside a good frame, nor inside one whose only
-///   fault is that it is_sent the wrong way.
+///   fault is that it is sent the wrong way.
 ///
 /// ```
 /// use cafewire_core::dissect::{Dissected, Dissector};

@@ -12,9 +12,10 @@ use zerocopy::byteorder::big_endian::U16;
 use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout, Unaligned};
 
 use super::{Message, MessageType};
+use crate::cursor::put;
 use crate::error::{ParseError, ParseResult, ProtocolError};
-use crate::framing::{Frame, Framing};
-use crate::writer::put;
+use crate::family::Family;
+use crate::outcome::Outcome;
 
 /// The two bytes that every echo frame starts with.
 ///
@@ -22,7 +23,7 @@ use crate::writer::put;
 /// use cafewire_core::MAGIC_BYTES;
 /// assert!(b"\xCA\xFE\x01\x00\x00".starts_with(&MAGIC_BYTES));
 /// ```
-pub const MAGIC_BYTES: [u8; 2] = [0xCA, 0xFE];
+pub const MAGIC_BYTES: [u8; 2] = [Family::Echo.first_byte(), 0xFE];
 
 /// Bytes before the payload.
 ///
@@ -188,11 +189,11 @@ impl<'a> ZeroCopyMessage<'a> {
 
 /// What stands at the start of a stream.
 #[inline]
-pub(crate) fn next_frame(bytes: &[u8]) -> Framing<'_> {
-    Framing::of_outcome(match open(bytes) {
-        Some((view, _)) => Ok(Frame::Echo(view)),
-        None => Err(refusal(bytes)),
-    })
+pub(crate) fn next_frame<'a, O: Outcome<ZeroCopyMessage<'a>>>(bytes: &'a [u8]) -> O {
+    match open(bytes) {
+        Some((view, _)) => O::found(view, view.encoded_len()),
+        None => O::failed(refusal(bytes)),
+    }
 }
 
 /// The frame at the start of `bytes`, if a whole one is there, and the bytes behind it.

@@ -19,7 +19,7 @@ use crate::error::ProtocolError;
 pub enum MessageType {
     /// "Are you there?" A server answers [`Pong`](Self::Pong) with the same payload.
     Ping = 0x01,
-    /// The answer to a Ping. Nobody answers it.
+    /// The answer to a Ping. It is not answered.
     Pong = 0x02,
     /// A server answers with the same type and payload.
     Echo = 0x03,

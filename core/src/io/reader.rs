@@ -4,9 +4,10 @@
 use core::fmt;
 use core::ops::Range;
 
+use crate::direction::Direction;
 use crate::error::ParseError;
 use crate::frame_kind::FrameKind;
-use crate::framing::{Direction, Frame, FrameDecoder, Framing};
+use crate::framing::{Frame, FrameDecoder, Framing};
 
 /// Reads frames from a port, through a buffer of the caller's that must hold the largest frame to
 /// come: 630 bytes ([`chat::MAX_FRAME_SIZE`](crate::chat::MAX_FRAME_SIZE)) for any chat frame.

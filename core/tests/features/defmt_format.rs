@@ -1,5 +1,5 @@
-//! `defmt`: every public type can be logged, and what is logged holds its numbers. The logger
-//! collects frames in memory.
+//! `defmt`: every public type can be logged, and its log holds its numbers. The logger collects
+//! frames in memory.
 
 #![allow(unsafe_code)] // the contract of `defmt::Logger` is an unsafe trait
 
@@ -11,7 +11,7 @@ use cafewire_core::{
 };
 
 static LOGGED: Mutex<Vec<u8>> = Mutex::new(Vec::new());
-/// One log at a time, from its first byte to the test's look at it.
+/// One log at a time, until its test has read it.
 static TURN: Mutex<()> = Mutex::new(());
 
 #[defmt::global_logger]
@@ -29,8 +29,8 @@ unsafe impl defmt::Logger for Collector {
 
 defmt::timestamp!("");
 
-/// What is logged for one value. Defmt's encoder is a logger's choice and not used here, so that
-/// texts and numbers stand in it as they are.
+/// The log of one value. Defmt's encoder is a logger's choice and not used here, so that texts and
+/// numbers stand in it as they are.
 fn log(value: &impl defmt::Format) -> Vec<u8> {
     let _turn: MutexGuard<'_, ()> = TURN.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
     LOGGED.lock().unwrap().clear();

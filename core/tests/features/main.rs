@@ -1,5 +1,5 @@
-//! The optional features, each through its public door, on the frames of `vectors/vectors.json`.
-//! What is not asked for at compile time is not here.
+//! The optional features, each through its public interface, on the frames of
+//! `vectors/vectors.json`. Features that are off are not tested.
 
 #![cfg(any(
     feature = "alloc",

@@ -13,8 +13,8 @@ use crate::corpus::{bytes_of, good_of};
 
 const BIG: usize = 65_540;
 
-/// Gives and takes `piece` bytes at a time; every second call is not ready, or is interrupted when
-/// it may not wait.
+/// Reads and writes `piece` bytes at a time; every second call is not ready, or is interrupted if
+/// the port blocks.
 struct Port {
     line: Vec<u8>,
     given: usize,
@@ -33,7 +33,7 @@ impl Port {
     }
 
     fn give(&mut self, buffer: &mut [u8]) -> usize {
-        assert!(!buffer.is_empty(), "a port that is asked for nothing would seem to have ended");
+        assert!(!buffer.is_empty(), "a read into an empty buffer would look like the end");
         let count = (self.line.len() - self.given).min(self.piece).min(buffer.len());
         buffer[..count].copy_from_slice(&self.line[self.given..self.given + count]);
         self.given += count;
@@ -78,7 +78,7 @@ mod blocking {
         }
     }
 
-    /// All frames; what interrupts is tried again.
+    /// All frames; interrupted calls are repeated.
     fn receive_all<R>(
         receiver: &mut FrameReader<'_, R>,
     ) -> Result<Vec<Vec<u8>>, ReadError<ErrorKind>>
@@ -118,9 +118,10 @@ mod blocking {
         let mut buffer = [0; 10];
         let mut receiver = FrameReader::new(&line[..], &mut buffer, Direction::ToServer);
         for expected in [Message::echo(b"hello"), Message::ping()] {
-            assert!(
-                matches!(receiver.receive(), Ok(Some(Frame::Echo(view))) if view.message() == expected)
-            );
+            assert!(matches!(
+                receiver.receive(),
+                Ok(Some(Frame::Echo(view))) if view.message() == expected
+            ));
         }
         let mut buffer = [0; 9];
         let mut receiver = FrameReader::new(&line[..], &mut buffer, Direction::ToServer);

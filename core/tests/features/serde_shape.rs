@@ -113,7 +113,7 @@ fn small_types() {
     assert_eq!(from_value::<ErrorCode>(json!(999)).unwrap(), ErrorCode::Unknown(999));
 }
 
-/// Everything that a vector says of its error, but for the code that answers it.
+/// All members of a vector's error, except the code that answers it.
 #[test]
 fn parse_errors_have_the_shape_of_the_vectors() {
     let mut compared = 0;

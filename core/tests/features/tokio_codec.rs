@@ -60,10 +60,10 @@ fn every_form_of_a_message_encodes_to_the_same_bytes() {
         messages.encode(&owned, &mut out).unwrap();
         match &owned {
             OwnedMessage::Echo(message) => {
-                messages.encode(message.as_borrowed(), &mut out).unwrap()
+                messages.encode(message.as_borrowed(), &mut out).unwrap();
             }
             OwnedMessage::Chat(message) => {
-                messages.encode(message.as_borrowed(), &mut out).unwrap()
+                messages.encode(message.as_borrowed(), &mut out).unwrap();
             }
         }
         messages.encode(owned, &mut out).unwrap();

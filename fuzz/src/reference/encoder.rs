@@ -1,5 +1,5 @@
-//! Encoding once more: a frame is its pieces one after another. Takes any message, valid or not,
-//! and says apart from that which rule it breaks.
+//! The encoder of the second implementation: a frame is its pieces one after another. Takes any
+//! message, valid or not; the first broken rule is a separate question.
 
 use super::{Part, Rule, Value, chat_body, crc32, is_control};
 
@@ -24,7 +24,8 @@ pub fn chat_frame(type_code: u8, fields: &[Value]) -> Vec<u8> {
     raw_chat_frame(type_code, &body)
 }
 
-/// A name's length byte. The canary counts its characters, as one does who tests with ASCII alone.
+/// A name's length byte. The canary counts its characters, as a program tested with ASCII alone
+/// might.
 fn prefix(name: &str) -> u8 {
     if cfg!(feature = "canary-roundtrip") { name.chars().count() as u8 } else { name.len() as u8 }
 }
@@ -79,7 +80,7 @@ fn control_rule(field: &'static str, name: &str) -> Option<Rule> {
     Some(Rule::NoControlCharacter { field, position })
 }
 
-/// The fields with what they are; integers one at a time, each with its own width.
+/// The fields with their parts; integers one at a time, each with its own width.
 fn walk(type_code: u8, fields: &[Value], mut visit: impl FnMut(Part, &Value)) {
     let parts = chat_body(type_code).unwrap_or_else(|| panic!("no type {type_code:#04x}"));
     let mut fields = fields.iter();
@@ -88,7 +89,7 @@ fn walk(type_code: u8, fields: &[Value], mut visit: impl FnMut(Part, &Value)) {
     for part in parts {
         match *part {
             Part::Numbers(widths) => {
-                widths.chunks(1).for_each(|width| visit(Part::Numbers(width), next()))
+                widths.chunks(1).for_each(|width| visit(Part::Numbers(width), next()));
             }
             Part::Name(field, max) => visit(Part::Name(field, max), next()),
             Part::Text(field, min, max) => visit(Part::Text(field, min, max), next()),

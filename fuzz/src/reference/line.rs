@@ -1,21 +1,21 @@
-//! The rule of resynchronisation once more, over a whole line at once: at each place there is a
-//! frame or there is not. No buffer, no waiting, no chunks.
+//! The rule of resynchronisation, over a whole line at once: at each place there is a frame or
+//! there is not. No buffer, no waiting, no chunks.
 
 use super::{Direction, Family, Frame, Outcome, first_frame};
 
-/// What a line holds.
+/// Content of a line.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub struct Line {
     /// Its frames, each with the place of its first byte in the line.
     pub frames: Vec<(usize, Frame)>,
     /// Bytes that belong to none of them.
     pub skipped_bytes: u64,
-    /// How many stretches of such bytes there are.
+    /// Number of stretches of such bytes.
     pub losses: u64,
 }
 
 /// Reads a line that has come to its end. Frames of more than `frame_size_max` bytes or of another
-/// family are noise, and searched for frames; those that travel the other way are skipped whole.
+/// family are noise, and searched for frames; frames of the other direction are skipped whole.
 #[must_use]
 pub fn read_line(
     line: &[u8],
@@ -68,7 +68,8 @@ mod tests {
     fn the_search_goes_on_one_byte_after_a_bad_start_and_after_the_end_of_a_good_frame() {
         // A false header over the first Ping, a Data frame around the second, and a frame that ends
         // with the line.
-        let line = b"\x01\x01\x00\x05\xCA\xFE\x01\x00\x00\xCA\xFE\x04\x00\x05\xCA\xFE\x01\x00\x00\xCA\xFE\x03\x00\x00!";
+        let line = b"\x01\x01\x00\x05\xCA\xFE\x01\x00\x00\xCA\xFE\x04\x00\x05\xCA\xFE\x01\x00\x00\
+                     \xCA\xFE\x03\x00\x00!";
         let places = |family, frame_size_max| {
             let read = read_line(line, frame_size_max, family, Direction::Either);
             let places: Vec<usize> = read.frames.iter().map(|&(at, _)| at).collect();
@@ -80,7 +81,7 @@ mod tests {
     }
 
     #[test]
-    fn a_frame_that_travels_the_other_way_is_skipped_whole() {
+    fn a_frame_of_the_other_direction_is_skipped_whole() {
         let inner = super::super::encoder::raw_chat_frame(0x02, b"");
         let outer = super::super::encoder::raw_chat_frame(0xFF, &inner);
         let line = [&outer[..], &inner].concat();

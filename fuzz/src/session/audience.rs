@@ -1,4 +1,4 @@
-//! What one peer is sent: whole, valid frames of one family, in an order that makes sense to it.
+//! Check of the bytes sent to one peer: whole, valid frames of one family, in a possible order.
 
 use std::collections::HashSet;
 
@@ -6,7 +6,7 @@ use cafewire_core::{Direction, Frame, FrameDecoder, Framing, MessagePayload, ech
 
 pub(super) struct Audience {
     reader: FrameDecoder,
-    /// A frame that is not whole yet.
+    /// An incomplete frame.
     incoming: Vec<u8>,
     user_id: Option<u32>,
     rooms: HashSet<String>,
@@ -44,7 +44,7 @@ impl Audience {
                     assert!(!self.closing, "a frame after the last one: {frame:?}");
                     match frame {
                         Frame::Echo(view) => {
-                            self.closing = view.message_type == echo::MessageType::Error
+                            self.closing = view.message_type == echo::MessageType::Error;
                         }
                         Frame::Chat(view) => self
                             .follow(&view.parse_payload().expect("the server's frames are valid")),

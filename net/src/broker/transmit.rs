@@ -57,6 +57,19 @@ impl Broker {
         self.fanout.transmit(id.into())
     }
 
+    /// Bytes that are queued for this connection: all that [`poll_transmit`](Self::poll_transmit)
+    /// has still to give.
+    ///
+    /// ```
+    /// # let (mut broker, id, now) = include!(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/support/broker.rs"));
+    /// broker.handle_input(id, b"\xCA\xFE\x01\x00\x02hi", now);
+    /// assert_eq!(broker.queued_bytes(id), 7); // its Pong
+    /// ```
+    #[must_use]
+    pub fn queued_bytes(&self, id: ConnectionId) -> usize {
+        self.fanout.queued_bytes(id.into())
+    }
+
     /// The first `count` bytes of [`poll_transmit`](Self::poll_transmit) were taken by the
     /// transport. 0 changes nothing.
     ///
@@ -114,6 +127,12 @@ impl Broker {
         self.fanout.start_tick();
         self.departures_left = self.limits.departures_per_tick;
         self.metrics.bytes_copied.set(self.pool.copied_bytes());
+    }
+
+    /// Whether [`poll_transmit`](Self::poll_transmit) has something to write.
+    #[must_use]
+    pub fn has_transmit(&self, id: ConnectionId) -> bool {
+        self.fanout.queued_bytes(id.into()) > 0
     }
 
     /// How many times [`poll_dirty`](Self::poll_dirty) may name a connection now. Connections that

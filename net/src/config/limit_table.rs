@@ -32,7 +32,7 @@ macro_rules! for_each_limit {
             /// Error(ServerFull). Lowered to what file descriptors and memory allow.
             connections: count = 65_536;
             /// Connections over a limit that are told so at a time; others are closed without a
-            /// word.
+            /// word. Lowered to what file descriptors allow.
             refusals: count = 256;
             /// Connections from one IP address at a time, those that are closing included; one
             /// more gets Error(ServerFull).
@@ -102,9 +102,9 @@ macro_rules! for_each_limit {
             /// Time that a room whose log is full waits for members that are behind, although they
             /// were written to; then they are slow consumers.
             ///
-            /// Who speaks there is not read from meanwhile, so that a member that reads is not cut
-            /// off because others speak faster than it reads. A member that reads nothing holds
-            /// its room up for this time, once.
+            /// Connections that speak there are not read from meanwhile, so that a member that reads
+            /// is not cut off because others speak faster than it reads. A member that reads nothing
+            /// holds its room up for this time, once.
             full_room_time: time = 1 s;
             /// Rooms that one connection may be in; a join to one more gets Error(LimitReached).
             rooms_per_connection: count = 64;

@@ -29,13 +29,16 @@ pub struct Driver<I: Io> {
     pub(crate) broker: Broker,
     sockets: SecondaryMap<ConnectionId, I::Socket>,
     pub(crate) events: Vec<Event>,
-    /// Connections that have something to read which no event will announce.
-    ready: Vec<ConnectionId>,
+    /// Connections that have something to read which no event will announce. With each, up to when
+    /// peers had been heard when it came to the list.
+    ready: Vec<(ConnectionId, u64)>,
     read_buffer: Box<[u8]>,
     /// When the last wait started: the poll has told what peers had sent by then.
     polled_ms: u64,
-    /// Polls in a row that came back full.
-    full_polls: usize,
+    /// All that peers had sent by then is read.
+    heard_ms: u64,
+    /// When the first of the full polls in a row started, and how many connections they told of.
+    full_polls: Option<(u64, usize)>,
     /// Bytes that may still be written in this tick.
     write_left: usize,
     metrics: Arc<ServerMetrics>,
@@ -52,7 +55,8 @@ impl<I: Io> Driver<I> {
             ready: Vec::new(),
             read_buffer: read_buffer(broker.limits()),
             polled_ms: 0,
-            full_polls: 0,
+            heard_ms: 0,
+            full_polls: None,
             write_left: 0,
             broker,
             metrics,
@@ -104,18 +108,27 @@ impl<I: Io> Driver<I> {
         };
         self.polled_ms = now_ms;
         self.events.clear();
-        let full = self.io.wait(timeout, &mut self.events)?;
-        self.note_poll(full);
+        self.full_polls = self.io.wait(timeout, &mut self.events)?.map(|told| {
+            let (since_ms, before) = self.full_polls.unwrap_or((now_ms, 0));
+            (since_ms, before + told)
+        });
         Ok(())
     }
 
-    /// A poll that comes back full leaves others for the next; after as many as there are
-    /// connections to fill, each of them was heard.
-    fn note_poll(&mut self, full: Option<usize>) {
-        self.full_polls = full.map_or(0, |_| self.full_polls + 1);
-        if full.is_some_and(|told| self.full_polls * told > self.broker.len()) {
-            self.full_polls = 0;
-        }
+    /// Up to when peers are heard, after a tick's reading: what they had sent by then is read.
+    ///
+    /// A poll that comes back full leaves others for the next; after as many as tell of all
+    /// connections, each of them was told of that was ready when the first of these polls started.
+    fn update_heard(&mut self, oldest_unread_ms: Option<u64>) {
+        let told_ms = match self.full_polls {
+            None => self.polled_ms,
+            Some((since_ms, told)) if told > self.broker.len() => {
+                self.full_polls = None;
+                since_ms
+            }
+            Some(_) => self.heard_ms,
+        };
+        self.heard_ms = oldest_unread_ms.map_or(told_ms, |unread_ms| told_ms.min(unread_ms));
     }
 
     /// The server goes down: see [`Broker::shut_down`]. Connections that still shake hands for TLS
@@ -135,11 +148,9 @@ impl<I: Io> Driver<I> {
         self.write_left = self.broker.limits().write_bytes_per_tick;
         self.sort_events();
         self.read(now);
-        if self.full_polls == 0 {
-            // Not up to now: the process may have been stopped since the poll, and what peers sent
-            // meanwhile is still to be heard.
-            self.broker.handle_timeout(Now { monotonic_ms: self.polled_ms, ..now });
-        }
+        // Not up to now: the process may have been stopped since the poll, and what peers sent
+        // meanwhile, or could not be read for want of time, is still to be heard.
+        self.broker.handle_timeout(Now { monotonic_ms: self.heard_ms, ..now });
         self.broker.deliver_pending(now);
         self.flush(now);
         self.broker.end_tick(now);
@@ -165,12 +176,12 @@ impl<I: Io> Driver<I> {
             if let Some(socket) = self.sockets.get_mut(id) {
                 let state = socket.state_mut();
                 state.input = state.input.max(input);
-                list(&mut self.ready, state, id);
+                list(&mut self.ready, state, id, self.heard_ms);
             }
         }
         while let Some(id) = self.broker.poll_resumed() {
             if let Some(socket) = self.sockets.get_mut(id) {
-                list(&mut self.ready, socket.state_mut(), id);
+                list(&mut self.ready, socket.state_mut(), id, self.heard_ms);
             }
         }
     }
@@ -180,7 +191,10 @@ impl<I: Io> Driver<I> {
         let listed = self.ready.len();
         let mut read = 0;
         while read < listed {
-            let id = self.ready[read];
+            let id = self.ready[read].0;
+            // Those whose handshake is put off are heard as well: more than the server has time
+            // for may run into their time-outs.
+            self.ready[read].1 = self.polled_ms;
             if let Some(socket) = self.sockets.get_mut(id) {
                 if self.io.is_handshaking(socket) {
                     if handshakes_left == 0 {
@@ -204,8 +218,12 @@ impl<I: Io> Driver<I> {
         let unread = listed - read;
         let Self { sockets, broker, ready, .. } = self;
         let mut place = 0;
-        ready.retain(|&id| {
+        let mut oldest_unread_ms: Option<u64> = None;
+        ready.retain(|&(id, unread_ms)| {
             place += 1;
+            if place <= unread {
+                oldest_unread_ms = Some(oldest_unread_ms.unwrap_or(u64::MAX).min(unread_ms));
+            }
             sockets.get_mut(id).is_some_and(|socket| {
                 let state = socket.state_mut();
                 state.is_listed = place <= unread
@@ -214,6 +232,7 @@ impl<I: Io> Driver<I> {
                 state.is_listed
             })
         });
+        self.update_heard(oldest_unread_ms);
     }
 
     fn read_one(&mut self, id: ConnectionId, now: Now) {
@@ -272,7 +291,7 @@ impl<I: Io> Driver<I> {
                 let state = socket.state_mut();
                 let has_input = state.input != Input::Drained || self.broker.has_backlog(id);
                 if has_input && self.broker.is_reading(id) {
-                    list(&mut self.ready, state, id);
+                    list(&mut self.ready, state, id, self.heard_ms);
                 }
             }
         }
@@ -283,25 +302,23 @@ impl<I: Io> Driver<I> {
         let limit = self.broker.limits().connection_write_bytes_per_tick;
         let mut left = limit.min(self.write_left);
         let is_blocked = loop {
-            let (offered, slices, written) = {
-                let transmit = self.broker.poll_transmit(id);
-                let is_due = !transmit.is_empty() && left > 0;
-                let written = is_due.then(|| self.io.write(socket, transmit.slices()));
-                (transmit.len(), transmit.slices().len(), written)
-            };
-            match written {
-                None if offered == 0 => match self.io.flush(socket) {
+            if !self.broker.has_transmit(id) {
+                match self.io.flush(socket) {
                     Ok(is_done) => break !is_done,
                     Err(_) => return self.broker.handle_reset(id, now),
-                },
-                // What is over goes in the next tick, behind the others that are marked.
-                None => {
-                    if self.write_left > 0 {
-                        self.metrics.count_limit(LimitReached::ConnectionWriteBytesPerTick);
-                    }
-                    return self.broker.mark_dirty(id);
                 }
-                Some(Ok(count)) => {
+            }
+            if left == 0 {
+                // What is over goes in the next tick, behind the others that are marked.
+                if self.write_left > 0 {
+                    self.metrics.count_limit(LimitReached::ConnectionWriteBytesPerTick);
+                }
+                return self.broker.mark_dirty(id);
+            }
+            let transmit = self.broker.poll_transmit(id);
+            let (offered, slices) = (transmit.len(), transmit.slices().len());
+            match self.io.write(socket, transmit.slices()) {
+                Ok(count) => {
                     self.metrics.gathered_writes.add(u64::from(slices > 1));
                     self.broker.consume(id, count, now);
                     left = left.saturating_sub(count);
@@ -310,8 +327,8 @@ impl<I: Io> Driver<I> {
                         break true;
                     }
                 }
-                Some(Err(error)) if error.kind() == ErrorKind::WouldBlock => break true,
-                Some(Err(_)) => return self.broker.handle_reset(id, now),
+                Err(error) if error.kind() == ErrorKind::WouldBlock => break true,
+                Err(_) => return self.broker.handle_reset(id, now),
             }
         };
         if is_blocked != socket.state_mut().awaits_writable {
@@ -376,10 +393,18 @@ impl<I: Io> Driver<I> {
         assert_eq!(self.sockets.len(), self.broker.len(), "a socket without its connection");
         for (id, socket) in &mut self.sockets {
             let state = socket.state_mut();
-            assert_eq!(state.is_listed, self.ready.contains(&id), "a note without its place");
+            assert_eq!(
+                state.is_listed,
+                self.ready.iter().any(|&(listed, _)| listed == id),
+                "a note without its place"
+            );
             let has_input = state.input != Input::Drained || self.broker.has_backlog(id);
             assert!(
-                state.is_listed || !has_input || !self.broker.is_reading(id),
+                state.is_listed
+                    || !has_input
+                    || !self.broker.is_reading(id)
+                    // It will be named among those that go on, or flushed.
+                    || self.broker.has_work(),
                 "something to read that is never read"
             );
         }
@@ -391,9 +416,9 @@ fn read_buffer(limits: &Limits) -> Box<[u8]> {
     vec![0; limits.read_bytes_per_tick].into_boxed_slice()
 }
 
-fn list(ready: &mut Vec<ConnectionId>, state: &mut State, id: ConnectionId) {
+fn list(ready: &mut Vec<(ConnectionId, u64)>, state: &mut State, id: ConnectionId, heard_ms: u64) {
     if !state.is_listed {
         state.is_listed = true;
-        ready.push(id);
+        ready.push((id, heard_ms));
     }
 }

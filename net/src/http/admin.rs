@@ -192,7 +192,7 @@ impl AdminServer {
                         self.add(stream, address, now_ms);
                     }
                     Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
-                        self.listeners[index].ready = false
+                        self.listeners[index].ready = false;
                     }
                     // The peer went away while it waited in the backlog (accept(2)).
                     Err(error)

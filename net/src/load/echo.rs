@@ -93,7 +93,7 @@ impl Workload for Echo {
                     came_back += u64::from(stats.tally.deliver(verdict, at_ns, stats.now_ns));
                 }
                 Message::Error(text) => {
-                    stats.tally.server_errors.add(&String::from_utf8_lossy(text))
+                    stats.tally.server_errors.add(&String::from_utf8_lossy(text));
                 }
                 _ => stats.tally.unexpected += 1,
             }

@@ -151,6 +151,8 @@ server_metrics! {
             "Messages sent to rooms.",
         deliveries Counter "cafewire_deliveries_total"
             "Frames of rooms queued for members: each as often as the room has members.",
+        departures_told Counter "cafewire_departures_told_total"
+            "Departures told in rooms of members that did not say that they leave: each once, whoever heard it.",
         gathered_writes Counter "cafewire_gathered_writes_total"
             "Writes that took bytes from more than one place at once.",
         slow_consumer_graces Counter "cafewire_slow_consumer_graces_total"

@@ -137,6 +137,8 @@ impl TlsStream {
 
     pub(super) fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
         if self.session.is_handshaking() {
+            // The handshake's own answers go on: what is offered here waits for its end.
+            self.flush()?;
             return Err(ErrorKind::WouldBlock.into());
         }
         let mut taken = 0;

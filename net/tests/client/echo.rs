@@ -165,7 +165,7 @@ fn bytes_that_are_not_the_protocol_are_reported_with_their_place() {
     ] {
         match error_about(answer.to_vec()) {
             ClientError::Corrupt { error: found, stream_offset } => {
-                assert_eq!((found, stream_offset), (error, place))
+                assert_eq!((found, stream_offset), (error, place));
             }
             other => panic!("{other:?}"),
         }

@@ -107,7 +107,7 @@ impl Neighbour {
         for user in [&mut self.speaker, &mut self.listener] {
             match user.next_event().unwrap() {
                 Event::Message { room, content, .. } => {
-                    assert_eq!((room.as_str(), &content), (ROOM, &said))
+                    assert_eq!((room.as_str(), &content), (ROOM, &said));
                 }
                 other => panic!("{other:?} where {said:?} was expected"),
             }

@@ -143,7 +143,7 @@ impl Rooms {
                 0 => return,
                 // No message is that short: the system will take some more bytes.
                 1..SHORTEST_BROADCAST => {
-                    assert!(Instant::now() < deadline, "{bytes} bytes cannot be queued")
+                    assert!(Instant::now() < deadline, "{bytes} bytes cannot be queued");
                 }
                 missing => self.add_bytes(missing),
             }

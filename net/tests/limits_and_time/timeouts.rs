@@ -79,7 +79,7 @@ fn frames_that_came_in_time_are_read_before_time_outs_apply() {
     (hurried.connections_per_address, hurried.sign_in_timeout) = (0, Duration::from_millis(1));
     let server = TestServer::with_prepared(
         |config| {
-            (config.limits.connections_per_address, config.limits.sign_in_timeout) = (0, NEVER)
+            (config.limits.connections_per_address, config.limits.sign_in_timeout) = (0, NEVER);
         },
         |server| {
             server.set_data_handler(Box::new(move |_, _| held.recv().unwrap()));
@@ -162,7 +162,7 @@ fn members_of_a_room_may_be_silent() {
 #[test]
 fn single_bytes_do_not_extend_a_connection() {
     let server = TestServer::with(|config| {
-        (config.limits.sign_in_timeout, config.limits.idle_timeout) = (NEVER, NEVER)
+        (config.limits.sign_in_timeout, config.limits.idle_timeout) = (NEVER, NEVER);
     });
     let mut echoing = server.peer();
     echoing.send_echo(&Message::ping());

@@ -112,7 +112,7 @@ impl Server {
                 match frame {
                     Frame::Echo(view) => self.answer_echo(&view.message(), &mut echo),
                     Frame::Chat(view) => {
-                        self.answer_chat(view.parse_payload().unwrap(), &socket, &mut username)
+                        self.answer_chat(view.parse_payload().unwrap(), &socket, &mut username);
                     }
                 }
                 taken += consumed;

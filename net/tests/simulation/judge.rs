@@ -1,5 +1,5 @@
 //! What must be true at the end: nothing lost, nothing twice, nothing out of order, every join with
-//! its leave.
+//! its leave as far as presence is told.
 
 use std::collections::HashSet;
 
@@ -7,62 +7,95 @@ use crate::client::{Client, Habit, ROOMS};
 use crate::frames::{Frames, Kind};
 use crate::network::Network;
 
+/// What the witness saw: all that was told in the rooms, in one order.
+pub(crate) struct Told {
+    /// The frames of each room, with the place of each in the order of all.
+    rooms: [Vec<(u32, usize)>; ROOMS.len()],
+    may_hide_presence: bool,
+}
+
+impl Told {
+    fn by(witness: &Client, may_hide_presence: bool) -> Self {
+        let mut rooms: [Vec<(u32, usize)>; ROOMS.len()] = Default::default();
+        for (place, &(room, number)) in witness.seen.iter().enumerate() {
+            rooms[room].push((number, place));
+        }
+        Self { rooms, may_hide_presence }
+    }
+}
+
 impl Network {
-    fn witness(&self) -> &Client {
-        let clients = self.sockets.values().map(|socket| &socket.client);
-        let witness = clients.into_iter().find(|client| client.habit == Habit::Witness);
-        witness.unwrap_or_else(|| panic!("the witness was closed: {:?}", self.metrics.snapshot()))
+    fn clients(&mut self) -> Vec<(&Client, bool)> {
+        let Self { driver, order, .. } = self;
+        let endpoints = &driver.io_mut().endpoints;
+        let here = order.iter().map(|&key| &endpoints[key]);
+        here.map(|endpoint| {
+            let client = &endpoint.client;
+            let is_alive = client.ended_by.is_none()
+                && !client.half_closed
+                && !endpoint.is_broken
+                && !endpoint.server_shut
+                && endpoint.id.is_some();
+            (client, is_alive && client.habit != Habit::Deaf)
+        })
+        .collect()
     }
 
     /// Once all is calm: who is still there has got all that it asked for.
-    pub(crate) fn judge_the_living(&self) {
-        for socket in self.sockets.values() {
-            let client = &socket.client;
-            if is_alive(client) && !socket.server_shut && client.habit != Habit::Deaf {
-                assert!(
-                    client.is_served(),
-                    "{} ({:?}) was not answered",
-                    client.name,
-                    client.habit
-                );
-            }
+    pub(crate) fn judge_the_living(&mut self) {
+        for (client, is_alive) in self.clients() {
+            assert!(
+                !is_alive || client.is_served(),
+                "{} ({:?}) was not answered",
+                client.name,
+                client.habit
+            );
         }
     }
 
     /// What each client saw of a room is what the witness saw while the client was in it, to the
-    /// very end for those who are in it still.
-    pub(crate) fn judge_the_rooms(&self) {
-        let witness = self.witness();
-        for socket in self.sockets.values() {
-            let is_up_to_date = is_alive(&socket.client)
-                && !socket.server_shut
-                && socket.client.habit != Habit::Deaf;
-            judge_view(&socket.client, witness, is_up_to_date, &self.frames);
+    /// very end for those who are in it still; and in the order in which the witness saw it, from
+    /// one room to the other.
+    pub(crate) fn judge_the_rooms(&mut self) {
+        let may_hide_presence = self.world.may_hide_presence();
+        let said = self.metrics.broadcasts.get();
+        let frames = std::mem::take(&mut self.frames);
+        let clients = self.clients();
+        let witness = clients.iter().find(|(client, _)| client.habit == Habit::Witness);
+        let (witness, is_alive) = witness.expect("the witness stays");
+        assert!(is_alive, "the witness was closed: {:?}", witness.ended_by);
+        let told = Told::by(witness, may_hide_presence);
+        for (client, is_alive) in &clients {
+            judge_view(client, &told, *is_alive, &frames);
         }
+        let mut heard = 0;
+        for (room, all) in ROOMS.iter().zip(&told.rooms) {
+            heard += judge_room(room, all, &frames, may_hide_presence).said;
+        }
+        assert_eq!(heard, said, "what was said is not what was heard");
         for client in &self.past {
-            judge_view(client, witness, false, &self.frames);
+            judge_view(client, &told, false, &frames);
         }
-        let mut said = 0;
-        for (room, seen) in ROOMS.iter().zip(&witness.seen) {
-            said += judge_room(room, seen, &self.frames).said;
-        }
-        assert_eq!(said, self.metrics.broadcasts.get(), "what was said is not what was heard");
+        self.frames = frames;
     }
 
-    /// Once everybody but the witness has gone, it has heard of everybody's going.
-    pub(crate) fn judge_the_departures(&self) {
-        let witness = self.witness();
-        for (room, seen) in ROOMS.iter().zip(&witness.seen) {
-            let present = judge_room(room, seen, &self.frames).present;
+    /// Once all but the witness have gone, it has heard of everybody's going.
+    pub(crate) fn judge_the_departures(&mut self) {
+        if self.world.may_hide_presence() {
+            return;
+        }
+        let frames = std::mem::take(&mut self.frames);
+        let clients = self.clients();
+        let witness = clients.iter().find(|(client, _)| client.habit == Habit::Witness);
+        let (witness, _) = witness.expect("the witness stays");
+        for (room, all) in ROOMS.iter().zip(&Told::by(witness, false).rooms) {
+            let present = judge_room(room, all, &frames, false).present;
             let left: Vec<_> =
                 present.into_iter().filter(|&user_id| Some(user_id) != witness.user_id()).collect();
             assert!(left.is_empty(), "users {left:?} joined {room} and never left it");
         }
+        self.frames = frames;
     }
-}
-
-fn is_alive(client: &Client) -> bool {
-    client.ended_by.is_none() && !client.half_closed
 }
 
 struct Room {
@@ -71,18 +104,19 @@ struct Room {
 }
 
 /// Joins and leaves alternate for each user, only those present speak, and nothing comes twice.
-fn judge_room(name: &str, seen: &[u32], frames: &Frames) -> Room {
+fn judge_room(name: &str, all: &[(u32, usize)], frames: &Frames, may_hide_presence: bool) -> Room {
     let mut room = Room { said: 0, present: HashSet::new() };
     let mut heard = HashSet::new();
-    for &number in seen {
+    for &(number, _) in all {
         let (kind, user_id) = frames.kind(number);
         let fits = match kind {
             Kind::Joined => room.present.insert(user_id),
             Kind::Left => room.present.remove(&user_id),
-            Kind::Said => room.present.contains(&user_id) && heard.insert(number),
+            Kind::Said => room.present.contains(&user_id),
         };
+        let is_new = kind != Kind::Said || heard.insert(number);
         assert!(
-            fits,
+            is_new && (fits || may_hide_presence),
             "{name}: {kind:?} by user {user_id} out of place or twice: {}",
             frames.show(Some(&number))
         );
@@ -91,39 +125,104 @@ fn judge_room(name: &str, seen: &[u32], frames: &Frames) -> Room {
     room
 }
 
-/// What one client saw must be stretches of what the witness saw: each from its own UserJoined to
-/// its own UserLeft, the last one as far as it got, or to the end if it is still there.
-fn judge_view(client: &Client, witness: &Client, is_up_to_date: bool, frames: &Frames) {
+/// What one client saw must be stretches of what was told: each from its own UserJoined to its own
+/// UserLeft, the last one as far as it got, or to the end if it is still there. Where presence may
+/// be hidden, those two may have been told to the client alone.
+fn judge_view(client: &Client, told: &Told, is_up_to_date: bool, frames: &Frames) {
     let Some(user_id) = client.user_id() else { return };
-    for (seen, all) in client.seen.iter().zip(&witness.seen) {
+    // The place in the order of all of each frame that the client saw, where that is certain.
+    let mut places: Vec<Option<usize>> = vec![None; client.seen.len()];
+    for (room, all) in told.rooms.iter().enumerate() {
         let mut from = 0;
-        let mut place = None;
-        for number in seen {
-            let expected = match place {
-                Some(place) => place,
-                None => {
-                    let joined = all[from..]
-                        .iter()
-                        .position(|&number| frames.kind(number) == (Kind::Joined, user_id));
-                    from + joined.expect("a room's frames begin with one's own UserJoined")
-                }
+        for stretch in stretches(client, room, user_id, frames) {
+            let numbers: Vec<u32> = stretch.iter().map(|&at| client.seen[at].1).collect();
+            let Some(found) = find(&numbers, &all[from..], told.may_hide_presence, frames) else {
+                let known: Vec<String> =
+                    numbers.iter().map(|number| frames.show(Some(number))).collect();
+                panic!(
+                    "{} ({:?}, {:?}) saw in {} what was not told in this order: {known:#?}",
+                    client.name, client.habit, client.ended_by, ROOMS[room]
+                );
             };
+            for (step, &at) in stretch[found.skipped..].iter().take(found.len).enumerate() {
+                places[at] = found.is_certain.then(|| all[from + found.start + step].1);
+            }
+            let has_left = frames.kind(*numbers.last().unwrap()) == (Kind::Left, user_id);
+            from += found.start + found.len;
             assert!(
-                all.get(expected) == Some(number),
-                "{} ({:?}, {:?}) got {} at place {expected}, not {}",
+                !is_up_to_date || has_left || from == all.len() || !found.is_certain,
+                "{} ({:?}) is behind in {} though all was flushed: {} of {}, {} is next",
                 client.name,
                 client.habit,
-                client.ended_by,
-                frames.show(Some(number)),
-                frames.show(all.get(expected)),
+                ROOMS[room],
+                from,
+                all.len(),
+                frames.show(all.get(from).map(|(number, _)| number)),
             );
-            from = expected + 1;
-            place = (frames.kind(*number) != (Kind::Left, user_id)).then_some(from);
-        }
-        if let Some(place) = place
-            && is_up_to_date
-        {
-            assert_eq!(place, all.len(), "{} is behind though everything was flushed", client.name);
         }
     }
+    let known: Vec<usize> = places.into_iter().flatten().collect();
+    assert!(
+        known.is_sorted_by(|one, other| one < other),
+        "{} ({:?}) saw rooms in another order than they spoke: {known:?}",
+        client.name,
+        client.habit
+    );
+}
+
+/// The places in `client.seen` of a room's frames, a stretch for each time that it was in there.
+fn stretches(client: &Client, room: usize, user_id: u32, frames: &Frames) -> Vec<Vec<usize>> {
+    let mut stretches: Vec<Vec<usize>> = Vec::new();
+    for (at, &(_, number)) in client.seen.iter().enumerate().filter(|(_, seen)| seen.0 == room) {
+        if frames.kind(number) == (Kind::Joined, user_id) {
+            stretches.push(Vec::new());
+        }
+        let stretch = stretches.last_mut().expect("a room's frames start with one's own join");
+        stretch.push(at);
+    }
+    stretches
+}
+
+/// Where a stretch is among the frames of its room.
+struct Found {
+    /// Frames at its start that were told to the client alone.
+    skipped: usize,
+    start: usize,
+    /// Frames that were told to all.
+    len: usize,
+    /// It can be nowhere else.
+    is_certain: bool,
+}
+
+fn find(
+    numbers: &[u32],
+    all: &[(u32, usize)],
+    may_hide_presence: bool,
+    frames: &Frames,
+) -> Option<Found> {
+    let ends_with_leave = numbers.len() > 1
+        && frames.kind(numbers[numbers.len() - 1]) == (Kind::Left, frames.kind(numbers[0]).1);
+    let mut cuts = vec![(0, 0)];
+    if may_hide_presence {
+        cuts.push((1, 0));
+        if ends_with_leave {
+            cuts.extend([(0, 1), (1, 1)]);
+        }
+    }
+    for (skipped, dropped) in cuts {
+        let wanted = &numbers[skipped..numbers.len() - dropped];
+        if wanted.is_empty() {
+            return Some(Found { skipped, start: 0, len: 0, is_certain: false });
+        }
+        let is_here = |start: &usize| {
+            let there = &all[*start..start + wanted.len()];
+            there.iter().zip(wanted).all(|((number, _), wanted)| number == wanted)
+        };
+        let mut starts = (0..(all.len() + 1).saturating_sub(wanted.len())).filter(is_here);
+        if let Some(start) = starts.next() {
+            let is_certain = !may_hide_presence || starts.next().is_none();
+            return Some(Found { skipped, start, len: wanted.len(), is_certain });
+        }
+    }
+    None
 }

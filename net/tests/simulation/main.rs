@@ -23,11 +23,15 @@
 
 mod attack;
 mod client;
+mod close_log;
+mod endpoint;
 mod frames;
+mod io;
 mod judge;
 mod network;
 mod random;
-mod socket;
+mod watch;
+mod work;
 mod world;
 
 use std::any::Any;
@@ -62,12 +66,13 @@ fn nothing_is_lost_under_any_schedule() {
     let sums = run_seeds(first, count);
     println!(
         "simulation: {count} seeds from {first} on in {:.0} s: {} connections, at most {} at once, {} frames, {} broadcasts, \
-         {} reloads",
+         {} ticks, {} reloads",
         start.elapsed().as_secs_f64(),
         sums.connections,
         sums.connected_at_once,
         sums.frames,
         sums.broadcasts,
+        sums.ticks,
         sums.reloads
     );
     let reasons: Vec<_> = CloseReason::ALL
@@ -100,6 +105,7 @@ struct Sums {
     connected_at_once: usize,
     frames: u64,
     broadcasts: u64,
+    ticks: usize,
     reloads: usize,
 }
 
@@ -120,6 +126,7 @@ impl Sums {
         self.connected_at_once = self.connected_at_once.max(outcome.connected_at_once);
         self.frames += metrics.messages_processed;
         self.broadcasts += metrics.broadcasts;
+        self.ticks += outcome.ticks;
         self.reloads += outcome.times_reloaded;
     }
 }

@@ -1,28 +1,36 @@
-//! The simulated network and clock: moves bytes between the clients and the broker through sockets
-//! with small buffers, and makes the ticks as the event loop does.
+//! The simulated world around the driver: clients come, speak, fetch and go, bytes move between
+//! them and the server's system, and the driver waits and ticks as the server's loop has it.
 
 use std::collections::HashSet;
 use std::hash::{DefaultHasher, Hasher};
 use std::sync::Arc;
 use std::time::Duration;
 
-use cafewire_net::broker::{AfterFlush, Broker, ConnectionId, Now};
+use cafewire_net::broker::Broker;
+use cafewire_net::driver::Driver;
 use cafewire_net::{MetricsSnapshot, ServerMetrics};
 use slotmap::SecondaryMap;
 
-use crate::client::{Client, Cx, Habit};
+use crate::client::{Client, Cx, Habit, ROOMS};
+use crate::close_log;
+use crate::endpoint::Endpoint;
 use crate::frames::Frames;
+use crate::io::{EndpointKey, SimIo};
 use crate::random::Random;
-use crate::socket::Socket;
-use crate::world::{World, address};
+use crate::watch::Watch;
+use crate::work::Progress;
+use crate::world::World;
 
-/// Turns in which everything must have been flushed that anybody takes.
-const CALM_TICKS_MAX: usize = 300;
+/// Ticks in which everything must have been flushed that any client takes.
+const CALM_TICKS_MAX: usize = 40_000;
 
-/// What the server reads at a time then.
+/// Waits in a row that sleep and hear of nothing: then all is calm.
+const CALM_WAITS: usize = 4;
+
+/// Bytes that come to the server at a time when all is calm.
 const CALM_SEGMENT_BYTES: usize = 2000;
 
-const DRAIN_TIMEOUT: Duration = Duration::from_secs(10);
+pub(crate) const DRAIN_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// How a run went.
 #[derive(Debug)]
@@ -32,63 +40,66 @@ pub(crate) struct Outcome {
     pub(crate) digest: u64,
     pub(crate) connected_at_once: usize,
     pub(crate) times_reloaded: usize,
+    pub(crate) ticks: usize,
 }
 
 pub(crate) struct Network {
     pub(crate) world: World,
     random: Random,
-    broker: Broker,
+    pub(crate) driver: Driver<SimIo>,
     pub(crate) metrics: Arc<ServerMetrics>,
-    pub(crate) sockets: SecondaryMap<ConnectionId, Socket>,
-    /// In the order they came.
-    order: Vec<ConnectionId>,
+    /// Those that are here, in the order they came.
+    pub(crate) order: Vec<EndpointKey>,
+    pub(crate) watches: SecondaryMap<EndpointKey, Watch>,
     pub(crate) past: Vec<Client>,
     pub(crate) frames: Frames,
-    now: Now,
     times_shown: HashSet<u64>,
     arrivals: usize,
     connected_at_once: usize,
+    ticks: usize,
     digest: DefaultHasher,
     /// The end, when all but the deaf take whatever there is and nothing more goes wrong.
-    calm: bool,
+    is_calm: bool,
+    pub(crate) is_going_down: bool,
 }
 
 impl Network {
     pub(crate) fn new(seed: u64) -> Self {
+        close_log::listen();
         let mut random = Random::new(seed);
         let world = World::new(seed, &mut random);
         let metrics = Arc::new(ServerMetrics::default());
+        let broker = Broker::new(world.limits().clone(), Arc::clone(&metrics));
+        let mut io = SimIo::new(&world, &mut random);
+        io.work.set_limits(world.limits());
         Self {
-            broker: Broker::new(world.limits().clone(), Arc::clone(&metrics)),
+            driver: Driver::new(io, broker, Arc::clone(&metrics)),
             world,
             random,
             metrics,
-            sockets: SecondaryMap::new(),
             order: Vec::new(),
+            watches: SecondaryMap::new(),
             past: Vec::new(),
             frames: Frames::default(),
-            now: Now { monotonic_ms: 0, unix_ms: 0 },
             times_shown: HashSet::new(),
             arrivals: 0,
             connected_at_once: 0,
+            ticks: 0,
             // Its keys are fixed, unlike a RandomState's.
             digest: DefaultHasher::new(),
-            calm: false,
+            is_calm: false,
+            is_going_down: false,
         }
     }
 
     pub(crate) fn run(mut self) -> Outcome {
-        self.advance_clock();
-        self.arrive(Habit::Witness);
-        self.deliver(self.order[0], usize::MAX, 0);
-        self.tick();
+        self.open();
         for _ in 0..self.world.steps {
-            self.advance_clock();
-            self.reload();
             self.happen();
-            self.tick();
+            self.turn();
         }
-        self.calm = true;
+        self.is_calm = true;
+        self.driver.io_mut().is_calm = true;
         self.calm_down();
         self.judge_the_living();
         self.judge_the_rooms();
@@ -97,97 +108,101 @@ impl Network {
         } else {
             self.leave_for_good();
         }
-        assert!(self.broker.is_empty());
+        assert!(self.driver.broker().is_empty());
         let left = self.metrics.snapshot();
         assert_eq!(
             (left.users, left.rooms, left.clients_connected, left.buffer_bytes),
             (0, 0, 0, 0)
         );
-        let digest = self.digest.finish();
         Outcome {
             metrics: left,
-            digest,
+            digest: self.digest.finish(),
             connected_at_once: self.connected_at_once,
             times_reloaded: self.world.times_reloaded(),
+            ticks: self.ticks,
         }
     }
 
-    // ---- Time and ticks -------------------------------------------------------------------------
-
-    fn advance_clock(&mut self) {
-        self.now.monotonic_ms += match self.random.below(400) {
-            0 => self.random.size(3_600_000), // the machine slept
-            1..20 => 0,
-            _ => self.random.size(20),
-        } as u64;
-        // The wall clock goes on, goes back, and shows times that nobody set.
-        self.now.unix_ms = match self.random.below(40) {
-            0 => self.random.next(),
-            1 => self.random.pick(&[0, 1, u64::MAX]),
-            2 => self.now.unix_ms.saturating_sub(self.random.size(10_000_000) as u64),
-            _ => self.now.unix_ms.saturating_add(self.random.size(20) as u64),
-        };
-        self.times_shown.insert(self.now.unix_ms);
-    }
-
-    /// The second half of a tick, as the event loop makes it.
-    fn tick(&mut self) {
-        self.broker.invariants();
-        self.broker.handle_timeout(self.now);
-        self.judge_the_silent();
-        self.broker.deliver_pending(self.now);
-        self.broker.invariants();
-        loop {
-            let mut dirty: Vec<_> = std::iter::from_fn(|| self.broker.poll_dirty()).collect();
-            if dirty.is_empty() {
-                break;
+    /// The witness comes before all others, and joins every room.
+    fn open(&mut self) {
+        self.arrive(Habit::Witness);
+        let key = self.order[0];
+        for _ in 0..200 {
+            self.arrive_bytes(key, usize::MAX);
+            self.fetch(key);
+            self.turn();
+            if self.driver.io_mut().endpoints[key].client.rooms() == ROOMS.len() {
+                return;
             }
-            self.random.shuffle(&mut dirty);
-            dirty.into_iter().for_each(|id| self.flush(id));
         }
-        self.broker.end_tick(self.now);
-        while let Some(id) = self.broker.poll_closed() {
-            self.drop_socket(id);
-        }
-        self.order.retain(|&id| self.sockets.contains_key(id));
-        self.broker.invariants();
-        self.connected_at_once = self.connected_at_once.max(self.order.len());
+        panic!("the witness is not let in: {:?}", self.metrics.snapshot());
     }
 
-    /// Nobody may be silent for longer than the limits say that are in force now, whichever were
-    /// when it came.
-    fn judge_the_silent(&mut self) {
-        let timeout = self.world.limits().sign_in_timeout;
-        if timeout.is_zero() {
+    // ---- The loop -------------------------------------------------------------------------------
+
+    /// What the server's loop does between two waits.
+    fn turn(&mut self) {
+        self.ticks += 1;
+        self.tick_wall_clock();
+        self.driver.wait(None).unwrap();
+        self.judge_sleep();
+        if !self.is_calm && self.random.one_in(40) {
+            // The process is stopped, or the machine sleeps, and the world goes on.
+            let longest = self.random.pick(&[20, 20, 3000, 30_000, 3_600_000]);
+            let stopped_ms = 1 + self.random.size(longest) as u64;
+            self.driver.io_mut().pass(stopped_ms);
+            self.happen();
+        }
+        self.reload();
+        let now = self.driver.io_mut().now;
+        self.times_shown.insert(now.unix_ms);
+        let progress = Progress::of(&self.metrics, self.driver.broker().len());
+        self.driver.io_mut().work.start_tick(progress);
+        let before = self.watch_tick();
+        self.driver.tick(now);
+        if !self.world.is_crowd || self.ticks.is_multiple_of(8) {
+            self.driver.invariants();
+        }
+        self.judge_tick(&before);
+        self.drop_closed();
+        self.connected_at_once = self.connected_at_once.max(self.driver.broker().len());
+    }
+
+    /// The wall clock goes on, goes back, and shows times that were never set.
+    fn tick_wall_clock(&mut self) {
+        let random = &mut self.random;
+        let now = &mut self.driver.io_mut().now;
+        match random.below(40) {
+            0 => now.unix_ms = random.next(),
+            1 => now.unix_ms = random.pick(&[0, 1, u64::MAX]),
+            2 => now.unix_ms = now.unix_ms.saturating_sub(random.size(10_000_000) as u64),
+            _ => {}
+        }
+        now.monotonic_ms += u64::from(random.one_in(3));
+    }
+
+    /// The limits change, now and then, where the server's loop has them change: between the wait
+    /// and the tick.
+    fn reload(&mut self) {
+        if self.is_calm {
             return;
         }
-        let timeout_ms = u64::try_from(timeout.as_millis()).unwrap();
-        for (id, socket) in &self.sockets {
-            let is_open = socket.is_mute() && self.broker.poll_transmit(id).is_empty();
-            let silent_ms = self.now.monotonic_ms - socket.arrived_ms;
-            assert!(
-                !is_open || silent_ms < timeout_ms,
-                "{silent_ms} ms of silence were no reason to close: {socket:?}"
-            );
+        if let Some(limits) = self.world.reload(&mut self.random) {
+            let limits = limits.clone();
+            let now = self.driver.io_mut().now;
+            self.driver.io_mut().work.set_limits(&limits);
+            self.driver.set_limits(limits, now);
         }
     }
 
     // ---- What happens ---------------------------------------------------------------------------
 
-    /// The limits change, now and then, where the event loop has them change: before anything else
-    /// happens in a tick.
-    fn reload(&mut self) {
-        if let Some(limits) = self.world.reload(&mut self.random) {
-            self.broker.set_limits(limits.clone(), self.now);
-            self.broker.invariants();
-        }
-    }
-
     fn happen(&mut self) {
         for _ in 0..self.random.below(self.world.arrivals_per_step_max + 1) {
             if self.order.len() < self.world.clients_max {
                 let habit = self.random.pick(&[
-                    Habit::Polite,
+                    Habit::Keen,
+                    Habit::Keen,
                     Habit::Polite,
                     Habit::Polite,
                     Habit::Slow,
@@ -202,246 +217,187 @@ impl Network {
                 self.arrive(habit);
             }
         }
-        let said_before = self.metrics.log_bytes_appended.get();
-        let mut ids = self.order.clone();
-        self.random.shuffle(&mut ids);
-        for id in ids {
+        let mut keys = self.order.clone();
+        self.random.shuffle(&mut keys);
+        for key in keys {
             if self.random.below(100) < self.world.activity_percent {
-                self.sockets[id].client.speak(&mut self.random, &self.world);
-                self.suffer(id);
+                let endpoint = &mut self.driver.io_mut().endpoints[key];
+                endpoint.client.speak(&mut self.random, &self.world);
+                self.suffer(key);
             }
-            self.read_as_client(id);
-            let segment = self.sockets[id].segment_bytes_max;
+            self.fetch(key);
+            let segment = self.driver.io_mut().endpoints[key].segment_bytes_max;
             let at_most = if self.random.one_in(2) { segment } else { self.random.size(segment) };
-            self.deliver(id, at_most, said_before);
+            self.arrive_bytes(key, at_most);
         }
     }
 
     fn arrive(&mut self, habit: Habit) {
         self.arrivals += 1;
-        let Some(id) = self.broker.accept(address(self.arrivals), self.now) else { return };
         let mut client = Client::new(habit, self.arrivals);
         client.speak(&mut self.random, &self.world);
-        self.sockets.insert(id, Socket::new(client, self.now.monotonic_ms, &mut self.random));
-        self.order.push(id);
+        let endpoint = Endpoint::new(client, &mut self.random);
+        let key = self.driver.io_mut().connect(endpoint);
+        self.watches.insert(key, Watch::default());
+        self.order.push(key);
     }
 
     /// What goes wrong for this client: its connection breaks, it has no more to say, or nothing
     /// passes for a while.
-    fn suffer(&mut self, id: ConnectionId) {
-        let socket = &mut self.sockets[id];
-        if socket.client.habit == Habit::Witness {
+    fn suffer(&mut self, key: EndpointKey) {
+        let random = &mut self.random;
+        let io = self.driver.io_mut();
+        let endpoint = &mut io.endpoints[key];
+        if endpoint.client.habit == Habit::Witness {
             return;
         }
-        match self.random.below(400) {
-            0 => self.lose(id),
+        match random.below(400) {
+            0 => endpoint.break_down(),
             1 => {
-                socket.is_broken = true;
-                self.broker.tls_failed(id, "a record that nobody sealed", self.now);
+                endpoint.is_forged = endpoint.tls.is_some();
+                endpoint.break_down();
             }
-            2..4 if !socket.client.half_closed => socket.client.half_close(&mut self.random),
-            4..10 => socket.stalled_ticks = self.random.size(60),
-            // Readiness that is none.
-            10..14 => self.broker.mark_dirty(id),
+            2..4 if !endpoint.client.half_closed => endpoint.client.half_close(random),
+            4..10 => endpoint.stalled_ticks = random.size(60),
+            10..14 => io.rouse(key),
             _ => {}
         }
+        io.sync(key);
     }
 
-    fn lose(&mut self, id: ConnectionId) {
-        self.sockets[id].is_broken = true;
-        self.broker.handle_reset(id, self.now);
-    }
-
-    /// The server reads from a socket that has something for it, unless the rooms have said enough
-    /// in this tick.
-    fn deliver(&mut self, id: ConnectionId, at_most: usize, said_before: u64) {
-        let Some(socket) = self.sockets.get_mut(id) else { return };
-        let said_bytes = self.metrics.log_bytes_appended.get() - said_before;
-        if !self.broker.is_reading(id)
-            || socket.stalls()
-            || said_bytes > self.world.said_bytes_per_turn_max()
-        {
-            return;
-        }
-        // As the event loop does: what is left of the last read goes first, in turns of its own.
-        if self.broker.resume(id, self.now) {
-            return;
-        }
-        let count = socket.client.outgoing.len().min(at_most);
-        if count > 0 {
-            let bytes: Vec<u8> = socket.client.outgoing.drain(..count).collect();
-            self.broker.handle_input(id, &bytes, self.now);
-            for _ in 0..1000 {
-                if !self.broker.resume(id, self.now) {
-                    break;
-                }
-            }
-        }
-        let ends = socket.client.half_closed
-            && socket.client.outgoing.is_empty()
-            && !self.broker.has_backlog(id);
-        if ends && !socket.told_end {
-            socket.told_end = true;
-            self.broker.handle_eof(id, self.now);
+    /// Bytes of a client come to the server's system.
+    fn arrive_bytes(&mut self, key: EndpointKey, at_most: usize) {
+        let repeats = self.random.one_in(3);
+        let io = self.driver.io_mut();
+        let now_ms = io.now.monotonic_ms;
+        let endpoint = &mut io.endpoints[key];
+        if !endpoint.stalls() {
+            endpoint.arrive(at_most, now_ms, repeats);
+            io.sync(key);
         }
     }
 
-    fn flush(&mut self, id: ConnectionId) {
-        let Some(socket) = self.sockets.get_mut(id) else { return };
-        socket.awaits_room = false;
-        loop {
-            let chunk = self.broker.poll_transmit(id).to_vec();
-            if chunk.is_empty() {
-                break;
-            }
-            let offered = chunk.len();
-            let count = socket.take(&chunk);
-            self.broker.consume(id, count, self.now);
-            if count < offered {
-                socket.awaits_room = true;
-                self.broker.handle_blocked(id, self.now);
-                return;
-            }
+    /// A client takes bytes of the server's.
+    fn fetch(&mut self, key: EndpointKey) {
+        let Self { driver, random, world, frames, times_shown, digest, .. } = self;
+        let io = driver.io_mut();
+        let endpoint = &mut io.endpoints[key];
+        let at_most = if self.is_calm {
+            endpoint.calm_appetite()
+        } else if endpoint.stalls() {
+            0
+        } else {
+            endpoint.appetite(random)
+        };
+        if at_most > 0 && endpoint.has_unfetched() {
+            let bytes = endpoint.fetch(at_most);
+            digest.write(&bytes);
+            endpoint.client.hear(&bytes, &mut Cx { world, frames, times_shown });
         }
-        match self.broker.handle_flushed(id, self.now) {
-            AfterFlush::Keep => {}
-            AfterFlush::ShutDownSending => socket.server_shut = true,
-            AfterFlush::Gone => socket.server_flushed_all = true,
-        }
-    }
-
-    fn read_as_client(&mut self, id: ConnectionId) {
-        let Some(socket) = self.sockets.get_mut(id) else { return };
-        let at_most =
-            if self.calm { socket.calm_appetite() } else { socket.appetite(&mut self.random) };
-        let bytes = socket.take_for_client(at_most);
-        let mut around =
-            Cx { world: &self.world, frames: &mut self.frames, times_shown: &self.times_shown };
-        if !bytes.is_empty() {
-            self.digest.write(&bytes);
-            socket.client.hear(&bytes, &mut around);
-            // There is room again; the news of it may take its time.
-            socket.room_is_news |= socket.awaits_room;
-        }
-        if socket.room_is_news && (self.calm || !self.random.one_in(4)) {
-            socket.room_is_news = false;
-            self.broker.mark_dirty(id);
-        }
-        if socket.sees_end() {
-            socket.client.end();
+        if endpoint.sees_end() {
+            endpoint.client.end();
             // Most then end as well; some leave the server waiting.
-            if !self.random.one_in(4) {
-                socket.client.half_closed = true;
+            if !random.one_in(4) {
+                endpoint.client.half_closed = true;
             }
         }
+        io.sync(key);
     }
 
-    /// The server closed its socket. What it had sent before is still read.
-    fn drop_socket(&mut self, id: ConnectionId) {
-        let Some(mut socket) = self.sockets.remove(id) else { return };
-        let is_flushed = socket.server_flushed_all || socket.server_shut;
-        let drain_is_over = self.calm && self.world.ends_by_shutting_down;
-        let may_drop = socket.is_broken || drain_is_over || self.world.may_drop_unflushed();
-        assert!(is_flushed || may_drop, "dropped unflushed: {socket:?}");
-        let bytes = socket.take_for_client(usize::MAX);
-        let mut around =
-            Cx { world: &self.world, frames: &mut self.frames, times_shown: &self.times_shown };
-        self.digest.write(&bytes);
-        socket.client.hear(&bytes, &mut around);
-        let client = socket.client;
-        if socket.server_flushed_all
-            && client.half_closed
-            && !client.is_cut
-            && !client.was_cut_off()
-        {
-            assert!(
-                client.is_served(),
-                "{} ({:?}) half-closed and was not answered",
-                client.name,
-                client.habit
-            );
+    /// The server let go of some connections. What it had sent before is still fetched.
+    fn drop_closed(&mut self) {
+        let closed = std::mem::take(&mut self.driver.io_mut().work.closed);
+        for key in closed {
+            let Self { driver, world, frames, times_shown, digest, .. } = self;
+            let Some(mut endpoint) = driver.io_mut().endpoints.remove(key) else { continue };
+            let bytes = endpoint.fetch(usize::MAX);
+            digest.write(&bytes);
+            endpoint.client.hear(&bytes, &mut Cx { world, frames, times_shown });
+            self.judge_dropped(key, &endpoint);
+            self.past.push(endpoint.client);
         }
-        self.past.push(client);
+        let endpoints = &self.driver.io_mut().endpoints;
+        let is_here = |key| endpoints.get(key).is_some_and(|endpoint| !endpoint.is_closed);
+        self.order.retain(|&key| is_here(key));
     }
 
     // ---- The end --------------------------------------------------------------------------------
 
     /// Turns until nothing moves any more.
     fn calm_down(&mut self) {
+        let mut quiet = 0;
         for _ in 0..CALM_TICKS_MAX {
-            let before = (
-                self.metrics.bytes_received.get(),
-                self.metrics.bytes_sent.get(),
-                self.order.len(),
-            );
-            let said_before = self.metrics.log_bytes_appended.get();
-            self.now.monotonic_ms += 1;
-            for id in self.order.clone() {
-                if let Some(socket) = self.sockets.get_mut(id) {
-                    socket.calm_down();
-                }
-                self.read_as_client(id);
-                self.deliver(id, CALM_SEGMENT_BYTES, said_before);
+            let before = Progress::of(&self.metrics, self.order.len());
+            for key in self.order.clone() {
+                self.driver.io_mut().endpoints[key].calm_down();
+                self.fetch(key);
+                self.arrive_bytes(key, CALM_SEGMENT_BYTES);
             }
-            self.tick();
-            let waits =
-                self.sockets.iter().any(|(id, socket)| socket.waits(self.broker.has_backlog(id)));
-            let after = (
-                self.metrics.bytes_received.get(),
-                self.metrics.bytes_sent.get(),
-                self.order.len(),
-            );
-            if before == after && !waits {
+            self.turn();
+            let is_quiet = self.driver.io_mut().work.slept
+                && before == Progress::of(&self.metrics, self.order.len());
+            quiet = if is_quiet { quiet + 1 } else { 0 };
+            if quiet == CALM_WAITS {
                 return;
             }
         }
-        let waiting: Vec<_> = self.sockets.values().filter(|socket| socket.waits(false)).collect();
-        panic!("after {CALM_TICKS_MAX} calm ticks bytes still move or are stuck: {waiting:#?}");
+        panic!("after {CALM_TICKS_MAX} calm ticks bytes still move");
     }
 
-    /// Everybody but the witness goes, in one way or another; then the witness.
+    /// All but the witness go, in one way or another; then the witness.
     fn leave_for_good(&mut self) {
-        for id in self.order.clone() {
-            let socket = &mut self.sockets[id];
-            if socket.client.habit == Habit::Witness {
+        for key in self.order.clone() {
+            let io = self.driver.io_mut();
+            let Some(endpoint) = io.endpoints.get_mut(key) else { continue };
+            if endpoint.client.habit == Habit::Witness {
                 continue;
             }
             // From the deaf nothing may be read any more, not even the end.
-            if self.random.one_in(2) && socket.client.habit != Habit::Deaf {
-                socket.client.half_closed = true;
+            if self.random.one_in(2) && endpoint.client.habit != Habit::Deaf {
+                endpoint.client.half_closed = true;
             } else {
-                self.lose(id);
+                endpoint.break_down();
+                io.sync(key);
             }
             // Mass departures are much to say at once.
             if self.random.one_in(20) {
-                self.tick();
+                self.turn();
             }
         }
         self.calm_down();
         self.judge_the_departures();
-        for id in self.order.clone() {
-            self.lose(id);
-        }
-        self.tick();
+        self.lose_all();
     }
 
-    /// The server tells everybody, and drops those who do not take it when the drain timeout is
-    /// over.
-    fn shut_down(&mut self) {
-        self.broker.shut_down(DRAIN_TIMEOUT, self.now);
-        for _ in 0..3 {
-            for id in self.order.clone() {
-                self.read_as_client(id);
+    fn lose_all(&mut self) {
+        for _ in 0..CALM_TICKS_MAX {
+            for key in self.order.clone() {
+                self.driver.io_mut().endpoints[key].break_down();
+                self.driver.io_mut().sync(key);
             }
-            self.tick();
+            self.turn();
+            if self.order.is_empty() {
+                return;
+            }
         }
-        self.now.monotonic_ms += u64::try_from(DRAIN_TIMEOUT.as_millis()).unwrap();
-        self.tick();
-        if !self.broker.is_empty() {
-            // Lingering begins with the flush and lasts for the close timeout, which may be
-            // endless.
-            self.order.clone().into_iter().for_each(|id| self.lose(id));
-            self.tick();
+        panic!("{} connections stay though they are lost", self.order.len());
+    }
+
+    /// The server tells all, and drops those who do not take it when the drain timeout is over.
+    fn shut_down(&mut self) {
+        let now = self.driver.io_mut().now;
+        self.is_going_down = true;
+        self.driver.io_mut().stop_listening();
+        self.driver.shut_down(DRAIN_TIMEOUT, now);
+        for _ in 0..3 {
+            for key in self.order.clone() {
+                self.fetch(key);
+            }
+            self.turn();
         }
+        self.driver.io_mut().pass(u64::try_from(DRAIN_TIMEOUT.as_millis()).unwrap());
+        self.turn();
+        // Lingering begins with the flush and lasts for the close timeout, which may be endless.
+        self.lose_all();
     }
 }

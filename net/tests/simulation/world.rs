@@ -21,7 +21,7 @@ pub(crate) struct World {
     /// All limits that were in force, those that are now at the end. Bytes that were queued and
     /// ends that began under the earlier ones outlive them.
     limits: Vec<Limits>,
-    is_crowd: bool,
+    pub(crate) is_crowd: bool,
     /// The limits change on the way. Only in some worlds: in the others nothing excuses what its
     /// limits forbid.
     reloads: bool,
@@ -33,42 +33,34 @@ pub(crate) struct World {
     pub(crate) activity_percent: usize,
     /// Everybody says several long things at a time, so that rooms fill their logs.
     pub(crate) is_loud: bool,
+    /// Members are in several rooms and speak in them by turns.
+    pub(crate) takes_turns: bool,
     /// The server is told to shut down, instead of being left by everybody.
     pub(crate) ends_by_shutting_down: bool,
 }
 
 impl World {
     pub(crate) fn new(seed: u64, random: &mut Random) -> Self {
-        let ends_by_shutting_down = random.one_in(4);
-        let is_loud = random.one_in(3);
-        let reloads = random.one_in(3);
         let is_crowd = seed % CROWD_EVERY == CROWD_EVERY / 2;
-        let limits = vec![draw_limits(is_crowd, random)];
+        let mut world = Self {
+            ends_by_shutting_down: random.one_in(4),
+            is_loud: random.one_in(3),
+            takes_turns: random.one_in(2),
+            reloads: random.one_in(3),
+            limits: vec![draw_limits(is_crowd, random)],
+            is_crowd,
+            steps: 250 + random.below(250),
+            clients_max: 8 + random.below(24),
+            arrivals_per_step_max: 1 + random.below(3),
+            activity_percent: 20 + random.below(60),
+        };
         if is_crowd {
-            Self {
-                limits,
-                is_crowd,
-                reloads,
-                steps: 100 + random.below(60),
-                clients_max: 1100 + random.below(1900),
-                arrivals_per_step_max: 64,
-                activity_percent: 2,
-                is_loud,
-                ends_by_shutting_down,
-            }
-        } else {
-            Self {
-                limits,
-                is_crowd,
-                reloads,
-                steps: 250 + random.below(250),
-                clients_max: 8 + random.below(24),
-                arrivals_per_step_max: 1 + random.below(3),
-                activity_percent: 20 + random.below(60),
-                is_loud,
-                ends_by_shutting_down,
-            }
+            world.steps = 100 + random.below(60);
+            world.clients_max = 1100 + random.below(1900);
+            world.arrivals_per_step_max = 64;
+            world.activity_percent = 2;
         }
+        world
     }
 
     /// The limits in force.
@@ -98,21 +90,9 @@ impl World {
         self.ever(|limits| limits.frames_per_second > 0 || limits.bytes_per_second > 0)
     }
 
-    /// Whether the server may drop somebody who has not taken everything: because its time is over,
-    /// or for its memory.
-    pub(crate) fn may_drop_unflushed(&self) -> bool {
-        self.ever(|limits| {
-            !limits.close_timeout.is_zero() || (1..MEBIBYTE).contains(&limits.buffer_bytes)
-        })
-    }
-
-    /// Bytes that rooms may say in a tick. More could leave even those behind who read everything
-    /// at once.
-    pub(crate) fn said_bytes_per_turn_max(&self) -> u64 {
-        match self.limits().room_log_bytes {
-            0 => MEBIBYTE as u64 / 4,
-            bytes => bytes as u64 / 4,
-        }
+    /// Whether joins and leaves may be kept from the other members.
+    pub(crate) fn may_hide_presence(&self) -> bool {
+        self.ever(|limits| limits.presence_members_max > 0)
     }
 }
 
@@ -122,27 +102,42 @@ fn draw_limits(is_crowd: bool, random: &mut Random) -> Limits {
 
 /// Small bounds, so that they are met; each of them off in some worlds.
 fn tight_limits(random: &mut Random) -> Limits {
-    let seconds = |random: &mut Random, choices: &[u64]| Duration::from_secs(random.pick(choices));
+    let millis = |random: &mut Random, choices: &[u64]| Duration::from_millis(random.pick(choices));
     let mut limits = Limits::default();
     limits.connections = random.pick(&[0, 0, 0, 12, 65_536]);
     limits.connections_per_address = random.pick(&[0, 0, 5, 1024]);
     limits.outbox_bytes = random.pick(&[1, 140_000, 200_000, MEBIBYTE, 0]);
-    limits.presence_members_max = 0;
-    limits.full_room_time = Duration::from_millis(random.pick(&[1, 20, 100]));
+    limits.outbox_hard_bytes = random.pick(&[1, 150_000, 300_000, 8 * MEBIBYTE, 0]);
+    limits.slow_consumer_time = millis(random, &[1, 50, 1000, 10_000]);
+    limits.full_room_time = millis(random, &[1, 20, 100, 1000]);
+    limits.presence_members_max = random.pick(&[0, 0, 0, 3, 8]);
     limits.outbox_bytes_before_sign_in = random.pick(&[1, 4096, 0]);
     limits.read_pause_bytes = random.pick(&[1, 8 << 10, 64 << 10, 0]);
     limits.room_log_bytes = random.pick(&[32 << 10, 32 << 10, 100 << 10, 0]);
     limits.frames_per_second = random.pick(&[0, 0, 0, 0, 50]);
     limits.bytes_per_second = random.pick(&[0, 0, 0, 0, 20_000]);
     limits.buffer_bytes = random.pick(&[0, 512 * MEBIBYTE, 64 << 10, 128 << 10, 300 << 10]);
-    limits.rooms_per_connection = random.pick(&[4, 5, 64, 0]);
-    limits.rooms = random.pick(&[5, 6, 65_536, 0]);
+    limits.rooms_per_connection = random.pick(&[6, 7, 64, 0]);
+    limits.rooms = random.pick(&[7, 8, 65_536, 0]);
+    limits.rooms_per_address = random.pick(&[6, 7, 8192, 0]);
     limits.members_per_room = random.pick(&[3, 8, 65_536, 0]);
-    limits.frames_per_tick = random.pick(&[1, 7, 256, 0]);
-    limits.sign_in_timeout = seconds(random, &[2, 10, 0]);
-    limits.idle_timeout = seconds(random, &[5, 60, 0]);
-    limits.close_timeout = seconds(random, &[1, 2, 0]);
+    limits.sign_in_timeout = millis(random, &[2000, 10_000, 0]);
+    limits.idle_timeout = millis(random, &[5000, 60_000, 0]);
+    limits.close_timeout = millis(random, &[1000, 2000, 0]);
+    draw_work_per_tick(&mut limits, random);
     limits
+}
+
+fn draw_work_per_tick(limits: &mut Limits, random: &mut Random) {
+    limits.deliveries_per_tick = random.pick(&[1, 10, 200, 0, 0]);
+    limits.connection_deliveries_per_tick = random.pick(&[1, 7, 100, 0, 0]);
+    limits.write_bytes_per_tick = random.pick(&[1 << 10, 10_000, 100_000, 0, 0]);
+    limits.connection_write_bytes_per_tick = random.pick(&[1, 1000, 20_000, 0, 0]);
+    limits.departures_per_tick = random.pick(&[1, 2, 256, 0]);
+    limits.frames_per_tick = random.pick(&[1, 7, 256, 0]);
+    limits.read_bytes_per_tick = random.pick(&[1, 2000, 64 << 10, 0]);
+    limits.accepts_per_tick = random.pick(&[1, 2, 64, 0]);
+    limits.handshakes_per_tick = random.pick(&[1, 4, 0]);
 }
 
 /// The default bounds, and memory for a crowd or for a part of it.
@@ -153,8 +148,10 @@ fn limits_of_a_crowd(random: &mut Random) -> Limits {
     limits.room_log_bytes = random.pick(&[MEBIBYTE / 2, MEBIBYTE, 0]);
     limits.buffer_bytes = random.pick(&[2 * MEBIBYTE, 512 * MEBIBYTE, 0]);
     limits.members_per_room = random.pick(&[1000, 65_536, 0]);
-    limits.presence_members_max = 0;
-    limits.full_room_time = Duration::from_millis(random.pick(&[1, 20, 100]));
+    limits.presence_members_max = random.pick(&[0, 0, 1024, 100]);
+    limits.full_room_time = Duration::from_millis(random.pick(&[1, 20, 1000]));
+    limits.deliveries_per_tick = random.pick(&[5000, 0]);
+    limits.write_bytes_per_tick = random.pick(&[MEBIBYTE, 0]);
     limits
 }
 

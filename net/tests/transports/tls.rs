@@ -47,7 +47,7 @@ fn both_clients_work_over_tls() {
     let sender = ada.sender().unwrap();
     std::thread::scope(|scope| {
         scope.spawn(move || {
-            (0..MESSAGES).for_each(|number| sender.send("tea", &number.to_string()).unwrap())
+            (0..MESSAGES).for_each(|number| sender.send("tea", &number.to_string()).unwrap());
         });
         for client in [&mut ada, &mut bob] {
             let mut said = Vec::new();
@@ -220,7 +220,9 @@ fn a_peer_that_reads_late_gets_everything_in_order() {
         .collect();
     std::thread::scope(|scope| {
         scope.spawn(move || {
-            sealed.iter().for_each(|sealed| std::io::Write::write_all(&mut socket, sealed).unwrap())
+            sealed
+                .iter()
+                .for_each(|sealed| std::io::Write::write_all(&mut socket, sealed).unwrap());
         });
         // Nothing is read until the server has stopped reading because its answers are not read.
         server.wait_until("the server to stop reading", |metrics| metrics.buffer_bytes > 64 << 10);

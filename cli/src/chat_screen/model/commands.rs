@@ -1,4 +1,4 @@
-//! Commands, and what they answer.
+//! Commands, and their answers.
 
 use super::Model;
 use crate::chat_line::Intent;
@@ -9,10 +9,10 @@ use crate::chat_screen::effect::Effect;
 use crate::chat_screen::room::{Membership, NoteKind};
 
 impl Model {
-    /// Does what a line says. `Err` is a sentence for the user: nothing was done.
+    /// Runs the command of a line. An `Err` is a sentence for the user, and then no state changed.
     pub(super) fn run_command(&mut self, now: Now, line: &str) -> Result<Vec<Effect>, String> {
         match command::parse(line)? {
-            Command::Basic(intent) => return self.obey_basic(now, intent),
+            Command::Basic(intent) => return self.run_intent(now, intent),
             Command::Who => self.who(now),
             Command::Rooms => self.list_rooms(now),
             Command::Message => {
@@ -24,7 +24,7 @@ impl Model {
             Command::Ignore(Some(name)) => self.ignore(now, name)?,
             Command::Ignore(None) => {
                 let names: Vec<&str> = self.ignored.iter().map(String::as_str).collect();
-                let names = if names.is_empty() { "nobody".to_owned() } else { names.join(", ") };
+                let names = if names.is_empty() { "none".to_owned() } else { names.join(", ") };
                 self.note(now, NoteKind::Plain, format!("ignored: {names}"));
             }
             Command::Clear => self.rooms[self.current].clear(),
@@ -34,7 +34,7 @@ impl Model {
         Ok(Vec::new())
     }
 
-    fn obey_basic(&mut self, now: Now, intent: Intent<'_>) -> Result<Vec<Effect>, String> {
+    fn run_intent(&mut self, now: Now, intent: Intent<'_>) -> Result<Vec<Effect>, String> {
         match intent {
             Intent::Nothing => Ok(Vec::new()),
             Intent::Say(text) => self.say(now, text),
@@ -42,7 +42,7 @@ impl Model {
             Intent::Leave(room) => self.leave(now, room),
             Intent::Switch(room) => match self.room_index(room) {
                 Some(index) => {
-                    self.turn_to(index);
+                    self.switch_to(index);
                     Ok(Vec::new())
                 }
                 None => Err(format!("you are not in {room}: /join {room}")),
@@ -56,9 +56,9 @@ impl Model {
         }
     }
 
-    /// Leaves; if something is still on its way, only when asked a second time.
+    /// Leaves; while messages are under way, only when asked a second time.
     pub(super) fn quit(&mut self, now: Now) -> Vec<Effect> {
-        let undelivered = self.link.undelivered();
+        let undelivered = self.connection.undelivered();
         if undelivered > 0 && !self.has_asked_to_quit {
             self.has_asked_to_quit = true;
             let note =
@@ -70,21 +70,17 @@ impl Model {
     }
 
     fn connect(&mut self, now: Now, address: Option<cafewire_net::Address>) -> Vec<Effect> {
-        if self.link.is_online() {
-            self.leave_rooms_unwillingly(now, "connecting anew");
+        if self.connection.is_online() {
+            self.leave_rooms_unwillingly(now, "connecting again");
         }
-        let (uncertain, effects) = self.link.choose(address, None);
+        let (uncertain, effects) = self.connection.choose(address, None);
         self.report_uncertain(now, uncertain);
         effects
     }
 
     fn who(&mut self, now: Now) {
         if self.room().membership == Membership::Home {
-            self.note(
-                now,
-                NoteKind::Plain,
-                "this page is no room: nobody is here but you".to_owned(),
-            );
+            self.note(now, NoteKind::Plain, "this page is no room: it has no members".to_owned());
             return;
         }
         let members = &self.room().members;
@@ -93,8 +89,9 @@ impl Model {
             names.push("and more");
         }
         let note = format!(
-            "seen here: {}. Protocol version 1 has no list of members: who came before you and is silent is not known",
-            if names.is_empty() { "nobody".to_owned() } else { names.join(", ") }
+            "seen here: {}. Protocol version 1 has no list of members: those that came before you \
+             and are silent are not known",
+            if names.is_empty() { "none".to_owned() } else { names.join(", ") }
         );
         self.note(now, NoteKind::Plain, note);
     }
@@ -123,7 +120,8 @@ impl Model {
             format!("what {name} says is shown again")
         } else if self.ignored.len() == MAX_IGNORED {
             return Err(format!(
-                "{MAX_IGNORED} names are ignored, and no more can be; /ignore NAME frees one of them"
+                "{MAX_IGNORED} names are ignored, and no more can be; \
+                 /ignore NAME frees one of them"
             ));
         } else {
             self.ignored.insert(name.to_owned());

@@ -1,5 +1,4 @@
-//! The connection comes, goes, and comes again: what that means for the rooms and for what is
-//! shown.
+//! Changes of the connection, and their consequences for the rooms and the status.
 
 use cafewire_core::ErrorCode;
 use cafewire_net::PeerAddress;
@@ -11,20 +10,24 @@ use crate::chat_screen::room::{Membership, NoteKind};
 use crate::requests::Request;
 
 impl Model {
-    pub(super) fn news(&mut self, now: Now, news: ConnectionEvent) -> Vec<Effect> {
-        match news {
+    pub(super) fn handle_connection_event(
+        &mut self,
+        now: Now,
+        event: ConnectionEvent,
+    ) -> Vec<Effect> {
+        match event {
             ConnectionEvent::SignedIn { user_id, server_info, peer } => {
                 self.signed_in(now, user_id, &server_info, peer)
             }
-            ConnectionEvent::Event(event) => {
+            ConnectionEvent::Chat(event) => {
                 let mut effects = self.take_event(now, &event);
-                effects.extend(self.link.heard(now.running));
+                effects.extend(self.connection.heard(now.running));
                 effects
             }
             ConnectionEvent::Ended {
                 why,
                 code: Some(code @ (ErrorCode::UsernameTaken | ErrorCode::InvalidUsername)),
-            } if !self.link.is_online() => {
+            } if !self.connection.is_online() => {
                 self.name_refused(now, why, code);
                 Vec::new()
             }
@@ -36,12 +39,12 @@ impl Model {
     }
 
     pub(super) fn tick(&mut self, now: Now) -> Vec<Effect> {
-        match self.link.tick(now.running) {
+        match self.connection.tick(now.running) {
             Ok(effects) => effects,
             Err(why) => {
-                let link = self.link.number;
+                let number = self.connection.number;
                 self.lost(now, why);
-                vec![Effect::HangUp { link }]
+                vec![Effect::HangUp { number }]
             }
         }
     }
@@ -56,7 +59,7 @@ impl Model {
         if matches!(self.prompt, Some(Prompt::Name)) {
             self.prompt = None;
         }
-        let greeting = format!("connected as {} to {}", self.username(), self.link.address);
+        let greeting = format!("connected as {} to {}", self.username(), self.connection.address);
         let greeting =
             if server_info.is_empty() { greeting } else { format!("{greeting} ({server_info})") };
         self.note_in(0, now, NoteKind::Plain, greeting);
@@ -65,26 +68,26 @@ impl Model {
                 0,
                 now,
                 NoteKind::Plain,
-                format!("{} was found at {peer}", self.link.address),
+                format!("{} was found at {peer}", self.connection.address),
             );
         }
         self.last_words = None;
         let rooms = self.rooms.iter().filter(|room| room.membership == Membership::Wanted);
         let rooms = rooms.map(|room| room.name.clone()).collect();
-        self.link.signed_in(now.running, user_id, rooms)
+        self.connection.signed_in(now.running, user_id, rooms)
     }
 
     fn lost(&mut self, now: Now, why: String) {
-        // The server's own reason says more than that the connection is closed.
+        // The server's own reason says more than the closed connection.
         let why = self.last_words.take().unwrap_or(why);
-        let was_online = self.link.is_online();
-        let is_first_failure = self.link.failures() == 0;
-        let uncertain = self.link.lost(now.running, why.clone());
+        let was_online = self.connection.is_online();
+        let is_first_failure = self.connection.failures() == 0;
+        let uncertain = self.connection.lost(now.running, why.clone());
         if was_online {
             self.leave_rooms_unwillingly(now, &format!("connection lost: {why}"));
         } else if is_first_failure || self.detail == Detail::More {
             if self.current != 0 {
-                // Who looks at a room that stays empty wants to know why.
+                // An empty room needs a reason too.
                 self.note(now, NoteKind::Warning, why.clone());
             }
             self.note_in(0, now, NoteKind::Warning, why);
@@ -92,7 +95,7 @@ impl Model {
         self.report_uncertain(now, uncertain);
     }
 
-    /// We are in no room any more, but shall be again.
+    /// Marks all rooms as left, to be joined again.
     pub(super) fn leave_rooms_unwillingly(&mut self, now: Now, why: &str) {
         for index in 0..self.rooms.len() {
             let room = &mut self.rooms[index];
@@ -124,12 +127,15 @@ impl Model {
     }
 
     fn name_refused(&mut self, now: Now, why: String, code: ErrorCode) {
-        self.link.name_refused(now.running, why.clone());
-        let is_retried =
-            !matches!(self.link.state, crate::chat_screen::connection_state::State::NeedsName);
+        self.connection.name_refused(now.running, why.clone());
+        let is_retried = !matches!(
+            self.connection.phase,
+            crate::chat_screen::connection_state::Phase::NeedsName
+        );
         let advice = match code {
             ErrorCode::UsernameTaken if is_retried => {
-                "Perhaps your own lost connection still holds it: it is tried again. Or type another name."
+                "Perhaps your own lost connection still holds it: it is tried again. \
+                 Or type another name."
             }
             _ => "Type another name.",
         };
@@ -139,7 +145,7 @@ impl Model {
         self.ask_for_name(now, &format!("{why}. {advice}"));
     }
 
-    /// The room is ours again, or for the first time.
+    /// Our join was answered, the first one or one after a lost connection.
     pub(super) fn entered(&mut self, now: Now, index: usize) {
         let name = self.username().to_owned();
         let room = &mut self.rooms[index];

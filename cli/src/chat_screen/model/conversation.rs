@@ -1,4 +1,4 @@
-//! What is said, joined and left in the rooms, by others and by us.
+//! Messages, joins and leaves in the rooms, of others and our own.
 
 use cafewire_core::ErrorCode;
 use cafewire_net::client::Event;
@@ -14,7 +14,7 @@ use crate::requests::{Answer, Request};
 
 impl Model {
     pub(super) fn take_event(&mut self, now: Now, event: &Event) -> Vec<Effect> {
-        let answer = self.link.requests().answer(event);
+        let answer = self.connection.requests().answer(event);
         let is_own = answer != Answer::Unrelated;
         match event {
             Event::Message { user_id, timestamp_ms, username, room, content } => {
@@ -36,19 +36,20 @@ impl Model {
                 match self.room_index(room) {
                     Some(index) if is_own => self.entered(now, index),
                     Some(index) => self.came_or_went(now, index, *user_id, username, true),
-                    // Left again before the server let us in.
+                    // The room was left again before the server signed us in.
                     None => {}
                 }
                 Vec::new()
             }
             Event::Left { user_id, username, room } => {
                 match self.room_index(room) {
-                    Some(index) if answer == Answer::OutOfTurn => {
+                    Some(index) if answer == Answer::OutOfOrder => {
                         self.rooms[index].membership = Membership::Out;
-                        let note = "the server has taken you out of this room; /join ROOM tries to go back";
+                        let note = "the server has taken you out of this room; \
+                                    /join ROOM tries to go back";
                         self.note_in(index, now, NoteKind::Warning, note.to_owned());
                     }
-                    // Left, and joined again before the answer came.
+                    // The room was left and joined again before the answer came.
                     Some(_) if is_own => {}
                     Some(index) => self.came_or_went(now, index, *user_id, username, false),
                     None => {}
@@ -95,7 +96,7 @@ impl Model {
                     return;
                 }
                 self.rooms[index].membership = Membership::Out;
-                let unsaid = self.link.drop_unsent(&room);
+                let unsaid = self.connection.drop_unsent(&room);
                 let unsaid = if unsaid == 0 {
                     String::new()
                 } else {
@@ -110,18 +111,18 @@ impl Model {
                 let index = self.room_index(&room).unwrap_or(self.current);
                 self.note_in(index, now, NoteKind::Warning, format!("not said: {why}: {content}"));
             }
-            // Left a room that we were not in: so it is as was wanted.
+            // The refused Leave was for a room that we were not in, so the state is the wanted one.
             Answer::Refused(Request::Leave { .. }) if code == ErrorCode::NotInRoom => {}
             Answer::Refused(Request::Leave { room }) => {
                 self.note(now, NoteKind::Warning, format!("cannot leave {room}: {why}"));
             }
-            Answer::Done(_) | Answer::OutOfTurn | Answer::Unrelated => {
+            Answer::Done(_) | Answer::OutOfOrder | Answer::Unrelated => {
                 self.note(now, NoteKind::Warning, format!("the server complains: {why}"));
             }
         }
     }
 
-    /// Says something in the current room, now or when the server is there. `Err` is a sentence for
+    /// Sends a text to the current room, now or after the next sign-in. An `Err` is a sentence for
     /// the user.
     pub(super) fn say(&mut self, now: Now, text: &str) -> Result<Vec<Effect>, String> {
         let room = self.room();
@@ -137,25 +138,25 @@ impl Model {
         let room = room.name.clone();
         args::content(text, &room).map_err(|error| format!("not said: {error}"))?;
         let request = Request::Send { room, content: text.to_owned() };
-        self.link.ask(now.running, request).map_err(|QueueFull| queue_full())
+        self.connection.ask(now.running, request).map_err(|QueueFull| queue_full())
     }
 
-    /// Joins a room, or turns to it if we are there.
+    /// Joins a room, or switches to it if it is joined.
     pub(super) fn join(&mut self, now: Now, name: &str) -> Result<Vec<Effect>, String> {
         if let Some(index) = self.room_index(name) {
-            self.turn_to(index);
+            self.switch_to(index);
             if self.rooms[index].membership != Membership::Out {
                 return Ok(Vec::new());
             }
             self.rooms[index].membership = Membership::Wanted;
         } else {
             let index = self.open_room(name, now)?;
-            self.turn_to(index);
+            self.switch_to(index);
         }
-        if !self.link.is_online() {
+        if !self.connection.is_online() {
             return Ok(Vec::new());
         }
-        self.link
+        self.connection
             .ask(now.running, Request::Join { room: name.to_owned() })
             .map_err(|QueueFull| queue_full())
     }
@@ -171,7 +172,7 @@ impl Model {
             });
         };
         let was_asked_for = self.rooms[index].membership != Membership::Out;
-        let unsaid = self.link.drop_unsent(&name);
+        let unsaid = self.connection.drop_unsent(&name);
         self.rooms.remove(index);
         if self.current > index || self.current == self.rooms.len() {
             self.current -= 1;
@@ -183,18 +184,21 @@ impl Model {
                 format!("lines for {name} that were not said: {unsaid}"),
             );
         }
-        if !was_asked_for || !self.link.is_online() {
+        if !was_asked_for || !self.connection.is_online() {
             return Ok(Vec::new());
         }
-        self.link.ask(now.running, Request::Leave { room: name }).map_err(|QueueFull| queue_full())
+        self.connection
+            .ask(now.running, Request::Leave { room: name })
+            .map_err(|QueueFull| queue_full())
     }
 
-    /// A page for a room that shall be joined. `Err`, and a note on the first page, if there are
-    /// too many.
+    /// Opens a page for a room to be joined. `Err`, and a note on the first page, if there are too
+    /// many rooms.
     pub(super) fn open_room(&mut self, name: &str, now: Now) -> Result<usize, String> {
         if self.rooms.len() > MAX_ROOMS {
             let why = format!(
-                "not joined: {name}: {MAX_ROOMS} rooms are open, and no more can be; /leave one first"
+                "not joined: {name}: {MAX_ROOMS} rooms are open, and no more can be; \
+                 /leave one first"
             );
             self.note_in(0, now, NoteKind::Warning, why.clone());
             return Err(why);
@@ -206,11 +210,12 @@ impl Model {
 
 fn queue_full() -> String {
     format!(
-        "not sent: {MAX_UNSENT} lines wait to be sent already, and no more can; try again when they are gone"
+        "not sent: {MAX_UNSENT} lines wait to be sent already, and no more can; \
+         try again when they are gone"
     )
 }
 
-/// Whether a text holds a name as a word, whatever the case.
+/// Whether a text holds a name as a word, in any case.
 fn mentions(text: &str, name: &str) -> bool {
     if name.is_empty() {
         return false;

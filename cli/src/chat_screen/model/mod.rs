@@ -1,5 +1,5 @@
-//! The chat screen's state: everything that can be seen, and what is on its way. Pure: it is told
-//! what happened and when, and returns what is to be done.
+//! The chat screen's state: everything that is shown, and requests under way. Pure: it takes events
+//! and their times, and returns effects.
 
 mod commands;
 mod connection;
@@ -18,7 +18,7 @@ use jiff::tz::TimeZone;
 
 use super::clock::Now;
 use super::complete::Candidates;
-use super::connection_state::Link;
+use super::connection_state::ConnectionState;
 use super::editor::Editor;
 use super::effect::{Effect, Input};
 use super::history::History;
@@ -29,44 +29,44 @@ use super::view::theme::Theme;
 
 pub(crate) use prompts::Prompt;
 
-/// How the screen begins.
+/// Initial values of the screen.
 pub(crate) struct Setup {
     pub(crate) address: Address,
-    /// `None` asks for one.
+    /// `None` makes the screen ask for a name.
     pub(crate) username: Option<String>,
-    /// To be joined; the first is turned to.
+    /// Rooms to join; the first is shown.
     pub(crate) rooms: Vec<String>,
     pub(crate) history: History,
     pub(crate) theme: Theme,
     pub(crate) time_zone: TimeZone,
     /// Columns and rows.
     pub(crate) size: (u16, u16),
-    /// For what is random.
+    /// Seed of random numbers.
     pub(crate) seed: u64,
     pub(crate) detail: Detail,
 }
 
-/// How much is said beside what happens in the rooms.
+/// Amount of notes beside the messages of the rooms.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) enum Detail {
     /// No hints.
     Less,
     #[default]
     Usual,
-    /// Where connections were made to, and each that could not be.
+    /// The address of each connection, and each attempt that failed.
     More,
 }
 
 pub(crate) struct Model {
-    pub(crate) link: Link,
+    pub(crate) connection: ConnectionState,
     /// The first is this client's own page and always there.
     pub(crate) rooms: Vec<Room>,
-    /// Which of them is turned to.
+    /// Index of the room that is shown.
     pub(crate) current: usize,
     pub(crate) editor: Editor,
     pub(crate) history: History,
     pub(crate) prompt: Option<Prompt>,
-    /// While Tab is pressed again and again.
+    /// Set while Tab is pressed again and again.
     completing: Option<Completing>,
     pub(crate) ignored: BTreeSet<String>,
     /// Events are shown as the server sent them.
@@ -76,9 +76,9 @@ pub(crate) struct Model {
     pub(crate) size: (u16, u16),
     pub(crate) time_zone: TimeZone,
     pub(crate) theme: Theme,
-    /// Why the server said that it would close the connection.
+    /// The server's reason for closing the connection.
     last_words: Option<String>,
-    /// The last line or Ctrl-D asked to leave while something was on its way.
+    /// The last line or Ctrl-D asked to leave while messages were under way.
     has_asked_to_quit: bool,
     /// The last key was Ctrl-C.
     was_interrupted: bool,
@@ -90,12 +90,12 @@ struct Completing {
 }
 
 impl Model {
-    /// The state at the beginning, and what is to be done first.
+    /// The initial state, and its first effects.
     pub(crate) fn new(setup: Setup, now: Now) -> (Self, Vec<Effect>) {
         let Setup { address, username, rooms, history, theme, time_zone, size, seed, detail } =
             setup;
         let mut model = Self {
-            link: Link::new(address, username, seed),
+            connection: ConnectionState::new(address, username, seed),
             rooms: vec![Room::new("", Membership::Home)],
             current: 0,
             editor: Editor::default(),
@@ -114,21 +114,21 @@ impl Model {
             was_interrupted: false,
         };
         for room in rooms {
-            // More than can be kept: it says so, on the first page.
+            // Too many rooms: the first page has the note.
             let _ = model.open_room(&room, now);
         }
         model.current = usize::from(model.rooms.len() > 1);
         if detail != Detail::Less {
             model.hint(now);
         }
-        if model.link.username.is_none() {
+        if model.connection.username.is_none() {
             model.ask_for_name(now, "Under which name do you want to sign in? Up to 32 bytes.");
         }
-        let effects = model.link.connect();
+        let effects = model.connection.connect();
         (model, effects)
     }
 
-    /// For whoever is here for the first time.
+    /// Hints for a first-time user.
     fn hint(&mut self, now: Now) {
         let hint = "Tab completes, PgUp scrolls, /help lists all keys and commands.".to_owned();
         self.note_in(0, now, NoteKind::Plain, hint);
@@ -137,7 +137,7 @@ impl Model {
         }
     }
 
-    /// What happened, and when. Returns what is to be done.
+    /// Applies an event that happened at `now`. Returns its effects.
     pub(crate) fn update(&mut self, now: Now, input: Input) -> Vec<Effect> {
         let read_before = self.room_being_read().map(|room| room.name.clone());
         let effects = self.take(now, input);
@@ -176,8 +176,10 @@ impl Model {
                 self.is_focused = is_focused;
                 Vec::new()
             }
-            Input::Link { link, news } if link == self.link.number => self.news(now, news),
-            Input::Link { .. } => Vec::new(),
+            Input::Connection { number, event } if number == self.connection.number => {
+                self.handle_connection_event(now, event)
+            }
+            Input::Connection { .. } => Vec::new(),
             Input::Tick => self.tick(now),
             Input::NotRemembered(why) => {
                 let why = format!("typed lines are not kept for the next time: {why}");
@@ -195,9 +197,9 @@ impl Model {
         Areas::of(self.size)
     }
 
-    /// The name that we have, or ask for.
+    /// The name that we have, or sign in with next.
     pub(crate) fn username(&self) -> &str {
-        self.link.username.as_deref().unwrap_or_default()
+        self.connection.username.as_deref().unwrap_or_default()
     }
 
     fn room_mut(&mut self, name: &str) -> Option<&mut Room> {
@@ -212,7 +214,7 @@ impl Model {
         Some(self.room()).filter(|room| self.is_focused && room.scroll.is_none())
     }
 
-    /// Adds a line to a room, after the date if that has changed.
+    /// Adds a line to a room, after a date if that has changed.
     fn push(&mut self, index: usize, now: Now, content: Content) {
         let is_read = self
             .room_being_read()
@@ -226,7 +228,7 @@ impl Model {
         room.push(now.unix_ms, content, is_read);
     }
 
-    /// Tells the user something, on the page that they look at.
+    /// Adds a note for the user to the page that is shown.
     fn note(&mut self, now: Now, kind: NoteKind, text: String) {
         self.note_in(self.current, now, kind, text);
     }

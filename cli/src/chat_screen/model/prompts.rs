@@ -1,5 +1,5 @@
-//! When the input line asks for something else than something to say: a name, a line from the
-//! history, whether to say what was pasted.
+//! Prompts that take the place of the input line: for a name, for a line of the history, for
+//! whether to send a paste.
 
 use super::Model;
 use crate::args;
@@ -11,11 +11,11 @@ use crate::chat_screen::room::{Membership, NoteKind};
 
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum Prompt {
-    /// Under which name to sign in.
+    /// The name to sign in under.
     Name,
-    /// Ctrl-R: what is looked for, and the number of the line found.
+    /// Ctrl-R: the text searched for, and the number of the line found.
     Search { query: String, found: Option<usize> },
-    /// Whether to say all these lines.
+    /// Whether to send all these lines.
     Paste { lines: Vec<String> },
 }
 
@@ -25,11 +25,11 @@ impl Model {
         self.prompt = Some(Prompt::Name);
     }
 
-    /// A name was typed.
+    /// A name was entered.
     pub(super) fn choose_name(&mut self, now: Now, name: &str) -> Result<Vec<Effect>, String> {
         let name = args::username(name).map_err(|error| format!("this name cannot be: {error}"))?;
         self.prompt = None;
-        let (uncertain, effects) = self.link.choose(None, Some(name));
+        let (uncertain, effects) = self.connection.choose(None, Some(name));
         self.report_uncertain(now, uncertain);
         Ok(effects)
     }
@@ -66,11 +66,11 @@ impl Model {
         let too_long = lines.iter().find_map(|line| args::content(line, room).err());
         let problem = if self.room().membership == Membership::Home {
             Some("this page is no room; /join ROOM first".to_owned())
-        } else if lines.len() > self.link.free() {
+        } else if lines.len() > self.connection.free() {
             Some(format!(
                 "{} lines are too many, {} more can wait to be sent",
                 lines.len(),
-                self.link.free()
+                self.connection.free()
             ))
         } else {
             too_long.map(|error| format!("in one of {} lines the {error}", lines.len()))
@@ -81,7 +81,7 @@ impl Model {
         }
     }
 
-    /// A key, while it is asked whether to say what was pasted.
+    /// A key, while the paste waits for an answer.
     pub(super) fn answer_paste(&mut self, now: Now, action: Action) -> Vec<Effect> {
         match action {
             Action::Insert('y' | 'Y') => {
@@ -103,7 +103,7 @@ impl Model {
         }
     }
 
-    /// A key, while the history is searched. `None` leaves it to the usual meaning.
+    /// A key, while the history is searched. `None` leaves the key its usual meaning.
     pub(super) fn answer_search(&mut self, action: Action) -> Option<Vec<Effect>> {
         let Some(Prompt::Search { query, found }) = &mut self.prompt else { return None };
         match action {
@@ -138,7 +138,7 @@ impl Model {
         Some(Vec::new())
     }
 
-    /// Finds the latest line before that one; without one, the one found stays.
+    /// Finds the latest line before that one; if there is none, the one found stays.
     fn search_again(&mut self, before: Option<usize>) {
         if let Some(Prompt::Search { query, found }) = &mut self.prompt {
             let next = self.history.search(query, before).map(|(number, _)| number);

@@ -1,4 +1,4 @@
-//! Which room is turned to, and which part of it is looked at.
+//! The room that is shown, and which part of it.
 
 use super::Model;
 use crate::chat_screen::room::Scroll;
@@ -9,7 +9,7 @@ use crate::chat_screen::view::messages;
 pub(super) const WHEEL_ROWS: usize = 3;
 
 impl Model {
-    pub(super) fn turn_to(&mut self, index: usize) {
+    pub(super) fn switch_to(&mut self, index: usize) {
         if index < self.rooms.len() {
             self.current = index;
             self.completing = None;
@@ -17,37 +17,37 @@ impl Model {
     }
 
     /// The next room with a mention, else with anything unread, after this one.
-    pub(super) fn turn_to_active(&mut self) {
+    pub(super) fn switch_to_active(&mut self) {
         let count = self.rooms.len();
         let others = || (1..count).map(|step| (self.current + step) % count);
         let next = others()
             .find(|&index| self.rooms[index].unread_mentions > 0)
             .or_else(|| others().find(|&index| self.rooms[index].unread > 0));
         if let Some(index) = next {
-            self.turn_to(index);
+            self.switch_to(index);
         }
     }
 
-    /// One room on, or back, and around at the end.
-    pub(super) fn turn_by_one(&mut self, is_forward: bool) {
+    /// The next or the previous room, cyclically.
+    pub(super) fn switch_by_one(&mut self, is_forward: bool) {
         let count = self.rooms.len();
-        self.turn_to((self.current + if is_forward { 1 } else { count - 1 }) % count);
+        self.switch_to((self.current + if is_forward { 1 } else { count - 1 }) % count);
     }
 
     pub(super) fn click(&mut self, column: u16, row: u16) {
         if let Some(index) =
             layout::room_at(&self.areas(), self.rooms.len(), self.current, column, row)
         {
-            self.turn_to(index);
+            self.switch_to(index);
         }
     }
 
-    /// All but one row of what can be seen, so that the eye finds its place again.
+    /// All visible rows but one, so that the eye finds its place again.
     pub(super) fn page_rows(&self) -> usize {
         usize::from(self.areas().messages.height).saturating_sub(1).max(1)
     }
 
-    /// Towards the begin, until the first row is at the top.
+    /// Towards the start, until the first row is at the top.
     pub(super) fn scroll_up(&mut self, by_rows: usize) {
         let areas = self.areas();
         let (width, height) = (areas.messages.width, usize::from(areas.messages.height));
@@ -55,7 +55,7 @@ impl Model {
         let rows = |position: usize| messages::row_count(self, room, position, width);
         let Some((mut position, mut rows_below)) = self.scroll_position() else { return };
         rows_below += by_rows;
-        // The rows from the first line to the last one that is seen must fill the screen.
+        // The rows from the first line to the last visible one must fill the screen.
         while rows_below >= rows(position) {
             rows_below -= rows(position);
             if position == 0 {
@@ -71,7 +71,7 @@ impl Model {
                 return self.set_scroll(position, rows_below);
             }
         }
-        // There is less: the first screenful then, if there is more than one.
+        // The room has fewer rows: the first screenful then, if there is more than one.
         let mut shown = 0;
         for line in 0..room.lines.len() {
             shown += rows(line);
@@ -81,7 +81,7 @@ impl Model {
         }
     }
 
-    /// Towards the end, and from there on with it.
+    /// Towards the end; at the end the view follows new lines.
     pub(super) fn scroll_down(&mut self, by_rows: usize) {
         if self.room().scroll.is_none() {
             return;
@@ -112,7 +112,8 @@ impl Model {
         self.rooms[self.current].scroll = None;
     }
 
-    /// The last line that is seen, and how many of its rows are not. `None` if there are no lines.
+    /// The last visible line, and how many of its rows are below the edge. `None` if there are no
+    /// lines.
     fn scroll_position(&self) -> Option<(usize, usize)> {
         let room = self.room();
         let last = room.lines.len().checked_sub(1)?;

@@ -1,4 +1,4 @@
-//! Keys: the input line, and everything else that is done with a key.
+//! Keys: the input line, and all other actions of keys.
 
 use super::{Completing, Model, Prompt};
 use crate::chat_screen::clock::Now;
@@ -35,7 +35,7 @@ impl Model {
             Action::Complete => self.complete(now, true),
             Action::CompleteBackwards => self.complete(now, false),
             Action::Search => {
-                self.prompt = Some(Prompt::Search { query: String::new(), found: None })
+                self.prompt = Some(Prompt::Search { query: String::new(), found: None });
             }
             Action::Older => {
                 if let Some(line) = self.history.older(self.editor.text()) {
@@ -47,10 +47,10 @@ impl Model {
                     self.editor.replace(line);
                 }
             }
-            Action::Room(index) => self.turn_to(index),
-            Action::NextActiveRoom => self.turn_to_active(),
-            Action::PreviousRoom => self.turn_by_one(false),
-            Action::NextRoom => self.turn_by_one(true),
+            Action::Room(index) => self.switch_to(index),
+            Action::NextActiveRoom => self.switch_to_active(),
+            Action::PreviousRoom => self.switch_by_one(false),
+            Action::NextRoom => self.switch_by_one(true),
             Action::PageUp => self.scroll_up(self.page_rows()),
             Action::PageDown => self.scroll_down(self.page_rows()),
             Action::ScrollToEnd | Action::Escape => self.scroll_to_end(),
@@ -59,7 +59,7 @@ impl Model {
         Vec::new()
     }
 
-    /// Text at the cursor, if there is room for it.
+    /// Inserts text at the cursor, if there is room for it.
     pub(super) fn type_text(&mut self, now: Now, text: &str) {
         if self.editor.insert(text) == Err(Full) {
             self.line_is_full(now);
@@ -70,7 +70,7 @@ impl Model {
         let mut buffer = [0; 4];
         let edited = match action {
             Action::Insert(scalar) => self.editor.insert(scalar.encode_utf8(&mut buffer)),
-            Action::PutBack => self.editor.put_back(),
+            Action::PutBack => self.editor.yank(),
             _ => {
                 let edit = match action {
                     Action::Left => Editor::left,
@@ -95,9 +95,9 @@ impl Model {
         }
     }
 
-    /// Does what the line says. If that cannot be done, says why. A text or a name is then left to
-    /// be mended; a command is done with, so that what is typed next is not added to it, and Up
-    /// brings it back.
+    /// Runs the entered line, or notes why it cannot. A refused text or name stays in the line to
+    /// be corrected; a refused command is removed, so that the next line is not appended to it, and
+    /// Up brings it back.
     fn enter(&mut self, now: Now) -> Vec<Effect> {
         self.scroll_to_end();
         let line = self.editor.take();
@@ -120,7 +120,8 @@ impl Model {
         })
     }
 
-    /// Lines with control characters were pasted, and would not be lines in the history's file.
+    /// Lines with control characters come from pastes and would not be single lines in the
+    /// history's file.
     fn remember(&mut self, line: &str) -> Option<Effect> {
         (!line.contains(char::is_control) && self.history.push(line))
             .then(|| Effect::Remember(line.to_owned()))
@@ -178,8 +179,8 @@ impl Model {
     }
 }
 
-/// What the history can hold, and so Up can bring back, is a command; what else begins with a / is
-/// a text.
+/// A line that the history can hold, so that Up can bring it back, is a command; any other line
+/// that begins with / is a text.
 fn is_command(line: &str) -> bool {
     line.starts_with('/') && !line.starts_with("//") && !line.contains(char::is_control)
 }

@@ -1,4 +1,4 @@
-//! The input line, or the question that stands in its place.
+//! The input line, or the prompt that stands in its place.
 
 use ratatui::buffer::Buffer;
 use ratatui::layout::{Position, Rect};
@@ -11,7 +11,7 @@ use super::text::{fit, width};
 use crate::chat_screen::model::{Model, Prompt};
 use crate::escape;
 
-/// Draws it and says where the cursor is.
+/// Draws it and returns the position of the cursor.
 pub(super) fn draw(buffer: &mut Buffer, area: Rect, model: &Model) -> Option<Position> {
     if area.is_empty() {
         return None;
@@ -38,7 +38,7 @@ pub(super) fn draw(buffer: &mut Buffer, area: Rect, model: &Model) -> Option<Pos
             return None;
         }
     };
-    // A label may take a third of a narrow line, or half when it is what one looks for.
+    // A label may take a third of a narrow line, or half when it is the text searched for.
     let share = if model.prompt.is_some() { columns / 2 } else { columns / 3 };
     let label = if width(&label) <= share.max(columns.saturating_sub(40)) {
         label

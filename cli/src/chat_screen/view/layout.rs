@@ -1,4 +1,4 @@
-//! Where everything is, for a terminal of any size. Pure: a size in, rectangles out.
+//! Positions of all panes, for a terminal of any size. Pure: a size in, rectangles out.
 //!
 //! ```text
 //! │ title                                     │  from 4 rows
@@ -16,17 +16,17 @@ const TITLE_FROM_HEIGHT: u16 = 4;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Areas {
     pub(crate) title: Rect,
-    /// With the line to its right.
+    /// Includes the line to its right.
     pub(crate) rooms: Option<Rect>,
     pub(crate) messages: Rect,
-    /// With the line to its left.
+    /// Includes the line to its left.
     pub(crate) members: Option<Rect>,
     pub(crate) status: Rect,
     pub(crate) input: Rect,
 }
 
 impl Areas {
-    /// For a terminal of so many columns and rows. What there is no room for is empty.
+    /// For a terminal of so many columns and rows. Panes without room are empty.
     pub(crate) fn of((width, height): (u16, u16)) -> Self {
         let input_height = height.min(1);
         let status_height = (height - input_height).min(1);
@@ -51,8 +51,8 @@ impl Areas {
     }
 }
 
-/// The rooms that a list of so many rows shows, first and count, so that the current one is among
-/// them.
+/// The part of the list of rooms that fits into so many rows, as first and count, chosen to hold
+/// the current one.
 pub(crate) fn visible_rooms(rows: usize, rooms: usize, current: usize) -> (usize, usize) {
     let first = (current + 1).saturating_sub(rows);
     (first, rooms.saturating_sub(first).min(rows))
@@ -111,7 +111,7 @@ mod tests {
     }
 
     #[test]
-    fn a_small_terminal_has_messages_and_what_one_types() {
+    fn a_small_terminal_has_messages_and_the_input_line() {
         let areas = Areas::of((20, 5));
         assert_eq!(
             (areas.title.height, areas.messages.height, areas.status.height, areas.input.height),

@@ -11,7 +11,7 @@ use crate::chat_screen::model::Model;
 use crate::chat_screen::room::{Content, NoteKind, Room};
 use crate::{escape, format, output};
 
-/// From this width of the pane on, times have seconds; from the other, there are times.
+/// Widths of the pane from which on times have seconds, and from which on they are shown at all.
 const SECONDS_FROM_WIDTH: u16 = 56;
 const TIMES_FROM_WIDTH: u16 = 30;
 
@@ -36,17 +36,17 @@ pub(crate) fn draw(buffer: &mut Buffer, area: Rect, model: &Model) {
     }
 }
 
-/// Where the last visible row of a room that was scrolled is: the line's position and how many of
-/// its rows are below. `None` if that is the end.
+/// Position of the last visible row of a scrolled room: the line's index and how many of its rows
+/// are below. `None` if that is the end.
 pub(crate) fn bottom(model: &Model, room: &Room, width: u16) -> Option<(usize, usize)> {
     let scroll = room.scroll.filter(|_| !room.lines.is_empty())?;
     let position = room.position(scroll.line);
-    // The terminal may be wider now, and the line shorter.
+    // The terminal may be wider now, and the line take fewer rows.
     let rows_below = scroll.rows_below.min(row_count(model, room, position, width) - 1);
     Some((position, rows_below))
 }
 
-/// How many rows the line takes, at least one.
+/// Number of rows that the line takes, at least one.
 pub(crate) fn row_count(model: &Model, room: &Room, position: usize, width: u16) -> usize {
     rows(model, room, position, width).len()
 }
@@ -115,7 +115,7 @@ fn mark(columns: usize) -> String {
     }
 }
 
-/// The event as the server sent it; `None` for what is no event.
+/// The event as the server sent it; `None` for a line that is no event.
 fn json(room: &str, content: &Content) -> Option<String> {
     let room = room.to_owned();
     let event = match content.clone() {

@@ -1,4 +1,4 @@
-//! What the screen looks like. Pure: the state in, a frame out; nothing here changes anything.
+//! Drawing of the screen. Pure: the state in, a frame out; no state changes here.
 
 mod input_line;
 pub(crate) mod layout;
@@ -15,7 +15,7 @@ use ratatui::Frame;
 use super::clock::Now;
 use super::model::Model;
 
-/// Draws all of it. `frame` may be of any size, down to none.
+/// Draws the whole screen. `frame` may be of any size, down to none.
 pub(crate) fn draw(frame: &mut Frame<'_>, model: &Model, now: Now) {
     let areas = layout::Areas::of((frame.area().width, frame.area().height));
     let buffer = frame.buffer_mut();

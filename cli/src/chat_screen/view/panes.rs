@@ -31,7 +31,7 @@ pub(super) fn draw_title(buffer: &mut Buffer, areas: &Areas, model: &Model) {
         draw_rooms_in_one_row(buffer, area, model);
     }
     if let Some(members) = areas.members {
-        // "seen": who came before us and is silent is not known, and version 1 has no list.
+        // "seen": earlier members that are silent are unknown, and version 1 has no list.
         let members = Rect { height: 1, y: area.y, ..members };
         let count = model.room().members.len();
         let title = if model.room().membership == Membership::Home {
@@ -43,8 +43,8 @@ pub(super) fn draw_title(buffer: &mut Buffer, areas: &Areas, model: &Model) {
     }
 }
 
-/// For terminals without room for a list: the current one, then those with something unread, then
-/// the others.
+/// For terminals without room for a list: the current room, then those with unread lines, then the
+/// others.
 fn draw_rooms_in_one_row(buffer: &mut Buffer, area: Rect, model: &Model) {
     let mut order: Vec<usize> = (0..model.rooms.len()).collect();
     order.sort_by_key(|&index| (index != model.current, model.rooms[index].unread == 0));
@@ -96,7 +96,7 @@ pub(super) fn draw_members(buffer: &mut Buffer, area: Rect, model: &Model) {
     }
 }
 
-/// What a room is called on the screen.
+/// Name of a room on the screen.
 pub(super) fn name(room: &Room) -> String {
     match room.membership {
         Membership::Home => "cafewire".to_owned(),
@@ -104,7 +104,7 @@ pub(super) fn name(room: &Room) -> String {
     }
 }
 
-/// How much of it is unread, with a mark if somebody has named us.
+/// Number of unread lines, with a mark if one of them names us.
 fn unread(room: &Room) -> String {
     match (room.unread, room.unread_mentions) {
         (0, _) => String::new(),

@@ -1,4 +1,4 @@
-//! The status line: always whether the connection stands, and what else one has to know at once.
+//! The status line: the state of the connection, and any urgent notice.
 
 use std::time::Duration;
 
@@ -8,14 +8,14 @@ use ratatui::layout::Rect;
 
 use super::text::{fit, width};
 use crate::chat_screen::clock::Now;
-use crate::chat_screen::connection_state::State;
+use crate::chat_screen::connection_state::Phase;
 use crate::chat_screen::model::Model;
 use crate::{escape, format};
 
-/// From here on the line's length is shown.
+/// Length from which on the line's length is shown.
 const LONG_TEXT: usize = MAX_CONTENT_SIZE / 4 * 3;
 
-/// A server that takes longer than this to answer is worth a word.
+/// Time without an answer from which on it is worth a notice.
 const SLOW_ANSWER: Duration = Duration::from_secs(2);
 
 pub(super) fn draw(buffer: &mut Buffer, area: Rect, model: &Model, now: Now) {
@@ -29,10 +29,10 @@ pub(super) fn draw(buffer: &mut Buffer, area: Rect, model: &Model, now: Now) {
     let gap = if notices.is_empty() { 0 } else { width(&notices) + 2 };
     let connection = connection(model, now);
     let room = columns.saturating_sub(gap + 1);
-    // The longest wording that fits; the shortest is cut if it must be.
+    // The longest wording that fits; the shortest is cut if need be.
     let wording = connection.iter().find(|wording| width(wording) <= room).or(connection.last());
     let wording = fit(wording.map_or("", String::as_str), room);
-    let style = if model.link.is_online() { theme.bar } else { theme.bar_warning };
+    let style = if model.connection.is_online() { theme.bar } else { theme.bar_warning };
     buffer.set_stringn(area.x + 1.min(area.width - 1), area.y, wording, columns, style);
     let x = area.right().saturating_sub(u16::try_from(gap).unwrap_or(area.width).saturating_sub(1));
     if gap > 0 {
@@ -42,24 +42,24 @@ pub(super) fn draw(buffer: &mut Buffer, area: Rect, model: &Model, now: Now) {
 
 /// From the longest wording to the shortest.
 fn connection(model: &Model, now: Now) -> Vec<String> {
-    let link = &model.link;
+    let connection = &model.connection;
     let name = escape::text(model.username());
-    let address = link.address.to_string();
+    let address = connection.address.to_string();
     let address = escape::text(&address);
-    match &link.state {
-        State::NeedsName => {
+    match &connection.phase {
+        Phase::NeedsName => {
             vec![
                 format!("not connected to {address}: choose a name"),
                 "not connected: choose a name".to_owned(),
                 "choose a name".to_owned(),
             ]
         }
-        State::Connecting => vec![
+        Phase::Connecting => vec![
             format!("connecting as {name} to {address}"),
             format!("connecting to {address}"),
             "connecting".to_owned(),
         ],
-        State::Online { .. } => {
+        Phase::Online { .. } => {
             let slow = slow_answer(model, now)
                 .map_or_else(String::new, |time| format!(", no answer for {}", span(time)));
             vec![
@@ -69,9 +69,9 @@ fn connection(model: &Model, now: Now) -> Vec<String> {
                 "connected".to_owned(),
             ]
         }
-        State::Waiting { until, why } => {
+        Phase::Waiting { until, why } => {
             let seconds = span(until.saturating_sub(now.running) + Duration::from_millis(999));
-            let heard = link.last_heard.map(|heard| span(now.running.saturating_sub(heard)));
+            let heard = connection.last_heard.map(|heard| span(now.running.saturating_sub(heard)));
             let (reconnecting, heard) = match heard {
                 Some(ago) => {
                     (format!("reconnecting in {seconds}"), format!(", last heard {ago} ago"))
@@ -89,7 +89,7 @@ fn connection(model: &Model, now: Now) -> Vec<String> {
 }
 
 fn slow_answer(model: &Model, now: Now) -> Option<Duration> {
-    model.link.unanswered_for(now.running).filter(|&unanswered| unanswered >= SLOW_ANSWER)
+    model.connection.unanswered_for(now.running).filter(|&unanswered| unanswered >= SLOW_ANSWER)
 }
 
 fn notices(model: &Model, now: Now) -> Vec<String> {
@@ -101,10 +101,10 @@ fn notices(model: &Model, now: Now) -> Vec<String> {
             format!("{length} of {MAX_CONTENT_SIZE} bytes")
         });
     }
-    // What is answered in a moment is not worth a flicker.
-    let is_waiting = !model.link.is_online() || slow_answer(model, now).is_some();
-    if is_waiting && model.link.undelivered() > 0 {
-        notices.push(format!("{} unsent", model.link.undelivered()));
+    // Requests answered within a moment are not worth a flicker.
+    let is_waiting = !model.connection.is_online() || slow_answer(model, now).is_some();
+    if is_waiting && model.connection.undelivered() > 0 {
+        notices.push(format!("{} unsent", model.connection.undelivered()));
     }
     let room = model.room();
     if room.scroll.is_some() {
@@ -119,7 +119,7 @@ fn notices(model: &Model, now: Now) -> Vec<String> {
     notices
 }
 
-/// How many bytes the line would say; `None` for commands.
+/// Number of bytes that the line would send; `None` for commands.
 fn length_to_say(line: &str) -> Option<usize> {
     match line.strip_prefix('/') {
         None => Some(line.len()),

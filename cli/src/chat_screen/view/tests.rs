@@ -1,8 +1,7 @@
-//! What the screen looks like: whole screens as files beside this one, and the styles that those do
-//! not show.
+//! Whole screens as files beside this one, and the styles that those do not show.
 //!
 //! After a wanted change, `INSTA_UPDATE=always cargo test -p cafewire-cli view::tests` writes the
-//! files anew.
+//! files again.
 
 use crossterm::event::KeyCode;
 use insta::assert_snapshot;
@@ -11,28 +10,28 @@ use ratatui::style::{Color, Style};
 use unicode_width::UnicodeWidthStr as _;
 
 use super::theme::{ColourDepth, Theme, ThemeName};
-use crate::chat_screen::test_harness::Desk;
+use crate::chat_screen::test_harness::Harness;
 use crate::escape;
 
 const FAMILY: &str = "\u{1F468}\u{200D}\u{1F469}\u{200D}\u{1F467}";
 
 /// Two rooms with something to read in both.
-fn conversation() -> Desk {
-    let mut desk = Desk::in_rooms(&["lobby", "tea", "日本語の部屋"]);
-    desk.joined("grace", "lobby");
-    desk.said("grace", "lobby", "has anybody seen the 1.0 tag?");
-    desk.said(
+fn conversation() -> Harness {
+    let mut harness = Harness::in_rooms(&["lobby", "tea", "日本語の部屋"]);
+    harness.joined("grace", "lobby");
+    harness.said("grace", "lobby", "has anybody seen the 1.0 tag?");
+    harness.said(
         "ada",
         "lobby",
         "it went up an hour ago, and the build is green on all three targets, so tell everybody",
     );
-    desk.alt('2');
-    desk.said("李明", "lobby", "ada: 你好 🦀🦀");
-    desk.said("grace", "lobby", "thanks!");
-    desk.said("bob", "日本語の部屋", "こんにちは");
-    desk.alt('1');
-    desk.left("grace", "lobby");
-    desk
+    harness.alt('2');
+    harness.said("李明", "lobby", "ada: 你好 🦀🦀");
+    harness.said("grace", "lobby", "thanks!");
+    harness.said("bob", "日本語の部屋", "こんにちは");
+    harness.alt('1');
+    harness.left("grace", "lobby");
+    harness
 }
 
 /// The row, without its last spaces, that holds this; and its number.
@@ -61,72 +60,72 @@ fn small_terminals() {
 
 #[test]
 fn at_the_begin() {
-    assert_snapshot!("first_screen_80x10", Desk::new(Some("ada"), &[]).screen(80, 10));
-    assert_snapshot!("asking_for_a_name_80x10", Desk::new(None, &["lobby"]).screen(80, 10));
+    assert_snapshot!("first_screen_80x10", Harness::new(Some("ada"), &[]).screen(80, 10));
+    assert_snapshot!("asking_for_a_name_80x10", Harness::new(None, &["lobby"]).screen(80, 10));
 }
 
 #[test]
 fn reconnecting() {
-    let mut desk = conversation();
-    desk.lose("the server closed the connection");
-    desk.enters("typed meanwhile");
-    desk.pass(300);
-    assert_snapshot!("reconnecting_80x16", desk.screen(80, 16));
-    assert_snapshot!("reconnecting_40x8", desk.screen(40, 8));
+    let mut harness = conversation();
+    harness.lose("the server closed the connection");
+    harness.enters("typed meanwhile");
+    harness.pass(300);
+    assert_snapshot!("reconnecting_80x16", harness.screen(80, 16));
+    assert_snapshot!("reconnecting_40x8", harness.screen(40, 8));
 }
 
 #[test]
 fn scrolled_up() {
-    let mut desk = conversation();
+    let mut harness = conversation();
     for number in 0..30 {
-        desk.said("bob", "lobby", &format!("text {number}"));
+        harness.said("bob", "lobby", &format!("text {number}"));
     }
-    desk.screen(80, 12);
-    desk.press(KeyCode::PageUp);
-    desk.said("bob", "lobby", "one more");
-    assert_snapshot!("scrolled_up_80x12", desk.screen(80, 12));
+    harness.screen(80, 12);
+    harness.press(KeyCode::PageUp);
+    harness.said("bob", "lobby", "one more");
+    assert_snapshot!("scrolled_up_80x12", harness.screen(80, 12));
 }
 
 #[test]
 fn questions() {
-    let mut desk = conversation();
-    desk.enters("an older line");
-    desk.ctrl('r');
-    desk.types("old");
-    assert_snapshot!("search_80x6", desk.screen(80, 6));
-    desk.press(KeyCode::Esc);
-    desk.pastes("one\ntwo\nthree");
-    assert_snapshot!("paste_80x6", desk.screen(80, 6));
-    assert_snapshot!("paste_20x5", desk.screen(20, 5));
+    let mut harness = conversation();
+    harness.enters("an older line");
+    harness.ctrl('r');
+    harness.types("old");
+    assert_snapshot!("search_80x6", harness.screen(80, 6));
+    harness.press(KeyCode::Esc);
+    harness.pastes("one\ntwo\nthree");
+    assert_snapshot!("paste_80x6", harness.screen(80, 6));
+    assert_snapshot!("paste_20x5", harness.screen(20, 5));
 }
 
 #[test]
 fn what_others_send_is_shown_and_not_executed() {
-    let mut desk = Desk::in_rooms(&["lobby", "\u{202e}] ada"]);
-    desk.said(
+    let mut harness = Harness::in_rooms(&["lobby", "\u{202e}] ada"]);
+    harness.said(
         "eve> hi <\u{202e}bob",
         "lobby",
         "\u{1b}]0;owned\u{7}\u{1b}[2J\u{9b}1m\nnext line\u{2028}\u{202e}gpj.exe",
     );
-    desk.joined("\u{202e}eve", "lobby");
-    desk.refuse(cafewire_core::ErrorCode::RateLimited, "\u{1b}[2J slow down");
-    desk.types("typed ");
-    desk.pastes("\u{1b}[31m");
+    harness.joined("\u{202e}eve", "lobby");
+    harness.refuse(cafewire_core::ErrorCode::RateLimited, "\u{1b}[2J slow down");
+    harness.types("typed ");
+    harness.pastes("\u{1b}[31m");
     for (width, height) in [(100, 12), (40, 10), (20, 5)] {
-        let screen = desk.screen(width, height);
+        let screen = harness.screen(width, height);
         assert!(!screen.replace('\n', "").contains(escape::is_unsafe_to_show), "{screen:?}");
     }
-    assert_snapshot!("hostile_100x12", desk.screen(100, 12));
+    assert_snapshot!("hostile_100x12", harness.screen(100, 12));
 }
 
 #[test]
 fn wide_characters_line_up() {
-    let mut desk = Desk::in_rooms(&["lobby"]);
+    let mut harness = Harness::in_rooms(&["lobby"]);
     let texts = ["日本語", "🦀 crab", FAMILY, "e\u{301}te\u{301}", "❤️ heart", "plain", "🇫🇷 flag"];
     for text in texts {
-        desk.said("bob", "lobby", &format!("{text} {}", "日本".repeat(20)));
+        harness.said("bob", "lobby", &format!("{text} {}", "日本".repeat(20)));
     }
-    let screen = desk.screen(80, 24);
+    let screen = harness.screen(80, 24);
     // The line between the messages and the members stands in the same column in every row.
     let columns: std::collections::BTreeSet<usize> = screen
         .lines()
@@ -147,14 +146,14 @@ fn the_cursor_stands_where_the_next_character_goes() {
         (FAMILY, 0, 10),
         ("\t", 0, 10),
     ] {
-        let mut desk = Desk::in_rooms(&["lobby"]);
-        desk.pastes(typed);
+        let mut harness = Harness::in_rooms(&["lobby"]);
+        harness.pastes(typed);
         for _ in 0..left {
-            desk.press(KeyCode::Left);
+            harness.press(KeyCode::Left);
         }
         let mut terminal =
             ratatui::Terminal::new(ratatui::backend::TestBackend::new(80, 24)).unwrap();
-        terminal.draw(|frame| super::draw(frame, &desk.model, desk.now)).unwrap();
+        terminal.draw(|frame| super::draw(frame, &harness.model, harness.now)).unwrap();
         ratatui::backend::Backend::get_cursor_position(terminal.backend_mut())
             .map(|cursor| assert_eq!((cursor.x, cursor.y), (column, 23), "{typed:?}"))
             .unwrap();
@@ -163,27 +162,27 @@ fn the_cursor_stands_where_the_next_character_goes() {
 
 #[test]
 fn a_line_longer_than_the_screen_shows_the_part_with_the_cursor() {
-    let mut desk = Desk::in_rooms(&["lobby"]);
-    desk.types(&"0123456789".repeat(10));
-    desk.types("end");
-    let screen = desk.screen(40, 10);
+    let mut harness = Harness::in_rooms(&["lobby"]);
+    harness.types(&"0123456789".repeat(10));
+    harness.types("end");
+    let screen = harness.screen(40, 10);
     let row = screen.lines().last().unwrap();
     assert!(row.ends_with("6789end") && row.width() <= 40, "{row}");
-    desk.ctrl('a');
-    assert!(desk.screen(40, 10).lines().last().unwrap().contains("] 0123456789"));
+    harness.ctrl('a');
+    assert!(harness.screen(40, 10).lines().last().unwrap().contains("] 0123456789"));
 }
 
 #[test]
 fn no_size_is_too_small() {
-    let mut desks = [conversation(), Desk::new(None, &["lobby"]), Desk::in_rooms(&[])];
+    let mut desks = [conversation(), Harness::new(None, &["lobby"]), Harness::in_rooms(&[])];
     desks[0].types("something typed 日本");
-    for desk in &mut desks {
+    for harness in &mut desks {
         for width in (0..30).chain([55, 56, 75, 76, 200]) {
             for height in 0..12 {
-                desk.draw(width, height);
-                desk.press(KeyCode::PageUp);
-                desk.draw(width, height);
-                desk.press(KeyCode::PageDown);
+                harness.draw(width, height);
+                harness.press(KeyCode::PageUp);
+                harness.draw(width, height);
+                harness.press(KeyCode::PageDown);
             }
         }
     }
@@ -195,14 +194,14 @@ fn no_size_is_too_small() {
 
 #[test]
 fn names_have_their_colour_wherever_they_are() {
-    let mut desk = conversation();
-    let buffer = desk.draw(80, 24);
+    let mut harness = conversation();
+    let buffer = harness.draw(80, 24);
     let (y, row) = find(&buffer, "<grace> has");
     let x = u16::try_from(row[..row.find("<grace>").unwrap()].width()).unwrap();
     let colour = buffer[(x, y)].fg;
     assert!(matches!(colour, Color::Indexed(_)), "{colour:?}");
-    desk.said("grace", "lobby", "again");
-    let buffer = desk.draw(80, 24);
+    harness.said("grace", "lobby", "again");
+    let buffer = harness.draw(80, 24);
     let (y, _) = find(&buffer, "<grace> again");
     assert_eq!(buffer[(x, y)].fg, colour);
     assert_ne!(buffer[(x, find(&buffer, "<ada>").0)].fg, colour);
@@ -210,11 +209,11 @@ fn names_have_their_colour_wherever_they_are() {
 
 #[test]
 fn without_colours_nothing_has_one() {
-    let mut desk = conversation();
-    desk.model.theme =
+    let mut harness = conversation();
+    harness.model.theme =
         Theme::new(ThemeName::Dark, ColourDepth::of("1", "truecolor", "xterm-256color"));
-    desk.lose("gone");
-    let buffer = desk.draw(80, 24);
+    harness.lose("gone");
+    let buffer = harness.draw(80, 24);
     for cell in &buffer.content {
         assert_eq!((cell.fg, cell.bg), (Color::Reset, Color::Reset));
     }

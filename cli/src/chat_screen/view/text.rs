@@ -1,5 +1,5 @@
-//! Text in columns: how wide it is, where it is broken, how it is cut. Pure. All text that comes
-//! here is safe to show: control characters were escaped before.
+//! Text in columns: its width, its line breaks, its truncation. Pure. All text that comes here is
+//! safe to show: control characters were escaped before.
 
 use ratatui::style::Style;
 use ratatui::text::{Line, Span};
@@ -11,7 +11,7 @@ pub(crate) fn width(text: &str) -> usize {
     text.graphemes(true).map(|grapheme| grapheme.width()).sum()
 }
 
-/// The text, or as much of its begin as fits before a `…`.
+/// The text, or as much of its start as fits before a `…`.
 pub(crate) fn fit(text: &str, columns: usize) -> String {
     if width(text) <= columns {
         return text.to_owned();
@@ -50,7 +50,7 @@ struct Rows {
     done: Vec<Line<'static>>,
     row: Vec<Span<'static>>,
     used: usize,
-    /// How many spans of the row stand before the last place where it can be broken. A span is one
+    /// Number of spans of the row before the last place where it can be broken. A span is one
     /// grapheme here.
     last_space: Option<usize>,
 }
@@ -58,9 +58,9 @@ struct Rows {
 impl Rows {
     fn push(&mut self, grapheme: &str, style: Style) {
         let width = grapheme.width();
-        if self.used + width > self.columns && self.used > self.begin() {
+        if self.used + width > self.columns && self.used > self.row_start() {
             if grapheme == " " {
-                // The space that would begin a row is what the break stands for.
+                // The space that would start a row is replaced by the break.
                 self.end_row(self.row.len());
                 return;
             }
@@ -70,23 +70,23 @@ impl Rows {
         }
         self.row.push(Span::styled(grapheme.to_owned(), style));
         self.used += width;
-        if grapheme == " " && self.used > self.begin() {
+        if grapheme == " " && self.used > self.row_start() {
             self.last_space = Some(self.row.len());
         }
     }
 
-    const fn begin(&self) -> usize {
+    const fn row_start(&self) -> usize {
         if self.done.is_empty() { 0 } else { self.indent }
     }
 
-    /// Whether the word that begins at the span number `at` has room in a row of its own, with a
+    /// Whether the word that starts at span number `at` has room in a row of its own, with a
     /// grapheme more.
     fn fits_a_row(&self, at: usize, more: usize) -> bool {
         let word: usize = self.row[at..].iter().map(|span| span.content.width()).sum();
         self.indent + word + more <= self.columns
     }
 
-    /// Ends the row before its span number `at`; the others begin the next.
+    /// Ends the row before its span number `at`; the others start the next.
     fn end_row(&mut self, at: usize) {
         let rest = self.row.split_off(at);
         self.done.push(merge(std::mem::take(&mut self.row)));
@@ -99,14 +99,14 @@ impl Rows {
     }
 
     fn finish(mut self) -> Vec<Line<'static>> {
-        if self.used > self.begin() || self.done.is_empty() {
+        if self.used > self.row_start() || self.done.is_empty() {
             self.done.push(merge(self.row));
         }
         self.done
     }
 }
 
-/// Neighbours of one style as one span.
+/// Joins neighbours of one style into one span.
 fn merge(spans: Vec<Span<'static>>) -> Line<'static> {
     let mut merged: Vec<Span<'static>> = Vec::new();
     for span in spans {

@@ -1,9 +1,9 @@
-//! Colours and styles. A name always has the same colour, whoever runs this and wherever.
+//! Colours and styles. A name has the same colour for every user and on every machine.
 
 use ratatui::style::{Color, Modifier, Style};
 use serde::Deserialize;
 
-/// What the user chooses.
+/// Choices of the user.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, clap::ValueEnum, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub(crate) enum ThemeName {
@@ -16,7 +16,7 @@ pub(crate) enum ThemeName {
     None,
 }
 
-/// What the terminal can show.
+/// Abilities of the terminal.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum ColourDepth {
     None,
@@ -27,7 +27,7 @@ pub(crate) enum ColourDepth {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Theme {
     pub(crate) bar: Style,
-    /// Parts of a bar that want to be seen.
+    /// Parts of a bar that call for attention.
     pub(crate) bar_warning: Style,
     pub(crate) current_room: Style,
     pub(crate) unread: Style,
@@ -40,7 +40,7 @@ pub(crate) struct Theme {
     names: &'static [Color],
 }
 
-/// Far from each other, and each readable on that background.
+/// Far from each other, and each readable on a dark background.
 const NAMES_ON_DARK: &[Color] = &[
     Color::Indexed(39),
     Color::Indexed(43),
@@ -157,7 +157,7 @@ impl Theme {
         }
     }
 
-    /// How this name is written.
+    /// Style of this name.
     pub(crate) fn name(&self, name: &str) -> Style {
         let bold = Style::new().add_modifier(Modifier::BOLD);
         if self.names.is_empty() {

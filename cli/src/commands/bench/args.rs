@@ -1,4 +1,4 @@
-//! What `bench` can be asked for, and the load test that it means.
+//! Arguments of `bench`, and the load test that they describe.
 
 use std::time::Duration;
 
@@ -24,7 +24,7 @@ pub(super) enum Test {
     /// Publishers speak in rooms, and every member of a room hears them.
     #[command(after_help = help::BENCH_CHAT)]
     Chat(ChatTest),
-    /// Connections sign in and do nothing; in the end each is asked for a sign of life.
+    /// Connections sign in and do nothing; in the end each must answer a request.
     #[command(after_help = help::BENCH_IDLE)]
     Idle(IdleTest),
 }
@@ -85,13 +85,19 @@ pub(super) struct IdleTest {
 #[derive(Debug, Args)]
 struct SendingArgs {
     /// Send so many messages in all, instead of sending for a time.
-    #[arg(short = 'n', long, value_name = "N", conflicts_with = "duration", value_parser = clap::value_parser!(u64).range(1..))]
+    #[arg(
+        short = 'n',
+        long,
+        value_name = "N",
+        conflicts_with = "duration",
+        value_parser = clap::value_parser!(u64).range(1..)
+    )]
     count: Option<u64>,
     /// How long to send, after the warm-up [default: 10s].
     #[arg(short, long, value_name = "TIME")]
     duration: Option<Span>,
-    /// Send so many messages per second in all, each when it is due, whatever comes back. Latency
-    /// counts from when it was due.
+    /// Send so many messages per second in all, each when it is due, whether or not replies come.
+    /// Latency counts from when a message was due.
     #[arg(short, long, value_name = "N")]
     rate: Option<u64>,
     /// Time at the beginning that is not measured [default: 1s, with --count 0].
@@ -114,7 +120,7 @@ pub(crate) struct CommonArgs {
     /// time.
     #[arg(long, value_name = "N", default_value_t = 3)]
     connect_retries: u32,
-    /// How long to wait for another delivery in the end, before what is missing is lost.
+    /// How long to wait for another delivery in the end, before missing ones count as lost.
     #[arg(long, value_name = "TIME", default_value = "5s")]
     drain_timeout: Span,
     /// Print the report as one JSON object.
@@ -127,14 +133,14 @@ pub(crate) struct CommonArgs {
     #[arg(long)]
     pub(super) no_progress: bool,
     #[command(flatten)]
-    pub(crate) verbosity: verbosity::OfBench,
+    pub(crate) verbosity: verbosity::BenchVerbosity,
 }
 
 impl BenchArgs {
-    /// The load test that they mean.
+    /// The load test that they describe.
     ///
     /// # Errors
-    /// It cannot be. A sentence for the user.
+    /// They contradict each other. A sentence for the user.
     pub(crate) fn load_config(&self) -> Result<LoadConfig, String> {
         let work = match &self.test {
             Test::Echo(test) => {
@@ -151,7 +157,7 @@ impl BenchArgs {
         let mut config = LoadConfig::new(common.server.address.clone(), work);
         match &self.test {
             Test::Echo(EchoTest { sending, .. }) | Test::Chat(ChatTest { sending, .. }) => {
-                sending.set(&mut config)
+                sending.set(&mut config);
             }
             Test::Idle(test) => config.amount = Amount::Time(test.duration.0),
         }

@@ -1,4 +1,4 @@
-//! `cafewire bench`: puts a server under load and reports what came of it.
+//! `cafewire bench`: puts a server under load and reports the results.
 
 mod args;
 mod numbers;
@@ -38,13 +38,13 @@ pub(crate) fn run(args: &BenchArgs) -> Result<ExitCode, Failure> {
     let report = outcome.map_err(|error| Failure::Message(error.to_string()))?;
     let exit_code = if report.is_clean() { ExitCode::SUCCESS } else { ExitCode::FAILURE };
     match show(args, &config, &report) {
-        // That nobody reads the report does not make it a better one.
+        // A report that is not read is no better for it: the exit status stays that of the test.
         Ok(()) | Err(Failure::OutputClosed) => Ok(exit_code),
         Err(failure) => Err(failure),
     }
 }
 
-/// From now on what the load test logs is said.
+/// Prints events of the load test on standard error from now on.
 fn tell_what_happens() {
     let log = tracing_subscriber::fmt().with_env_filter("cafewire_net::load=debug");
     log.without_time()

@@ -1,4 +1,4 @@
-//! Figures as people read them. Pure.
+//! Figures in the form for people. Pure.
 
 use std::time::Duration;
 
@@ -7,7 +7,7 @@ use std::time::Duration;
 pub(super) fn time(ns: u64) -> String {
     const UNITS: [(&str, u64); 4] =
         [("ns", 1), ("µs", 1000), ("ms", 1_000_000), ("s", 1_000_000_000)];
-    // What rounds to a thousand is one of the next unit.
+    // A figure that rounds to a thousand is one of the next unit.
     let unit =
         UNITS.iter().rfind(|(_, unit_ns)| u128::from(ns) * 2000 >= u128::from(*unit_ns) * 1999);
     let &(name, unit_ns) = unit.unwrap_or(&UNITS[0]);
@@ -45,7 +45,8 @@ pub(super) fn count(number: u64) -> String {
 }
 
 /// Something per second: whole, or with a digit if it is small.
-#[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss)] // a rate is positive, and saturates
+// A rate is positive, and saturates.
+#[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss)]
 pub(super) fn rate(per_second: f64) -> String {
     if per_second < 99.95 {
         format!("{per_second:.1}/s")
@@ -54,7 +55,7 @@ pub(super) fn rate(per_second: f64) -> String {
     }
 }
 
-/// A rate for a line that changes all the time: `1.23 M/s`.
+/// A rate for a line that is redrawn often: `1.23 M/s`.
 pub(super) fn short_rate(per_second: f64) -> String {
     match per_second {
         rate if rate < 999.5 => format!("{rate:.0}/s"),

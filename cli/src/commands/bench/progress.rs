@@ -1,4 +1,4 @@
-//! The bar on standard error that shows how a load test is going, if somebody is there to see it.
+//! Progress bar of a load test on standard error, if that is a terminal.
 
 use std::sync::mpsc::{RecvTimeoutError, Sender, channel};
 use std::thread::{self, JoinHandle};
@@ -14,7 +14,7 @@ const STYLE: &str = "{prefix:>12} {bar:24} {msg}";
 
 /// A bar that is drawn until it is dropped, and then wiped away.
 pub(super) struct Bar {
-    /// Closed, it ends the thread.
+    /// Dropping it ends the thread.
     end: Option<Sender<()>>,
     thread: Option<JoinHandle<()>>,
 }
@@ -25,7 +25,7 @@ impl Bar {
         let scale = Scale::of(config);
         let thread = thread::spawn(move || {
             let bar = ProgressBar::with_draw_target(Some(1000), ProgressDrawTarget::stderr());
-            // The template is a constant, so that what is wrong with it shows in every run.
+            // The template is a constant, so that an error in it shows in every run.
             bar.set_style(
                 ProgressStyle::with_template(STYLE)
                     .unwrap_or_else(|_| ProgressStyle::default_bar()),
@@ -47,13 +47,13 @@ impl Drop for Bar {
     fn drop(&mut self) {
         self.end = None;
         if let Some(thread) = self.thread.take() {
-            // A bar that could not be drawn is no reason for anything.
+            // A bar that could not be drawn does not affect the test.
             let _ = thread.join();
         }
     }
 }
 
-/// What the whole of each phase is.
+/// The length of each phase.
 #[derive(Clone, Copy)]
 struct Scale {
     connections: u64,
@@ -63,7 +63,7 @@ struct Scale {
     time: Duration,
 }
 
-/// What was drawn last, and what rates are the difference to.
+/// The counts drawn last, which rates are relative to.
 struct View {
     scale: Scale,
     phase: Phase,

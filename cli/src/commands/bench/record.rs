@@ -1,4 +1,4 @@
-//! The report as programs read it: a JSON object, or CSV. `SCHEMAS.md` documents the fields.
+//! The report in the form for programs: a JSON object, or CSV. `SCHEMAS.md` documents the fields.
 
 use std::collections::BTreeMap;
 
@@ -8,7 +8,7 @@ use serde_json::Value;
 
 use crate::stats::duration_ns;
 
-/// Grows when a field changes its meaning or goes; not when one is added.
+/// Incremented when a field changes its meaning or is removed; not when one is added.
 const SCHEMA: u32 = 1;
 
 /// One load test.
@@ -150,7 +150,7 @@ impl<'a> Record<'a> {
     /// A line of names and a line of values, in the same order each time. Names are the paths
     /// within the JSON object, with `_` between; lists of reasons are left out.
     pub(super) fn to_csv(&self) -> serde_json::Result<String> {
-        // By name, since a JSON object has no order.
+        // Sorted by name, since a JSON object has no order.
         let mut columns = BTreeMap::new();
         flatten(String::new(), serde_json::to_value(self)?, &mut columns);
         for (name, times) in [("latency_ns", &self.latency_ns), ("send_lag_ns", &self.send_lag_ns)]
@@ -182,7 +182,7 @@ impl SettingsRecord {
             warm_up_ns: duration_ns(config.warm_up),
             ..Self::default()
         };
-        // At a rate nothing limits what is in flight.
+        // With a rate the number of messages in flight is not limited.
         let at_no_rate = |window| if rate_per_second.is_some() { None } else { Some(window) };
         match config.work {
             Work::Echo { connections, in_flight, size_bytes } => Self {

@@ -1,4 +1,4 @@
-//! The report as people read it. Pure.
+//! The report in the form for people. Pure.
 
 use std::fmt::Write as _;
 
@@ -40,7 +40,7 @@ pub(super) fn report(config: &LoadConfig, report: &Report) -> String {
     row("duplicated", deliveries.duplicated, "");
     row("reordered", deliveries.reordered, "");
     if deliveries.unexpected > 0 {
-        row("unexpected", deliveries.unexpected, "nobody sent that, or not here");
+        row("unexpected", deliveries.unexpected, "not sent, or not to this room");
     }
     text.push('\n');
     latency_table(&mut text, report);
@@ -48,7 +48,7 @@ pub(super) fn report(config: &LoadConfig, report: &Report) -> String {
     text
 }
 
-/// What was asked for.
+/// The parameters of the test.
 fn headline(config: &LoadConfig) -> String {
     let at_rate = |window: String| {
         config.rate_per_second.map_or(window, |rate| format!("{} messages/s", count(rate)))
@@ -118,7 +118,7 @@ fn latency_table(text: &mut String, report: &Report) {
     }
 }
 
-/// Over which time this was measured, and how busy the generator was.
+/// Duration of the measurement, and load of the generator.
 fn stretch(config: &LoadConfig, report: &Report) -> String {
     let mut text = match config.amount {
         Amount::Time(held) if matches!(config.work, Work::Idle { .. }) => {
@@ -135,7 +135,7 @@ fn stretch(config: &LoadConfig, report: &Report) -> String {
     text
 }
 
-/// What should be known before the figures are believed: remarks, a line each.
+/// Caveats for reading the figures, a line each.
 pub(super) fn remarks(config: &LoadConfig, report: &Report) -> Vec<String> {
     let mut remarks = Vec::new();
     if report.was_interrupted {
@@ -159,7 +159,8 @@ pub(super) fn remarks(config: &LoadConfig, report: &Report) -> Vec<String> {
     if let Some(due) = due(config).filter(|&due| report.sent < due && !report.was_interrupted) {
         let (sent, due) = (count(report.sent), count(due));
         remarks.push(format!(
-            "the rate was not kept: {sent} messages were sent of {due} that were due, and the rest never"
+            "the rate was not kept: {sent} messages were sent of {due} that were due, \
+             and the rest never"
         ));
     }
     let is_idle = matches!(config.work, Work::Idle { .. });
@@ -169,7 +170,7 @@ pub(super) fn remarks(config: &LoadConfig, report: &Report) -> Vec<String> {
     remarks
 }
 
-/// How many messages fall due, where that is told by a rate and a time.
+/// Number of messages that fall due, where a rate and a time determine it.
 fn due(config: &LoadConfig) -> Option<u64> {
     let (Some(rate), Amount::Time(time)) = (config.rate_per_second, config.amount) else {
         return None;
@@ -283,7 +284,7 @@ echo: 50 connections, 16 in flight on each, 64 bytes each, on tcp://127.0.0.1:80
         for line in [
             "made in 12.0 ms, 2 failed",
             "lost                      5",
-            "unexpected                1   nobody",
+            "unexpected                1   not sent",
             "no latency",
         ] {
             assert!(text.contains(line), "{line}: {text}");
@@ -315,10 +316,15 @@ echo: 50 connections, 16 in flight on each, 64 bytes each, on tcp://127.0.0.1:80
         config.rate_per_second = Some(1000);
         (kept.sent, short.sent) = (11_000, 10_999);
         assert_eq!(remarks(&config, &kept), [""; 0], "the warm-up counts");
-        let says = "the rate was not kept: 10,999 messages were sent of 11,000 that were due, and the rest never";
+        let says = "the rate was not kept: 10,999 messages were sent of 11,000 that were due, \
+                    and the rest never";
         assert_eq!(remarks(&config, &short), [says]);
         short.was_interrupted = true;
-        assert_eq!(remarks(&config, &short).len(), 1, "what was due later is nobody's fault");
+        assert_eq!(
+            remarks(&config, &short).len(),
+            1,
+            "messages due after the interruption do not count"
+        );
     }
 
     #[test]

@@ -6,7 +6,7 @@ use clap::Args;
 
 use super::fetch::MetricsUrl;
 
-/// Asking more often than this would measure the asking.
+/// Shorter intervals would measure the measurement.
 const INTERVAL_MIN: Duration = Duration::from_millis(100);
 
 #[derive(Debug, Args)]

@@ -1,16 +1,16 @@
-//! Asks a server for its metrics over HTTP, within bounds.
+//! Fetches a server's metrics over HTTP, within limits on time and size.
 
 use std::time::Duration;
 
 use ureq::http::Uri;
 
-/// Longer than a server that is well takes. One that takes longer is said not to answer.
+/// Longer than any healthy server takes. A slower one counts as not answering.
 const TIMEOUT: Duration = Duration::from_secs(5);
 
-/// Several times what a server says.
+/// Several times the size of a server's metrics.
 const ANSWER_MAX_BYTES: u64 = 256 << 10;
 
-/// Where a server's metrics are.
+/// Address of a server's metrics.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct MetricsUrl(String);
 
@@ -45,7 +45,7 @@ impl std::fmt::Display for MetricsUrl {
     }
 }
 
-/// Keeps a connection from one question to the next.
+/// Keeps a connection from one request to the next.
 pub(super) struct Fetcher {
     agent: ureq::Agent,
     url: MetricsUrl,
@@ -53,7 +53,7 @@ pub(super) struct Fetcher {
 
 impl Fetcher {
     pub(super) fn new(url: MetricsUrl) -> Self {
-        // The server itself is asked, whatever the environment says about the web at large.
+        // Requests go to the server itself, whatever proxy the environment names.
         let config = ureq::Agent::config_builder()
             .timeout_global(Some(TIMEOUT))
             .proxy(None)
@@ -65,7 +65,7 @@ impl Fetcher {
     /// The text of the metrics.
     ///
     /// # Errors
-    /// There is no answer in time, or none that is meant. A few words say why.
+    /// No answer in time, or one that is no metrics. A few words have the reason.
     pub(super) fn fetch(&self) -> Result<String, String> {
         let mut response = self.agent.get(&self.url.0).call().map_err(|error| describe(&error))?;
         if response.status() != 200 {

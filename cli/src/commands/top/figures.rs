@@ -1,4 +1,4 @@
-//! Figures as people read them: three digits and a unit.
+//! Figures in the form for people: three digits and a unit.
 
 /// A count or a rate: 7, 0.25, 950, 12.3k, 1.2M.
 pub(super) fn count(value: f64) -> String {
@@ -19,7 +19,7 @@ pub(super) fn seconds(value: f64) -> String {
     }
 }
 
-/// How long something lasts, in its two largest units: 3 d 4 h, 12 s.
+/// A duration in its two largest units: 3 d 4 h, 12 s.
 pub(super) fn age(seconds: u64) -> String {
     const UNITS: [(u64, &str); 4] = [(86_400, "d"), (3_600, "h"), (60, "min"), (1, "s")];
     let first = UNITS.iter().position(|&(size, _)| seconds >= size).unwrap_or(UNITS.len() - 1);
@@ -34,7 +34,7 @@ pub(super) fn age(seconds: u64) -> String {
 
 fn scaled(mut value: f64, step: f64, units: &[&str]) -> String {
     let mut unit = 0;
-    // What would be rounded up to the step is one of the next unit.
+    // A figure that would be rounded up to the step is one of the next unit.
     while value >= step - 0.5 && unit + 1 < units.len() {
         value /= step;
         unit += 1;

@@ -1,5 +1,5 @@
-//! `cafewire top`: a server watched as it works, through its `/metrics`. Here are the threads and
-//! the terminal; what is known and how it is drawn are pure, in their own files.
+//! `cafewire top`: watches a server through its `/metrics`. Threads and terminal are here; the
+//! samples and their drawing are pure, in their own files.
 
 mod args;
 mod fetch;
@@ -28,13 +28,13 @@ use crate::failure::Failure;
 use crate::terminal::FullScreen;
 use crate::{interrupt, output};
 
-/// How often the screen is drawn when nothing happens, so that ages grow.
+/// Interval of redrawing without events, so that ages grow.
 const REDRAW_EVERY: Duration = Duration::from_secs(1);
 
-/// What a signal adds to, as shells have it.
+/// Added to a signal's number in the exit status, as shells have it.
 const SIGNAL_EXIT_STATUS: u8 = 128;
 
-/// What happens while the screen is up.
+/// An event while the screen is up.
 enum TopEvent {
     Asked(Result<Sample, String>),
     Input(Event),
@@ -55,7 +55,7 @@ pub(crate) fn run(args: &TopArgs) -> Result<ExitCode, Failure> {
     show(args, &events)
 }
 
-/// Takes one sample, another an interval later, and prints the second with what happened between.
+/// Takes one sample, another an interval later, and prints the second with the rates between them.
 fn print_once(args: &TopArgs) -> Result<(), Failure> {
     let url = args.url.to_string();
     let fetcher = Fetcher::new(args.url.clone());
@@ -72,7 +72,7 @@ fn print_once(args: &TopArgs) -> Result<(), Failure> {
     let after = sample()?;
     if !after.continues(&before) {
         return Err(Failure::Message(format!(
-            "{url}: the server started anew within the interval: ask again"
+            "{url}: the server restarted within the interval: ask again"
         )));
     }
     if args.json {
@@ -82,10 +82,10 @@ fn print_once(args: &TopArgs) -> Result<(), Failure> {
     }
 }
 
-/// Starts what asks the server, what reads the keys and what waits for signals, each on a thread of
-/// its own that ends with the program.
+/// Starts the threads that fetch metrics, read keys and wait for signals; each ends with the
+/// program.
 fn watch_everything(args: &TopArgs) -> Result<Receiver<TopEvent>, Failure> {
-    // Whoever is ahead of the screen waits for it.
+    // Threads that are ahead of the screen wait for it.
     let (sender, events) = sync_channel(16);
     let signals = sender.clone();
     interrupt::watch_all(&[SIGINT, SIGTERM, SIGHUP, SIGCONT], move |signal| {
@@ -123,7 +123,7 @@ fn read_keys(sender: &SyncSender<TopEvent>) {
     }
 }
 
-/// Draws until somebody wants to quit.
+/// Draws until the user quits.
 fn show(args: &TopArgs, events: &Receiver<TopEvent>) -> Result<ExitCode, Failure> {
     let palette =
         Palette { is_coloured: std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty()) };
@@ -131,7 +131,7 @@ fn show(args: &TopArgs, events: &Receiver<TopEvent>) -> Result<ExitCode, Failure
     let mut watch = Watch::new(args.url.to_string());
     let mut screen = FullScreen::enter()?;
     loop {
-        // A clock before 1970 is a clock that nobody set.
+        // A clock before 1970 was never set.
         let unix_s = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_secs_f64();
         screen.draw(|frame| view::draw(frame, &watch, started.elapsed(), unix_s, palette))?;
         match events.recv_timeout(REDRAW_EVERY) {

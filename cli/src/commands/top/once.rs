@@ -1,4 +1,4 @@
-//! One sample for scripts: as lines of text, or as a JSON object. Pure, but for who asks for it.
+//! One sample for scripts: as lines of text, or as a JSON object. Pure, but for fetching it.
 
 use std::collections::BTreeMap;
 
@@ -8,7 +8,7 @@ use super::figures::{bytes, count, seconds};
 use super::sample::{Sample, whole};
 
 /// Two samples as one JSON object; `--help` documents the fields. Times past the histograms' last
-/// bound, and those of nothing, are null.
+/// bound, and those without any sample, are null.
 #[derive(Serialize)]
 pub(super) struct Report<'a> {
     url: &'a str,
@@ -106,7 +106,31 @@ mod tests {
         let (before, after) = (sample(10, 1000, 5), sample(12, 3000, 6));
         let json =
             serde_json::to_string(&Report::of("http://h:1/metrics", &before, &after)).unwrap();
-        insta::assert_snapshot!(json, @r#"{"url":"http://h:1/metrics","version":"1.2.3","start_time_unix_s":1700000000.5,"draining":false,"interval_s":2.0,"connections":6,"users":6,"rooms":3,"buffer_bytes":65536,"accepted_per_s":1000.0,"closed_per_s":1000.0,"messages_per_s":1000.0,"broadcasts_per_s":1000.0,"deliveries_per_s":1000.0,"received_bytes_per_s":1000.0,"sent_bytes_per_s":1000.0,"tick_p50_s":0.00001,"tick_p99_s":null,"frame_p50_s":0.00001,"frame_p99_s":null,"closes":{"end_of_input":3000,"slow_consumer":2}}"#);
+        // A member per line, for the eye.
+        insta::assert_snapshot!(json.replace(",\"", ",\n\""), @r#"
+        {"url":"http://h:1/metrics",
+        "version":"1.2.3",
+        "start_time_unix_s":1700000000.5,
+        "draining":false,
+        "interval_s":2.0,
+        "connections":6,
+        "users":6,
+        "rooms":3,
+        "buffer_bytes":65536,
+        "accepted_per_s":1000.0,
+        "closed_per_s":1000.0,
+        "messages_per_s":1000.0,
+        "broadcasts_per_s":1000.0,
+        "deliveries_per_s":1000.0,
+        "received_bytes_per_s":1000.0,
+        "sent_bytes_per_s":1000.0,
+        "tick_p50_s":0.00001,
+        "tick_p99_s":null,
+        "frame_p50_s":0.00001,
+        "frame_p99_s":null,
+        "closes":{"end_of_input":3000,
+        "slow_consumer":2}}
+        "#);
     }
 
     #[test]

@@ -1,18 +1,17 @@
-//! What a server counted at one moment, out of its `/metrics`, and what two such moments say about
-//! the time between. Pure. The text comes from somewhere else and may be anything.
+//! Counts of a server at one moment, parsed from its `/metrics`, and rates between two such
+//! moments. Pure. The text is not trusted.
 
 use std::time::Duration;
 
 use prometheus_parse::{HistogramCount, Scrape, Value};
 
-/// Reasons and versions longer than this are cut: nobody needs them whole, and a line has only so
-/// much room.
+/// Reasons and versions longer than this are cut, because a line has limited room.
 const LABEL_MAX_CHARS: usize = 40;
 
-/// What was counted at one moment.
+/// Counts at one moment.
 #[derive(Clone, Debug, PartialEq)]
 pub(super) struct Sample {
-    /// When it was taken, on the clock of whoever took it.
+    /// Time of the sample, on the sampler's clock.
     pub(super) at: Duration,
     pub(super) version: String,
     /// Seconds since 1970.
@@ -20,7 +19,7 @@ pub(super) struct Sample {
     pub(super) is_draining: bool,
     pub(super) now: Gauges,
     totals: Totals,
-    /// Connections that ended, by reason, the most frequent first; those that never happened are
+    /// Connections that ended, by reason, the most frequent first; reasons with a count of 0 are
     /// left out.
     pub(super) closes: Vec<(String, u64)>,
     ticks: Buckets,
@@ -46,7 +45,7 @@ struct Totals {
     closed: f64,
 }
 
-/// Per second, between two samples; and how long ticks and frames took meanwhile, if there were
+/// Rates per second between two samples, and quantiles of ticks and frames meanwhile, if there were
 /// any.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub(super) struct Rates {
@@ -63,15 +62,15 @@ pub(super) struct Rates {
     pub(super) frame_p99_s: Option<f64>,
 }
 
-/// Upper bounds in seconds, ascending, each with how many were no longer.
+/// Upper bounds in seconds, ascending, each with the number of values that it holds.
 #[derive(Clone, Debug, PartialEq)]
 struct Buckets(Vec<(f64, f64)>);
 
 impl Sample {
-    /// Reads the text of `/metrics`.
+    /// Parses the text of `/metrics`.
     ///
     /// # Errors
-    /// It is not what a cafewire server says. A sentence names what is missing.
+    /// The text is not that of a cafewire server. A sentence names what is missing.
     pub(super) fn parse(text: &str, at: Duration) -> Result<Self, String> {
         let scrape = Scrape::parse(text.lines().map(|line| Ok(line.to_owned())))
             .map_err(|error| format!("/metrics cannot be read: {error}"))?;
@@ -138,12 +137,12 @@ impl Sample {
         })
     }
 
-    /// Whether both are of the same server, which has not started anew between them.
+    /// Whether both are of the same server, without a restart between them.
     pub(super) fn continues(&self, before: &Self) -> bool {
         self.started_unix_s == before.started_unix_s && self.at > before.at
     }
 
-    /// What happened since a sample before, of the same server.
+    /// Rates since an earlier sample of the same server.
     pub(super) fn since(&self, before: &Self) -> Rates {
         let seconds = self.at.saturating_sub(before.at).as_secs_f64().max(f64::MIN_POSITIVE);
         let per_second = |total: fn(&Totals) -> f64| {
@@ -164,7 +163,7 @@ impl Sample {
         }
     }
 
-    /// How many connections ended for this reason.
+    /// Number of connections that ended for this reason.
     pub(super) fn closes_of(&self, reason: &str) -> u64 {
         self.closes.iter().find(|(name, _)| name == reason).map_or(0, |&(_, count)| count)
     }
@@ -178,8 +177,8 @@ impl Buckets {
         Self(buckets)
     }
 
-    /// The bound that so many of those counted since keep to; infinity past the last. `None` if
-    /// there were none.
+    /// The bound that this share of the values since `before` keeps to; infinity past the last.
+    /// `None` if there were none.
     fn quantile_since(&self, before: &Self, quantile: f64) -> Option<f64> {
         let counted_before = |bound: f64| {
             before.0.iter().find(|&&(other, _)| other == bound).map_or(0.0, |bucket| bucket.1)
@@ -194,8 +193,7 @@ fn short(label: &str) -> String {
     crate::escape::text(label).chars().take(LABEL_MAX_CHARS).collect()
 }
 
-/// What is counted is a whole number, also where the exposition has it as `3.0`; shells compare no
-/// others.
+/// Counts are whole numbers, also where the exposition has them as `3.0`; shells compare no others.
 #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss)] // clamped by `as`
 pub(super) const fn whole(count: f64) -> u64 {
     count as u64
@@ -205,8 +203,7 @@ pub(super) const fn whole(count: f64) -> u64 {
 pub(super) mod tests {
     use super::*;
 
-    /// What a server says that has counted so much, in all of its counters, and has so many
-    /// connections.
+    /// The metrics of a server with this value in all of its counters, and so many connections.
     pub(in super::super) fn exposition(counted: u64, connections: u64) -> String {
         let mut text = format!(
             "# TYPE cafewire_connections gauge\ncafewire_connections {connections}\n\

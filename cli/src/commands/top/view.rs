@@ -1,4 +1,4 @@
-//! The screen as a function of what is known. Draws what fits, the most telling first, from 40
+//! The screen as a function of the samples. Draws what fits, the most telling first, from 40
 //! columns and 10 rows up.
 
 use std::time::Duration;
@@ -15,7 +15,7 @@ use super::watch::{Moment, Watch};
 const LABEL_WIDTH: u16 = 13;
 const FIGURE_WIDTH: u16 = 9;
 
-/// From this height on the two first rates are drawn over several rows.
+/// Height from which on the first two rates are drawn over several rows.
 const TALL_HEIGHT: u16 = 24;
 
 /// The height of all rows of figures; and, on a tall screen, with the first two three rows high,
@@ -51,21 +51,29 @@ struct Row {
     color: Color,
 }
 
-#[rustfmt::skip] // a table
+const fn row(
+    label: &'static str,
+    value: fn(&Moment) -> Option<f64>,
+    show: fn(f64) -> String,
+    color: Color,
+) -> Row {
+    Row { label, value, show, color }
+}
+
 const ROWS: [Row; 10] = [
-    Row { label: "messages/s", value: |at| at.rates.map(|rates| rates.messages), show: count, color: Color::Yellow },
-    Row { label: "deliveries/s", value: |at| at.rates.map(|rates| rates.deliveries), show: count, color: Color::Cyan },
-    Row { label: "connections", value: |at| Some(at.now.connections), show: count, color: Color::Green },
-    Row { label: "users", value: |at| Some(at.now.users), show: count, color: Color::Green },
-    Row { label: "rooms", value: |at| Some(at.now.rooms), show: count, color: Color::Green },
-    Row { label: "tick p99", value: |at| at.rates?.tick_p99_s, show: seconds, color: Color::Magenta },
-    Row { label: "frame p99", value: |at| at.rates?.frame_p99_s, show: seconds, color: Color::Magenta },
-    Row { label: "received/s", value: |at| at.rates.map(|rates| rates.received_bytes), show: bytes, color: Color::Blue },
-    Row { label: "sent/s", value: |at| at.rates.map(|rates| rates.sent_bytes), show: bytes, color: Color::Blue },
-    Row { label: "buffers", value: |at| Some(at.now.buffer_bytes), show: bytes, color: Color::Blue },
+    row("messages/s", |at| at.rates.map(|rates| rates.messages), count, Color::Yellow),
+    row("deliveries/s", |at| at.rates.map(|rates| rates.deliveries), count, Color::Cyan),
+    row("connections", |at| Some(at.now.connections), count, Color::Green),
+    row("users", |at| Some(at.now.users), count, Color::Green),
+    row("rooms", |at| Some(at.now.rooms), count, Color::Green),
+    row("tick p99", |at| at.rates?.tick_p99_s, seconds, Color::Magenta),
+    row("frame p99", |at| at.rates?.frame_p99_s, seconds, Color::Magenta),
+    row("received/s", |at| at.rates.map(|rates| rates.received_bytes), bytes, Color::Blue),
+    row("sent/s", |at| at.rates.map(|rates| rates.sent_bytes), bytes, Color::Blue),
+    row("buffers", |at| Some(at.now.buffer_bytes), bytes, Color::Blue),
 ];
 
-/// Draws all of it. `now` is on the clock of the samples, `unix_s` on that of the world.
+/// Draws the whole screen. `now` is on the clock of the samples, `unix_s` on that of the world.
 pub(super) fn draw(
     frame: &mut Frame<'_>,
     watch: &Watch,
@@ -117,7 +125,7 @@ fn draw_head(
                 ("serving", Color::Green)
             };
             spans.push(Span::styled(text, palette.of(color).patch(bold)));
-            // Two machines' clocks need not agree.
+            // The clocks of two machines need not agree.
             let up_s = Duration::try_from_secs_f64(unix_s - sample.started_unix_s)
                 .unwrap_or_default()
                 .as_secs();
@@ -199,7 +207,8 @@ fn draw_closes(frame: &mut Frame<'_>, area: Rect, watch: &Watch, palette: Palett
     }
 }
 
-#[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss)] // `as` clamps, and a sparkline needs no more
+// `as` clamps, and a sparkline needs no more.
+#[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss)]
 fn parts(value: f64) -> u64 {
     // A time past the histogram's last bound, infinity, counts as a little more than that.
     (if value.is_infinite() { 2.0 } else { value } * SPARK_PARTS).min(1e18) as u64

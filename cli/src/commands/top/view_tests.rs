@@ -1,4 +1,4 @@
-//! What the screen shows, drawn on a screen that is only memory.
+//! The screen of `top`, drawn into memory.
 
 use ratatui::Terminal;
 use ratatui::backend::TestBackend;
@@ -128,7 +128,7 @@ fn before_anything_is_known_that_is_said() {
 }
 
 #[test]
-fn a_server_that_drains_and_closed_nobody() {
+fn a_draining_server_without_closes() {
     let text = exposition(10, 0).replace("cafewire_draining 0", "cafewire_draining 1");
     let text: String = text
         .lines()

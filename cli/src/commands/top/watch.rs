@@ -1,5 +1,5 @@
-//! What is known of a server that is watched: its last sample, the rates before it, and whether it
-//! answers. Pure: time is an argument.
+//! State of watching a server: its last sample, the rates before it, and whether it answers. Pure:
+//! time is an argument.
 
 use std::collections::VecDeque;
 use std::time::Duration;
@@ -9,7 +9,7 @@ use super::sample::{Gauges, Rates, Sample};
 /// Moments that are kept; more than the widest terminal shows.
 const HISTORY_MAX: usize = 1024;
 
-/// Everything that is drawn.
+/// All values that are drawn.
 #[derive(Debug)]
 pub(super) struct Watch {
     pub(super) url: String,
@@ -64,8 +64,7 @@ impl Watch {
                     .map(|(reason, count)| (reason.clone(), count))
                     .collect();
             }
-            // The first one, or a server that has started anew: what was counted before says
-            // nothing about it.
+            // The first sample, or a restarted server: earlier counts do not apply to it.
             None => {
                 self.history.clear();
                 self.history.push_front(Moment { now: sample.now, rates: None });
@@ -74,18 +73,18 @@ impl Watch {
         self.sample = Some(sample);
     }
 
-    /// The server did not answer, or not as it should. What is known stays.
+    /// The server did not answer, or not as it should. Earlier samples stay.
     pub(super) fn failed(&mut self, at: Duration, why: String) {
         let since = self.trouble.take().map_or(at, |trouble| trouble.since);
         self.trouble = Some(Trouble { since, why });
     }
 
-    /// What the last sample says.
+    /// The last sample with its rates.
     pub(super) fn latest(&self) -> Option<&Moment> {
         self.history.front()
     }
 
-    /// How many connections ended for this reason between the last two samples.
+    /// Number of connections that ended for this reason between the last two samples.
     pub(super) fn recent_closes_of(&self, reason: &str) -> u64 {
         self.recent_closes.iter().find(|(name, _)| name == reason).map_or(0, |&(_, count)| count)
     }
@@ -119,7 +118,7 @@ mod tests {
     }
 
     #[test]
-    fn a_server_that_starts_anew_has_no_past() {
+    fn a_restarted_server_has_no_past() {
         let mut watch = Watch::new("here".to_owned());
         (1..4).for_each(|second| watch.heard(sample(second, 1000, 5)));
         let text = exposition(3, 1).replace("1700000000.5", "1700000009.5");
@@ -138,7 +137,7 @@ mod tests {
             Some(Trouble { since: Duration::from_secs(3), why: "timed out".to_owned() })
         );
         assert!(watch.sample.is_some());
-        // The time without an answer is a long second: rates stay true.
+        // The time without an answer is one long interval: rates stay true.
         watch.heard(sample(11, 1100, 5));
         assert_eq!((watch.trouble.is_none(), messages_per_s(&watch)), (true, Some(100.0)));
     }

@@ -1,5 +1,5 @@
-//! No descriptors left: while many more connect than there are descriptors for, and hold what they
-//! have got, the server neither spins nor stalls, and takes connections again when there is room.
+//! No descriptors left: while many more peers connect than there are descriptors for, and stay, the
+//! server neither spins nor stalls, and accepts again when descriptors are free.
 
 use std::io::{ErrorKind, Read as _};
 use std::net::TcpStream;
@@ -15,14 +15,13 @@ use crate::support::{PATIENCE, Running, Signal, program};
 const DESCRIPTORS: usize = 60;
 const CROWD: usize = 150;
 
-/// How long the crowd stays, and what of one processor the server may use meanwhile. A loop that
+/// Time that the crowd stays; the server may use a part of one processor meanwhile. A loop that
 /// spins uses all of it.
 const STAY: Duration = Duration::from_secs(2);
 const BUSY_PERCENT_MAX: u128 = 50;
 
 /// Processor time that a process has used so far: fields 14 and 15 of proc_pid_stat(5), in ticks of
-/// which Linux has a hundred per second towards programs on every machine that Rust's standard
-/// library runs on.
+/// which Linux reports a hundred per second on every machine that Rust's standard library runs on.
 fn processor_time(process: u32) -> Duration {
     let stat = std::fs::read_to_string(format!("/proc/{process}/stat")).unwrap();
     // The second field is the program's name in parentheses, and may hold anything.
@@ -32,12 +31,13 @@ fn processor_time(process: u32) -> Duration {
     Duration::from_millis(10 * ticks)
 }
 
-/// The server with so few descriptors that half of them are for connections, and no time after
-/// which who does not sign in is closed.
+/// The server with so few descriptors that half of them are for connections, and no time-out for
+/// peers that do not sign in.
 fn serve() -> (Running, Address) {
     let mut limited = program("sh");
     let script = format!(
-        "ulimit -n {DESCRIPTORS}; exec \"$0\" serve --listen 127.0.0.1:0 --sign-in-timeout 1h --close-timeout 1h"
+        "ulimit -n {DESCRIPTORS}; exec \"$0\" serve --listen 127.0.0.1:0 \
+         --sign-in-timeout 1h --close-timeout 1h"
     );
     limited.args(["-c", &script, env!("CARGO_BIN_EXE_cafewire")]);
     limited.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
@@ -64,7 +64,7 @@ fn while_there_are_none_it_serves_on_without_spinning_and_accepts_again_later() 
     let (serve, address) = serve();
     let mut neighbour = Neighbour::move_in(&address);
     let socket_address = address.resolve().unwrap()[0];
-    // What the neighbour alone costs, for comparison: it goes on in both intervals.
+    // The cost of the neighbour alone, for comparison: it goes on in both intervals.
     let cost_of = |neighbour: &mut Neighbour, stay: &mut dyn FnMut()| {
         let (before, started) = (processor_time(serve.id()), Instant::now());
         neighbour.notices_nothing_of(stay);
@@ -75,15 +75,13 @@ fn while_there_are_none_it_serves_on_without_spinning_and_accepts_again_later() 
 
     let mut crowd: Vec<TcpStream> = Vec::new();
     neighbour.notices_nothing_of(|| {
-        // Each of these stands: the backlog is emptied though there is no descriptor for what is in
-        // it.
+        // Each of these connects: the backlog is emptied though no descriptor is free.
         crowd.extend(
             (0..CROWD).map(|_| TcpStream::connect_timeout(&socket_address, PATIENCE).unwrap()),
         );
     });
     let crowded_percent = cost_of(&mut neighbour, &mut || {
-        // New ones keep coming, so that the listener has something to be busy with; they get
-        // nothing but their end.
+        // New peers keep coming, so that the listener always has work; they are closed at once.
         let until = Instant::now() + STAY;
         while Instant::now() < until {
             drop(TcpStream::connect_timeout(&socket_address, PATIENCE).unwrap());
@@ -91,16 +89,17 @@ fn while_there_are_none_it_serves_on_without_spinning_and_accepts_again_later() 
         }
     });
     println!(
-        "processor time: {alone_percent} % with the neighbour alone, {crowded_percent} % in the crowd"
+        "processor time: {alone_percent} % with the neighbour alone, \
+         {crowded_percent} % in the crowd"
     );
     assert!(
         crowded_percent <= alone_percent + BUSY_PERCENT_MAX,
         "it spins: {crowded_percent} % of a processor, {alone_percent} % without the crowd"
     );
 
-    // Some of them were taken in, the others turned away. Those who were taken in make room.
+    // Some peers were accepted, the others rejected. The accepted ones leave.
     let closed = crowd.iter_mut().filter_map(|peer| is_closed(peer).then_some(())).count();
-    assert!((CROWD - DESCRIPTORS..CROWD).contains(&closed), "{closed} of {CROWD} were turned away");
+    assert!((CROWD - DESCRIPTORS..CROWD).contains(&closed), "{closed} of {CROWD} were rejected");
     neighbour.notices_nothing_of(|| {
         drop(crowd);
         let deadline = Instant::now() + PATIENCE;

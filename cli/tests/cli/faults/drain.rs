@@ -1,6 +1,6 @@
-//! SIGTERM under load: what the server took of what was said (its sender got it back) reaches
-//! everybody who is there, even if much of it still has to be read; the process ends with 0, and in
-//! the time that draining may take.
+//! SIGTERM under load: every message that the server accepted (its sender got it back) reaches
+//! every member, even if much of it still has to be read; the process ends with 0, and within the
+//! time for draining.
 
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -25,11 +25,10 @@ const MESSAGES_BEFORE_THE_SIGNAL: u64 = 25_000;
 const CONTENT_SIZE: usize = 512;
 const DRAIN_TIMEOUT: Duration = PATIENCE;
 
-/// Who said it, and which of theirs it was.
+/// Sender and number of a message.
 type Said = (String, u64);
 
-/// Everything that was said in the room, in the order in which this member got it, up to the
-/// server's end.
+/// All messages of the room, in the order in which this member got them, up to the server's end.
 fn hear_all(mut member: ChatClient, mut heard: impl FnMut(&Said)) -> Vec<Said> {
     let mut all = Vec::new();
     let mut was_told = false;
@@ -45,27 +44,27 @@ fn hear_all(mut member: ChatClient, mut heard: impl FnMut(&Said)) -> Vec<Said> {
             other => panic!("{other:?} where a message or the end was expected"),
         }
     }
-    assert!(was_told, "{} was not told why", member.username());
+    assert!(was_told, "{} got no reason", member.username());
     all
 }
 
-/// Says numbers, never more than a window ahead of what came back, until the server ends. What it
-/// heard.
+/// Sends numbered messages, never more than a window ahead of the ones received, until the server
+/// ends. Returns the messages received.
 fn speak_and_hear(member: ChatClient, said_by_all: &AtomicU64) -> Vec<Said> {
     let me = member.username().to_owned();
     let sender = member.sender().unwrap();
     let mut next = 0;
     let mut say = |count: u64| {
         for number in next..next + count {
-            // A server that goes down reads no more, or is gone: what was not taken does not come
-            // back either.
+            // A server that drains reads no more, or is gone: messages that it did not accept do
+            // not come back either.
             let _ = sender.send(ROOM, &format!("{number:0>CONTENT_SIZE$}"));
         }
         next += count;
     };
     say(WINDOW);
-    hear_all(member, |(who, _)| {
-        if *who == me {
+    hear_all(member, |(sender, _)| {
+        if *sender == me {
             said_by_all.fetch_add(1, Ordering::Relaxed);
             say(1);
         }
@@ -82,7 +81,7 @@ fn member(address: &Address, name: &str) -> ChatClient {
 #[test]
 fn a_signal_under_load_loses_nothing_that_was_taken() {
     let drain_timeout = format!("{}s", DRAIN_TIMEOUT.as_secs());
-    // On a busy machine a listener may be far behind the speakers, and is not to be closed for that
+    // A listener on a busy machine may be far behind the speakers, and must not be closed for that
     // here.
     let args = [
         "--drain-timeout",
@@ -98,7 +97,7 @@ fn a_signal_under_load_loses_nothing_that_was_taken() {
         (0..LISTENERS).map(|n| member(&address, &format!("listener {n}"))).collect();
     let speakers: Vec<_> =
         (0..SPEAKERS).map(|n| member(&address, &format!("speaker {n}"))).collect();
-    // It reads nothing before the server is told to end.
+    // It reads nothing before the signal.
     let latecomer = member(&address, "latecomer");
     let said_by_all = AtomicU64::new(0);
 
@@ -117,8 +116,8 @@ fn a_signal_under_load_loses_nothing_that_was_taken() {
         let asked = Instant::now();
         running.signal(Signal::TERM);
         let late = scope.spawn(|| hear_all(latecomer, |_| {}));
-        let everybody = speaking.into_iter().chain(listening).chain([late]);
-        let heard: Vec<Vec<Said>> = everybody.map(|one| one.join().unwrap()).collect();
+        let members = speaking.into_iter().chain(listening).chain([late]);
+        let heard: Vec<Vec<Said>> = members.map(|member| member.join().unwrap()).collect();
         running.end_by_itself().assert_done();
         (heard, asked.elapsed())
     });
@@ -135,9 +134,9 @@ fn a_signal_under_load_loses_nothing_that_was_taken() {
         );
     }
     let mut next: HashMap<&str, u64> = HashMap::new();
-    for (who, number) in first {
-        let expected = next.entry(who).or_insert(0);
-        assert_eq!(number, expected, "something that {who} said was lost or came twice");
+    for (sender, number) in first {
+        let expected = next.entry(sender).or_insert(0);
+        assert_eq!(number, expected, "a message of {sender} was lost or came twice");
         *expected += 1;
     }
     println!("{} messages, {} members, ended {took:?} after the signal", first.len(), heard.len());

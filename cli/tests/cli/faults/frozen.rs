@@ -1,5 +1,5 @@
-//! A server that was stopped for a while and goes on, as with a container or a virtual machine that
-//! moves: who spoke in time is heard before anybody's time is judged.
+//! A server that was stopped for a while and goes on, as in a container or a virtual machine that
+//! migrates: input that arrived in time is read before time-outs are judged.
 
 use std::thread;
 use std::time::Duration;
@@ -9,12 +9,12 @@ use cafewire_net::{Address, Client};
 
 use crate::support::{Server, Signal};
 
-/// Long enough for all to come before the server is stopped.
+/// Long enough for all peers to connect before the server is stopped.
 const SIGN_IN_TIMEOUT: Duration = Duration::from_secs(8);
 const PEERS: usize = 50;
 
 #[test]
-fn who_spoke_while_it_was_stopped_is_heard_when_it_goes_on() {
+fn input_that_arrived_while_it_was_stopped_counts_when_it_goes_on() {
     let server = Server::start_with(&["--sign-in-timeout", "8s"]);
     let address: Address = server.address.parse().unwrap();
     let mut peers: Vec<Client> = (0..PEERS).map(|_| Client::connect(&address).unwrap()).collect();
@@ -24,7 +24,7 @@ fn who_spoke_while_it_was_stopped_is_heard_when_it_goes_on() {
     for peer in &mut peers {
         peer.send_message(&Message::Echo(b"in time")).unwrap();
     }
-    // Nothing is waited for: the time of all of them passes while the server stands still.
+    // Not a wait for an event: the time-outs of all peers pass while the server is stopped.
     thread::sleep(SIGN_IN_TIMEOUT);
     server.running.signal(Signal::CONT);
     for peer in &mut peers {

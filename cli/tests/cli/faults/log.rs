@@ -1,4 +1,4 @@
-//! A log that cannot be written is no reason to stop serving, nor to end otherwise than asked.
+//! A log that cannot be written stops neither serving nor an orderly end.
 
 use std::fs::OpenOptions;
 use std::io::{BufRead as _, BufReader, Read as _, Write as _};
@@ -13,10 +13,10 @@ use crate::support::{PATIENCE, Running, Signal, command};
 /// Each is closed with a reason that is logged, whether or not it gets to the log.
 const TROUBLEMAKERS: usize = 200;
 
-/// The server with this standard error, its reader gone already if it is a pipe.
+/// The server with this standard error, whose reader is gone already if it is a pipe.
 fn serve(stderr: Stdio, format: &str) -> (Running, Address) {
     let args = ["serve", "--listen", "127.0.0.1:0", "--log-format", format];
-    // The more it wants to say the better.
+    // The more log output the better.
     let mut child =
         command(&args).env("RUST_LOG", "debug").stderr(stderr).spawn().expect("the binary starts");
     drop(child.stderr.take());
@@ -53,13 +53,13 @@ fn assert_serves_on((running, address): (Running, Address)) {
 }
 
 #[test]
-fn nobody_reads_the_log() {
+fn an_unread_log_stops_nothing() {
     for format in ["text", "json"] {
         assert_serves_on(serve(Stdio::piped(), format));
     }
 }
 
-/// On Linux, where there is a device that is always full.
+/// On Linux, which has a device that is always full.
 #[test]
 #[cfg(target_os = "linux")]
 fn the_disk_of_the_log_is_full() {

@@ -1,4 +1,4 @@
-//! What the tests of the binary share: a child process that never outlives its test, the real
+//! Shared by the tests of the binary: a child process that never outlives its test, the real
 //! server, and a server that follows a script. Every wait has a deadline.
 
 pub(crate) mod scripted;
@@ -16,7 +16,7 @@ use rustix::process::{Pid, kill_process};
 /// Far longer than anything here takes, on a busy machine and on one that stands still for seconds.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(120);
 
-/// A `cafewire` at work. Killed when dropped.
+/// A running `cafewire`. Killed when dropped.
 pub(crate) struct Running {
     child: Child,
     stdin: Option<ChildStdin>,
@@ -24,7 +24,7 @@ pub(crate) struct Running {
     stderr: Lines,
 }
 
-/// How a `cafewire` ended.
+/// Output and exit status of a `cafewire` that ended.
 #[derive(Debug)]
 pub(crate) struct Ended {
     /// `None` if a signal ended it.
@@ -63,9 +63,9 @@ impl Lines {
     }
 }
 
-/// What is left to the binary of the environment: where programs and files for a time are, and
-/// where its coverage goes. Colours that are forced, the width of a terminal, a service manager's
-/// sockets and the user's own settings are not.
+/// Variables that the binary inherits: for programs, temporary files and coverage. Forced colours,
+/// the width of a terminal, a service manager's sockets and the user's own settings are not
+/// inherited.
 const INHERITED: [&str; 4] = ["PATH", "HOME", "TMPDIR", "LLVM_PROFILE_FILE"];
 
 /// The binary with these arguments, its three streams piped, its clock in UTC, its environment the
@@ -76,7 +76,7 @@ pub(crate) fn command(args: &[&str]) -> Command {
     command
 }
 
-/// Any program, so.
+/// Any program, with the same streams and environment.
 pub(crate) fn program(name: &str) -> Command {
     let mut command = Command::new(name);
     command
@@ -97,7 +97,8 @@ pub(crate) fn run(args: &[&str], input: &str) -> Ended {
     let mut running = cafewire(args);
     if let Some(mut stdin) = running.stdin.take() {
         let input = input.to_owned();
-        // More than a pipe holds must not keep the test from seeing that nobody reads it.
+        // A child that does not read its input must not block the test, even if the input exceeds a
+        // pipe.
         thread::spawn(move || stdin.write_all(input.as_bytes()));
     }
     running.end()
@@ -108,14 +109,14 @@ impl Running {
         Self::adopt(command.spawn().expect("the binary starts"))
     }
 
-    /// One that a test has started itself.
+    /// A child that a test has started itself.
     pub(crate) fn adopt(mut child: Child) -> Self {
         let (stdin, stdout, stderr) =
             (child.stdin.take(), child.stdout.take(), child.stderr.take());
         Self { child, stdin, stdout: Lines::of(stdout), stderr: Lines::of(stderr) }
     }
 
-    /// To its standard input. That it no longer reads is for the test to notice by its output.
+    /// Writes to its standard input. A closed pipe shows in the output, which tests check.
     pub(crate) fn write(&mut self, input: &str) {
         if let Some(stdin) = &mut self.stdin {
             let _ = stdin.write_all(input.as_bytes()).and_then(|()| stdin.flush());
@@ -185,7 +186,7 @@ impl Running {
     /// Waits for it to end, its input still open.
     pub(crate) fn end_by_itself(mut self) -> Ended {
         let deadline = Instant::now() + PATIENCE;
-        // Both end with the process, so nothing is left to wait for behind them but its status.
+        // Both pipes end with the process, so only its status is awaited afterwards.
         let stdout = self.stdout.rest(deadline);
         let stderr = self.stderr.rest(deadline);
         loop {
@@ -239,14 +240,14 @@ impl Server {
     }
 }
 
-/// An address where nobody listens, and nobody else can while this lives: it is the client's end of
-/// a connection.
-pub(crate) struct Nobody {
+/// An address where no process listens, or can listen while this lives: it is the client's end of a
+/// connection.
+pub(crate) struct ClosedPort {
     pub(crate) address: String,
     _connection: (TcpListener, TcpStream),
 }
 
-impl Nobody {
+impl ClosedPort {
     pub(crate) fn new() -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
         let stream =

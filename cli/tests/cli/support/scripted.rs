@@ -1,4 +1,4 @@
-//! A server that does what a test says, right or wrong, for what the real one never does.
+//! A server that follows a test's script, right or wrong.
 
 use std::io::{ErrorKind, Read as _, Write as _};
 use std::net::{TcpListener, TcpStream};
@@ -9,7 +9,7 @@ use cafewire_core::{Direction, Frame, FrameDecoder, Framing, Message, MessagePay
 
 use super::PATIENCE;
 
-/// Serves connections one after another, then listens no more.
+/// Serves connections one after another, then stops listening.
 pub(crate) struct ScriptedServer {
     pub(crate) address: String,
     script: JoinHandle<()>,
@@ -41,7 +41,7 @@ impl ScriptedServer {
         Self { address, script }
     }
 
-    /// Passes on what failed in the script.
+    /// Propagates a panic of the script.
     pub(crate) fn finish(self) {
         if let Err(panic) = self.script.join() {
             std::panic::resume_unwind(panic);
@@ -49,7 +49,7 @@ impl ScriptedServer {
     }
 }
 
-/// Fails, rather than waits for ever, if no client comes.
+/// Accepts a connection, with a deadline.
 fn accept(listener: &TcpListener) -> TcpStream {
     listener.set_nonblocking(true).expect("a listener that does not block");
     let deadline = Instant::now() + PATIENCE;
@@ -67,7 +67,7 @@ fn accept(listener: &TcpListener) -> TcpStream {
     }
 }
 
-/// The client, as the script sees it.
+/// The client, from the script's point of view.
 pub(crate) struct Peer {
     socket: TcpStream,
     frames: FrameDecoder,
@@ -81,7 +81,7 @@ impl Peer {
         Self { socket, frames: FrameDecoder::new(Direction::ToServer), inbound: Vec::new() }
     }
 
-    /// Hands the next frame to `take`; `None` at the end of the stream.
+    /// Passes the next frame to `take`; `None` at the end of the stream.
     pub(crate) fn receive<T>(&mut self, take: impl FnOnce(Frame<'_>) -> T) -> Option<T> {
         loop {
             match self.frames.next_frame(&self.inbound) {
@@ -105,7 +105,7 @@ impl Peer {
         }
     }
 
-    /// Expects a chat message like this one.
+    /// Expects a chat message equal to this one.
     pub(crate) fn expect(&mut self, expected: &MessagePayload<'_>) {
         let matched = self.receive(|frame| match frame {
             Frame::Chat(view) => assert_eq!(view.parse_payload().as_ref(), Ok(expected)),
@@ -114,7 +114,7 @@ impl Peer {
         assert!(matched.is_some(), "the client left where {expected:?} was due");
     }
 
-    /// Sends a chat message. That the client has gone is for the test to notice by what it printed.
+    /// Sends a chat message. A client that is gone shows in its output, which the test checks.
     pub(crate) fn send(&mut self, payload: &MessagePayload<'_>) {
         let mut buffer = [0; 1024];
         let frame = payload.encode_into(&mut buffer).expect("a valid message");
@@ -156,12 +156,12 @@ impl Peer {
         });
     }
 
-    /// Takes and ignores all that the client still says.
+    /// Reads and ignores all further frames of the client.
     pub(crate) fn until_it_leaves(&mut self) {
         while self.receive(|_| ()).is_some() {}
     }
 
-    /// Takes what the client says up to its goodbye, and closes.
+    /// Reads frames of the client up to its Disconnect, and closes.
     pub(crate) fn until_goodbye(mut self) {
         self.expect(&MessagePayload::Disconnect);
     }

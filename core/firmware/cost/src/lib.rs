@@ -1,4 +1,4 @@
-//! What is measured: reading and writing one frame, and a frame of every type to do it with.
+//! The measured functions: reading and writing one frame, and a frame of every type to do it with.
 //!
 //! The functions are not inlined, so that each has a size, a stack and a count of instructions of
 //! its own.
@@ -23,7 +23,7 @@ pub type StreamParser = ProtocolParser<{ chat::MAX_FRAME_SIZE }>;
 /// The longest frame among the samples, in bytes.
 pub const MAX_SAMPLE_SIZE: usize = 128;
 
-/// A message of one type, of a size that a device would send or hear.
+/// A message of one type, of a size that a device would send or receive.
 pub struct Sample {
     /// The family and the type.
     pub name: &'static str,

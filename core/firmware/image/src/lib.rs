@@ -1,5 +1,5 @@
-//! What the images share: the checks that the self-test runs on the chip, the UART, and how an
-//! image ends.
+//! Shared by the images: the checks that the self-test runs on the chip, the UART, and the end of
+//! an image.
 //!
 //! The checks know nothing of the hardware; only [`uart`] touches it.
 

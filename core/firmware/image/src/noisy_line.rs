@@ -13,7 +13,7 @@ const MAX_PIECE_BYTES: u32 = 24;
 /// One frame in so many has a bit flipped.
 const DAMAGED_ONE_IN: u32 = 8;
 
-/// What went over the line.
+/// Counts of a line's frames and bytes.
 pub struct Tally {
     /// Frames that came out.
     pub frames: u32,
@@ -93,7 +93,7 @@ impl Line {
         while !rest.is_empty() {
             let piece = 1 + self.random.below(MAX_PIECE_BYTES) as usize;
             let fed = self.parser.feed(rest.get(..piece).unwrap_or(rest));
-            ensure(fed > 0, "the parser makes no room")?;
+            ensure(fed > 0, "the parser has no room")?;
             rest = rest.get(fed..).unwrap_or_default();
             self.hear()?;
         }
@@ -120,7 +120,7 @@ impl Line {
         }
     }
 
-    /// The line's end: what a false header still waits for will not come.
+    /// The line's end: bytes that a false header still waits for will not come.
     fn silence(&mut self) -> Outcome {
         while self.parser.pending_bytes() > 0 {
             self.parser.give_up();

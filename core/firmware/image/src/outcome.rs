@@ -1,11 +1,10 @@
-//! How an image ends: with a status that the emulator, and so the shell, sees. A panic is a
-//! failure.
+//! The end of an image: a status for the emulator, and so for the shell. A panic is a failure.
 
 use core::panic::PanicInfo;
 
 use semihosting::{println, process};
 
-/// What a check gives: nothing, or what did not hold.
+/// Result of a check: nothing, or what did not hold.
 pub type Outcome = Result<(), &'static str>;
 
 /// An error unless `holds`.
@@ -13,8 +12,7 @@ pub fn ensure(holds: bool, otherwise: &'static str) -> Outcome {
     if holds { Ok(()) } else { Err(otherwise) }
 }
 
-/// Ends the emulator, with status 0 or 1. Without an emulator or a debugger there is nobody to
-/// tell: it stays here.
+/// Ends the emulator, with status 0 or 1. Without an emulator or a debugger it loops here.
 pub fn end(outcome: Outcome) -> ! {
     match outcome {
         Ok(()) => process::exit(0),

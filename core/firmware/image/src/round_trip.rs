@@ -33,7 +33,7 @@ const CHAT: [MessagePayload<'static>; 10] = [
     MessagePayload::Error { code: ErrorCode::RateLimited, message: "slower, please" },
 ];
 
-/// Runs them all and says how many.
+/// Runs them all and returns their number.
 ///
 /// # Errors
 /// What did not hold.

@@ -26,8 +26,8 @@ const CONTROL_ENABLE: u32 = 1 << 0;
 pub struct Uart(());
 
 impl Uart {
-    /// The UART, switched on. Whoever holds the core's peripherals, of which there is one set, may
-    /// have it.
+    /// The UART, switched on. It needs the core's peripherals, of which there is one set, as proof
+    /// of exclusive access.
     #[must_use]
     pub fn new(_only_one: &cortex_m::Peripherals) -> Self {
         write(LINE_CONTROL, LINE_8_BITS | LINE_QUEUES);

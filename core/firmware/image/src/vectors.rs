@@ -1,5 +1,5 @@
-//! The test vectors, from the table that build.rs made of `core/vectors/vectors.json`. What each
-//! stage means is said in `core/vectors/README.md`.
+//! The test vectors, from the table that build.rs made of `core/vectors/vectors.json`.
+//! `core/vectors/README.md` explains the stages.
 
 use cafewire_core::{
     Direction, ErrorCode, Family, Field, FieldError, Frame, FrameDecoder, Framing, Message,
@@ -30,7 +30,7 @@ enum Stage {
     Payload,
 }
 
-/// What was run.
+/// Counts of the vectors that ran.
 #[derive(Default)]
 pub struct Tally {
     /// Good frames: read in one piece and byte by byte, and encoded.

@@ -1,10 +1,10 @@
-//! Calls every public function of the core, with inputs that the compiler knows nothing of.
-//! Whatever can panic is then linked, and its panic with it; `.ci/no-panic` looks for that among
-//! the linked program's symbols. It is not for running.
+//! Calls every public function of the core, with inputs unknown to the compiler. Code that can
+//! panic is then linked, and its panic with it; `.ci/no-panic` searches the linked program's
+//! symbols for that. It is not for running.
 //!
-//! What needs an allocator is left out: a full heap ends in a panic. So are the async ports: a
-//! future that is polled after its end panics, whatever is in it. They share all but the waiting
-//! with the blocking ones.
+//! Functions that need an allocator are left out: a full heap ends in a panic. So are the async
+//! ports: a future that is polled after its end panics, whatever it holds. They share all but the
+//! waiting with the blocking ones.
 //!
 //! Formatting (`Debug`, `Display`) is left out: it is for hosts, and the standard library's own
 //! formatting can panic.
@@ -16,12 +16,14 @@
 
 use core::hint::black_box;
 
-use cafewire_core::chat::{self, ErrorCode, MessagePayload};
+use cafewire_core::chat::{
+    self, Content, ErrorCode, MessagePayload, RoomName, Username, ValidMessage,
+};
 use cafewire_core::dissect::{Dissector, fields};
 use cafewire_core::echo::{self, Message};
 use cafewire_core::io::{FrameReader, FrameWriter};
 use cafewire_core::{
-    Direction, Family, Field, FieldError, Frame, FrameDecoder, Framing, ParseError, ProtocolError,
+    Decoded, Direction, Family, Field, FieldError, Frame, FrameDecoder, Framing, ParseError, ProtocolError,
     ProtocolParser,
 };
 
@@ -56,7 +58,7 @@ fn text<'a>() -> &'a str {
     black_box("")
 }
 
-/// Like `black_box`, for what the program is done with.
+/// Like `black_box`, for results that the program does not need.
 fn use_up<T>(value: T) {
     black_box(value);
 }
@@ -75,6 +77,9 @@ fn framing() {
         Framing::Incomplete { needed } => use_up(needed),
         Framing::Corrupt { error } => errors(error),
     }
+    let decoded = black_box(Decoded::of(bytes()));
+    use_up(decoded.consumed());
+    use_up(black_box(decoded) == black_box(decoded));
 }
 
 fn connection() {
@@ -82,6 +87,8 @@ fn connection() {
     use_up(reader.next_frame(bytes()));
     let mut reader = black_box(reader);
     use_up(reader.next_frame(bytes()));
+    let mut reader = black_box(reader);
+    use_up(reader.next_message(bytes()));
     use_up((reader.family(), reader.stream_offset()));
     use_up(FrameDecoder::resume(black_box(Direction::Either), black_box(None), black_box(0)));
 }
@@ -146,6 +153,22 @@ fn chat_frame() {
     use_up(message.encode_into(buffer()));
     use_up(message == black_box(message));
     every_type_by_itself();
+    checked_parts();
+}
+
+fn checked_parts() {
+    let (username, room) = (black_box(Username::new(text())), black_box(RoomName::new(text())));
+    if let (Ok(username), Ok(room), Ok(content)) = (username, room, Content::new(text())) {
+        use_up((username.as_str(), username.as_borrowed(), username.get()));
+        use_up(username.to_kept::<&str>().into_inner());
+        use_up(ValidMessage::user_joined(black_box(0), username, room).encode_into(buffer()));
+        use_up(ValidMessage::user_left(black_box(0), username, room).encoded_len());
+        let (user_id, timestamp) = (black_box(0), black_box(0));
+        let valid = ValidMessage::message_broadcast(user_id, timestamp, username, room, content);
+        use_up(black_box(valid).encode_into(buffer()));
+        use_up(black_box(valid).payload());
+    }
+    use_up(ValidMessage::new(MessagePayload::Connect { username: text() }).is_ok());
 }
 
 /// The same once more with the type known, as in a device that sends only some.
@@ -195,7 +218,7 @@ fn serial_line<const N: usize>() {
     use_up(ProtocolParser::<N>::default());
 }
 
-/// A port that claims any number of bytes, more than it was given room for included.
+/// A port that claims any number of bytes, more than the buffer has included.
 struct AnyPort;
 
 impl embedded_io::ErrorType for AnyPort {

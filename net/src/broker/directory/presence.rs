@@ -78,6 +78,7 @@ impl Directory {
             let left =
                 MessagePayload::UserLeft { user_id, username: username.as_str(), room: &room.name };
             append(room.log, &left, cx);
+            cx.metrics.departures_told.add(1);
             *cx.departures_left -= 1;
             if cx.fanout.deliveries() >= cx.limits.deliveries_per_tick {
                 *cx.departures_left = 0;

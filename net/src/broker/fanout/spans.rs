@@ -83,6 +83,11 @@ impl Spans {
         self.queue.iter()
     }
 
+    /// The span, if there is but one.
+    pub(super) fn only(&self) -> Option<&Span> {
+        if self.queue.len() == 1 { self.queue.front() } else { None }
+    }
+
     pub(super) fn front(&self) -> Option<&Span> {
         self.queue.front()
     }

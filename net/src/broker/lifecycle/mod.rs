@@ -352,11 +352,15 @@ impl Broker {
 
     /// Ends the connections with the most storage of those that do not take what is queued, until
     /// all buffers together hold no more than they may; then those that have sent the most that
-    /// could not be done yet: a frame without its end.
+    /// could not be done yet, a frame without its end, while that is half of what there may be.
+    /// What is left then was not offered to its readers yet: it goes as the driver comes to write.
     pub(super) fn reclaim(&mut self, now: Now) {
         while self.held_bytes() > self.limits.buffer_bytes {
             let largest = self.fanout.largest_blocked().map(ConnectionId::from);
-            let Some(id) = largest.or_else(|| self.largest_partial_frame()) else { return };
+            let partial_bytes = self.partial_frames.lent_bytes();
+            let is_much = partial_bytes > self.limits.buffer_bytes / 2;
+            let partial = || if is_much { self.largest_partial_frame() } else { None };
+            let Some(id) = largest.or_else(partial) else { return };
             let held_bytes = self.held_bytes();
             // What it has of a log is given back only with the last reader of that.
             let shares = self.fanout.reads_logs(id.into());

@@ -1,4 +1,4 @@
-//! The state, told what happens and asked what it shows and does.
+//! The state, driven by events and checked by its screen and its effects.
 
 mod connection;
 mod rooms;

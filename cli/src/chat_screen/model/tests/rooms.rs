@@ -1,4 +1,4 @@
-//! Rooms: what is said in them, what is unread, what cannot be done.
+//! Rooms: messages, unread counts, refusals.
 
 use cafewire_core::ErrorCode;
 use cafewire_net::client::Event;
@@ -6,7 +6,7 @@ use crossterm::event::{KeyCode, KeyModifiers, MouseButton, MouseEvent, MouseEven
 
 use crate::chat_screen::bounds::{MAX_IGNORED, MAX_ROOMS};
 use crate::chat_screen::effect::{Effect, Input};
-use crate::chat_screen::test_harness::{Desk, OWN_ID};
+use crate::chat_screen::test_harness::{Harness, OWN_ID};
 use crate::requests::Request;
 
 fn mouse(kind: MouseEventKind, column: u16, row: u16) -> Input {
@@ -15,261 +15,268 @@ fn mouse(kind: MouseEventKind, column: u16, row: u16) -> Input {
 
 #[test]
 fn unread_rooms_are_counted_and_alt_a_goes_through_them_mentions_first() {
-    let mut desk = Desk::in_rooms(&["lobby", "tea", "builds"]);
+    let mut harness = Harness::in_rooms(&["lobby", "tea", "builds"]);
     for text in ["one", "two"] {
-        desk.said("bob", "tea", text);
+        harness.said("bob", "tea", text);
     }
-    desk.said("bot", "builds", "ada: build 42 is red");
+    harness.said("bot", "builds", "ada: build 42 is red");
     assert!(
-        desk.row_with("2 tea").contains("2 tea")
-            && desk.row_with("2 tea").starts_with(" 2 tea     2 │")
+        harness.row_with("2 tea").contains("2 tea")
+            && harness.row_with("2 tea").starts_with(" 2 tea     2 │")
     );
     assert!(
-        desk.row_with("3 builds").starts_with(" 3 builds 1! │"),
+        harness.row_with("3 builds").starts_with(" 3 builds 1! │"),
         "{}",
-        desk.row_with("3 builds")
+        harness.row_with("3 builds")
     );
-    desk.alt('a');
-    assert!(desk.shows("[builds]"));
-    desk.alt('a');
-    assert!(desk.shows("[tea]"));
-    desk.alt('a');
-    assert!(desk.shows("[tea]"), "nothing is unread any more");
-    desk.alt('1');
-    assert!(desk.shows("[lobby]"));
-    desk.alt('0');
-    assert!(desk.shows("[cafewire]"));
-    desk.alt('9');
-    assert!(desk.shows("[cafewire]"), "there is no such room");
+    harness.alt('a');
+    assert!(harness.shows("[builds]"));
+    harness.alt('a');
+    assert!(harness.shows("[tea]"));
+    harness.alt('a');
+    assert!(harness.shows("[tea]"), "nothing is unread any more");
+    harness.alt('1');
+    assert!(harness.shows("[lobby]"));
+    harness.alt('0');
+    assert!(harness.shows("[cafewire]"));
+    harness.alt('9');
+    assert!(harness.shows("[cafewire]"), "there is no such room");
 }
 
 #[test]
 fn a_mark_stands_where_reading_stopped() {
-    let mut desk = Desk::in_rooms(&["lobby", "tea"]);
-    desk.said("bob", "lobby", "read");
-    desk.alt('2');
-    desk.said("bob", "lobby", "unread");
-    desk.alt('1');
-    let screen = desk.screen(80, 24);
+    let mut harness = Harness::in_rooms(&["lobby", "tea"]);
+    harness.said("bob", "lobby", "read");
+    harness.alt('2');
+    harness.said("bob", "lobby", "unread");
+    harness.alt('1');
+    let screen = harness.screen(80, 24);
     let rows: Vec<&str> = screen.lines().collect();
     let mark = rows.iter().position(|row| row.contains("── new ──")).unwrap();
     assert!(
         rows[mark - 1].contains("<bob> read") && rows[mark + 1].contains("<bob> unread"),
         "{screen}"
     );
-    desk.alt('2');
-    desk.alt('1');
-    assert!(!desk.shows("── new"), "it was read");
+    harness.alt('2');
+    harness.alt('1');
+    assert!(!harness.shows("── new"), "it was read");
 }
 
 #[test]
-fn a_terminal_that_nobody_looks_at_reads_nothing() {
-    let mut desk = Desk::in_rooms(&["lobby"]);
-    desk.give(Input::Focused(false));
-    desk.said("bob", "lobby", "are you there?");
-    assert!(desk.row_with("1 lobby").starts_with(" 1 lobby   1 │"));
-    desk.give(Input::Focused(true));
-    assert!(!desk.row_with("1 lobby").starts_with(" 1 lobby   1") && desk.shows("── new"));
+fn a_terminal_without_focus_reads_nothing() {
+    let mut harness = Harness::in_rooms(&["lobby"]);
+    harness.give(Input::Focused(false));
+    harness.said("bob", "lobby", "are you there?");
+    assert!(harness.row_with("1 lobby").starts_with(" 1 lobby   1 │"));
+    harness.give(Input::Focused(true));
+    assert!(!harness.row_with("1 lobby").starts_with(" 1 lobby   1") && harness.shows("── new"));
 }
 
 #[test]
 fn scrolling_goes_up_to_the_first_row_and_back() {
-    let mut desk = Desk::in_rooms(&["lobby"]);
+    let mut harness = Harness::in_rooms(&["lobby"]);
     for number in 0..100 {
-        desk.said("bob", "lobby", &format!("text {number}"));
+        harness.said("bob", "lobby", &format!("text {number}"));
     }
-    assert!(desk.sees("text 99"));
-    desk.press(KeyCode::PageUp);
-    assert!(!desk.sees("text 99") && desk.sees("text 79") && desk.sees("more below"));
-    desk.said("bob", "lobby", "meanwhile");
-    assert!(desk.sees("text 79") && desk.sees("1 new below"), "what one reads stays where it is");
+    assert!(harness.sees("text 99"));
+    harness.press(KeyCode::PageUp);
+    assert!(!harness.sees("text 99") && harness.sees("text 79") && harness.sees("more below"));
+    harness.said("bob", "lobby", "meanwhile");
+    assert!(
+        harness.sees("text 79") && harness.sees("1 new below"),
+        "what one reads stays where it is"
+    );
     for _ in 0..20 {
-        desk.press(KeyCode::PageUp);
+        harness.press(KeyCode::PageUp);
     }
-    let first = desk.screen(80, 24);
+    let first = harness.screen(80, 24);
     assert!(first.lines().nth(1).unwrap().contains("-- you joined"), "{first}");
-    desk.give(mouse(MouseEventKind::ScrollDown, 40, 5));
-    assert!(desk.screen(80, 24).lines().nth(1).unwrap().contains("text 2"));
-    desk.give(mouse(MouseEventKind::ScrollUp, 40, 5));
-    assert_eq!(desk.screen(80, 24), first);
+    harness.give(mouse(MouseEventKind::ScrollDown, 40, 5));
+    assert!(harness.screen(80, 24).lines().nth(1).unwrap().contains("text 2"));
+    harness.give(mouse(MouseEventKind::ScrollUp, 40, 5));
+    assert_eq!(harness.screen(80, 24), first);
     for _ in 0..20 {
-        desk.press(KeyCode::PageDown);
+        harness.press(KeyCode::PageDown);
     }
-    assert!(desk.sees("meanwhile") && !desk.sees("below"));
-    desk.press(KeyCode::PageUp);
-    desk.press(KeyCode::Esc);
-    assert!(desk.sees("meanwhile"));
+    assert!(harness.sees("meanwhile") && !harness.sees("below"));
+    harness.press(KeyCode::PageUp);
+    harness.press(KeyCode::Esc);
+    assert!(harness.sees("meanwhile"));
 }
 
 #[test]
-fn a_click_turns_to_a_room() {
-    let mut desk = Desk::in_rooms(&["lobby", "tea"]);
-    desk.screen(80, 24);
-    desk.give(mouse(MouseEventKind::Down(MouseButton::Left), 3, 3));
-    assert!(desk.shows("[tea]"));
-    desk.give(mouse(MouseEventKind::Down(MouseButton::Left), 40, 3));
-    assert!(desk.shows("[tea]"));
+fn a_click_switches_to_a_room() {
+    let mut harness = Harness::in_rooms(&["lobby", "tea"]);
+    harness.screen(80, 24);
+    harness.give(mouse(MouseEventKind::Down(MouseButton::Left), 3, 3));
+    assert!(harness.shows("[tea]"));
+    harness.give(mouse(MouseEventKind::Down(MouseButton::Left), 40, 3));
+    assert!(harness.shows("[tea]"));
 }
 
 #[test]
 fn members_are_learnt_from_what_happens() {
-    let mut desk = Desk::in_rooms(&["lobby"]);
-    desk.joined("bob", "lobby");
-    desk.said("eve", "lobby", "hello");
-    assert!(desk.row_with("seen here: 3").len() > 70);
-    desk.left("bob", "lobby");
-    desk.enters("/who");
-    assert!(desk.shows("seen here: ada, eve. Protocol version 1 has no list"));
+    let mut harness = Harness::in_rooms(&["lobby"]);
+    harness.joined("bob", "lobby");
+    harness.said("eve", "lobby", "hello");
+    assert!(harness.row_with("seen here: 3").len() > 70);
+    harness.left("bob", "lobby");
+    harness.enters("/who");
+    assert!(harness.shows("seen here: ada, eve. Protocol version 1 has no list"));
 }
 
 #[test]
 fn what_version_1_lacks_is_said_plainly() {
-    let mut desk = Desk::in_rooms(&["lobby", "tea"]);
-    desk.enters("/rooms");
-    assert!(desk.shows("your rooms: lobby, tea. Protocol version 1"), "{}", desk.screen(80, 24));
-    desk.enters("/msg bob hello");
+    let mut harness = Harness::in_rooms(&["lobby", "tea"]);
+    harness.enters("/rooms");
     assert!(
-        desk.shows("not sent: protocol version 1 has no messages to one"),
+        harness.shows("your rooms: lobby, tea. Protocol version 1"),
         "{}",
-        desk.screen(80, 24)
+        harness.screen(80, 24)
     );
-    assert_eq!(desk.take_requests(), []);
+    harness.enters("/msg bob hello");
+    assert!(
+        harness.shows("not sent: protocol version 1 has no messages to one"),
+        "{}",
+        harness.screen(80, 24)
+    );
+    assert_eq!(harness.take_requests(), []);
 }
 
 #[test]
-fn rooms_are_joined_turned_to_and_left() {
-    let mut desk = Desk::in_rooms(&["lobby"]);
-    desk.enters("/join the tea room");
-    assert!(desk.shows("the tea room (to be joined)"));
-    desk.answer_all();
-    assert!(desk.shows("[the tea room]") && !desk.shows("to be joined"));
-    desk.enters("/join lobby");
-    assert_eq!(desk.take_requests(), [], "we are in it");
-    desk.enters("/room the tea room");
-    desk.enters("/leave");
-    assert_eq!(desk.take_requests(), [Request::Leave { room: "the tea room".to_owned() }]);
-    assert!(desk.shows("[lobby]"));
-    desk.enters("/leave");
-    desk.enters("/leave");
-    assert!(desk.shows("this page is no room: there is nothing to leave"));
-    desk.ctrl('u');
-    desk.enters("hello");
-    assert!(desk.shows("not said: this page is no room"));
+fn rooms_are_joined_switched_to_and_left() {
+    let mut harness = Harness::in_rooms(&["lobby"]);
+    harness.enters("/join the tea room");
+    assert!(harness.shows("the tea room (to be joined)"));
+    harness.answer_all();
+    assert!(harness.shows("[the tea room]") && !harness.shows("to be joined"));
+    harness.enters("/join lobby");
+    assert_eq!(harness.take_requests(), [], "we are in it");
+    harness.enters("/room the tea room");
+    harness.enters("/leave");
+    assert_eq!(harness.take_requests(), [Request::Leave { room: "the tea room".to_owned() }]);
+    assert!(harness.shows("[lobby]"));
+    harness.enters("/leave");
+    harness.enters("/leave");
+    assert!(harness.shows("this page is no room: there is nothing to leave"));
+    harness.ctrl('u');
+    harness.enters("hello");
+    assert!(harness.shows("not said: this page is no room"));
 }
 
 #[test]
 fn a_room_that_refuses_us_says_why_and_can_be_tried_again() {
-    let mut desk = Desk::in_rooms(&["lobby"]);
-    desk.enters("/join full");
-    desk.enters("too early");
-    desk.refuse(ErrorCode::LimitReached, "no \u{1b} chair");
+    let mut harness = Harness::in_rooms(&["lobby"]);
+    harness.enters("/join full");
+    harness.enters("too early");
+    harness.refuse(ErrorCode::LimitReached, "no \u{1b} chair");
     assert!(
-        desk.shows("-- not joined: no \\u{1b} chair [LimitReached (13)]."),
+        harness.shows("-- not joined: no \\u{1b} chair [LimitReached (13)]."),
         "{}",
-        desk.screen(80, 24)
+        harness.screen(80, 24)
     );
-    assert!(desk.shows("full (not joined)"));
-    desk.take_requests();
-    desk.refuse(ErrorCode::NotInRoom, "not in full");
+    assert!(harness.shows("full (not joined)"));
+    harness.take_requests();
+    harness.refuse(ErrorCode::NotInRoom, "not in full");
     assert!(
-        desk.shows("-- not said: not in full [NotInRoom (11)]: too early"),
+        harness.shows("-- not said: not in full [NotInRoom (11)]: too early"),
         "{}",
-        desk.screen(80, 24)
+        harness.screen(80, 24)
     );
-    desk.enters("hello");
-    assert!(desk.shows("not said: you are not in this room; /join full"));
-    desk.ctrl('u');
-    desk.enters("/join full");
-    desk.answer_all();
-    assert!(!desk.shows("full (not joined)"));
+    harness.enters("hello");
+    assert!(harness.shows("not said: you are not in this room; /join full"));
+    harness.ctrl('u');
+    harness.enters("/join full");
+    harness.answer_all();
+    assert!(!harness.shows("full (not joined)"));
 }
 
 #[test]
 fn a_room_that_throws_us_out_is_not_joined_again_by_itself() {
-    let mut desk = Desk::in_rooms(&["lobby"]);
-    desk.event(Event::Left {
+    let mut harness = Harness::in_rooms(&["lobby"]);
+    harness.event(Event::Left {
         user_id: OWN_ID,
         username: "ada".to_owned(),
         room: "lobby".to_owned(),
     });
-    assert!(desk.shows("the server has taken you out of this room"));
-    desk.lose("gone");
-    desk.wait_until_it_connects();
-    desk.signed_in();
-    assert_eq!(desk.take_requests(), []);
+    assert!(harness.shows("the server has taken you out of this room"));
+    harness.lose("gone");
+    harness.wait_until_it_connects();
+    harness.signed_in();
+    assert_eq!(harness.take_requests(), []);
 }
 
 #[test]
 fn rooms_are_bounded() {
     let names: Vec<String> = (0..MAX_ROOMS).map(|number| format!("room {number}")).collect();
     let names: Vec<&str> = names.iter().map(String::as_str).collect();
-    let mut desk = Desk::in_rooms(&names);
-    desk.enters("/join one more");
-    assert!(desk.shows("64 rooms are open, and no more can be"), "{}", desk.screen(80, 24));
-    assert_eq!(desk.model.rooms.len(), MAX_ROOMS + 1);
+    let mut harness = Harness::in_rooms(&names);
+    harness.enters("/join one more");
+    assert!(harness.shows("64 rooms are open, and no more can be"), "{}", harness.screen(80, 24));
+    assert_eq!(harness.model.rooms.len(), MAX_ROOMS + 1);
 }
 
 #[test]
 fn the_ignored_are_not_shown_until_they_are_again() {
-    let mut desk = Desk::in_rooms(&["lobby", "tea"]);
-    desk.enters("/ignore bob");
-    desk.said("bob", "lobby", "ada: hey");
-    desk.said("bob", "tea", "ada: hey");
-    desk.joined("bob", "lobby");
-    assert!(!desk.shows("hey") && !desk.shows("1!") && !desk.shows("<bob> joined"));
-    desk.enters("/ignore");
-    assert!(desk.shows("ignored: bob"));
-    desk.enters("/ignore bob");
-    desk.said("bob", "lobby", "hello");
-    assert!(desk.shows("<bob> hello"));
+    let mut harness = Harness::in_rooms(&["lobby", "tea"]);
+    harness.enters("/ignore bob");
+    harness.said("bob", "lobby", "ada: hey");
+    harness.said("bob", "tea", "ada: hey");
+    harness.joined("bob", "lobby");
+    assert!(!harness.shows("hey") && !harness.shows("1!") && !harness.shows("<bob> joined"));
+    harness.enters("/ignore");
+    assert!(harness.shows("ignored: bob"));
+    harness.enters("/ignore bob");
+    harness.said("bob", "lobby", "hello");
+    assert!(harness.shows("<bob> hello"));
     for number in 0..MAX_IGNORED {
-        desk.enters(&format!("/ignore {number}"));
+        harness.enters(&format!("/ignore {number}"));
     }
-    desk.enters("/ignore another");
-    assert!(desk.shows("256 names are ignored, and no more can be"));
+    harness.enters("/ignore another");
+    assert!(harness.shows("256 names are ignored, and no more can be"));
 }
 
 #[test]
 fn raw_shows_events_as_they_came() {
-    let mut desk = Desk::in_rooms(&["lobby"]);
-    desk.said("bob", "lobby", "hi\u{1b}[2J");
-    desk.enters("/raw");
-    let screen = desk.screen(300, 12);
+    let mut harness = Harness::in_rooms(&["lobby"]);
+    harness.said("bob", "lobby", "hi\u{1b}[2J");
+    harness.enters("/raw");
+    let screen = harness.screen(300, 12);
     assert!(
         screen.contains(r#""username":"bob","room":"lobby","content":"hi\u001b[2J"}"#),
         "{screen}"
     );
     assert!(screen.contains("raw"));
-    desk.enters("/raw");
-    assert!(desk.shows("<bob> hi\\u{1b}[2J"));
+    harness.enters("/raw");
+    assert!(harness.shows("<bob> hi\\u{1b}[2J"));
 }
 
 #[test]
 fn clear_empties_the_page() {
-    let mut desk = Desk::in_rooms(&["lobby"]);
-    desk.said("bob", "lobby", "hello");
-    desk.enters("/clear");
-    assert!(!desk.shows("hello") && !desk.shows("-- you joined"));
+    let mut harness = Harness::in_rooms(&["lobby"]);
+    harness.said("bob", "lobby", "hello");
+    harness.enters("/clear");
+    assert!(!harness.shows("hello") && !harness.shows("-- you joined"));
 }
 
 #[test]
 fn a_new_day_is_told() {
-    let mut desk = Desk::in_rooms(&["lobby"]);
-    desk.pass(12 * 3_600_000);
-    desk.said("bob", "lobby", "good morning");
-    assert!(desk.shows("-- Saturday, 2026-05-02 --"));
+    let mut harness = Harness::in_rooms(&["lobby"]);
+    harness.pass(12 * 3_600_000);
+    harness.said("bob", "lobby", "good morning");
+    assert!(harness.shows("-- Saturday, 2026-05-02 --"));
 }
 
 #[test]
 fn leaving_with_something_on_its_way_is_asked_twice() {
-    let mut desk = Desk::in_rooms(&["lobby"]);
-    desk.enters("important");
-    desk.effects.clear();
-    desk.enters("/quit");
-    assert!(!desk.effects.contains(&Effect::Quit) && desk.shows("1 not delivered yet"));
-    desk.enters("/quit");
-    assert!(desk.effects.contains(&Effect::Quit));
-    let mut desk = Desk::in_rooms(&["lobby"]);
-    desk.enters("/quit");
-    assert!(desk.effects.contains(&Effect::Quit));
+    let mut harness = Harness::in_rooms(&["lobby"]);
+    harness.enters("important");
+    harness.effects.clear();
+    harness.enters("/quit");
+    assert!(!harness.effects.contains(&Effect::Quit) && harness.shows("1 not delivered yet"));
+    harness.enters("/quit");
+    assert!(harness.effects.contains(&Effect::Quit));
+    let mut harness = Harness::in_rooms(&["lobby"]);
+    harness.enters("/quit");
+    assert!(harness.effects.contains(&Effect::Quit));
 }

@@ -5,243 +5,245 @@ use crossterm::event::KeyCode;
 
 use crate::chat_screen::bounds::{MAX_INPUT_BYTES, MAX_PASTE_BYTES, MAX_UNSENT};
 use crate::chat_screen::effect::Effect;
-use crate::chat_screen::test_harness::Desk;
+use crate::chat_screen::test_harness::Harness;
 use crate::requests::Request;
 
-fn line(desk: &Desk) -> &str {
-    desk.model.editor.text()
+fn line(harness: &Harness) -> &str {
+    harness.model.editor.text()
 }
 
-fn said(desk: &mut Desk) -> Vec<String> {
+fn said(harness: &mut Harness) -> Vec<String> {
     let content = |request| match request {
         Request::Send { content, .. } => content,
         other => panic!("{other:?}"),
     };
-    desk.take_requests().into_iter().map(content).collect()
+    harness.take_requests().into_iter().map(content).collect()
 }
 
 #[test]
 fn a_line_is_edited_with_the_usual_keys() {
-    let mut desk = Desk::in_rooms(&["lobby"]);
-    desk.types("world");
-    desk.ctrl('a');
-    desk.types("hello ");
-    desk.ctrl('e');
-    desk.types("!");
-    assert_eq!(line(&desk), "hello world!");
-    desk.ctrl('w');
-    assert_eq!(line(&desk), "hello ");
-    desk.ctrl('y');
-    desk.press(KeyCode::Left);
-    desk.ctrl('k');
-    assert_eq!(line(&desk), "hello world");
-    desk.ctrl('u');
-    assert_eq!(line(&desk), "");
-    desk.effects.clear();
-    desk.ctrl('l');
-    desk.ctrl('z');
-    assert_eq!(desk.effects, [Effect::Redraw, Effect::Suspend]);
+    let mut harness = Harness::in_rooms(&["lobby"]);
+    harness.types("world");
+    harness.ctrl('a');
+    harness.types("hello ");
+    harness.ctrl('e');
+    harness.types("!");
+    assert_eq!(line(&harness), "hello world!");
+    harness.ctrl('w');
+    assert_eq!(line(&harness), "hello ");
+    harness.ctrl('y');
+    harness.press(KeyCode::Left);
+    harness.ctrl('k');
+    assert_eq!(line(&harness), "hello world");
+    harness.ctrl('u');
+    assert_eq!(line(&harness), "");
+    harness.effects.clear();
+    harness.ctrl('l');
+    harness.ctrl('z');
+    assert_eq!(harness.effects, [Effect::Redraw, Effect::Suspend]);
 }
 
 #[test]
 fn tab_goes_through_the_candidates_and_around() {
-    let mut desk = Desk::in_rooms(&["lobby", "tea"]);
-    desk.said("bob", "lobby", "hi");
-    desk.said("bonny", "lobby", "hi");
-    desk.types("bo");
-    desk.press(KeyCode::Tab);
-    assert_eq!(line(&desk), "bonny: ", "who spoke last comes first");
-    desk.press(KeyCode::Tab);
-    assert_eq!(line(&desk), "bob: ");
-    desk.press(KeyCode::Tab);
-    assert_eq!(line(&desk), "bonny: ");
-    desk.press(KeyCode::BackTab);
-    assert_eq!(line(&desk), "bob: ");
-    desk.types("x");
-    desk.press(KeyCode::Tab);
-    assert_eq!(line(&desk), "bob: x", "nothing begins so");
-    desk.ctrl('u');
-    desk.types("/room t");
-    desk.press(KeyCode::Tab);
-    assert_eq!(line(&desk), "/room tea");
-    desk.ctrl('u');
-    desk.types("/lea");
-    desk.press(KeyCode::Tab);
-    assert_eq!(line(&desk), "/leave ");
-    desk.ctrl('u');
-    desk.types("ad");
-    desk.press(KeyCode::Tab);
-    assert_eq!(line(&desk), "ad", "nobody completes their own name");
+    let mut harness = Harness::in_rooms(&["lobby", "tea"]);
+    harness.said("bob", "lobby", "hi");
+    harness.said("bonny", "lobby", "hi");
+    harness.types("bo");
+    harness.press(KeyCode::Tab);
+    assert_eq!(line(&harness), "bonny: ", "the latest speaker comes first");
+    harness.press(KeyCode::Tab);
+    assert_eq!(line(&harness), "bob: ");
+    harness.press(KeyCode::Tab);
+    assert_eq!(line(&harness), "bonny: ");
+    harness.press(KeyCode::BackTab);
+    assert_eq!(line(&harness), "bob: ");
+    harness.types("x");
+    harness.press(KeyCode::Tab);
+    assert_eq!(line(&harness), "bob: x", "nothing begins so");
+    harness.ctrl('u');
+    harness.types("/room t");
+    harness.press(KeyCode::Tab);
+    assert_eq!(line(&harness), "/room tea");
+    harness.ctrl('u');
+    harness.types("/lea");
+    harness.press(KeyCode::Tab);
+    assert_eq!(line(&harness), "/leave ");
+    harness.ctrl('u');
+    harness.types("ad");
+    harness.press(KeyCode::Tab);
+    assert_eq!(line(&harness), "ad", "one's own name is not completed");
 }
 
 #[test]
 fn arrows_and_ctrl_r_bring_lines_back() {
-    let mut desk = Desk::in_rooms(&["lobby"]);
+    let mut harness = Harness::in_rooms(&["lobby"]);
     for text in ["tea at five", "coffee", "no tea"] {
-        desk.enters(text);
+        harness.enters(text);
     }
-    assert!(desk.effects.contains(&Effect::Remember("coffee".to_owned())));
-    desk.types("draft");
-    desk.press(KeyCode::Up);
-    desk.press(KeyCode::Up);
-    assert_eq!(line(&desk), "coffee");
-    desk.press(KeyCode::Down);
-    desk.press(KeyCode::Down);
-    assert_eq!(line(&desk), "draft");
-    desk.ctrl('r');
-    desk.types("tea");
-    assert!(desk.row_with("(search 'tea')").contains("no tea"));
-    desk.ctrl('r');
-    assert!(desk.row_with("(search 'tea')").contains("tea at five"));
-    desk.press(KeyCode::Esc);
-    assert_eq!(line(&desk), "draft");
-    desk.ctrl('r');
-    desk.types("coff");
-    desk.press(KeyCode::Enter);
-    assert_eq!(line(&desk), "coffee", "it is taken, not sent");
-    desk.ctrl('r');
-    desk.types("zebra");
-    assert!(desk.shows("nothing found"));
-    desk.press(KeyCode::Enter);
-    assert_eq!(line(&desk), "coffee");
+    assert!(harness.effects.contains(&Effect::Remember("coffee".to_owned())));
+    harness.types("draft");
+    harness.press(KeyCode::Up);
+    harness.press(KeyCode::Up);
+    assert_eq!(line(&harness), "coffee");
+    harness.press(KeyCode::Down);
+    harness.press(KeyCode::Down);
+    assert_eq!(line(&harness), "draft");
+    harness.ctrl('r');
+    harness.types("tea");
+    assert!(harness.row_with("(search 'tea')").contains("no tea"));
+    harness.ctrl('r');
+    assert!(harness.row_with("(search 'tea')").contains("tea at five"));
+    harness.press(KeyCode::Esc);
+    assert_eq!(line(&harness), "draft");
+    harness.ctrl('r');
+    harness.types("coff");
+    harness.press(KeyCode::Enter);
+    assert_eq!(line(&harness), "coffee", "it is taken, not sent");
+    harness.ctrl('r');
+    harness.types("zebra");
+    assert!(harness.shows("nothing found"));
+    harness.press(KeyCode::Enter);
+    assert_eq!(line(&harness), "coffee");
 }
 
 #[test]
 fn a_command_that_is_refused_makes_room_for_the_next_and_comes_back_with_up() {
-    let mut desk = Desk::in_rooms(&["lobby"]);
+    let mut harness = Harness::in_rooms(&["lobby"]);
     for (refused, why) in [
         ("/joni tea", "there is no command /joni; did you mean /join?"),
         ("/room attic", "you are not in attic"),
         ("/connect nowhere", "/connect: the port is missing"),
         ("/msg bob hello", "not sent: protocol version 1 has no messages to one person"),
     ] {
-        desk.enters(refused);
-        assert!(desk.shows(why), "{refused}: {}", desk.screen(80, 24));
-        assert_eq!(line(&desk), "", "{refused}");
-        assert!(desk.effects.contains(&Effect::Remember(refused.to_owned())), "{refused}");
-        desk.press(KeyCode::Up);
-        assert_eq!(line(&desk), refused);
-        desk.ctrl('u');
+        harness.enters(refused);
+        assert!(harness.shows(why), "{refused}: {}", harness.screen(80, 24));
+        assert_eq!(line(&harness), "", "{refused}");
+        assert!(harness.effects.contains(&Effect::Remember(refused.to_owned())), "{refused}");
+        harness.press(KeyCode::Up);
+        assert_eq!(line(&harness), refused);
+        harness.ctrl('u');
     }
-    desk.enters("hello");
-    assert_eq!(said(&mut desk), ["hello"]);
+    harness.enters("hello");
+    assert_eq!(said(&mut harness), ["hello"]);
 }
 
 #[test]
 fn what_up_could_not_bring_back_stays_in_the_line() {
-    let mut desk = Desk::in_rooms(&["lobby"]);
+    let mut harness = Harness::in_rooms(&["lobby"]);
     // The history's file has no place for control characters.
-    desk.pastes("/joni\ttea");
-    desk.press(KeyCode::Enter);
-    assert_eq!(line(&desk), "/joni\ttea");
-    desk.ctrl('u');
+    harness.pastes("/joni\ttea");
+    harness.press(KeyCode::Enter);
+    assert_eq!(line(&harness), "/joni\ttea");
+    harness.ctrl('u');
     let text = format!("//{}", "x".repeat(MAX_CONTENT_SIZE));
-    desk.enters(&text);
-    assert_eq!(line(&desk), text, "no command, but a text that begins with /");
+    harness.enters(&text);
+    assert_eq!(line(&harness), text, "no command, but a text that begins with /");
 }
 
 #[test]
 fn a_text_that_is_too_long_is_seen_before_it_is_sent() {
-    let mut desk = Desk::in_rooms(&["lobby"]);
-    desk.pastes(&"x".repeat(MAX_CONTENT_SIZE - 1));
-    assert!(desk.shows("511 of 512 bytes"));
-    desk.types("é");
-    assert!(desk.shows("1 bytes too long"));
-    desk.press(KeyCode::Enter);
-    assert!(desk.shows("not said: content is 513 bytes long, 1 to 512 are allowed"));
+    let mut harness = Harness::in_rooms(&["lobby"]);
+    harness.pastes(&"x".repeat(MAX_CONTENT_SIZE - 1));
+    assert!(harness.shows("511 of 512 bytes"));
+    harness.types("é");
+    assert!(harness.shows("1 bytes too long"));
+    harness.press(KeyCode::Enter);
+    assert!(harness.shows("not said: content is 513 bytes long, 1 to 512 are allowed"));
     assert_eq!(
-        (line(&desk).len(), said(&mut desk).len()),
+        (line(&harness).len(), said(&mut harness).len()),
         (513, 0),
         "the line is there to be shortened"
     );
-    desk.press(KeyCode::Backspace);
-    desk.types("x");
-    desk.press(KeyCode::Enter);
-    assert_eq!(said(&mut desk), ["x".repeat(512)]);
-    desk.pastes(&"x".repeat(MAX_INPUT_BYTES));
-    desk.types("y");
-    assert!(desk.shows("the line is full: 4096 bytes are kept"));
+    harness.press(KeyCode::Backspace);
+    harness.types("x");
+    harness.press(KeyCode::Enter);
+    assert_eq!(said(&mut harness), ["x".repeat(512)]);
+    harness.pastes(&"x".repeat(MAX_INPUT_BYTES));
+    harness.types("y");
+    assert!(harness.shows("the line is full: 4096 bytes are kept"));
 }
 
 #[test]
 fn a_paste_of_one_line_is_typed() {
-    let mut desk = Desk::in_rooms(&["lobby"]);
-    desk.types("see ");
-    desk.pastes("this\r\n");
-    assert_eq!(line(&desk), "see this");
-    desk.pastes("\tand\u{1b}that");
-    assert!(desk.shows("see this\\tand\\u{1b}that"));
+    let mut harness = Harness::in_rooms(&["lobby"]);
+    harness.types("see ");
+    harness.pastes("this\r\n");
+    assert_eq!(line(&harness), "see this");
+    harness.pastes("\tand\u{1b}that");
+    assert!(harness.shows("see this\\tand\\u{1b}that"));
 }
 
 #[test]
 fn a_paste_of_many_lines_asks_first() {
-    let mut desk = Desk::in_rooms(&["lobby"]);
-    desk.types("draft");
+    let mut harness = Harness::in_rooms(&["lobby"]);
+    harness.types("draft");
     for newline in ["\n", "\r\n", "\r"] {
-        desk.pastes(&["one", "", "/quit", "three"].join(newline));
-        assert!(desk.shows("say 3 lines in [lobby]? y/n"));
-        desk.types("x");
-        desk.press(KeyCode::Enter);
-        assert!(desk.shows("say 3 lines"), "only y and n answer");
-        desk.types("n");
-        assert!(said(&mut desk).is_empty() && !desk.shows("say 3 lines"));
+        harness.pastes(&["one", "", "/quit", "three"].join(newline));
+        assert!(harness.shows("say 3 lines in [lobby]? y/n"));
+        harness.types("x");
+        harness.press(KeyCode::Enter);
+        assert!(harness.shows("say 3 lines"), "only y and n answer");
+        harness.types("n");
+        assert!(said(&mut harness).is_empty() && !harness.shows("say 3 lines"));
     }
-    desk.pastes("one\n/quit");
-    desk.types("y");
-    assert_eq!(said(&mut desk), ["one", "/quit"], "a pasted line is no command");
-    assert_eq!(line(&desk), "draft");
-    assert!(!desk.effects.contains(&Effect::Quit));
+    harness.pastes("one\n/quit");
+    harness.types("y");
+    assert_eq!(said(&mut harness), ["one", "/quit"], "a pasted line is no command");
+    assert_eq!(line(&harness), "draft");
+    assert!(!harness.effects.contains(&Effect::Quit));
 }
 
 #[test]
 fn a_paste_that_cannot_be_said_is_refused_as_a_whole() {
-    let mut desk = Desk::in_rooms(&["lobby"]);
-    desk.pastes(&format!("one\n{}", "x".repeat(513)));
+    let mut harness = Harness::in_rooms(&["lobby"]);
+    harness.pastes(&format!("one\n{}", "x".repeat(513)));
     assert!(
-        desk.shows("not pasted: in one of 2 lines the content is 513 bytes long"),
+        harness.shows("not pasted: in one of 2 lines the content is 513 bytes long"),
         "{}",
-        desk.screen(80, 24)
+        harness.screen(80, 24)
     );
-    desk.pastes(&"x\n".repeat(MAX_UNSENT + 1));
+    harness.pastes(&"x\n".repeat(MAX_UNSENT + 1));
     assert!(
-        desk.shows("not pasted: 257 lines are too many, 256 more can wait"),
+        harness.shows("not pasted: 257 lines are too many, 256 more can wait"),
         "{}",
-        desk.screen(80, 24)
+        harness.screen(80, 24)
     );
-    desk.pastes(&"x".repeat(MAX_PASTE_BYTES + 1));
-    assert!(desk.shows("bytes are too many"));
-    desk.alt('0');
-    desk.pastes("one\ntwo");
-    assert!(desk.shows("this page is no room"));
+    harness.pastes(&"x".repeat(MAX_PASTE_BYTES + 1));
+    assert!(harness.shows("bytes are too many"));
+    harness.alt('0');
+    harness.pastes("one\ntwo");
+    assert!(harness.shows("this page is no room"));
     assert!(
-        said(&mut desk).is_empty() && desk.model.editor.is_empty() && desk.model.prompt.is_none()
+        said(&mut harness).is_empty()
+            && harness.model.editor.is_empty()
+            && harness.model.prompt.is_none()
     );
 }
 
 #[test]
 fn ctrl_c_empties_the_line_and_twice_leaves() {
-    let mut desk = Desk::in_rooms(&["lobby"]);
-    desk.types("draft");
-    desk.ctrl('c');
-    assert_eq!(line(&desk), "");
-    desk.ctrl('c');
-    assert!(desk.shows("Ctrl-C again leaves"));
-    desk.types("x");
-    desk.press(KeyCode::Backspace);
-    desk.ctrl('c');
-    assert!(!desk.effects.contains(&Effect::Quit), "something was done in between");
-    desk.ctrl('c');
-    assert!(desk.effects.contains(&Effect::Quit));
-    let mut desk = Desk::in_rooms(&["lobby"]);
-    desk.ctrl('d');
-    assert!(desk.effects.contains(&Effect::Quit));
+    let mut harness = Harness::in_rooms(&["lobby"]);
+    harness.types("draft");
+    harness.ctrl('c');
+    assert_eq!(line(&harness), "");
+    harness.ctrl('c');
+    assert!(harness.shows("Ctrl-C again leaves"));
+    harness.types("x");
+    harness.press(KeyCode::Backspace);
+    harness.ctrl('c');
+    assert!(!harness.effects.contains(&Effect::Quit), "something was done in between");
+    harness.ctrl('c');
+    assert!(harness.effects.contains(&Effect::Quit));
+    let mut harness = Harness::in_rooms(&["lobby"]);
+    harness.ctrl('d');
+    assert!(harness.effects.contains(&Effect::Quit));
 }
 
 #[test]
 fn help_lists_every_command() {
-    let mut desk = Desk::in_rooms(&["lobby"]);
-    desk.enters("/help");
-    let screen = desk.screen(120, 60);
+    let mut harness = Harness::in_rooms(&["lobby"]);
+    harness.enters("/help");
+    let screen = harness.screen(120, 60);
     for entry in crate::chat_screen::command::COMMANDS {
         assert!(screen.contains(entry.usage), "{}: {screen}", entry.usage);
     }

@@ -1,6 +1,6 @@
 //! Reads and writes every sample under callgrind, which writes one file of counts for each call of
-//! `measured`. Prints what each file is about, in their order: `nothing`, then per sample its name,
-//! its frame's size, and parse or encode.
+//! `measured`. Prints the subject of each file, in their order: `nothing`, then per sample its
+//! name, its frame's size, and parse or encode.
 
 #![allow(unsafe_code)] // for the name `measured`, which callgrind is told; nothing unsafe is called
 
@@ -8,7 +8,7 @@ use std::hint::black_box;
 
 use cost::{MAX_SAMPLE_SIZE, SAMPLES, SampleMessage};
 
-/// What callgrind counts.
+/// The calls that callgrind counts.
 #[unsafe(no_mangle)]
 #[inline(never)]
 fn measured(operation: &mut dyn FnMut()) {
@@ -16,13 +16,13 @@ fn measured(operation: &mut dyn FnMut()) {
 }
 
 fn measure(what: &str, operation: &mut dyn FnMut()) {
-    // What happens only once, such as asking the processor what it can do, is no frame's cost.
+    // One-time work, such as detecting the processor's features, is no frame's cost.
     operation();
     measured(operation);
     println!("{what}");
 }
 
-/// Keeps the compiler from leaving out what nobody looks at.
+/// Keeps the compiler from leaving out unused results.
 fn use_up<T>(result: T) {
     black_box(result);
 }

@@ -1,6 +1,5 @@
-//! What the core's features are for, done as a program would do it. Each module is measured as the
-//! difference to a program that parses and encodes and knows no feature. What the program itself
-//! brings is in `harness`.
+//! Typical use of the core's features. Each module is measured as the difference to a program that
+//! parses and encodes without features. The program's own part is in `harness`.
 
 #[cfg(feature = "alloc")]
 pub mod owned;

@@ -35,7 +35,7 @@ pub fn send(
     Ok(finish(pin!(sender.flush_async()), context))
 }
 
-/// The smallest executor: it asks again at once.
+/// The smallest executor: it polls again at once.
 fn finish<T>(mut future: Pin<&mut impl Future<Output = T>>, context: &mut Context<'_>) -> T {
     loop {
         if let Poll::Ready(output) = future.as_mut().poll(context) {

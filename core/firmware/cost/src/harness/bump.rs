@@ -1,6 +1,6 @@
-//! The simplest heap: a pointer that moves up, and back to the start when nothing is allocated any
-//! more. For one core and no interrupts. Remembers how far it ever moved. The one file that manages
-//! memory by hand.
+//! The simplest heap: a pointer that moves up, and back to the start once no allocation is live.
+//! For one core and no interrupts. Records the highest position of the pointer. The one file that
+//! manages memory by hand.
 
 #![allow(unsafe_code)]
 
@@ -35,7 +35,7 @@ struct Bump {
     live: AtomicUsize,
 }
 
-// SAFETY: the heap is touched by those alone to whom `alloc` gave a part of it. The counters are
+// SAFETY: only code to which `alloc` gave a part of the heap touches that part. The counters are
 // not kept consistent between threads; the programs have one and enable no interrupts.
 unsafe impl Sync for Bump {}
 

@@ -1,5 +1,5 @@
-//! What a program brings of its own for a feature to work with: not the core's, and not counted.
-//! cost.py knows it by the name of this module, so nothing in here is inlined.
+//! The program's own part in using a feature: not the core's, and not counted. cost.py knows it by
+//! the name of this module, so nothing in here is inlined.
 
 #[cfg(feature = "alloc")]
 pub mod bump;

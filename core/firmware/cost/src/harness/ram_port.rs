@@ -1,5 +1,5 @@
-//! A port whose line is a slice in RAM. As a real one it may fail, and if it is awaited, it is
-//! ready only when asked a second time.
+//! A port whose line is a slice in RAM. Like a real one it may fail, and if it is awaited, it is
+//! ready only at the second poll.
 
 use embedded_io::{ErrorKind, ErrorType, Read, Write};
 
@@ -25,7 +25,7 @@ struct LineState {
 }
 
 impl<'b> RamReader<'b> {
-    /// A port that gives these bytes, as many at a time as are wanted, and then ends.
+    /// A port that delivers these bytes, as many at a time as are requested, and then ends.
     #[must_use]
     pub fn new(line: &'b [u8]) -> Self {
         Self { line, line_state: LineState::default() }
@@ -41,7 +41,7 @@ impl<'b> RamReader<'b> {
 }
 
 impl<'b> RamWriter<'b> {
-    /// A port that takes as many bytes as there is room for.
+    /// A port that accepts as many bytes as there is room for.
     #[must_use]
     pub fn new(line: &'b mut [u8]) -> Self {
         Self { line, used: 0, line_state: LineState::default() }
@@ -61,7 +61,7 @@ impl<'b> RamWriter<'b> {
     }
 }
 
-/// Byte by byte, as a UART has them; and no `memcpy` of the port's counts as the core's.
+/// Byte by byte, as a UART delivers them; and no `memcpy` of the port's counts as the core's.
 #[inline(never)]
 fn copy(from: &[u8], to: &mut [u8]) -> usize {
     let mut count = 0;

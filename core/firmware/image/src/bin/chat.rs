@@ -1,5 +1,5 @@
-//! Chats over the serial line with whatever is at its other end, which should be a cafewire server:
-//! signs in, enters a room, tells everybody who comes in what it measures, waits for an answer,
+//! Chats over the serial line with the peer at its other end, which should be a cafewire server:
+//! signs in, joins a room, sends its measurement to each member that joins, waits for an answer,
 //! acknowledges it and leaves.
 
 #![no_std]
@@ -16,7 +16,7 @@ const ROOM: &str = "lab";
 const MEASURED: &str = "21.5 degrees here. Shall I open the window?";
 const UNDERSTOOD: &str = "understood";
 
-/// How the conversation goes on after a message.
+/// Next step of the conversation after a message.
 enum Next {
     Say(MessagePayload<'static>),
     Wait,
@@ -73,7 +73,7 @@ fn answer_to(message: MessagePayload<'_>) -> Result<Next, &'static str> {
             println!("{} came in", username);
             Next::Say(MessagePayload::SendMessage { room: ROOM, content: MEASURED })
         }
-        // One's own words are the receipt that everybody got them.
+        // One's own message is the receipt that every member got it.
         MessagePayload::MessageBroadcast { username: NAME, content: UNDERSTOOD, .. } => Next::Done,
         MessagePayload::MessageBroadcast { username: NAME, room, content, .. } => {
             println!("said in room {}: {}", room, content);

@@ -1,5 +1,5 @@
-//! Runs the test vectors, a round trip of every type and a noisy line on the chip, says what it ran
-//! and ends with a status.
+//! Runs the test vectors, a round trip of every type and a noisy line on the chip, prints the
+//! counts and ends with a status.
 
 #![no_std]
 #![no_main]

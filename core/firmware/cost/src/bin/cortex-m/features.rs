@@ -1,6 +1,6 @@
-//! Uses every feature there is on one sample and prints what that took: `feature-stack FEATURE
-//! bytes`, and after the last sample `feature-ram FEATURE bytes`. What did not work is not
-//! measured, but a failure.
+//! Uses every feature on one sample and prints its cost: `feature-stack FEATURE bytes`, and after
+//! the last sample `feature-ram FEATURE bytes`. A call that did not work is a failure, and not
+//! measured.
 
 #![cfg_attr(not(any(feature = "alloc", feature = "embedded-io", feature = "serde")), allow(unused))]
 
@@ -53,7 +53,7 @@ fn report(feature: &str, mut operation: impl FnMut() -> bool) -> Result<(), &'st
     let mut worked = false;
     let stack = stack::used_by(&mut || worked = operation());
     hprintln!("feature-stack\t{}\t{}", feature, stack);
-    if worked { Ok(()) } else { Err("what a feature is for did not work") }
+    if worked { Ok(()) } else { Err("a feature did not work") }
 }
 
 #[cfg(feature = "serde")]
@@ -76,8 +76,8 @@ fn report_postcard(message: &SampleMessage) -> Result<(), &'static str> {
     }
 }
 
-/// Calls with a receiver that has `frame` coming, and a sender whose port must have taken `frame`
-/// in the end.
+/// Calls with a receiver whose port delivers `frame`, and a sender whose port must have accepted
+/// `frame` in the end.
 #[cfg(feature = "embedded-io")]
 fn over_ports(
     frame: &[u8],

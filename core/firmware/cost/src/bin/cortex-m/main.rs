@@ -1,8 +1,8 @@
-//! Reads and writes every sample on the chip and prints what each took: `NAME size
-//! parse|encode|stream instructions stack`; and what `features` says.
+//! Reads and writes every sample on the chip and prints the cost of each: `NAME size
+//! parse|encode|stream instructions stack`; and the output of `features`.
 //!
 //! For QEMU with `-icount`, where the system timer advances by the same time for every instruction;
-//! the program finds out how many ticks that is from a loop of known length.
+//! the program finds the number of ticks of an instruction from a loop of known length.
 
 #![no_std]
 #![no_main]
@@ -69,20 +69,20 @@ fn run(counter: &mut Counter) -> Result<(), &'static str> {
     Ok(())
 }
 
-/// Keeps the compiler from leaving out what nobody looks at.
+/// Keeps the compiler from leaving out unused results.
 fn use_up<T>(result: T) {
     black_box(result);
 }
 
 /// Counts instructions by the system timer.
 struct Counter {
-    /// Ticks that a call of nothing takes.
+    /// Ticks that an empty call takes.
     ticks_of_nothing: u64,
     ticks_of_known: u64,
 }
 
-/// Instructions by which two calls of `delay` differ: its loop takes two for every two cycles asked
-/// for.
+/// Instructions by which two calls of `delay` differ: its loop takes two for every two cycles
+/// requested.
 const KNOWN_INSTRUCTIONS: u32 = 20_000;
 
 impl Counter {

@@ -1,5 +1,5 @@
-//! How much stack a call takes: the memory below the stack pointer is painted, and what the call
-//! wrote over is counted. The one file that touches memory which is not its own.
+//! Stack depth of a call: the memory below the stack pointer is painted, and the bytes that the
+//! call overwrote are counted. The one file that touches memory which is not its own.
 
 #![allow(unsafe_code)]
 
@@ -7,13 +7,13 @@ use core::ptr;
 
 use cortex_m::register::msp;
 
-/// No operation of the core comes near it; `used_by` says so if one does.
+/// No operation of the core comes near it; `used_by` panics if one does.
 const PAINTED_BYTES: usize = 4096;
 
 const PAINT: u8 = 0xA5;
 
-/// What is left unpainted for the painter's own frame and its callees'. An operation that takes
-/// less is reported to take so much.
+/// Bytes left unpainted for the frames of the painter and its callees. An operation that takes less
+/// is reported to take this much.
 const MARGIN_BYTES: usize = 32;
 
 /// Bytes of stack that the operation takes, called once. Its caller's frame is not counted.

@@ -1,4 +1,4 @@
-//! Calls what a feature is for, as `main` does with the rest; part of `main`, and not counted
+//! Calls every feature's functions, as `main` does with the rest; part of `main`, and not counted
 //! either.
 
 use core::hint::black_box;

@@ -1,4 +1,4 @@
-//! The core, as much of it as the features say, and nothing else: for measuring what it takes of
+//! The core, as much of it as the features select, and nothing else: for measuring its size in
 //! flash. Not for running.
 
 #![no_std]
@@ -13,7 +13,7 @@ use core::hint::black_box;
 #[cfg(any(feature = "alloc", feature = "embedded-io", feature = "serde"))]
 mod features;
 
-/// Calls what is measured with inputs that the compiler knows nothing of; is not counted itself.
+/// Calls the measured functions with inputs unknown to the compiler; is not counted itself.
 #[unsafe(no_mangle)]
 extern "C" fn main() {
     #[cfg(feature = "echo")]

@@ -1,0 +1,305 @@
+//! One TCP connection of a capture: whether it speaks the protocol, which end is the client, and
+//! what each end said, in the order of the packets. Whether bytes are the protocol's is the core's
+//! business.
+
+mod telling;
+mod verdict;
+
+use std::net::SocketAddr;
+
+use super::network::Segment;
+use super::opening::Look;
+use super::passed_over::Why;
+use super::piece::{Head, Part, Piece};
+use super::reassembly::Reassembly;
+use super::report::{Moment, Report, Tally};
+use super::stream_decoder::StreamDecoder;
+use crate::failure::Failure;
+
+/// A capture may hold packets in another order than they travelled in, an acknowledgement before
+/// what it acknowledges: for so many segments of the connection a hole is waited for, and what the
+/// other end said meanwhile too, so that both are told in order.
+pub(crate) const PATIENCE_SEGMENTS: u64 = 16;
+
+/// What the connections of a capture have in common.
+pub(crate) struct Shared<'s> {
+    pub(crate) ports: &'s dyn Fn(u16) -> PortKind,
+    /// How many conversations were told of.
+    pub(crate) numbered: &'s mut u64,
+    pub(crate) report: &'s mut Report,
+}
+
+/// What a port says of a connection.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum PortKind {
+    Any,
+    /// The usual one, or that of a server that was seen to speak the protocol.
+    Likely,
+    /// It was asked for, whatever it holds.
+    Asked,
+}
+
+#[derive(Debug)]
+pub(crate) struct Conversation {
+    pub(crate) verdict: Verdict,
+    /// The address that sorts first, and the other.
+    ends: [SocketAddr; 2],
+    /// Which of them is the client, once something told.
+    client: Option<usize>,
+    /// Whether that is more than a guess.
+    is_client_known: bool,
+    /// Whose bytes came first.
+    first_to_speak: Option<usize>,
+    streams: [Stream; 2],
+    /// How many there were.
+    segments: u64,
+    pub(crate) last: Moment,
+    reset: Option<Moment>,
+    pub(crate) found: Tally,
+}
+
+#[derive(Debug)]
+struct Stream {
+    reassembly: Reassembly,
+    /// Since which segment there is a hole, and since which it is known to stay.
+    hole_since: Option<u64>,
+    proven_since: Option<u64>,
+    look: Look,
+    /// What came before it was known whether this is the protocol.
+    undecided: Vec<Piece>,
+    undecided_bytes: usize,
+    /// Made when it is known who the client is.
+    stream_decoder: Option<StreamDecoder>,
+    /// So many bytes in front were put there by a proxy, of which these came.
+    proxy_rest: usize,
+    proxy: Vec<u8>,
+    /// The packet of what was told last.
+    told: Moment,
+    /// Nothing more follows, since this packet.
+    ended: Option<Moment>,
+    is_finished: bool,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Verdict {
+    Undecided,
+    /// It speaks the protocol, and this is its number once it was told of.
+    Ours(Option<u64>),
+    /// It does not, or is not to be looked at.
+    Other(Why),
+}
+
+impl Stream {
+    const fn new() -> Self {
+        Self {
+            reassembly: Reassembly::new(),
+            hole_since: None,
+            proven_since: None,
+            look: Look::new(),
+            undecided: Vec::new(),
+            undecided_bytes: 0,
+            stream_decoder: None,
+            proxy_rest: 0,
+            proxy: Vec::new(),
+            told: Moment { packet: 0, time_ns: None },
+            ended: None,
+            is_finished: false,
+        }
+    }
+
+    fn held_bytes(&self) -> usize {
+        self.reassembly.held_bytes()
+            + self.look.held_bytes()
+            + self.undecided_bytes
+            + self.stream_decoder.as_ref().map_or(0, StreamDecoder::held_bytes)
+    }
+}
+
+impl Conversation {
+    pub(crate) fn new(ends: [SocketAddr; 2], moment: Moment) -> Self {
+        Self {
+            verdict: Verdict::Undecided,
+            ends,
+            client: None,
+            is_client_known: false,
+            first_to_speak: None,
+            streams: [Stream::new(), Stream::new()],
+            segments: 0,
+            last: moment,
+            reset: None,
+            found: Tally::default(),
+        }
+    }
+
+    /// Whether this SYN opens another connection between the same two ends.
+    pub(crate) fn is_reopened_by(&mut self, sender: usize, syn_sequence: u32) -> bool {
+        self.streams[sender].reassembly.is_reopened_by(syn_sequence)
+    }
+
+    /// Takes a segment and tells what it completes.
+    pub(crate) fn segment(
+        &mut self,
+        segment: &Segment<'_>,
+        moment: Moment,
+        shared: &mut Shared<'_>,
+    ) -> Result<(), Failure> {
+        self.last = moment;
+        let sender = usize::from(segment.source != self.ends[0]);
+        self.note_client(segment, sender, shared);
+        if matches!(self.verdict, Verdict::Other(_)) {
+            return Ok(());
+        }
+        self.segments += 1;
+        // First what the segment proves, for it proves it of what came before.
+        if let Some(sequence) = segment.acknowledges {
+            let of_other = &mut self.streams[1 - sender].reassembly;
+            of_other.acknowledge(sequence, segment.is_syn, moment);
+        }
+        if segment.is_reset {
+            // RFC 1122, 4.2.2.12: what a reset carries is a remark, and no part of the stream.
+            self.reset.get_or_insert(moment);
+        } else {
+            let part = Part {
+                sequence: segment.sequence,
+                is_syn: segment.is_syn,
+                is_fin: segment.is_fin,
+                payload: segment.payload,
+                wire_size: segment.wire_payload_size,
+            };
+            self.streams[sender].reassembly.push(&part, moment);
+        }
+        self.tell_in_order(false, shared)
+    }
+
+    /// No packets will come for now: what is proven is told, and nothing waits for its order.
+    pub(crate) fn idle(&mut self, shared: &mut Shared<'_>) -> Result<(), Failure> {
+        for stream in &mut self.streams {
+            stream.reassembly.start_at_the_earliest();
+        }
+        self.tell_in_order(true, shared)
+    }
+
+    /// The capture ends here, or the connection did without being seen to.
+    pub(crate) fn finish(&mut self, shared: &mut Shared<'_>) -> Result<(), Failure> {
+        for stream in &mut self.streams {
+            stream.reassembly.finish();
+        }
+        self.tell_in_order(true, shared)?;
+        if self.verdict == Verdict::Undecided {
+            self.decide_at_the_end(shared)?;
+        }
+        for sender in 0..self.streams.len() {
+            let moment = self.reset.unwrap_or(self.streams[sender].told);
+            self.finish_stream(sender, moment, self.reset.is_some(), shared)?;
+        }
+        Ok(())
+    }
+
+    /// Whether nothing more can come of it.
+    pub(crate) const fn is_over(&self) -> bool {
+        matches!(self.verdict, Verdict::Other(_))
+            || self.streams[0].is_finished && self.streams[1].is_finished
+    }
+
+    pub(crate) fn held_bytes(&self) -> usize {
+        self.streams.iter().map(Stream::held_bytes).sum()
+    }
+
+    /// Whether anything was said.
+    pub(crate) fn has_spoken(&self) -> bool {
+        self.streams.iter().any(|stream| stream.held_bytes() > 0)
+    }
+
+    /// The client and the server, as far as that is known.
+    pub(crate) fn client_and_server(&self) -> [SocketAddr; 2] {
+        let client = self.client.or(self.first_to_speak).unwrap_or_default();
+        [self.ends[client], self.ends[1 - client]]
+    }
+
+    /// The server's port, if this conversation shows that the protocol is spoken there.
+    pub(crate) fn proven_server_port(&self) -> Option<u16> {
+        let client = self.client.filter(|_| self.is_client_known && self.found.frames > 0)?;
+        Some(self.ends[1 - client].port())
+    }
+
+    fn port_kind(&self, shared: &Shared<'_>) -> PortKind {
+        let [one, other] = self.ends.map(|end| (shared.ports)(end.port()));
+        one.max(other)
+    }
+
+    // ---- Order ----------------------------------------------------------------------------------
+
+    /// Tells what is known of both streams, in the order of the packets. `is_settled`: whatever
+    /// might still come late is not waited for.
+    fn tell_in_order(&mut self, is_settled: bool, shared: &mut Shared<'_>) -> Result<(), Failure> {
+        loop {
+            let heads = [self.head(0), self.head(1)];
+            if let Some(sender) = (0..2).find(|&end| self.is_ripe(end, heads[end], is_settled))
+                && let Some(piece) = self.streams[sender].reassembly.pop(true)
+            {
+                self.accept(sender, piece, shared)?;
+                continue;
+            }
+            let Some((sender, moment)) = self.first_of(heads) else { break };
+            if !is_settled && self.is_early(1 - sender, heads[1 - sender], moment) {
+                break;
+            }
+            match heads[sender] {
+                Head::End(moment) => self.finish_stream(sender, moment, true, shared)?,
+                _ => match self.streams[sender].reassembly.pop(false) {
+                    Some(piece) => self.accept(sender, piece, shared)?,
+                    None => break,
+                },
+            }
+        }
+        if let Some(moment) = self.reset
+            && (0..2).all(|end| matches!(self.head(end), Head::Nothing | Head::End(_)))
+        {
+            for sender in 0..2 {
+                self.finish_stream(sender, moment, true, shared)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// What comes next in a stream, and since when it lacks.
+    fn head(&mut self, end: usize) -> Head {
+        let stream = &mut self.streams[end];
+        let head = match stream.reassembly.head() {
+            Head::End(_) if stream.is_finished || stream.ended.is_some() => Head::Nothing,
+            head => head,
+        };
+        let (is_hole, is_proven) = match head {
+            Head::Hole { is_proven, .. } => (true, is_proven),
+            _ => (false, false),
+        };
+        let since = |known: Option<u64>| Some(known.unwrap_or(self.segments));
+        stream.hole_since = if is_hole { since(stream.hole_since) } else { None };
+        stream.proven_since = if is_proven { since(stream.proven_since) } else { None };
+        head
+    }
+
+    /// Whether a hole is one for good.
+    fn is_ripe(&self, end: usize, head: Head, is_settled: bool) -> bool {
+        let waited = self.streams[end].proven_since.map(|since| self.segments - since);
+        matches!(head, Head::Hole { is_proven: true, .. })
+            && (is_settled || waited.is_some_and(|waited| waited >= PATIENCE_SEGMENTS))
+    }
+
+    /// The stream whose next piece is of the earlier packet.
+    fn first_of(&self, heads: [Head; 2]) -> Option<(usize, Moment)> {
+        let moments = [0, 1].map(|end| match heads[end] {
+            Head::Piece(moment) | Head::End(moment) => Some((moment, end)),
+            Head::Hole { .. } | Head::Nothing => None,
+        });
+        moments.into_iter().flatten().min().map(|(moment, end)| (end, moment))
+    }
+
+    /// Whether a piece of this moment would be told before what a hole in the other stream holds
+    /// up, and that is not to be told for long.
+    fn is_early(&self, other: usize, head: Head, moment: Moment) -> bool {
+        let waited = self.streams[other].hole_since.map(|since| self.segments - since);
+        matches!(head, Head::Hole { behind, .. } if behind <= moment)
+            && waited.is_some_and(|waited| waited < PATIENCE_SEGMENTS)
+    }
+}

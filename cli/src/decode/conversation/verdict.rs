@@ -1,0 +1,191 @@
+//! Whether a connection speaks the protocol, and which end is the client.
+
+use std::cmp::Ordering;
+use std::mem;
+
+use cafewire_core::{Direction, Frame, Framing};
+
+use super::super::network::Segment;
+use super::super::opening::{Look, Opening};
+use super::super::passed_over::Why;
+use super::super::piece::Piece;
+use super::super::report::Moment;
+use super::{Conversation, PortKind, Shared, Stream, Verdict};
+use crate::failure::Failure;
+
+impl Conversation {
+    pub(super) fn accept(
+        &mut self,
+        sender: usize,
+        piece: Piece,
+        shared: &mut Shared<'_>,
+    ) -> Result<(), Failure> {
+        match self.verdict {
+            Verdict::Other(_) => Ok(()),
+            Verdict::Ours(_) => self.explain(sender, &piece, shared),
+            Verdict::Undecided => self.decide(sender, piece, shared),
+        }
+    }
+
+    /// Is this the protocol? A good frame of either end says yes.
+    pub(super) fn decide(
+        &mut self,
+        sender: usize,
+        piece: Piece,
+        shared: &mut Shared<'_>,
+    ) -> Result<(), Failure> {
+        let port = self.port_kind(shared);
+        let stream = &mut self.streams[sender];
+        if stream.reassembly.began_before() {
+            stream.look.search();
+        }
+        match &piece {
+            Piece::Bytes { bytes, .. } => stream.look.push(bytes, port >= PortKind::Likely),
+            Piece::Gap { .. } => stream.look.lacks(),
+        }
+        stream.undecided_bytes += piece.held_bytes();
+        stream.undecided.push(piece);
+        let look = &stream.look;
+        let (opening, is_search, is_long) = (look.opening, look.is_search(), look.is_long());
+        if opening == Opening::Ours || (port == PortKind::Asked && !look.awaits_proxy()) {
+            return self.take_up(shared);
+        }
+        let other = self.streams[1 - sender].look.opening;
+        let foreign_name = self.foreign_name();
+        match opening {
+            Opening::Unclear | Opening::Ours => {}
+            // Where a frame is likely, the other end may still answer with one.
+            Opening::Foreign(_)
+                if port == PortKind::Likely && other == Opening::Unclear && !is_long => {}
+            Opening::Unknown
+                if port == PortKind::Likely && !is_search && foreign_name.is_none() =>
+            {
+                return self.take_up(shared);
+            }
+            Opening::Foreign(_) | Opening::Unknown => self.dismiss(shared),
+        }
+        Ok(())
+    }
+
+    fn foreign_name(&self) -> Option<&'static str> {
+        self.streams.iter().find_map(|stream| match stream.look.opening {
+            Opening::Foreign(name) => Some(name),
+            _ => None,
+        })
+    }
+
+    /// Nothing more will tell. What started where a frame is likely, and with no other protocol,
+    /// is a bad or a cut frame.
+    pub(super) fn decide_at_the_end(&mut self, shared: &mut Shared<'_>) -> Result<(), Failure> {
+        let is_frame = (0..2).any(|end| self.is_cut_frame(end, shared));
+        if is_frame && self.foreign_name().is_none() {
+            return self.take_up(shared);
+        }
+        if self.has_spoken() {
+            self.dismiss(shared);
+        }
+        Ok(())
+    }
+
+    /// Whether a stream holds the start of a frame where one is likely.
+    pub(super) fn is_cut_frame(&self, end: usize, shared: &Shared<'_>) -> bool {
+        let look = &self.streams[end].look;
+        look.opening == Opening::Unclear
+            && look.has_bytes()
+            && !look.is_search()
+            && self.port_kind(shared) >= PortKind::Likely
+    }
+
+    /// It is the protocol: tells all that was held back.
+    pub(super) fn take_up(&mut self, shared: &mut Shared<'_>) -> Result<(), Failure> {
+        self.verdict = Verdict::Ours(None);
+        let [mut one, mut other] = [0, 1].map(|end| {
+            self.streams[end].undecided_bytes = 0;
+            let pieces = mem::take(&mut self.streams[end].undecided);
+            pieces.into_iter().map(move |piece| (piece.moment(), end, piece)).peekable()
+        });
+        let mut pieces = Vec::new();
+        while let Some(next) = match (one.peek(), other.peek()) {
+            (Some(mine), Some(theirs)) if mine.0 <= theirs.0 => one.next(),
+            (_, Some(_)) => other.next(),
+            (_, None) => one.next(),
+        } {
+            pieces.push(next);
+        }
+        if self.client.is_none() {
+            self.client = self.client_by(&pieces);
+        }
+        for stream in &mut self.streams {
+            stream.proxy_rest = mem::replace(&mut stream.look, Look::new()).proxy_size();
+        }
+        for (_, sender, piece) in &pieces {
+            self.explain(*sender, piece, shared)?;
+        }
+        for sender in 0..self.streams.len() {
+            if let Some(moment) = self.streams[sender].ended {
+                self.finish_stream(sender, moment, true, shared)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Not the protocol: nothing of it need be kept, but that it was seen.
+    pub(super) fn dismiss(&mut self, shared: &Shared<'_>) {
+        let is_likely = self.port_kind(shared) >= PortKind::Likely;
+        let is_search = self.streams.iter().any(|stream| stream.look.is_search());
+        self.verdict = Verdict::Other(match self.foreign_name() {
+            Some(name) => Why::Foreign(name),
+            None if is_likely && is_search => Why::NotFound,
+            None => Why::NoFrame,
+        });
+        self.streams = [Stream::new(), Stream::new()];
+    }
+
+    /// The client is the end that opens the connection. Where that was not captured: the end
+    /// without the server's port. Else what is said will tell.
+    pub(super) fn note_client(
+        &mut self,
+        segment: &Segment<'_>,
+        sender: usize,
+        shared: &Shared<'_>,
+    ) {
+        if self.streams.iter().any(|stream| stream.stream_decoder.is_some()) {
+            return;
+        }
+        let receiver = 1 - sender;
+        if segment.is_syn {
+            self.client = Some(if segment.is_answer { receiver } else { sender });
+            self.is_client_known = true;
+        } else if self.client.is_none() && !segment.payload.is_empty() {
+            self.first_to_speak.get_or_insert(sender);
+            let [sent_from, sent_to] =
+                [sender, receiver].map(|end| (shared.ports)(self.ends[end].port()));
+            self.client = match sent_from.cmp(&sent_to) {
+                Ordering::Greater => Some(receiver),
+                Ordering::Less => Some(sender),
+                Ordering::Equal => None,
+            };
+        }
+    }
+
+    /// The client, where neither the opening nor a port told: chat frames travel one way only.
+    fn client_by(&mut self, pieces: &[(Moment, usize, Piece)]) -> Option<usize> {
+        let by_chat = pieces.iter().find_map(|(_, sender, piece)| {
+            let Piece::Bytes { bytes, .. } = piece else { return None };
+            match Framing::of(bytes) {
+                Framing::Frame { frame: Frame::Chat(view), .. } => {
+                    let is_clients = view.message_type.is_sent(Direction::ToServer);
+                    let is_servers = view.message_type.is_sent(Direction::ToClient);
+                    (is_clients != is_servers).then_some(if is_clients {
+                        *sender
+                    } else {
+                        1 - sender
+                    })
+                }
+                _ => None,
+            }
+        });
+        self.is_client_known = by_chat.is_some();
+        by_chat.or(self.first_to_speak)
+    }
+}

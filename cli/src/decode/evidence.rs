@@ -1,0 +1,116 @@
+//! What a capture proves of bytes that it does not hold: acknowledgements, cut packets, the FIN.
+//! Pure. Places are those of `reassembly`.
+
+use std::collections::VecDeque;
+
+use super::piece::Part;
+use super::report::Moment;
+
+/// Acknowledgements of what was not captured that are remembered for when they came.
+pub(super) const MAX_UNSEEN: usize = 64;
+
+#[derive(Debug)]
+pub(crate) struct Evidence {
+    fin: Option<(i64, Moment)>,
+    /// What the first acknowledgement said.
+    first_acknowledged: Option<i64>,
+    /// Everything before this place arrived at the other end.
+    acknowledged: Option<i64>,
+    /// Places further than anything that was captured when they were acknowledged, in order: with
+    /// each it was proven that the capture lacks something.
+    unseen: VecDeque<(i64, Moment)>,
+    /// Where what was captured ends, or was cut.
+    captured_end: Option<i64>,
+    /// Everything before this place was on the wire, in packets that the capture cut.
+    cut: Option<(i64, Moment)>,
+}
+
+impl Evidence {
+    pub(crate) const fn new() -> Self {
+        Self {
+            fin: None,
+            first_acknowledged: None,
+            acknowledged: None,
+            unseen: VecDeque::new(),
+            captured_end: None,
+            cut: None,
+        }
+    }
+
+    /// A packet whose data ended at this place on the wire.
+    pub(crate) fn packet(&mut self, end: i64, part: &Part<'_>, moment: Moment) {
+        self.captured_end = self.captured_end.max(Some(end));
+        if part.is_fin {
+            self.fin.get_or_insert((end, moment));
+        }
+        if part.payload.len() < part.wire_size && self.cut.is_none_or(|(known, _)| end > known) {
+            self.cut = Some((end, moment));
+        }
+    }
+
+    /// The other end has everything before this place. Whether that is news.
+    pub(crate) fn acknowledge(&mut self, place: i64, moment: Moment) -> bool {
+        self.first_acknowledged.get_or_insert(place);
+        if self.acknowledged.is_some_and(|known| place <= known) {
+            return false;
+        }
+        self.acknowledged = Some(place);
+        if self.captured_end.is_none_or(|end| place > end) && self.unseen.len() < MAX_UNSEEN {
+            self.unseen.push_back((place, moment));
+        }
+        true
+    }
+
+    pub(crate) const fn fin(&self) -> Option<(i64, Moment)> {
+        self.fin
+    }
+
+    pub(crate) const fn cut(&self) -> Option<(i64, Moment)> {
+        self.cut
+    }
+
+    pub(crate) const fn first_acknowledged(&self) -> Option<i64> {
+        self.first_acknowledged
+    }
+
+    pub(crate) fn has_acknowledged(&self, place: i64) -> bool {
+        self.acknowledged.is_some_and(|end| end >= place)
+    }
+
+    /// How far the stream goes for sure, if that is further than this place. One number more may
+    /// be that of a FIN which the capture lacks. `is_over`: data that the FIN speaks of will not
+    /// come late.
+    pub(crate) fn proven_end(
+        &self,
+        next: i64,
+        is_over: bool,
+        now: Moment,
+    ) -> Option<(i64, Moment)> {
+        let acknowledged = match (self.fin, self.acknowledged) {
+            (Some((fin, _)), Some(end)) => end.min(fin),
+            (None, Some(end)) if end > next + 1 => end,
+            _ => next,
+        };
+        let (fin, fin_moment) = self.fin.filter(|_| is_over).unwrap_or((next, now));
+        let moment = if acknowledged >= fin { now } else { fin_moment };
+        let end = acknowledged.max(fin);
+        (end > next).then(|| (end, self.proof(next, moment)))
+    }
+
+    /// The packet by which it was proven that what stands at this place lacks: this one, unless an
+    /// acknowledgement came before.
+    pub(crate) fn proof(&self, next: i64, otherwise: Moment) -> Moment {
+        let unseen = self.unseen.iter().find(|(place, _)| *place > next);
+        unseen.map_or(otherwise, |(_, moment)| otherwise.min(*moment))
+    }
+
+    /// Everything before this place was told of.
+    pub(crate) fn forget(&mut self, end: i64) {
+        self.unseen.retain(|(place, _)| *place > end);
+    }
+
+    #[cfg(test)]
+    pub(super) fn unseen_count(&self) -> usize {
+        self.unseen.len()
+    }
+}

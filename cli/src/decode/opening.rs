@@ -1,0 +1,261 @@
+//! How a stream starts: with a frame, with another protocol, or with what a proxy puts in front.
+//! Pure. A port is no proof of anything; the first bytes are.
+
+use cafewire_core::dissect::{Dissected, Dissector};
+use cafewire_core::{Direction, Frame, Framing};
+
+use super::proxy::{self, Proxy};
+
+/// How much of a stream that began before the capture is searched for a good frame.
+pub(crate) const MAX_SEARCHED_BYTES: usize = 128 * 1024;
+/// The same on a port that nothing speaks for.
+pub(crate) const MAX_SEARCHED_ELSEWHERE_BYTES: usize = 4096;
+
+/// What the first bytes of a stream say of it.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) enum Opening {
+    /// Nothing yet.
+    #[default]
+    Unclear,
+    /// There is a good frame.
+    Ours,
+    /// Another protocol, by its name.
+    Foreign(&'static str),
+    /// Neither.
+    Unknown,
+}
+
+/// The first bytes that are another protocol's.
+const SIGNATURES: [(&[u8], &str); 23] = [
+    (b"GET ", "HTTP"),
+    (b"HEAD ", "HTTP"),
+    (b"POST ", "HTTP"),
+    (b"PUT ", "HTTP"),
+    (b"DELETE ", "HTTP"),
+    (b"CONNECT ", "HTTP"),
+    (b"OPTIONS ", "HTTP"),
+    (b"TRACE ", "HTTP"),
+    (b"PATCH ", "HTTP"),
+    (b"HTTP/1.", "HTTP"),
+    (b"PRI * HTTP/2.0\r\n", "HTTP/2"),
+    // RFC 8446, 5.1: a record's type, and version 3 with any minor one up to 4.
+    (b"\x14\x03\x01", "TLS"),
+    (b"\x14\x03\x03", "TLS"),
+    (b"\x15\x03\x01", "TLS"),
+    (b"\x15\x03\x03", "TLS"),
+    (b"\x16\x03\x00", "TLS"),
+    (b"\x16\x03\x01", "TLS"),
+    (b"\x16\x03\x02", "TLS"),
+    (b"\x16\x03\x03", "TLS"),
+    (b"\x17\x03\x01", "TLS"),
+    (b"\x17\x03\x03", "TLS"),
+    (b"SSH-2.0-", "SSH"),
+    (b"INFO {", "NATS"),
+];
+
+/// The other protocol that bytes start with. `Unclear` where more bytes could tell.
+fn foreign(bytes: &[u8]) -> Opening {
+    let named = SIGNATURES.iter().find(|(signature, _)| bytes.starts_with(signature));
+    match named {
+        Some((_, name)) => Opening::Foreign(name),
+        None if SIGNATURES.iter().any(|(signature, _)| signature.starts_with(bytes)) => {
+            Opening::Unclear
+        }
+        None => Opening::Unknown,
+    }
+}
+
+/// Looks at a stream as its first bytes come.
+#[derive(Debug)]
+pub(crate) struct Look {
+    /// Made once the stream is known to have no start that could be trusted.
+    search: Option<Dissector>,
+    bytes: Vec<u8>,
+    /// How many of the bytes are no frame, as far as the search went.
+    searched: usize,
+    proxy_size: usize,
+    pub(crate) opening: Opening,
+}
+
+impl Look {
+    pub(crate) const fn new() -> Self {
+        Self {
+            search: None,
+            bytes: Vec::new(),
+            searched: 0,
+            proxy_size: 0,
+            opening: Opening::Unclear,
+        }
+    }
+
+    /// The stream began before the capture, or bytes are missing: a frame may start anywhere.
+    pub(crate) fn search(&mut self) {
+        self.search.get_or_insert_with(|| Dissector::new(Direction::Either));
+    }
+
+    /// Bytes are missing: what came before is no start of what follows.
+    pub(crate) fn lacks(&mut self) {
+        if self.opening == Opening::Unclear {
+            (self.bytes, self.searched) = (Vec::new(), 0);
+        }
+        self.search();
+    }
+
+    /// Whether so much came that no more is waited for.
+    pub(crate) const fn is_long(&self) -> bool {
+        self.bytes.len() > MAX_SEARCHED_BYTES
+    }
+
+    pub(crate) const fn is_search(&self) -> bool {
+        self.search.is_some()
+    }
+
+    pub(crate) fn has_bytes(&self) -> bool {
+        !self.bytes.is_empty()
+    }
+
+    pub(crate) fn held_bytes(&self) -> usize {
+        self.bytes.capacity()
+    }
+
+    /// How many bytes of what a proxy put in front stand there.
+    pub(crate) const fn proxy_size(&self) -> usize {
+        self.proxy_size
+    }
+
+    /// Whether what a proxy puts in front is under way.
+    pub(crate) fn awaits_proxy(&self) -> bool {
+        self.proxy_size == 0 && self.search.is_none() && proxy::of(&self.bytes) == Proxy::Incomplete
+    }
+
+    /// The next bytes. `is_expected`: the port is one where frames are likely.
+    pub(crate) fn push(&mut self, bytes: &[u8], is_expected: bool) {
+        self.bytes.extend_from_slice(bytes);
+        if self.opening != Opening::Unclear {
+            return;
+        }
+        self.opening = match self.search.take() {
+            Some(dissector) => self.found(dissector, is_expected),
+            None => self.first(),
+        };
+    }
+
+    fn first(&mut self) -> Opening {
+        if self.proxy_size == 0 {
+            match proxy::of(&self.bytes) {
+                Proxy::Whole(size) => self.proxy_size = size,
+                Proxy::Incomplete => return Opening::Unclear,
+                Proxy::None => {}
+            }
+        }
+        let rest = self.bytes.get(self.proxy_size..).unwrap_or_default();
+        match Framing::of(rest) {
+            _ if rest.is_empty() => Opening::Unclear,
+            Framing::Frame { .. } => Opening::Ours,
+            Framing::Incomplete { .. } => Opening::Unclear,
+            Framing::Corrupt { .. } => foreign(rest),
+        }
+    }
+
+    fn found(&mut self, mut dissector: Dissector, is_expected: bool) -> Opening {
+        if self.searched == 0
+            && let opening @ Opening::Foreign(_) = foreign(&self.bytes)
+        {
+            return opening;
+        }
+        let limit = if is_expected { MAX_SEARCHED_BYTES } else { MAX_SEARCHED_ELSEWHERE_BYTES };
+        loop {
+            let rest = self.bytes.get(self.searched..).unwrap_or_default();
+            match dissector.next(rest, false) {
+                Dissected::Noise { size, .. } => self.searched += size,
+                // In noise an echo frame is there by chance in one of 3 million places.
+                Dissected::Frame { frame, size, .. } => {
+                    let is_proof = matches!(frame, Frame::Chat(_)) || self.searched == 0;
+                    if is_proof || is_expected {
+                        return Opening::Ours;
+                    }
+                    self.searched += size;
+                }
+                Dissected::Incomplete { .. } => break,
+            }
+        }
+        self.search = Some(dissector);
+        if self.bytes.len() > limit { Opening::Unknown } else { Opening::Unclear }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const DISCONNECT: &[u8] = b"\x01\x02\x00\x00\x9A\x7C\x6C\x17";
+    const PING: &[u8] = b"\xCA\xFE\x01\x00\x00";
+
+    /// What is said after each byte.
+    fn openings(look: &mut Look, bytes: &[u8], is_expected: bool) -> Vec<Opening> {
+        let mut said = Vec::new();
+        for byte in bytes {
+            look.push(&[*byte], is_expected);
+            if said.last() != Some(&look.opening) {
+                said.push(look.opening);
+            }
+        }
+        said
+    }
+
+    #[test]
+    fn a_stream_is_what_it_starts_with_however_its_bytes_come() {
+        for (bytes, opening) in [
+            (DISCONNECT, Opening::Ours),
+            (PING, Opening::Ours),
+            (b"GET / HTTP/1.1\r\n", Opening::Foreign("HTTP")),
+            (b"HTTP/1.1 200 OK\r\n", Opening::Foreign("HTTP")),
+            (b"\x16\x03\x01\x02\x00", Opening::Foreign("TLS")),
+            (b"SSH-2.0-OpenSSH_9.2\r\n", Opening::Foreign("SSH")),
+            (b"PRI * HTTP/2.0\r\n\r\nSM", Opening::Foreign("HTTP/2")),
+            (b"PRI * HTTP/3", Opening::Unknown),
+            (b"hello", Opening::Unknown),
+            (b"\x01\x02\x00\x00\x9A\x7C\x6C\x18", Opening::Unknown),
+        ] {
+            let said = openings(&mut Look::new(), bytes, false);
+            assert_eq!(said.last(), Some(&opening), "{bytes:?}");
+            assert!(said.len() <= 2 && said[0] == Opening::Unclear || said.len() == 1, "{said:?}");
+        }
+    }
+
+    #[test]
+    fn a_line_of_a_proxy_is_passed_over() {
+        let line = b"PROXY TCP4 192.0.2.1 10.0.0.2 5555 8080\r\n";
+        let mut look = Look::new();
+        let said = openings(&mut look, &[line, DISCONNECT].concat(), false);
+        assert_eq!(said, [Opening::Unclear, Opening::Ours]);
+        assert_eq!(look.proxy_size(), line.len());
+        let endless = [b"PROXY ", &[b'x'; 200][..]].concat();
+        assert_eq!(openings(&mut Look::new(), &endless, false).last(), Some(&Opening::Unknown));
+    }
+
+    #[test]
+    fn a_search_finds_a_frame_anywhere_and_has_a_bound() {
+        for (frame, is_expected, opening) in [
+            (DISCONNECT, true, Opening::Ours),
+            (DISCONNECT, false, Opening::Ours),
+            (PING, true, Opening::Ours),
+            (PING, false, Opening::Unclear),
+        ] {
+            let mut look = Look::new();
+            look.search();
+            let said = openings(&mut look, &[b"rest", frame].concat(), is_expected);
+            assert_eq!(said.last(), Some(&opening), "{frame:?} {is_expected}");
+        }
+        for (is_expected, limit) in
+            [(true, MAX_SEARCHED_BYTES), (false, MAX_SEARCHED_ELSEWHERE_BYTES)]
+        {
+            let mut look = Look::new();
+            look.search();
+            look.push(&vec![b'x'; limit], is_expected);
+            assert_eq!(look.opening, Opening::Unclear);
+            look.push(b"x", is_expected);
+            assert_eq!(look.opening, Opening::Unknown);
+        }
+    }
+}

@@ -1,0 +1,44 @@
+//! Control characters on every level, held against the standard library's `char::is_control`.
+
+use cafewire_kernel::{Kernel as _, Level};
+use proptest::prelude::*;
+
+#[track_caller]
+fn assert_as_in_std(name: &str) {
+    let expected = name.find(char::is_control);
+    for level in Level::available() {
+        assert_eq!(level.first_control(name), expected, "{} of {name:?}", level.name());
+    }
+}
+
+#[test]
+fn every_character_of_one_and_two_bytes_in_every_place() {
+    for character in (0..0x800).filter_map(char::from_u32) {
+        for before in 0..130 {
+            let mut name = "x".repeat(before);
+            name.push(character);
+            assert_as_in_std(&name);
+            name.push('y');
+            assert_as_in_std(&name);
+            name.push_str("\u{85}\u{1}");
+            assert_as_in_std(&name);
+        }
+    }
+}
+
+#[test]
+fn bytes_of_other_characters_are_no_controls() {
+    for name in ["Â\u{A0}Â", "ÂÂ", "日本\u{9000}", "🦀\u{1F600}", "\u{E0080}", "", " ~"] {
+        for before in 0..66 {
+            assert_as_in_std(&("é".repeat(before) + name));
+            assert_as_in_std(&("x".repeat(before) + name));
+        }
+    }
+}
+
+proptest! {
+    #[test]
+    fn any_names(name in "[ -~]{0,70}\\PC{0,20}[\u{0}-\u{FF}]?\\PC{0,20}") {
+        assert_as_in_std(&name);
+    }
+}

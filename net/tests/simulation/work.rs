@@ -1,0 +1,209 @@
+//! What a tick may do, and what the loop around it may not: more than its bounds allow, sleep while
+//! there is something to do, turn without doing anything.
+
+use std::collections::{HashMap, HashSet};
+
+use cafewire_net::{Limits, ServerMetrics};
+
+use crate::io::EndpointKey;
+
+/// Ticks in a row that may come to nothing though the driver did not let the poll sleep.
+const IDLE_TICKS_MAX: usize = 8;
+
+#[derive(Debug, Default)]
+pub(crate) struct Work {
+    limits: Limits,
+    /// The last wait had nothing to tell, and was given time to sleep.
+    pub(crate) slept: bool,
+    had_events: bool,
+    pub(crate) polled_ms: u64,
+    full_polls: usize,
+    departures_left: usize,
+    idle_ticks: usize,
+
+    reads: HashMap<EndpointKey, usize>,
+    handshakes: usize,
+    accepts: [usize; 2],
+    written: usize,
+    written_to: HashMap<EndpointKey, usize>,
+    /// Connections whose last write was cut short.
+    blocked: HashSet<EndpointKey>,
+    /// Those that were among them in this tick.
+    cut_short: HashSet<EndpointKey>,
+    /// Connections that the server let go of since they were taken from here.
+    pub(crate) closed: Vec<EndpointKey>,
+    before: Progress,
+}
+
+/// What a tick that does something changes.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Progress {
+    numbers: [u64; 9],
+}
+
+impl Progress {
+    pub(crate) fn of(metrics: &ServerMetrics, connections: usize) -> Self {
+        Self {
+            numbers: [
+                metrics.bytes_received.get(),
+                metrics.bytes_sent.get(),
+                metrics.messages_processed.get(),
+                metrics.connections_accepted.get(),
+                metrics.connections_rejected.get(),
+                metrics.log_bytes_appended.get(),
+                metrics.users.get(),
+                metrics.clients_connected.get(),
+                connections as u64,
+            ],
+        }
+    }
+}
+
+impl Work {
+    /// The limits in force, with 0 as no bound.
+    pub(crate) fn set_limits(&mut self, limits: &Limits) {
+        // The first tick under other limits has the departures of the earlier ones left.
+        self.departures_left = self.departures_left.max(bound(limits.departures_per_tick));
+        self.limits = limits.clone();
+        for limit in [
+            &mut self.limits.write_bytes_per_tick,
+            &mut self.limits.connection_write_bytes_per_tick,
+            &mut self.limits.deliveries_per_tick,
+            &mut self.limits.accepts_per_tick,
+            &mut self.limits.handshakes_per_tick,
+            &mut self.limits.read_bytes_per_tick,
+        ] {
+            *limit = bound(*limit);
+        }
+        self.limits.read_bytes_per_tick = self.limits.read_bytes_per_tick.clamp(1 << 10, 1 << 20);
+    }
+
+    pub(crate) const fn start_wait(&mut self, slept: bool, had_events: bool, now_ms: u64) {
+        self.slept = slept;
+        self.had_events = had_events;
+        self.polled_ms = now_ms;
+    }
+
+    pub(crate) const fn note_poll(&mut self, is_full: bool) {
+        self.full_polls = if is_full { self.full_polls + 1 } else { 0 };
+    }
+
+    /// Whether the last wait may have left something untold.
+    pub(crate) const fn was_poll_full(&self) -> bool {
+        self.full_polls > 0
+    }
+
+    // ---- Within a tick --------------------------------------------------------------------------
+
+    pub(crate) fn start_tick(&mut self, progress: Progress) {
+        self.before = progress;
+        self.reads.clear();
+        self.handshakes = 0;
+        self.accepts = [0; 2];
+        self.written = 0;
+        self.written_to.clear();
+        self.cut_short.clear();
+    }
+
+    pub(crate) fn note_read(&mut self, key: EndpointKey, at_most: usize, is_handshaking: bool) {
+        assert_eq!(at_most, self.limits.read_bytes_per_tick, "a read of another size");
+        let reads = self.reads.entry(key).or_default();
+        *reads += 1;
+        assert_eq!(*reads, 1, "a connection is read twice in a tick");
+        self.handshakes += usize::from(is_handshaking);
+        assert!(
+            self.handshakes <= self.limits.handshakes_per_tick,
+            "{} handshakes in a tick",
+            self.handshakes
+        );
+    }
+
+    pub(crate) fn note_accept(&mut self, listener: usize) {
+        self.accepts[listener] += 1;
+        assert!(
+            self.accepts[listener] <= self.limits.accepts_per_tick,
+            "{:?} accepts in a tick",
+            self.accepts
+        );
+    }
+
+    pub(crate) fn start_write(&mut self, key: EndpointKey) {
+        let limits = &self.limits;
+        assert!(self.written < limits.write_bytes_per_tick, "{} bytes in a tick", self.written);
+        let written_to = self.written_to.get(&key).copied().unwrap_or(0);
+        // A tick flushes twice, the second time for refusals: so each has its share twice.
+        let allowed = limits.connection_write_bytes_per_tick.saturating_mul(2);
+        assert!(
+            written_to < allowed.saturating_add(TRANSMIT_BYTES_MAX),
+            "{written_to} bytes in a tick for one connection"
+        );
+    }
+
+    pub(crate) fn end_write(&mut self, key: EndpointKey, offered: usize, taken: usize) {
+        assert!(offered <= TRANSMIT_BYTES_MAX, "{offered} bytes in one write");
+        self.written += taken;
+        *self.written_to.entry(key).or_default() += taken;
+        if taken < offered {
+            self.blocked.insert(key);
+            self.cut_short.insert(key);
+        } else {
+            // Its last words may be taken after it was closed for what was not.
+            if self.blocked.remove(&key) {
+                self.cut_short.insert(key);
+            }
+        }
+    }
+
+    /// The server hears that there is room again.
+    pub(crate) fn note_room(&mut self, key: EndpointKey) {
+        self.blocked.remove(&key);
+    }
+
+    /// Whether the last that was offered to it was not taken whole.
+    pub(crate) fn is_blocked(&self, key: EndpointKey) -> bool {
+        self.blocked.contains(&key)
+    }
+
+    /// Whether it took bytes in this tick.
+    pub(crate) fn has_taken(&self, key: EndpointKey) -> bool {
+        self.written_to.get(&key).is_some_and(|&written| written > 0)
+    }
+
+    /// Whether this tick has seen it blocked: its last words may have been taken since.
+    pub(crate) fn was_blocked(&self, key: EndpointKey) -> bool {
+        self.is_blocked(key) || self.cut_short.contains(&key)
+    }
+
+    // ---- After a tick ---------------------------------------------------------------------------
+
+    /// A tick in which so many frames were delivered: to how many members the largest room has.
+    pub(crate) fn judge_deliveries(&self, deliveries: u64, members_max: usize) {
+        // One frame is done whatever is left, and one departure is told.
+        let allowed = (self.limits.deliveries_per_tick).saturating_add(2 * members_max);
+        assert!(
+            deliveries <= allowed as u64,
+            "{deliveries} deliveries in a tick, {} allowed, rooms of {members_max}",
+            self.limits.deliveries_per_tick
+        );
+    }
+
+    pub(crate) fn judge_departures(&mut self, departures: u64) {
+        let allowed = self.departures_left;
+        assert!(departures <= allowed as u64, "{departures} departures in a tick, not {allowed}");
+        self.departures_left = bound(self.limits.departures_per_tick);
+    }
+
+    pub(crate) fn judge_idleness(&mut self, after: &Progress) {
+        let came_to_nothing = *after == self.before && !self.slept && !self.had_events;
+        self.idle_ticks = if came_to_nothing { self.idle_ticks + 1 } else { 0 };
+        assert!(self.idle_ticks <= IDLE_TICKS_MAX, "the loop turns and does nothing: {after:?}");
+    }
+}
+
+/// 0 is no bound.
+pub(crate) const fn bound(limit: usize) -> usize {
+    if limit == 0 { usize::MAX } else { limit }
+}
+
+/// More than one write is ever offered: what is gathered, and the piece that passes it.
+const TRANSMIT_BYTES_MAX: usize = (256 << 10) + (128 << 10);
