@@ -111,7 +111,7 @@ macro_rules! cx {
         }
     };
 }
-pub(self) use cx;
+use cx;
 
 /// What requests work with.
 struct Cx<'a> {

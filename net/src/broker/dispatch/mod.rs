@@ -21,6 +21,8 @@ pub(super) struct Ending {
 }
 
 /// What became of a frame.
+// Only the rare ending is large, and it goes at once; boxing it would allocate.
+#[allow(clippy::large_enum_variant)]
 enum Done {
     Yes,
     /// Not yet: it is to be done again later.

@@ -65,7 +65,7 @@ impl System {
                 info!("the configuration was reloaded");
             }
             Err(reason) => {
-                warn!(%reason, "the configuration was not reloaded: what was in force stays")
+                warn!(%reason, "the configuration was not reloaded: what was in force stays");
             }
         }
         self.control.enter(Phase::Ready);
