@@ -1,5 +1,5 @@
-//! `decode` on the captures of `tests/captures`: what the packets prove, no less and no more. Packet
-//! numbers and times are those that tshark shows.
+//! `decode` on the captures of `tests/captures`: what the packets prove, no less and no more.
+//! Packet numbers and times are those that tshark shows.
 
 use std::io::Write as _;
 use std::path::PathBuf;

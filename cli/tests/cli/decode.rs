@@ -286,7 +286,7 @@ fn collect_members(prefix: &str, value: &Value, members: &mut BTreeSet<String>) 
             }
         }
         Value::Array(items) => {
-            items.iter().for_each(|item| collect_members(&format!("{prefix}[]"), item, members))
+            items.iter().for_each(|item| collect_members(&format!("{prefix}[]"), item, members));
         }
         _ => {}
     }
