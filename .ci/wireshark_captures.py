@@ -2,6 +2,8 @@
 
     wireshark_captures.py vectors OUT.pcap      every vector in a connection of its own, bad ones too
     wireshark_captures.py ends OUT.pcap         connections that end in mid-frame, in every way that one can
+    wireshark_captures.py cuts OUT.pcap SEED [PORT]   connections whose frames are cut into segments anywhere, headers above all
+    wireshark_captures.py false OUT.pcap SIZE   so many bytes in which every fourth looks like the header of a long frame
     wireshark_captures.py reorder IN.pcap OUT.pcap SEED    the packets that carry data in another order, some twice
     wireshark_captures.py talk HOST PORT        what `cafewire`'s own commands never do: errors, cut frames, many in one piece
 """
@@ -52,8 +54,8 @@ def read_pcap(path):
     return link_type, packets
 
 
-def packet(client_port, from_client, sequence, acknowledged, flags, payload=b""):
-    ports = (client_port, SERVER_PORT) if from_client else (SERVER_PORT, client_port)
+def packet(client_port, from_client, sequence, acknowledged, flags, payload=b"", server_port=SERVER_PORT):
+    ports = (client_port, server_port) if from_client else (server_port, client_port)
     tcp = struct.pack(">HHIIBBHHH", *ports, sequence, acknowledged, 5 << 4, flags, 65535, 0, 0) + payload
     ends = (b"\x0a\0\0\x01", b"\x0a\0\0\x02") if from_client else (b"\x0a\0\0\x02", b"\x0a\0\0\x01")
     return struct.pack(">BBHHHBBH", 0x45, 0, 20 + len(tcp), 0, 0, 64, 6, 0) + ends[0] + ends[1] + tcp
@@ -103,6 +105,45 @@ def ends(out):
             if after:
                 packets.append(packet(client_port, True, sequence, 200, ACK | after))
     write_pcap(out, packets)
+
+
+def cuts(out, seed, port=SERVER_PORT):
+    """Many connections, a few frames each. Cuts are anywhere, and more often than not in a header or right behind it."""
+    chance = random.Random(int(seed))
+    packets = []
+    for index in range(300):
+        frames = [
+            chance.choice([
+                wire.chat("SendMessage", wire.name(b"tea") + b"x" * chance.choice([1, 40, 500])),
+                wire.chat("Connect", wire.name(b"ada")),
+                wire.chat("Disconnect", b""),
+            ])
+            if index % 2
+            else wire.echo("Echo", b"y" * chance.choice([0, 3, 300, 3000]))
+            for _ in range(chance.randint(1, 6))
+        ]
+        data, places, start = b"".join(frames), set(), 0
+        for frame in frames:
+            if chance.random() < 0.7:
+                places.add(start + chance.randint(1, 5))
+            if chance.random() < 0.3:
+                places.add(start + chance.randint(1, len(frame)))
+            start += len(frame)
+        ends = sorted(place for place in places if place < len(data)) + [len(data)]
+        client_port, sequence = 40_000 + index, 100
+        packets.append(packet(client_port, True, 99, 0, SYN, b"", int(port)))
+        packets.append(packet(client_port, False, 199, 100, SYN | ACK, b"", int(port)))
+        for first, end in zip([0, *ends], ends):
+            flags = PSH | ACK | (FIN if end == len(data) else 0)
+            packets.append(packet(client_port, True, sequence, 200, flags, data[first:end], int(port)))
+            sequence += end - first
+    write_pcap(out, packets)
+
+
+def false(out, size):
+    """Each of these headers claims 577 bytes, and no checksum is right."""
+    data = (b"\x01\x03\x02\x41" * (int(size) // 4))
+    write_pcap(out, connection(10_000, data, b""))
 
 
 def reorder(source, out, seed):
@@ -211,7 +252,7 @@ def talk(host, port):
 
 
 if __name__ == "__main__":
-    commands = {"vectors": vectors, "ends": ends, "reorder": reorder, "talk": talk}
+    commands = {"vectors": vectors, "ends": ends, "cuts": cuts, "false": false, "reorder": reorder, "talk": talk}
     if len(sys.argv) < 2 or sys.argv[1] not in commands:
         sys.exit(__doc__)
     commands[sys.argv[1]](*sys.argv[2:])

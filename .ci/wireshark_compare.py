@@ -13,12 +13,20 @@ import sys
 from collections import defaultdict
 
 
+# A client that speaks something else to a server of ours: `decode --port` shows what is bad, and tshark what it is.
+LEFT_TO_OTHERS = (b"GET ",)
+
+
 def by_decode(path):
     streams = defaultdict(list)
     for line in open(path, encoding="utf-8"):
         it = json.loads(line)
-        if it["kind"] == "gap":
+        if it["kind"] == "summary":
+            continue
+        if it["kind"] in ("gap", "part"):
             sys.exit(f"the capture lacks bytes: {it}")
+        if it["kind"] == "bad" and bytes.fromhex(it["hex"]).startswith(LEFT_TO_OTHERS):
+            continue
         fields = [(field["name"], field["offset"], slice_of(it["hex"], field), value_of(field)) for field in it["fields"]]
         error = it["error"] and (it["error"]["kind"], it["error"]["at"])
         family = it["family"] if it["kind"] == "frame" else None
@@ -154,8 +162,8 @@ def same_field(mine, other):
 
 
 def shown(text):
-    """Wireshark ends a text at its first zero byte."""
-    return text.split("\0")[0]
+    """Wireshark would end a text at its first zero byte: the dissector has a sign for it."""
+    return text.replace("\0", "\N{SYMBOL FOR NULL}")
 
 
 def same_end(ours, theirs):
@@ -181,8 +189,8 @@ def main(tshark, decode):
                 counts["fields"] += len(one["fields"])
                 continue
             wrong += 1
-            if wrong <= 10:
-                print(f"{key}, frame {index}:\n  decode: {one}\n  tshark: {other}", file=sys.stderr)
+            if wrong <= 5:
+                print(f"{key}, frame {index}:\n  decode: {one}"[:500] + f"\n  tshark: {other}"[:500], file=sys.stderr)
             break
     if wrong or not counts["good"]:
         sys.exit(f"tshark and decode disagree in {wrong} streams; {counts['good']} good frames are the same")

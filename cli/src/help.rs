@@ -148,20 +148,28 @@ checksum beside what it should have been. Errors are marked in the bytes; then t
 one byte after the bad frame's start, but never inside a good frame.
 
 Digits may be plain, with or without spaces and 0x, or come from xxd or hexdump -C; text after ; \
-or # is a comment. Captures are pcap or pcapng: TCP over IPv4 or IPv6 on Ethernet, Linux cooked, \
-loopback or raw IP. Segments are put in order; bytes that the capture lacks are reported as \
-missing. Fragments of IP packets are not put together.
+or # is a comment.
 
-With --json each line is an object, told apart by `kind` (frame, bad, gap); cli/SCHEMAS.md \
-documents the members. `cafewire encode json` turns it back into the same bytes.
+Captures are pcap or pcapng: TCP over IPv4 or IPv6 on Ethernet, VLAN, MPLS, PPP, PPPoE, Linux \
+cooked, loopback, raw IP, NFLOG or PKTAP, also inside IP in IP, GRE, ERSPAN and VXLAN. Segments \
+and fragments are put together. Bytes that the capture lacks (a packet lost or cut, as by \
+`tcpdump -s`) are a gap, and what a gap or the capture's start or end leaves of a frame is a part; \
+neither is counted as the sender's error. A connection is shown if a good frame is found in it, \
+or if --port asks for it; HTTP, TLS and others are named on standard error and left out, like \
+everything else that is not read.
 
-Exit status: 0 if all is good, 1 if anything is bad or missing or could not be read, 2 for wrong \
-arguments.
+With --json each line is an object, told apart by `kind` (frame, bad; in captures gap, part, \
+proxy and a summary at the end); cli/SCHEMAS.md documents the members. `cafewire encode json` \
+turns it back into the same bytes.
+
+Exit status: 0 if all is good, 1 if anything is bad or missing or nothing could be read, 2 for \
+wrong arguments.
 
 Examples:
   echo 'CAFE 01 0000' | cafewire decode
   cafewire decode capture.pcapng
-  sudo tcpdump -i lo -U -w - 'tcp port 8080' | cafewire decode
+  cafewire decode --brief --room lobby capture.pcapng
+  sudo tcpdump -i lo --immediate-mode -U -w - 'tcp port 8080' | cafewire decode
   cafewire decode --from client --json frames.bin | jq -r .message.type";
 
 pub(crate) const ENCODE: &str = "\

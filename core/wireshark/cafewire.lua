@@ -72,7 +72,8 @@ local EXPERT_OF = {
 proto.prefs.ports = Pref.range("TCP ports of servers", "8080", "Which end of a connection is the server.", 65535)
 proto.prefs.heuristic = Pref.bool("Look at other ports", true, "Take any TCP connection that starts with a frame.")
 
-local tcp_stream = Field.new("tcp.stream")
+local tcp_syn = Field.new("tcp.flags.syn")
+local tcp_ack = Field.new("tcp.flags.ack")
 local tcp_fin = Field.new("tcp.flags.fin")
 local tcp_reset = Field.new("tcp.flags.reset")
 local tcp_sequence = Field.new("tcp.seq")
@@ -122,14 +123,73 @@ for byte = 0, 255 do
     CRC_TABLE[byte] = crc
 end
 
--- Of `size` bytes from `first` on; `raw` counts from 1.
-local function crc32(raw, first, size)
-    local crc = 0xFFFFFFFF
-    for place = first, first + size - 1 do
-        local low = crc % 256
-        crc = xor(CRC_TABLE[xor(low, raw:byte(place)) % 256], (crc - low) / 256) % 0x100000000
+-- What the register becomes by so many zero bytes, for each power of two: four tables, one for each byte of the register. The
+-- register's change is linear, so that of a sum is the sum of the changes.
+local ZEROS = {}
+
+local function apply(tables, crc)
+    local one = crc % 256
+    local rest = (crc - one) / 256
+    local two = rest % 256
+    rest = (rest - two) / 256
+    local three = rest % 256
+    return xor(xor(tables[1][one], tables[2][two]), xor(tables[3][three], tables[4][(rest - three) / 256])) % 0x100000000
+end
+
+local function zeros(power)
+    if ZEROS[power] then return ZEROS[power] end
+    local tables = {}
+    for index = 1, 4 do
+        tables[index] = {}
+        for byte = 0, 255 do
+            local crc = byte * 256 ^ (index - 1)
+            if power == 0 then
+                local low = crc % 256
+                crc = xor(CRC_TABLE[low], (crc - low) / 256) % 0x100000000
+            else
+                crc = apply(zeros(power - 1), apply(zeros(power - 1), crc))
+            end
+            tables[index][byte] = crc
+        end
     end
-    return xor(crc, 0xFFFFFFFF) % 0x100000000
+    ZEROS[power] = tables
+    return tables
+end
+
+-- What was done so far: .ci/wireshark holds it against the size of the input.
+local work = { summed = 0, joined = 0, looked = 0, calls = 0 }
+_G.cafewire_work = work
+
+-- The registers after each byte of `raw`, as far as they were asked for. With them the checksum of any part costs the same,
+-- however many frames are suspected to begin in the same bytes.
+local function new_sums(raw)
+    return { raw = raw, from = nil, upto = nil, registers = nil }
+end
+
+-- The checksum of `size` bytes from `first` on, which counts from 1. What is asked for starts further on each time.
+local crc32
+function crc32(sums, first, size)
+    if sums.from and first < sums.from then return crc32(new_sums(sums.raw), first, size) end
+    if not sums.from then
+        sums.from, sums.upto, sums.registers = first, first - 1, { [first - 1] = 0 }
+    end
+    local registers, raw, stop = sums.registers, sums.raw, first + size - 1
+    for place = sums.upto + 1, stop do
+        local crc = registers[place - 1]
+        local low = crc % 256
+        registers[place] = xor(CRC_TABLE[xor(low, raw:byte(place)) % 256], (crc - low) / 256) % 0x100000000
+        work.summed = work.summed + 1
+    end
+    if stop > sums.upto then sums.upto = stop end
+    local start, power, rest = xor(registers[first - 1], 0xFFFFFFFF) % 0x100000000, 0, size
+    while rest > 0 do
+        if rest % 2 == 1 then
+            start = apply(zeros(power), start)
+            work.joined = work.joined + 1
+        end
+        rest, power = (rest - rest % 2) / 2, power + 1
+    end
+    return xor(xor(registers[stop], start) % 0x100000000, 0xFFFFFFFF) % 0x100000000
 end
 
 -- ---- Checks ----------------------------------------------------------------------------------------------------------
@@ -229,24 +289,30 @@ local function check_body(raw, at, parts, length)
     return nil
 end
 
--- The three answers of `look_…`: a frame of so many bytes, perhaps with an error; so many more bytes; an error.
+-- The three answers of `look_…`: a frame of so many bytes, perhaps with an error; so many more bytes, or a whole segment more
+-- where the header is not there yet; an error.
+--
+-- The rest of a header must not be asked for by its size: the segment that brings it brings the body too, and of a packet in
+-- which both the header's rest and the body's end were asked for Wireshark forgets the first when it looks at it again.
+local ONE_MORE_SEGMENT = DESEGMENT_ONE_MORE_SEGMENT or 0x0FFFFFFF
 
 local function look_echo(raw, at)
     local there = #raw - at
     for index, expected in ipairs({ 0xCA, 0xFE }) do
-        if there < index then return nil, ECHO_HEADER_SIZE - there end
+        if there < index then return nil, ONE_MORE_SEGMENT end
         if raw:byte(at + index) ~= expected then return nil, nil, wrong("BadMagic", index - 1, "not the magic CA FE") end
     end
     if there >= 3 and not ECHO_TYPES[raw:byte(at + 3)] then
         return nil, nil, wrong("UnknownType", 2, "unknown type")
     end
-    if there < ECHO_HEADER_SIZE then return nil, ECHO_HEADER_SIZE - there end
+    if there < ECHO_HEADER_SIZE then return nil, ONE_MORE_SEGMENT end
     local size = ECHO_HEADER_SIZE + u16(raw, at + 3)
     if there < size then return nil, size - there end
     return size
 end
 
-local function look_chat(raw, at, direction)
+local function look_chat(sums, at, direction)
+    local raw = sums.raw
     local there = #raw - at
     if there >= 2 then
         local code = raw:byte(at + 2)
@@ -254,12 +320,12 @@ local function look_chat(raw, at, direction)
         local is_from_server = code >= 0x80
         if direction and is_from_server ~= (direction == "to client") then
             local error = wrong("WrongDirection", 1, CHAT_TYPES[code] .. " is sent only the other way")
-            local size, more = look_chat(raw, at, nil)
+            local size, more = look_chat(sums, at, nil)
             if size then return size, nil, error end
             return nil, more, error
         end
     end
-    if there < CHAT_HEADER_SIZE then return nil, CHAT_HEADER_SIZE - there end
+    if there < CHAT_HEADER_SIZE then return nil, ONE_MORE_SEGMENT end
     local body, length = BODIES[raw:byte(at + 2)], u16(raw, at + 2)
     if length < body.min or length > body.max then
         local text = "length " .. length .. " where " .. body.min .. " to " .. body.max .. " are allowed"
@@ -268,7 +334,7 @@ local function look_chat(raw, at, direction)
     local size = CHAT_HEADER_SIZE + length + CHECKSUM_SIZE
     if there < size then return nil, size - there end
     local carried = u32(raw, at + CHAT_HEADER_SIZE + length)
-    local computed = crc32(raw, at + 1, CHAT_HEADER_SIZE + length)
+    local computed = crc32(sums, at + 1, CHAT_HEADER_SIZE + length)
     if carried ~= computed then
         local text = string.format("checksum is 0x%08x, that of the bytes is 0x%08x", carried, computed)
         return nil, nil, wrong("ChecksumMismatch", CHAT_HEADER_SIZE + length, text)
@@ -277,8 +343,10 @@ local function look_chat(raw, at, direction)
 end
 
 -- The frame at `at`, by the rules of a connection whose family is known or not (nil).
-local function look(raw, at, direction, family)
+local function look(sums, at, direction, family)
+    local raw = sums.raw
     local first = raw:byte(at + 1)
+    work.looked = work.looked + 1
     local here = first == 0xCA and "echo" or first == 0x01 and "chat-v1" or nil
     if family and here and here ~= family then
         return nil, nil, wrong("FamilyChanged", 0, "this connection began as " .. family)
@@ -287,15 +355,28 @@ local function look(raw, at, direction, family)
     if not here then
         return nil, nil, wrong("UnsupportedVersion", 0, string.format("0x%02x is no family or version", first))
     end
-    local size, more, error = look_chat(raw, at, direction)
+    local size, more, error = look_chat(sums, at, direction)
     return size, more, error
 end
 
 -- ---- Tree ------------------------------------------------------------------------------------------------------------
 
-local function add_checksum(tree, tvb, raw, at, stop)
+-- Wireshark ends a text at its first zero byte, in the tree, in filters and in a packet's line: each is shown as the sign for
+-- it, U+2400.
+local function without_nul(text)
+    return (text:gsub("%z", "\226\144\128"))
+end
+
+local function add_text(tree, field, range)
+    local text = range:raw()
+    if not text:find("\0", 1, true) then return tree:add_packet_field(field, range, ENC_UTF_8) end
+    return tree:add(field, range, without_nul(text))
+end
+
+local function add_checksum(tree, tvb, sums, at, stop)
+    local raw = sums.raw
     local item = tree:add(f.checksum, tvb(stop, CHECKSUM_SIZE))
-    local computed = crc32(raw, at + 1, stop - at)
+    local computed = crc32(sums, at + 1, stop - at)
     local is_good = u32(raw, stop) == computed
     item:append_text(is_good and " [right]" or string.format(" [wrong: 0x%08x is right]", computed))
     tree:add(f.checksum_expected, tvb(stop, CHECKSUM_SIZE), computed):set_generated()
@@ -317,11 +398,11 @@ local function add_body(tree, tvb, raw, parts, place, stop, limit)
             local size = raw:byte(place + 1)
             place = place + 1
             if place + size > there then break end
-            tree:add_packet_field(part.field, tvb(place, size), ENC_UTF_8)
+            add_text(tree, part.field, tvb(place, size))
             said[#said + 1] = raw:sub(place + 1, place + size)
             place = place + size
         elseif stop <= limit then
-            tree:add_packet_field(part.field, tvb(place, stop - place), ENC_UTF_8)
+            add_text(tree, part.field, tvb(place, stop - place))
             said[#said + 1] = raw:sub(place + 1, stop)
             place = stop
         end
@@ -331,7 +412,8 @@ local function add_body(tree, tvb, raw, parts, place, stop, limit)
 end
 
 -- The fields of what starts at `at`, up to `limit`: all of a good frame, and as much of a bad one as can be followed.
-local function add_fields(tree, tvb, raw, at, limit)
+local function add_fields(tree, tvb, sums, at, limit)
+    local raw = sums.raw
     local there = limit - at
     if raw:byte(at + 1) == 0xCA then
         if there < 2 then return end
@@ -355,8 +437,8 @@ local function add_fields(tree, tvb, raw, at, limit)
     if length < body.min or length > body.max then return end
     local stop = at + CHAT_HEADER_SIZE + length
     local said = add_body(tree, tvb, raw, body, at + CHAT_HEADER_SIZE, stop, limit)
-    if stop + CHECKSUM_SIZE <= limit then add_checksum(tree, tvb, raw, at, stop) end
-    return table.concat(said, " ")
+    if stop + CHECKSUM_SIZE <= limit then add_checksum(tree, tvb, sums, at, stop) end
+    return without_nul(table.concat(said, " "))
 end
 
 local function type_name(raw, at)
@@ -379,40 +461,63 @@ local function say(pinfo, text)
     pinfo.cols.info:append((is_first and "" or "; ") .. text)
 end
 
-local function add_frame(tree, pinfo, tvb, raw, at, size, error)
+local function add_frame(tree, pinfo, tvb, sums, at, size, error)
+    local raw = sums.raw
     local item = tree:add(proto, tvb(at, size))
     local family = raw:byte(at + 1) == 0xCA and "echo" or "chat"
     local name = type_name(raw, at)
     item:set_text("cafewire " .. family .. ", " .. name)
     item:add(f.family, tvb(at, 1), family == "echo" and "echo" or "chat-v1"):set_generated()
-    local said = add_fields(item, tvb, raw, at, at + size)
+    local said = add_fields(item, tvb, sums, at, at + size)
     if error then add_error(item, tvb, at, error) end
     say(pinfo, (error and "BAD " or "") .. name .. (said and said ~= "" and " " .. said or ""))
 end
 
-local function add_noise(tree, pinfo, tvb, raw, at, size, error)
+local function add_noise(tree, pinfo, tvb, sums, at, size, error)
     local item = tree:add(proto, tvb(at, size))
     item:set_text("cafewire, no good frame: " .. error.kind)
-    add_fields(item, tvb, raw, at, at + size)
+    add_fields(item, tvb, sums, at, at + size)
     item:add(f.noise, tvb(at, size)):set_generated()
     add_error(item, tvb, at, error)
     say(pinfo, "BAD " .. error.kind)
 end
 
--- ---- Streams ---------------------------------------------------------------------------------------------------------
+-- ---- Other protocols -------------------------------------------------------------------------------------------------
 
--- By TCP stream: which port is the client's, and for each side which family it speaks and since when, and the frame that is
--- waited for.
+-- What a stream on one of our ports may start with that is not ours, as `cafewire decode` has it. TLS: RFC 8446, 5.1.
+local FOREIGN = {
+    "GET ", "HEAD ", "POST ", "PUT ", "DELETE ", "CONNECT ", "OPTIONS ", "TRACE ", "PATCH ", "HTTP/1.", "PRI * HTTP/2.0",
+    "\20\3\1", "\20\3\3", "\21\3\1", "\21\3\3", "\22\3\0", "\22\3\1", "\22\3\2", "\22\3\3", "\23\3\1", "\23\3\3",
+    "SSH-2.0-", "INFO {",
+}
+
+local function is_foreign(raw)
+    for _, signature in ipairs(FOREIGN) do
+        if raw:sub(1, #signature) == signature then return true end
+    end
+    return false
+end
+
+-- ---- Streams ---------------------------------------------------------------------------------------------------------
+--
+-- `tshark -2` looks at all packets twice, and in the first look no field can be read. So streams are told apart by their
+-- ends; that a SYN opened another connection between the same ends is noted as soon as it can be read. What is known of a
+-- stream counts as it was when a packet was first read in its connection: packets may be looked at again, in any order.
+
+-- By the two ends: the numbers of the packets that opened a connection between them, in order.
+local openings = {}
+
+-- By connection: which port is the client's, and for each end what is known of what it sends.
 local streams = {}
 
--- By packet and size: these bytes are the last before a FIN.
-local ends_stream = {}
+-- By connection, packet and size: whether others were left to go on, and whether a frame was searched for.
+local decided = {}
 
--- By packet: the frame that was waited for when the packet ended the connection.
-local cut_short = {}
+-- By packet: the frame that is waited for behind it, or false; and what ended in mid-frame with it.
+local awaited_after, cut_short, is_told = {}, {}, {}
 
 function proto.init()
-    streams, ends_stream, cut_short = {}, {}, {}
+    openings, streams, decided, awaited_after, cut_short, is_told = {}, {}, {}, {}, {}, {}
 end
 
 local function is_server_port(port)
@@ -447,73 +552,135 @@ local function is_set(flag)
     return value == true or value == 1
 end
 
+-- The two ends of a packet's connection, in the same order for both, and the one that sent it.
+local function ends_of(pinfo)
+    local sender = tostring(pinfo.src) .. " " .. pinfo.src_port
+    local receiver = tostring(pinfo.dst) .. " " .. pinfo.dst_port
+    return sender < receiver and sender .. " " .. receiver or receiver .. " " .. sender, sender
+end
+
+-- The connection of a packet, and what its sender sends there. `inner` tells what was decrypted from what carried it.
+local function stream_of(pinfo, inner)
+    local ends, sender = ends_of(pinfo)
+    local generation, opened = 0, openings[ends] or {}
+    for index = #opened, 1, -1 do
+        if opened[index] <= pinfo.number then
+            generation = opened[index]
+            break
+        end
+    end
+    local key = inner .. ends .. " " .. generation
+    local stream = streams[key] or { sides = {} }
+    streams[key] = stream
+    local side = stream.sides[sender] or {}
+    stream.sides[sender] = side
+    return key, stream, side
+end
+
+-- How long the header is that starts there.
+local function header_size_at(raw, at)
+    return raw:byte(at + 1) == 0xCA and ECHO_HEADER_SIZE or CHAT_HEADER_SIZE
+end
+
 local function truncated(needed, there)
     return wrong("Truncated", there, "cut short: " .. needed .. " bytes needed, " .. there .. " there")
 end
 
--- The family is that of the side's first good frame. Packets are looked at again, in any order: what counts is what was known
--- when this one was first read.
+-- The family is that of the side's first good frame.
 local function known_family(side, pinfo, at)
     if not side.family then return nil end
     local is_later = pinfo.number > side.number or (pinfo.number == side.number and at > side.at)
     return is_later and side.family or nil
 end
 
-local function dissect(tvb, pinfo, tree)
-    local raw, size = tvb:raw(), tvb:len()
-    if size == 0 then return 0 end
-    local key = last_value(tcp_stream) or -1
-    local stream = streams[key] or {}
-    streams[key] = stream
-    local direction = direction_of(stream, pinfo, raw)
-    local side = stream[direction] or {}
-    stream[direction] = side
-    -- Where these bytes start in the stream: where those did that were waited for, or else they end as the segment does.
+-- Whether a side of a connection is to be left to others: it starts with another protocol, or was taken up for a start that
+-- came to nothing. `is_guess`: nothing but its first bytes speaks for it.
+local function is_left_to_others(side, sums, is_guess)
+    if side.is_ours == nil then
+        local size, more = look(sums, 0, nil, nil)
+        if is_foreign(sums.raw) then
+            side.is_ours = false
+        elseif size or not is_guess then
+            side.is_ours = true
+        elseif not more then
+            side.is_ours = false
+        end
+    end
+    return side.is_ours == false
+end
+
+-- Whether no more bytes of the stream will come behind these, which end as their segment does.
+local function is_end_of_stream(pinfo, side, size, inner)
+    -- Where segments are not put together.
+    if pinfo.can_desegment == 0 or pinfo.can_desegment == false then return true end
+    if inner ~= "" or not is_set(tcp_fin) then return false end
     local segment_end = (last_value(tcp_sequence) or 0) + (last_value(tcp_length) or size)
     local start = side.awaited and side.awaited.start or segment_end - size
-    local call = pinfo.number .. ":" .. size
-    if not pinfo.visited then
-        side.awaited = nil
-        if is_set(tcp_fin) and start + size >= segment_end then ends_stream[call] = true end
+    return start + size >= segment_end
+end
+
+local function dissect(tvb, pinfo, tree, inner)
+    local raw, size = tvb:raw(), tvb:len()
+    if size == 0 then return 0 end
+    work.calls = work.calls + 1
+    local sums = new_sums(raw)
+    local key, stream, side = stream_of(pinfo, inner)
+    local call = key .. ":" .. pinfo.number .. ":" .. size
+    local known = decided[call]
+    if not known then
+        local is_guess = not is_server_port(pinfo.src_port) and not is_server_port(pinfo.dst_port)
+        known = { is_left = is_left_to_others(side, sums, is_guess), is_end = is_end_of_stream(pinfo, side, size, inner) }
+        decided[call] = known
     end
-    -- With the FIN, or where segments are not put together, no more bytes will come.
-    local is_end = ends_stream[call] or pinfo.can_desegment == 0 or pinfo.can_desegment == false
+    if known.is_left then return 0 end
+    local direction, is_end = direction_of(stream, pinfo, raw), known.is_end
 
     pinfo.cols.protocol = "cafewire"
     pinfo.cols.info:clear()
+    if inner == "" then awaited_after[pinfo.number] = false end
     local at, noise_start, noise_error = 0, nil, nil
     local function end_noise()
-        if noise_start then add_noise(tree, pinfo, tvb, raw, noise_start, at - noise_start, noise_error) end
+        if noise_start then add_noise(tree, pinfo, tvb, sums, noise_start, at - noise_start, noise_error) end
         noise_start = nil
     end
     while at < size do
-        local frame_size, more, error = look(raw, at, direction, known_family(side, pinfo, at))
+        local frame_size, more, error = look(sums, at, direction, known_family(side, pinfo, at))
         if frame_size then
             end_noise()
             if not side.family then
                 side.family, side.number, side.at = raw:byte(at + 1) == 0xCA and "echo" or "chat-v1", pinfo.number, at
             end
-            add_frame(tree, pinfo, tvb, raw, at, frame_size, error)
+            add_frame(tree, pinfo, tvb, sums, at, frame_size, error)
             at = at + frame_size
         elseif more and not is_end then
+            local there = size - at
+            local needed = more == ONE_MORE_SEGMENT and header_size_at(raw, at) or there + more
+            if inner == "" then awaited_after[pinfo.number] = { there = there, needed = needed } end
+            -- Behind noise every few bytes may look like a frame: asked for by their sizes, Wireshark would put the same
+            -- bytes together again for each of them.
+            local is_search = noise_start ~= nil or side.is_search
+            side.is_search = is_search
             end_noise()
-            pinfo.desegment_offset, pinfo.desegment_len = at, more
-            if not pinfo.visited then side.awaited = { start = start + at, needed = size - at + more } end
+            pinfo.desegment_offset, pinfo.desegment_len = at, is_search and ONE_MORE_SEGMENT or more
             break
         else
             if not noise_start then
                 local there = size - at
-                noise_start, noise_error = at, error or truncated(there + (more or 0), there)
+                local needed = more == ONE_MORE_SEGMENT and header_size_at(raw, at) or there + (more or 0)
+                noise_start, noise_error = at, error or truncated(needed, there)
             end
             at = at + 1
         end
+        if frame_size then side.is_search = false end
     end
     if at >= size then end_noise() end
     pinfo.cols.info:fence()
     return size
 end
 
-proto.dissector = dissect
+function proto.dissector(tvb, pinfo, tree)
+    return dissect(tvb, pinfo, tree, "")
+end
 
 -- ---- Ends in mid-frame -----------------------------------------------------------------------------------------------
 
@@ -521,24 +688,39 @@ proto.dissector = dissect
 -- packet that ends the connection, which every postdissector sees.
 local ending = Proto("cafewire_end", "cafewire connections that end in mid-frame")
 
-local function awaited_at_end(pinfo)
-    local stream = streams[last_value(tcp_stream) or -1]
-    if not stream then return nil end
-    local direction = direction_of(stream, pinfo, "")
-    local side = stream[direction]
-    local awaited = side and side.awaited
+-- What this packet cuts short, if it ends the stream of its sender.
+local function cut_by(side, stop)
+    local awaited = side.awaited
     if not awaited then return nil end
-    local there = (last_value(tcp_sequence) or 0) + (last_value(tcp_length) or 0) - awaited.start
+    local there = stop - awaited.start
     -- Otherwise the end came before what was sent before it, and that may still come.
     if there <= 0 or there >= awaited.needed then return nil end
     side.awaited = nil
     return truncated(awaited.needed, there)
 end
 
-function ending.dissector(tvb, pinfo, tree)
-    if not pinfo.visited and (is_set(tcp_fin) or is_set(tcp_reset)) then
-        cut_short[pinfo.number] = awaited_at_end(pinfo)
+-- Once for each packet, in order, when its fields can be read.
+local function follow(pinfo)
+    local sequence = last_value(tcp_sequence)
+    if not sequence or is_told[pinfo.number] then return end
+    is_told[pinfo.number] = true
+    if is_set(tcp_syn) and not is_set(tcp_ack) then
+        local ends = ends_of(pinfo)
+        openings[ends] = openings[ends] or {}
+        table.insert(openings[ends], pinfo.number)
     end
+    local _, _, side = stream_of(pinfo, "")
+    local stop, awaited = sequence + (last_value(tcp_length) or 0), awaited_after[pinfo.number]
+    if awaited then
+        side.awaited = { start = stop - awaited.there, needed = awaited.needed }
+    elseif awaited == false then
+        side.awaited = nil
+    end
+    if is_set(tcp_fin) or is_set(tcp_reset) then cut_short[pinfo.number] = cut_by(side, stop) end
+end
+
+function ending.dissector(tvb, pinfo, tree)
+    follow(pinfo)
     local error = cut_short[pinfo.number]
     if not error then return end
     local item = tree:add(ending, tvb(0, 0))
@@ -553,25 +735,43 @@ register_postdissector(ending)
 
 -- ---- Registration ----------------------------------------------------------------------------------------------------
 
-local tcp_ports = DissectorTable.get("tcp.port")
+-- What was decrypted comes to a protocol of its own, which shows it as the same.
+local inner_proto = Proto("cafewire_tls", "cafewire protocol in TLS")
+
+function inner_proto.dissector(tvb, pinfo, tree)
+    return dissect(tvb, pinfo, tree, "tls ")
+end
+
+local tcp_ports, tls_ports = DissectorTable.get("tcp.port"), DissectorTable.get("tls.port")
 local registered
 
 local function register_ports()
-    if registered then tcp_ports:remove(registered, proto) end
+    if registered then
+        tcp_ports:remove(registered, proto)
+        tls_ports:remove(registered, inner_proto)
+    end
     registered = proto.prefs.ports
     tcp_ports:add(registered, proto)
+    tls_ports:add(registered, inner_proto)
 end
 proto.prefs_changed = register_ports
 register_ports()
 
--- Takes over a connection that starts with a frame, or with the header of one.
+-- Whether bytes start with a frame, with the header of one, or with the start of that.
+local function may_be_ours(tvb)
+    local size, more = look(new_sums(tvb:raw()), 0, nil, nil)
+    return proto.prefs.heuristic and (size or more)
+end
+
+-- Takes over a connection.
 proto:register_heuristic("tcp", function(tvb, pinfo, tree)
-    if not proto.prefs.heuristic then return false end
-    local raw = tvb:raw()
-    if #raw < CHAT_HEADER_SIZE then return false end
-    local size, more = look(raw, 0, nil, nil)
-    if not size and not more then return false end
+    if tvb:len() == 0 or not may_be_ours(tvb) then return false end
     pinfo.conversation = proto
-    dissect(tvb, pinfo, tree)
-    return true
+    return dissect(tvb, pinfo, tree, "") > 0
+end)
+
+-- The same of what TLS carries; whose the connection is, is for TLS to remember.
+inner_proto:register_heuristic("tls", function(tvb, pinfo, tree)
+    if tvb:len() == 0 or not may_be_ours(tvb) then return false end
+    return dissect(tvb, pinfo, tree, "tls ") > 0
 end)

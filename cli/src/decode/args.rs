@@ -110,9 +110,9 @@ pub(crate) enum EncodeWhat {
 #[derive(Clone, Debug, Subcommand)]
 pub(crate) enum EchoMessage {
     /// Client: are you there?
-    #[command(
-        after_help = "Examples:\n  cafewire encode echo ping --payload hello | nc -q 1 127.0.0.1 8080 | cafewire decode"
-    )]
+    #[command(after_help = "Examples:\n  \
+                     cafewire encode echo ping --payload hello | nc -q 1 127.0.0.1 8080 | cafewire \
+                     decode")]
     Ping(Payload),
     /// The answer to a Ping.
     #[command(after_help = "Examples:\n  cafewire encode echo pong --payload hello --hex")]
@@ -121,9 +121,8 @@ pub(crate) enum EchoMessage {
     #[command(after_help = "Examples:\n  cafewire encode echo echo --payload-hex 00ff --hex")]
     Echo(Payload),
     /// Client: take this and say nothing.
-    #[command(
-        after_help = "Examples:\n  cafewire encode echo data --payload '21.5 C' | nc -q 1 127.0.0.1 8080"
-    )]
+    #[command(after_help = "Examples:\n  \
+                     cafewire encode echo data --payload '21.5 C' | nc -q 1 127.0.0.1 8080")]
     Data(Payload),
     /// What went wrong.
     #[command(
@@ -155,9 +154,8 @@ pub(crate) enum ChatMessage {
     #[command(after_help = "Examples:\n  cafewire encode chat disconnect --hex")]
     Disconnect,
     /// Client: say something in a room.
-    #[command(
-        after_help = "Examples:\n  cafewire encode chat send-message --room lobby --content hi --hex"
-    )]
+    #[command(after_help = "Examples:\n  \
+                     cafewire encode chat send-message --room lobby --content hi --hex")]
     SendMessage {
         /// 1 to 64 bytes, no control characters.
         #[arg(long)]
@@ -181,9 +179,8 @@ pub(crate) enum ChatMessage {
         room: String,
     },
     /// Server: you are signed in.
-    #[command(
-        after_help = "Examples:\n  cafewire encode chat connect-ack --user-id 7 --server-info cafewire --hex"
-    )]
+    #[command(after_help = "Examples:\n  \
+                     cafewire encode chat connect-ack --user-id 7 --server-info cafewire --hex")]
     ConnectAck {
         /// The client's.
         #[arg(long, value_name = "NUMBER")]
@@ -212,19 +209,16 @@ pub(crate) enum ChatMessage {
         content: String,
     },
     /// Server: a member entered a room.
-    #[command(
-        after_help = "Examples:\n  cafewire encode chat user-joined --user-id 7 --username ada --room lobby --hex"
-    )]
+    #[command(after_help = "Examples:\n  cafewire encode chat user-joined \
+                     --user-id 7 --username ada --room lobby --hex")]
     UserJoined(Presence),
     /// Server: a member left a room.
-    #[command(
-        after_help = "Examples:\n  cafewire encode chat user-left --user-id 7 --username ada --room lobby --hex"
-    )]
+    #[command(after_help = "Examples:\n  \
+                     cafewire encode chat user-left --user-id 7 --username ada --room lobby --hex")]
     UserLeft(Presence),
     /// Server: what was wrong.
-    #[command(
-        after_help = "Examples:\n  cafewire encode chat error --code UsernameTaken --message no --hex"
-    )]
+    #[command(after_help = "Examples:\n  \
+                     cafewire encode chat error --code UsernameTaken --message no --hex")]
     Error {
         /// A number, or a name such as UsernameTaken.
         #[arg(long, value_parser = error_code)]

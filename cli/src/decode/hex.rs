@@ -3,8 +3,8 @@
 //! | line | read as |
 //! |---|---|
 //! | `CAFE 01 0000`, `0xCA, 0xFE`, `\xCA\xFE`, `ca:fe`, `CA-FE` | the digits |
-//! | `00000010: cafe 0100 00   …` (xxd) | an offset, which must fit; what stands behind two spaces is not read |
-//! | `00000010  ca fe 01 00  00 …  \|…\|` (hexdump -C) | an offset, which must fit; what stands behind the bar is not read |
+//! | `00000010: cafe 0100   …` (xxd) | an offset, which must fit, and digits up to two spaces |
+//! | `00000010  ca fe …  \|…\|` (hexdump -C) | an offset, which must fit, and digits up to a bar |
 //! | `*` (hexdump, xxd -a) | the line before, again and again up to the next offset |
 //! | `CA FE ; magic`, `CA FE # magic` | a comment from there on |
 
@@ -54,7 +54,8 @@ impl fmt::Display for HexError {
             Self::WrongOffset { said, expected } => {
                 write!(
                     f,
-                    "the line's offset is {said:#x}, but {expected:#x} follows from the lines before"
+                    "the line's offset is {said:#x}, but {expected:#x} follows from the lines \
+                     before"
                 )
             }
             Self::NothingToRepeat => {
@@ -270,7 +271,8 @@ mod tests {
             "00000000: cafe 0100 00                             .....",
             "00000000  ca fe 01 00 00                                    |.....|\n",
             "00000000  ca fe 01 00 00                                    |.....|\n00000005\n",
-            "00000000: cafe 01                                  ...\n00000003: 0000                                     ..",
+            "00000000: cafe 01                                  ...\n\
+             00000003: 0000                                     ..",
         ] {
             assert_eq!(read(text).as_deref(), Ok(&bytes[..]), "{text}");
             assert_eq!(looks_like_hex(text.as_bytes()), Some(true), "{text}");
@@ -286,8 +288,10 @@ mod tests {
 
     #[test]
     fn a_star_repeats_the_line_before() {
-        let dump = "00000000  00 01 02 03 04 05 06 07  08 09 0a 0b 0c 0d 0e 0f  |................|\n*\n\
-                    00000030  ff                                                |.|";
+        let dump = "\
+            00000000  00 01 02 03 04 05 06 07  08 09 0a 0b 0c 0d 0e 0f  |................|\n\
+            *\n\
+            00000030  ff                                                |.|";
         let line: Vec<u8> = (0..16).collect();
         assert_eq!(read(dump).unwrap(), [line.repeat(3), vec![0xFF]].concat());
         let open_end = dump.replace("  ff                                                |.|", "");

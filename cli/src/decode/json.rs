@@ -207,7 +207,9 @@ struct EchoInput {
     text: Option<String>,
 }
 
-const WANTED: &str = r#"an object is wanted such as {"family":"chat-v1","message":{"type":"JoinRoom","room":"tea"}}"#;
+const WANTED: &str = "an object is wanted such as \
+                      {\"family\":\"chat-v1\",\
+                      \"message\":{\"type\":\"JoinRoom\",\"room\":\"tea\"}}";
 
 /// The parser is given one line at a time and calls each the first: which one it is, the caller
 /// says.

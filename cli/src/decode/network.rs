@@ -37,6 +37,8 @@ const ERSPAN: u16 = 0x88BE;
 
 /// A segment's smallest header: its ports, numbers and flags. Options may have been cut.
 const TCP_FIXED_SIZE: usize = 20;
+/// Its size in words of four bytes, in the upper half of the byte that says it.
+const WITHOUT_OPTIONS: u8 = 5 << 4;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Segment<'a> {
@@ -209,7 +211,7 @@ fn segment<'a>(payload: &Payload<'a>) -> Result<Segment<'a>, Unread> {
         return Err(Unread::Damaged);
     }
     // Options say nothing here: a header whose options were cut is read as one without.
-    fixed[12] = (TCP_FIXED_SIZE as u8 / 4) << 4;
+    fixed[12] = WITHOUT_OPTIONS;
     let tcp = TcpHeaderSlice::from_slice(&fixed).map_err(|_| Unread::Damaged)?;
     Ok(Segment {
         source: SocketAddr::new(payload.source, tcp.source_port()),

@@ -91,7 +91,8 @@ impl PassedOver {
         match self.incomplete_datagrams {
             0 => {}
             1 => {
-                sentences.push("1 IP packet lacks fragments: what it carried is missing".to_owned())
+                let sentence = "1 IP packet lacks fragments: what it carried is missing";
+                sentences.push(sentence.to_owned());
             }
             count => sentences
                 .push(format!("{count} IP packets lack fragments: what they carried is missing")),

@@ -1,5 +1,5 @@
-//! What a proxy puts in front of a stream, so that the server learns who speaks: the PROXY
-//! protocol, a line of text or its binary form. Pure.
+//! What a proxy puts in front of a stream, so that the server learns the client's address: the
+//! PROXY protocol, a line of text or its binary form. Pure.
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 

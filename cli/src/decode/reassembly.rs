@@ -23,8 +23,8 @@ use super::report::Moment;
 /// More than the largest window that systems use by default (6 MiB on Linux), so that a gap is not
 /// told of something that is only late.
 const MAX_WAITING_BYTES: usize = 8 * 1024 * 1024;
-/// RFC 9293, 3.8.3: a sender gives up a segment that is not acknowledged after some minutes, and
-/// 100 seconds at least. What was not sent again for longer was not lost on its way.
+/// RFC 9293, 3.8.3: a sender gives up a segment that is not acknowledged after some minutes, 100
+/// seconds at least. What was not sent again for longer was not lost on its way.
 const MAX_WAITING_NS: u64 = 300_000_000_000;
 /// How many segments are looked at for the start of a stream whose SYN was not captured.
 const SEGMENTS_TO_FIND_THE_START: usize = 16;

@@ -172,13 +172,16 @@ impl StreamDecoder {
 
     /// Tells what is noise for sure, and answers how many bytes that are.
     fn tell_noise(&self, tell: &mut Tell<'_>) -> Result<usize, Failure> {
-        let bytes = self.pending.get(self.start..self.start + self.noise_size());
-        let bytes = bytes.unwrap_or_default();
-        let Dissected::Noise { error, size } = self.dissector.clone().next(bytes, true) else {
+        let rest = self.pending.get(self.start..).unwrap_or_default();
+        // All of the rest tells what is wrong with its first byte.
+        let Dissected::Noise { error, size } = self.dissector.clone().next(rest, true) else {
             return Ok(0);
         };
-        tell(self.offset, noise(bytes.get(..size).unwrap_or_default(), error, self.lacks))?;
-        Ok(size)
+        let bytes = rest.get(..size.min(self.noise_size())).unwrap_or_default();
+        if !bytes.is_empty() {
+            tell(self.offset, noise(bytes, error, self.lacks))?;
+        }
+        Ok(bytes.len())
     }
 }
 

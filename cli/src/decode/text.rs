@@ -280,11 +280,13 @@ byte 40: chat Connect, 12 bytes
         assert_eq!(lines[0], "byte 40: no good frame, 12 bytes");
         assert_eq!(
             lines[6],
-            "      8  9a fb 83 16              checksum         0x9afb8316, wrong: 0x9afb8317 is right"
+            "      8  9a fb 83 16              checksum         \
+             0x9afb8316, wrong: 0x9afb8317 is right"
         );
         assert_eq!(
             lines[7],
-            "         ^^ checksum at byte 8 is 0x9afb8316, the frame's own is 0x9afb8317; ChecksumMismatch (4)"
+            "         ^^ checksum at byte 8 is 0x9afb8316, the frame's own is 0x9afb8317; \
+             ChecksumMismatch (4)"
         );
 
         // The second byte of a content that is not UTF-8.
