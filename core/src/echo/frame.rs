@@ -75,7 +75,7 @@ pub struct ZeroCopyMessage<'a> {
 
 impl<'a> ZeroCopyMessage<'a> {
     /// Reads exactly one frame, with nothing after it. For a stream of frames use
-    /// [`Framing::of`] or [`FrameDecoder`](crate::FrameDecoder).
+    /// [`Framing::of`](crate::Framing::of) or [`FrameDecoder`](crate::FrameDecoder).
     ///
     /// # Errors
     /// [`ParseError::Truncated`], [`ParseError::BadMagic`], [`ParseError::UnknownType`],
