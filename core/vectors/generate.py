@@ -49,9 +49,13 @@ def add(case):
     CASES.append(case)
 
 
-def good_chat(case_name, kind, **fields):
+def good_chat(case_name, kind, *, server_refuses=None, **fields):
+    """server_refuses: the code's name, where the wire allows the frame and cafewire's server does not."""
     message = {"type": kind, **fields}
-    add({"name": case_name, "family": "chat-v1", "hex": shown(chat(kind, body_of(message))), "message": message})
+    case = {"name": case_name, "family": "chat-v1", "hex": shown(chat(kind, body_of(message))), "message": message}
+    if server_refuses is not None:
+        case["server_refuses"] = server_refuses
+    add(case)
 
 
 def good_echo(case_name, kind, payload=b""):
@@ -97,14 +101,20 @@ def good_client_frames():
     good_chat("connect-longest", "Connect", username="u" * 32)
     good_chat("connect-longest-of-four-byte-characters", "Connect", username="\U0001f980" * 8)
     good_chat("connect-accents-and-ideographs", "Connect", username="Zoë 日本")
-    good_chat("connect-only-a-space", "Connect", username=" ")
-    good_chat("connect-neighbours-of-the-control-characters", "Connect", username="\u0020\u007e\u00a0")
+    good_chat("connect-only-a-space", "Connect", username=" ", server_refuses="InvalidUsername")
+    good_chat(
+        "connect-neighbours-of-the-control-characters", "Connect", username="\u0020\u007e\u00a0",
+        server_refuses="InvalidUsername",
+    )
     good_chat(
         "connect-first-and-last-of-each-utf-8-length", "Connect",
         username="!~\u00a0\u07ff\u0800\uffff\U00010000\U0010ffff",
     )
     good_chat("connect-around-the-surrogates", "Connect", username="\ud7ff\ue000")
-    good_chat("connect-separators-and-marks-are-no-control-characters", "Connect", username="\u2028\u2029\ufeff\u200b")
+    good_chat(
+        "connect-separators-and-marks-are-no-control-characters", "Connect", username="\u2028\u2029\ufeff\u200b",
+        server_refuses="InvalidUsername",
+    )
     good_chat("disconnect", "Disconnect")
     good_chat("send-message", "SendMessage", room="lobby", content="hi")
     good_chat("send-message-shortest", "SendMessage", room="r", content="c")

@@ -165,8 +165,12 @@ fn good_chat_frames() {
             trial.server.wait_for_closes(CloseReason::Disconnected, 1);
             continue;
         };
+        let refused = vector["server_refuses"].as_str();
         let is_answer = match (message_type, parse(frame)) {
-            ("Connect", MessagePayload::ConnectAck { .. }) => true,
+            (_, MessagePayload::Error { code, .. }) if refused.is_some() => {
+                refused == Some(&*format!("{code:?}"))
+            }
+            ("Connect", MessagePayload::ConnectAck { .. }) => refused.is_none(),
             (
                 "SendMessage",
                 MessagePayload::MessageBroadcast {
@@ -190,6 +194,9 @@ fn good_chat_frames() {
             _ => false,
         };
         assert!(is_answer, "{name}: {:?}", parse(frame));
+        if refused.is_some() {
+            trial.sign_in("another name");
+        }
         trial.assert_goes_on(name);
     }
 }

@@ -31,12 +31,12 @@ fn names_of_every_size_and_script_sign_in() {
         "x",
         &"x".repeat(32),
         &"é".repeat(16),
-        "  ",
+        "a b",
         "名前",
         "🦀🦀🦀🦀🦀🦀🦀🦀",
         "Ada",
         "ada",
-        "ada ",
+        "a da",
     ] {
         let mut peer = server.peer();
         peer.sign_in(username);
@@ -49,6 +49,23 @@ fn names_of_every_size_and_script_sign_in() {
         peer.send_chat(&MessagePayload::Disconnect);
         peer.expect_end();
     }
+}
+
+/// The wire allows these, and this server does not: they look like other names.
+#[test]
+fn names_that_cannot_be_told_apart_are_refused_and_the_connection_stays_open() {
+    let server = TestServer::start();
+    let mut peer = server.peer();
+    for username in ["ada ", " ada", "  ", "ada\u{FE00}", "ada\u{200B}", "\u{2800}"] {
+        peer.send_chat(&MessagePayload::Connect { username });
+        peer.expect_error(ErrorCode::InvalidUsername);
+    }
+    peer.sign_in("ada");
+    for room in ["tea ", "t\u{AD}ea"] {
+        peer.send_chat(&MessagePayload::JoinRoom { room });
+        peer.expect_error(ErrorCode::InvalidRoomName);
+    }
+    peer.join("tea");
 }
 
 #[test]
