@@ -29,6 +29,7 @@ mod frames;
 mod io;
 mod judge;
 mod network;
+mod presence;
 mod random;
 mod watch;
 mod work;
@@ -178,15 +179,10 @@ fn run_seeds(first: u64, count: u64) -> Sums {
 /// The command that runs this very program with this seed.
 fn replay(seed: u64) -> String {
     let profile = if cfg!(debug_assertions) { "" } else { " --release" };
-    let canary = "broken-on-purpose-for-the-simulation";
-    let features = if cfg!(feature = "broken-on-purpose-for-the-simulation") {
-        format!(" --features {canary}")
-    } else {
-        String::new()
-    };
+    let flags = if cfg!(cafewire_canary) { " RUSTFLAGS='--cfg cafewire_canary'" } else { "" };
     format!(
-        "CAFEWIRE_SEED={seed} cargo test --package cafewire-net{profile}{features} --test simulation -- --nocapture \
-         nothing_is_lost"
+        "CAFEWIRE_SEED={seed}{flags} cargo test --package cafewire-net{profile} --test simulation \
+         -- --nocapture nothing_is_lost"
     )
 }
 
