@@ -26,6 +26,7 @@ const NAMES: [&str; 4] = ["ada", "bo", "naïve", "the one with a name of 32 byte
 /// |---|---|
 /// | 0 | peers read only the bytes that a step tells them to |
 /// | 1 | few connections, rooms and members are allowed |
+/// | 2 | little is done in a tick, and presence is told in rooms of two at most |
 ///
 /// A step is `peer << 4 | kind`, and then
 ///
@@ -114,6 +115,11 @@ impl Network {
                 limits.members_per_room,
             ) = (4, 3, 2, 2);
         }
+        if options & 4 != 0 {
+            (limits.deliveries_per_tick, limits.departures_per_tick) = (3, 1);
+            limits.presence_members_max = 2;
+            limits.full_room_time = Duration::from_millis(5);
+        }
         Self {
             broker: Broker::new(limits, Arc::clone(&metrics)),
             metrics,
@@ -172,10 +178,16 @@ impl Network {
     /// Bytes arrive, unless the broker does not accept any yet: then they stay with the peer.
     fn send(&mut self, index: usize, bytes: &[u8]) {
         let id = self.peers[index].id;
+        self.resume(id);
         if self.broker.is_reading(id) {
             self.broker.handle_input(id, bytes, self.now);
-            while self.broker.is_reading(id) && self.broker.resume(id, self.now) {}
+            self.resume(id);
         }
+    }
+
+    /// Frames that came earlier are done, as far as the broker accepts them.
+    fn resume(&mut self, id: ConnectionId) {
+        while self.broker.is_reading(id) && self.broker.resume(id, self.now) {}
     }
 
     fn say(&mut self, index: usize, kind: u8, argument: usize) {
@@ -202,6 +214,9 @@ impl Network {
     /// One tick of the event loop, with this event in it.
     fn tick(&mut self, happens: impl FnOnce(&mut Self)) {
         self.now.monotonic_ms += 1;
+        while let Some(id) = self.broker.poll_resumed() {
+            self.resume(id);
+        }
         happens(self);
         self.broker.invariants();
         self.broker.handle_timeout(self.now);

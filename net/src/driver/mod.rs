@@ -84,6 +84,13 @@ impl<I: Io> Driver<I> {
         if self.read_buffer.len() != self.broker.limits().read_bytes_per_tick {
             self.read_buffer = read_buffer(self.broker.limits());
         }
+        // Those that were not read from under the earlier limits may be now, and no event says so.
+        for (id, socket) in &mut self.sockets {
+            let state = socket.state_mut();
+            if state.input != Input::Drained || self.broker.has_backlog(id) {
+                list(&mut self.ready, state, id, self.heard_ms);
+            }
+        }
     }
 
     /// Waits until something happens or is due: for at most `at_most`, and not at all while there

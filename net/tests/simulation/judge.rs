@@ -6,6 +6,7 @@ use std::collections::HashSet;
 use crate::client::{Client, Habit, ROOMS};
 use crate::frames::{Frames, Kind};
 use crate::network::Network;
+use crate::presence::{self, Stay};
 
 /// What the witness saw: all that was told in the rooms, in one order.
 pub(crate) struct Told {
@@ -65,16 +66,25 @@ impl Network {
         let (witness, is_alive) = witness.expect("the witness stays");
         assert!(is_alive, "the witness was closed: {:?}", witness.ended_by);
         let told = Told::by(witness, may_hide_presence);
+        let mut stays: [Vec<Stay>; ROOMS.len()] = Default::default();
         for (client, is_alive) in &clients {
-            judge_view(client, &told, *is_alive, &frames);
+            judge_view(client, &told, *is_alive, &frames, &mut stays);
         }
+        let here = clients.iter().filter(|(_, is_alive)| !is_alive).count();
         let mut heard = 0;
         for (room, all) in ROOMS.iter().zip(&told.rooms) {
             heard += judge_room(room, all, &frames, may_hide_presence).said;
         }
         assert_eq!(heard, said, "what was said is not what was heard");
-        for client in &self.past {
-            judge_view(client, &told, false, &frames);
+        for past in &self.past {
+            judge_view(&past.client, &told, false, &frames, &mut stays);
+        }
+        let strangers = here + self.past.iter().filter(|past| past.is_stranger).count();
+        if may_hide_presence && self.world.times_reloaded() == 0 {
+            let members_max = self.world.limits().presence_members_max;
+            for ((room, all), stays) in ROOMS.iter().zip(&told.rooms).zip(&stays) {
+                presence::judge(room, all, stays, strangers, members_max, &frames);
+            }
         }
         self.frames = frames;
     }
@@ -128,7 +138,13 @@ fn judge_room(name: &str, all: &[(u32, usize)], frames: &Frames, may_hide_presen
 /// What one client saw must be stretches of what was told: each from its own UserJoined to its own
 /// UserLeft, the last one as far as it got, or to the end if it is still there. Where presence may
 /// be hidden, those two may have been told to the client alone.
-fn judge_view(client: &Client, told: &Told, is_up_to_date: bool, frames: &Frames) {
+fn judge_view(
+    client: &Client,
+    told: &Told,
+    is_up_to_date: bool,
+    frames: &Frames,
+    stays: &mut [Vec<Stay>; ROOMS.len()],
+) {
     let Some(user_id) = client.user_id() else { return };
     // The place in the order of all of each frame that the client saw, where that is certain.
     let mut places: Vec<Option<usize>> = vec![None; client.seen.len()];
@@ -136,7 +152,7 @@ fn judge_view(client: &Client, told: &Told, is_up_to_date: bool, frames: &Frames
         let mut from = 0;
         for stretch in stretches(client, room, user_id, frames) {
             let numbers: Vec<u32> = stretch.iter().map(|&at| client.seen[at].1).collect();
-            let Some(found) = find(&numbers, &all[from..], told.may_hide_presence, frames) else {
+            let Some(found) = find(&numbers, all, from, told.may_hide_presence, frames) else {
                 let known: Vec<String> =
                     numbers.iter().map(|number| frames.show(Some(number))).collect();
                 panic!(
@@ -144,20 +160,29 @@ fn judge_view(client: &Client, told: &Told, is_up_to_date: bool, frames: &Frames
                     client.name, client.habit, client.ended_by, ROOMS[room]
                 );
             };
-            for (step, &at) in stretch[found.skipped..].iter().take(found.len).enumerate() {
-                places[at] = found.is_certain.then(|| all[from + found.start + step].1);
+            let end = found.start + found.len;
+            for (&at, &(_, place)) in stretch[found.skipped..].iter().zip(&all[found.start..end]) {
+                places[at] = Some(place);
             }
             let has_left = frames.kind(*numbers.last().unwrap()) == (Kind::Left, user_id);
-            from += found.start + found.len;
+            from = end;
+            let is_certain = found.len > 0;
+            stays[room].push(Stay {
+                user_id,
+                start: found.start,
+                end,
+                join_was_told: found.skipped == 0,
+                has_left,
+                is_certain,
+            });
             assert!(
-                !is_up_to_date || has_left || from == all.len() || !found.is_certain,
-                "{} ({:?}) is behind in {} though all was flushed: {} of {}, {} is next",
+                !is_up_to_date || has_left || end == all.len() || !is_certain,
+                "{} ({:?}) is behind in {} though all was flushed: {end} of {}, {} is next",
                 client.name,
                 client.habit,
                 ROOMS[room],
-                from,
                 all.len(),
-                frames.show(all.get(from).map(|(number, _)| number)),
+                frames.show(all.get(end).map(|(number, _)| number)),
             );
         }
     }
@@ -188,41 +213,44 @@ struct Found {
     /// Frames at its start that were told to the client alone.
     skipped: usize,
     start: usize,
-    /// Frames that were told to all.
+    /// Frames that were told to all; 0 if it is not known where.
     len: usize,
-    /// It can be nowhere else.
-    is_certain: bool,
 }
 
 fn find(
     numbers: &[u32],
     all: &[(u32, usize)],
+    from: usize,
     may_hide_presence: bool,
     frames: &Frames,
 ) -> Option<Found> {
-    let ends_with_leave = numbers.len() > 1
-        && frames.kind(numbers[numbers.len() - 1]) == (Kind::Left, frames.kind(numbers[0]).1);
-    let mut cuts = vec![(0, 0)];
-    if may_hide_presence {
-        cuts.push((1, 0));
-        if ends_with_leave {
-            cuts.extend([(0, 1), (1, 1)]);
-        }
+    let is_there = |start: usize, wanted: &[u32]| {
+        let there = all.get(start..start + wanted.len());
+        let is_same = |((number, _), wanted): (&(u32, usize), &u32)| number == wanted;
+        start >= from && there.is_some_and(|there| there.iter().zip(wanted).all(is_same))
+    };
+    if !may_hide_presence {
+        let start = (from..all.len()).find(|&start| is_there(start, numbers))?;
+        return Some(Found { skipped: 0, start, len: numbers.len() });
     }
-    for (skipped, dropped) in cuts {
+    // Only what was said is certain to have been told once.
+    let is_said = |number: &u32| frames.kind(*number).0 == Kind::Said;
+    let Some(anchor) = numbers.iter().position(is_said) else {
+        return Some(Found { skipped: 0, start: from, len: 0 });
+    };
+    let place = all.iter().position(|(number, _)| *number == numbers[anchor])?;
+    [(0, 0), (0, 1), (1, 0), (1, 1)].into_iter().find_map(|(skipped, dropped)| {
+        let start = (place + skipped).checked_sub(anchor)?;
         let wanted = &numbers[skipped..numbers.len() - dropped];
-        if wanted.is_empty() {
-            return Some(Found { skipped, start: 0, len: 0, is_certain: false });
-        }
-        let is_here = |start: &usize| {
-            let there = &all[*start..start + wanted.len()];
-            there.iter().zip(wanted).all(|((number, _), wanted)| number == wanted)
+        // Only one's own leave is told to oneself alone.
+        let is_allowed = dropped == 0 || {
+            let (kind, user_id) = frames.kind(numbers[numbers.len() - 1]);
+            kind == Kind::Left && user_id == frames.kind(numbers[0]).1
         };
-        let mut starts = (0..(all.len() + 1).saturating_sub(wanted.len())).filter(is_here);
-        if let Some(start) = starts.next() {
-            let is_certain = !may_hide_presence || starts.next().is_none();
-            return Some(Found { skipped, start, len: wanted.len(), is_certain });
-        }
-    }
-    None
+        (is_allowed && is_there(start, wanted)).then_some(Found {
+            skipped,
+            start,
+            len: wanted.len(),
+        })
+    })
 }

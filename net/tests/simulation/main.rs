@@ -11,8 +11,8 @@
 //! - what each client saw of a room, from its own UserJoined on, is byte for byte what the room's
 //!   witness (a member that joins first and reads everything) saw, without a gap; to the very end
 //!   for those still in the room;
-//! - the witness heard each thing said once, from a client that was present, and of each client's
-//!   coming and going;
+//! - the witness heard each thing said once, from somebody present, and of everybody's coming and
+//!   going;
 //! - once everybody has gone, no user, no room and no buffer is left.
 //!
 //! `CAFEWIRE_SEED=n` replays one seed; `CAFEWIRE_SEEDS=n` runs n seeds (default 70), from
@@ -29,6 +29,7 @@ mod frames;
 mod io;
 mod judge;
 mod network;
+mod presence;
 mod random;
 mod watch;
 mod work;
@@ -65,8 +66,8 @@ fn nothing_is_lost_under_any_schedule() {
     let start = Instant::now();
     let sums = run_seeds(first, count);
     println!(
-        "simulation: {count} seeds from {first} on in {:.0} s: {} connections, at most {} at once, \
-         {} frames, {} broadcasts, {} ticks, {} reloads",
+        "simulation: {count} seeds from {first} on in {:.0} s: {} connections, at most {} at once, {} frames, {} broadcasts, \
+         {} ticks, {} reloads",
         start.elapsed().as_secs_f64(),
         sums.connections,
         sums.connected_at_once,
@@ -178,15 +179,10 @@ fn run_seeds(first: u64, count: u64) -> Sums {
 /// The command that runs this very program with this seed.
 fn replay(seed: u64) -> String {
     let profile = if cfg!(debug_assertions) { "" } else { " --release" };
-    let canary = "broken-on-purpose-for-the-simulation";
-    let features = if cfg!(feature = "broken-on-purpose-for-the-simulation") {
-        format!(" --features {canary}")
-    } else {
-        String::new()
-    };
+    let flags = if cfg!(cafewire_canary) { " RUSTFLAGS='--cfg cafewire_canary'" } else { "" };
     format!(
-        "CAFEWIRE_SEED={seed} cargo test --package cafewire-net{profile}{features} \
-         --test simulation -- --nocapture nothing_is_lost"
+        "CAFEWIRE_SEED={seed}{flags} cargo test --package cafewire-net{profile} --test simulation \
+         -- --nocapture nothing_is_lost"
     )
 }
 

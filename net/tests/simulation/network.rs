@@ -43,6 +43,13 @@ pub(crate) struct Outcome {
     pub(crate) ticks: usize,
 }
 
+/// A client that is gone.
+pub(crate) struct Past {
+    pub(crate) client: Client,
+    /// It did not get everything, so that it is not known which rooms it was in.
+    pub(crate) is_stranger: bool,
+}
+
 pub(crate) struct Network {
     pub(crate) world: World,
     random: Random,
@@ -51,7 +58,7 @@ pub(crate) struct Network {
     /// Those that are here, in the order they came.
     pub(crate) order: Vec<EndpointKey>,
     pub(crate) watches: SecondaryMap<EndpointKey, Watch>,
-    pub(crate) past: Vec<Client>,
+    pub(crate) past: Vec<Past>,
     pub(crate) frames: Frames,
     times_shown: HashSet<u64>,
     arrivals: usize,
@@ -313,8 +320,8 @@ impl Network {
             let bytes = endpoint.fetch(usize::MAX);
             digest.write(&bytes);
             endpoint.client.hear(&bytes, &mut Cx { world, frames, times_shown });
-            self.judge_dropped(key, &endpoint);
-            self.past.push(endpoint.client);
+            let is_stranger = self.judge_dropped(key, &endpoint);
+            self.past.push(Past { client: endpoint.client, is_stranger });
         }
         let endpoints = &self.driver.io_mut().endpoints;
         let is_here = |key| endpoints.get(key).is_some_and(|endpoint| !endpoint.is_closed);
@@ -326,6 +333,7 @@ impl Network {
     /// Turns until nothing moves any more.
     fn calm_down(&mut self) {
         let mut quiet = 0;
+        let mut last = Progress::default();
         for _ in 0..CALM_TICKS_MAX {
             let before = Progress::of(&self.metrics, self.order.len());
             for key in self.order.clone() {
@@ -334,14 +342,16 @@ impl Network {
                 self.arrive_bytes(key, CALM_SEGMENT_BYTES);
             }
             self.turn();
-            let is_still = self.driver.io_mut().work.slept
-                && before == Progress::of(&self.metrics, self.order.len());
-            quiet = if is_still { quiet + 1 } else { 0 };
+            let slept = self.driver.io_mut().work.slept;
+            let has_moved = before != Progress::of(&self.metrics, self.order.len());
+            quiet = if has_moved { 0 } else { quiet + usize::from(slept) };
             if quiet == CALM_WAITS {
                 return;
             }
+            last = before;
         }
-        panic!("after {CALM_TICKS_MAX} calm ticks bytes still move");
+        let progress = Progress::of(&self.metrics, self.order.len());
+        panic!("after {CALM_TICKS_MAX} calm ticks bytes still move: {last:?}, {progress:?}");
     }
 
     /// All but the witness go, in one way or another; then the witness.

@@ -231,7 +231,8 @@ impl Network {
         let for_ms = |since: Option<u64>| since.map(|since_ms| now_ms - since_ms);
         let is_over = for_ms(watch.over_since_ms)
             .is_some_and(|over_ms| over_ms >= millis(limits.slow_consumer_time));
-        let keeps_room_waiting = queued + MAX_FRAME_SIZE >= bound(limits.room_log_bytes)
+        // Its part may be small: others keep other parts.
+        let keeps_room_waiting = limits.room_log_bytes > 0
             && for_ms(watch.queued_since_ms)
                 .is_some_and(|queued_ms| queued_ms >= millis(limits.full_room_time));
         let was_too_much_for_a_stranger =
@@ -243,12 +244,18 @@ impl Network {
     }
 
     fn is_too_much(&mut self, key: EndpointKey) -> bool {
-        let has_budget = self.world.limits().buffer_bytes > 0;
+        let buffer_bytes = self.world.limits().buffer_bytes;
         let io = self.driver.io_mut();
-        let client = &io.endpoints[key].client;
-        // An echo peer may have sent the most of a frame that has not ended.
-        let may_have_sent_most = matches!(client.habit, Habit::Echo | Habit::Flood | Habit::Rude);
-        has_budget && (io.work.was_blocked(key) || may_have_sent_most) && !client.habit.reads_all()
+        // What a client sent and what could not be done yet, and twice that for its storage.
+        let storage = |endpoint: &Endpoint| {
+            let on_the_way = endpoint.client.outgoing.len() + endpoint.received.len();
+            2 * endpoint.client.unanswered_bytes(on_the_way)
+        };
+        let all: usize = io.endpoints.values().map(|endpoint| storage(endpoint) + 256).sum();
+        let habit = io.endpoints[key].client.habit;
+        let is_rude = habit == Habit::Rude;
+        let has_sent_most = all > buffer_bytes / 2 && (is_rude || storage(&io.endpoints[key]) > 0);
+        buffer_bytes > 0 && ((io.work.was_blocked(key) && !habit.reads_all()) || has_sent_most)
     }
 
     /// A silent client has nothing on its way that the poll could have told of.
@@ -269,28 +276,24 @@ impl Network {
     }
 
     /// A connection was dropped: it was told why, and given what it is owed, unless its time or the
-    /// server's memory was over.
-    pub(crate) fn judge_dropped(&mut self, key: EndpointKey, endpoint: &Endpoint) {
-        let Some(watch) = self.watches.remove(key) else { return };
+    /// server's memory was over. Whether it may not have got everything.
+    pub(crate) fn judge_dropped(&mut self, key: EndpointKey, endpoint: &Endpoint) -> bool {
+        let Some(watch) = self.watches.remove(key) else { return true };
         let now_ms = self.driver.io_mut().now.monotonic_ms;
         let client = &endpoint.client;
         let Some((reason, closed_ms)) = watch.closed else {
             assert!(endpoint.id.is_none(), "dropped without a reason: {endpoint:?}");
-            return;
+            return true;
         };
         let closing_ms = now_ms - closed_ms;
         let is_over = self.world.ever(|limits| {
             (!limits.close_timeout.is_zero() && closing_ms >= millis(limits.close_timeout))
-                || (1..1 << 20).contains(&limits.buffer_bytes)
+                || (1..64 << 20).contains(&limits.buffer_bytes)
         });
         let is_drained = self.is_going_down && closing_ms >= millis(DRAIN_TIMEOUT);
-        if endpoint.is_broken
-            || endpoint.is_forged
-            || endpoint.was_overtaken
-            || is_over
-            || is_drained
-        {
-            return;
+        let is_lost = endpoint.is_broken || endpoint.is_forged || endpoint.was_overtaken;
+        if is_lost || is_over || is_drained {
+            return true;
         }
         if reason.error_code().is_some() {
             assert!(client.was_told(), "dropped without a word: {reason}, {endpoint:?}");
@@ -300,6 +303,7 @@ impl Network {
                 "half-closed and was not answered: {endpoint:?}"
             );
         }
+        !matches!(reason, CloseReason::EndOfInput | CloseReason::Disconnected)
     }
 }
 

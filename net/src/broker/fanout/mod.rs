@@ -311,9 +311,7 @@ impl Fanout {
         let is_whole = rest.is_some_and(|(left, _)| is_own || left == bytes.len());
         // The canary of the simulation (see Cargo.toml): the receiver finds one byte of the frame
         // missing.
-        let lost = usize::from(
-            cfg!(feature = "broken-on-purpose-for-the-simulation") && !is_own && !bytes.is_empty(),
-        );
+        let lost = usize::from(cfg!(cafewire_canary) && !is_own && !bytes.is_empty());
         let mut released = Vec::new();
         self.readers.take_spans(id, |span| released.push(*span));
         for span in released {

@@ -7,6 +7,9 @@ use crate::attack::Answer;
 use crate::frames::{Frames, Kind};
 use crate::world::World;
 
+/// What a connection is told that is closed for its part in what the server holds.
+const TOO_MUCH: &str = "the server holds too much for its peers, and most of all for you";
+
 impl Client {
     /// Takes bytes from the server, and judges every whole frame.
     pub(crate) fn hear(&mut self, bytes: &[u8], around: &mut Cx<'_>) {
@@ -42,7 +45,7 @@ impl Client {
         match *message {
             MessagePayload::ConnectAck { user_id, .. } => {
                 assert!(
-                    matches!(self.requests.pop_front(), Some(Request::Connect { .. })),
+                    matches!(self.take_request(), Some(Request::Connect { .. })),
                     "{} signed in",
                     self.name
                 );
@@ -50,7 +53,7 @@ impl Client {
             }
             MessagePayload::UserJoined { user_id, username, room } => {
                 if self.is_me(user_id, username) {
-                    let Some(Request::Join(asked)) = self.requests.pop_front() else {
+                    let Some(Request::Join(asked)) = self.take_request() else {
                         panic!("joined unasked")
                     };
                     assert_eq!(asked, room);
@@ -61,7 +64,7 @@ impl Client {
             MessagePayload::UserLeft { user_id, username, room } => {
                 self.see(room, around.frames, frame, Kind::Left, user_id);
                 if self.is_me(user_id, username) {
-                    let Some(Request::Leave(asked)) = self.requests.pop_front() else {
+                    let Some(Request::Leave(asked)) = self.take_request() else {
                         panic!("left unasked")
                     };
                     assert_eq!(asked, room);
@@ -74,8 +77,7 @@ impl Client {
                     "{timestamp} is a time that never was"
                 );
                 if self.is_me(user_id, username) {
-                    let Some(Request::Say { room: asked, content: said }) =
-                        self.requests.pop_front()
+                    let Some(Request::Say { room: asked, content: said }) = self.take_request()
                     else {
                         panic!("{}: words that were not its own: {content}", self.name)
                     };
@@ -88,6 +90,12 @@ impl Client {
             }
             other => panic!("{} got {other:?}", self.name),
         }
+    }
+
+    /// The request that this answers.
+    fn take_request(&mut self) -> Option<Request> {
+        self.answered_bytes += self.request_sizes.pop_front().unwrap_or(0);
+        self.requests.pop_front()
     }
 
     fn is_me(&self, user_id: u32, username: &str) -> bool {
@@ -107,12 +115,12 @@ impl Client {
         if code == ErrorCode::RateLimited {
             assert!(world.is_rate_limited());
             self.was_rate_limited = true;
-            self.requests.pop_front();
+            self.take_request();
         } else if code.closes() {
             self.ended_by = Some(code);
             self.judge_closing(code, message, world);
         } else {
-            let request = self.requests.pop_front();
+            let request = self.take_request();
             let fits = match &request {
                 Some(Request::Connect { is_contested }) => {
                     *is_contested && code == ErrorCode::UsernameTaken
@@ -157,7 +165,8 @@ impl Client {
         };
         let fits = answers_attack
             || match code {
-                ErrorCode::SlowConsumer => !self.habit.reads_all(),
+                // Of one that reads all, what it sent may be too much.
+                ErrorCode::SlowConsumer => !self.habit.reads_all() || message == TOO_MUCH,
                 ErrorCode::ShuttingDown => world.ends_by_shutting_down,
                 ErrorCode::ServerFull => self.user_id.is_none(),
                 ErrorCode::IdleTimeout => {

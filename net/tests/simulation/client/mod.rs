@@ -9,7 +9,9 @@ mod hear;
 
 use std::collections::{HashSet, VecDeque};
 
-use cafewire_core::{Direction, ErrorCode, FrameDecoder, Message, MessagePayload};
+use cafewire_core::{
+    Direction, ErrorCode, FrameDecoder, HEADER_SIZE, MAX_PAYLOAD_SIZE, Message, MessagePayload,
+};
 
 use crate::attack::{Answer, chat_attack, echo_attack, encoded};
 use crate::frames::Frames;
@@ -93,6 +95,9 @@ pub(crate) struct Client {
     /// It sent what may never be answered.
     has_attacked: bool,
     requests: VecDeque<Request>,
+    request_sizes: VecDeque<usize>,
+    asked_bytes: usize,
+    answered_bytes: usize,
     echoes: VecDeque<Vec<u8>>,
     echoes_dropped: usize,
     echo_errors: usize,
@@ -122,6 +127,9 @@ impl Client {
             was_rate_limited: false,
             has_attacked: false,
             requests: VecDeque::new(),
+            request_sizes: VecDeque::new(),
+            asked_bytes: 0,
+            answered_bytes: 0,
             echoes: VecDeque::new(),
             echoes_dropped: 0,
             echo_errors: 0,
@@ -142,6 +150,15 @@ impl Client {
     /// The number of rooms that it is in.
     pub(crate) const fn rooms(&self) -> usize {
         self.rooms.len()
+    }
+
+    /// Bytes that the server has of it and has not answered, at the most, if so many have not come
+    /// to it yet: of an echo peer the largest frame.
+    pub(crate) fn unanswered_bytes(&self, on_the_way: usize) -> usize {
+        match self.habit {
+            Habit::Echo | Habit::Flood => HEADER_SIZE + MAX_PAYLOAD_SIZE,
+            _ => (self.asked_bytes - self.answered_bytes).saturating_sub(on_the_way),
+        }
     }
 
     pub(crate) const fn has_attacked(&self) -> bool {
@@ -252,6 +269,8 @@ impl Client {
     fn ask(&mut self, bytes: &[u8], request: Request) {
         self.outgoing.extend(bytes);
         self.requests.push_back(request);
+        self.request_sizes.push_back(bytes.len());
+        self.asked_bytes += bytes.len();
     }
 
     fn speak_echo(&mut self, random: &mut Random) {

@@ -49,14 +49,14 @@ fn run(counter: &mut Counter) -> Result<(), &'static str> {
                 counter
                     .report(sample, size, "parse", || use_up(cost::parse_echo(black_box(frame))));
                 counter.report(sample, size, "encode", || {
-                    use_up(cost::encode_echo(message, &mut buffer))
+                    use_up(cost::encode_echo(message, &mut buffer));
                 });
             }
             SampleMessage::Chat(message) => {
                 counter
                     .report(sample, size, "parse", || use_up(cost::parse_chat(black_box(frame))));
                 counter.report(sample, size, "encode", || {
-                    use_up(cost::encode_chat(message, &mut buffer))
+                    use_up(cost::encode_chat(message, &mut buffer));
                 });
             }
         }
