@@ -11,8 +11,8 @@
 //! - what each client saw of a room, from its own UserJoined on, is byte for byte what the room's
 //!   witness (a member that joins first and reads everything) saw, without a gap; to the very end
 //!   for those still in the room;
-//! - the witness heard each thing said once, from somebody present, and of everybody's coming and
-//!   going;
+//! - the witness heard each thing said once, from a client that was present, and of each client's
+//!   coming and going;
 //! - once everybody has gone, no user, no room and no buffer is left.
 //!
 //! `CAFEWIRE_SEED=n` replays one seed; `CAFEWIRE_SEEDS=n` runs n seeds (default 70), from
@@ -66,8 +66,8 @@ fn nothing_is_lost_under_any_schedule() {
     let start = Instant::now();
     let sums = run_seeds(first, count);
     println!(
-        "simulation: {count} seeds from {first} on in {:.0} s: {} connections, at most {} at once, {} frames, {} broadcasts, \
-         {} ticks, {} reloads",
+        "simulation: {count} seeds from {first} on in {:.0} s: {} connections, at most {} at once, \
+         {} frames, {} broadcasts, {} ticks, {} reloads",
         start.elapsed().as_secs_f64(),
         sums.connections,
         sums.connected_at_once,
