@@ -5,9 +5,8 @@
 //! a part of a frame, and not the sender's bad one; and what cannot be a frame is told as soon as
 //! that is sure, for an answer to it may follow.
 
-use cafewire_core::dissect::{Dissected, Dissector};
-use cafewire_core::echo::HEADER_SIZE;
-use cafewire_core::{Direction, FrameDecoder, Framing, ParseError};
+use cafewire_core::dissect::{Dissected, Dissector, fields};
+use cafewire_core::{Direction, FrameDecoder, Framing, ParseError, chat, echo};
 
 use super::report::{Content, Lacks};
 use crate::failure::Failure;
@@ -85,7 +84,7 @@ impl StreamDecoder {
         self.lacks = Some(self.lacks.unwrap_or(lacks));
         let pending = self.pending.get(self.start..).unwrap_or_default();
         if lacks == Lacks::Gap
-            && pending.len() >= HEADER_SIZE
+            && pending.len() >= echo::HEADER_SIZE
             && let Framing::Incomplete { needed } = self.reader.clone().next_frame(pending)
         {
             // Its header is there, so that it is known how far it goes. Nothing in it is a frame.
@@ -149,11 +148,18 @@ impl StreamDecoder {
         Ok(())
     }
 
-    /// How many of the pending bytes belong to no frame for sure, whatever follows.
+    /// How many of the pending bytes belong to no frame, whatever follows. A byte or two inside the
+    /// bad frame that could be the start of another are a part of it: a frame whose checksum ends
+    /// with a family's first byte is told as a whole.
     fn noise_size(&self) -> usize {
         let rest = self.pending.get(self.start..).unwrap_or_default();
+        let bad_size = fields(rest).last().map_or(1, |field| field.offset + field.bytes.len());
+        let is_inside = |at: usize| at < bad_size && rest.len() - at < chat::HEADER_SIZE;
         (0..rest.len())
-            .find(|&at| rest.get(at..).is_some_and(|rest| self.may_start_frame(rest)))
+            .find(|&at| {
+                rest.get(at..).is_some_and(|rest| self.may_start_frame(rest))
+                    && (at == 0 || !is_inside(at))
+            })
             .unwrap_or(rest.len())
     }
 
@@ -190,5 +196,75 @@ const fn noise(bytes: &[u8], error: ParseError, lacks: Option<Lacks>) -> Content
     match lacks {
         Some(lacks) => Content::Part { bytes, lacks },
         None => Content::Bad { bytes, error },
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// What is told after each piece, as kind and size.
+    fn told(pieces: &[&[u8]]) -> Vec<Vec<String>> {
+        let mut decoder = StreamDecoder::captured(Direction::ToServer, false);
+        pieces
+            .iter()
+            .map(|piece| {
+                let mut told = Vec::new();
+                let mut tell = |_: u64, content: Content<'_>| {
+                    told.push(match content {
+                        Content::Frame { bytes, .. } => format!("frame {}", bytes.len()),
+                        Content::Bad { bytes, .. } => format!("bad {}", bytes.len()),
+                        Content::Part { bytes, .. } => format!("part {}", bytes.len()),
+                        Content::Gap { size_bytes } => format!("gap {size_bytes}"),
+                        Content::Proxy { bytes } => format!("proxy {}", bytes.len()),
+                    });
+                    Ok(())
+                };
+                assert!(decoder.push(piece, &mut tell).is_ok());
+                told
+            })
+            .collect()
+    }
+
+    const CONNECT: &[u8] = b"\x01\x01\x00\x04\x03ada\x9A\xFB\x83\x17";
+
+    #[test]
+    fn a_bad_frame_is_told_at_once_and_as_a_whole() {
+        // Its checksum ends with what could be the start of another frame.
+        let bad = [&CONNECT[..11], b"\x01"].concat();
+        assert_eq!(told(&[&bad]), [["bad 12"]]);
+        assert_eq!(told(&[b"\x01\x01\xFF\xFF"]), [["bad 4"]]);
+        assert_eq!(told(&[b"GET / HTTP/1.1\r\n"]), [["bad 16"]]);
+        // What is cut is not bad yet.
+        assert_eq!(told(&[&CONNECT[..7], &CONNECT[7..]]), [vec![], vec!["frame 12"]]);
+    }
+
+    #[test]
+    fn a_good_frame_behind_a_bad_one_is_found_wherever_it_is_cut() {
+        let bad = [&CONNECT[..11], b"\x01"].concat();
+        let all = [&bad, CONNECT].concat();
+        for cut in 12..all.len() {
+            let told = told(&[&all[..cut], &all[cut..]]).concat();
+            assert_eq!(told, ["bad 12", "frame 12"], "{cut}");
+        }
+    }
+
+    #[test]
+    fn a_gap_takes_the_rest_of_its_frame_with_it_and_nothing_in_that_is_a_frame() {
+        let mut sizes = Vec::new();
+        let mut decoder = StreamDecoder::captured(Direction::ToServer, false);
+        let mut tell = |offset: u64, content: Content<'_>| {
+            let is_part = matches!(content, Content::Part { .. });
+            sizes.push((offset, is_part));
+            Ok(())
+        };
+        let data = [&b"\xCA\xFE\x04\x00\x20"[..], CONNECT, &[b'x'; 20]].concat();
+        // Ten bytes of the payload are missing, and a frame stands in what is left of it.
+        assert!(decoder.push(&data[..7], &mut tell).is_ok());
+        assert!(decoder.break_off(Lacks::Gap, &mut tell).is_ok());
+        assert!(decoder.gap(10, &mut tell).is_ok());
+        assert!(decoder.push(&[CONNECT, &[b'x'; 8]].concat(), &mut tell).is_ok());
+        assert!(decoder.push(CONNECT, &mut tell).is_ok());
+        assert_eq!(sizes, [(0, true), (7, false), (17, true), (37, false)]);
     }
 }

@@ -68,6 +68,8 @@ pub(crate) struct Network {
     /// The end, when all but the deaf take whatever there is and nothing more goes wrong.
     is_calm: bool,
     pub(crate) is_going_down: bool,
+    /// Other limits have come with this tick.
+    pub(crate) has_just_reloaded: bool,
 }
 
 impl Network {
@@ -96,6 +98,7 @@ impl Network {
             digest: DefaultHasher::new(),
             is_calm: false,
             is_going_down: false,
+            has_just_reloaded: false,
         }
     }
 
@@ -191,10 +194,12 @@ impl Network {
     /// The limits change, now and then, where the server's loop has them change: between the wait
     /// and the tick.
     fn reload(&mut self) {
+        self.has_just_reloaded = false;
         if self.is_calm {
             return;
         }
         if let Some(limits) = self.world.reload(&mut self.random) {
+            self.has_just_reloaded = true;
             let limits = limits.clone();
             let now = self.driver.io_mut().now;
             self.driver.io_mut().work.set_limits(&limits);

@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use std::time::Duration;
 
 use cafewire_core::chat::MAX_FRAME_SIZE;
-use cafewire_net::{CloseReason, Limits};
+use cafewire_net::{CloseReason, LimitReached, Limits};
 
 use crate::client::Habit;
 use crate::close_log;
@@ -40,6 +40,7 @@ pub(crate) struct Before {
     messages: u64,
     received: u64,
     users: u64,
+    times_spent: u64,
 }
 
 impl Network {
@@ -58,6 +59,7 @@ impl Network {
             messages: self.metrics.messages_processed.get(),
             received: self.metrics.bytes_received.get(),
             users: self.metrics.users.get(),
+            times_spent: self.times_spent(),
         }
     }
 
@@ -85,8 +87,13 @@ impl Network {
                 }
             }
         }
-        self.judge_silence();
+        self.judge_silence(before);
         self.note_queues();
+    }
+
+    /// Ticks that left something unread, since enough was delivered.
+    fn times_spent(&self) -> u64 {
+        self.metrics.snapshot().limits_reached(LimitReached::DeliveriesPerTick)
     }
 
     fn note_queues(&mut self) {
@@ -143,20 +150,16 @@ impl Network {
 
     /// No client may be silent for longer than the limits say that are in force now, whichever were
     /// when it came.
-    fn judge_silence(&mut self) {
+    fn judge_silence(&mut self, before: &Before) {
         let timeout = self.world.limits().sign_in_timeout;
         let work = &self.driver.io_mut().work;
-        if timeout.is_zero() || work.was_poll_full() {
+        // Other limits are looked at in the tick after the one in which they come.
+        if timeout.is_zero() || work.was_poll_full() || self.has_just_reloaded {
             return;
         }
         let polled_ms = work.polled_ms;
         // As long as others are to be heard, time stands still.
-        let endpoints = &self.driver.io_mut().endpoints;
-        let is_unheard = |&key: &EndpointKey| {
-            let since_ms = endpoints[key].unread_since_ms.unwrap_or(u64::MAX);
-            since_ms <= polled_ms && self.watches[key].was_reading
-        };
-        if self.order.iter().any(is_unheard) {
+        if self.times_spent() > before.times_spent {
             return;
         }
         for &key in &self.order {
