@@ -1,6 +1,8 @@
 //! What goes to peers: what was put off is done, and then each connection's bytes are handed out as
 //! its transport takes them.
 
+use cafewire_core::chat::MAX_FRAME_SIZE;
+
 use super::{Broker, ConnectionId, Now, Stage, Transmit, cx, is_signing_in};
 use crate::broker::ids::ReaderId;
 
@@ -149,6 +151,9 @@ impl Broker {
     pub fn has_work(&self) -> bool {
         self.directory.has_departures()
             || self.directory.has_resumed()
+            || self
+                .directory
+                .has_waiting(|log| self.fanout.has_log_space(log, MAX_FRAME_SIZE, &self.limits))
             || self.fanout.dirty_len() > 0
             || self.fanout.pending_bytes() > 0
     }

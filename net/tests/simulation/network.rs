@@ -338,6 +338,7 @@ impl Network {
     /// Turns until nothing moves any more.
     fn calm_down(&mut self) {
         let mut quiet = 0;
+        let mut moved_ms = 0;
         let mut last = Progress::default();
         for _ in 0..CALM_TICKS_MAX {
             let before = Progress::of(&self.metrics, self.order.len());
@@ -350,7 +351,12 @@ impl Network {
             let slept = self.driver.io_mut().work.slept;
             let has_moved = before != Progress::of(&self.metrics, self.order.len());
             quiet = if has_moved { 0 } else { quiet + usize::from(slept) };
-            if quiet == CALM_WAITS {
+            let now_ms = self.driver.io_mut().now.monotonic_ms;
+            moved_ms = if has_moved { now_ms } else { moved_ms };
+            // A full room gives the deaf so much time, in which nothing moves.
+            let is_room_over =
+                u128::from(now_ms - moved_ms) > self.world.limits().full_room_time.as_millis();
+            if quiet >= CALM_WAITS && is_room_over {
                 return;
             }
             last = before;

@@ -71,6 +71,8 @@ struct Room {
     departures: VecDeque<Departure>,
     /// It stands in the list of rooms with departures to tell, which it may need no more.
     is_departing: bool,
+    /// Departures wait until its log has space: it stands in the list of rooms that are waited for.
+    is_held: bool,
     /// Connections with a request that the room cannot take yet.
     waiters: Vec<ConnectionId>,
 }
@@ -207,10 +209,10 @@ impl Directory {
             let times_listed = self.departing.iter().filter(|&&listed| listed == id).count();
             assert_eq!(times_listed, usize::from(room.is_departing));
             assert!(
-                room.departures.is_empty() || room.is_departing,
+                room.departures.is_empty() || room.is_departing || room.is_held,
                 "departures that are never told"
             );
-            self.waiting.invariants(id, &room.waiters);
+            self.waiting.invariants(id, &room.waiters, room.is_held);
         }
         assert_eq!(places, subscribed, "a subscriber that is no member");
     }

@@ -56,9 +56,13 @@ impl Directory {
             self.tell_departures_of(id, cx);
             if let Some(room) = self.rooms.get_mut(id) {
                 room.is_departing = !room.departures.is_empty();
-                if room.is_departing {
-                    // Its time is over for now, or its log is full: the others come first.
+                if room.is_departing && *cx.departures_left == 0 {
+                    // Its time is over for now: the others come first.
                     self.departing.push_back(id);
+                } else if room.is_departing {
+                    // Its log is full. Listed here, the loop would turn until there is space.
+                    room.is_departing = false;
+                    self.waiting.hold(id, room);
                 }
             }
             if *cx.departures_left == 0 {

@@ -179,6 +179,7 @@ impl Directory {
             tells_presence: true,
             departures: VecDeque::new(),
             is_departing: false,
+            is_held: false,
             waiters: Vec::new(),
         });
         self.by_room_name.insert(name.into(), id);

@@ -4,10 +4,10 @@
 use std::collections::{HashSet, VecDeque};
 
 use super::requests::log_room;
-use super::{Directory, Outcome};
+use super::{Directory, Outcome, Room};
 use crate::broker::Cx;
 use crate::broker::fanout::LogRoom;
-use crate::broker::ids::{ConnectionId, ReaderId, RoomId};
+use crate::broker::ids::{ConnectionId, LogId, ReaderId, RoomId};
 use crate::metrics::LimitReached;
 
 /// Rooms that are looked at in a tick: each costs a look at all readers.
@@ -36,10 +36,20 @@ impl Waiting {
         self.connections.remove(&id);
     }
 
-    pub(super) fn invariants(&self, room: RoomId, waiters: &[ConnectionId]) {
+    /// The room's departures wait for space in its log.
+    pub(super) fn hold(&mut self, id: RoomId, room: &mut Room) {
+        if !room.is_held && room.waiters.is_empty() {
+            self.rooms.push_back(id);
+        }
+        room.is_held = true;
+    }
+
+    pub(super) fn invariants(&self, room: RoomId, waiters: &[ConnectionId], is_held: bool) {
+        let times_listed = self.rooms.iter().filter(|&&listed| listed == room).count();
+        let is_waited_for = waiters.iter().any(|id| self.connections.contains(id));
         assert!(
-            waiters.iter().all(|id| !self.connections.contains(id)) || self.rooms.contains(&room),
-            "a room that is never looked at"
+            times_listed == 1 || !(is_waited_for || is_held),
+            "a room that is not looked at once in each round, but {times_listed} times"
         );
     }
 }
@@ -48,7 +58,7 @@ impl Directory {
     /// The connection waits for a room.
     pub(super) fn wait_for(&mut self, id: ConnectionId, room_id: RoomId) -> Outcome {
         if let Some(room) = self.rooms.get_mut(room_id) {
-            if room.waiters.is_empty() {
+            if room.waiters.is_empty() && !room.is_held {
                 self.waiting.rooms.push_back(room_id);
             }
             room.waiters.push(id);
@@ -71,6 +81,11 @@ impl Directory {
         !self.waiting.resumed.is_empty()
     }
 
+    /// Whether a room that is waited for has space by now: it came after the last look.
+    pub(in crate::broker) fn has_waiting(&self, has_space: impl Fn(LogId) -> bool) -> bool {
+        self.waiting.rooms.iter().any(|&id| self.rooms.get(id).is_some_and(|it| has_space(it.log)))
+    }
+
     /// Looks at rooms that are waited for. Gives when the next is to be looked at, if nothing
     /// happens before; readers that a room waits for no longer are added to `lagging`.
     pub(in crate::broker) fn check_waiting(
@@ -82,12 +97,23 @@ impl Directory {
         for _ in 0..self.waiting.rooms.len().min(CHECKED_PER_TICK_MAX) {
             let id = self.waiting.rooms.pop_front()?;
             let Some(room) = self.rooms.get_mut(id) else { continue };
-            let state = if room.departures.is_empty() {
+            let state = if room.departures.is_empty() || room.is_held {
                 log_room(room.log, cx)
             } else {
                 LogRoom::Wait { until_ms: None }
             };
             match state {
+                LogRoom::Ready
+                    if std::mem::take(&mut room.is_held) && !room.departures.is_empty() =>
+                {
+                    // They come before what its waiters have to say.
+                    if !std::mem::replace(&mut room.is_departing, true) {
+                        self.departing.push_back(id);
+                    }
+                    if room.waiters.is_empty() {
+                        continue;
+                    }
+                }
                 LogRoom::Ready => {
                     let waiters = std::mem::take(&mut room.waiters);
                     self.waiting.resume(waiters);

@@ -36,6 +36,11 @@ pub(in crate::broker) enum Judgement {
 }
 
 impl Fanout {
+    /// Whether so many bytes more fit into a log now.
+    pub(in crate::broker) fn has_log_space(&self, id: LogId, size: usize, limits: &Limits) -> bool {
+        self.logs.get(id).is_none_or(|log| log.held() + size <= limits.room_log_bytes)
+    }
+
     /// Whether a frame of this size can be written into a log.
     pub(in crate::broker) fn log_room(
         &mut self,
@@ -44,14 +49,11 @@ impl Fanout {
         limits: &Limits,
         pool: &mut BufferPool,
     ) -> LogRoom {
-        let fits = |this: &Self| {
-            this.logs.get(id).is_none_or(|log| log.held() + size <= limits.room_log_bytes)
-        };
-        if fits(self) {
+        if self.has_log_space(id, size, limits) {
             return LogRoom::Ready;
         }
         self.deliver_pending(pool);
-        if fits(self) {
+        if self.has_log_space(id, size, limits) {
             return LogRoom::Ready;
         }
         let Some(oldest) = self.logs.get(id).and_then(|log| log.oldest()) else {
