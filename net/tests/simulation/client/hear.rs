@@ -27,7 +27,7 @@ impl Client {
                             self.judge_chat(&message, &rest[..consumed], around);
                         }
                         Frame::Echo(view) => {
-                            self.judge_echo(view.message_type, &rest[..consumed], around.world)
+                            self.judge_echo(view.message_type, &rest[..consumed], around.world);
                         }
                     }
                     rest = &rest[consumed..];
@@ -86,7 +86,7 @@ impl Client {
                 self.see(room, around.frames, frame, Kind::Said, user_id);
             }
             MessagePayload::Error { code, message } => {
-                self.judge_error(code, message, around.world)
+                self.judge_error(code, message, around.world);
             }
             other => panic!("{} got {other:?}", self.name),
         }
