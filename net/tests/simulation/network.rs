@@ -50,6 +50,18 @@ pub(crate) struct Past {
     pub(crate) is_stranger: bool,
 }
 
+/// How far a run is.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+enum Phase {
+    /// The witness comes, and nobody else: what is told before it is in a room, it can't bear
+    /// witness to.
+    Opening,
+    /// Anything happens.
+    Open,
+    /// The end, when all but the deaf take whatever there is and nothing more goes wrong.
+    Calm,
+}
+
 pub(crate) struct Network {
     pub(crate) world: World,
     random: Random,
@@ -65,8 +77,7 @@ pub(crate) struct Network {
     connected_at_once: usize,
     ticks: usize,
     digest: DefaultHasher,
-    /// The end, when all but the deaf take whatever there is and nothing more goes wrong.
-    is_calm: bool,
+    phase: Phase,
     pub(crate) is_going_down: bool,
     /// Other limits have come with this tick.
     pub(crate) has_just_reloaded: bool,
@@ -96,7 +107,7 @@ impl Network {
             ticks: 0,
             // Its keys are fixed, unlike a RandomState's.
             digest: DefaultHasher::new(),
-            is_calm: false,
+            phase: Phase::Opening,
             is_going_down: false,
             has_just_reloaded: false,
         }
@@ -104,11 +115,13 @@ impl Network {
 
     pub(crate) fn run(mut self) -> Outcome {
         self.open();
+        assert_eq!(self.arrivals, 1, "somebody came before the witness was in every room");
+        self.phase = Phase::Open;
         for _ in 0..self.world.steps {
             self.happen();
             self.turn();
         }
-        self.is_calm = true;
+        self.phase = Phase::Calm;
         self.driver.io_mut().is_calm = true;
         self.calm_down();
         self.judge_the_living();
@@ -156,7 +169,7 @@ impl Network {
         self.tick_wall_clock();
         self.driver.wait(None).unwrap();
         self.judge_sleep();
-        if !self.is_calm && self.random.one_in(40) {
+        if self.phase == Phase::Open && self.random.one_in(40) {
             // The process is stopped, or the machine sleeps, and the world goes on.
             let longest = self.random.pick(&[20, 20, 3000, 30_000, 3_600_000]);
             let stopped_ms = 1 + self.random.size(longest) as u64;
@@ -195,7 +208,7 @@ impl Network {
     /// and the tick.
     fn reload(&mut self) {
         self.has_just_reloaded = false;
-        if self.is_calm {
+        if self.phase == Phase::Calm {
             return;
         }
         if let Some(limits) = self.world.reload(&mut self.random) {
@@ -294,7 +307,7 @@ impl Network {
         let Self { driver, random, world, frames, times_shown, digest, .. } = self;
         let io = driver.io_mut();
         let endpoint = &mut io.endpoints[key];
-        let at_most = if self.is_calm {
+        let at_most = if self.phase == Phase::Calm {
             endpoint.calm_appetite()
         } else if endpoint.stalls() {
             0
