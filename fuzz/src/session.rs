@@ -219,7 +219,7 @@ impl Network {
         }
         happens(self);
         self.broker.invariants();
-        self.broker.handle_timeout(self.now);
+        self.broker.handle_timeout(self.now.monotonic_ms, self.now);
         self.broker.deliver_pending(self.now);
         self.broker.invariants();
         while let Some(id) = self.broker.poll_dirty() {

@@ -41,7 +41,7 @@
 //! let mut socket = Vec::new();
 //!
 //! broker.handle_input(id, b"\xCA\xFE\x01\x00\x02hi", now); // a Ping
-//! broker.handle_timeout(now);
+//! broker.handle_timeout(now.monotonic_ms, now);
 //! broker.deliver_pending(now);
 //! while let Some(id) = broker.poll_dirty() {
 //!     loop {
@@ -269,13 +269,12 @@ impl Broker {
     /// ```
     /// use std::time::Duration;
     /// use cafewire_net::Limits;
-    /// use cafewire_net::broker::Now;
     /// # let (mut broker, id, now) =
     /// #     include!(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/support/broker.rs"));
     /// let mut limits = Limits::default();
     /// limits.sign_in_timeout = Duration::from_secs(1);
     /// broker.set_limits(limits, now);
-    /// broker.handle_timeout(Now { monotonic_ms: 1000, ..now });
+    /// broker.handle_timeout(1000, now);
     /// // An Error frame, though longer time-outs were in force when it came.
     /// assert!(!broker.poll_transmit(id).is_empty());
     /// ```

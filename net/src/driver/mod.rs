@@ -157,7 +157,7 @@ impl<I: Io> Driver<I> {
         self.read(now);
         // Not up to now: the process may have been stopped since the poll, and what peers sent
         // meanwhile, or could not be read for want of time, is still to be heard.
-        self.broker.handle_timeout(Now { monotonic_ms: self.heard_ms, ..now });
+        self.broker.handle_timeout(self.heard_ms, now);
         self.broker.deliver_pending(now);
         self.flush(now);
         self.broker.end_tick(now);

@@ -39,7 +39,7 @@ impl World {
     fn tick(&mut self, from: ConnectionId, bytes: &[u8]) -> Vec<Vec<u8>> {
         let mut written = Vec::new();
         self.broker.handle_input(from, bytes, self.now);
-        self.broker.handle_timeout(self.now);
+        self.broker.handle_timeout(self.now.monotonic_ms, self.now);
         self.broker.deliver_pending(self.now);
         while let Some(id) = self.broker.poll_dirty() {
             while !self.broker.poll_transmit(id).is_empty() {

@@ -41,7 +41,7 @@ impl Harness {
 
     /// A tick at this time, in which all queued bytes are taken.
     fn tick(&mut self, at_ms: u64) {
-        self.broker.handle_timeout(now(at_ms));
+        self.broker.handle_timeout(at_ms, now(at_ms));
         self.broker.deliver_pending(now(at_ms));
         while let Some(id) = self.broker.poll_dirty() {
             while !self.broker.poll_transmit(id).is_empty() {
@@ -105,6 +105,25 @@ fn the_time_to_sign_in_to_the_millisecond() {
         // The connection is not idle either: that time starts with the sign-in.
         harness.assert_never_closed(CloseReason::SignInTimeout);
     }
+}
+
+/// A process that was stopped hears peers up to when it was: who was silent until then goes, with
+/// all of the time that there is for last words.
+#[test]
+fn the_time_for_last_words_starts_when_they_are_said() {
+    let mut harness = Harness::new(|limits| {
+        limits.sign_in_timeout = Duration::from_secs(1);
+        limits.close_timeout = Duration::from_secs(1);
+    });
+    let heard_ms = START_MS + 1000;
+    let stopped_until_ms = heard_ms + 3_600_000;
+    harness.broker.handle_timeout(heard_ms, now(stopped_until_ms));
+    assert_eq!(harness.closes(CloseReason::SignInTimeout), 1);
+    harness.broker.handle_timeout(stopped_until_ms + 999, now(stopped_until_ms + 999));
+    assert_eq!(harness.broker.poll_closed(), None);
+    assert!(!harness.broker.poll_transmit(harness.id).is_empty());
+    harness.broker.handle_timeout(stopped_until_ms + 1000, now(stopped_until_ms + 1000));
+    assert_eq!(harness.broker.poll_closed(), Some(harness.id));
 }
 
 /// A sign-in in the last millisecond is in time.

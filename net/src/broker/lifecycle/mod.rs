@@ -126,36 +126,39 @@ impl Broker {
         }
     }
 
-    /// Ends the connections whose time is up. The driver calls it every tick, and has a tick by
+    /// Ends the connections whose time was up at `heard_ms`, up to when the driver has read what
+    /// peers sent: later than that, silence proves nothing. The time that they get for their last
+    /// words starts `now`. The driver calls it every tick, and has a tick by
     /// [`next_deadline_ms`](Self::next_deadline_ms).
     ///
     /// ```
     /// use cafewire_net::broker::Now;
     /// # let (mut broker, id, now) =
     /// #     include!(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/support/broker.rs"));
-    /// broker.handle_timeout(Now { monotonic_ms: 9_999, ..now });
+    /// let now = Now { monotonic_ms: 10_000, ..now };
+    /// broker.handle_timeout(9_999, now);
     /// assert!(broker.poll_transmit(id).is_empty());
-    /// broker.handle_timeout(Now { monotonic_ms: 10_000, ..now });
+    /// broker.handle_timeout(10_000, now);
     /// // Error(IdleTimeout): it never signed in.
     /// assert_eq!(broker.poll_transmit(id).to_vec()[..2], [0x01, 0xFF]);
     /// ```
-    pub fn handle_timeout(&mut self, now: Now) {
-        while let Some(id) = self.timers.pop_due(now.monotonic_ms) {
+    pub fn handle_timeout(&mut self, heard_ms: u64, now: Now) {
+        while let Some(id) = self.timers.pop_due(heard_ms) {
             let Some(peer) = self.peers.get(id) else { continue };
-            let mut deadline_ms = self.deadline_ms(id, peer, now);
+            let mut deadline_ms = self.deadline_ms(id, peer, heard_ms);
             if peer.is_open()
                 && let Some(since_ms) = self.fanout.over_since_ms(id.into())
             {
                 let until_ms = since_ms.saturating_add(millis(self.limits.slow_consumer_time));
-                if until_ms <= now.monotonic_ms {
+                if until_ms <= heard_ms {
                     // It is judged once its transport was tried in this tick.
                     self.fanout.mark_dirty(id.into());
                 } else {
                     deadline_ms = deadline_ms.min(until_ms);
                 }
             }
-            if deadline_ms > now.monotonic_ms {
-                self.timers.set(deadline_ms.min(self.next_check_ms(now)), id);
+            if deadline_ms > heard_ms {
+                self.timers.set(deadline_ms.min(self.next_check_ms(heard_ms)), id);
                 continue;
             }
             match peer.stage {
@@ -174,9 +177,9 @@ impl Broker {
     /// When to look again at a connection whose time is not up. Once signed in it has the idle
     /// time, which may be the shorter one: by then. The times of all who listen fall together on a
     /// few moments of each idle time, so that many who say nothing do not wake the loop one by one.
-    fn next_check_ms(&self, now: Now) -> u64 {
+    fn next_check_ms(&self, heard_ms: u64) -> u64 {
         let idle_ms = millis(self.limits.idle_timeout);
-        let latest_ms = now.monotonic_ms + idle_ms;
+        let latest_ms = heard_ms + idle_ms;
         latest_ms - latest_ms % (idle_ms / CHECKS_PER_IDLE_TIME).max(1)
     }
 
@@ -184,13 +187,13 @@ impl Broker {
     /// chat version 1 gives it nothing harmless to say, and listening is what it came for. Whether
     /// such a peer is still there is TCP's question (the listener turns keep-alive probes on), and
     /// that of the first broadcast that it does not take.
-    fn deadline_ms(&self, id: ConnectionId, peer: &Peer, now: Now) -> u64 {
+    fn deadline_ms(&self, id: ConnectionId, peer: &Peer, heard_ms: u64) -> u64 {
         match peer.stage {
             Stage::Open if is_signing_in(id, peer, &self.directory) => {
                 peer.clock_ms + millis(self.limits.sign_in_timeout)
             }
             Stage::Open if self.directory.is_listening(id) => {
-                now.monotonic_ms + millis(self.limits.idle_timeout)
+                heard_ms + millis(self.limits.idle_timeout)
             }
             Stage::Open => peer.clock_ms + millis(self.limits.idle_timeout),
             Stage::Flushing { .. } | Stage::Lingering => peer.clock_ms,
@@ -228,12 +231,11 @@ impl Broker {
     ///
     /// ```
     /// use std::time::Duration;
-    /// use cafewire_net::broker::Now;
     /// # let (mut broker, id, now) =
     /// #     include!(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/support/broker.rs"));
     /// broker.shut_down(Duration::from_secs(30), now);
     /// assert_eq!(broker.poll_transmit(id).to_vec()[..2], [0x01, 0xFF]); // Error(ShuttingDown)
-    /// broker.handle_timeout(Now { monotonic_ms: 30_000, ..now }); // the peer did not take it
+    /// broker.handle_timeout(30_000, now); // the peer did not take it
     /// assert_eq!(broker.poll_closed(), Some(id));
     /// ```
     pub fn shut_down(&mut self, drain_timeout: Duration, now: Now) {
@@ -315,7 +317,7 @@ impl Broker {
     /// broker.handle_blocked(id, now); // the transport takes nothing
     /// assert_eq!(broker.len(), 1); // for now that is no reason to close it
     /// let later = Now { monotonic_ms: 10_000, ..now };
-    /// broker.handle_timeout(later);
+    /// broker.handle_timeout(10_000, later);
     /// assert_eq!(broker.poll_dirty(), Some(id)); // it is tried once more
     /// broker.handle_blocked(id, later);
     /// let last_bytes = broker.poll_transmit(id).to_vec();

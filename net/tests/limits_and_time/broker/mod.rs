@@ -73,7 +73,7 @@ impl Bench {
     /// The rest of a tick. Gives how many deliveries it made, from its first input on.
     pub(super) fn tick(&mut self) {
         let Self { broker, now, .. } = self;
-        broker.handle_timeout(*now);
+        broker.handle_timeout(now.monotonic_ms, *now);
         broker.deliver_pending(*now);
         for _ in 0..broker.dirty_len() {
             let Some(id) = broker.poll_dirty() else { break };
