@@ -150,6 +150,8 @@ fn judge_view(
     let mut places: Vec<Option<usize>> = vec![None; client.seen.len()];
     for (room, all) in told.rooms.iter().enumerate() {
         let mut from = 0;
+        // A join that was told before may be that of a stretch of which nothing else was.
+        let mut is_join_certain = true;
         for stretch in stretches(client, room, user_id, frames) {
             let numbers: Vec<u32> = stretch.iter().map(|&at| client.seen[at].1).collect();
             let Some(found) = find(&numbers, all, from, told.may_hide_presence, frames) else {
@@ -161,7 +163,9 @@ fn judge_view(
                 );
             };
             let end = found.start + found.len;
-            for (&at, &(_, place)) in stretch[found.skipped..].iter().zip(&all[found.start..end]) {
+            let seen = stretch[found.skipped..].iter().zip(&all[found.start..end]);
+            let joins = usize::from(!is_join_certain && found.skipped == 0);
+            for (&at, &(_, place)) in seen.skip(joins) {
                 places[at] = Some(place);
             }
             let has_left = frames.kind(*numbers.last().unwrap()) == (Kind::Left, user_id);
@@ -173,8 +177,9 @@ fn judge_view(
                 end,
                 join_was_told: found.skipped == 0,
                 has_left,
-                is_certain,
+                is_certain: is_certain && is_join_certain,
             });
+            is_join_certain &= is_certain;
             assert!(
                 !is_up_to_date || has_left || end == all.len() || !is_certain,
                 "{} ({:?}) is behind in {} though all was flushed: {end} of {}, {} is next",
