@@ -248,11 +248,12 @@ impl Network {
 
     fn is_too_much(&mut self, key: EndpointKey) -> bool {
         let buffer_bytes = self.world.limits().buffer_bytes;
+        let read_bytes_max = self.world.read_bytes_max();
         let io = self.driver.io_mut();
         // What a client sent and what could not be done yet, and twice that for its storage.
         let storage = |endpoint: &Endpoint| {
             let on_the_way = endpoint.client.outgoing.len() + endpoint.received.len();
-            2 * endpoint.client.unanswered_bytes(on_the_way)
+            2 * endpoint.client.unanswered_bytes(on_the_way, read_bytes_max)
         };
         let all: usize = io.endpoints.values().map(|endpoint| storage(endpoint) + 256).sum();
         let habit = io.endpoints[key].client.habit;

@@ -6,6 +6,7 @@ use std::collections::{HashMap, HashSet};
 use cafewire_net::{Limits, ServerMetrics};
 
 use crate::io::EndpointKey;
+use crate::world::read_bytes;
 
 /// Ticks in a row that may come to nothing though the driver did not let the poll sleep.
 const IDLE_TICKS_MAX: usize = 8;
@@ -71,11 +72,10 @@ impl Work {
             &mut self.limits.deliveries_per_tick,
             &mut self.limits.accepts_per_tick,
             &mut self.limits.handshakes_per_tick,
-            &mut self.limits.read_bytes_per_tick,
         ] {
             *limit = bound(*limit);
         }
-        self.limits.read_bytes_per_tick = self.limits.read_bytes_per_tick.clamp(1 << 10, 1 << 20);
+        self.limits.read_bytes_per_tick = read_bytes(limits);
     }
 
     pub(crate) const fn start_wait(&mut self, slept: bool, had_events: bool, now_ms: u64) {

@@ -7,6 +7,7 @@ use std::time::Duration;
 use cafewire_net::Limits;
 
 use crate::random::Random;
+use crate::work::bound;
 
 /// Every so many seeds one is a crowd: more than a thousand clients in the same rooms.
 const CROWD_EVERY: u64 = 64;
@@ -86,6 +87,11 @@ impl World {
         self.limits.last()
     }
 
+    /// The most that one read ever brought.
+    pub(crate) fn read_bytes_max(&self) -> usize {
+        self.limits.iter().map(read_bytes).max().unwrap()
+    }
+
     pub(crate) fn is_rate_limited(&self) -> bool {
         self.ever(|limits| limits.frames_per_second > 0 || limits.bytes_per_second > 0)
     }
@@ -94,6 +100,11 @@ impl World {
     pub(crate) fn may_hide_presence(&self) -> bool {
         self.ever(|limits| limits.presence_members_max > 0)
     }
+}
+
+/// How much one read brings under these limits: the loop's one buffer has bounds of its own.
+pub(crate) fn read_bytes(limits: &Limits) -> usize {
+    bound(limits.read_bytes_per_tick).clamp(1 << 10, 1 << 20)
 }
 
 fn draw_limits(is_crowd: bool, random: &mut Random) -> Limits {

@@ -153,10 +153,10 @@ impl Client {
     }
 
     /// Bytes that the server has of it and has not answered, at the most, if so many have not come
-    /// to it yet: of an echo peer the largest frame.
-    pub(crate) fn unanswered_bytes(&self, on_the_way: usize) -> usize {
+    /// to it yet: of an echo peer the largest frame, and all that one read may bring behind it.
+    pub(crate) fn unanswered_bytes(&self, on_the_way: usize, read_bytes_max: usize) -> usize {
         match self.habit {
-            Habit::Echo | Habit::Flood => HEADER_SIZE + MAX_PAYLOAD_SIZE,
+            Habit::Echo | Habit::Flood => HEADER_SIZE + MAX_PAYLOAD_SIZE + read_bytes_max,
             _ => (self.asked_bytes - self.answered_bytes).saturating_sub(on_the_way),
         }
     }
