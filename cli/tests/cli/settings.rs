@@ -100,10 +100,11 @@ fn connections_are_shown_and_told_as_descriptors_allow() {
         ended
     };
     let shown = limited("--print-config");
-    assert!(shown.stdout.contains(&"connections = 30".to_owned()), "{shown:?}");
+    assert!(shown.stdout.contains(&"connections = 27".to_owned()), "{shown:?}");
     let checked = limited("--check-config");
     assert!(
-        checked.stderr.starts_with("connections counts as 30, not as 65536: file descriptors"),
+        checked.stderr.starts_with("refusals counts as 3, not as 256: file descriptors")
+            && checked.stderr.contains("connections counts as 27, not as 65536: file descriptors"),
         "{checked:?}"
     );
 }

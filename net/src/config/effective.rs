@@ -1,5 +1,5 @@
 //! Which limits count in the end, where that is not what was set: what would keep the protocol from
-//! working is moved, there are no more connections than descriptors, and buffers fit into memory.
+//! working is moved, connections and refusals have a descriptor each, and buffers fit into memory.
 //! Tells it; nothing here changes a server.
 
 use std::borrow::Cow;
@@ -12,11 +12,16 @@ use crate::config::memory_fit::Fit;
 use crate::config::{Adjustment, Limits, ServerConfig};
 use crate::listen::connections_that_fit;
 
+const NO_DESCRIPTORS: &str = "file descriptors allow no more (ulimit -n; LimitNOFILE in a unit)";
+
+/// Where descriptors are few, one in so many is for those who are only told that there is no place.
+const REFUSALS_SHARE: usize = 8;
+
 /// What the system lets this process have.
 #[derive(Clone, Copy, Debug)]
 struct Allowed {
-    /// Connections that descriptors allow.
-    connections: usize,
+    /// Connections that descriptors allow, those that are over a limit and told so included.
+    peers: Option<usize>,
     memory: Option<MemoryBound>,
     /// The largest send buffer that the kernel chooses.
     send_buffer_bytes: usize,
@@ -54,10 +59,9 @@ impl ServerConfig {
     pub fn effective_limits(&self) -> EffectiveLimits {
         // With very few descriptors, half of them are for the server's users.
         let http = if self.http.is_empty() { 0 } else { self.limits.http_connections };
-        let connections = connections_that_fit()
-            .map_or(usize::MAX, |fit| fit.saturating_sub(http).max(fit / 2).max(1));
+        let peers = connections_that_fit().map(|fit| fit.saturating_sub(http).max(fit / 2).max(1));
         let send_buffer_bytes = largest_send_buffer();
-        let allowed = Allowed { connections, memory: memory_bound(), send_buffer_bytes };
+        let allowed = Allowed { peers, memory: memory_bound(), send_buffer_bytes };
         EffectiveLimits::of(&self.limits, &allowed)
     }
 
@@ -69,6 +73,7 @@ impl ServerConfig {
         for adjustment in adjustments {
             let is_default = match adjustment.limit {
                 "connections" => adjustment.requested == default.connections,
+                "refusals" => adjustment.requested == default.refusals,
                 "send_buffer_bytes" => adjustment.requested == default.send_buffer_bytes,
                 "buffer_bytes" => adjustment.requested == default.buffer_bytes,
                 // Defaults keep the protocol working.
@@ -89,7 +94,7 @@ impl EffectiveLimits {
         let mut adjustments = Vec::new();
         let mut limits = requested.clone().normalize(|adjustment| adjustments.push(adjustment));
         let connections = limits.connections;
-        limits.connections = connections.min(allowed.connections);
+        adjustments.extend(allowed.peers.and_then(|peers| fit_descriptors(&mut limits, peers)));
         let fit = allowed.memory.map(|memory| {
             let fit = Fit::of(&limits, memory.bytes, allowed.send_buffer_bytes);
             (memory, fit)
@@ -99,7 +104,7 @@ impl EffectiveLimits {
                 "beside buffer_bytes, send buffers of {} each must fit into 3/4 of {memory}",
                 Size(fit.kernel_bytes_each)
             )),
-            _ => Cow::from("file descriptors allow no more (ulimit -n; LimitNOFILE in a unit)"),
+            _ => Cow::from(NO_DESCRIPTORS),
         };
         let counts = fit.map_or(limits.connections, |(_, fit)| fit.connections);
         adjustments.extend(Adjustment::of(
@@ -115,6 +120,19 @@ impl EffectiveLimits {
         }
         Self { limits: limits.shown(), adjustments }
     }
+}
+
+/// Lowers refusals and then connections until each of them can have a descriptor: a refused
+/// connection has one for as long as its Error frame takes, and would else take one of those set
+/// aside for the log, a reload, a probe of the server's health. Tells of the refusals.
+fn fit_descriptors(limits: &mut Limits, peers: usize) -> Option<Adjustment> {
+    let Limits { connections, refusals, .. } = *limits;
+    if connections.saturating_add(refusals) <= peers {
+        return None;
+    }
+    limits.refusals = refusals.min((peers / REFUSALS_SHARE).max(1));
+    limits.connections = connections.min(peers.saturating_sub(limits.refusals).max(1));
+    Adjustment::of("refusals", Unit::Count, refusals, limits.refusals, NO_DESCRIPTORS)
 }
 
 /// Lowers the sizes of buffers to what fits into memory.
@@ -149,7 +167,7 @@ mod tests {
     use crate::config::limits::bound_or_zero;
 
     const ALLOWED: Allowed =
-        Allowed { connections: 1000, memory: None, send_buffer_bytes: 4 << 20 };
+        Allowed { peers: Some(1256), memory: None, send_buffer_bytes: 4 << 20 };
 
     fn effective(limits: &Limits) -> EffectiveLimits {
         EffectiveLimits::of(limits, &ALLOWED)
@@ -190,7 +208,7 @@ mod tests {
 
     #[test]
     fn what_counts_as_it_was_set_is_not_told() {
-        let few = Limits { connections: ALLOWED.connections, ..Limits::default() };
+        let few = Limits { connections: 1000, ..Limits::default() };
         let unmoved = EffectiveLimits { limits: few.clone(), adjustments: Vec::new() };
         assert_eq!(effective(&few), unmoved);
         let told = effective(&all(1)).adjustments;
@@ -215,17 +233,39 @@ mod tests {
     }
 
     #[test]
-    fn connections_are_lowered_to_the_descriptors() {
-        for (requested, counts) in [(0, 1000), (999, 999), (1000, 1000), (1001, 1000)] {
-            let limits = Limits { connections: requested, ..Limits::default() };
+    fn connections_and_refusals_share_the_descriptors() {
+        for (requested, counts) in [
+            ((1000, 256), (1000, 256)),
+            ((1001, 256), (1001, 157)),
+            ((1099, 157), (1099, 157)),
+            ((1100, 157), (1099, 157)),
+            ((1099, 158), (1099, 157)),
+            ((0, 0), (1099, 157)),
+            ((0, 1), (1255, 1)),
+            ((1256, 1), (1255, 1)),
+        ] {
+            let limits =
+                Limits { connections: requested.0, refusals: requested.1, ..Limits::default() };
             let EffectiveLimits { limits, adjustments } = effective(&limits);
-            assert_eq!(limits.connections, counts);
+            assert_eq!((limits.connections, limits.refusals), counts, "{requested:?}");
             let told = adjustments.iter().map(|told| (told.limit, told.requested, told.effective));
-            let expected = (requested != counts).then_some(("connections", requested, counts));
-            assert!(told.eq(expected), "{adjustments:?}");
+            let expected =
+                [("refusals", requested.1, counts.1), ("connections", requested.0, counts.0)];
+            let moved = expected.into_iter().filter(|(_, requested, counts)| requested != counts);
+            assert!(told.eq(moved), "{requested:?}: {adjustments:?}");
+            assert_eq!(effective(&limits).adjustments, [], "it needs no more moving");
+        }
+    }
+
+    #[test]
+    fn with_no_descriptor_to_spare_one_is_served_and_one_refused() {
+        for peers in [0, 1, 2] {
+            let allowed = Allowed { peers: Some(peers), ..ALLOWED };
+            let limits = EffectiveLimits::of(&Limits::default(), &allowed).limits;
+            assert_eq!((limits.connections, limits.refusals), (1, 1), "{peers}");
         }
         let limits = Limits { connections: 0, ..Limits::default() };
-        let allowed = Allowed { connections: usize::MAX, ..ALLOWED };
+        let allowed = Allowed { peers: None, ..ALLOWED };
         assert_eq!(EffectiveLimits::of(&limits, &allowed).adjustments, []);
     }
 
@@ -236,6 +276,8 @@ mod tests {
         assert_eq!(
             told,
             [
+                "refusals counts as 157, not as 256: file descriptors allow no more (ulimit -n; \
+                 LimitNOFILE in a unit)",
                 "connections counts as 576, not as 65536: beside buffer_bytes, send buffers of \
                  64 KiB each must fit into 3/4 of the cgroup's memory.max of 96 MiB",
                 "buffer_bytes counts as 36 MiB, not as 512 MiB: beside the kernel's send buffers \
@@ -252,8 +294,16 @@ mod tests {
     #[test]
     fn descriptors_are_the_reason_where_memory_allows_more() {
         let told = in_memory(&Limits::default(), 1 << 40).adjustments;
-        assert_eq!(told.len(), 1, "{told:?}");
-        assert!(told[0].to_string().starts_with("connections counts as 1000, not as 65536: file"));
+        let told: Vec<_> = told.iter().map(ToString::to_string).collect();
+        assert_eq!(
+            told,
+            [
+                "refusals counts as 157, not as 256: file descriptors allow no more (ulimit -n; \
+                 LimitNOFILE in a unit)",
+                "connections counts as 1099, not as 65536: file descriptors allow no more \
+                 (ulimit -n; LimitNOFILE in a unit)",
+            ]
+        );
     }
 
     #[test]

@@ -6,7 +6,7 @@ use std::fs::File;
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 
 /// Descriptors set aside for everything but connections: standard streams, listeners, the poll,
-/// signals, the log, refused connections that are still open for their Error frame.
+/// signals, the log, the files of a reload.
 const RESERVED: u64 = 64;
 
 /// Raises this process's soft limit to its hard one and returns how many connections fit. `None` if

@@ -1,7 +1,8 @@
-//! No descriptors left: while many more peers connect than there are descriptors for, and stay, the
-//! server neither spins nor stalls, and accepts again when descriptors are free.
+//! Hardly any descriptors: while many more peers connect than there are descriptors for, and stay,
+//! the server neither spins nor stalls, answers probes and reloads, and accepts again when
+//! descriptors are free.
 
-use std::io::{ErrorKind, Read as _};
+use std::io::{ErrorKind, Read as _, Write as _};
 use std::net::TcpStream;
 use std::process::Stdio;
 use std::thread;
@@ -10,7 +11,7 @@ use std::time::{Duration, Instant};
 use cafewire_net::{Address, Client};
 
 use super::neighbour::Neighbour;
-use crate::support::{PATIENCE, Running, Signal, program};
+use crate::support::{Folder, PATIENCE, Running, Signal, program};
 
 const DESCRIPTORS: usize = 60;
 const CROWD: usize = 150;
@@ -34,12 +35,13 @@ fn processor_time(process: u32) -> Duration {
 /// The server with so few descriptors that half of them are for connections, and no time-out for
 /// peers that do not sign in.
 fn serve() -> (Running, Address) {
+    serve_with(&["--listen", "127.0.0.1:0", "--sign-in-timeout", "1h", "--close-timeout", "1h"])
+}
+
+fn serve_with(arguments: &[&str]) -> (Running, Address) {
     let mut limited = program("sh");
-    let script = format!(
-        "ulimit -n {DESCRIPTORS}; exec \"$0\" serve --listen 127.0.0.1:0 \
-         --sign-in-timeout 1h --close-timeout 1h"
-    );
-    limited.args(["-c", &script, env!("CARGO_BIN_EXE_cafewire")]);
+    let script = format!("ulimit -n {DESCRIPTORS}; exec \"$0\" serve \"$@\"");
+    limited.args(["-c", &script, env!("CARGO_BIN_EXE_cafewire")]).args(arguments);
     limited.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
     let mut serve = Running::start(&mut limited);
     let address = serve.next_line().strip_prefix("listening on ").unwrap().parse().unwrap();
@@ -108,6 +110,42 @@ fn while_there_are_none_it_serves_on_without_spinning_and_accepts_again_later() 
         }
     });
     drop(neighbour);
+    serve.signal(Signal::TERM);
+    serve.end_by_itself().assert_done();
+}
+
+/// Whoever is over the limit holds a descriptor while it is told so, and may take its time. Those
+/// for probes of the server's health and for a reload are not among them.
+#[test]
+#[cfg(target_os = "linux")]
+fn those_who_are_refused_leave_descriptors_for_probes_and_reloads() {
+    let folder = Folder::new("descriptors");
+    let path = folder.write(
+        "cafewire.toml",
+        "listen = [\"127.0.0.1:0\"]\nhttp = [\"127.0.0.1:0\"]\n\
+         sign_in_timeout = \"1h\"\nclose_timeout = \"1h\"\n",
+    );
+    let (mut serve, address) = serve_with(&["--config", &path]);
+    let http = serve.line_with("listening on http://").replace("listening on http://", "");
+    let socket_address = address.resolve().unwrap()[0];
+    let mut crowd: Vec<TcpStream> = (0..CROWD)
+        .map(|_| TcpStream::connect_timeout(&socket_address, PATIENCE).unwrap())
+        .collect();
+    // The last of them was accepted when it is answered, or closed.
+    let last = crowd.last_mut().unwrap();
+    last.set_read_timeout(Some(PATIENCE)).unwrap();
+    assert!(matches!(last.read(&mut [0; 1024]), Ok(0) | Err(_)), "it was not turned away");
+    for _ in 0..3 {
+        let mut probe = TcpStream::connect(&http).unwrap();
+        probe.set_read_timeout(Some(PATIENCE)).unwrap();
+        probe.write_all(b"GET /healthz HTTP/1.0\r\n\r\n").unwrap();
+        let mut response = String::new();
+        probe.read_to_string(&mut response).unwrap();
+        assert!(response.starts_with("HTTP/1.1 200 OK\r\n"), "{response}");
+    }
+    serve.signal(Signal::HUP);
+    serve.remark_with("was reloaded");
+    drop(crowd);
     serve.signal(Signal::TERM);
     serve.end_by_itself().assert_done();
 }
