@@ -32,7 +32,7 @@ macro_rules! for_each_limit {
             /// Error(ServerFull). Lowered to what file descriptors and memory allow.
             connections: count = 65_536;
             /// Connections over a limit that are told so at a time; others are closed without a
-            /// word. Lowered to what file descriptors allow.
+            /// word.
             refusals: count = 256;
             /// Connections from one IP address at a time, those that are closing included; one
             /// more gets Error(ServerFull).
