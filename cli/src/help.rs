@@ -211,9 +211,9 @@ pub(crate) const BENCH: &str = "\
 One thread holds all connections. Every message holds its sender, its number and the time when it \
 was due, and every receiver knows what it should get: lost, duplicated, reordered and foreign \
 messages are counted exactly, for each delivery. A message is reordered if it comes after a later \
-one of its sender, or, with several publishers in a room, in another order than that in which the \
-room's messages first came to any member: where members disagree, the first one is held to be \
-right. Throughput is taken between the warm-up and the end; latency is that of the messages after \
+one of its sender, or, with several publishers, in another order than that in which the messages \
+first came to any member: where members disagree, the first one is held to be right. That goes \
+for all rooms of a member together, not only for each by itself. Throughput is taken between the warm-up and the end; latency is that of the messages after \
 the warm-up. Without --rate each sender sends when one of its messages has come back; with --rate \
 messages are sent when they are due, and latency counts from then, so that a server that stalls \
 shows it.
@@ -242,12 +242,22 @@ Examples:
 
 pub(crate) const BENCH_CHAT: &str = "\
 A delivery is one message to one member: a room of 1,000 gets 1,000 for each message, its sender's \
-own included. SIZE is 64, 512 or the like, TIME is 300ms, 10s or 5m. See `cafewire bench --help` \
+own included.
+
+With --rooms-each N every member is in N rooms, with the same others in each, and the first \
+message of a publisher goes to its first room, the next to the next, and so on, round and round. \
+A server bounds that: a connection may be in rooms_per_connection rooms (64 unless it was told \
+otherwise), one address may make rooms_per_address (8,192), and there are at most rooms (65,536). \
+Past a bound the server refuses to let connections in, and its words are reported.
+
+SIZE is 64, 512 or the like, TIME is 300ms, 10s or 5m. See `cafewire bench --help` \
 for what is measured, and for the exit status.
 
 Examples:
   cafewire bench chat --members 1000 --window 64
   cafewire bench chat --rooms 100 --members 10 --publishers 10 --rate 10000
+  cafewire bench chat --rooms-each 2 --members 100 --window 64    two busy rooms
+  cafewire bench chat --rooms 8 --rooms-each 2 --members 100      8 rooms, 400 connections
   cafewire bench chat -n 1000 --csv";
 
 pub(crate) const BENCH_IDLE: &str = "\
