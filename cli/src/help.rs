@@ -212,11 +212,11 @@ One thread holds all connections. Every message holds its sender, its number and
 was due, and every receiver knows what it should get: lost, duplicated, reordered and foreign \
 messages are counted exactly, for each delivery. A message is reordered if it comes after a later \
 one of its sender, or, with several publishers, in another order than that in which the messages \
-first came to any member: where members disagree, the first one is held to be right. That goes \
-for all rooms of a member together, not only for each by itself. Throughput is taken between the warm-up and the end; latency is that of the messages after \
-the warm-up. Without --rate each sender sends when one of its messages has come back; with --rate \
-messages are sent when they are due, and latency counts from then, so that a server that stalls \
-shows it.
+first came to any member: where members disagree, the first one is held to be right. That goes for \
+all rooms of a member together, not only for each by itself. Throughput is taken between the \
+warm-up and the end; latency is that of the messages after the warm-up. Without --rate each sender \
+sends when one of its messages has come back; with --rate messages are sent when they are due, and \
+latency counts from then, so that a server that stalls shows it.
 
 From a loopback address connections beyond 1,000 come from others of 127.0.0.0/8, so that neither \
 ports nor a bound per address run out. Ctrl-C ends the test early, with a report; a second one \
@@ -286,24 +286,32 @@ Examples:
   install -D -m 644 -t ~/.local/share/man/man5 pages/*.5";
 
 pub(crate) const TOP: &str = "\
-Shows rates, connections, users, rooms, how long ticks of the server's loop and frames take, and \
-why connections ended, as they change; the newest is at the right. The server must have been \
-started with --http. When it does not answer, the screen says so, and it is asked again. Keys: q \
-quits, Ctrl-L redraws, Ctrl-Z suspends. NO_COLOR turns colours off.
+Shows rates, connections, users, rooms, how long ticks of the server's loop and frames take, why \
+connections ended and which limits were reached, as they change; the newest is at the right. The \
+server must have been started with --http. When it does not answer, the screen says so, and it is \
+asked again. Keys: q quits, Ctrl-L redraws, Ctrl-Z suspends. NO_COLOR turns colours off.
 
 A tick is the work of the server's loop between two waits; a frame's time is from the start of its \
 tick's reads until all output of that tick was written. Of each the 99th percentile is shown, as \
-the bound of its bucket in the histogram.
+the bound of its bucket in the histogram. Room logs are what rooms hold of the buffers, also for \
+members that are behind. Put off is how often a limit put work off to the next tick, or a full \
+room was waited for; gathered are writes from more than one place at once; a slow grace is a \
+connection that has more queued than is good and is given time to take it. Beside a figure stands \
+its bound as it counts, from 60 columns on; the limits reached stand there from 80 on, and their \
+bounds from 100 on.
 
 --once and --json need no terminal. Both ask twice, an interval apart. Exit status 1 if the server \
 does not answer. With --json it is one object; per_s is per second, _s seconds, null where nothing \
 was measured or it took more than a second:
   url, version, start_time_unix_s, draining, interval_s
-  connections, users, rooms, buffer_bytes
+  connections, users, rooms, buffer_bytes, room_log_storage_bytes
   accepted_per_s, closed_per_s, messages_per_s, broadcasts_per_s, deliveries_per_s
   received_bytes_per_s, sent_bytes_per_s
+  put_off_per_s, gathered_writes_per_s, slow_consumer_graces_per_s
   tick_p50_s, tick_p99_s, frame_p50_s, frame_p99_s
   closes: an object, the number of connections that ended by each reason
+  limits_reached: an object, how often each limit refused work or put it off
+  limits: an object, the limits as they count, without those that have no bound
 
 Examples:
   cafewire top
