@@ -211,12 +211,12 @@ pub(crate) const BENCH: &str = "\
 One thread holds all connections. Every message holds its sender, its number and the time when it \
 was due, and every receiver knows what it should get: lost, duplicated, reordered and foreign \
 messages are counted exactly, for each delivery. A message is reordered if it comes after a later \
-one of its sender, or, with several publishers in a room, in another order than that in which the \
-room's messages first came to any member: where members disagree, the first one is held to be \
-right. Throughput is taken between the warm-up and the end; latency is that of the messages after \
-the warm-up. Without --rate each sender sends when one of its messages has come back; with --rate \
-messages are sent when they are due, and latency counts from then, so that a server that stalls \
-shows it.
+one of its sender, or, with several publishers, in another order than that in which the messages \
+first came to any member: where members disagree, the first one is held to be right. That goes for \
+all rooms of a member together, not only for each by itself. Throughput is taken between the \
+warm-up and the end; latency is that of the messages after the warm-up. Without --rate each sender \
+sends when one of its messages has come back; with --rate messages are sent when they are due, and \
+latency counts from then, so that a server that stalls shows it.
 
 From a loopback address connections beyond 1,000 come from others of 127.0.0.0/8, so that neither \
 ports nor a bound per address run out. Ctrl-C ends the test early, with a report; a second one \
@@ -242,12 +242,22 @@ Examples:
 
 pub(crate) const BENCH_CHAT: &str = "\
 A delivery is one message to one member: a room of 1,000 gets 1,000 for each message, its sender's \
-own included. SIZE is 64, 512 or the like, TIME is 300ms, 10s or 5m. See `cafewire bench --help` \
+own included.
+
+With --rooms-each N every member is in N rooms, with the same others in each, and the first \
+message of a publisher goes to its first room, the next to the next, and so on, round and round. \
+A server bounds that: a connection may be in rooms_per_connection rooms (64 unless it was told \
+otherwise), one address may make rooms_per_address (8,192), and there are at most rooms (65,536). \
+Past a bound the server refuses to let connections in, and its words are reported.
+
+SIZE is 64, 512 or the like, TIME is 300ms, 10s or 5m. See `cafewire bench --help` \
 for what is measured, and for the exit status.
 
 Examples:
   cafewire bench chat --members 1000 --window 64
   cafewire bench chat --rooms 100 --members 10 --publishers 10 --rate 10000
+  cafewire bench chat --rooms-each 2 --members 100 --window 64    two busy rooms
+  cafewire bench chat --rooms 8 --rooms-each 2 --members 100      8 rooms, 400 connections
   cafewire bench chat -n 1000 --csv";
 
 pub(crate) const BENCH_IDLE: &str = "\
@@ -276,24 +286,32 @@ Examples:
   install -D -m 644 -t ~/.local/share/man/man5 pages/*.5";
 
 pub(crate) const TOP: &str = "\
-Shows rates, connections, users, rooms, how long ticks of the server's loop and frames take, and \
-why connections ended, as they change; the newest is at the right. The server must have been \
-started with --http. When it does not answer, the screen says so, and it is asked again. Keys: q \
-quits, Ctrl-L redraws, Ctrl-Z suspends. NO_COLOR turns colours off.
+Shows rates, connections, users, rooms, how long ticks of the server's loop and frames take, why \
+connections ended and which limits were reached, as they change; the newest is at the right. The \
+server must have been started with --http. When it does not answer, the screen says so, and it is \
+asked again. Keys: q quits, Ctrl-L redraws, Ctrl-Z suspends. NO_COLOR turns colours off.
 
 A tick is the work of the server's loop between two waits; a frame's time is from the start of its \
 tick's reads until all output of that tick was written. Of each the 99th percentile is shown, as \
-the bound of its bucket in the histogram.
+the bound of its bucket in the histogram. Room logs are what rooms hold of the buffers, also for \
+members that are behind. Put off is how often a limit put work off to the next tick, or a full \
+room was waited for; gathered are writes from more than one place at once; a slow grace is a \
+connection that has more queued than is good and is given time to take it. Beside a figure stands \
+its bound as it counts, from 60 columns on; the limits reached stand there from 80 on, and their \
+bounds from 100 on.
 
 --once and --json need no terminal. Both ask twice, an interval apart. Exit status 1 if the server \
 does not answer. With --json it is one object; per_s is per second, _s seconds, null where nothing \
 was measured or it took more than a second:
   url, version, start_time_unix_s, draining, interval_s
-  connections, users, rooms, buffer_bytes
+  connections, users, rooms, buffer_bytes, room_log_storage_bytes
   accepted_per_s, closed_per_s, messages_per_s, broadcasts_per_s, deliveries_per_s
   received_bytes_per_s, sent_bytes_per_s
+  put_off_per_s, gathered_writes_per_s, slow_consumer_graces_per_s
   tick_p50_s, tick_p99_s, frame_p50_s, frame_p99_s
   closes: an object, the number of connections that ended by each reason
+  limits_reached: an object, how often each limit refused work or put it off
+  limits: an object, the limits as they count, without those that have no bound
 
 Examples:
   cafewire top

@@ -58,7 +58,14 @@ fn with_own_server<T>(
 
 fn stress(target: &Address, members: usize) -> Result<bool, Box<dyn Error>> {
     let echo = Work::Echo { connections: 50, in_flight: 16, size_bytes: 64 };
-    let chat = Work::Chat { rooms: ROOMS, members, publishers: 1, window: 16, size_bytes: 64 };
+    let chat = Work::Chat {
+        rooms: ROOMS,
+        rooms_each: 1,
+        members,
+        publishers: 1,
+        window: 16,
+        size_bytes: 64,
+    };
     let mut all_clean = true;
     for (name, work) in [("echo", echo), ("chat", chat)] {
         let mut config = LoadConfig::new(target.clone(), work);

@@ -28,7 +28,8 @@ use support::standstill::{Standstills, stood_still};
 use support::{PATIENCE, TestServer, wait_until};
 
 const ECHO: Work = Work::Echo { connections: 5, in_flight: 8, size_bytes: 64 };
-const CHAT: Work = Work::Chat { rooms: 3, members: 7, publishers: 2, window: 16, size_bytes: 100 };
+const CHAT: Work =
+    Work::Chat { rooms: 3, rooms_each: 1, members: 7, publishers: 2, window: 16, size_bytes: 100 };
 
 fn run_with(
     target: &Address,
@@ -87,7 +88,14 @@ fn the_largest_messages_of_both_families_come_through() {
     assert_eq!(echo.deliveries, all_came(200));
     let chat = run(
         &target,
-        Work::Chat { rooms: 1, members: 3, publishers: 3, window: 4, size_bytes: 512 },
+        Work::Chat {
+            rooms: 1,
+            rooms_each: 1,
+            members: 3,
+            publishers: 3,
+            window: 4,
+            size_bytes: 512,
+        },
         200,
     );
     assert_eq!(chat.deliveries, all_came(600));
@@ -104,6 +112,53 @@ fn chat_reaches_every_member_of_its_room_once_and_in_one_order() {
     let metrics = server.metrics();
     assert_eq!((metrics.broadcasts, metrics.parse_errors), (3000, 0));
     server.wait_until_empty();
+}
+
+/// Two groups of four members, each in three rooms of its own, where two speak by turns.
+const ROOMS_EACH: Work =
+    Work::Chat { rooms: 6, rooms_each: 3, members: 4, publishers: 2, window: 16, size_bytes: 100 };
+
+#[test]
+fn members_of_several_rooms_get_all_that_is_said_in_them_in_one_order() {
+    let server = TestServer::start();
+    let report = run(&server.address().into(), ROOMS_EACH, 3000);
+    assert_eq!((report.sent, report.deliveries), (3000, all_came(12_000)));
+    assert!(report.is_clean(), "{report:?}");
+    assert_eq!((report.connections.wanted, report.connections.ready), (8, 8));
+    let metrics = server.metrics();
+    assert_eq!((metrics.broadcasts, metrics.parse_errors), (3000, 0));
+    // In each of the six rooms the first member was told of four joins, the next of three, and so
+    // on; what is told of those that go is counted on top.
+    assert!(metrics.deliveries >= 12_000 + 6 * (4 + 3 + 2 + 1), "{metrics:?}");
+    server.wait_until_empty();
+}
+
+#[test]
+fn at_a_fixed_rate_rooms_are_spoken_in_by_turns_too() {
+    let server = TestServer::start();
+    let report = run_with(&server.address().into(), ROOMS_EACH, 500, |config| {
+        config.rate_per_second = Some(1000);
+    });
+    assert_eq!((report.sent, report.deliveries), (500, all_came(2000)));
+    assert!(report.is_clean(), "{report:?}");
+}
+
+#[test]
+fn as_many_rooms_as_the_server_lets_a_connection_be_in_and_no_more() {
+    let server = TestServer::with(|config| config.limits.rooms_per_connection = 3);
+    let target = server.address().into();
+    assert_eq!(run(&target, ROOMS_EACH, 100).deliveries, all_came(400));
+    server.wait_until_empty();
+    let Work::Chat { members, publishers, window, size_bytes, .. } = ROOMS_EACH else {
+        unreachable!("it is a chat")
+    };
+    let (rooms, rooms_each) = (4, 4);
+    let work = Work::Chat { rooms, rooms_each, members, publishers, window, size_bytes };
+    let mut config = LoadConfig::new(target, work);
+    config.connect_retries = 0;
+    let error = load::run(&config, &Monitor::default()).unwrap_err().to_string();
+    assert!(error.contains("as many rooms as one connection may be"), "{error}");
+    assert!(error.contains(&ErrorCode::LimitReached.to_string()), "{error}");
 }
 
 #[test]
@@ -215,7 +270,14 @@ fn idle_connections_that_the_server_ends_are_reported() {
 
 /// Runs one room of three members against a server with these faults.
 fn faulty_chat(faults: impl Fn(usize, u64) -> Fault + Send + Sync + 'static) -> Report {
-    let work = Work::Chat { rooms: 1, members: 3, publishers: 2, window: 1000, size_bytes: 64 };
+    let work = Work::Chat {
+        rooms: 1,
+        rooms_each: 1,
+        members: 3,
+        publishers: 2,
+        window: 1000,
+        size_bytes: 64,
+    };
     run(&faulty::start(faults), work, 100)
 }
 
@@ -254,7 +316,14 @@ fn a_reordered_delivery_is_noticed_at_any_member() {
     // With one publisher its numbers tell which of two messages was late. The unit tests of the
     // checker cover several publishers, where members that saw different orders are noticed.
     for victim in 0..3 {
-        let work = Work::Chat { rooms: 1, members: 3, publishers: 1, window: 1000, size_bytes: 64 };
+        let work = Work::Chat {
+            rooms: 1,
+            rooms_each: 1,
+            members: 3,
+            publishers: 1,
+            window: 1000,
+            size_bytes: 64,
+        };
         let faults = move |member, number| match (member, number) {
             (member, 0 | 30) if member == victim => Fault::Late,
             _ => Fault::None,
@@ -266,6 +335,59 @@ fn a_reordered_delivery_is_noticed_at_any_member() {
             "member {victim}"
         );
         assert!(!report.is_clean());
+    }
+}
+
+/// Runs three members of the same two rooms, one of which speaks there by turns, against a server
+/// with this fault of the deliveries with these numbers to one member.
+fn faulty_rooms(fault: Fault, victim: usize, numbers: &'static [u64]) -> Deliveries {
+    let work = Work::Chat {
+        rooms: 2,
+        rooms_each: 2,
+        members: 3,
+        publishers: 1,
+        window: 1000,
+        size_bytes: 64,
+    };
+    let faults = move |member, number| {
+        if member == victim && numbers.contains(&number) { fault } else { Fault::None }
+    };
+    let report = run(&faulty::start(faults), work, 100);
+    assert_eq!(report.is_clean(), fault == Fault::None, "{report:?}");
+    report.deliveries
+}
+
+#[test]
+fn what_is_wrong_in_one_of_several_rooms_is_noticed_at_any_member() {
+    assert_eq!(faulty_rooms(Fault::None, 0, &[]), all_came(300));
+    for victim in 0..3 {
+        let lost = Deliveries { expected: 300, received: 298, lost: 2, ..Deliveries::default() };
+        assert_eq!(faulty_rooms(Fault::Drop, victim, &[10, 51]), lost, "member {victim}");
+        let duplicated = Deliveries { duplicated: 2, ..all_came(300) };
+        assert_eq!(faulty_rooms(Fault::Duplicate, victim, &[0, 99]), duplicated, "member {victim}");
+    }
+}
+
+/// Two messages in a row are of two rooms: in each room by itself all is in order.
+#[test]
+fn a_reordering_from_room_to_room_is_noticed_at_any_member() {
+    for victim in 0..3 {
+        let reordered = Deliveries { reordered: 2, ..all_came(300) };
+        assert_eq!(faulty_rooms(Fault::Late, victim, &[0, 31]), reordered, "member {victim}");
+    }
+}
+
+#[test]
+fn a_message_in_another_room_of_the_same_members_is_unexpected() {
+    for victim in 0..3 {
+        let expected = Deliveries {
+            expected: 300,
+            received: 299,
+            lost: 1,
+            unexpected: 1,
+            ..Deliveries::default()
+        };
+        assert_eq!(faulty_rooms(Fault::OtherRoom, victim, &[40]), expected, "member {victim}");
     }
 }
 
@@ -455,7 +577,14 @@ fn a_stopped_run_returns_its_report() {
 #[test]
 fn error_frames_of_the_server_are_reported() {
     let server = TestServer::with(|config| config.limits.frames_per_second = 100);
-    let work = Work::Chat { rooms: 1, members: 1, publishers: 1, window: 500, size_bytes: 64 };
+    let work = Work::Chat {
+        rooms: 1,
+        rooms_each: 1,
+        members: 1,
+        publishers: 1,
+        window: 500,
+        size_bytes: 64,
+    };
     let report = run(&server.address().into(), work, 400);
     assert!(report.deliveries.lost > 0 && !report.is_clean(), "{report:?}");
     assert!(report.server_errors[0].0.contains(&ErrorCode::RateLimited.to_string()), "{report:?}");

@@ -4,6 +4,7 @@
 use std::time::Instant;
 
 use cafewire_core::{Frame, Message, MessagePayload};
+use cafewire_net::Limits;
 use serde_json::Value;
 
 use crate::support::scripted::{Peer, ScriptedServer};
@@ -72,6 +73,61 @@ fn chat_for_programs_has_every_documented_field() {
     assert_eq!(report["send_lag_ns"], Value::Null);
 }
 
+#[test]
+fn members_of_several_rooms_are_as_many_connections_as_in_one() {
+    let server = Server::start();
+    for (rooms, all_rooms, connections) in [(&[][..], 3, 4), (&["--rooms", "6"][..], 6, 8)] {
+        let args = [
+            &["chat", "--rooms-each", "3", "-m", "4", "-p", "2", "-w", "5", "-n", "90", "--json"],
+            rooms,
+        ]
+        .concat();
+        let ended = bench(&server.address, &args);
+        ended.assert_done();
+        let report = report(&ended);
+        let number = |path: &str| report.pointer(path).and_then(Value::as_u64).expect(path);
+        assert_eq!(
+            [number("/settings/rooms"), number("/settings/rooms_each")],
+            [all_rooms, 3],
+            "{report}"
+        );
+        assert_eq!(
+            [number("/settings/connections"), number("/connections/ready")],
+            [connections; 2],
+            "{report}"
+        );
+        assert_eq!(counts(&report), [360, 0, 0, 0, 0]);
+    }
+}
+
+/// A bound that the server has is reported in the server's words; that of the help is the default.
+#[test]
+fn a_bound_on_rooms_is_told() {
+    let server = Server::start_with(&["--rooms-per-connection", "2"]);
+    let args = |rooms_each| {
+        ["chat", "--rooms-each", rooms_each, "-m", "2", "-n", "10", "--connect-retries", "0"]
+    };
+    bench(&server.address, &args("2")).assert_done();
+    bench(&server.address, &args("3")).assert_failed(1, "as many rooms as one connection may be");
+
+    let server = Server::start_with(&["--rooms-per-address", "3"]);
+    let ended = bench(&server.address, &[&args("2")[..], &["--rooms", "4"]].concat());
+    assert_eq!(ended.code, Some(1), "{ended:?}");
+    assert!(ended.stderr.contains("your address has made as many rooms as it may"), "{ended:?}");
+
+    let help = run(&["bench", "chat", "--help"], "").stdout.join(" ");
+    let words = |text: &str| text.split_whitespace().collect::<Vec<_>>().join(" ");
+    let Limits { rooms_per_connection, rooms_per_address, rooms, .. } = Limits::default();
+    let thousands = |count: usize| format!("{},{:03}", count / 1000, count % 1000);
+    for told in [
+        format!("rooms_per_connection rooms ({rooms_per_connection} unless"),
+        format!("rooms_per_address ({})", thousands(rooms_per_address)),
+        format!("rooms ({})", thousands(rooms)),
+    ] {
+        assert!(words(&help).contains(&told), "{told}: {help}");
+    }
+}
+
 /// `SCHEMAS.md` documents each of them.
 const DOCUMENTED: &str = "address clean connect_time_ns connections.ended_early connections.failed \
 connections.ready connections.reasons connections.retried connections.wanted \
@@ -82,8 +138,8 @@ latency_ns.p99_9 measured.bytes_per_second measured.bytes_received measured.dura
 measured.generator_cpu measured.received measured.received_per_second measured.sent \
 measured.sent_per_second schema send_lag_ns sent server_errors settings.connections \
 settings.duration_ns settings.members settings.messages settings.publishers \
-settings.rate_per_second settings.rooms settings.size_bytes settings.warm_up_ns settings.window \
-test";
+settings.rate_per_second settings.rooms settings.rooms_each settings.size_bytes \
+settings.warm_up_ns settings.window test";
 
 /// The paths of all fields, sorted.
 fn fields(value: &Value, path: &str) -> String {
@@ -236,6 +292,55 @@ fn sign_in_any(peer: &mut Peer) -> (String, String) {
     (username, room)
 }
 
+/// The first message goes to the first room, the next to the next, round and round; and what comes
+/// in the wrong order from one room to the other is reordered.
+#[test]
+fn rooms_are_spoken_in_by_turns_and_judged_together() {
+    let server = ScriptedServer::start(|mut peer| {
+        let (username, first) = sign_in_any(&mut peer);
+        let name = |frame: Frame<'_>| match frame {
+            Frame::Chat(view) => match view.parse_payload().expect("a good frame") {
+                MessagePayload::JoinRoom { room } => (room.to_owned(), String::new()),
+                MessagePayload::SendMessage { room, content } => {
+                    (room.to_owned(), content.to_owned())
+                }
+                other => panic!("{other:?}"),
+            },
+            Frame::Echo(view) => panic!("{view:?}"),
+        };
+        let (second, _) = peer.receive(name).expect("a join");
+        assert_ne!(first, second);
+        let joined = MessagePayload::UserJoined { user_id: 7, username: &username, room: &second };
+        peer.send(&joined);
+        let said: Vec<_> = (0..4).map(|_| peer.receive(name).expect("a message")).collect();
+        let rooms: Vec<&str> = said.iter().map(|(room, _)| room.as_str()).collect();
+        assert_eq!(rooms, [&first, &second, &first, &second]);
+        // In each room by itself in order.
+        for at in [1, 0, 2, 3] {
+            let (room, content) = &said[at];
+            peer.broadcast(7, &username, room, content);
+        }
+        peer.until_it_leaves();
+    });
+    let args = [
+        "chat",
+        "--rooms-each",
+        "2",
+        "-m",
+        "1",
+        "-w",
+        "4",
+        "-n",
+        "4",
+        "--drain-timeout",
+        "300ms",
+        "--json",
+    ];
+    let ended = bench(&server.address, &args);
+    server.finish();
+    assert_eq!((ended.code, counts(&report(&ended))), (Some(1), [4, 0, 0, 1, 0]));
+}
+
 #[test]
 fn connections_that_fail_end_with_1_and_are_told() {
     let server = Server::start_with(&["--connections", "2"]);
@@ -315,6 +420,9 @@ fn what_cannot_be_is_refused_with_2() {
         (&["bench", "echo", "-s", "31"][..], "31 bytes"),
         (&["bench", "chat", "-s", "513"], "32 to 512"),
         (&["bench", "chat", "-m", "2", "-p", "3"], "3 of 2 members"),
+        (&["bench", "chat", "--rooms", "4", "--rooms-each", "3"], "3 of 4 rooms each"),
+        (&["bench", "chat", "--rooms-each", "0"], "1 or more"),
+        (&["bench", "chat", "--rooms", "1", "--rooms-each", "2"], "a multiple"),
         (&["bench", "echo", "-n", "5", "-d", "5s"], "--duration"),
         (&["bench", "echo", "-i", "5", "--rate", "5"], "--rate"),
         (&["bench", "idle", "-c", "0"], "connections"),

@@ -230,6 +230,7 @@ impl Broker {
     #[must_use]
     pub fn new(limits: Limits, metrics: Arc<ServerMetrics>) -> Self {
         let limits = limits.normalized();
+        metrics.set_limits(&limits.clone().shown());
         let places = prepared_places(&limits);
         Self {
             peers: SlotMap::with_capacity_and_key(places),
@@ -280,6 +281,7 @@ impl Broker {
     /// ```
     pub fn set_limits(&mut self, limits: Limits, now: Now) {
         self.limits = limits.normalized();
+        self.metrics.set_limits(&self.limits.clone().shown());
         // Each is looked at in this tick, and enters the deadline that it has now.
         self.timers.clear();
         for id in self.peers.keys() {
@@ -446,6 +448,7 @@ impl Broker {
             self.partial_frames.lent_bytes() + self.fanout.lent_bytes(),
             "a buffer without an owner, or one that is counted twice"
         );
+        assert_eq!(self.pool.log_bytes(), self.fanout.log_bytes(), "storage of logs miscounted");
         assert_eq!((open, refused), (self.open, self.refused));
         assert_eq!(counted, self.addresses.total(), "an address miscounted");
         assert!(

@@ -16,6 +16,8 @@ pub(crate) struct BufferPool {
     free: [Vec<Box<[u8]>>; CLASSES],
     kept_bytes: usize,
     lent_bytes: usize,
+    /// Those of `lent_bytes` that logs of rooms hold.
+    log_bytes: usize,
     copied_bytes: usize,
 }
 
@@ -46,6 +48,24 @@ impl BufferPool {
             self.kept_bytes += size;
             free.push(storage);
         }
+    }
+
+    /// The same as [`take`](Self::take), for a log of a room.
+    pub(crate) fn take_for_log(&mut self, at_least: usize) -> Box<[u8]> {
+        let storage = self.take(at_least);
+        self.log_bytes += storage.len();
+        storage
+    }
+
+    /// Takes back what [`take_for_log`](Self::take_for_log) lent.
+    pub(crate) fn give_from_log(&mut self, storage: Box<[u8]>) {
+        self.log_bytes -= storage.len();
+        self.give(storage);
+    }
+
+    /// Bytes in buffers that logs of rooms hold.
+    pub(crate) const fn log_bytes(&self) -> usize {
+        self.log_bytes
     }
 
     /// Bytes in buffers that are out on loan: all that connections and rooms hold together.

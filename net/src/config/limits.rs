@@ -148,7 +148,7 @@ macro_rules! define_limits {
             }
 
             /// As people set it, with 0 where there is no bound.
-            pub(super) fn shown(self) -> Self {
+            pub(crate) fn shown(self) -> Self {
                 Self { $($name: kind!(shown $kind self.$name),)* }
             }
         }

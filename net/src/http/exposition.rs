@@ -10,7 +10,7 @@ use std::sync::Arc;
 use cafewire_core::ErrorCode;
 use prometheus_client::collector::Collector;
 use prometheus_client::encoding::text::encode_registry;
-use prometheus_client::encoding::{DescriptorEncoder, NoLabelSet};
+use prometheus_client::encoding::{DescriptorEncoder, EncodeGaugeValue, NoLabelSet};
 use prometheus_client::metrics::MetricType;
 use prometheus_client::registry::Registry;
 
@@ -57,38 +57,23 @@ impl Collector for MetricsCollector {
 
         let help =
             "Connections that ended, by reason. With those open now they add up to those accepted.";
-        let mut closes =
-            encoder.encode_descriptor("cafewire_closes_total", help, None, MetricType::Counter)?;
-        for &reason in CloseReason::ALL {
-            closes
-                .encode_family(&[("reason", reason.label())])?
-                .encode_gauge(&metrics.closes(reason))?;
-        }
+        let closes = CloseReason::ALL.iter().map(|&by| (by.label(), metrics.closes(by)));
+        let name = "cafewire_closes_total";
+        encode_by_label(&mut encoder, name, help, MetricType::Counter, "reason", closes)?;
         let help = "Chat Error frames queued, by code.";
-        let mut errors = encoder.encode_descriptor(
-            "cafewire_errors_sent_total",
-            help,
-            None,
-            MetricType::Counter,
-        )?;
-        for &code in ErrorCode::ALL {
-            errors
-                .encode_family(&[("code", code.name())])?
-                .encode_gauge(&metrics.errors_sent(code))?;
-        }
+        let errors = ErrorCode::ALL.iter().map(|&by| (by.name(), metrics.errors_sent(by)));
+        let name = "cafewire_errors_sent_total";
+        encode_by_label(&mut encoder, name, help, MetricType::Counter, "code", errors)?;
         let help = "Times that a limit refused a join, or put work off to the next tick, by \
                     limit. Limits that close are in cafewire_closes_total.";
-        let mut limits = encoder.encode_descriptor(
-            "cafewire_limits_reached_total",
-            help,
-            None,
-            MetricType::Counter,
-        )?;
-        for &limit in LimitReached::ALL {
-            limits
-                .encode_family(&[("limit", limit.label())])?
-                .encode_gauge(&metrics.limits_reached(limit))?;
-        }
+        let reached = LimitReached::ALL.iter().map(|&by| (by.label(), metrics.limits_reached(by)));
+        let name = "cafewire_limits_reached_total";
+        encode_by_label(&mut encoder, name, help, MetricType::Counter, "limit", reached)?;
+        let help = "The limits as they count, by name: counts, bytes, seconds. One without a \
+                    bound, or that the system chooses, is absent.";
+        let limits = metrics.limits.exposed().filter(|&(_, value)| value > 0.0);
+        let name = "cafewire_limit";
+        encode_by_label(&mut encoder, name, help, MetricType::Gauge, "limit", limits)?;
 
         for (name, help, times) in metrics.times() {
             let buckets: Vec<(f64, u64)> = times.buckets().collect();
@@ -112,4 +97,20 @@ impl Collector for MetricsCollector {
             .encode_descriptor("process_start_time_seconds", help, None, MetricType::Gauge)?
             .encode_gauge(&self.started_unix_seconds)
     }
+}
+
+/// A family with a sample for each value of its label.
+fn encode_by_label(
+    encoder: &mut DescriptorEncoder<'_>,
+    name: &str,
+    help: &str,
+    kind: MetricType,
+    label: &str,
+    samples: impl Iterator<Item = (&'static str, impl EncodeGaugeValue)>,
+) -> fmt::Result {
+    let mut family = encoder.encode_descriptor(name, help, None, kind)?;
+    for (by, value) in samples {
+        family.encode_family(&[(label, by)])?.encode_gauge(&value)?;
+    }
+    Ok(())
 }

@@ -13,8 +13,8 @@ const STATUS_PAGE: &str = include_str!("status.html");
 /// else.
 const STATUS_PAGE_FIELDS: &str = "Content-Security-Policy: default-src 'none'; \
     connect-src 'self'; img-src data:; \
-    script-src 'sha256-FLoN1lxYqKzqlqIRjLL4HFR7V3x+a6fjJdSLLMd/wUs='; \
-    style-src 'sha256-Kyp+YbwIH9GfwotWCqhHp2BdiOr5icHANzdYDfewFPc='; \
+    script-src 'sha256-X7jGHTWRaWXAn146XLGx1NnDETxdnwMnoaP4q7XfTjM='; \
+    style-src 'sha256-dnccfN1Zi3yLs8+0mMOHueoC2ThuaEPX8BvNyEOh8IQ='; \
     base-uri 'none'; form-action 'none'; frame-ancestors 'none'\r\n\
     Referrer-Policy: no-referrer\r\n";
 

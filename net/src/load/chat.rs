@@ -1,35 +1,54 @@
 //! The chat test: publishers send to their rooms, and every member of a room receives all messages,
 //! in one order.
+//!
+//! Members that are in the same rooms are a *group*, which shares its rooms with no other. Message
+//! k of each publisher goes to room k mod n of the n rooms of its group. A server does things one
+//! after another, and each connection is told of them in that order, across its rooms too: so all
+//! members of a group must see one order of all its messages, and one checker holds them to it.
 
 use cafewire_core::chat::MAX_CLIENT_FRAME_SIZE;
 use cafewire_core::{Frame, FrameDecoder, MessagePayload};
 
-use super::checker::{RoomChecker, Verdict};
-use super::payload::{Stamp, Template};
+use super::checker::{GroupChecker, Verdict};
+use super::payload::{MessageKey, Stamp, Template};
 use super::schedule::Senders;
 use super::workload::{Consumed, Handshake, Stats, Workload, each_frame};
 
-const TOO_FAR_BEHIND: &str = "it fell too far behind the other members of its room to be judged";
+const TOO_FAR_BEHIND: &str = "it fell too far behind the other members of its rooms to be judged";
+
+/// The shape of a chat test, checked by [`LoadConfig`](super::LoadConfig).
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Shape {
+    /// Rooms in all, a multiple of `rooms_each`.
+    pub(super) rooms: usize,
+    /// Rooms that each member is in.
+    pub(super) rooms_each: usize,
+    /// Members of each room.
+    pub(super) members: usize,
+    pub(super) publishers: usize,
+    pub(super) size_bytes: usize,
+}
 
 #[derive(Debug)]
 pub(super) struct Chat {
     run: String,
     template: Template,
     publishers: usize,
-    rooms: Vec<Room>,
-    /// Members room by room; the first ones of a room publish.
+    groups: Vec<Group>,
+    /// Members group by group; the first ones of a group publish.
     members: Vec<Member>,
     /// The connection of each sender.
     senders: Vec<usize>,
     expelled: Vec<usize>,
 }
 
+/// Members that are in the same rooms, with these rooms.
 #[derive(Debug)]
-struct Room {
-    name: String,
-    /// The number of the room's first sender.
+struct Group {
+    rooms: Vec<String>,
+    /// The number of the group's first sender.
     first_sender: usize,
-    checker: RoomChecker,
+    checker: GroupChecker,
     /// The connection of each member, by its number in the checker.
     connections: Vec<usize>,
 }
@@ -37,39 +56,55 @@ struct Room {
 #[derive(Clone, Copy, Debug, Default)]
 struct Member {
     user_id: Option<u32>,
-    /// The member's number in the room's checker, once sending has begun.
+    /// The number of rooms that it has joined, in their order.
+    joined: usize,
+    /// The member's number in the group's checker, once sending has begun.
     number: Option<usize>,
     sender: Option<usize>,
 }
 
 impl Chat {
     /// `run` makes user and room names unique among runs.
-    pub(super) fn new(
-        run: &str,
-        rooms: usize,
-        members: usize,
-        publishers: usize,
-        size_bytes: usize,
-    ) -> Self {
-        let room = |number| Room {
-            name: format!("bench-{run}-{number}"),
+    pub(super) fn new(run: &str, shape: Shape) -> Self {
+        let Shape { rooms, rooms_each, members, publishers, size_bytes } = shape;
+        let groups = rooms / rooms_each;
+        let name = |number| format!("bench-{run}-{number}");
+        let group = |number| Group {
+            rooms: (number * rooms_each..(number + 1) * rooms_each).map(name).collect(),
             first_sender: 0,
-            checker: RoomChecker::new(0, 0, 0),
+            checker: GroupChecker::new(0, 0, 0),
             connections: Vec::new(),
         };
         Self {
             run: run.to_owned(),
             template: Template::new(size_bytes),
             publishers,
-            rooms: (0..rooms).map(room).collect(),
-            members: vec![Member::default(); rooms * members],
+            groups: (0..groups).map(group).collect(),
+            members: vec![Member::default(); groups * members],
             senders: Vec::new(),
             expelled: Vec::new(),
         }
     }
 
-    fn room_of(&self, connection: usize) -> usize {
-        connection * self.rooms.len() / self.members.len()
+    fn group_of(&self, connection: usize) -> usize {
+        connection * self.groups.len() / self.members.len()
+    }
+
+    /// Takes the answer to a join, and writes the next one if a room is left.
+    fn joined(&mut self, connection: usize, room: &str, out: &mut Vec<u8>) -> Handshake {
+        let rooms = &self.groups[self.group_of(connection)].rooms;
+        let member = &mut self.members[connection];
+        if rooms.get(member.joined).is_none_or(|expected| expected != room) {
+            return Handshake::Refused(format!("the server let it into {room}, unasked"));
+        }
+        member.joined += 1;
+        match rooms.get(member.joined) {
+            Some(room) => {
+                append(&MessagePayload::JoinRoom { room }, out);
+                Handshake::NotYet
+            }
+            None => Handshake::Ready,
+        }
     }
 
     fn username(&self, connection: usize) -> String {
@@ -95,14 +130,15 @@ impl Workload for Chat {
         match payload {
             MessagePayload::ConnectAck { user_id, .. } => {
                 self.members[connection].user_id = Some(user_id);
-                let room = &self.rooms[self.room_of(connection)].name;
+                let group = self.group_of(connection);
+                let room = &self.groups[group].rooms[0];
                 append(&MessagePayload::JoinRoom { room }, out);
                 Handshake::NotYet
             }
-            MessagePayload::UserJoined { user_id, .. }
+            MessagePayload::UserJoined { user_id, room, .. }
                 if self.members[connection].user_id == Some(user_id) =>
             {
-                Handshake::Ready
+                self.joined(connection, room, out)
             }
             MessagePayload::Error { code, message } => {
                 Handshake::Refused(format!("{message} [{code}]"))
@@ -112,8 +148,8 @@ impl Workload for Chat {
     }
 
     fn begin(&mut self, ready: &[bool]) -> Vec<usize> {
-        for number in 0..self.rooms.len() {
-            let members = self.members.len() / self.rooms.len();
+        for number in 0..self.groups.len() {
+            let members = self.members.len() / self.groups.len();
             let connections: Vec<usize> = (number * members..(number + 1) * members)
                 .filter(|&connection| ready[connection])
                 .collect();
@@ -125,9 +161,9 @@ impl Workload for Chat {
                 member.number = Some(place);
                 member.sender = (place < publishers).then_some(first_sender + place);
             }
-            let checker = RoomChecker::new(first_sender, publishers, connections.len());
-            let room = &mut self.rooms[number];
-            (room.first_sender, room.checker, room.connections) =
+            let checker = GroupChecker::new(first_sender, publishers, connections.len());
+            let group = &mut self.groups[number];
+            (group.first_sender, group.checker, group.connections) =
                 (first_sender, checker, connections);
         }
         self.senders.clone()
@@ -135,10 +171,11 @@ impl Workload for Chat {
 
     #[inline]
     fn write(&mut self, stamp: Stamp, out: &mut Vec<u8>) {
-        let room = self.room_of(self.senders[stamp.key.sender()]);
+        let group = self.group_of(self.senders[stamp.key.sender()]);
         // A stamp is ASCII, and so is what stands behind it.
         let content = str::from_utf8(self.template.stamped(stamp)).unwrap_or_default();
-        append(&MessagePayload::SendMessage { room: &self.rooms[room].name, content }, out);
+        let room = self.groups[group].room_of(stamp.key);
+        append(&MessagePayload::SendMessage { room, content }, out);
     }
 
     fn receive(
@@ -148,8 +185,8 @@ impl Workload for Chat {
         input: &mut FrameDecoder,
         stats: &mut Stats<'_>,
     ) -> Consumed {
-        let room_number = self.room_of(connection);
-        let room = &mut self.rooms[room_number];
+        let group_number = self.group_of(connection);
+        let group = &mut self.groups[group_number];
         let Some(member) = self.members[connection].number else {
             return receive_early(bytes, input, stats);
         };
@@ -157,32 +194,32 @@ impl Workload for Chat {
         let mut came_back = 0;
         // Frames that other members have already received are recognised by their bytes; the rest
         // is parsed frame by frame.
-        let known = room.take_known(recipient, bytes, stats, &mut came_back);
+        let known = group.take_known(recipient, bytes, stats, &mut came_back);
         let mut judge =
-            FrameJudge { room, recipient, members: &self.members, senders: &self.senders };
+            FrameJudge { group, recipient, members: &self.members, senders: &self.senders };
         let template = &self.template;
         let mut consumed = each_frame(&bytes[known..], input, |frame, frame_bytes| {
             came_back += u64::from(judge.judge(frame, frame_bytes, template, stats)?);
             Ok(())
         });
         consumed.bytes += known;
-        let room = judge.room;
+        let group = judge.group;
         if let Some(sender) = recipient.sender
             && came_back > 0
         {
             stats.senders.came_back(sender, came_back);
             stats.came_back = Some(sender);
         }
-        if let Some(lagging) = room.checker.take_lagging() {
-            self.expelled.push(room.connections[lagging]);
+        if let Some(lagging) = group.checker.take_lagging() {
+            self.expelled.push(group.connections[lagging]);
         }
         consumed
     }
 
     fn leave(&mut self, connection: usize) {
-        let room = self.room_of(connection);
+        let group = self.group_of(connection);
         if let Some(member) = self.members[connection].number {
-            self.rooms[room].checker.leave(member);
+            self.groups[group].checker.leave(member);
         }
     }
 
@@ -191,25 +228,34 @@ impl Workload for Chat {
     }
 
     fn expected(&self, senders: &Senders) -> u64 {
-        let deliveries = |room: &Room| {
-            let publishers = self.publishers.min(room.connections.len());
-            let sent: u64 = (room.first_sender..room.first_sender + publishers)
+        let deliveries = |group: &Group| {
+            let publishers = self.publishers.min(group.connections.len());
+            let sent: u64 = (group.first_sender..group.first_sender + publishers)
                 .map(|sender| senders.sent(sender))
                 .sum();
-            sent * room.connections.len() as u64
+            sent * group.connections.len() as u64
         };
-        self.rooms.iter().map(deliveries).sum()
+        self.groups.iter().map(deliveries).sum()
     }
 }
 
-/// A member that receives, by its number in the room, and by its number as a sender if it is one.
+/// A member that receives, by its number in the group, and by its number as a sender if it is one.
 #[derive(Clone, Copy)]
 struct Recipient {
     member: usize,
     sender: Option<usize>,
 }
 
-impl Room {
+impl Group {
+    /// The room that a message goes to: each sender takes them by turns.
+    #[inline]
+    fn room_of(&self, key: MessageKey) -> &str {
+        // A sequence has 40 bits, and what is left of it is less than the number of rooms.
+        #[allow(clippy::cast_possible_truncation)]
+        let place = (key.sequence() % self.rooms.len() as u64) as usize;
+        &self.rooms[place]
+    }
+
     /// Takes the frames that equal, byte by byte, those that other members have received. Returns
     /// their number of bytes.
     fn take_known(
@@ -230,7 +276,7 @@ impl Room {
 
 /// Judges the frames of one member, one by one.
 struct FrameJudge<'a> {
-    room: &'a mut Room,
+    group: &'a mut Group,
     recipient: Recipient,
     members: &'a [Member],
     senders: &'a [usize],
@@ -248,15 +294,16 @@ impl FrameJudge<'_> {
         match parsed(frame)? {
             MessagePayload::MessageBroadcast { user_id, room, content, .. } => {
                 let stamp = template.read(content.as_bytes());
-                let stamp =
-                    stamp.filter(|stamp| room == self.room.name && self.is_said_by(stamp, user_id));
+                let stamp = stamp.filter(|stamp| {
+                    room == self.group.room_of(stamp.key) && self.is_said_by(stamp, user_id)
+                });
                 let Some(stamp) = stamp else {
                     stats.tally.unexpected += 1;
                     return Ok(false);
                 };
                 let sender = stamp.key.sender();
                 let sent = stats.senders.sent(sender);
-                let verdict = self.room.checker.receive(self.recipient.member, stamp, sent, bytes);
+                let verdict = self.group.checker.receive(self.recipient.member, stamp, sent, bytes);
                 let is_first = stats.tally.deliver(verdict, stamp.at_ns, stats.now_ns);
                 Ok(is_first && self.recipient.sender == Some(sender))
             }

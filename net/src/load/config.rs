@@ -16,13 +16,23 @@ use crate::tls::ClientTls;
 /// was due. [`LoadConfig::validate`] checks it.
 pub const SIZE_BYTES_MIN: usize = STAMP_SIZE;
 
+/// The most rooms of a test: the name of each is kept.
+const ROOMS_MAX: usize = 1 << 20;
+
 /// The work of a load test, its amount and its time-outs.
 ///
 /// ```
 /// use std::time::Duration;
 /// use cafewire_net::load::{Amount, LoadConfig, Work};
 /// // 20,000 messages a second for a minute over TLS, after a warm-up of ten seconds.
-/// let chat = Work::Chat { rooms: 100, members: 50, publishers: 2, window: 1, size_bytes: 128 };
+/// let chat = Work::Chat {
+///     rooms: 100,
+///     rooms_each: 1,
+///     members: 50,
+///     publishers: 2,
+///     window: 1,
+///     size_bytes: 128,
+/// };
 /// let mut config = LoadConfig::new("tls://chat.example:8443".parse()?, chat);
 /// config.tls.ca = Some("/etc/cafewire/ca.pem".into());
 /// config.rate_per_second = Some(20_000);
@@ -54,7 +64,7 @@ pub struct LoadConfig {
     pub drain_timeout: Duration,
     /// Connections started per second, so that no backlog overflows. Default 5,000.
     pub connects_per_second: u64,
-    /// Time for a connection to become ready: connected and, in chat, signed in and in its room.
+    /// Time for a connection to become ready: connected and, in chat, signed in and in its rooms.
     /// Default 5 s.
     pub connect_timeout: Duration,
     /// How often a connection that failed before it was ready is tried again, each time after a
@@ -67,11 +77,18 @@ pub struct LoadConfig {
 /// ```
 /// use cafewire_net::load::{SIZE_BYTES_MIN, Work};
 /// let ping_pong = Work::Echo { connections: 1, in_flight: 1, size_bytes: SIZE_BYTES_MIN };
-/// let (rooms, members, publishers) = (1, 1000, 1);
-/// let full_hall = Work::Chat { rooms, members, publishers, window: 64, size_bytes: 512 };
+/// // A thousand members, all of them in the same two rooms, and one of them speaks there by turns.
+/// let full_halls = Work::Chat {
+///     rooms: 2,
+///     rooms_each: 2,
+///     members: 1000,
+///     publishers: 1,
+///     window: 64,
+///     size_bytes: 512,
+/// };
 /// let crowd = Work::Idle { connections: 10_000 };
 /// # let target = cafewire_net::Address::default();
-/// # for work in [ping_pong, full_hall, crowd] {
+/// # for work in [ping_pong, full_halls, crowd] {
 /// #     cafewire_net::load::LoadConfig::new(target.clone(), work).validate()?;
 /// # }
 /// # Ok::<(), Box<dyn std::error::Error>>(())
@@ -88,16 +105,23 @@ pub enum Work {
         /// Bytes of a message's payload, [`SIZE_BYTES_MIN`] to 65,535.
         size_bytes: usize,
     },
-    /// Publishers send messages to their room, and each of its members receives them.
+    /// Publishers send messages to their rooms, and each of their members receives them.
     Chat {
-        /// Rooms, 1 or more.
+        /// Rooms, 1 to 1,048,576.
         rooms: usize,
-        /// Members of each room, publishers included, 1 or more: each is a connection.
+        /// Rooms that each member is in, 1 or more, of which `rooms` is a multiple: members that
+        /// are in one room together are together in all of theirs, and its publishers send to these
+        /// by turns. A server has bounds on the rooms of one connection and of one address
+        /// ([`Limits::rooms_per_connection`](crate::Limits::rooms_per_connection),
+        /// [`rooms_per_address`](crate::Limits::rooms_per_address)).
+        rooms_each: usize,
+        /// Members of each room, publishers included, 1 or more. Each is a connection, and in
+        /// `rooms_each` rooms, so that there are `rooms / rooms_each * members` connections.
         members: usize,
         /// Members of each room that send, 1 or more.
         publishers: usize,
-        /// Messages of one publisher in flight to itself at a time, 1 or more. Without effect at a
-        /// fixed rate.
+        /// Messages of one publisher in flight to itself at a time, in all of its rooms together, 1
+        /// or more. Without effect at a fixed rate.
         window: u64,
         /// Bytes of a message's content, [`SIZE_BYTES_MIN`] to 512.
         size_bytes: usize,
@@ -129,6 +153,35 @@ pub enum Amount {
     Messages(u64),
     /// The time for which messages are sent after the warm-up.
     Time(Duration),
+}
+
+impl Work {
+    /// The number of connections. The largest number if it is larger than that; 0 for members of no
+    /// room.
+    ///
+    /// ```
+    /// use cafewire_net::load::Work;
+    /// let chat = |rooms, rooms_each| Work::Chat {
+    ///     rooms,
+    ///     rooms_each,
+    ///     members: 100,
+    ///     publishers: 1,
+    ///     window: 64,
+    ///     size_bytes: 64,
+    /// };
+    /// assert_eq!(chat(8, 1).connections(), 800);
+    /// assert_eq!(chat(8, 8).connections(), 100); // the same hundred in all rooms
+    /// ```
+    #[must_use]
+    pub const fn connections(&self) -> usize {
+        match *self {
+            Self::Echo { connections, .. } | Self::Idle { connections } => connections,
+            Self::Chat { rooms, rooms_each, members, .. } => match rooms.checked_div(rooms_each) {
+                Some(groups) => groups.saturating_mul(members),
+                None => 0,
+            },
+        }
+    }
 }
 
 impl LoadConfig {
@@ -180,8 +233,8 @@ impl LoadConfig {
                 "messages of {size_bytes} bytes cannot be sent: {SIZE_BYTES_MIN} to {max} can"
             ))
         };
-        let connections = match self.work {
-            Work::Echo { connections, in_flight, size_bytes } => {
+        match self.work {
+            Work::Echo { in_flight, size_bytes, .. } => {
                 size(size_bytes, MAX_PAYLOAD_SIZE)?;
                 if in_flight == 0 {
                     return refuse(
@@ -189,9 +242,8 @@ impl LoadConfig {
                             .to_owned(),
                     );
                 }
-                Some(connections)
             }
-            Work::Chat { rooms, members, publishers, window, size_bytes } => {
+            Work::Chat { rooms, rooms_each, members, publishers, window, size_bytes } => {
                 size(size_bytes, MAX_CONTENT_SIZE)?;
                 if window == 0 {
                     return refuse(
@@ -204,19 +256,18 @@ impl LoadConfig {
                         "{publishers} of {members} members cannot publish: 1 to {members} can"
                     ));
                 }
-                rooms.checked_mul(members)
+                validate_rooms(rooms, rooms_each)?;
             }
-            Work::Idle { connections } => {
+            Work::Idle { .. } => {
                 if matches!(self.amount, Amount::Messages(_)) || self.rate_per_second.is_some() {
                     return refuse(
                         "connections that idle send no messages: give a time, and no rate"
                             .to_owned(),
                     );
                 }
-                Some(connections)
             }
-        };
-        if !connections.is_some_and(|connections| (1..=SENDERS_MAX).contains(&connections)) {
+        }
+        if !(1..=SENDERS_MAX).contains(&self.work.connections()) {
             return refuse(format!("1 to {SENDERS_MAX} connections can be made"));
         }
         if self.rate_per_second.is_some_and(|rate| !(1..=RATE_PER_SECOND_MAX).contains(&rate)) {
@@ -229,6 +280,26 @@ impl LoadConfig {
         }
         Ok(())
     }
+}
+
+fn validate_rooms(rooms: usize, rooms_each: usize) -> Result<(), LoadError> {
+    if rooms_each == 0 {
+        return Err(LoadError::Config(
+            "members of no room would hear nothing: each can be in 1 or more".to_owned(),
+        ));
+    }
+    if !(1..=ROOMS_MAX).contains(&rooms) {
+        return Err(LoadError::Config(format!(
+            "{rooms} rooms cannot be made: 1 to {ROOMS_MAX} can"
+        )));
+    }
+    if !rooms.is_multiple_of(rooms_each) {
+        return Err(LoadError::Config(format!(
+            "members cannot be in {rooms_each} of {rooms} rooms each: \
+             the number of rooms must be a multiple of those that each is in"
+        )));
+    }
+    Ok(())
 }
 
 /// The reason why a load test did not start. Faults during a test are in its
@@ -340,6 +411,7 @@ mod tests {
     fn bounds_of_chat() {
         let chat = |rooms, members, publishers, window, size_bytes| Work::Chat {
             rooms,
+            rooms_each: 1,
             members,
             publishers,
             window,
@@ -351,6 +423,8 @@ mod tests {
         for work in [
             chat(0, 1, 1, 1, 64),
             chat(usize::MAX, 2, 1, 1, 64),
+            chat(ROOMS_MAX, SENDERS_MAX / ROOMS_MAX + 1, 1, 1, 64),
+            chat(1, usize::MAX, 1, 1, 64),
             chat(1, 0, 0, 1, 64),
             chat(1, 2, 3, 1, 64),
             chat(1, 2, 0, 1, 64),
@@ -359,6 +433,32 @@ mod tests {
         ] {
             assert!(refused(work), "{work:?}");
         }
+    }
+
+    #[test]
+    fn bounds_of_rooms() {
+        let chat = |rooms, rooms_each| Work::Chat {
+            rooms,
+            rooms_each,
+            members: 3,
+            publishers: 1,
+            window: 1,
+            size_bytes: 64,
+        };
+        for (rooms, each, connections) in
+            [(1, 1, 3), (8, 1, 24), (8, 2, 12), (8, 8, 3), (ROOMS_MAX, ROOMS_MAX, 3)]
+        {
+            assert!(!refused(chat(rooms, each)), "{rooms} {each}");
+            assert_eq!(chat(rooms, each).connections(), connections, "{rooms} {each}");
+        }
+        for (rooms, each) in [(8, 0), (8, 3), (8, 9), (0, 1), (2 * ROOMS_MAX, ROOMS_MAX)] {
+            assert!(refused(chat(rooms, each)), "{rooms} {each}");
+        }
+        let many = ROOMS_MAX + 1;
+        assert_eq!(
+            refusal(|config| config.work = chat(many, many)),
+            Some("1048577 rooms cannot be made: 1 to 1048576 can".to_owned())
+        );
     }
 
     #[test]

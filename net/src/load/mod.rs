@@ -22,7 +22,14 @@
 //! let handle = server.handle();
 //! let thread = std::thread::spawn(|| server.run());
 //!
-//! let chat = Work::Chat { rooms: 2, members: 5, publishers: 1, window: 8, size_bytes: 64 };
+//! let chat = Work::Chat {
+//!     rooms: 2,
+//!     rooms_each: 1,
+//!     members: 5,
+//!     publishers: 1,
+//!     window: 8,
+//!     size_bytes: 64,
+//! };
 //! let mut config = LoadConfig::new(address, chat);
 //! config.amount = Amount::Messages(1000);
 //! let report = load::run(&config, &Monitor::default())?;
@@ -91,9 +98,10 @@ pub fn run(config: &LoadConfig, monitor: &Monitor) -> Result<Report, LoadError> 
             Engine::new(config, target, monitor, echo::Echo::new(connections, size_bytes))?
                 .run(config)
         }
-        Work::Chat { rooms, members, publishers, size_bytes, .. } => {
-            check_descriptors(rooms * members)?;
-            let workload = chat::Chat::new(&run_name(), rooms, members, publishers, size_bytes);
+        Work::Chat { rooms, rooms_each, members, publishers, size_bytes, .. } => {
+            let shape = chat::Shape { rooms, rooms_each, members, publishers, size_bytes };
+            check_descriptors(config.work.connections())?;
+            let workload = chat::Chat::new(&run_name(), shape);
             Engine::new(config, target, monitor, workload)?.run(config)
         }
         Work::Idle { connections } => {

@@ -13,7 +13,14 @@ const BUSY_SHARE: f64 = 0.9;
 /// use cafewire_net::load::{self, Amount, LoadConfig, Monitor, Work};
 /// # let serve = include!(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/support/serve.rs"));
 /// # let (address, _, _server) = serve(None);
-/// let chat = Work::Chat { rooms: 2, members: 5, publishers: 1, window: 8, size_bytes: 64 };
+/// let chat = Work::Chat {
+///     rooms: 2,
+///     rooms_each: 1,
+///     members: 5,
+///     publishers: 1,
+///     window: 8,
+///     size_bytes: 64,
+/// };
 /// let mut config = LoadConfig::new(address, chat);
 /// config.amount = Amount::Messages(1000);
 /// let report = load::run(&config, &Monitor::default())?;
@@ -97,11 +104,12 @@ pub struct Deliveries {
     pub expected: u64,
     /// Distinct deliveries that came.
     pub received: u64,
-    /// Distinct deliveries that came after one that they should have come before: after a later
-    /// message of the same sender or, in a room with several senders, in another order than that of
-    /// the first member to receive the messages. The former is exact. The latter is exact in that
-    /// members saw different orders, not in which order was right: if the first member saw a wrong
-    /// one, the deliveries of all others are counted.
+    /// Distinct deliveries that came after one that they should have come before, in the same room
+    /// or, where members are in several, in another of theirs: after a later message of the same
+    /// sender or, with several senders, in another order than that of the first member to receive
+    /// the messages. The former is exact. The latter is exact in that members saw different orders,
+    /// not in which order was right: if the first member saw a wrong one, the deliveries of all
+    /// others are counted.
     pub reordered: u64,
     /// Deliveries that came again.
     pub duplicated: u64,

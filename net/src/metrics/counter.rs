@@ -26,6 +26,10 @@ impl Counter {
     }
 
     pub(crate) fn set(&self, value: usize) {
-        self.0.store(value as u64, Ordering::Relaxed);
+        self.set_wide(value as u64);
+    }
+
+    pub(crate) fn set_wide(&self, value: u64) {
+        self.0.store(value, Ordering::Relaxed);
     }
 }

@@ -2,6 +2,7 @@
 
 mod close_reason;
 mod counter;
+mod effective_limits;
 mod histogram;
 mod limit_reached;
 
@@ -9,8 +10,11 @@ use cafewire_core::ErrorCode;
 
 pub use close_reason::CloseReason;
 pub use counter::Counter;
+use effective_limits::LimitGauges;
 pub use histogram::{Histogram, HistogramSnapshot};
 pub use limit_reached::LimitReached;
+
+use crate::config::Limits;
 
 const CLOSE_REASONS: usize = CloseReason::ALL.len();
 const ERROR_CODES: usize = ErrorCode::ALL.len();
@@ -58,6 +62,7 @@ macro_rules! server_metrics {
             closes: [Counter; CLOSE_REASONS],
             errors_sent: [Counter; ERROR_CODES],
             limits_reached: [Counter; LIMITS],
+            limits: LimitGauges,
         }
 
         /// The numbers of a [`ServerMetrics`] at one moment, returned by
@@ -84,6 +89,9 @@ macro_rules! server_metrics {
             closes: [u64; CLOSE_REASONS],
             errors_sent: [u64; ERROR_CODES],
             limits_reached: [u64; LIMITS],
+            /// The limits as they count, those that a reload brought included; 0 is no bound, or
+            /// the system's choice.
+            pub limits: Limits,
         }
 
         impl ServerMetrics {
@@ -97,6 +105,7 @@ macro_rules! server_metrics {
                     closes: std::array::from_fn(|index| self.closes[index].get()),
                     errors_sent: std::array::from_fn(|index| self.errors_sent[index].get()),
                     limits_reached: std::array::from_fn(|index| self.limits_reached[index].get()),
+                    limits: self.limits.get(),
                 }
             }
         }
@@ -157,6 +166,9 @@ server_metrics! {
             "Writes that took bytes from more than one place at once.",
         slow_consumer_graces Counter "cafewire_slow_consumer_graces_total"
             "Times that a connection had more queued than is good and was given time to take it.",
+        log_storage_bytes Gauge "cafewire_room_log_storage_bytes"
+            "Bytes of buffer_bytes that rooms' logs hold now, what readers that are behind need of \
+             them included.",
         log_bytes_appended Counter "cafewire_room_log_appended_bytes_total"
             "Bytes encoded into rooms' logs: each broadcast once.",
         buffer_bytes Gauge "cafewire_buffer_bytes"
@@ -191,6 +203,11 @@ impl ServerMetrics {
         if let Some(index) = index_of(code) {
             self.errors_sent[index].add(1);
         }
+    }
+
+    /// These limits count from now on, as people set them.
+    pub(crate) fn set_limits(&self, limits: &Limits) {
+        self.limits.set(limits);
     }
 
     pub(crate) fn count_limit(&self, limit: LimitReached) {

@@ -1,15 +1,15 @@
 //! `/metrics` is well-formed and complete, and counts every close by its reason.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::net::SocketAddr;
-use std::time::{SystemTime, UNIX_EPOCH};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use cafewire_core::{ErrorCode, Message, MessagePayload};
-use cafewire_net::{CloseReason, LimitReached};
+use cafewire_net::{CloseReason, LimitReached, Limits, MetricsSnapshot};
 
 use super::peer::{HttpPeer, server};
 use super::prometheus::{Family, parse};
-use crate::support::{chat, publish};
+use crate::support::{Peer, chat, publish};
 
 fn metrics(address: SocketAddr) -> HashMap<String, Family> {
     parse(&HttpPeer::connect(address).get("/metrics").body)
@@ -75,6 +75,104 @@ fn the_exposed_numbers_are_the_servers() {
     assert!(number(&shown, "process_start_time_seconds") >= before.floor());
     let version = format!("cafewire_build_info{{version=\"{}\"}}", env!("CARGO_PKG_VERSION"));
     assert_eq!(shown["cafewire_build_info"].value(&version), 1.0);
+}
+
+/// The value of a limit; `None` if it has no bound.
+fn limit(families: &HashMap<String, Family>, name: &str) -> Option<f64> {
+    let sample = format!("cafewire_limit{{limit=\"{name}\"}}");
+    let samples = &families["cafewire_limit"].samples;
+    samples.iter().find(|(name, _)| *name == sample).map(|&(_, value)| value)
+}
+
+#[test]
+fn the_limits_are_those_that_count_after_a_reload_too() {
+    let (server, address) = server(|config| {
+        config.limits.connections = 7;
+        config.limits.read_bytes_per_tick = 1;
+        config.limits.idle_timeout = Duration::from_millis(1500);
+        config.limits.rooms = 0;
+    });
+    let shown = metrics(address);
+    for (name, value) in [
+        ("connections", Some(7.0)),
+        ("read_bytes_per_tick", Some(1024.0)), // moved into its range
+        ("idle_timeout", Some(1.5)),
+        ("rooms", None),
+        ("rooms_per_connection", Some(64.0)),
+        ("bytes_per_second", None),
+    ] {
+        assert_eq!(limit(&shown, name), value, "{name}");
+    }
+    server.change_limits(|limits| {
+        limits.connections = 8;
+        limits.rooms = 9;
+        limits.idle_timeout = Duration::ZERO;
+        limits.bytes_per_second = 10;
+    });
+    let shown = metrics(address);
+    for (name, value) in [
+        ("connections", Some(8.0)),
+        ("read_bytes_per_tick", Some(1024.0)),
+        ("idle_timeout", None),
+        ("rooms", Some(9.0)),
+        ("bytes_per_second", Some(10.0)),
+    ] {
+        assert_eq!(limit(&shown, name), value, "{name}");
+    }
+    let Limits { connections, rooms, read_bytes_per_tick, .. } = server.metrics().limits;
+    assert_eq!((connections, rooms, read_bytes_per_tick), (8, 9, 1024));
+}
+
+/// A member that does not read pins what it needs of its room's log: that is told, and gone with
+/// it. What others read at once is not held.
+#[test]
+fn what_logs_hold_for_a_member_that_is_behind_is_told() {
+    let (server, address) = server(|config| config.limits.send_buffer_bytes = 4096);
+    let mut deaf = Peer::connect_with_small_buffer(server.address());
+    deaf.sign_in("deaf");
+    deaf.join("tea");
+    let mut ada = server.member("ada", "tea");
+    let content = "x".repeat(512);
+    let holds = |metrics: &MetricsSnapshot| metrics.log_storage_bytes > 64 << 10;
+    for _ in 0..10_000 {
+        if holds(&server.metrics()) {
+            break;
+        }
+        ada.send(&publish("tea", &content));
+        ada.next_chat();
+    }
+    let counted = server.wait_until("a log that is held", holds);
+    assert!(counted.log_storage_bytes <= counted.buffer_bytes, "{counted:?}");
+    assert_eq!(
+        number(&metrics(address), "cafewire_room_log_storage_bytes"),
+        counted.log_storage_bytes as f64
+    );
+    deaf.reset();
+    server.wait_until("a log that is held no more", |metrics| metrics.log_storage_bytes == 0);
+    assert_eq!(number(&metrics(address), "cafewire_room_log_storage_bytes"), 0.0);
+    drop(ada);
+}
+
+/// ARCHITECTURE.md has a table of all metrics, with the kind and the help text of each.
+#[test]
+fn the_document_has_every_metric() {
+    let (_server, address) = server(|_| {});
+    let document = include_str!("../../ARCHITECTURE.md");
+    let rows = document.lines().filter_map(|line| {
+        let cells: Vec<&str> = line.strip_prefix("| `")?.strip_suffix(" |")?.split(" | ").collect();
+        let &[name, kind, help] = &cells[..] else { return None };
+        let name = name.split(['`', '{']).next()?;
+        let is_metric = name.starts_with("cafewire_") || name.starts_with("process_");
+        is_metric.then(|| (name.to_owned(), kind.to_owned(), help.to_owned()))
+    });
+    let documented: BTreeSet<_> = rows.collect();
+    let exposed: BTreeSet<_> = metrics(address)
+        .into_iter()
+        .map(|(name, family)| (name, family.kind, family.help))
+        .collect();
+    let missing: Vec<_> = exposed.difference(&documented).collect();
+    let too_many: Vec<_> = documented.difference(&exposed).collect();
+    assert!(missing.is_empty() && too_many.is_empty(), "{missing:#?} {too_many:#?}");
 }
 
 /// Every field of the snapshot has a family: the Debug output lists the fields, and their number

@@ -20,19 +20,30 @@ pub(crate) enum Fault {
     Late,
     /// One byte is changed.
     Damage,
+    /// It names another room of the server.
+    OtherRoom,
     /// The server stalls for this time before the delivery.
     Stall(Duration),
     /// The connection ends instead of the delivery.
     HangUp,
 }
 
-/// The fault of each delivery, by the connection's index in the order of joining and the delivery's
-/// index, both from 0.
+/// The fault of each delivery, by the connection's index in the order of joining (a room for the
+/// first time) and the delivery's index among all to that connection, both from 0.
 pub(crate) type Faults = Arc<dyn Fn(usize, u64) -> Fault + Send + Sync>;
 
 #[derive(Default)]
 struct Room {
-    members: Vec<Delivery>,
+    members: Vec<Arc<Mutex<Delivery>>>,
+}
+
+/// A frame to deliver, as it should be and as faults have it.
+struct Outgoing {
+    frame: Vec<u8>,
+    /// The byte that damage changes.
+    damaged_at: usize,
+    /// The same message in another room.
+    elsewhere: Vec<u8>,
 }
 
 /// The deliveries to one connection.
@@ -68,26 +79,28 @@ pub(crate) fn start(faults: impl Fn(usize, u64) -> Fault + Send + Sync + 'static
 }
 
 impl Delivery {
-    fn deliver(&mut self, faults: &Faults, frame: &[u8], damaged_at: usize) {
+    fn deliver(&mut self, faults: &Faults, outgoing: &Outgoing) {
+        let &Outgoing { ref frame, damaged_at, ref elsewhere } = outgoing;
         let fault = faults(self.index, self.count);
         self.count += 1;
         let mut bytes = match fault {
             Fault::Drop | Fault::HangUp => Vec::new(),
-            Fault::Duplicate => [frame, frame].concat(),
+            Fault::Duplicate => [&frame[..], frame].concat(),
             Fault::Late => {
-                self.late = frame.to_vec();
+                self.late = frame.clone();
                 return;
             }
             Fault::Damage => {
-                let mut damaged = frame.to_vec();
+                let mut damaged = frame.clone();
                 damaged[damaged_at] ^= 0x01;
                 damaged
             }
+            Fault::OtherRoom => elsewhere.clone(),
             Fault::Stall(time) => {
                 std::thread::sleep(time);
-                frame.to_vec()
+                frame.clone()
             }
-            Fault::None => frame.to_vec(),
+            Fault::None => frame.clone(),
         };
         bytes.append(&mut self.late);
         // A failure is ignored: the receiver has gone then.
@@ -104,6 +117,7 @@ impl Server {
         let mut echo =
             Delivery { index: 0, socket: socket.try_clone().unwrap(), count: 0, late: Vec::new() };
         let mut username = String::new();
+        let mut delivery = None;
         let (mut inbound, mut chunk) = (Vec::new(), [0; 16 << 10]);
         while let Ok(count @ 1..) = socket.read(&mut chunk) {
             inbound.extend_from_slice(&chunk[..count]);
@@ -112,7 +126,8 @@ impl Server {
                 match frame {
                     Frame::Echo(view) => self.answer_echo(&view.message(), &mut echo),
                     Frame::Chat(view) => {
-                        self.answer_chat(view.parse_payload().unwrap(), &socket, &mut username);
+                        let payload = view.parse_payload().unwrap();
+                        self.answer_chat(payload, &socket, &mut username, &mut delivery);
                     }
                 }
                 taken += consumed;
@@ -128,14 +143,21 @@ impl Server {
                 echo.socket.write_all(&echo_bytes(&Message::Pong(payload))).unwrap();
             }
             Message::Echo(payload) => {
-                let last = 4 + payload.len();
-                echo.deliver(&self.faults, &echo_bytes(&Message::Echo(payload)), last);
+                let frame = echo_bytes(&Message::Echo(payload));
+                let damaged_at = 4 + payload.len();
+                echo.deliver(&self.faults, &Outgoing { frame, damaged_at, elsewhere: Vec::new() });
             }
             other => panic!("{other:?}"),
         }
     }
 
-    fn answer_chat(&self, payload: MessagePayload<'_>, socket: &TcpStream, username: &mut String) {
+    fn answer_chat(
+        &self,
+        payload: MessagePayload<'_>,
+        socket: &TcpStream,
+        username: &mut String,
+        delivery: &mut Option<Arc<Mutex<Delivery>>>,
+    ) {
         let send =
             |payload: &MessagePayload<'_>| (&mut &*socket).write_all(&chat_bytes(payload)).unwrap();
         match payload {
@@ -144,29 +166,37 @@ impl Server {
                 send(&MessagePayload::ConnectAck { user_id: user_id(name), server_info: "" });
             }
             MessagePayload::JoinRoom { room } => {
-                let delivery = Delivery {
-                    index: self.next_index(),
-                    socket: socket.try_clone().unwrap(),
-                    count: 0,
-                    late: Vec::new(),
-                };
-                locked(&self.rooms).entry(room.to_owned()).or_default().members.push(delivery);
+                let delivery = delivery.get_or_insert_with(|| {
+                    Arc::new(Mutex::new(Delivery {
+                        index: self.next_index(),
+                        socket: socket.try_clone().unwrap(),
+                        count: 0,
+                        late: Vec::new(),
+                    }))
+                });
+                let mut rooms = locked(&self.rooms);
+                rooms.entry(room.to_owned()).or_default().members.push(Arc::clone(delivery));
                 send(&MessagePayload::UserJoined { user_id: user_id(username), username, room });
             }
             MessagePayload::SendMessage { room: name, content } => {
-                let mut rooms = locked(&self.rooms);
-                let room = rooms.get_mut(name).unwrap();
-                let user_id = user_id(username);
-                let frame = chat_bytes(&MessagePayload::MessageBroadcast {
-                    user_id,
-                    timestamp: 0,
-                    username,
-                    room: name,
-                    content,
-                });
-                for member in &mut room.members {
-                    // The damaged byte is in the timestamp, so that the checksum no longer matches.
-                    member.deliver(&self.faults, &frame, 10);
+                let rooms = locked(&self.rooms);
+                let broadcast = |room: &str| {
+                    let user_id = user_id(username);
+                    let timestamp = 0;
+                    chat_bytes(&MessagePayload::MessageBroadcast {
+                        user_id,
+                        timestamp,
+                        username,
+                        room,
+                        content,
+                    })
+                };
+                let other = rooms.keys().find(|&other| other != name);
+                let elsewhere = other.map_or_else(Vec::new, |other| broadcast(other));
+                // The damaged byte is in the timestamp, so that the checksum no longer matches.
+                let outgoing = Outgoing { frame: broadcast(name), damaged_at: 10, elsewhere };
+                for member in &rooms[name].members {
+                    locked(member).deliver(&self.faults, &outgoing);
                 }
             }
             other => panic!("{other:?}"),

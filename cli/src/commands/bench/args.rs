@@ -50,16 +50,20 @@ pub(super) struct EchoTest {
 pub(super) struct ChatTest {
     #[command(flatten)]
     common: CommonArgs,
-    /// Rooms.
+    /// Rooms, a multiple of those that each member is in [default: so many].
+    #[arg(long, value_name = "N")]
+    rooms: Option<usize>,
+    /// Rooms that each member is in; its publishers speak in them by turns.
     #[arg(long, value_name = "N", default_value_t = 1)]
-    rooms: usize,
-    /// Members of each room, publishers included; each is a connection.
+    rooms_each: usize,
+    /// Members of each room, publishers included; each is a connection, whatever the rooms that it
+    /// is in.
     #[arg(short, long, value_name = "N", default_value_t = 50)]
     members: usize,
     /// Members of each room that speak.
     #[arg(short, long, value_name = "N", default_value_t = 1)]
     publishers: usize,
-    /// Messages of one publisher that are under way to itself at a time.
+    /// Messages of one publisher that are under way to itself at a time, in all of its rooms.
     #[arg(short, long, value_name = "N", default_value_t = 1, conflicts_with = "rate")]
     window: u64,
     /// Bytes of a message's content, 32 to 512.
@@ -113,7 +117,7 @@ pub(crate) struct CommonArgs {
     /// Connections begun per second.
     #[arg(long, value_name = "N", default_value_t = 5000)]
     connect_rate: u64,
-    /// Time that a connection has to stand and, in chat, to be signed in and in its room.
+    /// Time that a connection has to stand and, in chat, to be signed in and in its rooms.
     #[arg(long, value_name = "TIME", default_value = "5s")]
     connect_timeout: Span,
     /// How often a connection that failed is tried again, after pauses from 0.1 s up, doubled each
@@ -148,8 +152,15 @@ impl BenchArgs {
                 Work::Echo { connections, in_flight, size_bytes: bytes(size) }
             }
             Test::Chat(test) => {
-                let &ChatTest { rooms, members, publishers, window, size, .. } = test;
-                Work::Chat { rooms, members, publishers, window, size_bytes: bytes(size) }
+                let &ChatTest { rooms, rooms_each, members, publishers, window, size, .. } = test;
+                Work::Chat {
+                    rooms: rooms.unwrap_or(rooms_each),
+                    rooms_each,
+                    members,
+                    publishers,
+                    window,
+                    size_bytes: bytes(size),
+                }
             }
             Test::Idle(test) => Work::Idle { connections: test.connections },
         };

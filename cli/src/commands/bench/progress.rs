@@ -80,10 +80,7 @@ struct Drawn {
 
 impl Scale {
     fn of(config: &LoadConfig) -> Self {
-        let connections = match config.work {
-            Work::Echo { connections, .. } | Work::Idle { connections } => connections,
-            Work::Chat { rooms, members, .. } => rooms * members,
-        };
+        let connections = config.work.connections();
         let (messages, time) = match config.amount {
             Amount::Messages(messages) => (Some(messages), Duration::ZERO),
             Amount::Time(time) => (None, time),

@@ -36,6 +36,7 @@ pub(super) struct Record<'a> {
 struct SettingsRecord {
     connections: usize,
     rooms: Option<usize>,
+    rooms_each: Option<usize>,
     members: Option<usize>,
     publishers: Option<usize>,
     window: Option<u64>,
@@ -191,9 +192,10 @@ impl SettingsRecord {
                 size_bytes: Some(size_bytes),
                 ..common
             },
-            Work::Chat { rooms, members, publishers, window, size_bytes } => Self {
-                connections: rooms * members,
+            Work::Chat { rooms, rooms_each, members, publishers, window, size_bytes } => Self {
+                connections: config.work.connections(),
                 rooms: Some(rooms),
+                rooms_each: Some(rooms_each),
                 members: Some(members),
                 publishers: Some(publishers),
                 window: at_no_rate(window),

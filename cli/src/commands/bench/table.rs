@@ -59,11 +59,16 @@ fn headline(config: &LoadConfig) -> String {
             many(connections, "connection"),
             at_rate(format!("{in_flight} in flight on each"))
         ),
-        Work::Chat { rooms, members, publishers, window, size_bytes } => format!(
-            "chat: {} of {}, {} in each, {}, {size_bytes} bytes each",
+        Work::Chat { rooms, rooms_each, members, publishers, window, size_bytes } => format!(
+            "chat: {} of {}, {} in each, {}{}, {size_bytes} bytes each",
             many(rooms, "room"),
             many(members, "member"),
             many(publishers, "publisher"),
+            if rooms_each == 1 {
+                String::new()
+            } else {
+                format!("every member in {}, ", many(rooms_each, "room"))
+            },
             at_rate(format!("a window of {window}"))
         ),
         Work::Idle { connections } => format!("idle: {}", many(connections, "connection")),
@@ -265,7 +270,14 @@ echo: 50 connections, 16 in flight on each, 64 bytes each, on tcp://127.0.0.1:80
 
     #[test]
     fn what_is_wrong_is_said() {
-        let chat = Work::Chat { rooms: 1, members: 10, publishers: 2, window: 1, size_bytes: 64 };
+        let chat = Work::Chat {
+            rooms: 1,
+            rooms_each: 1,
+            members: 10,
+            publishers: 2,
+            window: 1,
+            size_bytes: 64,
+        };
         let mut config = config(chat);
         config.rate_per_second = Some(1000);
         let mut bad = sample();
@@ -295,6 +307,22 @@ echo: 50 connections, 16 in flight on each, 64 bytes each, on tcp://127.0.0.1:80
             remarks[0].contains("8 times: Connection\\u{1b}refused") && remarks[2].contains("busy"),
             "{remarks:?}"
         );
+    }
+
+    #[test]
+    fn members_of_several_rooms_are_told() {
+        let chat = Work::Chat {
+            rooms: 8,
+            rooms_each: 2,
+            members: 10,
+            publishers: 1,
+            window: 4,
+            size_bytes: 64,
+        };
+        let text = report(&config(chat), &sample());
+        let expected = "chat: 8 rooms of 10 members, 1 publisher in each, every member in 2 rooms, \
+                        a window of 4, 64 bytes each, on tcp://127.0.0.1:8080\n";
+        assert!(text.starts_with(expected), "{text}");
     }
 
     #[test]

@@ -1,6 +1,7 @@
 //! Counts of a server at one moment, parsed from its `/metrics`, and rates between two such
 //! moments. Pure. The text is not trusted.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use prometheus_parse::{HistogramCount, Scrape, Value};
@@ -19,12 +20,18 @@ pub(super) struct Sample {
     pub(super) is_draining: bool,
     pub(super) now: Gauges,
     totals: Totals,
-    /// Connections that ended, by reason, the most frequent first; reasons with a count of 0 are
-    /// left out.
-    pub(super) closes: Vec<(String, u64)>,
+    /// Connections that ended, by reason.
+    pub(super) closes: Counts,
+    /// How often a limit refused work or put it off, by limit.
+    pub(super) reached: Counts,
+    /// The limits as they count, by name; those without a bound are absent.
+    pub(super) limits: BTreeMap<String, f64>,
     ticks: Buckets,
     frames: Buckets,
 }
+
+/// A count for each label, the most frequent first; those of 0 are left out.
+pub(super) type Counts = Vec<(String, u64)>;
 
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(super) struct Gauges {
@@ -32,6 +39,7 @@ pub(super) struct Gauges {
     pub(super) users: f64,
     pub(super) rooms: f64,
     pub(super) buffer_bytes: f64,
+    pub(super) room_log_storage_bytes: f64,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -42,7 +50,10 @@ struct Totals {
     deliveries: f64,
     received_bytes: f64,
     sent_bytes: f64,
+    gathered_writes: f64,
+    slow_consumer_graces: f64,
     closed: f64,
+    put_off: f64,
 }
 
 /// Rates per second between two samples, and quantiles of ticks and frames meanwhile, if there were
@@ -56,6 +67,9 @@ pub(super) struct Rates {
     pub(super) deliveries: f64,
     pub(super) received_bytes: f64,
     pub(super) sent_bytes: f64,
+    pub(super) gathered_writes: f64,
+    pub(super) slow_consumer_graces: f64,
+    pub(super) put_off: f64,
     pub(super) tick_p50_s: Option<f64>,
     pub(super) tick_p99_s: Option<f64>,
     pub(super) frame_p50_s: Option<f64>,
@@ -96,18 +110,13 @@ impl Sample {
                 })
                 .ok_or_else(|| format!("this is no cafewire server's /metrics: there is no {name}"))
         };
-        let mut closes: Vec<(String, u64)> = samples("cafewire_closes_total")
-            .filter_map(|sample| match sample.value {
-                Value::Counter(count) if count >= 1.0 => {
-                    Some((short(sample.labels.get("reason")?), whole(count)))
-                }
-                _ => None,
-            })
-            .collect();
-        closes.sort_by(|(one, one_count), (other, other_count)| {
-            other_count.cmp(one_count).then(one.cmp(other))
-        });
-        let closed = closes.iter().map(|&(_, count)| count as f64).sum();
+        let closes = counts(samples("cafewire_closes_total"), "reason");
+        let reached = counts(samples("cafewire_limits_reached_total"), "limit");
+        let sum = |counts: &Counts, counted: fn(&str) -> bool| -> f64 {
+            let counted = counts.iter().filter(|(label, _)| counted(label));
+            counted.map(|&(_, count)| count as f64).sum()
+        };
+        let (closed, put_off) = (sum(&closes, |_| true), sum(&reached, is_put_off));
         let version = samples("cafewire_build_info")
             .find_map(|sample| sample.labels.get("version"))
             .unwrap_or("?");
@@ -121,6 +130,7 @@ impl Sample {
                 users: number("cafewire_users")?,
                 rooms: number("cafewire_rooms")?,
                 buffer_bytes: number("cafewire_buffer_bytes")?,
+                room_log_storage_bytes: number("cafewire_room_log_storage_bytes")?,
             },
             totals: Totals {
                 accepted: number("cafewire_connections_accepted_total")?,
@@ -129,9 +139,14 @@ impl Sample {
                 deliveries: number("cafewire_deliveries_total")?,
                 received_bytes: number("cafewire_received_bytes_total")?,
                 sent_bytes: number("cafewire_sent_bytes_total")?,
+                gathered_writes: number("cafewire_gathered_writes_total")?,
+                slow_consumer_graces: number("cafewire_slow_consumer_graces_total")?,
                 closed,
+                put_off,
             },
             closes,
+            reached,
+            limits: bounds(samples("cafewire_limit")),
             ticks: buckets("cafewire_tick_seconds")?,
             frames: buckets("cafewire_parse_to_flush_seconds")?,
         })
@@ -156,17 +171,53 @@ impl Sample {
             deliveries: per_second(|totals| totals.deliveries),
             received_bytes: per_second(|totals| totals.received_bytes),
             sent_bytes: per_second(|totals| totals.sent_bytes),
+            gathered_writes: per_second(|totals| totals.gathered_writes),
+            slow_consumer_graces: per_second(|totals| totals.slow_consumer_graces),
+            put_off: per_second(|totals| totals.put_off),
             tick_p50_s: self.ticks.quantile_since(&before.ticks, 0.5),
             tick_p99_s: self.ticks.quantile_since(&before.ticks, 0.99),
             frame_p50_s: self.frames.quantile_since(&before.frames, 0.5),
             frame_p99_s: self.frames.quantile_since(&before.frames, 0.99),
         }
     }
+}
 
-    /// Number of connections that ended for this reason.
-    pub(super) fn closes_of(&self, reason: &str) -> u64 {
-        self.closes.iter().find(|(name, _)| name == reason).map_or(0, |&(_, count)| count)
-    }
+/// The count of a label.
+pub(super) fn count_of(counts: &Counts, label: &str) -> u64 {
+    counts.iter().find(|(name, _)| name == label).map_or(0, |&(_, count)| count)
+}
+
+fn counts<'s>(samples: impl Iterator<Item = &'s prometheus_parse::Sample>, label: &str) -> Counts {
+    let mut counts: Counts = samples
+        .filter_map(|sample| match sample.value {
+            Value::Counter(count) if count >= 1.0 => {
+                Some((short(sample.labels.get(label)?), whole(count)))
+            }
+            _ => None,
+        })
+        .collect();
+    counts.sort_by(|(one, one_count), (other, other_count)| {
+        other_count.cmp(one_count).then(one.cmp(other))
+    });
+    counts
+}
+
+/// The limits by name, those without a bound left out.
+fn bounds<'s>(
+    samples: impl Iterator<Item = &'s prometheus_parse::Sample>,
+) -> BTreeMap<String, f64> {
+    let bound = |sample: &prometheus_parse::Sample| match sample.value {
+        Value::Gauge(value) if value.is_finite() && value > 0.0 => {
+            Some((short(sample.labels.get("limit")?), value))
+        }
+        _ => None,
+    };
+    samples.filter_map(bound).collect()
+}
+
+/// Whether a limit puts work off, rather than refuses it.
+fn is_put_off(limit: &str) -> bool {
+    limit.ends_with("_per_tick") || limit == "room_log_bytes"
 }
 
 impl Buckets {
@@ -210,6 +261,17 @@ pub(super) mod tests {
              # TYPE cafewire_users gauge\ncafewire_users {connections}\n\
              # TYPE cafewire_rooms gauge\ncafewire_rooms 3\n\
              # TYPE cafewire_buffer_bytes gauge\ncafewire_buffer_bytes 65536\n\
+             # TYPE cafewire_room_log_storage_bytes gauge\n\
+             cafewire_room_log_storage_bytes 4096\n\
+             # TYPE cafewire_limit gauge\ncafewire_limit{{limit=\"connections\"}} 65536.0\n\
+             cafewire_limit{{limit=\"rooms\"}} 65536.0\n\
+             cafewire_limit{{limit=\"buffer_bytes\"}} 536870912.0\n\
+             cafewire_limit{{limit=\"frames_per_tick\"}} 256.0\n\
+             cafewire_limit{{limit=\"idle_timeout\"}} 300.0\n\
+             # TYPE cafewire_limits_reached_total counter\n\
+             cafewire_limits_reached_total{{limit=\"frames_per_tick\"}} {counted}\n\
+             cafewire_limits_reached_total{{limit=\"rooms_per_connection\"}} 3\n\
+             cafewire_limits_reached_total{{limit=\"rooms\"}} 0\n\
              # TYPE cafewire_draining gauge\ncafewire_draining 0\n\
              # TYPE cafewire_build_info gauge\ncafewire_build_info{{version=\"1.2.3\"}} 1\n\
              # TYPE process_start_time_seconds gauge\nprocess_start_time_seconds 1700000000.5\n\
@@ -225,6 +287,8 @@ pub(super) mod tests {
             "deliveries",
             "received_bytes",
             "sent_bytes",
+            "gathered_writes",
+            "slow_consumer_graces",
         ] {
             text +=
                 &format!("# TYPE cafewire_{name}_total counter\ncafewire_{name}_total {counted}\n");
@@ -262,6 +326,26 @@ pub(super) mod tests {
             after.closes,
             [("end_of_input".to_owned(), 3000), ("slow_consumer".to_owned(), 2)]
         );
+        assert_eq!(
+            after.reached,
+            [("frames_per_tick".to_owned(), 3000), ("rooms_per_connection".to_owned(), 3)]
+        );
+        assert_eq!(
+            (after.limits["frames_per_tick"], after.limits.get("rooms_per_connection")),
+            (256.0, None)
+        );
+    }
+
+    #[test]
+    fn a_refusal_is_not_put_off() {
+        let before = exposition(0, 1);
+        let refused = before.replace("rooms_per_connection\"} 3", "rooms_per_connection\"} 13");
+        let put_off = before.replace("frames_per_tick\"} 0", "frames_per_tick\"} 10");
+        for (text, expected) in [(refused, 0.0), (put_off, 10.0)] {
+            let sample = |text: &str, at| Sample::parse(text, Duration::from_secs(at)).unwrap();
+            let rates = sample(&text, 1).since(&sample(&before, 0));
+            assert_eq!((rates.put_off, rates.gathered_writes), (expected, 0.0));
+        }
     }
 
     #[test]

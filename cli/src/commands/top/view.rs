@@ -15,12 +15,24 @@ use super::watch::{Moment, Watch};
 const LABEL_WIDTH: u16 = 13;
 const FIGURE_WIDTH: u16 = 9;
 
+/// Width from which on the bound stands beside a figure that has one, and the width that it takes.
+const BOUNDS_FROM_WIDTH: u16 = 60;
+const BOUND_WIDTH: u16 = 11;
+
+/// Widths from which on the limits that were reached stand beside the reasons of closes, and with
+/// their bounds.
+const LIMITS_FROM_WIDTH: u16 = 80;
+const LIMIT_BOUNDS_FROM_WIDTH: u16 = 100;
+
+/// The width of the reasons of closes where limits stand beside them.
+const CLOSES_WIDTH: u16 = 38;
+
 /// Height from which on the first two rates are drawn over several rows.
-const TALL_HEIGHT: u16 = 24;
+const TALL_HEIGHT: u16 = 30;
 
 /// The height of all rows of figures; and, on a tall screen, with the first two three rows high,
 /// and room between.
-#[allow(clippy::cast_possible_truncation)] // there are ten
+#[allow(clippy::cast_possible_truncation)] // there are fourteen
 const ROWS_HEIGHT: u16 = ROWS.len() as u16;
 const TALL_FIGURES_HEIGHT: u16 = 1 + 2 * (3 + 1) + (ROWS_HEIGHT - 2) + 1;
 
@@ -49,6 +61,14 @@ struct Row {
     value: fn(&Moment) -> Option<f64>,
     show: fn(f64) -> String,
     color: Color,
+    /// The limit that bounds it.
+    bound: Option<&'static str>,
+}
+
+impl Row {
+    const fn bounded_by(self, limit: &'static str) -> Self {
+        Self { bound: Some(limit), ..self }
+    }
 }
 
 const fn row(
@@ -57,20 +77,25 @@ const fn row(
     show: fn(f64) -> String,
     color: Color,
 ) -> Row {
-    Row { label, value, show, color }
+    Row { label, value, show, color, bound: None }
 }
 
-const ROWS: [Row; 10] = [
+const ROWS: [Row; 14] = [
     row("messages/s", |at| at.rates.map(|rates| rates.messages), count, Color::Yellow),
     row("deliveries/s", |at| at.rates.map(|rates| rates.deliveries), count, Color::Cyan),
-    row("connections", |at| Some(at.now.connections), count, Color::Green),
+    row("connections", |at| Some(at.now.connections), count, Color::Green)
+        .bounded_by("connections"),
     row("users", |at| Some(at.now.users), count, Color::Green),
-    row("rooms", |at| Some(at.now.rooms), count, Color::Green),
+    row("rooms", |at| Some(at.now.rooms), count, Color::Green).bounded_by("rooms"),
     row("tick p99", |at| at.rates?.tick_p99_s, seconds, Color::Magenta),
     row("frame p99", |at| at.rates?.frame_p99_s, seconds, Color::Magenta),
     row("received/s", |at| at.rates.map(|rates| rates.received_bytes), bytes, Color::Blue),
     row("sent/s", |at| at.rates.map(|rates| rates.sent_bytes), bytes, Color::Blue),
-    row("buffers", |at| Some(at.now.buffer_bytes), bytes, Color::Blue),
+    row("buffers", |at| Some(at.now.buffer_bytes), bytes, Color::Blue).bounded_by("buffer_bytes"),
+    row("room logs", |at| Some(at.now.room_log_storage_bytes), bytes, Color::Blue),
+    row("put off/s", |at| at.rates.map(|rates| rates.put_off), count, Color::Red),
+    row("gathered/s", |at| at.rates.map(|rates| rates.gathered_writes), count, Color::Cyan),
+    row("slow grace/s", |at| at.rates.map(|rates| rates.slow_consumer_graces), count, Color::Red),
 ];
 
 /// Draws the whole screen. `now` is on the clock of the samples, `unix_s` on that of the world.
@@ -85,7 +110,7 @@ pub(super) fn draw(
     let is_tall = height >= TALL_HEIGHT;
     let wanted = if is_tall { TALL_FIGURES_HEIGHT } else { ROWS_HEIGHT };
     // The head, a line for the closes at least, the foot.
-    let [head, figures, closes, foot] = Layout::vertical([
+    let [head, figures, ends, foot] = Layout::vertical([
         Constraint::Length(1),
         Constraint::Length(wanted.min(height.saturating_sub(3))),
         Constraint::Fill(1),
@@ -95,7 +120,7 @@ pub(super) fn draw(
     draw_head(frame, head, watch, now, unix_s, palette);
     if watch.sample.is_some() {
         draw_figures(frame, figures, watch, is_tall, palette);
-        draw_closes(frame, closes, watch, palette);
+        draw_ends(frame, ends, watch, palette);
     }
     let keys = format!("q quit   {}", watch.url);
     frame.render_widget(Line::styled(keys, palette.quiet()), foot);
@@ -146,9 +171,11 @@ fn draw_figures(frame: &mut Frame<'_>, area: Rect, watch: &Watch, is_tall: bool,
             return;
         }
         let line = Rect { y, height, ..area };
-        let [label, figure, _, spark] = Layout::horizontal([
+        let bound_width = if area.width < BOUNDS_FROM_WIDTH { 0 } else { BOUND_WIDTH };
+        let [label, figure, bound, _, spark] = Layout::horizontal([
             Constraint::Length(LABEL_WIDTH),
             Constraint::Length(FIGURE_WIDTH),
+            Constraint::Length(bound_width),
             Constraint::Length(1),
             Constraint::Fill(1),
         ])
@@ -161,6 +188,12 @@ fn draw_figures(frame: &mut Frame<'_>, area: Rect, watch: &Watch, is_tall: bool,
             Style::new().add_modifier(Modifier::BOLD)
         };
         frame.render_widget(Line::styled(latest, style).right_aligned(), figure);
+        if let Some(limit) = row.bound.and_then(|limit| watch.limit(limit)) {
+            frame.render_widget(
+                Line::styled(format!(" of {}", (row.show)(limit)), palette.quiet()),
+                bound,
+            );
+        }
         // The newest stands at the right.
         let values = watch
             .history
@@ -176,7 +209,8 @@ fn draw_figures(frame: &mut Frame<'_>, area: Rect, watch: &Watch, is_tall: bool,
     }
 }
 
-fn draw_closes(frame: &mut Frame<'_>, area: Rect, watch: &Watch, palette: Palette) {
+/// Why connections ended and, if there is room, which limits were reached.
+fn draw_ends(frame: &mut Frame<'_>, area: Rect, watch: &Watch, palette: Palette) {
     let Some(sample) = &watch.sample else { return };
     if area.height < 2 {
         let total: u64 = sample.closes.iter().map(|(_, count)| count).sum();
@@ -186,24 +220,65 @@ fn draw_closes(frame: &mut Frame<'_>, area: Rect, watch: &Watch, palette: Palett
             .map_or_else(String::new, |(reason, count)| format!(", most {reason} {count}"));
         return frame.render_widget(Line::raw(format!("ended {total}{most}")), area);
     }
-    let [title, list] = Layout::vertical([Constraint::Length(1), Constraint::Fill(1)]).areas(area);
-    frame.render_widget(
-        Line::styled("why connections ended", Style::new().add_modifier(Modifier::BOLD)),
-        title,
-    );
-    if sample.closes.is_empty() {
-        frame.render_widget(Line::styled("none did so far", palette.quiet()), list);
+    let closes = Counted {
+        title: "why connections ended".to_owned(),
+        none: "none did so far",
+        lines: sample
+            .closes
+            .iter()
+            .map(|(reason, total)| {
+                (format!("{reason:<20}{total:>9}"), watch.recent_closes_of(reason))
+            })
+            .collect(),
+    };
+    if area.width < LIMITS_FROM_WIDTH {
+        return closes.draw(frame, area, palette);
     }
-    for (offset, (reason, total)) in (0..list.height).zip(&sample.closes) {
-        let new = watch.recent_closes_of(reason);
-        let line = Line::from(vec![
-            Span::raw(format!("{reason:<21} {total:>9}")),
-            Span::styled(
-                if new > 0 { format!("  +{new}") } else { String::new() },
-                palette.of(Color::Yellow),
-            ),
-        ]);
-        frame.render_widget(line, Rect { y: list.y + offset, height: 1, ..list });
+    let [left, right] =
+        Layout::horizontal([Constraint::Length(CLOSES_WIDTH), Constraint::Fill(1)]).areas(area);
+    closes.draw(frame, left, palette);
+    let line = |name: &str, bound: &str, times: &str| {
+        if area.width < LIMIT_BOUNDS_FROM_WIDTH {
+            format!("{name:<30} {times:>6}")
+        } else {
+            format!("{name:<30} {bound:>6} {times:>6}")
+        }
+    };
+    let reached = sample.reached.iter().map(|(limit, times)| {
+        let bound = watch.limit(limit).map_or_else(|| "-".to_owned(), count);
+        #[allow(clippy::cast_precision_loss)] // three digits are shown
+        (line(limit, &bound, &count(*times as f64)), watch.recent_reached_of(limit))
+    });
+    let limits = Counted {
+        title: line("limits reached", "bound", "times"),
+        none: "none was so far",
+        lines: reached.collect(),
+    };
+    limits.draw(frame, right, palette);
+}
+
+/// A list of counts, each with what is new in it.
+struct Counted {
+    title: String,
+    none: &'static str,
+    lines: Vec<(String, u64)>,
+}
+
+impl Counted {
+    fn draw(self, frame: &mut Frame<'_>, area: Rect, palette: Palette) {
+        let [title, list] =
+            Layout::vertical([Constraint::Length(1), Constraint::Fill(1)]).areas(area);
+        let bold = Style::new().add_modifier(Modifier::BOLD);
+        frame.render_widget(Line::styled(self.title, bold), title);
+        if self.lines.is_empty() {
+            frame.render_widget(Line::styled(self.none, palette.quiet()), list);
+        }
+        for (offset, (text, new)) in (0..list.height).zip(self.lines) {
+            let new = if new > 0 { format!("  +{new}") } else { String::new() };
+            let line =
+                Line::from(vec![Span::raw(text), Span::styled(new, palette.of(Color::Yellow))]);
+            frame.render_widget(line, Rect { y: list.y + offset, height: 1, ..list });
+        }
     }
 }
 

@@ -4,7 +4,7 @@
 use std::collections::VecDeque;
 use std::time::Duration;
 
-use super::sample::{Gauges, Rates, Sample};
+use super::sample::{Counts, Gauges, Rates, Sample, count_of};
 
 /// Moments that are kept; more than the widest terminal shows.
 const HISTORY_MAX: usize = 1024;
@@ -17,7 +17,9 @@ pub(super) struct Watch {
     /// The newest first.
     pub(super) history: VecDeque<Moment>,
     /// Connections that ended between the last two samples, by reason.
-    recent_closes: Vec<(String, u64)>,
+    recent_closes: Counts,
+    /// Times that a limit refused work or put it off between them, by limit.
+    recent_reached: Counts,
     pub(super) trouble: Option<Trouble>,
 }
 
@@ -41,7 +43,8 @@ impl Watch {
             url,
             sample: None,
             history: VecDeque::new(),
-            recent_closes: Vec::new(),
+            recent_closes: Counts::new(),
+            recent_reached: Counts::new(),
             trouble: None,
         }
     }
@@ -50,19 +53,14 @@ impl Watch {
     pub(super) fn heard(&mut self, sample: Sample) {
         self.trouble = None;
         self.recent_closes.clear();
+        self.recent_reached.clear();
         match self.sample.take_if(|before| sample.continues(before)) {
             Some(before) => {
                 self.history
                     .push_front(Moment { now: sample.now, rates: Some(sample.since(&before)) });
                 self.history.truncate(HISTORY_MAX);
-                let new = sample
-                    .closes
-                    .iter()
-                    .map(|(reason, count)| (reason, count - before.closes_of(reason).min(*count)));
-                self.recent_closes = new
-                    .filter(|&(_, count)| count > 0)
-                    .map(|(reason, count)| (reason.clone(), count))
-                    .collect();
+                self.recent_closes = new_in(&sample.closes, &before.closes);
+                self.recent_reached = new_in(&sample.reached, &before.reached);
             }
             // The first sample, or a restarted server: earlier counts do not apply to it.
             None => {
@@ -84,10 +82,29 @@ impl Watch {
         self.history.front()
     }
 
+    /// What a limit counts as, if it has a bound.
+    pub(super) fn limit(&self, name: &str) -> Option<f64> {
+        self.sample.as_ref()?.limits.get(name).copied()
+    }
+
     /// Number of connections that ended for this reason between the last two samples.
     pub(super) fn recent_closes_of(&self, reason: &str) -> u64 {
-        self.recent_closes.iter().find(|(name, _)| name == reason).map_or(0, |&(_, count)| count)
+        count_of(&self.recent_closes, reason)
     }
+
+    /// Times that this limit refused work or put it off between the last two samples.
+    pub(super) fn recent_reached_of(&self, limit: &str) -> u64 {
+        count_of(&self.recent_reached, limit)
+    }
+}
+
+/// What was counted since.
+fn new_in(counts: &Counts, before: &Counts) -> Counts {
+    let new = counts.iter().map(|(label, count)| {
+        let new = count - count_of(before, label).min(*count);
+        (label.clone(), new)
+    });
+    new.filter(|&(_, new)| new > 0).collect()
 }
 
 #[cfg(test)]
@@ -112,6 +129,10 @@ mod tests {
         assert_eq!(
             (watch.recent_closes_of("end_of_input"), watch.recent_closes_of("slow_consumer")),
             (200, 0)
+        );
+        assert_eq!(
+            ["frames_per_tick", "rooms_per_connection"].map(|limit| watch.recent_reached_of(limit)),
+            [200, 0]
         );
         watch.heard(sample(3, 300, 6));
         assert_eq!((watch.history.len(), watch.recent_closes_of("end_of_input")), (3, 0));

@@ -60,7 +60,11 @@ impl Fanout {
 
     /// Bytes of storage from the pool that logs and queues hold.
     pub(in crate::broker) fn lent_bytes(&self) -> usize {
-        let logs: usize = self.logs.values().map(|log| log.storage()).sum();
-        logs + self.readers.own_bytes()
+        self.log_bytes() + self.readers.own_bytes()
+    }
+
+    /// The same of the logs alone.
+    pub(in crate::broker) fn log_bytes(&self) -> usize {
+        self.logs.values().map(|log| log.storage()).sum()
     }
 }

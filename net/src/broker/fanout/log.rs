@@ -116,14 +116,14 @@ impl Log {
         match last {
             Some(chunk) if chunk.len + size <= chunk.storage.len() => {}
             Some(chunk) if chunk.len + size <= chunk_max => {
-                let mut larger = pool.take(chunk.len + size);
+                let mut larger = pool.take_for_log(chunk.len + size);
                 larger[..chunk.len].copy_from_slice(&chunk.storage[..chunk.len]);
                 pool.note_copied(chunk.len);
-                pool.give(std::mem::replace(&mut chunk.storage, larger));
+                pool.give_from_log(std::mem::replace(&mut chunk.storage, larger));
             }
             _ => self.chunks.push_back(Chunk {
                 // A log that has filled a chunk fills the next one too.
-                storage: pool.take(if is_busy { size.max(chunk_max) } else { size }),
+                storage: pool.take_for_log(if is_busy { size.max(chunk_max) } else { size }),
                 start: self.head,
                 len: 0,
                 ranges: 0,
@@ -229,7 +229,7 @@ impl Log {
             }
             if let Some(mut chunk) = self.chunks.remove(at) {
                 self.held -= chunk.len;
-                pool.give(chunk.storage);
+                pool.give_from_log(chunk.storage);
                 if spare_ends.len() < SPARE_ENDS_MAX {
                     chunk.frame_ends.clear();
                     spare_ends.push(chunk.frame_ends);
@@ -315,6 +315,7 @@ mod tests {
                 self.ranges.iter().filter(|range| range.0 < end && start < range.1).count()
             });
             assert_eq!(self.pool.lent_bytes(), self.log.storage());
+            assert_eq!(self.pool.log_bytes(), self.log.storage());
         }
 
         fn bytes(&self, (start, end): (u64, u64)) -> Vec<u8> {

@@ -282,6 +282,7 @@ impl Broker {
     pub fn poll_closed(&mut self) -> Option<ConnectionId> {
         let Some(id) = self.gone.pop() else {
             self.metrics.buffer_bytes.set(self.held_bytes());
+            self.metrics.log_storage_bytes.set(self.pool.log_bytes());
             return None;
         };
         if let Some(mut peer) = self.peers.remove(id) {

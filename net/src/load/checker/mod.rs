@@ -1,10 +1,10 @@
 //! Judges each delivery. Pure: keys in, verdicts out. The deliveries missing at the end are those
 //! that were expected and got no good verdict.
 
-mod room;
+mod group;
 mod sequence;
 
-pub(crate) use room::RoomChecker;
+pub(crate) use group::GroupChecker;
 pub(crate) use sequence::SequenceChecker;
 
 /// The verdict on a delivery.

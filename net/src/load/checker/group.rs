@@ -1,4 +1,5 @@
-//! One room: many publishers, many members, and one order that all members must see.
+//! One group: members that are in the same rooms, one or several, many of them publishers, and one
+//! order that all of them must see, across the rooms.
 //!
 //! The order is learnt: the first member to receive a message appends it to the known order, and
 //! all other members are held to that, one comparison per delivery. A number that a publisher sent
@@ -9,7 +10,7 @@
 //! the others are late. A vote of the members would have to keep every member's order until all
 //! have seen it, and to take verdicts back, for no gain: the finding is that they disagree.
 //!
-//! As long as a room shows nothing irregular, and the server sends all members the same bytes, as
+//! As long as a group shows nothing irregular, and the server sends all members the same bytes, as
 //! this one does, deliveries are compared as bytes, many at a time: equal bytes are equal messages
 //! in equal order, without parsing them again.
 
@@ -20,7 +21,7 @@ use super::{MISSING_MAX, Verdict};
 use crate::load::payload::{MessageKey, Stamp};
 
 /// The most messages between the first member and the last. A member further behind is reported by
-/// [`take_lagging`](RoomChecker::take_lagging).
+/// [`take_lagging`](GroupChecker::take_lagging).
 const WINDOW_MAX: usize = 1 << 20;
 
 /// The most bytes kept for comparing. Beyond it, messages are compared one by one.
@@ -30,8 +31,8 @@ const BYTES_MAX: usize = 64 << 20;
 const FIRST_TRIM: usize = 1024;
 
 #[derive(Debug)]
-pub(crate) struct RoomChecker {
-    /// The global number of the room's first publisher.
+pub(crate) struct GroupChecker {
+    /// The global number of the group's first publisher.
     first_sender: usize,
     /// For each publisher, the number after the highest one in the order.
     next_sequence: Vec<u64>,
@@ -41,7 +42,7 @@ pub(crate) struct RoomChecker {
     first: u64,
     /// Messages in the order that no member has received yet, or none at that place.
     inferred: HashSet<MessageKey>,
-    /// The frames of the order, from byte `bytes_first` of the room on. `None` once messages are
+    /// The frames of the order, from byte `bytes_first` of the group on. `None` once messages are
     /// compared one by one.
     bytes: Option<Vec<u8>>,
     bytes_first: u64,
@@ -61,7 +62,7 @@ struct MemberProgress {
 #[derive(Clone, Copy, Debug)]
 struct OrderEntry {
     stamp: Stamp,
-    /// The end of its frame in the room's bytes.
+    /// The end of its frame in the group's bytes.
     end: u64,
 }
 
@@ -70,12 +71,12 @@ struct OrderEntry {
 pub(crate) struct Run {
     /// The bytes of the run's whole frames.
     pub(crate) bytes: usize,
-    /// The run's places in the window, for [`RoomChecker::stamps`].
+    /// The run's places in the window, for [`GroupChecker::stamps`].
     places: Range<usize>,
 }
 
-impl RoomChecker {
-    /// A room whose publishers are the senders from `first_sender` on.
+impl GroupChecker {
+    /// A group whose publishers are the senders from `first_sender` on.
     pub(crate) fn new(first_sender: usize, publishers: usize, members: usize) -> Self {
         Self {
             first_sender,
@@ -131,7 +132,7 @@ impl RoomChecker {
         Some(Run { bytes: offset(end - start), places: place..behind })
     }
 
-    /// The stamps of a run's deliveries. Valid until the next delivery of the room is taken.
+    /// The stamps of a run's deliveries. Valid until the next delivery of the group is taken.
     pub(crate) fn stamps(&self, run: &Run) -> impl Iterator<Item = Stamp> {
         self.order.range(run.places.clone()).map(|entry| entry.stamp)
     }
@@ -336,8 +337,8 @@ mod tests {
     }
 
     /// Publishers `a` (7), `b` (8) and `c` (9); each sends ten messages.
-    fn room(members: usize) -> RoomChecker {
-        RoomChecker::new(7, 3, members)
+    fn group(members: usize) -> GroupChecker {
+        GroupChecker::new(7, 3, members)
     }
 
     fn stamp(name: &str) -> Stamp {
@@ -348,157 +349,159 @@ mod tests {
 
     /// The deliveries of a member whose verdict is not `InOrder`.
     fn irregular<'a>(
-        room: &mut RoomChecker,
+        group: &mut GroupChecker,
         member: usize,
         deliveries: &'a str,
     ) -> Vec<(&'a str, Verdict)> {
         let judge =
-            |name| (name, room.receive(member, stamp(name), 10, format!("<{name}>").as_bytes()));
+            |name| (name, group.receive(member, stamp(name), 10, format!("<{name}>").as_bytes()));
         deliveries.split(' ').map(judge).filter(|&(_, verdict)| verdict != InOrder).collect()
     }
 
     #[test]
     fn one_order_for_all_members_is_in_order() {
-        let mut room = room(2);
-        assert_eq!(irregular(&mut room, 0, "a0 b0 a1"), []);
-        assert_eq!(irregular(&mut room, 1, "a0 b0 a1 a2 c0"), []);
-        assert_eq!(irregular(&mut room, 0, "a2 c0"), []);
+        let mut group = group(2);
+        assert_eq!(irregular(&mut group, 0, "a0 b0 a1"), []);
+        assert_eq!(irregular(&mut group, 1, "a0 b0 a1 a2 c0"), []);
+        assert_eq!(irregular(&mut group, 0, "a2 c0"), []);
     }
 
     #[test]
     fn a_message_lost_for_one_member_is_blamed_on_no_other() {
         // The first member misses b0, whose place shows in the deliveries of the others.
-        let mut room = room(3);
-        assert_eq!(irregular(&mut room, 0, "a0 a1 b1"), []);
-        assert_eq!(irregular(&mut room, 1, "a0 b0 a1 b1"), []);
-        assert_eq!(irregular(&mut room, 2, "a0 b0 a1 b1"), []);
+        let mut group = group(3);
+        assert_eq!(irregular(&mut group, 0, "a0 a1 b1"), []);
+        assert_eq!(irregular(&mut group, 1, "a0 b0 a1 b1"), []);
+        assert_eq!(irregular(&mut group, 2, "a0 b0 a1 b1"), []);
         assert_eq!(
-            room.members.iter().map(|member| member.missing.len()).collect::<Vec<_>>(),
+            group.members.iter().map(|member| member.missing.len()).collect::<Vec<_>>(),
             [1, 0, 0]
         );
     }
 
     #[test]
     fn a_message_lost_at_the_end_of_the_first_members_deliveries_is_not_blamed() {
-        let mut room = room(2);
-        assert_eq!(irregular(&mut room, 0, "a0 a1"), []);
-        assert_eq!(irregular(&mut room, 1, "a0 b0 a1 b1"), []);
-        assert_eq!(irregular(&mut room, 0, "b1 b0"), [("b0", Reordered)]);
+        let mut group = group(2);
+        assert_eq!(irregular(&mut group, 0, "a0 a1"), []);
+        assert_eq!(irregular(&mut group, 1, "a0 b0 a1 b1"), []);
+        assert_eq!(irregular(&mut group, 0, "b1 b0"), [("b0", Reordered)]);
     }
 
     #[test]
     fn a_member_in_between_also_misses_an_inferred_message() {
-        let mut room = room(3);
-        assert_eq!(irregular(&mut room, 0, "a0 a1 b1 a2"), []);
-        assert_eq!(irregular(&mut room, 1, "a0 a1"), []);
-        assert_eq!(irregular(&mut room, 2, "a0 b0 a1 b1 a2"), []);
-        assert_eq!(irregular(&mut room, 1, "b1 b0 a2"), [("b0", Reordered)]);
+        let mut group = group(3);
+        assert_eq!(irregular(&mut group, 0, "a0 a1 b1 a2"), []);
+        assert_eq!(irregular(&mut group, 1, "a0 a1"), []);
+        assert_eq!(irregular(&mut group, 2, "a0 b0 a1 b1 a2"), []);
+        assert_eq!(irregular(&mut group, 1, "b1 b0 a2"), [("b0", Reordered)]);
     }
 
     #[test]
     fn a_duplicate_is_noticed_at_any_place() {
-        let mut room = room(2);
+        let mut group = group(2);
         assert_eq!(
-            irregular(&mut room, 0, "a0 a1 a0 b0 b0"),
+            irregular(&mut group, 0, "a0 a1 a0 b0 b0"),
             [("a0", Duplicated), ("b0", Duplicated)]
         );
-        assert_eq!(irregular(&mut room, 1, "a0 a0 a1 b0"), [("a0", Duplicated)]);
-        assert_eq!(irregular(&mut room, 0, "a2"), []);
+        assert_eq!(irregular(&mut group, 1, "a0 a0 a1 b0"), [("a0", Duplicated)]);
+        assert_eq!(irregular(&mut group, 0, "a2"), []);
     }
 
     #[test]
     fn a_reordering_is_blamed_on_the_late_message() {
-        let mut room = room(3);
-        assert_eq!(irregular(&mut room, 0, "a0 a2 a1 a3"), [("a1", Reordered)]);
-        assert_eq!(irregular(&mut room, 1, "a0 a1 a2 a3"), []);
-        assert_eq!(irregular(&mut room, 2, "a0 a1 a3 a2"), [("a2", Reordered)]);
+        let mut group = group(3);
+        assert_eq!(irregular(&mut group, 0, "a0 a2 a1 a3"), [("a1", Reordered)]);
+        assert_eq!(irregular(&mut group, 1, "a0 a1 a2 a3"), []);
+        assert_eq!(irregular(&mut group, 2, "a0 a1 a3 a2"), [("a2", Reordered)]);
     }
 
     #[test]
     fn one_order_of_several_publishers_is_the_same_for_all() {
-        let mut room = room(2);
-        assert_eq!(irregular(&mut room, 0, "a0 b0 c0 a1"), []);
-        assert_eq!(irregular(&mut room, 1, "a0 c0 b0 a1"), [("b0", Reordered)]);
+        let mut group = group(2);
+        assert_eq!(irregular(&mut group, 0, "a0 b0 c0 a1"), []);
+        assert_eq!(irregular(&mut group, 1, "a0 c0 b0 a1"), [("b0", Reordered)]);
     }
 
     #[test]
     fn between_publishers_the_order_of_the_first_member_counts() {
-        let mut room = room(3);
-        assert_eq!(irregular(&mut room, 0, "a0 c0 b0 a1"), []);
-        assert_eq!(irregular(&mut room, 1, "a0 b0 c0 a1"), [("c0", Reordered)]);
-        assert_eq!(irregular(&mut room, 2, "a0 b0 c0 a1"), [("c0", Reordered)]);
+        let mut group = group(3);
+        assert_eq!(irregular(&mut group, 0, "a0 c0 b0 a1"), []);
+        assert_eq!(irregular(&mut group, 1, "a0 b0 c0 a1"), [("c0", Reordered)]);
+        assert_eq!(irregular(&mut group, 2, "a0 b0 c0 a1"), [("c0", Reordered)]);
     }
 
     #[test]
     fn among_one_publishers_messages_the_late_one_is_blamed_whichever_member_was_first() {
-        let mut room = room(3);
-        assert_eq!(irregular(&mut room, 0, "a0 b0 a2 a1 b1"), [("a1", Reordered)]);
-        assert_eq!(irregular(&mut room, 1, "a0 a1 b0 a2 b1"), []);
-        assert_eq!(irregular(&mut room, 2, "a0 a1 b0 a2 b1"), []);
+        let mut group = group(3);
+        assert_eq!(irregular(&mut group, 0, "a0 b0 a2 a1 b1"), [("a1", Reordered)]);
+        assert_eq!(irregular(&mut group, 1, "a0 a1 b0 a2 b1"), []);
+        assert_eq!(irregular(&mut group, 2, "a0 a1 b0 a2 b1"), []);
     }
 
     #[test]
-    fn a_message_not_sent_to_this_room_is_unexpected() {
-        let mut room = room(1);
+    fn a_message_not_sent_to_this_group_is_unexpected() {
+        let mut group = group(1);
         let elsewhere = |sender| Stamp { key: MessageKey::new(sender, 0), at_ns: 0 };
-        assert_eq!(room.receive(0, elsewhere(6), 10, b"x"), Unexpected);
-        assert_eq!(room.receive(0, elsewhere(10), 10, b"x"), Unexpected);
-        assert_eq!(irregular(&mut room, 0, "a0 a10"), [("a10", Unexpected)]);
+        assert_eq!(group.receive(0, elsewhere(6), 10, b"x"), Unexpected);
+        assert_eq!(group.receive(0, elsewhere(10), 10, b"x"), Unexpected);
+        assert_eq!(irregular(&mut group, 0, "a0 a10"), [("a10", Unexpected)]);
     }
 
     #[test]
     fn equal_bytes_are_taken_at_once() {
-        let mut room = room(2);
+        let mut group = group(2);
         assert_eq!(
-            room.receive_bytes(0, b"<a0>"),
+            group.receive_bytes(0, b"<a0>"),
             Some(Run { bytes: 0, places: 0..0 }),
             "nothing is known yet"
         );
-        assert_eq!(irregular(&mut room, 0, "a0 b0 a1"), []);
-        let run = room.receive_bytes(1, b"<a0><b0><a").unwrap();
+        assert_eq!(irregular(&mut group, 0, "a0 b0 a1"), []);
+        let run = group.receive_bytes(1, b"<a0><b0><a").unwrap();
         assert_eq!((run.bytes, run.deliveries()), (8, 2));
-        assert_eq!(room.stamps(&run).collect::<Vec<_>>(), [stamp("a0"), stamp("b0")]);
-        let run = room.receive_bytes(1, b"<a1><b1>").unwrap();
+        assert_eq!(group.stamps(&run).collect::<Vec<_>>(), [stamp("a0"), stamp("b0")]);
+        let run = group.receive_bytes(1, b"<a1><b1>").unwrap();
         assert_eq!((run.bytes, run.deliveries()), (4, 1));
-        assert_eq!(irregular(&mut room, 1, "b1"), []);
-        assert_eq!(room.receive_bytes(0, b"<b1>").unwrap().deliveries(), 1);
+        assert_eq!(irregular(&mut group, 1, "b1"), []);
+        assert_eq!(group.receive_bytes(0, b"<b1>").unwrap().deliveries(), 1);
     }
 
     #[test]
     fn differing_bytes_are_compared_one_by_one() {
-        let mut room = room(2);
-        assert_eq!(irregular(&mut room, 0, "a0 b0 a1"), []);
-        assert_eq!(room.receive_bytes(1, b"<!!>"), None);
-        assert_eq!(room.receive_bytes(1, b"<a0>").unwrap().deliveries(), 1);
-        // After an irregular delivery the room's bytes are no longer those that all should receive.
-        assert_eq!(irregular(&mut room, 1, "a0"), [("a0", Duplicated)]);
-        assert_eq!(room.receive_bytes(1, b"<b0>"), None);
-        assert_eq!(irregular(&mut room, 1, "b0 a1"), []);
+        let mut group = group(2);
+        assert_eq!(irregular(&mut group, 0, "a0 b0 a1"), []);
+        assert_eq!(group.receive_bytes(1, b"<!!>"), None);
+        assert_eq!(group.receive_bytes(1, b"<a0>").unwrap().deliveries(), 1);
+        // After an irregular delivery the group's bytes are no longer those that all should
+        // receive.
+        assert_eq!(irregular(&mut group, 1, "a0"), [("a0", Duplicated)]);
+        assert_eq!(group.receive_bytes(1, b"<b0>"), None);
+        assert_eq!(irregular(&mut group, 1, "b0 a1"), []);
     }
 
     #[test]
     fn a_common_prefix_is_dropped_and_a_lagging_member_is_reported() {
-        let mut room = RoomChecker::new(0, 1, 2);
-        room.window_max = 3 * FIRST_TRIM;
+        let mut group = GroupChecker::new(0, 1, 2);
+        group.window_max = 3 * FIRST_TRIM;
         let frame = [b'x'; 10];
-        let give = |room: &mut RoomChecker, members: Range<usize>, numbers: Range<u64>| {
+        let give = |group: &mut GroupChecker, members: Range<usize>, numbers: Range<u64>| {
             for (number, member) in
                 numbers.flat_map(|number| members.clone().map(move |member| (number, member)))
             {
                 let stamp = Stamp { key: MessageKey::new(0, number), at_ns: 0 };
-                assert_eq!(room.receive(member, stamp, u64::MAX, &frame), InOrder);
+                assert_eq!(group.receive(member, stamp, u64::MAX, &frame), InOrder);
             }
         };
-        give(&mut room, 0..2, 0..10_000);
+        give(&mut group, 0..2, 0..10_000);
         assert!(
-            room.order.len() <= FIRST_TRIM && room.bytes.as_ref().unwrap().len() <= 10 * FIRST_TRIM
+            group.order.len() <= FIRST_TRIM
+                && group.bytes.as_ref().unwrap().len() <= 10 * FIRST_TRIM
         );
-        assert_eq!(room.take_lagging(), None);
-        give(&mut room, 0..1, 10_000..20_000);
-        assert_eq!(room.take_lagging(), Some(1));
-        room.leave(1);
-        give(&mut room, 0..1, 20_000..40_000);
-        assert_eq!(room.take_lagging(), None);
-        assert!(room.order.len() <= FIRST_TRIM);
+        assert_eq!(group.take_lagging(), None);
+        give(&mut group, 0..1, 10_000..20_000);
+        assert_eq!(group.take_lagging(), Some(1));
+        group.leave(1);
+        give(&mut group, 0..1, 20_000..40_000);
+        assert_eq!(group.take_lagging(), None);
+        assert!(group.order.len() <= FIRST_TRIM);
     }
 }
