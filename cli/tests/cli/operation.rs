@@ -6,41 +6,14 @@ use std::io::{ErrorKind, Write};
 use std::net::{TcpListener, TcpStream};
 use std::os::fd::OwnedFd;
 use std::os::unix::net::UnixDatagram;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::Stdio;
 use std::time::Duration;
 
 use cafewire_net::Client;
 use rcgen::{CertificateParams, KeyPair};
 
-use crate::support::{PATIENCE, Running, Signal, cafewire, command, program, run};
-
-/// A folder of one test's own.
-struct Folder(PathBuf);
-
-impl Folder {
-    fn new(name: &str) -> Self {
-        let path = std::env::temp_dir().join(format!("cafewire-{}-{name}", std::process::id()));
-        fs::create_dir(&path).expect("the temporary folder is writable");
-        Self(path)
-    }
-
-    fn path(&self, name: &str) -> String {
-        self.0.join(name).to_str().expect("a plain path").to_owned()
-    }
-
-    fn write(&self, name: &str, content: &str) -> String {
-        let path = self.path(name);
-        fs::write(&path, content).expect("the temporary folder is writable");
-        path
-    }
-}
-
-impl Drop for Folder {
-    fn drop(&mut self) {
-        let _ = fs::remove_dir_all(&self.0);
-    }
-}
+use crate::support::{Folder, PATIENCE, Running, Signal, cafewire, command, program, run};
 
 fn address_of(serve: &mut Running) -> String {
     serve.line_with("listening on ").replace("listening on ", "")

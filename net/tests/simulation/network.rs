@@ -53,8 +53,7 @@ pub(crate) struct Past {
 /// How far a run is.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 enum Phase {
-    /// The witness comes, and nobody else: what is told before it is in a room, it can't bear
-    /// witness to.
+    /// The witness comes, and no other client: it has to hear all that is told in its rooms.
     Opening,
     /// Anything happens.
     Open,
@@ -115,7 +114,7 @@ impl Network {
 
     pub(crate) fn run(mut self) -> Outcome {
         self.open();
-        assert_eq!(self.arrivals, 1, "somebody came before the witness was in every room");
+        assert_eq!(self.arrivals, 1, "another client came before the witness was in every room");
         self.phase = Phase::Open;
         for _ in 0..self.world.steps {
             self.happen();

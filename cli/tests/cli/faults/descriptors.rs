@@ -114,8 +114,8 @@ fn while_there_are_none_it_serves_on_without_spinning_and_accepts_again_later() 
     serve.end_by_itself().assert_done();
 }
 
-/// Whoever is over the limit holds a descriptor while it is told so, and may take its time. Those
-/// for probes of the server's health and for a reload are not among them.
+/// A peer over the limit holds a descriptor while it is told so, and may take its time. Those for
+/// probes of the server's health and for a reload are not among them.
 #[test]
 #[cfg(target_os = "linux")]
 fn those_who_are_refused_leave_descriptors_for_probes_and_reloads() {

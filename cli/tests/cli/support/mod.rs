@@ -1,6 +1,7 @@
 //! Shared by the tests of the binary: a child process that never outlives its test, the real
 //! server, and a server that follows a script. Every wait has a deadline.
 
+mod folder;
 pub(crate) mod scripted;
 
 use std::io::{BufRead as _, BufReader, Read, Write as _};
@@ -10,6 +11,7 @@ use std::sync::mpsc::{Receiver, channel};
 use std::thread;
 use std::time::{Duration, Instant};
 
+pub(crate) use folder::Folder;
 pub(crate) use rustix::process::Signal;
 use rustix::process::{Pid, kill_process};
 
