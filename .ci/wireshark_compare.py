@@ -36,8 +36,11 @@ def by_decode(path):
         if family == "proxy":
             fields = [("proxy", 0, it["hex"].lower(), it["text"])]
         key = (it["client"], it["server"], it["from"])
-        place = (it["packet"], it.get("time_ns"))
-        streams[key].append({"family": family, "size": it["size"], "fields": fields, "error": error, "place": place})
+        if streams[key] and streams[key][-1]["end"] > it["offset"]:
+            # A bad frame is told with what its length claims, into which a good one may reach.
+            streams[key][-1]["size"] -= streams[key][-1]["end"] - it["offset"]
+        place, end = (it["packet"], it.get("time_ns")), it["offset"] + it["size"]
+        streams[key].append({"family": family, "size": it["size"], "fields": fields, "error": error, "place": place, "end": end})
     return streams
 
 
