@@ -1,9 +1,9 @@
 """Holds what tshark says of a capture against what `cafewire decode --json` says: frame by frame, field by field.
 
-    wireshark_compare.py TSHARK.json DECODE.jsonl GOOD [--no-places]
+    wireshark_compare.py TSHARK.json DECODE.jsonl GOOD [--no-places] [--by-start]
 
 GOOD is how many good frames must be there: so many, or with a `+` behind it so many at least. A good frame's packet and time must
-be the same too, unless the two read different captures (--no-places).
+be the same too, unless the two read different captures (--no-places). With --by-start tshark knows no port.
 
 TSHARK.json is the output of `tshark -T json -x --no-duplicate-keys`' longer form, without that option: keys come twice,
 and are kept in their order. Both sides are put into one form: for each connection and direction a list of frames, each with
@@ -42,6 +42,13 @@ def by_decode(path):
         place, end = (it["packet"], it.get("time_ns")), it["offset"] + it["size"]
         streams[key].append({"family": family, "size": it["size"], "fields": fields, "error": error, "place": place, "end": end})
     return streams
+
+
+def left_to_others(path):
+    for line in open(path, encoding="utf-8"):
+        it = json.loads(line)
+        if it["kind"] == "bad" and it["from"] == "client" and bytes.fromhex(it["hex"]).startswith(LEFT_TO_OTHERS):
+            yield it["client"], it["server"]
 
 
 def slice_of(digits, field):
@@ -208,12 +215,23 @@ def is_there_too(ours, theirs):
     return packet == other_packet and (time is None or time == other_time)
 
 
+def is_good_frame(frame):
+    return frame["family"] in ("echo", "chat-v1") and not frame["error"]
+
+
 def is_enough(count, wanted):
     return count >= int(wanted[:-1]) if wanted.endswith("+") else count == int(wanted)
 
 
 def main(tshark, decode, wanted, *options):
     theirs, ours = by_tshark(tshark), by_decode(decode)
+    if "--no-places" in options:
+        # Inside TLS a connection is wholly that protocol's which its client speaks, the answers too.
+        for client, server in left_to_others(decode):
+            ours.pop((client, server, "server"), None)
+    if "--by-start" in options:
+        # Without its port nothing speaks for a stream but a good frame.
+        ours = {key: frames for key, frames in ours.items() if key in theirs or any(map(is_good_frame, frames))}
     counts, wrong = defaultdict(int), 0
     for key in sorted(set(ours) | set(theirs)):
         mine, others = merged(ours.get(key, [])), merged(theirs.get(key, []))
@@ -224,7 +242,7 @@ def main(tshark, decode, wanted, *options):
             if one and other and is_last and same_end(one, other):
                 counts["cut"] += 1
                 continue
-            is_good = one and one["family"] in ("echo", "chat-v1") and not one["error"]
+            is_good = one and is_good_frame(one)
             is_placed = "--no-places" in options or not is_good or other and is_there_too(one, other)
             is_same = one and other and (same(one, other) or same_in_pieces(one, other))
             if one and other and is_placed and (is_same or is_last and same_as_far_as_told(one, other)):

@@ -978,6 +978,8 @@ end)
 
 -- The same of what TLS carries; whose the connection is, is for TLS to remember.
 inner_proto:register_heuristic("tls", function(tvb, pinfo, tree)
-    if tvb:len() == 0 or not may_be_ours(tvb) then return false end
+    -- Heuristics are asked before ports are, and those of others take what is no frame of ours, also on our ports.
+    local is_known = is_server_port(pinfo.src_port) or is_server_port(pinfo.dst_port)
+    if tvb:len() == 0 or not (is_known or may_be_ours(tvb)) then return false end
     return dissect(tvb, pinfo, tree, IN_TLS) > 0
 end)
