@@ -230,8 +230,9 @@ def main(tshark, decode, wanted, *options):
         for client, server in left_to_others(decode):
             ours.pop((client, server, "server"), None)
     if "--by-start" in options:
-        # Without its port nothing speaks for a stream but a good frame.
-        ours = {key: frames for key, frames in ours.items() if key in theirs or any(map(is_good_frame, frames))}
+        # Without its port nothing speaks for a connection, and for who is its client, but a good frame at its start.
+        unknown = {key[:2] for key, frames in ours.items() if key[2] == "client" and not is_good_frame(frames[0])}
+        ours, theirs = ({key: it for key, it in side.items() if key[:2] not in unknown} for side in (ours, theirs))
     counts, wrong = defaultdict(int), 0
     for key in sorted(set(ours) | set(theirs)):
         mine, others = merged(ours.get(key, [])), merged(theirs.get(key, []))
