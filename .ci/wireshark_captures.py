@@ -234,7 +234,7 @@ def damaged(out, seed):
     """Chat frames with a bit of some turned over, lengths too, in small segments: a search finds those behind them."""
     chance = random.Random(int(seed))
     packets, count = [], 0
-    for index in range(100):
+    for index in range(40):
         frames, _ = some_frames(chance, True)
         data = b""
         for frame in frames:
@@ -247,7 +247,7 @@ def damaged(out, seed):
         # Whatever a damaged length claims is there before the end, at which Wireshark passes on nothing more.
         end = [wire.chat("SendMessage", wire.name(b"tea") + b"x" * 500)] * 2
         data, count = data + b"".join(end), count + len(end)
-        size = chance.choice([1, 5, 30, 300])
+        size = chance.choice([3, 10, 30, 300])
         places = {place for start in range(0, len(data), size) for place in [start + chance.randint(0, size)]}
         packets += opened(10_000 + index, SERVER_PORT)
         packets += segments(10_000 + index, True, data, places, SERVER_PORT)

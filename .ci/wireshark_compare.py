@@ -39,6 +39,7 @@ def by_decode(path):
         if streams[key] and streams[key][-1]["end"] > it["offset"]:
             # A bad frame is told with what its length claims, into which a good one may reach.
             streams[key][-1]["size"] -= streams[key][-1]["end"] - it["offset"]
+            streams[key][-1]["is_merged"] = True
         place, end = (it["packet"], it.get("time_ns")), it["offset"] + it["size"]
         streams[key].append({"family": family, "size": it["size"], "fields": fields, "error": error, "place": place, "end": end})
     return streams

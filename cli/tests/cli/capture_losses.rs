@@ -33,8 +33,9 @@ fn conversation() -> (Vec<Sent>, Vec<Told>) {
     let mut send = |is_client: bool, flag: Flag, payload: &[u8]| {
         let (flow, other) = if is_client { (CLIENT, SERVER) } else { (SERVER, CLIENT) };
         let (mine, theirs) = (usize::from(!is_client), usize::from(is_client));
-        let acknowledged = other.first.wrapping_add(1 + u32::try_from(ends[theirs]).unwrap());
-        let offset = u32::try_from(ends[mine]).unwrap();
+        let acknowledged =
+            other.first.wrapping_add(1 + u32::try_from(ends[theirs]).expect("short"));
+        let offset = u32::try_from(ends[mine]).expect("short");
         let range = ends[mine]..ends[mine] + payload.len();
         // A FIN takes a number of its own.
         ends[mine] = range.end + usize::from(flag == Flag::Fin);

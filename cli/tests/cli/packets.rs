@@ -214,7 +214,7 @@ pub(crate) fn fragments(packet: &[u8], piece: usize) -> Vec<Vec<u8>> {
             header[4..6].copy_from_slice(&size);
             header.extend([next, 0, place[0], place[1], 0, 0, high, low]);
         } else {
-            let place = (place / 8 | u16::from(!is_last) << 13).to_be_bytes();
+            let place = ((place / 8) | (u16::from(!is_last) << 13)).to_be_bytes();
             let size = u16::try_from(20 + bytes.len()).expect("short").to_be_bytes();
             header[2..4].copy_from_slice(&size);
             header[4..8].copy_from_slice(&[high, low, place[0], place[1]]);
