@@ -1,6 +1,9 @@
 """Holds what tshark says of a capture against what `cafewire decode --json` says: frame by frame, field by field.
 
-    wireshark_compare.py TSHARK.json DECODE.jsonl
+    wireshark_compare.py TSHARK.json DECODE.jsonl GOOD [--no-places] [--by-start]
+
+GOOD is how many good frames must be there: so many, or with a `+` behind it so many at least. A good frame's packet and time must
+be the same too, unless the two read different captures (--no-places). With --by-start tshark knows no port.
 
 TSHARK.json is the output of `tshark -T json -x --no-duplicate-keys`' longer form, without that option: keys come twice,
 and are kept in their order. Both sides are put into one form: for each connection and direction a list of frames, each with
@@ -23,16 +26,30 @@ def by_decode(path):
         it = json.loads(line)
         if it["kind"] == "summary":
             continue
-        if it["kind"] in ("gap", "part"):
+        if it["kind"] == "gap" or it["kind"] == "part" and it["lacks"] != "before":
             sys.exit(f"the capture lacks bytes: {it}")
         if it["kind"] == "bad" and bytes.fromhex(it["hex"]).startswith(LEFT_TO_OTHERS):
             continue
         fields = [(field["name"], field["offset"], slice_of(it["hex"], field), value_of(field)) for field in it["fields"]]
         error = it["error"] and (it["error"]["kind"], it["error"]["at"])
-        family = it["family"] if it["kind"] == "frame" else None
+        family = {"frame": it["family"], "bad": None, "part": "before", "proxy": "proxy"}[it["kind"]]
+        if family == "proxy":
+            fields = [("proxy", 0, it["hex"].lower(), it["text"])]
         key = (it["client"], it["server"], it["from"])
-        streams[key].append({"family": family, "size": it["size"], "fields": fields, "error": error})
+        if streams[key] and streams[key][-1]["end"] > it["offset"]:
+            # A bad frame is told with what its length claims, into which a good one may reach.
+            streams[key][-1]["size"] -= streams[key][-1]["end"] - it["offset"]
+            streams[key][-1]["is_merged"] = True
+        place, end = (it["packet"], it.get("time_ns")), it["offset"] + it["size"]
+        streams[key].append({"family": family, "size": it["size"], "fields": fields, "error": error, "place": place, "end": end})
     return streams
+
+
+def left_to_others(path):
+    for line in open(path, encoding="utf-8"):
+        it = json.loads(line)
+        if it["kind"] == "bad" and it["from"] == "client" and bytes.fromhex(it["hex"]).startswith(LEFT_TO_OTHERS):
+            yield it["client"], it["server"]
 
 
 def slice_of(digits, field):
@@ -58,22 +75,30 @@ def by_tshark(path):
     servers = {}
     for packet in pairs(open(path, encoding="utf-8").read()):
         layers = first(first(packet, "_source"), "layers")
-        tcp, ip = first(layers, "tcp"), first(layers, "ip") or first(layers, "ipv6")
+        tcp = first(layers, "tcp")
         if not tcp:
             continue
-        version = "ip" if first(layers, "ip") else "ipv6"
+        # The innermost, where there is a tunnel.
+        version, ip = [(name, value) for name, value in layers if name in ("ip", "ipv6")][-1]
         ends = [address(first(ip, f"{version}.{end}"), first(tcp, f"tcp.{end}port")) for end in ("src", "dst")]
         # Who opens a connection is its client.
         servers.setdefault(frozenset(ends), ends[1])
         server = servers[frozenset(ends)]
         side = "client" if ends[1] == server else "server"
         key = (ends[0], ends[1], side) if side == "client" else (ends[1], ends[0], side)
+        frame = first(layers, "frame")
+        place = (int(first(frame, "frame.number")), time_ns(first(frame, "frame.time_epoch")))
         # A layer stands behind its own bytes, under the same name with `_raw`.
         raws = [value for name, value in layers if name == "cafewire_raw"]
         for raw, layer in zip(raws, [value for name, value in layers if name == "cafewire"], strict=True):
-            streams[key].append(frame_of(raw, layer))
-        streams[key] += [frame_of(["", 0, 0], value) for name, value in layers if name == "cafewire_end"]
+            streams[key].append(frame_of(raw, layer) | {"place": place})
+        streams[key] += [frame_of(["", 0, 0], value) | {"place": place} for name, value in layers if name == "cafewire_end"]
     return streams
+
+
+def time_ns(seconds):
+    whole, _, part = seconds.partition(".")
+    return int(whole) * 10**9 + int(part.ljust(9, "0"))
 
 
 def address(host, port):
@@ -97,8 +122,13 @@ def frame_of(raw, layer):
         digits, place, _ = values[f"{name}_raw"][:3]
         fields.append((short, place - start, digits.lower(), typed(short, digits, values, name)))
     error = values.get("cafewire.error")
+    family = values.get("cafewire.family")
+    if "cafewire.before" in values:
+        family = "before"
+    if "cafewire.proxy" in values:
+        family, fields = "proxy", [("proxy", 0, values["cafewire.proxy_raw"][0].lower(), values["cafewire.proxy"])]
     return {
-        "family": values.get("cafewire.family"),
+        "family": family,
         "size": size,
         "fields": fields,
         "error": error and (error, int(values["cafewire.error.at"])),
@@ -131,8 +161,8 @@ def merged(frames):
     """Neighbouring noise as one: its first error, its size in all."""
     out = []
     for frame in frames:
-        if frame["family"] is None and out and out[-1]["family"] is None:
-            out[-1] = {**out[-1], "size": out[-1]["size"] + frame["size"]}
+        if frame["family"] in (None, "before") and out and out[-1]["family"] == frame["family"]:
+            out[-1] = {**out[-1], "size": out[-1]["size"] + frame["size"], "is_merged": True}
         else:
             out.append(frame)
     return out
@@ -147,9 +177,17 @@ def same(ours, theirs):
     )
 
 
+def same_in_pieces(ours, theirs):
+    """Noise that one of them tells in more pieces: that its fields are those of its first piece is all that can differ."""
+    is_merged = ours.get("is_merged") or theirs.get("is_merged")
+    told = ours["fields"][: len(theirs["fields"])]
+    parts = ("family", "size", "error")
+    return is_merged and all(ours[part] == theirs[part] for part in parts) and all(map(same_field, told, theirs["fields"]))
+
+
 def same_as_far_as_told(ours, theirs):
     """Noise at the end of a stream: Wireshark waits for more where its last bytes could be the start of a frame."""
-    is_noise = ours["family"] is None and theirs["family"] is None and theirs["size"] < ours["size"]
+    is_noise = ours["family"] == theirs["family"] in (None, "before") and theirs["size"] < ours["size"]
     told = ours["fields"][: len(theirs["fields"])]
     return is_noise and ours["error"] == theirs["error"] and all(map(same_field, told, theirs["fields"]))
 
@@ -172,8 +210,30 @@ def same_end(ours, theirs):
     return is_cut and ours["error"] == theirs["error"] and theirs["size"] == 0
 
 
-def main(tshark, decode):
+def is_there_too(ours, theirs):
+    """A good frame is shown in the packet that completed it, with that packet's time."""
+    (packet, time), (other_packet, other_time) = ours["place"], theirs["place"]
+    return packet == other_packet and (time is None or time == other_time)
+
+
+def is_good_frame(frame):
+    return frame["family"] in ("echo", "chat-v1") and not frame["error"]
+
+
+def is_enough(count, wanted):
+    return count >= int(wanted[:-1]) if wanted.endswith("+") else count == int(wanted)
+
+
+def main(tshark, decode, wanted, *options):
     theirs, ours = by_tshark(tshark), by_decode(decode)
+    if "--no-places" in options:
+        # Inside TLS a connection is wholly that protocol's which its client speaks, the answers too.
+        for client, server in left_to_others(decode):
+            ours.pop((client, server, "server"), None)
+    if "--by-start" in options:
+        # Without its port nothing speaks for a connection, and for who is its client, but a good frame at its start.
+        unknown = {key[:2] for key, frames in ours.items() if key[2] == "client" and not is_good_frame(frames[0])}
+        ours, theirs = ({key: it for key, it in side.items() if key[:2] not in unknown} for side in (ours, theirs))
     counts, wrong = defaultdict(int), 0
     for key in sorted(set(ours) | set(theirs)):
         mine, others = merged(ours.get(key, [])), merged(theirs.get(key, []))
@@ -184,21 +244,27 @@ def main(tshark, decode):
             if one and other and is_last and same_end(one, other):
                 counts["cut"] += 1
                 continue
-            if one and other and (same(one, other) or is_last and same_as_far_as_told(one, other)):
-                counts["bad" if one["error"] else "good"] += 1
+            is_good = one and is_good_frame(one)
+            is_placed = "--no-places" in options or not is_good or other and is_there_too(one, other)
+            is_same = one and other and (same(one, other) or same_in_pieces(one, other))
+            if one and other and is_placed and (is_same or is_last and same_as_far_as_told(one, other)):
+                counts["good" if is_good else one["family"] if one["family"] in ("before", "proxy") else "bad"] += 1
                 counts["fields"] += len(one["fields"])
                 continue
             wrong += 1
             if wrong <= 5:
                 print(f"{key}, frame {index}:\n  decode: {one}"[:500] + f"\n  tshark: {other}"[:500], file=sys.stderr)
             break
-    if wrong or not counts["good"]:
+    if wrong:
         sys.exit(f"tshark and decode disagree in {wrong} streams; {counts['good']} good frames are the same")
-    cut = f", {counts['cut']} cut short by the end" if counts["cut"] else ""
-    print(f"the same in tshark and decode: {counts['good']} good frames, {counts['bad']} bad, {counts['fields']} fields{cut}")
+    if not is_enough(counts["good"], wanted):
+        sys.exit(f"{counts['good']} good frames were compared, and not {wanted}")
+    names = {"cut": "cut short by the end", "before": "of what began before the capture", "proxy": "of a proxy"}
+    more = "".join(f", {counts[kind]} {name}" for kind, name in names.items() if counts[kind])
+    print(f"the same in tshark and decode: {counts['good']} good frames, {counts['bad']} bad, {counts['fields']} fields{more}")
 
 
 if __name__ == "__main__":
-    if len(sys.argv) != 3:
+    if len(sys.argv) < 4:
         sys.exit(__doc__)
     main(*sys.argv[1:])

@@ -156,7 +156,8 @@ and fragments are put together. Bytes that the capture lacks (a packet lost or c
 `tcpdump -s`) are a gap, and what a gap or the capture's start or end leaves of a frame is a part; \
 neither is counted as the sender's error. A connection is shown if a good frame is found in it, \
 or if --port asks for it; HTTP, TLS and others are named on standard error and left out, like \
-everything else that is not read.
+everything else that is not read. Of a live capture, tcpdump passes on packets at once with \
+--immediate-mode; with -U alone, half a second late.
 
 With --json each line is an object, told apart by `kind` (frame, bad; in captures gap, part, \
 proxy and a summary at the end); cli/SCHEMAS.md documents the members. `cafewire encode json` \

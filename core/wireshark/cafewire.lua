@@ -2,7 +2,7 @@
 --
 -- README.md beside this file says how to install it and what to filter for. Needs Wireshark 3.4 or newer (Lua 5.1 to 5.4).
 -- It makes the checks of the specification, in its order, and goes on after a bad frame as `cafewire decode` does: one
--- byte after the bad frame's start, but never inside a good frame.
+-- byte after the bad frame's start, but never inside a good frame. What it leaves to others: streams of other protocols.
 
 local proto = Proto("cafewire", "cafewire protocol")
 
@@ -31,6 +31,8 @@ local f = {
     error = ProtoField.string("cafewire.error", "Error"),
     error_at = ProtoField.uint32("cafewire.error.at", "Byte that is wrong"),
     noise = ProtoField.bytes("cafewire.noise", "Bytes of no good frame"),
+    before = ProtoField.bytes("cafewire.before", "Bytes of what began before the capture"),
+    proxy = ProtoField.string("cafewire.proxy", "Put in front by a proxy", base.UNICODE),
 
     magic = ProtoField.bytes("cafewire.echo.magic", "Magic"),
     echo_type = ProtoField.uint8("cafewire.echo.type", "Type", base.HEX, ECHO_TYPES),
@@ -78,6 +80,8 @@ local tcp_fin = Field.new("tcp.flags.fin")
 local tcp_reset = Field.new("tcp.flags.reset")
 local tcp_sequence = Field.new("tcp.seq")
 local tcp_length = Field.new("tcp.len")
+-- What a record holds of a frame that goes on in the next.
+local tls_part = Field.new("tls.segment.data")
 
 -- ---- Layouts ---------------------------------------------------------------------------------------------------------
 
@@ -161,27 +165,38 @@ local work = { summed = 0, joined = 0, looked = 0, calls = 0 }
 _G.cafewire_work = work
 
 -- The registers after each byte of `raw`, as far as they were asked for. With them the checksum of any part costs the same,
--- however many frames are suspected to begin in the same bytes.
+-- however many frames are suspected to begin in the same bytes. `base` bytes stood in front of them and are done with.
 local function new_sums(raw)
-    return { raw = raw, from = nil, upto = nil, registers = nil }
+    return { raw = raw, base = 0, from = nil, upto = nil, registers = nil }
+end
+
+-- The same without its first bytes, and with more behind: no byte is summed twice.
+local function move_on(sums, count, more)
+    for place = sums.base, sums.base + count - 1 do
+        if sums.registers then sums.registers[place] = nil end
+    end
+    sums.raw, sums.base = sums.raw:sub(count + 1) .. more, sums.base + count
+    if sums.upto and sums.upto < sums.base then sums.from = nil end
+    return sums
 end
 
 -- The checksum of `size` bytes from `first` on, which counts from 1. What is asked for starts further on each time.
 local crc32
 function crc32(sums, first, size)
-    if sums.from and first < sums.from then return crc32(new_sums(sums.raw), first, size) end
+    local place = first + sums.base
+    if sums.from and place < sums.from then return crc32(new_sums(sums.raw), first, size) end
     if not sums.from then
-        sums.from, sums.upto, sums.registers = first, first - 1, { [first - 1] = 0 }
+        sums.from, sums.upto, sums.registers = place, place - 1, { [place - 1] = 0 }
     end
-    local registers, raw, stop = sums.registers, sums.raw, first + size - 1
-    for place = sums.upto + 1, stop do
-        local crc = registers[place - 1]
+    local registers, raw, base, stop = sums.registers, sums.raw, sums.base, place + size - 1
+    for at = sums.upto + 1, stop do
+        local crc = registers[at - 1]
         local low = crc % 256
-        registers[place] = xor(CRC_TABLE[xor(low, raw:byte(place)) % 256], (crc - low) / 256) % 0x100000000
+        registers[at] = xor(CRC_TABLE[xor(low, raw:byte(at - base)) % 256], (crc - low) / 256) % 0x100000000
         work.summed = work.summed + 1
     end
     if stop > sums.upto then sums.upto = stop end
-    local start, power, rest = xor(registers[first - 1], 0xFFFFFFFF) % 0x100000000, 0, size
+    local start, power, rest = xor(registers[place - 1], 0xFFFFFFFF) % 0x100000000, 0, size
     while rest > 0 do
         if rest % 2 == 1 then
             start = apply(zeros(power), start)
@@ -370,6 +385,8 @@ end
 local function add_text(tree, field, range)
     local text = range:raw()
     if not text:find("\0", 1, true) then return tree:add_packet_field(field, range, ENC_UTF_8) end
+    -- Wireshark passes on what it is given here: U+FFFD for what is not UTF-8, as it does itself.
+    if invalid_utf8(text) then text = text:gsub("[\128-\255]", "\239\191\189") end
     return tree:add(field, range, without_nul(text))
 end
 
@@ -482,6 +499,63 @@ local function add_noise(tree, pinfo, tvb, sums, at, size, error)
     say(pinfo, "BAD " .. error.kind)
 end
 
+-- What stands before the first good frame of a stream whose start was not captured is the rest of something, and not bad.
+local function add_before(tree, pinfo, tvb, at, size)
+    local item = tree:add(proto, tvb(at, size))
+    local text = size .. (size == 1 and " byte" or " bytes") .. " of what began before the capture"
+    item:set_text("cafewire, " .. text)
+    item:add(f.before, tvb(at, size))
+    say(pinfo, text)
+end
+
+-- ---- Proxies ---------------------------------------------------------------------------------------------------------
+
+-- What a proxy puts in front of a stream: https://www.haproxy.org/download/3.0/doc/proxy-protocol.txt
+local PROXY_V1, PROXY_V1_MAX_SIZE = "PROXY ", 107
+local PROXY_V2, PROXY_V2_HEADER_SIZE = "\13\10\13\10\0\13\10QUIT\10", 16
+
+-- How many bytes that takes: 0 if there is none, nil if its end is not there yet.
+local function proxy_size(raw)
+    for _, signature in ipairs({ PROXY_V1, PROXY_V2 }) do
+        if #raw < #signature and signature:sub(1, #raw) == raw then return nil end
+    end
+    if raw:sub(1, #PROXY_V1) == PROXY_V1 then
+        local _, stop = raw:sub(1, PROXY_V1_MAX_SIZE):find("\r\n", 1, true)
+        if not stop and #raw < PROXY_V1_MAX_SIZE then return nil end
+        return stop or 0
+    end
+    if raw:sub(1, #PROXY_V2) ~= PROXY_V2 then return 0 end
+    if #raw < PROXY_V2_HEADER_SIZE then return nil end
+    local size = PROXY_V2_HEADER_SIZE + u16(raw, 14)
+    if #raw < size then return nil end
+    return size
+end
+
+-- What it says; of version 2, in the words of version 1.
+local function proxy_text(tvb, raw, size)
+    if raw:sub(1, #PROXY_V1) == PROXY_V1 then return (raw:sub(1, size - 2)) end
+    if raw:byte(13) % 16 == 0 then return "PROXY LOCAL" end
+    local family = (raw:byte(14) - raw:byte(14) % 16) / 16
+    local width = family == 1 and 4 or family == 2 and 16
+    if not width or size < PROXY_V2_HEADER_SIZE + 2 * width + 4 then return "PROXY UNKNOWN" end
+    local function address(at)
+        if width == 16 then return tostring(tvb(at, width):ipv6()) end
+        return table.concat({ raw:byte(at + 1, at + width) }, ".")
+    end
+    local ports = PROXY_V2_HEADER_SIZE + 2 * width
+    return table.concat({
+        "PROXY TCP" .. (width == 4 and 4 or 6), address(PROXY_V2_HEADER_SIZE), address(PROXY_V2_HEADER_SIZE + width),
+        u16(raw, ports), u16(raw, ports + 2),
+    }, " ")
+end
+
+local function add_proxy(tree, pinfo, tvb, raw, size)
+    local item, text = tree:add(proto, tvb(0, size)), without_nul(proxy_text(tvb, raw, size))
+    item:set_text("cafewire, put in front by a proxy: " .. text)
+    item:add(f.proxy, tvb(0, size), text)
+    say(pinfo, text)
+end
+
 -- ---- Other protocols -------------------------------------------------------------------------------------------------
 
 -- What a stream on one of our ports may start with that is not ours, as `cafewire decode` has it. TLS: RFC 8446, 5.1.
@@ -504,20 +578,24 @@ end
 -- ends; that a SYN opened another connection between the same ends is noted as soon as it can be read. What is known of a
 -- stream counts as it was when a packet was first read in its connection: packets may be looked at again, in any order.
 
+-- How the connections of a packet are told apart: what TLS carries is one of its own.
+local IN_TLS = "tls "
+
 -- By the two ends: the numbers of the packets that opened a connection between them, in order.
 local openings = {}
 
 -- By connection: which port is the client's, and for each end what is known of what it sends.
 local streams = {}
 
--- By connection, packet and size: whether others were left to go on, and whether a frame was searched for.
-local decided = {}
+-- By connection, packet and size: what is known of a call; and how many there were, while a packet is looked at.
+local decided, calls_in_packet = {}, {}
 
--- By packet: the frame that is waited for behind it, or false; and what ended in mid-frame with it.
-local awaited_after, cut_short, is_told = {}, {}, {}
+-- By packet: the frame that is waited for behind it, or false, bare and in TLS; and what ended in mid-frame with it.
+local awaited_after, cut_short, is_told = { [""] = {}, [IN_TLS] = {} }, {}, {}
 
 function proto.init()
-    openings, streams, decided, awaited_after, cut_short, is_told = {}, {}, {}, {}, {}, {}
+    openings, streams, decided, awaited_after = {}, {}, {}, { [""] = {}, [IN_TLS] = {} }
+    cut_short, is_told, calls_in_packet = {}, {}, {}
 end
 
 local function is_server_port(port)
@@ -594,11 +672,11 @@ local function known_family(side, pinfo, at)
 end
 
 -- Whether a side of a connection is to be left to others: it starts with another protocol, or was taken up for a start that
--- came to nothing. `is_guess`: nothing but its first bytes speaks for it.
-local function is_left_to_others(side, sums, is_guess)
-    if side.is_ours == nil then
-        local size, more = look(sums, 0, nil, nil)
-        if is_foreign(sums.raw) then
+-- came to nothing. `is_guess`: nothing but its first bytes, from `start` on, speaks for it.
+local function is_left_to_others(side, sums, start, is_guess)
+    if side.is_ours == nil and start < #sums.raw then
+        local size, more = look(sums, start, nil, nil)
+        if is_foreign(sums.raw:sub(start + 1, start + 16)) then
             side.is_ours = false
         elseif size or not is_guess then
             side.is_ours = true
@@ -607,6 +685,14 @@ local function is_left_to_others(side, sums, is_guess)
         end
     end
     return side.is_ours == false
+end
+
+-- A good frame was found there.
+local function note_frame(stream, side, pinfo, raw, at)
+    if not side.family then
+        side.family, side.number, side.at = raw:byte(at + 1) == 0xCA and "echo" or "chat-v1", pinfo.number, at
+    end
+    stream.has_frame = true
 end
 
 -- Whether no more bytes of the stream will come behind these, which end as their segment does.
@@ -619,61 +705,158 @@ local function is_end_of_stream(pinfo, side, size, inner)
     return start + size >= segment_end
 end
 
-local function dissect(tvb, pinfo, tree, inner)
-    local raw, size = tvb:raw(), tvb:len()
-    if size == 0 then return 0 end
-    work.calls = work.calls + 1
-    local sums = new_sums(raw)
-    local key, stream, side = stream_of(pinfo, inner)
-    local call = key .. ":" .. pinfo.number .. ":" .. size
-    local known = decided[call]
-    if not known then
-        local is_guess = not is_server_port(pinfo.src_port) and not is_server_port(pinfo.dst_port)
-        known = { is_left = is_left_to_others(side, sums, is_guess), is_end = is_end_of_stream(pinfo, side, size, inner) }
-        decided[call] = known
-    end
-    if known.is_left then return 0 end
-    local direction, is_end = direction_of(stream, pinfo, raw), known.is_end
+-- ---- Searches --------------------------------------------------------------------------------------------------------
+--
+-- Behind a bad frame every few bytes may look like the start of a long one. Wireshark, asked for more from there on, puts the
+-- same bytes together again for every segment, from the first that it was ever asked for, and has all of them dissected anew.
+-- So a search keeps by itself what waits, and asks for nothing until a good frame was found.
 
-    pinfo.cols.protocol = "cafewire"
-    pinfo.cols.info:clear()
-    if inner == "" then awaited_after[pinfo.number] = false end
-    local at, noise_start, noise_error = 0, nil, nil
+-- The bytes that a call of a search found waiting: the last of the calls before.
+local function bytes_before(known)
+    local parts, lacks, before = {}, known.carried, known.previous
+    while lacks > 0 do
+        parts[#parts + 1] = before.raw:sub(-lacks)
+        lacks, before = lacks - #parts[#parts], before.previous
+    end
+    for index = 1, math.floor(#parts / 2) do
+        parts[index], parts[#parts + 1 - index] = parts[#parts + 1 - index], parts[index]
+    end
+    return table.concat(parts)
+end
+
+-- What is known of a call when it is first made, and holds when it is made again.
+local function decide(stream, side, pinfo, sums, inner)
+    local is_end = is_end_of_stream(pinfo, side, #sums.raw, inner)
+    local start = side.is_under_way and 0 or proxy_size(sums.raw)
+    if not start and not is_end then return { awaits_proxy = true } end
+    start, side.is_under_way = start or 0, true
+    -- Frames of the other side speak for this one, which may start with the rest of something.
+    local is_guess = not is_server_port(pinfo.src_port) and not is_server_port(pinfo.dst_port) and not stream.has_frame
+    return { start = start, is_left = is_left_to_others(side, sums, start, is_guess), is_end = is_end }
+end
+
+-- What is known of a call, and the bytes that it is about: its own, and in a search those that waited.
+local function call_of(key, stream, side, pinfo, raw, inner)
+    -- TLS has as many calls in a packet as there are records.
+    local name = key .. ":" .. pinfo.number .. ":" .. #raw
+    calls_in_packet[name] = (calls_in_packet[name] or 0) + 1
+    name = name .. ":" .. calls_in_packet[name]
+    local known = decided[name]
+    if known then return known, new_sums((known.previous and bytes_before(known) or "") .. raw), false end
+    local search, sums = side.search, nil
+    side.search = nil
+    if search then
+        local carried = #search.sums.raw - search.at
+        sums = move_on(search.sums, search.at, raw)
+        known = decide(stream, side, pinfo, sums, inner)
+        known.previous, known.carried, known.looks, known.raw = search.known, carried, {}, raw
+    else
+        sums = new_sums(raw)
+        known = decide(stream, side, pinfo, sums, inner)
+    end
+    decided[name] = known
+    return known, sums, true
+end
+
+-- In a search nothing is looked at twice, also if the packet is.
+local function look_once(known, sums, at, direction, family)
+    local looks = known.looks
+    if not looks then return look(sums, at, direction, family) end
+    if not looks[at] then
+        local size, more, error = look(sums, at, direction, family)
+        looks[at] = { size = size, more = more, error = error }
+    end
+    return looks[at].size, looks[at].more, looks[at].error
+end
+
+-- Goes through the bytes of a call. `show.frame`, `show.noise` are called with what is there; the answer is where a frame
+-- starts that goes on behind them, and how many bytes more it needs.
+local function scan(call, direction, show)
+    local known, sums, side = call.known, call.sums, call.side
+    local at, size, noise_start, noise_error = known.start, #sums.raw, nil, nil
     local function end_noise()
-        if noise_start then add_noise(tree, pinfo, tvb, sums, noise_start, at - noise_start, noise_error) end
+        if noise_start then show.noise(noise_start, at - noise_start, noise_error) end
         noise_start = nil
     end
     while at < size do
-        local frame_size, more, error = look(sums, at, direction, known_family(side, pinfo, at))
+        local frame_size, more, error = look_once(known, sums, at, direction, known_family(side, call.pinfo, at))
         if frame_size then
             end_noise()
-            if not side.family then
-                side.family, side.number, side.at = raw:byte(at + 1) == 0xCA and "echo" or "chat-v1", pinfo.number, at
-            end
-            add_frame(tree, pinfo, tvb, sums, at, frame_size, error)
+            show.frame(at, frame_size, error)
             at = at + frame_size
-        elseif more and not is_end then
-            local there = size - at
-            local needed = more == ONE_MORE_SEGMENT and header_size_at(raw, at) or there + more
-            if inner == "" then awaited_after[pinfo.number] = { there = there, needed = needed } end
-            -- Behind noise every few bytes may look like a frame: asked for by their sizes, Wireshark would put the same
-            -- bytes together again for each of them.
-            local is_search = noise_start ~= nil or side.is_search
-            side.is_search = is_search
-            end_noise()
-            pinfo.desegment_offset, pinfo.desegment_len = at, is_search and ONE_MORE_SEGMENT or more
+        elseif more and not known.is_end then
             break
         else
             if not noise_start then
                 local there = size - at
-                local needed = more == ONE_MORE_SEGMENT and header_size_at(raw, at) or there + (more or 0)
+                local needed = more == ONE_MORE_SEGMENT and header_size_at(sums.raw, at) or there + (more or 0)
                 noise_start, noise_error = at, error or truncated(needed, there)
             end
             at = at + 1
         end
-        if frame_size then side.is_search = false end
     end
-    if at >= size then end_noise() end
+    end_noise()
+    if at >= size then return nil end
+    local _, more = look_once(known, sums, at, direction, known_family(side, call.pinfo, at))
+    return at, more
+end
+
+-- A frame goes on behind a call's bytes: Wireshark is asked for the rest, or a search keeps what is there.
+local function await(call, at, more, inner)
+    local known, sums, side, pinfo = call.known, call.sums, call.side, call.pinfo
+    local there = #sums.raw - at
+    local needed = more == ONE_MORE_SEGMENT and header_size_at(sums.raw, at) or there + more
+    awaited_after[inner][pinfo.number] = { there = there, needed = needed, parts_before = #{ tls_part() } }
+    if call.is_first then
+        known.is_search = call.has_noise or at < (known.carried or 0) or known.previous ~= nil and not call.has_frame
+        if known.is_search then
+            known.raw = known.raw or sums.raw
+            side.search = { known = known, sums = sums, at = at }
+        end
+    end
+    if not known.is_search then pinfo.desegment_offset, pinfo.desegment_len = at - (known.carried or 0), more end
+end
+
+local function dissect(tvb, pinfo, tree, inner)
+    local size = tvb:len()
+    if size == 0 then return 0 end
+    work.calls = work.calls + 1
+    local key, stream, side = stream_of(pinfo, inner)
+    local known, sums, is_first = call_of(key, stream, side, pinfo, tvb:raw(), inner)
+    if known.is_left then return 0 end
+    if known.awaits_proxy then
+        pinfo.desegment_offset, pinfo.desegment_len = 0, ONE_MORE_SEGMENT
+        return size
+    end
+    local call = { known = known, sums = sums, side = side, pinfo = pinfo, is_first = is_first }
+    local direction = direction_of(stream, pinfo, sums.raw)
+
+    pinfo.cols.protocol = "cafewire"
+    pinfo.cols.info:clear()
+    awaited_after[inner][pinfo.number] = false
+    if known.start > 0 then add_proxy(tree, pinfo, tvb, sums.raw, known.start) end
+    local whole = (known.carried or 0) == 0 and tvb or nil
+    local function bytes()
+        whole = whole or ByteArray.new(sums.raw, true):tvb("cafewire")
+        return whole
+    end
+    local show = {}
+    function show.frame(at, frame_size, error)
+        call.has_frame = true
+        if is_first then note_frame(stream, side, pinfo, sums.raw, at) end
+        add_frame(tree, pinfo, bytes(), sums, at, frame_size, error)
+    end
+    function show.noise(at, noise_size, error)
+        call.has_noise = true
+        if inner == "" and not stream.is_opened and not known_family(side, pinfo, at) then
+            add_before(tree, pinfo, bytes(), at, noise_size)
+        else
+            add_noise(tree, pinfo, bytes(), sums, at, noise_size, error)
+        end
+    end
+    local at, more = scan(call, direction, show)
+    if at then await(call, at, more, inner) end
+    if known.is_search and not call.has_frame and not call.has_noise then say(pinfo, "Bytes that may be a frame's") end
     pinfo.cols.info:fence()
     return size
 end
@@ -688,15 +871,35 @@ end
 -- packet that ends the connection, which every postdissector sees.
 local ending = Proto("cafewire_end", "cafewire connections that end in mid-frame")
 
--- What this packet cuts short, if it ends the stream of its sender.
-local function cut_by(side, stop)
-    local awaited = side.awaited
-    if not awaited then return nil end
-    local there = stop - awaited.start
+-- A stream's end leaves of the awaited frame what there is of it.
+local function cut_frame(side, there)
+    local needed = side.awaited.needed
     -- Otherwise the end came before what was sent before it, and that may still come.
-    if there <= 0 or there >= awaited.needed then return nil end
+    if there <= 0 or there >= needed then return nil end
     side.awaited = nil
-    return truncated(awaited.needed, there)
+    return truncated(needed, there)
+end
+
+-- What a packet cuts short whose bytes end at `stop`, if it ends the stream of its sender.
+local function follow_tcp(pinfo, side, stop, is_end)
+    local awaited = awaited_after[""][pinfo.number]
+    if awaited then
+        side.awaited = { start = stop - awaited.there, needed = awaited.needed }
+    elseif awaited == false then
+        side.awaited = nil
+    end
+    return is_end and side.awaited and cut_frame(side, stop - side.awaited.start) or nil
+end
+
+-- The same of what TLS carries. There a stream has no numbers: what came of the awaited frame is counted by records.
+local function follow_tls(pinfo, side, is_end)
+    local awaited, parts = awaited_after[IN_TLS][pinfo.number], { tls_part() }
+    if awaited ~= nil then side.awaited = awaited and { there = awaited.there, needed = awaited.needed } or nil end
+    -- The first part behind those before is what was there.
+    for index = awaited and awaited.parts_before + 2 or 1, side.awaited and #parts or 0 do
+        side.awaited.there = side.awaited.there + parts[index].len
+    end
+    return is_end and side.awaited and cut_frame(side, side.awaited.there) or nil
 end
 
 -- Once for each packet, in order, when its fields can be read.
@@ -709,17 +912,17 @@ local function follow(pinfo)
         openings[ends] = openings[ends] or {}
         table.insert(openings[ends], pinfo.number)
     end
-    local _, _, side = stream_of(pinfo, "")
-    local stop, awaited = sequence + (last_value(tcp_length) or 0), awaited_after[pinfo.number]
-    if awaited then
-        side.awaited = { start = stop - awaited.there, needed = awaited.needed }
-    elseif awaited == false then
-        side.awaited = nil
-    end
-    if is_set(tcp_fin) or is_set(tcp_reset) then cut_short[pinfo.number] = cut_by(side, stop) end
+    local _, stream, side = stream_of(pinfo, "")
+    local _, _, side_in_tls = stream_of(pinfo, IN_TLS)
+    if is_set(tcp_syn) then stream.is_opened = true end
+    local is_end = is_set(tcp_fin) or is_set(tcp_reset)
+    -- What began before the capture and ends without a good frame is no frame of ours cut short.
+    local cut = follow_tcp(pinfo, side, sequence + (last_value(tcp_length) or 0), is_end and (stream.is_opened or side.family))
+    cut_short[pinfo.number] = cut or follow_tls(pinfo, side_in_tls, is_end)
 end
 
 function ending.dissector(tvb, pinfo, tree)
+    calls_in_packet = {}
     follow(pinfo)
     local error = cut_short[pinfo.number]
     if not error then return end
@@ -739,7 +942,7 @@ register_postdissector(ending)
 local inner_proto = Proto("cafewire_tls", "cafewire protocol in TLS")
 
 function inner_proto.dissector(tvb, pinfo, tree)
-    return dissect(tvb, pinfo, tree, "tls ")
+    return dissect(tvb, pinfo, tree, IN_TLS)
 end
 
 local tcp_ports, tls_ports = DissectorTable.get("tcp.port"), DissectorTable.get("tls.port")
@@ -757,10 +960,13 @@ end
 proto.prefs_changed = register_ports
 register_ports()
 
--- Whether bytes start with a frame, with the header of one, or with the start of that.
+-- Whether bytes start with a frame, with the header of one, or with the start of that; behind what a proxy put in front.
 local function may_be_ours(tvb)
-    local size, more = look(new_sums(tvb:raw()), 0, nil, nil)
-    return proto.prefs.heuristic and (size or more)
+    local raw = tvb:raw()
+    local start = proxy_size(raw)
+    if not proto.prefs.heuristic or not start or start >= #raw then return false end
+    local size, more = look(new_sums(raw), start, nil, nil)
+    return size or more
 end
 
 -- Takes over a connection.
@@ -772,6 +978,8 @@ end)
 
 -- The same of what TLS carries; whose the connection is, is for TLS to remember.
 inner_proto:register_heuristic("tls", function(tvb, pinfo, tree)
-    if tvb:len() == 0 or not may_be_ours(tvb) then return false end
-    return dissect(tvb, pinfo, tree, "tls ") > 0
+    -- Heuristics are asked before ports are, and those of others take what is no frame of ours, also on our ports.
+    local is_known = is_server_port(pinfo.src_port) or is_server_port(pinfo.dst_port)
+    if tvb:len() == 0 or not (is_known or may_be_ours(tvb)) then return false end
+    return dissect(tvb, pinfo, tree, IN_TLS) > 0
 end)

@@ -23,6 +23,9 @@ pub(crate) struct StreamDecoder {
     /// frame, and the noise before it.
     pending: Vec<u8>,
     start: usize,
+    /// So many bytes from `start` on were told of as the end of a bad frame, and may yet be the
+    /// start of a good one.
+    told_ahead: usize,
     /// Where `start` is in the stream.
     offset: u64,
     is_captured: bool,
@@ -40,6 +43,7 @@ impl StreamDecoder {
             reader: FrameDecoder::new(direction),
             pending: Vec::new(),
             start: 0,
+            told_ahead: 0,
             offset: 0,
             is_captured: false,
             lacks: None,
@@ -88,10 +92,12 @@ impl StreamDecoder {
             && let Framing::Incomplete { needed } = self.reader.clone().next_frame(pending)
         {
             // Its header is there, so that it is known how far it goes. Nothing in it is a frame.
-            tell(self.offset, Content::Part { bytes: pending, lacks })?;
+            let untold = pending.get(self.told_ahead..).unwrap_or_default();
+            tell(self.offset + self.told_ahead as u64, Content::Part { bytes: untold, lacks })?;
             self.rest_of_frame = needed as u64;
             self.offset += pending.len() as u64;
             self.start = self.pending.len();
+            self.told_ahead = 0;
         }
         self.explain(true, tell)
     }
@@ -132,12 +138,12 @@ impl StreamDecoder {
                     size
                 }
                 Dissected::Noise { error, size } => {
-                    let bytes = rest.get(..size).unwrap_or_default();
-                    tell(self.offset, noise(bytes, error, self.lacks))?;
+                    self.tell_untold(size, error, &before, tell)?;
                     size
                 }
             };
             self.start += size;
+            self.told_ahead = self.told_ahead.saturating_sub(size);
             self.offset += size as u64;
         }
         self.pending.drain(..self.start);
@@ -148,19 +154,28 @@ impl StreamDecoder {
         Ok(())
     }
 
-    /// How many of the pending bytes belong to no frame, whatever follows. A byte or two inside the
-    /// bad frame that could be the start of another are a part of it: a frame whose checksum ends
-    /// with a family's first byte is told as a whole.
+    /// How many of the pending bytes belong to no frame, whatever follows.
     fn noise_size(&self) -> usize {
+        let rest = self.pending.get(self.start..).unwrap_or_default();
+        let starts = (0..rest.len()).find(|&at| self.may_start_frame_at(at));
+        starts.unwrap_or(rest.len())
+    }
+
+    /// How many of them are told of as a bad frame: a byte or two inside it that could be the start
+    /// of another are a part of it, so that a frame whose checksum ends with a family's first byte
+    /// is told as a whole. Where they are a start, for the bad frame's length is what is bad, the
+    /// frame is told nevertheless.
+    fn bad_frame_size(&self) -> usize {
         let rest = self.pending.get(self.start..).unwrap_or_default();
         let bad_size = fields(rest).last().map_or(1, |field| field.offset + field.bytes.len());
         let is_inside = |at: usize| at < bad_size && rest.len() - at < chat::HEADER_SIZE;
-        (0..rest.len())
-            .find(|&at| {
-                rest.get(at..).is_some_and(|rest| self.may_start_frame(rest))
-                    && (at == 0 || !is_inside(at))
-            })
-            .unwrap_or(rest.len())
+        let starts = (0..rest.len()).find(|&at| self.may_start_frame_at(at) && !is_inside(at));
+        starts.unwrap_or(rest.len())
+    }
+
+    fn may_start_frame_at(&self, at: usize) -> bool {
+        let rest = self.pending.get(self.start + at..).unwrap_or_default();
+        self.may_start_frame(rest)
     }
 
     /// Whether more bytes could make a frame of these.
@@ -176,18 +191,41 @@ impl StreamDecoder {
         }
     }
 
-    /// Tells what is noise for sure, and answers how many bytes that are.
-    fn tell_noise(&self, tell: &mut Tell<'_>) -> Result<usize, Failure> {
+    /// Tells what is noise for sure, and answers how many bytes are done with.
+    fn tell_noise(&mut self, tell: &mut Tell<'_>) -> Result<usize, Failure> {
         let rest = self.pending.get(self.start..).unwrap_or_default();
         // All of the rest tells what is wrong with its first byte.
         let Dissected::Noise { error, size } = self.dissector.clone().next(rest, true) else {
             return Ok(0);
         };
-        let bytes = rest.get(..size.min(self.noise_size())).unwrap_or_default();
-        if !bytes.is_empty() {
-            tell(self.offset, noise(bytes, error, self.lacks))?;
+        let done = size.min(self.noise_size());
+        if done == 0 {
+            return Ok(0);
         }
-        Ok(bytes.len())
+        let told = size.min(self.bad_frame_size()).max(done);
+        self.tell_untold(told, error, &self.dissector, tell)?;
+        self.told_ahead = self.told_ahead.max(told);
+        Ok(done)
+    }
+
+    /// Tells so many of the pending bytes as noise, but not what was told ahead.
+    fn tell_untold(
+        &self,
+        size: usize,
+        error: ParseError,
+        dissector: &Dissector,
+        tell: &mut Tell<'_>,
+    ) -> Result<(), Failure> {
+        let rest = self.pending.get(self.start..).unwrap_or_default();
+        let Some(bytes) = rest.get(self.told_ahead..size).filter(|bytes| !bytes.is_empty()) else {
+            return Ok(());
+        };
+        // The error is that of the first byte told.
+        let error = match dissector.clone().next(bytes, true) {
+            Dissected::Noise { error, .. } if self.told_ahead > 0 => error,
+            _ => error,
+        };
+        tell(self.offset + self.told_ahead as u64, noise(bytes, error, self.lacks))
     }
 }
 
@@ -246,6 +284,24 @@ mod tests {
         for cut in 12..all.len() {
             let told = told(&[&all[..cut], &all[cut..]]).concat();
             assert_eq!(told, ["bad 12", "frame 12"], "{cut}");
+        }
+    }
+
+    /// The length is what is bad: the first bytes of the next frame stand where the bad one would
+    /// end.
+    #[test]
+    fn a_good_frame_that_a_bad_length_reaches_into_is_found_wherever_it_is_cut() {
+        for more in 1..8 {
+            let mut bad = b"\x01\x01\x00\x04\x03ada\x9A\xFB\x83\x17".to_vec();
+            bad[3] += more;
+            let all = [&bad, CONNECT].concat();
+            for cut in 1..all.len() {
+                let told = told(&[&all[..cut], &all[cut..]]).concat();
+                assert_eq!(told.last().map(String::as_str), Some("frame 12"), "{more} {cut}");
+            }
+            let each: Vec<&[u8]> = all.chunks(1).collect();
+            let told = told(&each).concat();
+            assert_eq!(told.last().map(String::as_str), Some("frame 12"), "{more}: {told:?}");
         }
     }
 

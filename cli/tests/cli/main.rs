@@ -4,6 +4,8 @@
 mod arguments;
 mod bench;
 mod capture_cases;
+mod capture_envelopes;
+mod capture_losses;
 mod captures;
 mod chat;
 mod chat_profile;
@@ -14,6 +16,7 @@ mod faults;
 mod listen;
 mod operation;
 mod packaging;
+mod packets;
 mod schemas;
 mod send;
 mod serve;

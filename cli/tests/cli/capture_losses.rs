@@ -1,0 +1,249 @@
+//! `decode` on a conversation of which the capture lacks packets, each in turn: what is told is
+//! what the rest of the packets proves, and the peers are blamed for nothing.
+
+use std::io::Write as _;
+use std::ops::Range;
+
+use serde_json::Value;
+
+use crate::packets::{
+    CLIENT, Flag, RAW, SERVER, chat_frames, decode, fragments, items, pcap, without_payload,
+};
+use crate::support::{Ended, Running, command};
+
+/// A packet, and which bytes of whose stream it carries.
+struct Sent {
+    bytes: Vec<u8>,
+    carries: Option<(&'static str, Range<usize>)>,
+}
+
+/// A frame of the conversation, and the packet that completes it.
+struct Told {
+    from: &'static str,
+    range: Range<usize>,
+    packet: usize,
+}
+
+/// Opened, spoken in turns, one frame in two segments, acknowledged, and closed by both ends.
+fn conversation() -> (Vec<Sent>, Vec<Told>) {
+    let (said, answered) = chat_frames();
+    let (mut sent, mut told) = (Vec::new(), Vec::new());
+    // How far each stream is: the client's, the server's.
+    let mut ends = [0, 0];
+    let mut send = |is_client: bool, flag: Flag, payload: &[u8]| {
+        let (flow, other) = if is_client { (CLIENT, SERVER) } else { (SERVER, CLIENT) };
+        let (mine, theirs) = (usize::from(!is_client), usize::from(is_client));
+        let acknowledged =
+            other.first.wrapping_add(1 + u32::try_from(ends[theirs]).expect("short"));
+        let offset = u32::try_from(ends[mine]).expect("short");
+        let range = ends[mine]..ends[mine] + payload.len();
+        // A FIN takes a number of its own.
+        ends[mine] = range.end + usize::from(flag == Flag::Fin);
+        let from = if is_client { "client" } else { "server" };
+        sent.push(Sent {
+            bytes: flow.packet_acknowledging(acknowledged, offset, flag, payload),
+            carries: (!payload.is_empty()).then_some((from, range)),
+        });
+        sent.len()
+    };
+    send(true, Flag::Syn, b"");
+    send(false, Flag::SynAck, b"");
+    let mut places = [0, 0];
+    let mut tell = |from: &'static str, size: usize, packet: usize| {
+        let place = &mut places[usize::from(from == "client")];
+        told.push(Told { from, range: *place..*place + size, packet });
+        *place += size;
+    };
+    for (frame, answer) in said.iter().zip(&answered) {
+        // The largest frame of the client comes in two segments.
+        let (first, rest) = frame.split_at(if frame.len() > 20 { 10 } else { 0 });
+        if !first.is_empty() {
+            send(true, Flag::Data, first);
+        }
+        tell("client", frame.len(), send(true, Flag::Data, rest));
+        send(false, Flag::Data, b"");
+        tell("server", answer.len(), send(false, Flag::Data, answer));
+        send(true, Flag::Data, b"");
+    }
+    let last = &said[said.len() - 1];
+    tell("client", last.len(), send(true, Flag::Data, last));
+    send(false, Flag::Fin, b"");
+    send(true, Flag::Fin, b"");
+    send(false, Flag::Data, b"");
+    (sent, told)
+}
+
+fn overlaps(one: &Range<usize>, other: &Range<usize>) -> bool {
+    one.start < other.end && other.start < one.end
+}
+
+/// The items as `packet from offset`, of frames only. All of them in order, and none bad.
+fn frames_of(ended: &Ended, what: &str) -> Vec<String> {
+    let told = items(ended);
+    let packets: Vec<u64> = told.iter().filter_map(|it| it["packet"].as_u64()).collect();
+    assert!(packets.is_sorted(), "{what}: {packets:?}");
+    assert!(told.iter().all(|it| it["error"].is_null() && it["kind"] != "bad"), "{what}: {told:?}");
+    let frames = told.iter().filter(|it| it["kind"] == "frame");
+    frames.map(|it| format!("{} {} {}", it["packet"], text(&it["from"]), it["size"])).collect()
+}
+
+fn text(value: &Value) -> &str {
+    value.as_str().unwrap_or_default()
+}
+
+/// The frames that can be told without these packets, counted from 1, with their numbers then.
+fn expected(sent: &[Sent], told: &[Told], lost: &[usize]) -> Vec<String> {
+    let gone: Vec<_> = lost.iter().filter_map(|&packet| sent[packet - 1].carries.clone()).collect();
+    told.iter()
+        .filter(|frame| {
+            !gone.iter().any(|(from, range)| *from == frame.from && overlaps(range, &frame.range))
+        })
+        .map(|frame| {
+            let packet = frame.packet - lost.iter().filter(|&&lost| lost < frame.packet).count();
+            format!("{packet} {} {}", frame.from, frame.range.len())
+        })
+        .collect()
+}
+
+fn without(sent: &[Sent], lost: &[usize]) -> Vec<u8> {
+    let rest: Vec<Vec<u8>> = (1..)
+        .zip(sent)
+        .filter(|(number, _)| !lost.contains(number))
+        .map(|(_, it)| it.bytes.clone())
+        .collect();
+    pcap(RAW, &rest)
+}
+
+fn gap_sizes(ended: &Ended) -> Vec<u64> {
+    let told = items(ended);
+    told.iter().filter(|it| it["kind"] == "gap").filter_map(|it| it["size"].as_u64()).collect()
+}
+
+#[test]
+fn whichever_packet_is_lost_it_is_a_gap_of_its_size_and_all_other_frames_are_told() {
+    let (sent, told) = conversation();
+    for lost in 1..=sent.len() {
+        let what = format!("without packet {lost}");
+        let ended = decode("lost-one.pcap", &without(&sent, &[lost]), &[]);
+        assert_eq!(frames_of(&ended, &what), expected(&sent, &told, &[lost]), "{what}");
+        let size = sent[lost - 1].carries.as_ref().map(|(_, range)| range.len() as u64);
+        assert_eq!(gap_sizes(&ended), Vec::from_iter(size), "{what}");
+        assert_eq!(ended.code, Some(i32::from(size.is_some())), "{what}");
+    }
+}
+
+#[test]
+fn whichever_two_packets_are_lost_all_other_frames_are_told() {
+    let (sent, told) = conversation();
+    for one in 1..=sent.len() {
+        for other in one + 1..=sent.len() {
+            let what = format!("without packets {one} and {other}");
+            let ended = decode("lost-two.pcap", &without(&sent, &[one, other]), &[]);
+            assert_eq!(frames_of(&ended, &what), expected(&sent, &told, &[one, other]), "{what}");
+        }
+    }
+}
+
+#[test]
+fn whichever_packet_is_cut_the_rest_of_it_is_a_gap() {
+    let (sent, told) = conversation();
+    for cut in 1..=sent.len() {
+        let Some((_, range)) = &sent[cut - 1].carries else { continue };
+        for left in [0, 1, range.len() - 1] {
+            let what = format!("{left} bytes of packet {cut}");
+            let mut packets: Vec<Vec<u8>> = sent.iter().map(|it| it.bytes.clone()).collect();
+            let whole = packets[cut - 1].len();
+            packets[cut - 1].truncate(whole - range.len() + left);
+            let ended = decode("cut-one.pcap", &pcap(RAW, &packets), &[]);
+            let mut wanted = expected(&sent, &told, &[cut]);
+            // It is there, if not whole: what follows keeps its number.
+            for frame in &mut wanted {
+                let (packet, rest) = frame.split_once(' ').unwrap();
+                let packet: usize = packet.parse().unwrap();
+                *frame = format!("{} {rest}", packet + usize::from(packet >= cut));
+            }
+            assert_eq!(frames_of(&ended, &what), wanted, "{what}");
+            assert_eq!(gap_sizes(&ended), [(range.len() - left) as u64], "{what}");
+            assert_eq!(ended.code, Some(1), "{what}");
+        }
+    }
+}
+
+#[test]
+fn wherever_the_capture_begins_or_ends_nothing_is_bad_or_missing() {
+    let (sent, told) = conversation();
+    for place in 0..=sent.len() {
+        let before: Vec<usize> = (1..=place).collect();
+        let after: Vec<usize> = (place + 1..=sent.len()).collect();
+        for lost in [&before, &after] {
+            let what = format!("without packets {lost:?}");
+            let ended = decode("part-of-it.pcap", &without(&sent, lost), &[]);
+            assert_eq!(frames_of(&ended, &what), expected(&sent, &told, lost), "{what}");
+            assert_eq!((gap_sizes(&ended).len(), ended.code), (0, Some(0)), "{what}");
+        }
+    }
+}
+
+/// RFC 9293, 3.8.4: a probe may repeat the last byte, and with any value.
+#[test]
+fn a_keep_alive_probe_is_no_byte_of_the_stream() {
+    let (sent, told) = conversation();
+    for place in 3..sent.len() {
+        let mut packets: Vec<Vec<u8>> = sent.iter().map(|it| it.bytes.clone()).collect();
+        // Of the end that sent the packet before, behind all that it has sent.
+        let (carrier, end) = match &sent[place - 1].carries {
+            Some((from, range)) => (*from, range.end),
+            None => continue,
+        };
+        let flow = if carrier == "client" { CLIENT } else { SERVER };
+        let offset = u32::try_from(end - 1).unwrap();
+        packets.insert(place, flow.packet(offset, Flag::Data, b"\0"));
+        let ended = decode("probe.pcap", &pcap(RAW, &packets), &[]);
+        let what = format!("a probe behind packet {place}");
+        let wanted: Vec<String> = told
+            .iter()
+            .map(|frame| {
+                let packet = frame.packet + usize::from(frame.packet > place);
+                format!("{packet} {} {}", frame.from, frame.range.len())
+            })
+            .collect();
+        assert_eq!(frames_of(&ended, &what), wanted, "{what}");
+        assert_eq!((items(&ended).len(), ended.code), (told.len(), Some(0)), "{what}");
+    }
+}
+
+/// The pipe stays open: nothing says that the capture is at its end.
+#[test]
+fn no_damage_silences_a_live_capture() {
+    let (sent, _) = conversation();
+    let damaged = sent.iter().position(|it| it.carries.is_some()).unwrap();
+    let whole = &sent[damaged].bytes;
+    let [first, second, third, last] = fragments(whole, 8).try_into().expect("four fragments");
+    for (what, instead) in [
+        ("lost", vec![]),
+        ("cut", vec![whole[..whole.len() - 3].to_vec()]),
+        ("without its payload", vec![without_payload(whole)]),
+        ("a fragment lost", vec![first.clone(), third.clone(), last.clone()]),
+        ("the first fragment lost", vec![second.clone(), third.clone(), last]),
+        ("the last fragment lost", vec![first, second, third]),
+    ] {
+        let packets: Vec<Vec<u8>> = (sent.iter().map(|it| it.bytes.clone()).enumerate())
+            .flat_map(|(index, bytes)| if index == damaged { instead.clone() } else { vec![bytes] })
+            .collect();
+        let mut child = command(&["decode", "--json"]).spawn().expect("the binary starts");
+        let mut pipe = child.stdin.take().expect("a pipe");
+        let mut live = Running::adopt(child);
+        pipe.write_all(&pcap(RAW, &packets[..packets.len() - 4])).expect("it reads");
+        let mut told: Vec<Value> = Vec::new();
+        while told.last().is_none_or(|last| last["type"] != "MessageBroadcast") {
+            let object: Value = serde_json::from_str(&live.next_line()).expect("an object");
+            assert!(object["error"].is_null(), "{what}: {object}");
+            told.push(object);
+        }
+        let frames = told.iter().filter(|it| it["kind"] == "frame").count();
+        let gaps = told.iter().filter(|it| it["kind"] == "gap").count();
+        assert_eq!((frames, gaps), (5, 1), "{what}: {told:?}");
+        drop(pipe);
+        assert_eq!(live.end_by_itself().code, Some(1), "{what}");
+    }
+}
