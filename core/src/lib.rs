@@ -95,6 +95,7 @@ extern crate std;
 #[doc = include_str!("../README.md")]
 struct ReadmeExamples;
 
+mod accumulator;
 pub mod chat;
 mod cursor;
 mod decoded;
@@ -111,6 +112,7 @@ mod outcome;
 #[cfg(feature = "alloc")]
 mod owned;
 mod parser;
+mod resync;
 #[cfg(feature = "serde")]
 pub mod serde;
 #[cfg(feature = "tokio-codec")]
