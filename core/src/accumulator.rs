@@ -43,7 +43,7 @@ pub(crate) enum Found {
     Frame(FrameKind),
     /// Nothing, or a frame that goes on.
     Incomplete,
-    /// A frame that goes on, and needs so many bytes or more, which is more than the limit.
+    /// A frame, whole or not, that needs so many bytes or more, which is more than the limit.
     TooLarge { needed: usize },
     /// No frame can start here.
     Corrupt(ParseError),
@@ -105,6 +105,10 @@ impl Accumulator {
                 break Found::Incomplete;
             }
             match look(pending) {
+                // A buffer may hold more than the limit allows a frame.
+                Framing::Frame { consumed, .. } if consumed > limit => {
+                    break Found::TooLarge { needed: consumed };
+                }
                 Framing::Frame { frame, consumed } => {
                     self.advance = self.process + consumed;
                     self.needed = 1;
@@ -271,6 +275,25 @@ mod tests {
         assert!(matches!(marks.advance(&buffer, 10, look), Found::Incomplete));
         assert_eq!(marks.space(&mut buffer).len(), 8, "it does not: moved to the front");
         assert_eq!(buffer[..2], PING[..2]);
+    }
+
+    #[test]
+    fn a_frame_behind_one_byte_of_noise_that_fills_the_buffer_has_room() {
+        let (mut marks, mut buffer) = (Accumulator::new(), [0; 8]);
+        receive(&mut marks, &mut buffer, &[0xFF, 0xCA, 0xFE, 0x03, 0x00, 0x03]);
+        marks.skip(1);
+        assert!(matches!(marks.advance(&buffer, 8, look), Found::Incomplete));
+        assert_eq!((marks.needed(), marks.space(&mut buffer).len()), (8, 3));
+    }
+
+    #[test]
+    fn what_is_appended_takes_the_room_that_there_is() {
+        let (mut marks, mut buffer) = (Accumulator::new(), [0; 8]);
+        assert_eq!(marks.append(&[PING, PING].concat(), &mut buffer), 8);
+        assert!(matches!(marks.advance(&buffer, 8, look), Found::Frame(_)));
+        marks.hand_out();
+        assert_eq!(marks.append(&PING[3..], &mut buffer), 2, "the frame makes room");
+        assert!(matches!(marks.advance(&buffer, 8, look), Found::Frame(_)));
     }
 
     #[test]

@@ -12,7 +12,6 @@
 use core::fmt;
 
 use crate::accumulator::Accumulator;
-use crate::chat;
 use crate::direction::Direction;
 use crate::error::ParseResult;
 use crate::family::Family;
@@ -42,7 +41,7 @@ use crate::resync::{Resync, SMALLEST_BUFFER};
 /// and bytes are summed a few hundred times.
 ///
 /// `N` is the size of its buffer in bytes, and bounds the frames that can be read: 630
-/// ([`chat::MAX_FRAME_SIZE`]) holds every chat frame. A frame that is larger is noise, and what
+/// ([`chat::MAX_FRAME_SIZE`](crate::chat::MAX_FRAME_SIZE)) holds every chat frame. A frame that is larger is noise, and what
 /// lies inside it is searched: choose `N` for the largest frame that the line carries. Less than 8
 /// does not compile.
 ///
