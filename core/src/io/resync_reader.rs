@@ -54,7 +54,7 @@ loop {
         Ok(Some(Frame::Echo(view))) => println!("{:?}", view.message()),
         Ok(None) => break, // a slice ends; a UART does not
         Err(ResyncError::Noise(noise)) => println!("skipped: {noise}"),
-        Err(ResyncError::Io(error)) => println!("{error}"),
+        Err(error) => println!("{error}"), // of the port
     }
 }
 assert_eq!((reader.parser().skipped_bytes(), reader.parser().losses()), (1, 1));
@@ -165,7 +165,8 @@ impl<R: ::embedded_io::Read + ::embedded_io::ReadReady, const N: usize> ResyncRe
     ///
     /// `now` is the time, in any unit, and may wrap around; `silence` is how long, in the same
     /// unit, the line may pause within a frame. Call it at least once in that time, and again until
-    /// it gives `None`.
+    /// it gives `None`. The other methods do not know the time: do not mix them with this one within
+    /// a frame.
     ///
     /// # Errors
     /// As [`receive`](Self::receive).
