@@ -151,6 +151,7 @@ impl Accumulator {
     /// Where to receive to. Empty only if the pending bytes fill the buffer. They are moved to its
     /// front where the frame that is coming would not fit otherwise: each byte at most once, for
     /// `needed` of them fit then.
+    #[cfg(any(test, feature = "embedded-io", feature = "embedded-io-async"))]
     #[inline]
     pub(crate) fn space<'b>(&mut self, buffer: &'b mut [u8]) -> &'b mut [u8] {
         if self.process == self.receive || self.process + self.needed > buffer.len() {

@@ -67,6 +67,7 @@ pub struct ResyncReader<R, const N: usize> {
     /// No byte has come since the line fell silent.
     silent: bool,
     /// The time at which bytes came last, as passed to `poll`.
+    #[cfg(feature = "embedded-io")]
     heard_at: u32,
 }
 
@@ -74,7 +75,13 @@ impl<R, const N: usize> ResyncReader<R, N> {
     /// A reader of what `port` gives, by the parser's family, direction and size of buffer.
     #[must_use]
     pub const fn new(port: R, parser: ProtocolParser<N>) -> Self {
-        Self { port, parser, silent: false, heard_at: 0 }
+        Self {
+            port,
+            parser,
+            silent: false,
+            #[cfg(feature = "embedded-io")]
+            heard_at: 0,
+        }
     }
 
     /// What was skipped, how often the place was lost, what is pending.

@@ -4,7 +4,7 @@
 use std::collections::VecDeque;
 
 use cafewire_core::io::{ResyncError, ResyncReader};
-use cafewire_core::{Direction, Family, Frame, ParseError, ProtocolParser};
+use cafewire_core::{Frame, ParseError, ProtocolParser};
 #[cfg(feature = "embedded-io")]
 use embedded_io as io;
 #[cfg(not(feature = "embedded-io"))]
@@ -15,8 +15,7 @@ use crate::corpus::bytes_of;
 
 const PING: &[u8] = b"\xCA\xFE\x01\x00\x00";
 const DISCONNECT: &[u8] = b"\x01\x02\x00\x00\x9A\x7C\x6C\x17";
-/// What is left of a Connect: claims 32 bytes and a checksum.
-const CUT: &[u8] = b"\x01\x01\x00\x20";
+/// What is left of a Connect, which claims 32 bytes and a checksum, and a Disconnect.
 const CUT_AND_DISCONNECT: &[u8] = b"\x01\x01\x00\x20\x01\x02\x00\x00\x9A\x7C\x6C\x17";
 const NOISE_OF_CUT: Event =
     Noise(ParseError::Truncated { needed: 40, available: CUT_AND_DISCONNECT.len() });
@@ -38,11 +37,6 @@ struct Port(VecDeque<Step>);
 impl Port {
     fn new(steps: &[Step]) -> Self {
         Self(steps.iter().copied().collect())
-    }
-
-    /// A line in pieces.
-    fn in_pieces(line: &'static [u8], piece: usize) -> Self {
-        Self(line.chunks(piece).map(Gives).collect())
     }
 
     fn waits(&mut self) -> bool {
@@ -123,6 +117,8 @@ fn sent_on_the_noisy_line() -> Vec<Vec<u8>> {
 
 #[cfg(feature = "embedded-io")]
 mod blocking {
+    use cafewire_core::{Direction, Family};
+
     use super::*;
 
     impl embedded_io::Read for Port {
@@ -140,7 +136,7 @@ mod blocking {
     #[test]
     fn frames_between_noise_come_out_whatever_the_pieces() {
         for piece in 1..=NOISY.len() {
-            let port = Port::in_pieces(NOISY, piece);
+            let port = Port(NOISY.chunks(piece).map(Gives).collect());
             let mut reader = ResyncReader::new(port, ProtocolParser::<16>::new());
             let heard = heard_on_the_noisy_line(|| event(reader.receive()));
             assert_eq!(heard, sent_on_the_noisy_line(), "{piece}");
@@ -223,7 +219,10 @@ mod blocking {
         reader.fell_silent();
         assert_eq!(event(reader.receive()), Nothing);
         assert_eq!(event(reader.receive()), frame(PING));
-        assert_eq!(reader.parser().skipped_bytes(), CUT.len() as u64);
+        assert_eq!(
+            reader.parser().skipped_bytes(),
+            (CUT_AND_DISCONNECT.len() - DISCONNECT.len()) as u64
+        );
     }
 
     #[test]
@@ -345,6 +344,18 @@ mod awaited {
         let mut reader = reader(&[Gives(CUT_AND_DISCONNECT), Fails(ErrorKind::TimedOut)]);
         assert_eq!(next(&mut reader), NOISE_OF_CUT);
         assert_eq!(next(&mut reader), frame(DISCONNECT));
+    }
+
+    #[test]
+    fn the_ports_other_errors_and_reads_of_nothing_change_nothing() {
+        for (step, told) in
+            [(Fails(ErrorKind::Other), Io(ErrorKind::Other)), (GivesNothing, Nothing)]
+        {
+            let mut reader = reader(&[Gives(&PING[..3]), step, Gives(&PING[3..])]);
+            assert_eq!(next(&mut reader), told);
+            assert_eq!(next(&mut reader), frame(PING));
+            assert_eq!(reader.parser().skipped_bytes(), 0);
+        }
     }
 
     #[test]
