@@ -93,8 +93,8 @@
 
 #[cfg(target_pointer_width = "16")]
 compile_error!(
-    "cafewire-core needs a usize of at least 32 bits: an echo frame of 65,540 bytes, which any peer \
-     may announce, cannot be counted in 16 (MSP430, AVR)"
+    "cafewire-core needs a usize of at least 32 bits: an echo frame of 65,540 bytes, which any \
+     peer may announce, cannot be counted in 16 (MSP430, AVR)"
 );
 
 #[cfg(feature = "alloc")]

@@ -41,9 +41,9 @@ use crate::resync::{Resync, SMALLEST_BUFFER};
 /// and bytes are summed a few hundred times.
 ///
 /// `N` is the size of its buffer in bytes, and bounds the frames that can be read: 630
-/// ([`chat::MAX_FRAME_SIZE`](crate::chat::MAX_FRAME_SIZE)) holds every chat frame. A frame that is larger is noise, and what
-/// lies inside it is searched: choose `N` for the largest frame that the line carries. Less than 8
-/// does not compile.
+/// ([`chat::MAX_FRAME_SIZE`](crate::chat::MAX_FRAME_SIZE)) holds every chat frame. A frame that is
+/// larger is noise, and what lies inside it is searched: choose `N` for the largest frame that the
+/// line carries. Less than 8 does not compile.
 ///
 /// ```
 /// use cafewire_core::{Frame, Message, ProtocolParser};

@@ -28,10 +28,10 @@ pub(crate) struct Bursts {
 }
 
 impl Bursts {
-    /// From the fuzzer's bytes: a [`Listening`]; a byte whose bits 0..=3 say how many follow; these,
-    /// each of which says in its bits 0 and 1 what comes after a chunk, cyclically (0 nothing, 1 a
-    /// silence, 2 a read of nothing, 3 a failure); and then what target `parse` takes. `None` if
-    /// they form no input.
+    /// From the fuzzer's bytes: a [`Listening`]; a byte whose bits 0..=3 say how many follow;
+    /// these, each of which says in its bits 0 and 1 what comes after a chunk, cyclically (0
+    /// nothing, 1 a silence, 2 a read of nothing, 3 a failure); and then what target `parse` takes.
+    /// `None` if they form no input.
     pub(crate) fn new(data: &[u8]) -> arbitrary::Result<Option<Self>> {
         let mut data = Unstructured::new(data);
         let listening = Listening::new(&mut data)?;

@@ -2,16 +2,16 @@
 //!
 //! | | for | bytes that are no frame |
 //! |---|---|---|
-//! | [`FrameReader`] | ports that lose no byte: a socket, a pipe, USB | are an error, and stay one |
-//! | [`ResyncReader`] | a UART, and every line that loses or damages bytes | are told, skipped and counted |
+//! | [`FrameReader`] | what loses no byte: a socket, a pipe, USB | are an error, and stay one |
+//! | [`ResyncReader`] | a UART, and all that loses or damages bytes | are told, skipped, counted |
 //! | [`FrameWriter`] | both | |
 //!
 //! | feature | ports | methods |
 //! |---|---|---|
-//! | `embedded-io` | `embedded_io::{Read, Write}` 0.7, which block | `receive`, `poll`, `write`, `flush` |
-//! | `embedded-io-async` | the same of `embedded_io_async` 0.7 | `receive_async`, `write_async`, `flush_async` |
-//! | `embedded-io-06` | those of `embedded_io` 0.6, in a `Compat06` | as `embedded-io`, which it turns on |
-//! | `embedded-io-async-06` | those of `embedded_io_async` 0.6, in a `Compat06` | as `embedded-io-async`, which it turns on |
+//! | `embedded-io` | `embedded_io` 0.7, which block | `receive`, `poll`, `write`, `flush` |
+//! | `embedded-io-async` | `embedded_io_async` 0.7 | `receive_async`, `write_async`, … |
+//! | `embedded-io-06` | `embedded_io` 0.6, in a `Compat06` | as `embedded-io` |
+//! | `embedded-io-async-06` | `embedded_io_async` 0.6, in a `Compat06` | as `embedded-io-async` |
 //!
 //! The table in the crate's README says which HAL needs which.
 //!

@@ -25,7 +25,7 @@ use io::ErrorKind;
 ///
 /// | port | method | silence is |
 /// |---|---|---|
-/// | blocks, for as long as it takes | `receive` | [`fell_silent`](Self::fell_silent), said by the caller |
+/// | blocks, as long as it takes | `receive` | [`fell_silent`](Self::fell_silent) of the caller |
 /// | blocks, with a time-out of its own | `receive` | the port's error of kind `TimedOut` |
 /// | says whether it has bytes (`ReadReady`) | `poll` | counted from the time that is passed in |
 /// | is awaited | `receive_async` | [`fell_silent`](Self::fell_silent), or as for `receive` |
@@ -172,8 +172,8 @@ impl<R: ::embedded_io::Read + ::embedded_io::ReadReady, const N: usize> ResyncRe
     ///
     /// `now` is the time, in any unit, and may wrap around; `silence` is how long, in the same
     /// unit, the line may pause within a frame. Call it at least once in that time, and again until
-    /// it gives `None`. The other methods do not know the time: do not mix them with this one within
-    /// a frame.
+    /// it gives `None`. The other methods do not know the time: do not mix them with this one
+    /// within a frame.
     ///
     /// # Errors
     /// As [`receive`](Self::receive).

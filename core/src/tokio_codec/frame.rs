@@ -118,8 +118,8 @@ impl OwnedFrame {
 /// Bytes to whole frames ([`OwnedFrame`]) and back: for proxies, and for servers that answer a bad
 /// message and go on.
 ///
-/// The first byte decides the connection's family, as with [`FrameDecoder`]. After bytes that are no
-/// frame the stream cannot be read on: see the module for what comes out of it then.
+/// The first byte decides the connection's family, as with [`FrameDecoder`]. After bytes that are
+/// no frame the stream cannot be read on: see the module for what comes out of it then.
 ///
 /// ```
 /// use bytes::BytesMut;
