@@ -47,9 +47,10 @@
 //! nothing is read twice for that.
 //!
 //! - A connection, which is closed when its bytes are no frames: [`FrameDecoder`].
-//! - A line that may damage bytes and cannot be closed, such as a UART's: [`ProtocolParser`], which
-//!   finds the next frame.
-//! - A port of `embedded-io` or tokio's `Framed`: the features below.
+//! - A line that may damage or lose bytes and cannot be closed, such as a UART's:
+//!   [`ProtocolParser`], which finds the next frame.
+//! - A port of `embedded-io` or tokio's `Framed`: the features below, which have a reader for each
+//!   of the two kinds.
 //! - Tools that explain bytes, the bad as well: [`dissect`].
 //!
 //! # Errors
@@ -72,11 +73,16 @@
 //! | `crc-small` | small code before fast code, no tables of 16 KiB. No effect with `std` |
 //! | `serde` | `Serialize`, `Deserialize` of messages (module `serde`), `Serialize` of errors |
 //! | `defmt` | `defmt::Format` of messages, views, errors and readers |
-//! | `embedded-io` | frames over a port that blocks, through a buffer of yours (module `port`) |
+//! | `embedded-io` | frames over a port of embedded-io 0.7, which blocks (module `io`) |
 //! | `embedded-io-async` | the same over a port that is awaited, cancel-safe |
+//! | `embedded-io-06`, `embedded-io-async-06` | the same for ports of embedded-io 0.6 |
 //! | `tokio-codec` | `std`; codecs for tokio-util's `Framed` (module `tokio_codec`) |
 //!
 #![doc = include_str!("../cost.md")]
+//!
+//! # What it runs on
+//! Every target of 32 or 64 bits that has `core`, compare-and-swap or none. Where `usize` has 16
+//! bits (MSP430, AVR), it does not compile, and says why.
 //!
 //! # What it never does
 //! Panic on input, allocate (but where the feature `alloc` is called for it), copy a payload, keep
@@ -84,6 +90,12 @@
 
 #![no_std]
 #![forbid(unsafe_code)]
+
+#[cfg(target_pointer_width = "16")]
+compile_error!(
+    "cafewire-core needs a usize of at least 32 bits: an echo frame of 65,540 bytes, which any \
+     peer may announce, cannot be counted in 16 (MSP430, AVR)"
+);
 
 #[cfg(feature = "alloc")]
 extern crate alloc;
@@ -95,6 +107,7 @@ extern crate std;
 #[doc = include_str!("../README.md")]
 struct ReadmeExamples;
 
+mod accumulator;
 pub mod chat;
 mod cursor;
 mod decoded;
@@ -111,6 +124,7 @@ mod outcome;
 #[cfg(feature = "alloc")]
 mod owned;
 mod parser;
+mod resync;
 #[cfg(feature = "serde")]
 pub mod serde;
 #[cfg(feature = "tokio-codec")]

@@ -5,22 +5,19 @@
 //! find the next frame by itself. [`ProtocolParser`] does. It keeps the bytes of one frame at a
 //! time in a buffer of its own, of a size that is fixed at compile time.
 //!
-//! Every byte is stored once and moved at most once per frame; the rule of resynchronisation and
+//! Every byte is stored once and moved at most once per frame. Where bytes stand in the buffer,
+//! `accumulator.rs` knows, and what is passed over, `resync.rs`; the rule of resynchronisation and
 //! its costs are told where users read them, at the type.
 
 use core::fmt;
 
-use heapless::Vec;
-
+use crate::accumulator::Accumulator;
 use crate::direction::Direction;
-use crate::error::{ParseError, ParseResult};
+use crate::error::ParseResult;
 use crate::family::Family;
 use crate::frame_kind::FrameKind;
-use crate::framing::{Frame, Framing};
-use crate::{chat, echo};
-
-/// The smallest chat frame, and more than the smallest echo frame.
-const SMALLEST_BUFFER: usize = chat::HEADER_SIZE + chat::CHECKSUM_SIZE;
+use crate::framing::Frame;
+use crate::resync::{Resync, SMALLEST_BUFFER};
 
 /// Finds the frames on a line whose bytes may be damaged, such as a UART's, which cannot be closed
 /// and opened again.
@@ -44,9 +41,9 @@ const SMALLEST_BUFFER: usize = chat::HEADER_SIZE + chat::CHECKSUM_SIZE;
 /// and bytes are summed a few hundred times.
 ///
 /// `N` is the size of its buffer in bytes, and bounds the frames that can be read: 630
-/// ([`chat::MAX_FRAME_SIZE`]) holds every chat frame. A frame that is larger is noise, and what
-/// lies inside it is searched: choose `N` for the largest frame that the line carries. Less than 8
-/// does not compile.
+/// ([`chat::MAX_FRAME_SIZE`](crate::chat::MAX_FRAME_SIZE)) holds every chat frame. A frame that is
+/// larger is noise, and what lies inside it is searched: choose `N` for the largest frame that the
+/// line carries. Less than 8 does not compile.
 ///
 /// ```
 /// use cafewire_core::{Frame, Message, ProtocolParser};
@@ -64,17 +61,9 @@ const SMALLEST_BUFFER: usize = chat::HEADER_SIZE + chat::CHECKSUM_SIZE;
 /// ```
 #[derive(Clone)]
 pub struct ProtocolParser<const N: usize> {
-    buffer: Vec<u8, N>,
-    /// The bytes of the buffer before this were consumed.
-    start: usize,
-    /// No answer is possible before the buffer holds this many bytes from `start` on.
-    needed: usize,
-    family: Option<Family>,
-    direction: Direction,
-    /// The bytes before `start` were no frame, and the caller knows.
-    lost: bool,
-    skipped_bytes: u64,
-    losses: u64,
+    buffer: [u8; N],
+    marks: Accumulator,
+    resync: Resync,
 }
 
 impl<const N: usize> ProtocolParser<N> {
@@ -112,16 +101,7 @@ impl<const N: usize> ProtocolParser<N> {
 
     const fn with(family: Option<Family>, direction: Direction) -> Self {
         const { assert!(N >= SMALLEST_BUFFER, "the buffer holds no frame at all") };
-        Self {
-            buffer: Vec::new(),
-            start: 0,
-            needed: 1,
-            family,
-            direction,
-            lost: false,
-            skipped_bytes: 0,
-            losses: 0,
-        }
+        Self { buffer: [0; N], marks: Accumulator::new(), resync: Resync::new(family, direction) }
     }
 
     /// Takes bytes from the line, as many as there is room for, and returns how many. Fewer than
@@ -143,15 +123,7 @@ impl<const N: usize> ProtocolParser<N> {
     /// ```
     #[must_use]
     pub fn feed(&mut self, bytes: &[u8]) -> usize {
-        if self.buffer.len() + bytes.len() > N {
-            self.compact();
-        }
-        let room = N - self.buffer.len();
-        let taken = bytes.get(..room).unwrap_or(bytes);
-        match self.buffer.extend_from_slice(taken) {
-            Ok(()) => taken.len(),
-            Err(_) => 0,
-        }
+        self.marks.append(bytes, &mut self.buffer)
     }
 
     /// The next frame, if it is whole; `None` asks for more bytes.
@@ -170,37 +142,10 @@ impl<const N: usize> ProtocolParser<N> {
     /// assert_eq!(parser.try_parse(), Ok(None));
     /// ```
     pub fn try_parse(&mut self) -> ParseResult<Option<Frame<'_>>> {
-        let (kind, size) = loop {
-            let bytes = self.buffer.get(self.start..).unwrap_or_default();
-            if bytes.len() < self.needed {
-                return Ok(None);
-            }
-            let (error, skipped) = match self.framing(bytes) {
-                Framing::Frame { frame, consumed } => match self.wrong_way(&frame) {
-                    None => break (FrameKind::of(&frame), consumed),
-                    Some(error) => (error, consumed),
-                },
-                Framing::Incomplete { needed } if bytes.len() + needed <= N => {
-                    self.needed = bytes.len() + needed;
-                    continue;
-                }
-                Framing::Incomplete { needed } => {
-                    (ParseError::Truncated { needed: bytes.len() + needed, available: N }, 1)
-                }
-                Framing::Corrupt { error } => (error, 1),
-            };
-            self.skip(skipped);
-            if !self.lost {
-                self.lost = true;
-                self.losses += 1;
-                return Err(error);
-            }
-        };
-        let whole = self.start..self.start + size;
-        self.start = whole.end;
-        self.needed = 1;
-        self.lost = false;
-        Ok(Some(kind.view(self.buffer.get(whole).unwrap_or_default())))
+        match self.next(false)? {
+            Some(kind) => Ok(Some(self.hand_out(kind))),
+            None => Ok(None),
+        }
     }
 
     /// The line has been silent for longer than a sender pauses within a frame: what is half
@@ -221,13 +166,8 @@ impl<const N: usize> ProtocolParser<N> {
     /// assert!(matches!(parser.try_parse(), Ok(Some(Frame::Chat(_)))));
     /// ```
     pub fn give_up(&mut self) {
-        let pending = self.pending_bytes();
-        if 0 < pending && pending < self.needed {
-            if !self.lost {
-                self.lost = true;
-                self.losses += 1;
-            }
-            self.skip(1);
+        if self.marks.waits() {
+            self.resync.skip(&mut self.marks, 1);
         }
     }
 
@@ -241,7 +181,8 @@ impl<const N: usize> ProtocolParser<N> {
     /// assert_eq!(parser.pending_bytes(), 0);
     /// ```
     pub fn reset(&mut self) {
-        *self = Self::with(self.family, self.direction);
+        self.marks = Accumulator::new();
+        self.resync.reset();
     }
 
     /// Bytes that belonged to no frame, since the start or the last [`reset`](Self::reset).
@@ -255,7 +196,7 @@ impl<const N: usize> ProtocolParser<N> {
     /// ```
     #[must_use]
     pub const fn skipped_bytes(&self) -> u64 {
-        self.skipped_bytes
+        self.resync.skipped_bytes()
     }
 
     /// How often the parser lost its place in the stream: stretches of noise between good frames.
@@ -269,7 +210,7 @@ impl<const N: usize> ProtocolParser<N> {
     /// ```
     #[must_use]
     pub const fn losses(&self) -> u64 {
-        self.losses
+        self.resync.losses()
     }
 
     /// Bytes that are kept for a frame that is not whole yet.
@@ -282,51 +223,34 @@ impl<const N: usize> ProtocolParser<N> {
     /// assert_eq!(parser.pending_bytes(), 2);
     /// ```
     #[must_use]
-    pub fn pending_bytes(&self) -> usize {
-        self.buffer.len() - self.start
+    pub const fn pending_bytes(&self) -> usize {
+        self.marks.pending_len()
     }
 
-    #[inline]
-    fn framing<'b>(&self, bytes: &'b [u8]) -> Framing<'b> {
-        match self.family {
-            None if bytes.first() == Some(&echo::MAGIC_BYTES[0]) => echo::next_frame(bytes),
-            Some(Family::Echo) => echo::next_frame(bytes),
-            None | Some(Family::ChatV1) => chat::next_frame(bytes, Direction::Either),
-        }
+    /// As [`try_parse`](Self::try_parse), but the frame is found and not handed out yet. With
+    /// `silent` no more bytes will come for what is pending.
+    pub(crate) fn next(&mut self, silent: bool) -> ParseResult<Option<FrameKind>> {
+        self.resync.next(&mut self.marks, &self.buffer, N, silent)
     }
 
-    fn wrong_way(&self, frame: &Frame<'_>) -> Option<ParseError> {
-        match frame {
-            Frame::Chat(view) if !view.message_type.is_sent(self.direction) => {
-                Some(ParseError::WrongDirection { offset: 1, message_type: view.message_type })
-            }
-            _ => None,
-        }
+    /// The frame that [`next`](Self::next) has found.
+    pub(crate) fn hand_out(&mut self, kind: FrameKind) -> Frame<'_> {
+        self.marks.hand_out();
+        kind.view(self.buffer.get(self.marks.handed_out()).unwrap_or_default())
+    }
+}
+
+/// For the adapters: bytes go from the port to where they stay.
+#[cfg(any(feature = "embedded-io", feature = "embedded-io-async"))]
+impl<const N: usize> ProtocolParser<N> {
+    /// Where to read to; never empty after [`next`](Self::next) found nothing.
+    pub(crate) fn space(&mut self) -> &mut [u8] {
+        self.marks.space(&mut self.buffer)
     }
 
-    const fn skip(&mut self, count: usize) {
-        self.start += count;
-        self.needed = 1;
-        self.skipped_bytes += count as u64;
-    }
-
-    /// Moves what is pending to the front of the buffer. A loop rather than `copy_within`, which
-    /// can panic.
-    fn compact(&mut self) {
-        if self.start == 0 {
-            return;
-        }
-        let pending = self.pending_bytes();
-        let bytes = self.buffer.as_mut_slice();
-        for to in 0..pending {
-            if let Some(&byte) = bytes.get(self.start + to)
-                && let Some(place) = bytes.get_mut(to)
-            {
-                *place = byte;
-            }
-        }
-        self.buffer.truncate(pending);
-        self.start = 0;
+    /// The port has put so many bytes there.
+    pub(crate) fn received(&mut self, count: usize) {
+        self.marks.receive(count, N);
     }
 }
 
@@ -340,8 +264,8 @@ impl<const N: usize> fmt::Debug for ProtocolParser<N> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("ProtocolParser")
             .field("pending_bytes", &self.pending_bytes())
-            .field("skipped_bytes", &self.skipped_bytes)
-            .field("losses", &self.losses)
+            .field("skipped_bytes", &self.skipped_bytes())
+            .field("losses", &self.losses())
             .finish_non_exhaustive()
     }
 }
@@ -353,8 +277,8 @@ impl<const N: usize> defmt::Format for ProtocolParser<N> {
             f,
             "ProtocolParser {{ pending_bytes: {=usize}, skipped_bytes: {=u64}, losses: {=u64} }}",
             self.pending_bytes(),
-            self.skipped_bytes,
-            self.losses
+            self.skipped_bytes(),
+            self.losses()
         );
     }
 }
@@ -362,6 +286,7 @@ impl<const N: usize> defmt::Format for ProtocolParser<N> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::error::ParseError;
     use std::vec::Vec as StdVec;
 
     static DISCONNECT: [u8; 8] = [0x01, 0x02, 0x00, 0x00, 0x9A, 0x7C, 0x6C, 0x17];

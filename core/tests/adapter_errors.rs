@@ -50,7 +50,7 @@ fn a_codecs_error_leads_back_to_its_cause() {
 fn a_ports_error_says_what_happened_and_leads_back_to_its_cause() {
     use std::error::Error as _;
 
-    use cafewire_core::io::{ReadError, WriteError};
+    use cafewire_core::io::{ReadError, ResyncError, WriteError};
     use cafewire_core::{FieldError, ParseError};
 
     // Any error will do for a port's.
@@ -68,6 +68,13 @@ fn a_ports_error_says_what_happened_and_leads_back_to_its_cause() {
     let error: ReadError<PortError> = ReadError::FrameTooLarge { needed: 30, available: 16 };
     assert_eq!(error.to_string(), "the frame needs 30 bytes or more, the receive buffer has 16");
     assert!(error.source().is_none());
+
+    let error: ResyncError<PortError> = ResyncError::Io(port);
+    assert_eq!(error.to_string(), format!("the port failed: {port}"));
+    assert_eq!(error.source().expect("a cause").to_string(), port.to_string());
+    let error: ResyncError<PortError> = ResyncError::Noise(cause);
+    assert_eq!(error.to_string(), format!("noise on the line: {cause}"));
+    assert_eq!(error.source().expect("a cause").to_string(), cause.to_string());
 
     let error = WriteError::Io(port);
     assert_eq!(error.to_string(), format!("the port failed: {port}"));

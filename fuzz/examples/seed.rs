@@ -22,12 +22,14 @@ const MAX_SEED_SIZE_BYTES: usize = 4096;
 /// A target's seed from a vector, if it has one.
 type SeedOf = fn(&Vector) -> Option<Vec<u8>>;
 
-const TARGETS: [(&str, SeedOf); 6] = [
+const TARGETS: [(&str, SeedOf); 8] = [
+    ("codec", codec_seed),
     ("kernel", |vector| Some(kernel_seed(vector))),
     ("parse", |vector| Some(parse_seed(vector))),
     ("stream", stream_seed),
     ("roundtrip", roundtrip_seed),
     ("resync", resync_seed),
+    ("serial", serial_seed),
     ("session", session_seed),
 ];
 
@@ -161,6 +163,21 @@ fn parse_seed(vector: &Vector) -> Vec<u8> {
 /// bytes.
 fn stream_seed(vector: &Vector) -> Option<Vec<u8>> {
     vector.is_about_framing().then(|| [&[6, 2, 0, 8], &parse_seed(vector)[..]].concat())
+}
+
+/// Format: `burst.rs`; as [`stream_seed`], and between the chunks in turn nothing, a read of
+/// nothing, a failure, a silence.
+fn codec_seed(vector: &Vector) -> Option<Vec<u8>> {
+    let chunks_and_between = [6, 2, 0, 8, 4, 0, 2, 3, 1];
+    let seed = || [&chunks_and_between, &parse_seed(vector)[..]].concat();
+    vector.is_about_framing().then(seed)
+}
+
+/// Format: `serial.rs`; as [`codec_seed`], over a port that blocks.
+fn serial_seed(vector: &Vector) -> Option<Vec<u8>> {
+    let mut seed = codec_seed(vector)?;
+    seed.insert(1, 0);
+    Some(seed)
 }
 
 /// Format: `resync.rs`; the vector as noise, a Disconnect, the vector inside an Echo frame.

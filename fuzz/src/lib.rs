@@ -1,13 +1,16 @@
 //! The fuzz targets: one function for each, which takes the fuzzer's bytes and panics when cafewire
 //! does not do what it should. That is the finding. Bytes that form no input are ignored.
 
+mod burst;
 mod checks;
+mod codec;
 mod input;
 mod kernel;
 mod line;
 pub mod reference;
 mod resync;
 mod roundtrip;
+mod serial;
 mod session;
 mod stream;
 mod translate;
@@ -49,6 +52,24 @@ pub fn roundtrip(data: &[u8]) {
 /// When a check fails.
 pub fn resync(data: &[u8]) {
     let _ = resync::check(data);
+}
+
+/// Any bytes with pauses between them through `ResyncReader`, over ports that block, are polled and
+/// are awaited, and that fail: the result equals that of one pass over each burst.
+///
+/// # Panics
+/// When a check fails.
+pub fn serial(data: &[u8]) {
+    let _ = serial::check(data);
+}
+
+/// Any bytes with pauses between them through the codecs: `ResyncCodec` gives what one pass over
+/// each burst gives, and `FrameCodec` what one pass over all of them gives.
+///
+/// # Panics
+/// When a check fails.
+pub fn codec(data: &[u8]) {
+    let _ = codec::check(data);
 }
 
 /// Connections with any bytes in any order, into the server without its sockets and its clock.

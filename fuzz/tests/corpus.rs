@@ -49,6 +49,28 @@ fn resync_with_every_buffer_and_family() {
 }
 
 #[test]
+fn serial_with_every_buffer_and_family_and_kind_of_port() {
+    for mut input in seeds("serial") {
+        for options in 0..32 {
+            for port in 0..4 {
+                (input[0], input[1]) = (options, port);
+                cafewire_fuzz::serial(&input);
+            }
+        }
+    }
+}
+
+#[test]
+fn codec_with_every_limit_and_family() {
+    for mut input in seeds("codec") {
+        for options in 0..32 {
+            input[0] = options;
+            cafewire_fuzz::codec(&input);
+        }
+    }
+}
+
+#[test]
 fn roundtrip_in_every_size_of_buffer() {
     for mut input in seeds("roundtrip") {
         for available in 0..=u8::MAX {

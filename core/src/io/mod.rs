@@ -1,67 +1,36 @@
-//! Frames over the ports of embedded-io and embedded-io-async: [`FrameReader`] reads,
-//! [`FrameWriter`] writes, each through a buffer of the caller's.
+//! Frames over the ports of embedded-io and embedded-io-async, 0.7 and 0.6.
+//!
+//! | | for | bytes that are no frame |
+//! |---|---|---|
+//! | [`FrameReader`] | what loses no byte: a socket, a pipe, USB | are an error, and stay one |
+//! | [`ResyncReader`] | a UART, and all that loses or damages bytes | are told, skipped, counted |
+//! | [`FrameWriter`] | both | |
 //!
 //! | feature | ports | methods |
 //! |---|---|---|
-//! | `embedded-io` | `embedded_io::{Read, Write}`, which block | [`receive`], [`flush`] |
-//! | `embedded-io-async` | the same of `embedded_io_async` | [`receive_async`], [`flush_async`] |
+//! | `embedded-io` | `embedded_io` 0.7, which block | `receive`, `poll`, `write`, `flush` |
+//! | `embedded-io-async` | `embedded_io_async` 0.7 | `receive_async`, `write_async`, … |
+//! | `embedded-io-06` | `embedded_io` 0.6, in a `Compat06` | as `embedded-io` |
+//! | `embedded-io-async-06` | `embedded_io_async` 0.6, in a `Compat06` | as `embedded-io-async` |
 //!
-#![cfg_attr(feature = "embedded-io", doc = "[`receive`]: FrameReader::receive")]
-#![cfg_attr(feature = "embedded-io", doc = "[`flush`]: FrameWriter::flush")]
-#![cfg_attr(not(feature = "embedded-io"), doc = "[`receive`]: FrameReader")]
-#![cfg_attr(not(feature = "embedded-io"), doc = "[`flush`]: FrameWriter")]
-#![cfg_attr(feature = "embedded-io-async", doc = "[`receive_async`]: FrameReader::receive_async")]
-#![cfg_attr(feature = "embedded-io-async", doc = "[`flush_async`]: FrameWriter::flush_async")]
-#![cfg_attr(not(feature = "embedded-io-async"), doc = "[`receive_async`]: FrameReader")]
-#![cfg_attr(not(feature = "embedded-io-async"), doc = "[`flush_async`]: FrameWriter")]
+//! The table in the crate's README says which HAL needs which.
 //!
-//! **Cancellation.** All that has been read or is still to be written stands in the receiver or
-//! sender, never in a future: a future that is dropped between two polls loses no byte, and the
+//! **Cancellation.** All that has been read or is still to be written stands in the reader or
+//! writer, never in a future: a future that is dropped between two polls loses no byte, and the
 //! next call goes on where it was. That holds as far as the port's own `read` and `write` are
 //! cancel-safe, which their documentation should say.
 //!
-//! **Noise.** These are for ports that do not damage bytes: a socket, USB, a pipe. A byte that
-//! belongs to no frame is an error, and the next call gives it again. A bare serial line wants
-//! [`ProtocolParser`](crate::ProtocolParser), which finds its way after noise and is cancel-safe as
-//! it is, for it does no I/O:
-//!
-//! ```
-//! use cafewire_core::{Frame, ProtocolParser};
-//! # struct Uart(&'static [u8]);
-//! # impl Uart {
-//! #     fn read(&mut self, buffer: &mut [u8]) -> usize {
-//! #         let n = self.0.len().min(buffer.len());
-//! #         buffer[..n].copy_from_slice(&self.0[..n]);
-//! #         self.0 = &self.0[n..];
-//! #         n
-//! #     }
-//! # }
-//! # let mut uart = Uart(b"?\xCA\xFE\x01\x00\x00");
-//! # let mut frames = 0;
-//! let mut parser = ProtocolParser::<64>::new();
-//! let mut piece = [0; 16];
-//! loop {
-//!     let count = uart.read(&mut piece); // or `.await`
-//! #   if count == 0 { break; }
-//!     let mut rest = &piece[..count];
-//!     while !rest.is_empty() {
-//!         rest = &rest[parser.feed(rest)..];
-//!         loop {
-//!             match parser.try_parse() {
-//!                 Ok(Some(Frame::Echo(view))) => println!("{:?}", view.message()),
-//!                 Ok(Some(Frame::Chat(view))) => println!("{:?}", view.parse_payload()),
-//!                 Ok(None) => break,
-//!                 Err(noise) => println!("skipping: {noise}"),
-//!             }
-//! #           frames += 1;
-//!         }
-//!     }
-//! }
-//! # assert_eq!(frames, 2);
-//! ```
+//! **A UART without `embedded_io::Read`**, whose HAL gives a byte at a time, needs no adapter:
+//! [`ProtocolParser`](crate::ProtocolParser) takes bytes in pieces of any size, and does no I/O.
 
+#[cfg(any(feature = "embedded-io-06", feature = "embedded-io-async-06"))]
+mod compat;
 mod reader;
+mod resync_reader;
 mod writer;
 
+#[cfg(any(feature = "embedded-io-06", feature = "embedded-io-async-06"))]
+pub use compat::{Compat06, Error06};
 pub use reader::{FrameReader, ReadError};
+pub use resync_reader::{ResyncError, ResyncReader};
 pub use writer::{FrameWriter, WriteError};

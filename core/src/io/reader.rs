@@ -1,19 +1,28 @@
-//! Reading frames from a port. Owns the port and the place in the caller's buffer; what a frame is,
-//! `framing.rs` says.
+//! Reading frames from a port that loses no byte. Owns the port and the place in the caller's
+//! buffer; what a frame is, `framing.rs` says. Does not search for frames: `resync_reader.rs` does.
 
 use core::fmt;
-use core::ops::Range;
 
+use crate::accumulator::{Accumulator, Found};
 use crate::direction::Direction;
 use crate::error::ParseError;
 use crate::frame_kind::FrameKind;
-use crate::framing::{Frame, FrameDecoder, Framing};
+use crate::framing::{Frame, FrameDecoder};
 
 /// Reads frames from a port, through a buffer of the caller's that must hold the largest frame to
 /// come: 630 bytes ([`chat::MAX_FRAME_SIZE`](crate::chat::MAX_FRAME_SIZE)) for any chat frame.
 ///
+/// For ports that neither lose nor damage bytes, such as a socket, a pipe or USB. A UART does both,
+/// and many drivers lose bytes without an error: there this reader ends at the first byte that is
+/// missing, and [`ResyncReader`](super::ResyncReader) goes on.
+///
 /// It reads as much as the port has and the buffer takes, so bytes of the next frames may already
 /// be in the buffer: keep the receiver as long as the connection.
+///
+/// **`Ok(0)` of the port** is the end of a socket or a file, and none of USB: a CDC port gives it
+/// for every packet of no bytes. The reader then says what it says at an end: `None` between two
+/// frames, [`ParseError::Truncated`] within one. Nothing is lost by either. The next call reads the
+/// port again, and goes on with what is there: on a port without an end, call again.
 #[cfg_attr(
     feature = "embedded-io",
     doc = r#"
@@ -54,7 +63,7 @@ impl<'b, R> FrameReader<'b, R> {
     #[must_use]
     pub const fn new(port: R, buffer: &'b mut [u8], direction: Direction) -> Self {
         let inbox =
-            Inbox { reader: FrameDecoder::new(direction), buffer, start: 0, end: 0, needed: 1 };
+            Inbox { reader: FrameDecoder::new(direction), buffer, marks: Accumulator::new() };
         Self { port, inbox }
     }
 
@@ -119,8 +128,9 @@ impl<R: ::embedded_io::Read> FrameReader<'_, R> {
     /// two frames.
     ///
     /// # Errors
-    /// See [`ReadError`]. A port's error leaves everything in its place: call again to go on. The
-    /// others are the stream's end: calling again gives the same.
+    /// See [`ReadError`]. A port's error leaves everything in its place: call again to go on. So
+    /// does [`ParseError::Truncated`], the end of the port within a frame: calling again reads the
+    /// port again. The others are final: calling again gives the same, and reads nothing.
     ///
     /// ```
     /// use cafewire_core::io::FrameReader;
@@ -155,8 +165,9 @@ impl<R: ::embedded_io_async::Read> FrameReader<'_, R> {
     /// Cancel-safe if the port's `read` is: a future that is dropped has lost no byte.
     ///
     /// # Errors
-    /// See [`ReadError`]. A port's error leaves everything in its place: call again to go on. The
-    /// others are the stream's end: calling again gives the same.
+    /// See [`ReadError`]. A port's error leaves everything in its place: call again to go on. So
+    /// does [`ParseError::Truncated`], the end of the port within a frame: calling again reads the
+    /// port again. The others are final: calling again gives the same, and reads nothing.
     ///
     /// ```
     /// # fn ready<F: Future>(future: F) -> F::Output {
@@ -194,97 +205,59 @@ impl<R: ::embedded_io_async::Read> FrameReader<'_, R> {
     }
 }
 
-/// The caller's buffer: bytes consumed, then bytes pending (`start..end`), then free space.
+/// The caller's buffer, and what of it is read.
 #[derive(Debug)]
 struct Inbox<'b> {
     reader: FrameDecoder,
     buffer: &'b mut [u8],
-    start: usize,
-    end: usize,
-    /// No answer is possible before this many bytes are pending.
-    needed: usize,
-}
-
-/// A whole, good frame and its place in the buffer.
-struct Found {
-    kind: FrameKind,
-    place: Range<usize>,
+    marks: Accumulator,
 }
 
 impl Inbox<'_> {
     fn pending(&self) -> &[u8] {
-        self.buffer.get(self.start..self.end).unwrap_or_default()
+        self.marks.pending(self.buffer)
     }
 
     /// The frame that is next, if it is whole. It counts as handed out.
-    fn find<E>(&mut self) -> Result<Option<Found>, ReadError<E>> {
-        loop {
-            let pending = self.buffer.get(self.start..self.end).unwrap_or_default();
-            if self.needed > self.buffer.len() {
-                return Err(ReadError::FrameTooLarge {
-                    needed: self.needed,
-                    available: self.buffer.len(),
-                });
+    fn find<E>(&mut self) -> Result<Option<FrameKind>, ReadError<E>> {
+        let available = self.buffer.len();
+        match self.marks.advance(self.buffer, available, |bytes| self.reader.next_frame(bytes)) {
+            Found::Frame(kind) => {
+                self.marks.hand_out();
+                Ok(Some(kind))
             }
-            if pending.len() < self.needed {
-                return Ok(None);
-            }
-            match self.reader.next_frame(pending) {
-                Framing::Frame { frame, consumed } => {
-                    let place = self.start..self.start + consumed;
-                    let kind = FrameKind::of(&frame);
-                    self.start = place.end;
-                    self.needed = 1;
-                    return Ok(Some(Found { kind, place }));
-                }
-                Framing::Incomplete { needed } => self.needed = pending.len() + needed,
-                Framing::Corrupt { error } => {
-                    return Err(ReadError::Parse {
-                        error,
-                        stream_offset: self.reader.stream_offset_of(&error),
-                    });
-                }
-            }
+            Found::Incomplete => Ok(None),
+            Found::TooLarge { needed } => Err(ReadError::FrameTooLarge { needed, available }),
+            Found::Corrupt(error) => Err(self.refused(error)),
         }
     }
 
-    fn view(&self, found: Found) -> Frame<'_> {
-        found.kind.view(self.buffer.get(found.place).unwrap_or_default())
+    fn view(&self, kind: FrameKind) -> Frame<'_> {
+        kind.view(self.buffer.get(self.marks.handed_out()).unwrap_or_default())
     }
 
-    /// Where to read to; never empty after [`find`](Self::find) found nothing. Moves what is
-    /// pending to the front if the frame would not fit otherwise: each byte at most once.
+    /// Where to read to; never empty after [`find`](Self::find) found nothing.
     fn space(&mut self) -> &mut [u8] {
-        if self.start == self.end {
-            (self.start, self.end) = (0, 0);
-        } else if self.start + self.needed > self.buffer.len() {
-            let pending = self.end - self.start;
-            // A loop rather than `copy_within`, which can panic.
-            for to in 0..pending {
-                if let Some(&byte) = self.buffer.get(self.start + to)
-                    && let Some(place) = self.buffer.get_mut(to)
-                {
-                    *place = byte;
-                }
-            }
-            (self.start, self.end) = (0, pending);
-        }
-        self.buffer.get_mut(self.end..).unwrap_or_default()
+        self.marks.space(self.buffer)
     }
 
     fn filled(&mut self, count: usize) {
-        // No port may claim more than the space it was given.
-        self.end = self.end.saturating_add(count).min(self.buffer.len());
+        self.marks.receive(count, self.buffer.len());
     }
 
     /// The port has no more: fine between two frames.
     fn ended<E>(&self) -> Result<(), ReadError<E>> {
-        let available = self.end - self.start;
-        if available == 0 {
-            return Ok(());
+        match self.marks.pending_len() {
+            0 => Ok(()),
+            available => {
+                let needed = self.marks.needed();
+                Err(self.refused(ParseError::Truncated { needed, available }))
+            }
         }
-        let error = ParseError::Truncated { needed: self.needed, available };
-        Err(ReadError::Parse { error, stream_offset: self.reader.stream_offset_of(&error) })
+    }
+
+    fn refused<E>(&self, error: ParseError) -> ReadError<E> {
+        ReadError::Parse { error, stream_offset: self.reader.stream_offset_of(&error) }
     }
 }
 

@@ -11,10 +11,19 @@ use crate::error::ProtocolError;
 /// sent: 585 bytes ([`chat::MAX_CLIENT_FRAME_SIZE`](crate::chat::MAX_CLIENT_FRAME_SIZE)) for
 /// whatever a chat client says.
 ///
-/// Sending is two steps. To *queue* encodes into the buffer and does no I/O; to *flush* writes out
-/// what is queued, one frame or several at once. A flush that was cancelled or failed goes on with
-/// the next one, in the middle of a frame if need be: no peer ever sees half a frame followed by
-/// another.
+/// Sending is two steps. To *queue* encodes into the buffer and does no I/O; to *write* gives the
+/// port what is queued, one frame or several at once; to *flush* is to write, and then to flush the
+/// port. A write that was cancelled or failed goes on with the next one, in the middle of a frame
+/// if need be: no peer ever sees half a frame followed by another.
+///
+/// **Whether to flush** is the port's matter. Where it keeps bytes until then, nothing is sent
+/// without; other ports wait until the last bit is on the line or until the peer has acknowledged
+/// all of it, and some do nothing. Where the port sends by itself, as a UART does, writing is
+/// enough.
+///
+/// **A port that is busy** and answers `Ok(0)`, which embedded-io forbids (`Tx` of stm32f4xx-hal
+/// and stm32f1xx-hal do, of embedded-io 0.6), ends a write with [`WriteError::WriteZero`]. The rest
+/// stays queued: write again when the port may have room, at once, after its interrupt, or later.
 #[cfg_attr(
     feature = "embedded-io",
     doc = r#"
@@ -135,7 +144,7 @@ impl<'b, W> FrameWriter<'b, W> {
 
 #[cfg(feature = "embedded-io")]
 impl<W: ::embedded_io::Write> FrameWriter<'_, W> {
-    /// Writes all that is queued, and has the port pass it on.
+    /// Writes all that is queued, and flushes the port.
     ///
     /// # Errors
     /// See [`WriteError`]. What was not written stays queued.
@@ -153,17 +162,43 @@ impl<W: ::embedded_io::Write> FrameWriter<'_, W> {
     /// # Ok::<(), Box<dyn core::error::Error>>(())
     /// ```
     pub fn flush(&mut self) -> Result<(), WriteError<W::Error>> {
+        self.write()?;
+        self.port.flush().map_err(WriteError::Io)
+    }
+
+    /// Writes all that is queued. The port is not flushed.
+    ///
+    /// # Errors
+    /// See [`WriteError`]. What was not written stays queued.
+    ///
+    /// ```
+    /// use cafewire_core::Message;
+    /// use cafewire_core::io::{FrameWriter, WriteError};
+    /// # let (mut sent, mut buffer) = ([0; 5], [0; 64]);
+    /// # let uart = &mut sent[..];
+    /// let mut sender = FrameWriter::new(uart, &mut buffer);
+    /// sender.queue_echo(&Message::ping())?;
+    /// while let Err(error) = sender.write() {
+    ///     match error {
+    ///         WriteError::WriteZero => {} // busy: on a device, sleep until it may have room
+    ///         error => return Err(error.into()),
+    ///     }
+    /// }
+    /// assert!(sender.unsent().is_empty());
+    /// # Ok::<(), Box<dyn core::error::Error>>(())
+    /// ```
+    pub fn write(&mut self) -> Result<(), WriteError<W::Error>> {
         while !self.outbox.unsent().is_empty() {
             let count = self.port.write(self.outbox.unsent()).map_err(WriteError::Io)?;
             self.outbox.sent(count)?;
         }
-        self.port.flush().map_err(WriteError::Io)
+        Ok(())
     }
 }
 
 #[cfg(feature = "embedded-io-async")]
 impl<W: ::embedded_io_async::Write> FrameWriter<'_, W> {
-    /// Writes all that is queued, and has the port pass it on.
+    /// Writes all that is queued, and flushes the port.
     ///
     /// Cancel-safe if the port's `write` is: after a future was dropped, the next flush goes on
     /// with the first byte that was not written.
@@ -193,11 +228,21 @@ impl<W: ::embedded_io_async::Write> FrameWriter<'_, W> {
     /// # Ok::<(), Box<dyn core::error::Error>>(())
     /// ```
     pub async fn flush_async(&mut self) -> Result<(), WriteError<W::Error>> {
+        self.write_async().await?;
+        self.port.flush().await.map_err(WriteError::Io)
+    }
+
+    /// Writes all that is queued. The port is not flushed. Cancel-safe as
+    /// [`flush_async`](Self::flush_async) is.
+    ///
+    /// # Errors
+    /// See [`WriteError`]. What was not written stays queued.
+    pub async fn write_async(&mut self) -> Result<(), WriteError<W::Error>> {
         while !self.outbox.unsent().is_empty() {
             let count = self.port.write(self.outbox.unsent()).await.map_err(WriteError::Io)?;
             self.outbox.sent(count)?;
         }
-        self.port.flush().await.map_err(WriteError::Io)
+        Ok(())
     }
 }
 
@@ -275,7 +320,8 @@ assert_eq!(sender.unsent(), [0x00, 0x00]); // what a later flush would begin wit
 pub enum WriteError<E> {
     /// The port failed.
     Io(E),
-    /// The port took no byte and did not say why, which the contract of embedded-io forbids.
+    /// The port took no byte and did not say why, which the contract of embedded-io forbids. Some
+    /// HALs' ports answer so while they are busy: nothing is lost, write again.
     WriteZero,
 }
 

@@ -13,13 +13,19 @@
 
 mod corpus;
 
+#[cfg(any(feature = "embedded-io-06", feature = "embedded-io-async-06"))]
+mod compat_06;
 #[cfg(feature = "defmt")]
 mod defmt_format;
+#[cfg(feature = "tokio-codec")]
+mod framed;
 #[cfg(feature = "alloc")]
 mod owned;
 #[cfg(any(feature = "embedded-io", feature = "embedded-io-async"))]
 mod port;
 #[cfg(feature = "serde")]
 mod serde_shape;
+#[cfg(any(feature = "embedded-io", feature = "embedded-io-async"))]
+mod serial;
 #[cfg(feature = "tokio-codec")]
 mod tokio_codec;

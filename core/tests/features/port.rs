@@ -240,6 +240,82 @@ mod blocking {
         assert_eq!(sender.unsent().len(), 5);
     }
 
+    /// Gives one piece per call, an empty one too: USB's packet of no bytes.
+    struct Packets(Vec<&'static [u8]>);
+
+    impl embedded_io::ErrorType for Packets {
+        type Error = ErrorKind;
+    }
+
+    impl embedded_io::Read for Packets {
+        fn read(&mut self, buffer: &mut [u8]) -> Result<usize, ErrorKind> {
+            let packet = self.0.remove(0);
+            buffer[..packet.len()].copy_from_slice(packet);
+            Ok(packet.len())
+        }
+    }
+
+    #[test]
+    fn a_port_that_gives_no_byte_is_read_again_by_the_next_call() {
+        let ping = &b"\xCA\xFE\x01\x00\x00"[..];
+        let packets = vec![b"", ping, b"", &ping[..3], b"", b"", &ping[3..]];
+        let mut buffer = [0; 16];
+        let mut receiver = FrameReader::new(Packets(packets), &mut buffer, Direction::ToServer);
+        assert_eq!(receiver.receive(), Ok(None));
+        assert!(receiver.receive().unwrap().is_some());
+        assert_eq!(receiver.receive(), Ok(None));
+        for _ in 0..2 {
+            let error = ParseError::Truncated { needed: 5, available: 3 };
+            assert_eq!(receiver.receive(), Err(ReadError::Parse { error, stream_offset: 8 }));
+        }
+        assert!(receiver.receive().unwrap().is_some());
+        assert_eq!(receiver.reader().stream_offset(), 10);
+    }
+
+    /// Takes a byte, then is busy, as `Tx` of stm32f4xx-hal; counts what it is asked to flush.
+    #[derive(Default)]
+    struct Busy {
+        line: Vec<u8>,
+        is_busy: bool,
+        flushes: usize,
+    }
+
+    impl embedded_io::ErrorType for Busy {
+        type Error = ErrorKind;
+    }
+
+    impl embedded_io::Write for Busy {
+        fn write(&mut self, bytes: &[u8]) -> Result<usize, ErrorKind> {
+            self.is_busy = !self.is_busy;
+            let count = usize::from(self.is_busy);
+            self.line.extend_from_slice(&bytes[..count]);
+            Ok(count)
+        }
+
+        fn flush(&mut self) -> Result<(), ErrorKind> {
+            self.flushes += 1;
+            Ok(())
+        }
+    }
+
+    #[test]
+    fn a_busy_port_is_told_and_written_to_again_and_flushed_only_when_asked() {
+        let mut buffer = [0; 16];
+        let mut sender = FrameWriter::new(Busy::default(), &mut buffer);
+        sender.queue_echo(&Message::ping()).unwrap();
+        let mut busy = 0;
+        while let Err(error) = sender.write() {
+            assert_eq!(error, WriteError::WriteZero);
+            busy += 1;
+        }
+        assert_eq!((busy, sender.unsent()), (4, &[][..]));
+        sender.queue_echo(&Message::pong()).unwrap();
+        while sender.flush().is_err() {}
+        let port = sender.into_inner();
+        assert_eq!(port.line, b"\xCA\xFE\x01\0\0\xCA\xFE\x02\0\0");
+        assert_eq!(port.flushes, 1);
+    }
+
     /// Claims to have read and written more than it was given room for.
     struct Liar;
 
@@ -380,6 +456,31 @@ mod awaited {
             assert_eq!(sender.into_inner().line, bytes(&say).repeat(3), "{piece}");
             assert!(dropped > 57 / piece, "{dropped} futures were dropped");
         }
+    }
+
+    #[test]
+    fn a_write_that_is_dropped_at_every_await_sends_each_byte_once_and_flushes_nothing() {
+        struct NeverFlushed(Port);
+
+        impl io::ErrorType for NeverFlushed {
+            type Error = ErrorKind;
+        }
+
+        impl embedded_io_async::Write for NeverFlushed {
+            async fn write(&mut self, bytes: &[u8]) -> Result<usize, ErrorKind> {
+                self.0.write(bytes).await
+            }
+
+            async fn flush(&mut self) -> Result<(), ErrorKind> {
+                panic!("it was not asked for")
+            }
+        }
+
+        let mut buffer = [0; 8];
+        let mut sender = FrameWriter::new(NeverFlushed(Port::new(&[], 1)), &mut buffer);
+        sender.queue_echo(&Message::ping()).unwrap();
+        while poll_once(sender.write_async()).is_pending() {}
+        assert_eq!(sender.into_inner().0.line, b"\xCA\xFE\x01\0\0");
     }
 
     #[test]

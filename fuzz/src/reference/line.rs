@@ -23,27 +23,43 @@ pub fn read_line(
     family: Option<Family>,
     direction: Direction,
 ) -> Line {
+    read_bursts([line], frame_size_max, family, direction)
+}
+
+/// The same of a line that is silent between its bursts: no frame spans two of them. Noise at the
+/// end of one and at the start of the next is one stretch.
+#[must_use]
+pub fn read_bursts<'l>(
+    bursts: impl IntoIterator<Item = &'l [u8]>,
+    frame_size_max: usize,
+    family: Option<Family>,
+    direction: Direction,
+) -> Line {
     let mut read = Line::default();
-    let mut at = 0;
+    let mut before = 0;
     let mut in_noise = false;
-    while at < line.len() {
-        let mut skipped = 1;
-        if let Outcome::Frame { frame, consumed } = first_frame(&line[at..], Direction::Either)
-            && consumed <= frame_size_max
-            && family.is_none_or(|only| only == frame.family)
-        {
-            if is_sent(&frame, direction) {
-                read.frames.push((at, frame));
-                in_noise = false;
-                at += consumed;
-                continue;
+    for line in bursts {
+        let mut at = 0;
+        while at < line.len() {
+            let mut skipped = 1;
+            if let Outcome::Frame { frame, consumed } = first_frame(&line[at..], Direction::Either)
+                && consumed <= frame_size_max
+                && family.is_none_or(|only| only == frame.family)
+            {
+                if is_sent(&frame, direction) {
+                    read.frames.push((before + at, frame));
+                    in_noise = false;
+                    at += consumed;
+                    continue;
+                }
+                skipped = consumed;
             }
-            skipped = consumed;
+            read.losses += u64::from(!in_noise);
+            in_noise = true;
+            read.skipped_bytes += skipped as u64;
+            at += skipped;
         }
-        read.losses += u64::from(!in_noise);
-        in_noise = true;
-        read.skipped_bytes += skipped as u64;
-        at += skipped;
+        before += line.len();
     }
     read
 }
@@ -78,6 +94,15 @@ mod tests {
         assert_eq!(places(None, 630), (vec![4, 9, 19], 5, 2));
         assert_eq!(places(None, 9), (vec![4, 14, 19], 10, 3));
         assert_eq!(places(Some(Family::Chat), 630), (vec![], 25, 1));
+    }
+
+    #[test]
+    fn no_frame_spans_a_silence() {
+        let ping = b"\xCA\xFE\x01\x00\x00";
+        let bursts = [&ping[..3], &ping[3..], b"", &ping[..]];
+        let read = read_bursts(bursts, 630, None, Direction::Either);
+        let places: Vec<usize> = read.frames.iter().map(|&(at, _)| at).collect();
+        assert_eq!((places, read.skipped_bytes, read.losses), (vec![5], 5, 1));
     }
 
     #[test]

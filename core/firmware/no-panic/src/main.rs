@@ -21,7 +21,7 @@ use cafewire_core::chat::{
 };
 use cafewire_core::dissect::{Dissector, fields};
 use cafewire_core::echo::{self, Message};
-use cafewire_core::io::{FrameReader, FrameWriter};
+use cafewire_core::io::{Compat06, FrameReader, FrameWriter, ResyncError, ResyncReader};
 use cafewire_core::{
     Decoded, Direction, Family, Field, FieldError, Frame, FrameDecoder, Framing, ParseError,
     ProtocolError, ProtocolParser,
@@ -38,6 +38,9 @@ extern "C" fn main() -> i32 {
     serial_line::<{ chat::MAX_FRAME_SIZE }>();
     serial_line::<8>();
     port();
+    port_of_06();
+    noisy_port::<{ chat::MAX_FRAME_SIZE }>();
+    noisy_port::<8>();
     dissection();
     numbers();
     0
@@ -232,6 +235,12 @@ impl embedded_io::Read for AnyPort {
     }
 }
 
+impl embedded_io::ReadReady for AnyPort {
+    fn read_ready(&mut self) -> Result<bool, Self::Error> {
+        black_box(Ok(true))
+    }
+}
+
 impl embedded_io::Write for AnyPort {
     fn write(&mut self, bytes: &[u8]) -> Result<usize, Self::Error> {
         black_box(bytes);
@@ -256,9 +265,62 @@ fn port() {
     use_up(sender.queue_echo(&black_box(Message::Ping(bytes()))));
     let mut sender = black_box(sender);
     use_up(sender.flush().is_ok());
+    let mut sender = black_box(sender);
+    use_up(sender.write().is_ok());
     let sender = black_box(sender);
     use_up(sender.unsent());
     use_up(sender.into_inner());
+}
+
+/// Any port of embedded-io 0.6.
+struct AnyPort06;
+
+impl embedded_io_06::ErrorType for AnyPort06 {
+    type Error = embedded_io_06::ErrorKind;
+}
+
+impl embedded_io_06::Read for AnyPort06 {
+    fn read(&mut self, space: &mut [u8]) -> Result<usize, Self::Error> {
+        black_box(space);
+        black_box(Ok(0))
+    }
+}
+
+impl embedded_io_06::Write for AnyPort06 {
+    fn write(&mut self, bytes: &[u8]) -> Result<usize, Self::Error> {
+        black_box(bytes);
+        black_box(Ok(0))
+    }
+
+    fn flush(&mut self) -> Result<(), Self::Error> {
+        black_box(Ok(()))
+    }
+}
+
+fn port_of_06() {
+    let port = Compat06(AnyPort06);
+    let mut receiver = black_box(ResyncReader::new(port, ProtocolParser::<64>::new()));
+    use_up(receiver.receive().is_ok_and(|frame| black_box(frame).is_some()));
+    let mut sender = black_box(FrameWriter::new(Compat06(AnyPort06), buffer()));
+    use_up(sender.flush().is_ok());
+}
+
+fn noisy_port<const N: usize>() {
+    let parser = ProtocolParser::<N>::for_family(black_box(Family::ChatV1), Direction::Either);
+    let mut receiver = black_box(ResyncReader::new(AnyPort, parser));
+    match receiver.receive() {
+        Ok(frame) => use_up(black_box(frame).is_some()),
+        Err(ResyncError::Noise(error)) => errors(error),
+        Err(error) => use_up(error),
+    }
+    let mut receiver = black_box(receiver);
+    let polled = receiver.poll(black_box(0), black_box(0));
+    use_up(polled.is_ok_and(|frame| black_box(frame).is_some()));
+    let mut receiver = black_box(receiver);
+    receiver.fell_silent();
+    use_up(receiver.receive().is_ok_and(|frame| black_box(frame).is_some()));
+    use_up(receiver.parser());
+    use_up(receiver.into_inner());
 }
 
 fn dissection() {
