@@ -74,10 +74,12 @@ impl<'w> Entrant<'w> {
     ) -> Self {
         let messages: Vec<_> = owned.iter().map(OwnedMessage::as_borrowed).collect();
         let values: Vec<_> = messages.iter().map(C::value).collect();
-        let stream = make().stream(&values).expect("messages that may be sent");
+        let mut contender = make();
+        contender.prepare();
+        let stream = contender.stream(&values).expect("messages that may be sent");
         if role != Role::Limit {
-            verify::reads_what_it_wrote(name, &mut make(), &stream, &messages);
-            verify::refuses_damage(name, &mut make());
+            verify::reads_what_it_wrote(name, &mut contender, &stream, &messages);
+            verify::refuses_damage(name, &mut contender);
         }
 
         let frames = messages.len() * repeats;
@@ -100,6 +102,7 @@ impl<'w> Entrant<'w> {
 const SLACK_BYTES: usize = 4096;
 
 fn parse_pass(contender: &mut impl Contender, stream: &[u8], repeats: usize) -> u64 {
+    contender.prepare();
     let mut digest = Digest::default();
     for _ in 0..repeats {
         let mut rest = black_box(stream);
@@ -117,6 +120,7 @@ fn encode_pass<C: Contender>(
     buffer: &mut [u8],
     repeats: usize,
 ) -> u64 {
+    contender.prepare();
     let mut written = 0;
     for _ in 0..repeats {
         let mut rest = &mut *buffer;

@@ -36,6 +36,23 @@ impl Level {
         Self::Portable(Portable)
     }
 
+    /// Makes [`detect`](Self::detect) give this level from now on, in the whole process: a bench
+    /// compares the levels in one run, a test takes each way, and a profiler counts one of them.
+    /// All levels give the same answers, so that it may be called while other threads parse.
+    ///
+    /// ```
+    /// use cafewire_kernel::Level;
+    /// for level in Level::available() {
+    ///     level.select();
+    ///     assert_eq!(Level::detect(), level);
+    /// }
+    /// ```
+    #[cfg(feature = "std")]
+    pub fn select(self) {
+        #[cfg(all(feature = "simd", target_arch = "x86_64", not(miri)))]
+        crate::x86::select(self);
+    }
+
     /// All levels that this processor can run, the portable one first and the best one last.
     ///
     /// ```

@@ -121,34 +121,42 @@ instruction_set! {
     "pclmulqdq" "vpclmulqdq" "avx2" "fma" "f16c" "bmi1" "bmi2" "lzcnt" "popcnt"
 }
 
+/// Which level [`Level::detect`] gives, by [`select`]'s numbers; 0 before the first call. Every
+/// thread that finds 0 in it stores the same number, and nothing else depends on it: no order is
+/// needed.
+#[cfg(feature = "std")]
+static SELECTED: AtomicU8 = AtomicU8::new(0);
+
 /// The best level, for [`Level::detect`]: asked for once, one load from then on.
 #[cfg(feature = "std")]
 #[inline]
 pub(crate) fn best() -> Level {
-    /// 0 before detection, then which of the levels. It is written with the same value by every
-    /// thread that finds 0 in it, and nothing else depends on it: no order is needed.
-    static BEST: AtomicU8 = AtomicU8::new(0);
-
     #[cold]
     #[inline(never)]
     fn find() -> Level {
         let best = find_best();
-        let number = match best {
-            Level::Portable(_) => 1,
-            Level::Sse41(_) => 2,
-            Level::Avx512(_) => 3,
-        };
-        BEST.store(number, Relaxed);
+        select(best);
         best
     }
 
-    match BEST.load(Relaxed) {
+    match SELECTED.load(Relaxed) {
         1 => Level::Portable(Portable),
-        // 2 and 3 are stored by `find` alone, when detection has given the token.
+        // 2 and 3 are stored by `select` alone, which was given the token.
         2 => Level::Sse41(Sse41(())),
         3 => Level::Avx512(Avx512(())),
         _ => find(),
     }
+}
+
+/// From now on [`best`] gives this level.
+#[cfg(feature = "std")]
+pub(crate) fn select(level: Level) {
+    let number = match level {
+        Level::Portable(_) => 1,
+        Level::Sse41(_) => 2,
+        Level::Avx512(_) => 3,
+    };
+    SELECTED.store(number, Relaxed);
 }
 
 /// The best level, for [`Level::detect`]: known when the crate is compiled.
