@@ -111,7 +111,7 @@ impl Level {
     #[inline]
     pub fn run<R: Routine>(self, routine: R) -> R::Output {
         match self {
-            Self::Portable(kernel) => routine.run(kernel),
+            Self::Portable(kernel) => kernel.run(routine),
             #[cfg(all(feature = "simd", target_arch = "x86_64", not(miri)))]
             Self::Sse41(kernel) => kernel.run(routine),
             #[cfg(all(feature = "simd", target_arch = "x86_64", not(miri)))]
@@ -152,18 +152,12 @@ impl Kernel for Level {
     }
 
     #[inline]
-    fn first_control(self, name: &str) -> Option<usize> {
-        each_level!(self, kernel => kernel.first_control(name))
+    fn first_control_within(self, text: &str, len: usize) -> Option<usize> {
+        each_level!(self, kernel => kernel.first_control_within(text, len))
     }
 
     #[inline]
-    fn write<const N: usize>(
-        self,
-        into: &mut [u8],
-        head: Head,
-        names: [&[u8]; N],
-        text: &[u8],
-    ) -> Option<u32> {
+    fn write(self, into: &mut [u8], head: Head, names: &[&[u8]], text: &[u8]) -> Option<u32> {
         each_level!(self, kernel => kernel.write(into, head, names, text))
     }
 }

@@ -12,7 +12,7 @@ use core::sync::atomic::{AtomicU8, Ordering::Relaxed};
 use crate::head::Head;
 use crate::kernel::{Check, Kernel, Routine, sealed, text_of, written_len};
 use crate::level::Level;
-use crate::portable::Portable;
+use crate::portable::{self, Portable};
 
 /// Whether the processor that runs this has all of these features.
 #[cfg(feature = "std")]
@@ -28,7 +28,10 @@ macro_rules! has {
 
 /// The token of an instruction set, its detection, and its kernel by the loops of a module.
 macro_rules! instruction_set {
-    ($(#[$doc:meta])* $name:ident, $module:ident, $list:literal, $($feature:tt)*) => {
+    (
+        $(#[$doc:meta])* $name:ident, $module:ident, $list:literal, [$($feature:tt)*],
+        $($first_control:item)*
+    ) => {
         $(#[$doc])*
         #[derive(Clone, Copy, Debug, PartialEq, Eq)]
         pub struct $name(());
@@ -86,23 +89,19 @@ macro_rules! instruction_set {
                 where_it_is_wrong(bytes)
             }
 
-            #[inline(always)]
-            fn first_control(self, name: &str) -> Option<usize> {
-                // SAFETY: the token; see above.
-                unsafe { $module::first_control(name.as_bytes()) }
-            }
+            $($first_control)*
 
             #[inline(always)]
-            fn write<const N: usize>(
+            fn write(
                 self,
                 into: &mut [u8],
                 head: Head,
-                names: [&[u8]; N],
+                names: &[&[u8]],
                 text: &[u8],
             ) -> Option<u32> {
-                let whole = into.get_mut(..written_len(&head, &names, text)?)?;
+                let whole = into.get_mut(..written_len(head, names, text)?)?;
                 // SAFETY: the token; see above.
-                Some(unsafe { $module::write(whole, &head, &names, text) })
+                Some(unsafe { $module::write(whole, head, names, text) })
             }
         }
     };
@@ -110,15 +109,37 @@ macro_rules! instruction_set {
 
 instruction_set! {
     /// Proof that the processor has SSE4.1 and PCLMULQDQ.
-    Sse41, sse41, "sse4.1,pclmulqdq", "sse3" "ssse3" "sse4.1" "pclmulqdq"
+    Sse41, sse41, "sse4.1,pclmulqdq", ["sse3" "ssse3" "sse4.1" "pclmulqdq"],
+    #[inline(always)]
+    fn first_control(self, name: &str) -> Option<usize> {
+        if name.len() <= 16 {
+            return portable::first_control(name.as_bytes());
+        }
+        self.first_control_within(name, name.len())
+    }
+
+    #[inline(always)]
+    fn first_control_within(self, text: &str, len: usize) -> Option<usize> {
+        // SAFETY: the token; see above.
+        if unsafe { sse41::is_printable(text.as_bytes(), len) } {
+            return None;
+        }
+        portable::first_control(text.get(..len).unwrap_or(text).as_bytes())
+    }
 }
 
 instruction_set! {
     /// Proof that the processor has AVX-512 (F, BW, DQ, VL, VBMI, VBMI2), VPCLMULQDQ and BMI2.
     Avx512, avx512,
     "avx512bw,avx512vl,avx512vbmi,avx512vbmi2,vpclmulqdq,bmi1,bmi2",
-    "avx512f" "avx512bw" "avx512dq" "avx512vl" "avx512vbmi" "avx512vbmi2"
-    "pclmulqdq" "vpclmulqdq" "avx2" "fma" "f16c" "bmi1" "bmi2" "lzcnt" "popcnt"
+    ["avx512f" "avx512bw" "avx512dq" "avx512vl" "avx512vbmi" "avx512vbmi2"
+     "pclmulqdq" "vpclmulqdq" "avx2" "fma" "f16c" "bmi1" "bmi2" "lzcnt" "popcnt"],
+    #[inline(always)]
+    fn first_control_within(self, text: &str, len: usize) -> Option<usize> {
+        let name = text.get(..len).unwrap_or(text);
+        // SAFETY: the token; see above.
+        unsafe { avx512::first_control(name.as_bytes()) }
+    }
 }
 
 /// Which level [`Level::detect`] gives, by [`select`]'s numbers; 0 before the first call. Every
