@@ -35,7 +35,7 @@ impl Kernel for Portable {
 
     #[inline(always)]
     fn utf8(self, bytes: &[u8]) -> Result<&str, Utf8Error> {
-        core::str::from_utf8(bytes)
+        utf8(bytes)
     }
 
     #[inline(always)]
@@ -89,6 +89,24 @@ fn copy(into: &mut [u8], from: &[u8]) {
 fn ascii(bytes: &[u8]) -> Option<&str> {
     // SAFETY: all of the bytes are ASCII, and ASCII is UTF-8.
     bytes.is_ascii().then(|| unsafe { core::str::from_utf8_unchecked(bytes) })
+}
+
+#[cfg(not(feature = "std"))]
+#[inline(always)]
+fn utf8(bytes: &[u8]) -> Result<&str, Utf8Error> {
+    core::str::from_utf8(bytes)
+}
+
+/// By an automaton without branches. Which bytes of a text are ASCII can't be predicted, and the
+/// standard library asks. Its table has 2 KiB: without `std` it would be in a device's flash.
+#[cfg(feature = "std")]
+#[inline(always)]
+fn utf8(bytes: &[u8]) -> Result<&str, Utf8Error> {
+    if crate::automaton::is_utf8(bytes) {
+        // SAFETY: the automaton has just found the bytes to be UTF-8.
+        return Ok(unsafe { core::str::from_utf8_unchecked(bytes) });
+    }
+    core::str::from_utf8(bytes)
 }
 
 /// Where the first control character is.

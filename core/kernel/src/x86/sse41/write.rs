@@ -98,23 +98,24 @@ fn copy_text(into: &mut [u8], from: &[u8], sum: __m128i) -> Option<__m128i> {
     let (block_places, _) = into.get_mut(start_len..)?.as_chunks_mut();
     let (place, places) = places(blocks.len())?;
     let mut sum = add(sum, move_to_end(start, start_len), place);
-    // By pairs: of a loop over single blocks the compiler makes a call of `memcpy`, and one of sums.
-    let (odd_block, blocks) = blocks.as_rchunks::<2>();
-    let (odd_block_place, block_places) = block_places.as_rchunks_mut::<2>();
-    let (odd_place, places) = places.as_rchunks::<2>();
-    if let ([block], [block_place], [place]) = (odd_block, odd_block_place, odd_place) {
+    for ((block_place, block), place) in block_places.iter_mut().zip(blocks).zip(places) {
         let block = load(block);
-        store(block_place, block);
+        store_in_halves(block_place, block);
         sum = add(sum, block, load_words(place));
     }
-    for ((block_place, [first, second]), place) in block_places.iter_mut().zip(blocks).zip(places) {
-        let (first, second) = (load(first), load(second));
-        store(&mut block_place[0], first);
-        store(&mut block_place[1], second);
-        sum = add(sum, first, load_words(&place[0]));
-        sum = add(sum, second, load_words(&place[1]));
-    }
     Some(sum)
+}
+
+/// Stores a block in a loop: of one store for each load the compiler makes a call of `memcpy` before
+/// the loop. That the halves can be one store it sees later.
+#[target_feature(enable = "sse4.1,pclmulqdq")]
+#[inline]
+fn store_in_halves(place: &mut [u8; BLOCK_LEN], block: __m128i) {
+    let (halves, _) = place.as_chunks_mut::<8>();
+    if let [first, second] = halves {
+        *first = _mm_extract_epi64::<0>(block).to_le_bytes();
+        *second = _mm_extract_epi64::<1>(block).to_le_bytes();
+    }
 }
 
 /// Copies fewer than 16 bytes. Gives them as two words, as if the last of them were the last of the
