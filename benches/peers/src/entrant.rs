@@ -32,6 +32,8 @@ pub(crate) enum Operations {
 pub(crate) struct Entrant<'w> {
     pub(crate) name: &'static str,
     pub(crate) role: Role,
+    /// Of the core: which of its levels.
+    pub(crate) level: Option<&'static str>,
     /// Mean size of a frame in this contender's format.
     pub(crate) frame_bytes: f64,
     pub(crate) parse: Pass<'w>,
@@ -94,7 +96,7 @@ impl<'w> Entrant<'w> {
         if role != Role::Limit {
             assert_eq!(parse.outcome, digest(&messages, repeats), "{name}: other fields");
         }
-        Self { name, role, frame_bytes, parse, encode }
+        Self { name, role, level: None, frame_bytes, parse, encode }
     }
 }
 

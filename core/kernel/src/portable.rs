@@ -53,12 +53,7 @@ impl Kernel for Portable {
 
 /// Writes the frame, which is as long as `into`.
 #[inline(always)]
-pub(crate) fn put(
-    into: &mut [u8],
-    head: Head,
-    names: &[&[u8]],
-    text: &[u8],
-) -> Option<()> {
+pub(crate) fn put(into: &mut [u8], head: Head, names: &[&[u8]], text: &[u8]) -> Option<()> {
     let mut rest = head.put(into)?;
     for name in names {
         let (length, behind) = rest.split_first_mut()?;
@@ -80,7 +75,10 @@ fn copy(into: &mut [u8], from: &[u8]) {
         *into.last_chunk_mut()? = last;
         Some(())
     }
-    if from.len() > 16 || ends::<8>(into, from).or_else(|| ends::<4>(into, from)).is_none() {
+    if cfg!(not(feature = "std"))
+        || from.len() > 16
+        || ends::<8>(into, from).or_else(|| ends::<4>(into, from)).is_none()
+    {
         into.copy_from_slice(from);
     }
 }
@@ -97,20 +95,22 @@ fn utf8(bytes: &[u8]) -> Result<&str, Utf8Error> {
     core::str::from_utf8(bytes)
 }
 
-/// By an automaton without branches. Which bytes of a text are ASCII can't be predicted, and the
-/// standard library asks. Its table has 2 KiB: without `std` it would be in a device's flash.
+/// By an automaton without branches. Which bytes of other texts are ASCII can't be predicted, and
+/// the standard library asks. Its table has 2 KiB: without `std` it would be in a device's flash.
 #[cfg(feature = "std")]
 #[inline(always)]
 fn utf8(bytes: &[u8]) -> Result<&str, Utf8Error> {
-    if crate::automaton::is_utf8(bytes) {
-        // SAFETY: the automaton has just found the bytes to be UTF-8.
+    if bytes.is_ascii() || crate::automaton::is_utf8(bytes) {
+        // SAFETY: the bytes were just found to be ASCII, which is UTF-8, or to be UTF-8.
         return Ok(unsafe { core::str::from_utf8_unchecked(bytes) });
     }
     core::str::from_utf8(bytes)
 }
 
-/// Where the first control character is.
-#[inline(always)]
+/// Where the first control character is. Without `std` one copy serves all callers: a device has
+/// more time than flash.
+#[cfg_attr(feature = "std", inline(always))]
+#[cfg_attr(not(feature = "std"), inline(never))]
 pub(crate) fn first_control(name: &[u8]) -> Option<usize> {
     if is_plain(name) { None } else { find_control(name) }
 }

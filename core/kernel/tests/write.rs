@@ -118,7 +118,10 @@ fn nothing_is_written_where_it_does_not_fit() {
         }
         let mut into = [0xEE; 1024];
         assert_eq!(level.write(&mut into, head, &[&all], b""), None, "a name of 256 bytes");
-        assert_eq!(level.write(&mut into, Head::new().u8(1), &[], b""), Some(crc32fast::hash(&[1])));
+        assert_eq!(
+            level.write(&mut into, Head::new().u8(1), &[], b""),
+            Some(crc32fast::hash(&[1]))
+        );
         assert_eq!(level.write(&mut [], Head::new(), &[], b""), Some(0));
     }
 }

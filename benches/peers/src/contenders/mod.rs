@@ -31,7 +31,7 @@ pub(crate) trait Contender {
 
     fn value<'m>(message: &Message<'m>) -> Self::Value<'m>;
 
-    /// What has to be done once before a pass, or a frame of another contender's turn.
+    /// What has to be done once before this contender's turn.
     fn prepare(&self) {}
 
     /// The frame of a message at the start of `buffer`: its length in bytes. `None` if it does not
@@ -114,7 +114,8 @@ struct Rows<'w> {
 
 impl<'w> Rows<'w> {
     fn cafewire(&self, name: &'static str, role: Role, level: Level) -> Entrant<'w> {
-        self.of(name, role, Operations::Both, || Cafewire { level })
+        let entrant = self.of(name, role, Operations::Both, || Cafewire { level });
+        Entrant { level: Some(level.name()), ..entrant }
     }
 
     fn of<C: Contender + 'w>(

@@ -15,12 +15,7 @@ use crate::portable;
 /// Writes the frame, which is as long as `into`; gives the checksum.
 #[target_feature(enable = "avx512bw,avx512vl,avx512vbmi,avx512vbmi2,vpclmulqdq,bmi1,bmi2")]
 #[inline]
-pub(in crate::x86) fn write(
-    into: &mut [u8],
-    head: Head,
-    names: &[&[u8]],
-    text: &[u8],
-) -> u32 {
+pub(in crate::x86) fn write(into: &mut [u8], head: Head, names: &[&[u8]], text: &[u8]) -> u32 {
     let len = into.len();
     let two_len = if len <= 2 * BLOCK_LEN { len } else { (len - 1) % BLOCK_LEN + 1 + BLOCK_LEN };
     let (two, rest) = into.split_at_mut(two_len);
@@ -44,12 +39,7 @@ pub(in crate::x86) fn write(
 
 /// The same in two passes.
 #[target_feature(enable = "avx512bw,avx512vl,avx512vbmi,avx512vbmi2,vpclmulqdq,bmi1,bmi2")]
-fn write_by_pieces(
-    into: &mut [u8],
-    head: Head,
-    names: &[&[u8]],
-    text: &[u8],
-) -> u32 {
+fn write_by_pieces(into: &mut [u8], head: Head, names: &[&[u8]], text: &[u8]) -> u32 {
     portable::put(into, head, names, text);
     crc(into)
 }
@@ -57,12 +47,7 @@ fn write_by_pieces(
 /// The frame's first `len` bytes, at most 128, in two blocks. The names end among them.
 #[target_feature(enable = "avx512bw,avx512vl,avx512vbmi,avx512vbmi2,vpclmulqdq,bmi1,bmi2")]
 #[inline]
-fn gather(
-    head: Head,
-    names: &[&[u8]],
-    text: &[u8],
-    len: usize,
-) -> (__m512i, __m512i) {
+fn gather(head: Head, names: &[&[u8]], text: &[u8], len: usize) -> (__m512i, __m512i) {
     let [a, b, c, d, e] = head.words().map(|word| word as i64);
     let mut blocks = (_mm512_set_epi64(0, 0, 0, e, d, c, b, a), _mm512_setzero_si512());
     let mut start = head.len();
