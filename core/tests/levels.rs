@@ -43,12 +43,17 @@ fn assert_all_say_the_same(bytes: &[u8]) {
     }
 }
 
-fn from_hex(digits: &str) -> Vec<u8> {
-    let bytes = digits.as_bytes().chunks(2).map(|pair| {
-        let pair = str::from_utf8(pair).expect("digits");
-        u8::from_str_radix(pair, 16).expect("hexadecimal digits")
-    });
-    bytes.collect()
+/// The bytes of groups of digits; `AB*3` is a group three times.
+fn from_hex(groups: &str) -> Vec<u8> {
+    let mut bytes = Vec::new();
+    for group in groups.split_whitespace() {
+        let (digits, times) = group.split_once('*').unwrap_or((group, "1"));
+        let pairs = (0..digits.len()).step_by(2).map(|at| &digits[at..at + 2]);
+        let group: Vec<u8> =
+            pairs.map(|pair| u8::from_str_radix(pair, 16).expect("digits")).collect();
+        bytes.extend(group.repeat(times.parse().expect("a number")));
+    }
+    bytes
 }
 
 /// One test, because two would select levels for each other.
