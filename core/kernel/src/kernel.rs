@@ -3,7 +3,7 @@
 
 use core::str::Utf8Error;
 
-use crate::head::Head;
+use crate::head::{HEAD_MAX, Head};
 
 /// The byte loops of a chat frame, for one set of instructions.
 ///
@@ -111,9 +111,13 @@ pub(crate) mod sealed {
 /// its byte.
 #[inline(always)]
 pub(crate) fn written_len(head: Head, names: &[&[u8]], text: &[u8]) -> Option<usize> {
-    let mut len = head.len().checked_add(text.len())?;
+    if head.len() > HEAD_MAX {
+        return None;
+    }
+    // No sum overflows: a slice has at most half of what a number can say.
+    let mut len = head.len() + text.len();
     for name in names {
-        len = len.checked_add(1 + usize::from(u8::try_from(name.len()).ok()?))?;
+        len += 1 + usize::from(u8::try_from(name.len()).ok()?);
     }
     Some(len)
 }
