@@ -42,17 +42,15 @@ fn write_and_sum(into: &mut [u8], head: Head, names: &[&[u8]], text: &[u8]) -> O
     for name in names {
         let (length, behind) = rest.split_first_mut()?;
         *length = name.len() as u8;
+        sum = add_word_at(sum, (name.len() as u64) << 56, behind.len());
         let (place, behind) = behind.split_at_mut_checked(name.len())?;
         if name.len() < BLOCK_LEN {
-            // The length stands before the name, and fits into its block.
-            let (mut lower, mut upper) = copy_tiny(place, name);
-            let (length, bits) = (name.len() as u64, name.len() as u32 * 8);
-            upper |= length.unbounded_shl(56_u32.wrapping_sub(bits));
-            lower |= length.unbounded_shl(120_u32.wrapping_sub(bits));
+            let (lower, upper) = copy_tiny(place, name);
             sum = add_word_at(sum, upper, behind.len());
-            sum = add_word_at(sum, lower, behind.len() + 8);
+            if name.len() > 8 {
+                sum = add_word_at(sum, lower, behind.len() + 8);
+            }
         } else {
-            sum = add_word_at(sum, (name.len() as u64) << 56, behind.len() + name.len());
             sum = copy_name(place, name, sum, behind.len());
         }
         rest = behind;
