@@ -35,8 +35,8 @@ macro_rules! by_type {
 }
 pub(super) use by_type;
 
-/// The same by the place of the type's row in the table: places are without gaps, codes are not, and
-/// the compiler jumps once.
+/// The same by the place of the type's row in the table: places are without gaps, codes are not,
+/// and the compiler jumps once.
 macro_rules! by_row {
     ($row:expr, $layout:ident => $work:expr) => {
         $crate::chat::schema::by_row!($row, $layout => $work, 0 1 2 3 4 5 6 7 8 9)

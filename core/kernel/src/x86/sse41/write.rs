@@ -108,8 +108,8 @@ fn copy_text(into: &mut [u8], from: &[u8], sum: __m128i) -> Option<__m128i> {
     Some(sum)
 }
 
-/// Stores a block in a loop: of one store for each load the compiler makes a call of `memcpy` before
-/// the loop. That the halves can be one store it sees later.
+/// Stores a block in a loop: of one store for each load the compiler makes a call of `memcpy`
+/// before the loop. That the halves can be one store it sees later.
 #[target_feature(enable = "sse4.1,pclmulqdq")]
 #[inline]
 fn store_in_halves(place: &mut [u8; BLOCK_LEN], block: __m128i) {
