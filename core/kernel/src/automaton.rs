@@ -3,7 +3,8 @@
 //!
 //! A state is an offset into a word, six bits wide. Each byte has a word that holds, at the offset
 //! of each state, the state that follows: one shift is one step (Per Vognsen, "Shift-based DFAs",
-//! 2020). The states are those of the Unicode Standard's table 3-7, "Well-Formed UTF-8 Byte Sequences".
+//! 2020). The states are those of the Unicode Standard's table 3-7, "Well-Formed UTF-8 Byte
+//! Sequences".
 
 /// Bits of a state in a word.
 const WIDTH: u32 = 6;
