@@ -3,7 +3,7 @@
 
 use std::hint::black_box;
 
-use cafewire_core::{Frame, Framing, MessagePayload};
+use cafewire_core::{Decoded, MessagePayload};
 
 use crate::owned::OwnedMessage;
 
@@ -16,16 +16,10 @@ pub fn parse_with_cafewire(stream: &[u8]) -> usize {
     let mut rest = stream;
     let mut frames = 0;
     while !rest.is_empty() {
-        let Framing::Frame { frame, consumed } = Framing::of(rest) else { panic!("a bad stream") };
-        match frame {
-            Frame::Chat(view) => {
-                black_box(view.parse_payload().expect("a good payload"));
-            }
-            Frame::Echo(view) => {
-                black_box(view.message());
-            }
-        }
-        rest = &rest[consumed..];
+        let decoded = Decoded::of(rest);
+        assert!(matches!(decoded, Decoded::Chat { .. } | Decoded::Echo { .. }), "a bad stream");
+        rest = &rest[decoded.consumed()..];
+        let _ = black_box(decoded);
         frames += 1;
     }
     frames

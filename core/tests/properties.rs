@@ -287,6 +287,10 @@ fn read_stream(stream: &[u8], chunk_sizes: &[usize]) -> StreamRead {
             }
         }
     }
+    // At the end it asks once more: in fewer bytes than are needed one may be wrong already.
+    if let (None, Framing::Corrupt { error }) = (refused, reader.next_frame(&stream[start..end])) {
+        refused = Some(error);
+    }
     assert_eq!(reader.stream_offset(), start as u64);
     StreamRead { frames, left: stream.len() - start, refused }
 }

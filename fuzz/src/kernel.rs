@@ -101,11 +101,11 @@ fn a_frame_is_written(level: Level, bytes: &[u8], options: &Options) {
     let (around, into) = buffer.split_at_mut(options.offset);
     let (into, behind) = into.split_at_mut(expected.len());
     let short_of_one = expected.len() - 1;
-    let refused = level.write(&mut into[..short_of_one], integers, [name, other_name], text);
+    let refused = level.write(&mut into[..short_of_one], integers, &[name, other_name], text);
     assert_eq!(refused, None, "{}: it does not fit", level.name());
     let is_untouched = into.iter().all(|&byte| byte == 0xEE);
     assert!(is_untouched, "{}: written although it does not fit", level.name());
-    let crc = level.write(into, integers, [name, other_name], text);
+    let crc = level.write(into, integers, &[name, other_name], text);
     let expected_crc = Some(reference::crc32(&expected));
     assert_eq!(crc, expected_crc, "{}: the checksum of the written bytes", level.name());
     assert_eq!(into, expected, "{}: other bytes were written", level.name());

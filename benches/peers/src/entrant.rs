@@ -32,6 +32,8 @@ pub(crate) enum Operations {
 pub(crate) struct Entrant<'w> {
     pub(crate) name: &'static str,
     pub(crate) role: Role,
+    /// Of the core: which of its levels.
+    pub(crate) level: Option<&'static str>,
     /// Mean size of a frame in this contender's format.
     pub(crate) frame_bytes: f64,
     pub(crate) parse: Pass<'w>,
@@ -74,10 +76,12 @@ impl<'w> Entrant<'w> {
     ) -> Self {
         let messages: Vec<_> = owned.iter().map(OwnedMessage::as_borrowed).collect();
         let values: Vec<_> = messages.iter().map(C::value).collect();
-        let stream = make().stream(&values).expect("messages that may be sent");
+        let mut contender = make();
+        contender.prepare();
+        let stream = contender.stream(&values).expect("messages that may be sent");
         if role != Role::Limit {
-            verify::reads_what_it_wrote(name, &mut make(), &stream, &messages);
-            verify::refuses_damage(name, &mut make());
+            verify::reads_what_it_wrote(name, &mut contender, &stream, &messages);
+            verify::refuses_damage(name, &mut contender);
         }
 
         let frames = messages.len() * repeats;
@@ -92,7 +96,7 @@ impl<'w> Entrant<'w> {
         if role != Role::Limit {
             assert_eq!(parse.outcome, digest(&messages, repeats), "{name}: other fields");
         }
-        Self { name, role, frame_bytes, parse, encode }
+        Self { name, role, level: None, frame_bytes, parse, encode }
     }
 }
 
@@ -100,6 +104,7 @@ impl<'w> Entrant<'w> {
 const SLACK_BYTES: usize = 4096;
 
 fn parse_pass(contender: &mut impl Contender, stream: &[u8], repeats: usize) -> u64 {
+    contender.prepare();
     let mut digest = Digest::default();
     for _ in 0..repeats {
         let mut rest = black_box(stream);
@@ -117,6 +122,7 @@ fn encode_pass<C: Contender>(
     buffer: &mut [u8],
     repeats: usize,
 ) -> u64 {
+    contender.prepare();
     let mut written = 0;
     for _ in 0..repeats {
         let mut rest = &mut *buffer;

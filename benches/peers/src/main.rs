@@ -14,6 +14,7 @@ use self::machine::Machine;
 use self::measure::{Task, measure};
 use self::report::{Column, Report, Row};
 
+mod aims;
 #[path = "../../src/allocations.rs"]
 #[expect(unreachable_pub, reason = "a public module of the other benches' library")]
 mod allocations;
@@ -23,6 +24,7 @@ mod envelope;
 mod machine;
 mod measure;
 mod message;
+mod pages;
 mod report;
 mod statistics;
 mod verify;
@@ -53,6 +55,9 @@ struct Arguments {
     /// Also write every sample to this file.
     #[arg(long, value_name = "FILE")]
     json: Option<PathBuf>,
+    /// Also put the tables on their pages: README.md and benches/README.md.
+    #[arg(long)]
+    write: bool,
 }
 
 fn main() -> Result<(), Box<dyn Error>> {
@@ -68,9 +73,8 @@ fn main() -> Result<(), Box<dyn Error>> {
         let allocations = (row.parse_allocations_per_frame, row.encode_allocations_per_frame);
         assert_eq!(allocations, (0.0, Some(0.0)), "{} allocates", row.name);
     }
-    let [parse, encode] = tasks("parse, ASCII", "encode, ASCII", ascii.len(), entrants);
-    let [parse_mixed, _] =
-        tasks("parse, 20 % non-ASCII", "", mixed.len(), contenders::all(&mixed, 1));
+    let [parse, encode] = tasks(aims::PARSE, aims::ENCODE, ascii.len(), entrants);
+    let [parse_mixed, _] = tasks(aims::PARSE_MIXED, "", mixed.len(), contenders::all(&mixed, 1));
     let mut all = vec![parse, parse_mixed, encode];
     for (messages, (_, parse_title, encode_title)) in singles.iter().zip(SINGLES) {
         let entrants = contenders::all(messages, SINGLE_REPEATS);
@@ -81,7 +85,12 @@ fn main() -> Result<(), Box<dyn Error>> {
     let titles = all.iter().map(|task| task.title);
     let columns = titles.zip(series).map(|(title, series)| Column { title, series }).collect();
     let report = Report { machine, rows, columns };
-    print!("{}", report.to_markdown());
+    let markdown = report.to_markdown();
+    print!("{markdown}");
+    if arguments.write {
+        pages::write("../README.md", &markdown)?;
+        pages::write("../../README.md", &report.to_front_page())?;
+    }
     if let Some(path) = arguments.json {
         fs::write(path, report.to_json()?)?;
     }
@@ -92,6 +101,7 @@ fn row(entrant: &Entrant<'_>) -> Row {
     Row {
         name: entrant.name,
         role: entrant.role,
+        level: entrant.level,
         frame_bytes: entrant.frame_bytes,
         parse_allocations_per_frame: entrant.parse.allocations_per_frame,
         encode_allocations_per_frame: entrant

@@ -4,10 +4,16 @@ use std::fmt::Write as _;
 
 use serde::Serialize;
 
+use crate::aims;
 use crate::entrant::Role;
 use crate::machine::Machine;
 use crate::measure::{Sample, Series};
 use crate::statistics::{Gate, Quartiles};
+
+/// Rows and columns of the front page: the core, the peers that it is measured by, and a limit.
+const FRONT_ROWS: [&str; 5] =
+    ["cafewire", "bitcode", "rkyv (checked)", "wincode", "CRC walk alone (crc32fast)"];
+const FRONT_COLUMNS: [&str; 3] = [aims::PARSE, aims::PARSE_MIXED, aims::ENCODE];
 
 /// The peers that cafewire is compared with by name, beside the best of all.
 const NAMED_PEERS: [&str; 3] = ["bitcode", "rkyv (checked)", "wincode"];
@@ -19,6 +25,8 @@ const NO_FIGURE: &str = "–";
 pub(crate) struct Row {
     pub(crate) name: &'static str,
     pub(crate) role: Role,
+    /// Of the core: which of its levels.
+    pub(crate) level: Option<&'static str>,
     pub(crate) frame_bytes: f64,
     pub(crate) parse_allocations_per_frame: f64,
     pub(crate) encode_allocations_per_frame: Option<f64>,
@@ -64,7 +72,62 @@ impl Report {
             );
         }
         self.push_comparisons(&mut text, gate);
+        text.push_str("\nThe aims, each a ratio of the core's time to a peer's:\n\n");
+        push_row(&mut text, ["level", "", "aim", "measured", ""].map(str::to_owned).into_iter());
+        text.push_str("|---|---|---:|---:|---|\n");
+        for row in aims::rows(self, gate) {
+            push_row(&mut text, row.into_iter());
+        }
+        text.push_str("\nWhere cafewire is not ahead:\n\n");
+        let behind = aims::behind(self, gate);
+        for line in &behind {
+            let _ = writeln!(text, "- {line}");
+        }
+        if behind.is_empty() {
+            text.push_str("- Nowhere in this run.\n");
+        }
         text
+    }
+
+    /// The rows and columns of the front page, and what the run was.
+    pub(crate) fn to_front_page(&self) -> String {
+        let gate = Gate::new(self.samples());
+        let columns: Vec<_> =
+            self.columns.iter().filter(|column| FRONT_COLUMNS.contains(&column.title)).collect();
+        let mut text = String::new();
+        let titles = columns.iter().map(|column| column.title.to_owned());
+        push_row(&mut text, [String::new()].into_iter().chain(titles));
+        let _ = writeln!(text, "|---|{}", "---:|".repeat(columns.len()));
+        for (index, row) in self.rows.iter().enumerate() {
+            if FRONT_ROWS.contains(&row.name) {
+                let cells = columns.iter().map(|column| time_cell(gate, column, index));
+                push_row(&mut text, [row.name.to_owned()].into_iter().chain(cells));
+            }
+        }
+        let _ = write!(text, "\n{}.", self.machine.lines()[..2].join(", by "));
+        text
+    }
+
+    /// The ratio in one column of the core, held to a level, to a peer.
+    pub(crate) fn ratio_of_level(
+        &self,
+        gate: Gate,
+        level: &str,
+        title: &str,
+        peer: &str,
+    ) -> Option<Quartiles> {
+        let is_core = |row: &Row| row.role == Role::Cafewire && row.level == Some(level);
+        let core = self.rows.iter().position(is_core)?;
+        let peer = self.rows.iter().position(|row| row.name == peer)?;
+        let column = self.columns.iter().find(|column| column.title == title)?;
+        gate.ratios(&column.series[core], &column.series[peer])
+    }
+
+    /// The ratio of the core to itself.
+    pub(crate) fn control(&self, gate: Gate, title: &str) -> Option<Quartiles> {
+        let control = self.rows.iter().position(|row| row.role == Role::Control)?;
+        let column = self.columns.iter().find(|column| column.title == title)?;
+        gate.ratios(&column.series[control], &column.series[0])
     }
 
     fn push_header(&self, text: &mut String) {
@@ -104,13 +167,22 @@ impl Report {
     }
 
     fn best_cell(&self, gate: Gate, column: &Column, index: usize) -> String {
+        let best = self.best_peer(gate, column, index);
+        best.map_or(NO_FIGURE.to_owned(), |(peer, ratio)| format!("{ratio} {peer}"))
+    }
+
+    /// The fastest peer of a column, and the ratio of a row to it.
+    pub(crate) fn best_peer(
+        &self,
+        gate: Gate,
+        column: &Column,
+        index: usize,
+    ) -> Option<(&'static str, Quartiles)> {
         let peers = self.rows.iter().zip(&column.series).filter(|(row, _)| row.role == Role::Peer);
         let timed =
             peers.filter_map(|(row, series)| Some((gate.times(series)?.median, row, series)));
-        let best = timed.min_by(|(one, ..), (other, ..)| one.total_cmp(other));
-        best.map_or(NO_FIGURE.to_owned(), |(_, row, series)| {
-            format!("{} {}", ratio(gate.ratios(&column.series[index], series)), row.name)
-        })
+        let (_, row, series) = timed.min_by(|(one, ..), (other, ..)| one.total_cmp(other))?;
+        Some((row.name, gate.ratios(&column.series[index], series)?))
     }
 
     /// The raw figures: every sample, and the quartiles that the table was made of.
@@ -174,9 +246,7 @@ fn time_cell(gate: Gate, column: &Column, index: usize) -> String {
 }
 
 fn ratio(quartiles: Option<Quartiles>) -> String {
-    quartiles.map_or(NO_FIGURE.to_owned(), |Quartiles { lower, median, upper }| {
-        format!("{median:.2} ({lower:.2}–{upper:.2})")
-    })
+    quartiles.map_or(NO_FIGURE.to_owned(), |quartiles| quartiles.to_string())
 }
 
 fn count(per_frame: f64) -> String {

@@ -1,5 +1,7 @@
 //! From samples to figures: which samples count, medians, quartiles, ratios. Pure.
 
+use std::fmt;
+
 use serde::Serialize;
 
 use crate::measure::{Sample, Series};
@@ -54,6 +56,13 @@ pub(crate) struct Quartiles {
     pub(crate) lower: f64,
     pub(crate) median: f64,
     pub(crate) upper: f64,
+}
+
+impl fmt::Display for Quartiles {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { lower, median, upper } = self;
+        write!(f, "{median:.2} ({lower:.2}–{upper:.2})")
+    }
 }
 
 impl Quartiles {

@@ -147,7 +147,7 @@ impl Routine for Write<'_> {
             let names = [&text[..text.len() / 8], &text[text.len() / 8..text.len() / 4]];
             let head = Head::new().u32(text.len() as u32).u32(number as u32).u64(frame.end as u64);
             let text = &text[text.len() / 4..];
-            let Some(crc) = kernel.write(&mut into[end..], head, names, text) else { return 0 };
+            let Some(crc) = kernel.write(&mut into[end..], head, &names, text) else { return 0 };
             end += head.len() + names.len() + names[0].len() + names[1].len() + text.len();
             into[end..end + CRC_LEN].copy_from_slice(&crc.to_be_bytes());
             end += CRC_LEN;

@@ -1,9 +1,7 @@
 //! The integers that a frame starts with, as a value: no memory behind it.
 
 /// The longest head, in bytes: that of a broadcast of version 2 has 39.
-pub const HEAD_MAX: usize = 8 * WORDS;
-
-const WORDS: usize = 5;
+pub const HEAD_MAX: usize = 40;
 
 /// The integers that a frame starts with, in their order, big-endian.
 ///
@@ -16,14 +14,17 @@ const WORDS: usize = 5;
 /// let (version, code, length) = (0x01, 0x03, 8);
 /// let head = Head::new().u8(version).u8(code).u16(length);
 /// let mut frame = [0; 12];
-/// let crc = Level::detect().write(&mut frame, head, [b"den"], b"text");
+/// let crc = Level::detect().write(&mut frame, head, &[b"den"], b"text");
 /// assert_eq!(&frame, b"\x01\x03\x00\x08\x03dentext");
 /// # assert_eq!(crc, Some(Level::detect().crc(&frame)));
 /// ```
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Head {
-    /// The bytes, the first as the lowest of the first word. Those behind `len` are zero.
-    words: [u64; WORDS],
+    /// The bytes, the first as the lowest of the first part. Those behind `len` are zero. Three
+    /// fields and no array: an array would stand in memory.
+    first: u128,
+    second: u128,
+    third: u64,
     /// Up to [`HEAD_MAX`], or the largest number if it was exceeded: such a head fits nowhere.
     len: usize,
 }
@@ -33,7 +34,7 @@ impl Head {
     #[inline(always)]
     #[must_use]
     pub const fn new() -> Self {
-        Self { words: [0; WORDS], len: 0 }
+        Self { first: 0, second: 0, third: 0, len: 0 }
     }
 
     /// One byte more.
@@ -66,17 +67,47 @@ impl Head {
 
     /// Appends the lowest bytes, the lowest first.
     #[inline(always)]
+    #[allow(clippy::cast_possible_truncation)] // where the rest has its own part
     const fn append(mut self, bytes: u64, count: usize) -> Self {
+        const FIRST: usize = size_of::<u128>();
+        const SECOND: usize = 2 * FIRST;
         if self.len >= HEAD_MAX || self.len + count > HEAD_MAX {
             self.len = usize::MAX;
             return self;
         }
-        let (word, shift) = (self.len / 8, self.len % 8 * 8);
-        self.words[word] |= bytes << shift;
-        if shift + count * 8 > 64 {
-            self.words[word + 1] |= bytes >> (64 - shift);
+        let (start, wide) = (self.len, bytes as u128);
+        if start < FIRST {
+            self.first |= wide << (start * 8);
+            if start + count > FIRST {
+                self.second |= wide >> ((FIRST - start) * 8);
+            }
+        } else if start < SECOND {
+            self.second |= wide << ((start - FIRST) * 8);
+            if start + count > SECOND {
+                self.third |= (wide >> ((SECOND - start) * 8)) as u64;
+            }
+        } else {
+            self.third |= bytes << ((start - SECOND) * 8);
         }
         self.len += count;
+        self
+    }
+
+    /// Only its first bytes, so many. Those that are cut off have to be zero.
+    ///
+    /// For an encoder of several types, which appends all integers that any of them has: it need
+    /// not branch.
+    ///
+    /// ```
+    /// use cafewire_kernel::Head;
+    /// assert_eq!(Head::new().u16(7).u32(0).truncate(2), Head::new().u16(7));
+    /// ```
+    #[inline(always)]
+    #[must_use]
+    pub const fn truncate(mut self, len: usize) -> Self {
+        if len < self.len {
+            self.len = len;
+        }
         self
     }
 
@@ -88,39 +119,64 @@ impl Head {
         self.len
     }
 
+    /// Its first 16 bytes, the first as the lowest; zeros behind a shorter one.
     #[cfg(all(feature = "simd", target_arch = "x86_64", not(miri)))]
     #[inline(always)]
-    pub(crate) const fn words(&self) -> &[u64; WORDS] {
-        &self.words
+    pub(crate) const fn first(self) -> u128 {
+        self.first
     }
 
-    /// Writes it to the front, word by word; gives the rest. `None` if it does not fit.
+    /// All bytes, by words.
+    #[cfg(all(feature = "simd", target_arch = "x86_64", not(miri)))]
     #[inline(always)]
-    pub(crate) fn put<'a>(&self, into: &'a mut [u8]) -> Option<&'a mut [u8]> {
-        let (place, rest) = into.split_at_mut_checked(self.len)?;
-        let (places, last_place) = place.as_chunks_mut::<8>();
-        let mut words = self.words.iter();
-        for (place, word) in places.iter_mut().zip(&mut words) {
-            *place = word.to_le_bytes();
+    #[allow(clippy::cast_possible_truncation)] // the halves
+    pub(crate) const fn words(self) -> [u64; 5] {
+        let (first, second) = (self.first, self.second);
+        [first as u64, (first >> 64) as u64, second as u64, (second >> 64) as u64, self.third]
+    }
+
+    /// Writes it to the front; gives the rest. `None` if it does not fit.
+    #[inline(always)]
+    #[allow(clippy::cast_possible_truncation)] // the lower half
+    pub(crate) fn put(self, into: &mut [u8]) -> Option<&mut [u8]> {
+        // What is behind the head is written over: it is the frame's.
+        if self.len <= 16
+            && let Some(place) = into.first_chunk_mut()
+        {
+            *place = self.first.to_le_bytes();
+            return into.get_mut(self.len..);
         }
-        if let Some(word) = words.next() {
-            put_lowest(last_place, *word);
+        if self.len <= 8
+            && let Some(place) = into.first_chunk_mut()
+        {
+            *place = (self.first as u64).to_le_bytes();
+            return into.get_mut(self.len..);
         }
-        Some(rest)
+        if self.len == 4
+            && let Some(place) = into.first_chunk_mut()
+        {
+            *place = (self.first as u32).to_le_bytes();
+            return into.get_mut(self.len..);
+        }
+        put_exactly(self.first, self.second, self.third, self.len, into)
     }
 }
 
-/// Writes the lowest bytes of the word, of fewer than eight.
-#[inline(always)]
-fn put_lowest(mut place: &mut [u8], mut word: u64) {
-    #[allow(clippy::cast_possible_truncation)] // the lower half, the rest follows
-    if place.len() >= 4
-        && let Some((four, rest)) = core::mem::take(&mut place).split_first_chunk_mut()
-    {
-        *four = (word as u32).to_le_bytes();
-        (place, word) = (rest, word >> 32);
-    }
-    for (place, byte) in place.iter_mut().zip(word.to_le_bytes()) {
+/// For a head that is long, or has little behind it.
+#[cold]
+#[inline(never)]
+fn put_exactly(
+    first: u128,
+    second: u128,
+    third: u64,
+    len: usize,
+    into: &mut [u8],
+) -> Option<&mut [u8]> {
+    let (place, rest) = into.split_at_mut_checked(len)?;
+    let first = first.to_le_bytes().into_iter();
+    let bytes = first.chain(second.to_le_bytes()).chain(third.to_le_bytes());
+    for (place, byte) in place.iter_mut().zip(bytes) {
         *place = byte;
     }
+    Some(rest)
 }

@@ -3,7 +3,7 @@
 
 use core::str::Utf8Error;
 
-use crate::head::Head;
+use crate::head::{HEAD_MAX, Head};
 
 /// The byte loops of a chat frame, for one set of instructions.
 ///
@@ -45,7 +45,20 @@ pub trait Kernel: Copy + sealed::Sealed {
     /// assert_eq!(Level::detect().first_control("lobby"), None);
     /// assert_eq!(Level::detect().first_control("lob\u{9B}by"), Some(3));
     /// ```
-    fn first_control(self, name: &str) -> Option<usize>;
+    #[inline(always)]
+    fn first_control(self, name: &str) -> Option<usize> {
+        self.first_control_within(name, name.len())
+    }
+
+    /// The same for the first `len` bytes of a text; for all of it, if no character ends there.
+    /// Faster where more of the text follows, which may be loaded with them.
+    ///
+    /// ```
+    /// use cafewire_kernel::{Kernel as _, Level};
+    /// assert_eq!(Level::detect().first_control_within("lobby\n", 5), None);
+    /// assert_eq!(Level::detect().first_control_within("lobby\n", 6), Some(5));
+    /// ```
+    fn first_control_within(self, text: &str, len: usize) -> Option<usize>;
 
     /// Writes a frame, but for its checksum, to the front of `into`: the integers, each name with
     /// its length in a byte before it, the text. Gives the checksum over all of that.
@@ -55,18 +68,12 @@ pub trait Kernel: Copy + sealed::Sealed {
     /// ```
     /// use cafewire_kernel::{Head, Kernel as _, Level};
     /// let mut into = [0; 8];
-    /// let crc = Level::detect().write(&mut into, Head::new().u16(0x3132), [b"3"], b"4567");
+    /// let crc = Level::detect().write(&mut into, Head::new().u16(0x3132), &[b"3"], b"4567");
     /// assert_eq!(&into, b"12\x0134567");
     /// assert_eq!(crc, Some(Level::detect().crc(&into)));
-    /// assert_eq!(Level::detect().write(&mut into, Head::new().u16(0), [], b"1234567"), None);
+    /// assert_eq!(Level::detect().write(&mut into, Head::new().u16(0), &[], b"1234567"), None);
     /// ```
-    fn write<const N: usize>(
-        self,
-        into: &mut [u8],
-        head: Head,
-        names: [&[u8]; N],
-        text: &[u8],
-    ) -> Option<u32>;
+    fn write(self, into: &mut [u8], head: Head, names: &[&[u8]], text: &[u8]) -> Option<u32>;
 }
 
 /// What [`Kernel::check`] found out about a frame.
@@ -103,14 +110,14 @@ pub(crate) mod sealed {
 /// How many bytes the frame has without its checksum. `None` if a name's length does not fit into
 /// its byte.
 #[inline(always)]
-pub(crate) fn written_len<const N: usize>(
-    head: &Head,
-    names: &[&[u8]; N],
-    text: &[u8],
-) -> Option<usize> {
-    let mut len = head.len().checked_add(text.len())?;
+pub(crate) fn written_len(head: Head, names: &[&[u8]], text: &[u8]) -> Option<usize> {
+    if head.len() > HEAD_MAX {
+        return None;
+    }
+    // No sum overflows: a slice has at most half of what a number can say.
+    let mut len = head.len() + text.len();
     for name in names {
-        len = len.checked_add(1 + usize::from(u8::try_from(name.len()).ok()?))?;
+        len += 1 + usize::from(u8::try_from(name.len()).ok()?);
     }
     Some(len)
 }

@@ -36,6 +36,23 @@ impl Level {
         Self::Portable(Portable)
     }
 
+    /// Makes [`detect`](Self::detect) give this level from now on, in the whole process: a bench
+    /// compares the levels in one run, a test takes each way, and a profiler counts one of them.
+    /// All levels give the same answers, so that it may be called while other threads parse.
+    ///
+    /// ```
+    /// use cafewire_kernel::Level;
+    /// for level in Level::available() {
+    ///     level.select();
+    ///     assert_eq!(Level::detect(), level);
+    /// }
+    /// ```
+    #[cfg(feature = "std")]
+    pub fn select(self) {
+        #[cfg(all(feature = "simd", target_arch = "x86_64", not(miri)))]
+        crate::x86::select(self);
+    }
+
     /// All levels that this processor can run, the portable one first and the best one last.
     ///
     /// ```
@@ -94,7 +111,7 @@ impl Level {
     #[inline]
     pub fn run<R: Routine>(self, routine: R) -> R::Output {
         match self {
-            Self::Portable(kernel) => routine.run(kernel),
+            Self::Portable(kernel) => kernel.run(routine),
             #[cfg(all(feature = "simd", target_arch = "x86_64", not(miri)))]
             Self::Sse41(kernel) => kernel.run(routine),
             #[cfg(all(feature = "simd", target_arch = "x86_64", not(miri)))]
@@ -135,18 +152,12 @@ impl Kernel for Level {
     }
 
     #[inline]
-    fn first_control(self, name: &str) -> Option<usize> {
-        each_level!(self, kernel => kernel.first_control(name))
+    fn first_control_within(self, text: &str, len: usize) -> Option<usize> {
+        each_level!(self, kernel => kernel.first_control_within(text, len))
     }
 
     #[inline]
-    fn write<const N: usize>(
-        self,
-        into: &mut [u8],
-        head: Head,
-        names: [&[u8]; N],
-        text: &[u8],
-    ) -> Option<u32> {
+    fn write(self, into: &mut [u8], head: Head, names: &[&[u8]], text: &[u8]) -> Option<u32> {
         each_level!(self, kernel => kernel.write(into, head, names, text))
     }
 }

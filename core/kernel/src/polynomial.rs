@@ -48,6 +48,21 @@ impl Places {
     }
 }
 
+/// For each number of bytes behind a 64-bit word, what to multiply it by, as in [`PLACES`]: for
+/// words that stand anywhere.
+#[cfg_attr(not(all(feature = "simd", target_arch = "x86_64", not(miri))), allow(dead_code))]
+pub(crate) static DISTANCES: [u32; PLACES_LEN + 8] = {
+    let mut distances = [0; PLACES_LEN + 8];
+    let mut remainder = power_of_x(31);
+    let mut bytes = 0;
+    while bytes < distances.len() {
+        distances[bytes] = remainder;
+        remainder = shift_by_a_byte(remainder);
+        bytes += 1;
+    }
+    distances
+};
+
 /// x^95 div P: 64 bits, in reverse.
 pub(crate) const MU: u64 = {
     let polynomial = (POLYNOMIAL.reverse_bits() as u128) | 1 << 32;

@@ -8,6 +8,30 @@ fn assert_as_in_std(name: &str) {
     let expected = name.find(char::is_control);
     for level in Level::available() {
         assert_eq!(level.first_control(name), expected, "{} of {name:?}", level.name());
+        assert_eq!(level.first_control_within(name, name.len()), expected, "{}", level.name());
+    }
+}
+
+/// Of each start of the text, those that end within a character included: they count as all of it.
+#[track_caller]
+fn assert_starts_as_in_std(text: &str) {
+    for len in 0..=text.len() + 1 {
+        let expected = text.get(..len).unwrap_or(text).find(char::is_control);
+        for level in Level::available() {
+            let found = level.first_control_within(text, len);
+            assert_eq!(found, expected, "{}, {len} bytes of {text:?}", level.name());
+        }
+    }
+}
+
+#[test]
+fn what_follows_a_name_does_not_count() {
+    for before in 0..70 {
+        for character in ["x", "\u{7F}", "\u{80}", "é", "\n"] {
+            for behind in ["", "\n", "tail", "\0 a tail of more than sixteen bytes \u{85}"] {
+                assert_starts_as_in_std(&("x".repeat(before) + character + behind));
+            }
+        }
     }
 }
 
@@ -40,5 +64,6 @@ proptest! {
     #[test]
     fn any_names(name in "[ -~]{0,70}\\PC{0,20}[\u{0}-\u{FF}]?\\PC{0,20}") {
         assert_as_in_std(&name);
+        assert_starts_as_in_std(&name);
     }
 }

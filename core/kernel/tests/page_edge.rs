@@ -105,7 +105,7 @@ fn writes_end_with_the_page() {
                         (&source[PAGE_LEN - name..], &source[..text]),
                     ] {
                         let into = &mut target.page()[start..start + len];
-                        let crc = level.write(into, Head::new().u32(7), [name], text);
+                        let crc = level.write(into, Head::new().u32(7), &[name], text);
                         assert_eq!(crc, Some(crc32fast::hash(into)), "{}, {len}", level.name());
                     }
                 }

@@ -45,7 +45,7 @@ fn assert_written<const N: usize>(head_len: usize, names: [&[u8]; N], text: &[u8
     let expected = [&[0xEE; AROUND][..], &whole, &vec![0xEE; room + AROUND]].concat();
     for level in Level::available() {
         let mut buffer = vec![0xEE; end + AROUND];
-        let crc = level.write(&mut buffer[AROUND..end], head, names, text);
+        let crc = level.write(&mut buffer[AROUND..end], head, &names, text);
         assert_eq!(crc, Some(crc32fast::hash(&whole)), "{}, {} bytes", level.name(), whole.len());
         assert!(buffer == expected, "{} wrote other bytes of {}", level.name(), whole.len());
     }
@@ -113,13 +113,16 @@ fn nothing_is_written_where_it_does_not_fit() {
         let (head, _) = head(12);
         for text in 0..200 {
             let mut into = vec![0xEE; 12 + 1 + 5 + text - 1];
-            assert_eq!(level.write(&mut into, head, [b"lobby"], &all[..text]), None);
+            assert_eq!(level.write(&mut into, head, &[b"lobby"], &all[..text]), None);
             assert!(into.iter().all(|&byte| byte == 0xEE), "{}", level.name());
         }
         let mut into = [0xEE; 1024];
-        assert_eq!(level.write(&mut into, head, [&all], b""), None, "a name of 256 bytes");
-        assert_eq!(level.write(&mut into, Head::new().u8(1), [], b""), Some(crc32fast::hash(&[1])));
-        assert_eq!(level.write(&mut [], Head::new(), [], b""), Some(0));
+        assert_eq!(level.write(&mut into, head, &[&all], b""), None, "a name of 256 bytes");
+        assert_eq!(
+            level.write(&mut into, Head::new().u8(1), &[], b""),
+            Some(crc32fast::hash(&[1]))
+        );
+        assert_eq!(level.write(&mut [], Head::new(), &[], b""), Some(0));
     }
 }
 
@@ -130,7 +133,7 @@ fn a_head_that_is_too_long_fits_nowhere() {
     for level in Level::available() {
         let mut into = [0xEE; 100];
         for head in [full.u8(0), full.u64(0), short_of_one.u16(0), full.u8(0).u8(0)] {
-            assert_eq!(level.write(&mut into, head, [], b""), None, "{}", level.name());
+            assert_eq!(level.write(&mut into, head, &[], b""), None, "{}", level.name());
         }
         assert!(into.iter().all(|&byte| byte == 0xEE));
     }

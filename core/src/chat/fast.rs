@@ -9,7 +9,7 @@ use core::marker::PhantomData;
 use super::body::Fields;
 use super::field::Field;
 use super::layout::{LAYOUTS, Layout, TEXTS};
-use super::schema::by_type;
+use super::schema::{by_row, by_type};
 use super::v1::{
     CHECKSUM_SIZE, HEADER_SIZE, PROTOCOL_VERSION, ZeroCopyMessage, frame_or_error, message_or_error,
 };
@@ -57,7 +57,7 @@ impl<'a, O: Outcome<ZeroCopyMessage<'a>>> Routine for NextFrame<'a, O> {
     fn run<K: Kernel>(self, kernel: K) -> O {
         let Self { bytes, direction, .. } = self;
         match envelope(bytes, direction) {
-            Some(Envelope { layout, summed, carried, consumed })
+            Some(Envelope { layout, summed, carried, consumed, .. })
                 if kernel.crc(summed) == carried =>
             {
                 let payload = summed.get(HEADER_SIZE..).unwrap_or_default();
@@ -82,13 +82,15 @@ impl<'a, O: Outcome<MessagePayload<'a>>> Routine for NextMessage<'a, O> {
     #[inline(always)]
     fn run<K: Kernel>(self, kernel: K) -> O {
         let Self { bytes, direction, .. } = self;
-        if let Some(Envelope { layout, summed, carried, consumed }) = envelope(bytes, direction) {
+        if let Some(Envelope { row, layout, summed, carried, consumed }) =
+            envelope(bytes, direction)
+        {
             let text_start = HEADER_SIZE + usize::from(layout.fixed_size);
             let check = kernel.check(summed, text_start);
             if check.crc == carried
                 && let Some(text) = check.ascii.or_else(|| utf8(kernel, summed, text_start))
             {
-                by_type!(layout.message_type, LAYOUT => {
+                by_row!(row, LAYOUT => {
                     if let Some(integers) = integers(&LAYOUT, summed)
                         && let Some(texts) = texts(kernel, &LAYOUT, text)
                     {
@@ -131,6 +133,8 @@ impl<'a> Routine for Payload<'a> {
 
 /// A whole frame whose header is right. Its checksum was not looked at.
 struct Envelope<'a> {
+    /// The layout's place.
+    row: u8,
     layout: &'static Layout,
     summed: &'a [u8],
     carried: u32,
@@ -144,7 +148,8 @@ fn envelope(bytes: &[u8], direction: Direction) -> Option<Envelope<'_>> {
     let [version, code, ..] = header.to_be_bytes();
     #[allow(clippy::cast_possible_truncation)] // the length is the lower half
     let length = header as u16;
-    let layout = LAYOUTS.get(usize::from(BY_CODE[usize::from(code)]))?;
+    let row = BY_CODE[usize::from(code)];
+    let layout = LAYOUTS.get(usize::from(row))?;
     let (min, max) = layout.length_range;
     if version != PROTOCOL_VERSION
         || !(min..=max).contains(&length)
@@ -155,7 +160,7 @@ fn envelope(bytes: &[u8], direction: Direction) -> Option<Envelope<'_>> {
     let end = HEADER_SIZE + usize::from(length);
     let consumed = end + CHECKSUM_SIZE;
     let (summed, carried) = bytes.get(..consumed)?.split_last_chunk::<CHECKSUM_SIZE>()?;
-    Some(Envelope { layout, summed, carried: u32::from_be_bytes(*carried), consumed })
+    Some(Envelope { row, layout, summed, carried: u32::from_be_bytes(*carried), consumed })
 }
 
 /// Per code the place of its layout; of a code without a type, none that there is.
@@ -199,24 +204,27 @@ fn texts<'a, K: Kernel>(kernel: K, layout: &Layout, text: &'a str) -> Option<[&'
 #[inline(always)]
 fn next_text<K: Kernel>(kernel: K, field: Option<Field>, text: &str) -> Option<(&str, &str)> {
     let Some(field) = field else { return Some(("", text)) };
-    let (text, rest) = if field.is_name() {
-        let len_bytes = usize::from(*text.as_bytes().first()?);
-        text.split_at_checked(1)?.1.split_at_checked(len_bytes)?
-    } else {
-        (text, "")
-    };
-    keeps_its_rules(kernel, field, text).then_some((text, rest))
+    if !field.is_name() {
+        return length_is_allowed(field, text.len()).then_some((text, ""));
+    }
+    let len_bytes = usize::from(*text.as_bytes().first()?);
+    let behind = text.get(1..)?;
+    let (name, rest) = behind.split_at_checked(len_bytes)?;
+    let keeps_its_rules = length_is_allowed(field, len_bytes)
+        && kernel.first_control_within(behind, len_bytes).is_none();
+    keeps_its_rules.then_some((name, rest))
 }
 
 #[inline(always)]
 fn keeps_its_rules<K: Kernel>(kernel: K, field: Field, text: &str) -> bool {
-    length_is_allowed(field, text) && (!field.is_name() || kernel.first_control(text).is_none())
+    length_is_allowed(field, text.len())
+        && (!field.is_name() || kernel.first_control(text).is_none())
 }
 
 #[inline(always)]
-fn length_is_allowed(field: Field, text: &str) -> bool {
+fn length_is_allowed(field: Field, len_bytes: usize) -> bool {
     let (min, max) = field.length_range();
-    (min..=max).contains(&text.len())
+    (min..=max).contains(&len_bytes)
 }
 
 // ---- Encoding -----------------------------------------------------------------------------------
@@ -247,13 +255,13 @@ impl<'b> Routine for Encode<'_, '_, 'b> {
     fn run<K: Kernel>(self, kernel: K) -> Self::Output {
         let Self { message, is_valid, buffer } = self;
         let message_type = message.message_type();
-        let (head, names, [first, second], text, length) = by_type!(message_type, LAYOUT => {
-            let fields = message.fields();
+        let fields = message.fields();
+        let (fixed_size, names, text, length) = by_type!(message_type, LAYOUT => {
             if !is_valid && !fields.keep_their_rules(kernel, &LAYOUT) {
                 return message.write::<true>(buffer);
             }
-            let length = LAYOUT.encoded_len(&fields);
-            (fields.head(&LAYOUT), LAYOUT.names(), fields.names(), fields.text(&LAYOUT), length)
+            let (names, text) = fields.names_and_text(&LAYOUT);
+            (LAYOUT.fixed_size, names, text, LAYOUT.encoded_len(&fields))
         });
         let needed = HEADER_SIZE + length + CHECKSUM_SIZE;
         let available = buffer.len();
@@ -261,12 +269,11 @@ impl<'b> Routine for Encode<'_, '_, 'b> {
             return Err(ProtocolError::BufferTooSmall { needed, available });
         };
         if let Some((summed, sum)) = frame.split_last_chunk_mut() {
-            let (first, second, text) = (first.as_bytes(), second.as_bytes(), text.as_bytes());
-            let crc = match names {
-                0 => kernel.write(summed, head, [], text),
-                1 => kernel.write(summed, head, [first], text),
-                _ => kernel.write(summed, head, [first, second], text),
-            };
+            let head = fields.head(message_type, length, fixed_size);
+            let [first, second, _] = fields.texts.map(str::as_bytes);
+            let both = [first, second];
+            let names = both.get(..names).unwrap_or_default();
+            let crc = kernel.write(summed, head, names, text.as_bytes());
             debug_assert!(crc.is_some(), "a frame's size and its bytes disagree");
             *sum = crc.unwrap_or_default().to_be_bytes();
         }
@@ -296,31 +303,25 @@ impl<'a> Fields<'a> {
             && text.is_none_or(|field| keeps_its_rules(kernel, field, last_text))
     }
 
-    /// The places where names are, if there are any.
+    /// How many names there are, and the text, empty if there is none.
     #[inline(always)]
-    const fn names(&self) -> [&'a str; 2] {
-        let [first, second, _] = self.texts;
-        [first, second]
+    fn names_and_text(&self, layout: &Layout) -> (usize, &'a str) {
+        let names = layout.names();
+        (names, self.texts.get(names).copied().unwrap_or_default())
     }
 
-    /// The text, empty if there is none.
-    #[inline(always)]
-    fn text(&self, layout: &Layout) -> &'a str {
-        self.texts.get(layout.names()).copied().unwrap_or_default()
-    }
-
-    /// Header and integers.
+    /// Header and integers. All types' integers are appended, and cut to those of this type: the
+    /// others are zero.
     #[inline(always)]
     #[allow(clippy::cast_possible_truncation)] // no valid body is longer than a header can say
-    fn head(&self, layout: &Layout) -> Head {
-        let length = layout.encoded_len(self) as u16;
-        let head = Head::new().u8(PROTOCOL_VERSION).u8(layout.message_type as u8).u16(length);
+    fn head(&self, message_type: MessageType, length: usize, fixed_size: u8) -> Head {
         let (first, timestamp) = (self.integers.first.get(), self.integers.timestamp.get());
-        match layout.fixed_size {
-            0 => head,
-            2 => head.u16((first >> 16) as u16),
-            4 => head.u32(first),
-            _ => head.u32(first).u64(timestamp),
-        }
+        Head::new()
+            .u8(PROTOCOL_VERSION)
+            .u8(message_type as u8)
+            .u16(length as u16)
+            .u32(first)
+            .u64(timestamp)
+            .truncate(HEADER_SIZE + usize::from(fixed_size))
     }
 }

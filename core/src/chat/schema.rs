@@ -35,6 +35,25 @@ macro_rules! by_type {
 }
 pub(super) use by_type;
 
+/// The same by the place of the type's row in the table: places are without gaps, codes are not,
+/// and the compiler jumps once.
+macro_rules! by_row {
+    ($row:expr, $layout:ident => $work:expr) => {
+        $crate::chat::schema::by_row!($row, $layout => $work, 0 1 2 3 4 5 6 7 8 9)
+    };
+    ($row:expr, $layout:ident => $work:expr, $($place:literal)*) => {{
+        const _: () = assert!([$($place),*].len() == LAYOUTS.len(), "every row has its work");
+        match $row {
+            $($place => {
+                const $layout: Layout = LAYOUTS[$place];
+                $work
+            })*
+            _ => {}
+        }
+    }};
+}
+pub(super) use by_row;
+
 /// A row of the table: one type of message.
 pub(crate) struct Message {
     pub(crate) message_type: MessageType,

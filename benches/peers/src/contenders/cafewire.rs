@@ -1,13 +1,17 @@
 //! cafewire-core by its public API: framing, checksum, every field as a borrowed, checked view. It
 //! checks more than its peers do: bounds of every length, and names for control characters.
 
-use cafewire_core::{Frame, Framing, MessagePayload};
+use cafewire_core::{Decoded, MessagePayload};
+use cafewire_kernel::Level;
 
 use super::Contender;
 use crate::message::{Broadcast, Message, SendMessage, Sink};
 
+/// The core, held to the instructions of one level.
 #[derive(Debug)]
-pub(super) struct Cafewire;
+pub(super) struct Cafewire {
+    pub(super) level: Level,
+}
 
 impl Contender for Cafewire {
     type Value<'m> = MessagePayload<'m>;
@@ -23,6 +27,10 @@ impl Contender for Cafewire {
         }
     }
 
+    fn prepare(&self) {
+        self.level.select();
+    }
+
     #[inline]
     fn encode(&mut self, value: &MessagePayload<'_>, buffer: &mut [u8]) -> Option<usize> {
         value.encode_into(buffer).ok().map(<[u8]>::len)
@@ -30,10 +38,8 @@ impl Contender for Cafewire {
 
     #[inline]
     fn decode(&mut self, bytes: &[u8], sink: &mut impl Sink) -> Option<usize> {
-        let Framing::Frame { frame: Frame::Chat(view), consumed } = Framing::of(bytes) else {
-            return None;
-        };
-        match view.parse_payload().ok()? {
+        let Decoded::Chat { message, consumed } = Decoded::of(bytes) else { return None };
+        match message {
             MessagePayload::SendMessage { room, content } => {
                 sink.send_message(SendMessage { room, content });
             }

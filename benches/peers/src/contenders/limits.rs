@@ -1,6 +1,8 @@
 //! Parts of the work alone, over the chat protocol's own frames: what a contender that does that
 //! part with the same code cannot be faster than. They give no fields.
 
+use cafewire_kernel::Level;
+
 use super::Contender;
 use super::cafewire::Cafewire;
 use crate::envelope::{CHECKSUM_BYTES, HEADER_BYTES, split};
@@ -116,5 +118,5 @@ fn copy<const N: usize>(texts: [&str; N], buffer: &mut [u8]) -> Option<usize> {
 
 fn stream(messages: &[Message<'_>]) -> Option<Vec<u8>> {
     let values: Vec<_> = messages.iter().map(Cafewire::value).collect();
-    Cafewire.stream(&values)
+    Cafewire { level: Level::detect() }.stream(&values)
 }

@@ -15,6 +15,8 @@ mod wincode;
 mod winnow;
 mod zerocopy;
 
+use cafewire_kernel::Level;
+
 use self::cafewire::Cafewire;
 use self::limits::{ChecksumAlone, CopyAlone, Utf8Alone};
 use crate::entrant::{Entrant, Operations, Role};
@@ -28,6 +30,9 @@ pub(crate) trait Contender {
     type Value<'m>;
 
     fn value<'m>(message: &Message<'m>) -> Self::Value<'m>;
+
+    /// What has to be done once before this contender's turn.
+    fn prepare(&self) {}
 
     /// The frame of a message at the start of `buffer`: its length in bytes. `None` if it does not
     /// fit, and from a contender that only parses.
@@ -53,13 +58,21 @@ pub(crate) trait Contender {
 
 /// The rows of the table. The first one is what the others' ratios refer to.
 ///
-/// A level of SIMD that the core can be held to is a row with [`Role::Cafewire`] behind the
-/// control, and a field of [`Cafewire`].
+/// It is the core with the best instructions of this processor; behind its control, the core held
+/// to each of the lesser levels is a row with [`Role::Cafewire`] too.
 pub(crate) fn all(messages: &[OwnedMessage], repeats: usize) -> Vec<Entrant<'_>> {
     let row = Rows { messages, repeats };
-    vec![
-        row.of("cafewire", Role::Cafewire, Operations::Both, || Cafewire),
-        row.of("cafewire again (control)", Role::Control, Operations::Both, || Cafewire),
+    let mut levels: Vec<_> = Level::available().collect();
+    levels.reverse();
+    let best = levels[0];
+    let mut rows = vec![
+        row.cafewire("cafewire", Role::Cafewire, best),
+        row.cafewire("cafewire again (control)", Role::Control, best),
+    ];
+    for &level in &levels[1..] {
+        rows.push(row.cafewire(level_row(level), Role::Cafewire, level));
+    }
+    rows.extend([
         row.peer::<bitcode::Bitcode>("bitcode", Operations::Both),
         row.peer::<rkyv::Rkyv>("rkyv (checked)", Operations::Both),
         row.peer::<zerocopy::Zerocopy>("zerocopy structs", Operations::Both),
@@ -80,7 +93,17 @@ pub(crate) fn all(messages: &[OwnedMessage], repeats: usize) -> Vec<Entrant<'_>>
             Utf8Alone(|text: &[u8]| simdutf8::basic::from_utf8(text).is_ok())
         }),
         row.of("copy alone", Role::Limit, Operations::Both, CopyAlone::default),
-    ]
+    ]);
+    rows
+}
+
+/// The name of the row of the core that is held to a level.
+fn level_row(level: Level) -> &'static str {
+    match level.name() {
+        "avx512" => "cafewire, AVX-512",
+        "sse4.1" => "cafewire, SSE4.1",
+        _ => "cafewire, portable",
+    }
 }
 
 /// What all rows of one workload share.
@@ -90,6 +113,11 @@ struct Rows<'w> {
 }
 
 impl<'w> Rows<'w> {
+    fn cafewire(&self, name: &'static str, role: Role, level: Level) -> Entrant<'w> {
+        let entrant = self.of(name, role, Operations::Both, || Cafewire { level });
+        Entrant { level: Some(level.name()), ..entrant }
+    }
+
     fn of<C: Contender + 'w>(
         &self,
         name: &'static str,

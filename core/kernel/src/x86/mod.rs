@@ -12,7 +12,7 @@ use core::sync::atomic::{AtomicU8, Ordering::Relaxed};
 use crate::head::Head;
 use crate::kernel::{Check, Kernel, Routine, sealed, text_of, written_len};
 use crate::level::Level;
-use crate::portable::Portable;
+use crate::portable::{self, Portable};
 
 /// Whether the processor that runs this has all of these features.
 #[cfg(feature = "std")]
@@ -28,7 +28,10 @@ macro_rules! has {
 
 /// The token of an instruction set, its detection, and its kernel by the loops of a module.
 macro_rules! instruction_set {
-    ($(#[$doc:meta])* $name:ident, $module:ident, $list:literal, $($feature:tt)*) => {
+    (
+        $(#[$doc:meta])* $name:ident, $module:ident, $list:literal, [$($feature:tt)*],
+        $($first_control:item)*
+    ) => {
         $(#[$doc])*
         #[derive(Clone, Copy, Debug, PartialEq, Eq)]
         pub struct $name(());
@@ -86,23 +89,19 @@ macro_rules! instruction_set {
                 where_it_is_wrong(bytes)
             }
 
-            #[inline(always)]
-            fn first_control(self, name: &str) -> Option<usize> {
-                // SAFETY: the token; see above.
-                unsafe { $module::first_control(name.as_bytes()) }
-            }
+            $($first_control)*
 
             #[inline(always)]
-            fn write<const N: usize>(
+            fn write(
                 self,
                 into: &mut [u8],
                 head: Head,
-                names: [&[u8]; N],
+                names: &[&[u8]],
                 text: &[u8],
             ) -> Option<u32> {
-                let whole = into.get_mut(..written_len(&head, &names, text)?)?;
+                let whole = into.get_mut(..written_len(head, names, text)?)?;
                 // SAFETY: the token; see above.
-                Some(unsafe { $module::write(whole, &head, &names, text) })
+                Some(unsafe { $module::write(whole, head, names, text) })
             }
         }
     };
@@ -110,45 +109,75 @@ macro_rules! instruction_set {
 
 instruction_set! {
     /// Proof that the processor has SSE4.1 and PCLMULQDQ.
-    Sse41, sse41, "sse4.1,pclmulqdq", "sse3" "ssse3" "sse4.1" "pclmulqdq"
+    Sse41, sse41, "sse4.1,pclmulqdq", ["sse3" "ssse3" "sse4.1" "pclmulqdq"],
+    #[inline(always)]
+    fn first_control(self, name: &str) -> Option<usize> {
+        if name.len() <= 16 {
+            return portable::first_control(name.as_bytes());
+        }
+        self.first_control_within(name, name.len())
+    }
+
+    #[inline(always)]
+    fn first_control_within(self, text: &str, len: usize) -> Option<usize> {
+        // SAFETY: the token; see above.
+        if unsafe { sse41::is_printable(text.as_bytes(), len) } {
+            return None;
+        }
+        portable::first_control(text.get(..len).unwrap_or(text).as_bytes())
+    }
 }
 
 instruction_set! {
     /// Proof that the processor has AVX-512 (F, BW, DQ, VL, VBMI, VBMI2), VPCLMULQDQ and BMI2.
     Avx512, avx512,
     "avx512bw,avx512vl,avx512vbmi,avx512vbmi2,vpclmulqdq,bmi1,bmi2",
-    "avx512f" "avx512bw" "avx512dq" "avx512vl" "avx512vbmi" "avx512vbmi2"
-    "pclmulqdq" "vpclmulqdq" "avx2" "fma" "f16c" "bmi1" "bmi2" "lzcnt" "popcnt"
+    ["avx512f" "avx512bw" "avx512dq" "avx512vl" "avx512vbmi" "avx512vbmi2"
+     "pclmulqdq" "vpclmulqdq" "avx2" "fma" "f16c" "bmi1" "bmi2" "lzcnt" "popcnt"],
+    #[inline(always)]
+    fn first_control_within(self, text: &str, len: usize) -> Option<usize> {
+        let name = text.get(..len).unwrap_or(text);
+        // SAFETY: the token; see above.
+        unsafe { avx512::first_control(name.as_bytes()) }
+    }
 }
+
+/// Which level [`Level::detect`] gives, by [`select`]'s numbers; 0 before the first call. Every
+/// thread that finds 0 in it stores the same number, and nothing else depends on it: no order is
+/// needed.
+#[cfg(feature = "std")]
+static SELECTED: AtomicU8 = AtomicU8::new(0);
 
 /// The best level, for [`Level::detect`]: asked for once, one load from then on.
 #[cfg(feature = "std")]
 #[inline]
 pub(crate) fn best() -> Level {
-    /// 0 before detection, then which of the levels. It is written with the same value by every
-    /// thread that finds 0 in it, and nothing else depends on it: no order is needed.
-    static BEST: AtomicU8 = AtomicU8::new(0);
-
     #[cold]
     #[inline(never)]
     fn find() -> Level {
         let best = find_best();
-        let number = match best {
-            Level::Portable(_) => 1,
-            Level::Sse41(_) => 2,
-            Level::Avx512(_) => 3,
-        };
-        BEST.store(number, Relaxed);
+        select(best);
         best
     }
 
-    match BEST.load(Relaxed) {
+    match SELECTED.load(Relaxed) {
         1 => Level::Portable(Portable),
-        // 2 and 3 are stored by `find` alone, when detection has given the token.
+        // 2 and 3 are stored by `select` alone, which was given the token.
         2 => Level::Sse41(Sse41(())),
         3 => Level::Avx512(Avx512(())),
         _ => find(),
     }
+}
+
+/// From now on [`best`] gives this level.
+#[cfg(feature = "std")]
+pub(crate) fn select(level: Level) {
+    let number = match level {
+        Level::Portable(_) => 1,
+        Level::Sse41(_) => 2,
+        Level::Avx512(_) => 3,
+    };
+    SELECTED.store(number, Relaxed);
 }
 
 /// The best level, for [`Level::detect`]: known when the crate is compiled.

@@ -3,14 +3,13 @@
 
 mod checksum;
 mod control;
-mod text;
 mod utf8;
 mod write;
 
 use core::arch::x86_64::*;
 
 pub(super) use checksum::{check, crc, reduce};
-pub(super) use control::first_control;
+pub(super) use control::is_printable;
 pub(super) use utf8::is_valid;
 pub(super) use write::write;
 

@@ -8,19 +8,14 @@
 use core::arch::x86_64::*;
 
 use super::checksum::{crc, reduce_blocks};
-use super::{BLOCK_LEN, end_mask, load, load_start, start_mask, store, store_start};
+use super::{BLOCK_LEN, end_mask, load, start_mask, store, store_start};
 use crate::head::Head;
 use crate::portable;
 
 /// Writes the frame, which is as long as `into`; gives the checksum.
 #[target_feature(enable = "avx512bw,avx512vl,avx512vbmi,avx512vbmi2,vpclmulqdq,bmi1,bmi2")]
 #[inline]
-pub(in crate::x86) fn write<const N: usize>(
-    into: &mut [u8],
-    head: &Head,
-    names: &[&[u8]; N],
-    text: &[u8],
-) -> u32 {
+pub(in crate::x86) fn write(into: &mut [u8], head: Head, names: &[&[u8]], text: &[u8]) -> u32 {
     let len = into.len();
     let two_len = if len <= 2 * BLOCK_LEN { len } else { (len - 1) % BLOCK_LEN + 1 + BLOCK_LEN };
     let (two, rest) = into.split_at_mut(two_len);
@@ -42,31 +37,17 @@ pub(in crate::x86) fn write<const N: usize>(
     !reduce_blocks(first, second, blocks, &mut _mm512_setzero_si512())
 }
 
-/// The same by masked stores, then by a look at what was stored.
+/// The same in two passes.
 #[target_feature(enable = "avx512bw,avx512vl,avx512vbmi,avx512vbmi2,vpclmulqdq,bmi1,bmi2")]
-fn write_by_pieces<const N: usize>(
-    into: &mut [u8],
-    head: &Head,
-    names: &[&[u8]; N],
-    text: &[u8],
-) -> u32 {
-    portable::put(into, head, names, text, |place, piece| {
-        for (place, piece) in place.chunks_mut(BLOCK_LEN).zip(piece.chunks(BLOCK_LEN)) {
-            store_start(place, load_start(piece));
-        }
-    });
+fn write_by_pieces(into: &mut [u8], head: Head, names: &[&[u8]], text: &[u8]) -> u32 {
+    portable::put(into, head, names, text);
     crc(into)
 }
 
 /// The frame's first `len` bytes, at most 128, in two blocks. The names end among them.
 #[target_feature(enable = "avx512bw,avx512vl,avx512vbmi,avx512vbmi2,vpclmulqdq,bmi1,bmi2")]
 #[inline]
-fn gather<const N: usize>(
-    head: &Head,
-    names: &[&[u8]; N],
-    text: &[u8],
-    len: usize,
-) -> (__m512i, __m512i) {
+fn gather(head: Head, names: &[&[u8]], text: &[u8], len: usize) -> (__m512i, __m512i) {
     let [a, b, c, d, e] = head.words().map(|word| word as i64);
     let mut blocks = (_mm512_set_epi64(0, 0, 0, e, d, c, b, a), _mm512_setzero_si512());
     let mut start = head.len();
