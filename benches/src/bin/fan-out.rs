@@ -8,7 +8,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 
 use cafewire_core::MessagePayload;
-use cafewire_net::broker::{Broker, ConnectionId, Now};
+use cafewire_net::broker::{AfterFlush, Broker, ConnectionId, Now};
 use cafewire_net::{Limits, ServerMetrics};
 use clap::Parser;
 
@@ -91,7 +91,7 @@ fn flush(broker: &mut Broker) -> u64 {
             broker.consume(id, count, NOW);
             writes += 1;
         }
-        broker.handle_flushed(id, NOW);
+        let _: AfterFlush = broker.handle_flushed(id, NOW);
     }
     broker.end_tick(NOW);
     while broker.poll_closed().is_some() {}

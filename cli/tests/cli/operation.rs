@@ -1,7 +1,6 @@
 //! `serve` as a service: reloads at SIGHUP, sockets and notifications of a service manager, TLS and
 //! Unix-domain sockets from the command line, the log.
 
-use std::fs;
 use std::io::{ErrorKind, Write};
 use std::net::{TcpListener, TcpStream};
 use std::os::fd::OwnedFd;

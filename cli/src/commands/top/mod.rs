@@ -36,7 +36,7 @@ const SIGNAL_EXIT_STATUS: u8 = 128;
 
 /// An event while the screen is up.
 enum TopEvent {
-    Asked(Result<Sample, String>),
+    Asked(Result<Box<Sample>, String>),
     Input(Event),
     InputBroke(io::Error),
     Signal(i32),
@@ -103,7 +103,7 @@ fn ask(fetcher: &Fetcher, interval: Duration, asked: &SyncSender<TopEvent>) {
     loop {
         let due = Instant::now() + interval;
         let sample = fetcher.fetch().and_then(|text| Sample::parse(&text, started.elapsed()));
-        if asked.send(TopEvent::Asked(sample)).is_err() {
+        if asked.send(TopEvent::Asked(sample.map(Box::new))).is_err() {
             return;
         }
         thread::sleep(due.saturating_duration_since(Instant::now()));
@@ -135,7 +135,7 @@ fn show(args: &TopArgs, events: &Receiver<TopEvent>) -> Result<ExitCode, Failure
         let unix_s = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_secs_f64();
         screen.draw(|frame| view::draw(frame, &watch, started.elapsed(), unix_s, palette))?;
         match events.recv_timeout(REDRAW_EVERY) {
-            Ok(TopEvent::Asked(Ok(sample))) => watch.heard(sample),
+            Ok(TopEvent::Asked(Ok(sample))) => watch.heard(*sample),
             Ok(TopEvent::Asked(Err(why))) => watch.failed(started.elapsed(), why),
             Ok(TopEvent::Input(Event::Key(key))) if wants(key, 'z') => screen.suspend()?,
             Ok(TopEvent::Input(Event::Key(key))) if quits(key) => return Ok(ExitCode::SUCCESS),
