@@ -97,13 +97,15 @@ mod tests {
     fn every_limit_comes_back_as_it_was_set() {
         let gauges = LimitGauges::default();
         assert_eq!(gauges.get(), Limits::default());
-        let mut limits = Limits::default();
-        limits.connections = 0;
-        limits.rooms = usize::MAX;
-        limits.bytes_per_second = u64::MAX;
-        limits.idle_timeout = Duration::from_nanos(1);
-        limits.close_timeout = Duration::ZERO;
-        limits.send_buffer_bytes = 4096;
+        let mut limits = Limits {
+            connections: 0,
+            rooms: usize::MAX,
+            bytes_per_second: u64::MAX,
+            idle_timeout: Duration::from_nanos(1),
+            close_timeout: Duration::ZERO,
+            send_buffer_bytes: 4096,
+            ..Limits::default()
+        };
         gauges.set(&limits);
         assert_eq!(gauges.get(), limits);
         limits.idle_timeout = Duration::MAX;
