@@ -298,7 +298,9 @@ impl Conversation {
     /// Whether a piece of this moment would be told before what a hole in the other stream holds
     /// up, and that is not to be told for long.
     fn is_early(&self, other: usize, head: Head, moment: Moment) -> bool {
-        let waited = self.streams[other].hole_since.map(|since| self.segments - since);
+        // Once it is proven it is told, after as long again: in front of this piece.
+        let Stream { hole_since, proven_since, .. } = self.streams[other];
+        let waited = proven_since.or(hole_since).map(|since| self.segments - since);
         matches!(head, Head::Hole { behind, .. } if behind <= moment)
             && waited.is_some_and(|waited| waited < PATIENCE_SEGMENTS)
     }

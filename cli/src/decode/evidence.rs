@@ -1,13 +1,16 @@
 //! What a capture proves of bytes that it does not hold: acknowledgements, cut packets, the FIN.
 //! Pure. Places are those of `reassembly`.
 
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, VecDeque};
 
 use super::piece::Part;
 use super::report::Moment;
 
 /// Acknowledgements of what was not captured that are remembered for when they came.
 pub(super) const MAX_UNSEEN: usize = 64;
+
+/// Cut packets of which what was cut is still to be told.
+pub(super) const MAX_CUTS: usize = 4096;
 
 #[derive(Debug)]
 pub(crate) struct Evidence {
@@ -21,8 +24,8 @@ pub(crate) struct Evidence {
     unseen: VecDeque<(i64, Moment)>,
     /// Where what was captured ends, or was cut.
     captured_end: Option<i64>,
-    /// Everything before this place was on the wire, in packets that the capture cut.
-    cut: Option<(i64, Moment)>,
+    /// What was on the wire, in packets that the capture cut: from where, to where.
+    cuts: BTreeMap<i64, (i64, Moment)>,
 }
 
 impl Evidence {
@@ -33,7 +36,7 @@ impl Evidence {
             acknowledged: None,
             unseen: VecDeque::new(),
             captured_end: None,
-            cut: None,
+            cuts: BTreeMap::new(),
         }
     }
 
@@ -43,8 +46,13 @@ impl Evidence {
         if part.is_fin {
             self.fin.get_or_insert((end, moment));
         }
-        if part.payload.len() < part.wire_size && self.cut.is_none_or(|(known, _)| end > known) {
-            self.cut = Some((end, moment));
+        let cut = part.wire_size.saturating_sub(part.payload.len());
+        if cut > 0 && self.cuts.len() < MAX_CUTS {
+            let start = end.saturating_sub(i64::try_from(cut).unwrap_or(i64::MAX));
+            let known = self.cuts.entry(start).or_insert((end, moment));
+            if end > known.0 {
+                *known = (end, moment);
+            }
         }
     }
 
@@ -65,8 +73,20 @@ impl Evidence {
         self.fin
     }
 
-    pub(crate) const fn cut(&self) -> Option<(i64, Moment)> {
-        self.cut
+    /// Up to where what stands at this place was cut off a packet, and which.
+    pub(crate) fn cut_at(&self, next: i64) -> Option<(i64, Moment)> {
+        let starts_before = self.cuts.range(..=next).map(|(_, &cut)| cut);
+        starts_before.filter(|(end, _)| *end > next).max_by_key(|(end, _)| *end)
+    }
+
+    /// Where the first cut begins that is still to be told.
+    pub(crate) fn first_cut(&self) -> Option<(i64, Moment)> {
+        self.cuts.first_key_value().map(|(&start, &(_, moment))| (start, moment))
+    }
+
+    /// Whether no more cuts can be remembered.
+    pub(crate) fn is_full(&self) -> bool {
+        self.cuts.len() >= MAX_CUTS
     }
 
     pub(crate) const fn first_acknowledged(&self) -> Option<i64> {
@@ -107,6 +127,7 @@ impl Evidence {
     /// Everything before this place was told of.
     pub(crate) fn forget(&mut self, end: i64) {
         self.unseen.retain(|(place, _)| *place > end);
+        self.cuts.retain(|_, (cut_end, _)| *cut_end > end);
     }
 
     #[cfg(test)]

@@ -155,18 +155,15 @@ impl Reassembly {
             };
         };
         self.drop_what_was_told(next);
-        let behind = self.waiting.first_key_value().map(|(&place, it)| (place, it.moment));
-        if let Some((place, moment)) = behind
+        if let Some((&place, it)) = self.waiting.first_key_value()
             && place <= next
         {
+            return Head::Piece(it.moment.max(self.reached));
+        }
+        if let Some((_, moment)) = self.evidence.cut_at(next) {
             return Head::Piece(moment.max(self.reached));
         }
-        if let Some((end, moment)) = self.evidence.cut()
-            && end > next
-        {
-            return Head::Piece(moment.max(self.reached));
-        }
-        match behind {
+        match self.behind() {
             Some((_, moment)) if self.is_given_up(moment) => {
                 Head::Piece(self.evidence.proof(next, moment).max(self.reached))
             }
@@ -176,6 +173,12 @@ impl Reassembly {
             }
             None => self.head_of_the_end(next),
         }
+    }
+
+    /// The next place of which something is known: bytes that came, or some that a packet had.
+    fn behind(&self) -> Option<(i64, Moment)> {
+        let waiting = self.waiting.first_key_value().map(|(&place, it)| (place, it.moment));
+        [waiting, self.evidence.first_cut()].into_iter().flatten().min_by_key(|(place, _)| *place)
     }
 
     /// Where nothing waits.
@@ -202,6 +205,7 @@ impl Reassembly {
             self.now.time_ns.zip(behind.time_ns).map(|(now, then)| now.saturating_sub(then));
         self.is_over
             || self.waiting_bytes > MAX_WAITING_BYTES
+            || self.evidence.is_full()
             || waited_ns.is_some_and(|waited_ns| waited_ns > MAX_WAITING_NS)
     }
 
@@ -215,11 +219,13 @@ impl Reassembly {
         };
         let first = self.waiting.first_key_value().map(|(&place, _)| place);
         self.reached = moment;
-        let end = match (first, self.evidence.cut()) {
+        let end = match (first, self.evidence.cut_at(next)) {
             (Some(place), _) if place <= next => return self.pop_bytes(next, moment),
-            (first, Some((cut, _))) if cut > next => first.map_or(cut, |first| first.min(cut)),
-            (Some(place), _) => place,
-            (None, _) => self.proven_end(next)?.0,
+            (first, Some((cut, _))) => first.map_or(cut, |first| first.min(cut)),
+            (_, None) => match self.behind() {
+                Some((place, _)) => place,
+                None => self.proven_end(next)?.0,
+            },
         };
         self.next = Some(end);
         self.evidence.forget(end);
@@ -231,7 +237,9 @@ impl Reassembly {
         self.waiting_bytes -= bytes.len() + SEGMENT_OVERHEAD;
         let known = usize::try_from(next - place).unwrap_or_default().min(bytes.len());
         bytes.drain(..known);
-        self.next = Some(next + i64::try_from(bytes.len()).unwrap_or_default());
+        let end = next + i64::try_from(bytes.len()).unwrap_or_default();
+        self.next = Some(end);
+        self.evidence.forget(end);
         Some(Piece::Bytes { bytes, moment })
     }
 

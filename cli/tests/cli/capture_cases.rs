@@ -50,6 +50,39 @@ const CHAT: [&str; 5] = [
     "12 MessageBroadcast 35",
 ];
 
+/// A cut packet proves that it was there, and nothing of a hole before it.
+#[test]
+fn what_was_lost_before_a_cut_packet_does_not_move_what_came_between() {
+    let (_, items, _) = read("loss-then-cut.pcap");
+    assert_eq!(
+        items,
+        [
+            "4 Echo 8",
+            "6 gap 9",
+            "6 Echo 8",
+            "8 Echo 8",
+            "10 Echo 8",
+            "12 part 42",
+            "12 gap 263",
+            "14 Echo 8"
+        ]
+    );
+    let (_, items, _) = read("cut-and-swapped.pcap");
+    let places: Vec<&str> = items.iter().map(|item| item.split(' ').next().unwrap()).collect();
+    assert_eq!(places, ["4", "5", "6", "8", "8", "8", "9", "10", "11"]);
+    assert_eq!(items[3..6], ["8 Echo 17", "8 part 42", "8 gap 165"]);
+}
+
+/// A hole that is proven later than it was seen is waited for until it is told.
+#[test]
+fn what_answers_a_lost_packet_is_told_behind_the_gap() {
+    let (_, items, _) = read("lost-of-two.pcap");
+    let places: Vec<u64> =
+        items.iter().map(|item| item.split(' ').next().unwrap().parse().unwrap()).collect();
+    assert_eq!(items[0], "4 gap 9");
+    assert!(places.is_sorted() && places.len() == 23, "{items:?}");
+}
+
 #[test]
 fn a_segment_lost_in_the_middle_is_a_gap_and_the_frame_behind_it_keeps_its_packet() {
     let (ended, items, summary) = read("lost-middle.pcap");
