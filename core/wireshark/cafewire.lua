@@ -470,8 +470,16 @@ local function add_error(tree, tvb, at, error)
     tree:add_proto_expert_info(EXPERT_OF[error.kind] or e.malformed, error.kind .. ": " .. error.text)
 end
 
+-- Without control characters: tshark prints a packet's line on a terminal as it is. Those above 127
+-- are two bytes in UTF-8.
+local function printable(text)
+    local function escaped(byte) return ("\\x%02x"):format(byte:byte(-1)) end
+    return (text:gsub("[%z\1-\31\127]", escaped):gsub("\194[\128-\159]", escaped))
+end
+
 -- Says it in the packet's line, behind what stands there already.
 local function say(pinfo, text)
+    text = printable(text)
     local before = tostring(pinfo.cols.info)
     -- Wireshark's own remarks are in brackets, with a space behind them.
     local is_first = before == "" or before:sub(-2) == "] "

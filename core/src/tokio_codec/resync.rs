@@ -60,7 +60,9 @@ pub enum LineEvent {
 /// # }
 /// # // What is left of a Connect claims 32 bytes; the Disconnect behind it looks like its body.
 /// # let port = Line(b"\x01\x01\x00\x20\x01\x02\x00\x00\x9A\x7C\x6C\x17");
-/// const SILENCE: Duration = Duration::from_millis(20);
+/// // More than the longest frame takes, for the time runs from event to event: at 115,200 baud
+/// // 630 bytes are 55 ms.
+/// const SILENCE: Duration = Duration::from_millis(100);
 /// let codec = ResyncCodec::for_family(Family::ChatV1, Direction::ToServer, chat::MAX_FRAME_SIZE);
 /// let mut line = Framed::new(port, codec); // a `SerialStream` of tokio-serial
 /// let mut events = Vec::new();
