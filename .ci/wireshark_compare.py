@@ -226,10 +226,9 @@ def is_enough(count, wanted):
 
 def main(tshark, decode, wanted, *options):
     theirs, ours = by_tshark(tshark), by_decode(decode)
-    if "--no-places" in options:
-        # Inside TLS a connection is wholly that protocol's which its client speaks, the answers too.
-        for client, server in left_to_others(decode):
-            ours.pop((client, server, "server"), None)
+    # A connection whose client speaks another protocol is left to that: Wireshark may show our answers in it or not.
+    for key in [(*ends, "server") for ends in left_to_others(decode)]:
+        ours.pop(key, None), theirs.pop(key, None)
     if "--by-start" in options:
         # Without its port nothing speaks for a connection, and for who is its client, but a good frame at its start.
         unknown = {key[:2] for key, frames in ours.items() if key[2] == "client" and not is_good_frame(frames[0])}
