@@ -171,10 +171,10 @@ fn rust_log_chooses_what_is_logged() {
         .assert_failed(1, "RUST_LOG is not understood");
 }
 
-/// With 40 descriptors there is room for 18 connections and two that are refused; a hundred come at
-/// once.
+/// With 40 descriptors there is room for 18 connections, and for two that are told that there is
+/// none; a hundred come at once.
 #[test]
-fn out_of_descriptors_it_neither_stalls_nor_spins() {
+fn with_few_descriptors_it_serves_refuses_and_turns_away_without_stall_or_spin() {
     let mut limited = program("sh");
     limited.args([
         "-c",
@@ -218,7 +218,7 @@ fn out_of_descriptors_it_neither_stalls_nor_spins() {
     let ticks: u64 =
         stat.split(' ').skip(13).take(2).map(|ticks| ticks.parse::<u64>().unwrap()).sum();
     assert!(ticks < 100, "{ticks} ticks for a hundred connections: it spins");
-    // The server accepts again when descriptors are free.
+    // The server accepts again when there is a place.
     drop(peers);
     let deadline = std::time::Instant::now() + crate::support::PATIENCE;
     while Client::connect(&address).and_then(|mut client| client.ping()).is_err() {

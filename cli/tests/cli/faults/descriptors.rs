@@ -9,12 +9,17 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use cafewire_net::{Address, Client};
+use rustix::process::{Pid, Resource, Rlimit, prlimit};
 
 use super::neighbour::Neighbour;
 use crate::support::{Folder, PATIENCE, Running, Signal, program};
 
 const DESCRIPTORS: usize = 60;
 const CROWD: usize = 150;
+
+/// What the server is left with while it runs: fewer than it has planned with, so that it is
+/// descriptors that it runs out of and not places. Another process of the machine may do so to it.
+const DESCRIPTORS_LEFT: usize = 24;
 
 /// Time that the crowd stays; the server may use a part of one processor meanwhile. A loop that
 /// spins uses all of it.
@@ -74,6 +79,9 @@ fn while_there_are_none_it_serves_on_without_spinning_and_accepts_again_later() 
         100 * used.as_millis() / started.elapsed().as_millis()
     };
     let alone_percent = cost_of(&mut neighbour, &mut || thread::sleep(STAY));
+    let left = Some(DESCRIPTORS_LEFT as u64);
+    let server = Pid::from_raw(serve.id().try_into().unwrap());
+    prlimit(server, Resource::Nofile, Rlimit { current: left, maximum: left }).unwrap();
 
     let mut crowd: Vec<TcpStream> = Vec::new();
     neighbour.notices_nothing_of(|| {
@@ -100,8 +108,8 @@ fn while_there_are_none_it_serves_on_without_spinning_and_accepts_again_later() 
     );
 
     // Some peers were accepted, the others rejected. The accepted ones leave.
-    let closed = crowd.iter_mut().filter_map(|peer| is_closed(peer).then_some(())).count();
-    assert!((CROWD - DESCRIPTORS..CROWD).contains(&closed), "{closed} of {CROWD} were rejected");
+    let kept = crowd.iter_mut().filter_map(|peer| (!is_closed(peer)).then_some(())).count();
+    assert!((1..DESCRIPTORS_LEFT).contains(&kept), "{kept} of {CROWD} were accepted");
     neighbour.notices_nothing_of(|| {
         drop(crowd);
         let deadline = Instant::now() + PATIENCE;
