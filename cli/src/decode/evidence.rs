@@ -79,9 +79,9 @@ impl Evidence {
         starts_before.filter(|(end, _)| *end > next).max_by_key(|(end, _)| *end)
     }
 
-    /// Where the first cut begins that is still to be told.
-    pub(crate) fn first_cut(&self) -> Option<(i64, Moment)> {
-        self.cuts.first_key_value().map(|(&start, &(_, moment))| (start, moment))
+    /// Where the first cut behind this place begins.
+    pub(crate) fn first_cut_behind(&self, next: i64) -> Option<(i64, Moment)> {
+        self.cuts.range(next + 1..).next().map(|(&start, &(_, moment))| (start, moment))
     }
 
     /// Whether no more cuts can be remembered.

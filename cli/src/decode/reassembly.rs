@@ -163,7 +163,7 @@ impl Reassembly {
         if let Some((_, moment)) = self.evidence.cut_at(next) {
             return Head::Piece(moment.max(self.reached));
         }
-        match self.behind() {
+        match self.behind(next) {
             Some((_, moment)) if self.is_given_up(moment) => {
                 Head::Piece(self.evidence.proof(next, moment).max(self.reached))
             }
@@ -175,10 +175,12 @@ impl Reassembly {
         }
     }
 
-    /// The next place of which something is known: bytes that came, or some that a packet had.
-    fn behind(&self) -> Option<(i64, Moment)> {
+    /// The place behind this one of which something is known: bytes that came, or some that a
+    /// packet had.
+    fn behind(&self, next: i64) -> Option<(i64, Moment)> {
         let waiting = self.waiting.first_key_value().map(|(&place, it)| (place, it.moment));
-        [waiting, self.evidence.first_cut()].into_iter().flatten().min_by_key(|(place, _)| *place)
+        let cut = self.evidence.first_cut_behind(next);
+        [waiting, cut].into_iter().flatten().min_by_key(|(place, _)| *place)
     }
 
     /// Where nothing waits.
@@ -222,13 +224,12 @@ impl Reassembly {
         let end = match (first, self.evidence.cut_at(next)) {
             (Some(place), _) if place <= next => return self.pop_bytes(next, moment),
             (first, Some((cut, _))) => first.map_or(cut, |first| first.min(cut)),
-            (_, None) => match self.behind() {
+            (_, None) => match self.behind(next) {
                 Some((place, _)) => place,
                 None => self.proven_end(next)?.0,
             },
         };
         self.next = Some(end);
-        self.evidence.forget(end);
         Some(Piece::Gap { size_bytes: end.abs_diff(next), moment })
     }
 
@@ -237,14 +238,13 @@ impl Reassembly {
         self.waiting_bytes -= bytes.len() + SEGMENT_OVERHEAD;
         let known = usize::try_from(next - place).unwrap_or_default().min(bytes.len());
         bytes.drain(..known);
-        let end = next + i64::try_from(bytes.len()).unwrap_or_default();
-        self.next = Some(end);
-        self.evidence.forget(end);
+        self.next = Some(next + i64::try_from(bytes.len()).unwrap_or_default());
         Some(Piece::Bytes { bytes, moment })
     }
 
-    /// Segments that came before, all of them.
+    /// Segments that came before, all of them, and what was cut off them.
     fn drop_what_was_told(&mut self, next: i64) {
+        self.evidence.forget(next);
         while let Some(first) = self.waiting.first_entry()
             && first.key() + i64::try_from(first.get().bytes.len()).unwrap_or(i64::MAX) <= next
         {

@@ -1,6 +1,6 @@
 //! Segments in any order, lost, cut and acknowledged.
 
-use super::super::evidence::MAX_UNSEEN;
+use super::super::evidence::{MAX_CUTS, MAX_UNSEEN};
 use super::*;
 
 fn at(packet: u64) -> Moment {
@@ -200,6 +200,30 @@ fn what_the_capture_cut_is_a_gap_at_once() {
     assert_eq!(pieces(&mut reassembly, false), ["m@5", "nop@5"]);
     reassembly.push(&Part { sequence: 17, payload: b"", wire_size: 4, ..part }, at(6));
     assert_eq!(pieces(&mut reassembly, false), ["-4@6"]);
+}
+
+#[test]
+fn a_cut_packet_that_comes_twice_is_told_once() {
+    let mut reassembly = opened();
+    let part = Part { sequence: 1, is_syn: false, is_fin: false, payload: b"ab", wire_size: 10 };
+    reassembly.push(&part, at(2));
+    assert_eq!(pieces(&mut reassembly, false), ["ab@2", "-8@2"]);
+    reassembly.push(&part, at(3));
+    reassembly.acknowledge(11, false, at(4));
+    assert_eq!(pieces(&mut reassembly, true), [""; 0]);
+    push(&mut reassembly, 5, 11, b"kl");
+    assert_eq!(pieces(&mut reassembly, true), ["kl@5"]);
+}
+
+#[test]
+fn cuts_behind_a_hole_have_a_bound_in_number() {
+    let mut reassembly = opened();
+    for number in 0..2 * MAX_CUTS {
+        let sequence = 10 + 10 * u32::try_from(number).unwrap();
+        let part = Part { sequence, is_syn: false, is_fin: false, payload: b"", wire_size: 10 };
+        reassembly.push(&part, at(2));
+        assert_eq!(reassembly.pop(false).is_some(), number + 1 >= MAX_CUTS, "{number}");
+    }
 }
 
 #[test]
