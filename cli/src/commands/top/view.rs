@@ -22,7 +22,7 @@ const BOUND_WIDTH: u16 = 11;
 /// Widths from which on the limits that were reached stand beside the reasons of closes, and with
 /// their bounds.
 const LIMITS_FROM_WIDTH: u16 = 80;
-const LIMIT_BOUNDS_FROM_WIDTH: u16 = 100;
+const LIMIT_BOUNDS_FROM_WIDTH: u16 = 90;
 
 /// The width of the reasons of closes where limits stand beside them.
 const CLOSES_WIDTH: u16 = 38;
