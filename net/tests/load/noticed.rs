@@ -1,4 +1,4 @@
-//! What a faulty server does to messages is noticed, with exact numbers, whichever member it befalls.
+//! What a faulty server does to messages is noticed, with exact numbers, at whichever member.
 
 use super::*;
 
