@@ -14,7 +14,7 @@ use cafewire_core::{
     Direction, Family, Message, MessagePayload, OwnedMessage, ParseError, ProtocolParser, chat,
 };
 use futures_util::{FutureExt as _, StreamExt as _};
-use tokio::io::{AsyncRead, ReadBuf};
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio_util::codec::{Decoder, Encoder as _, Framed, FramedRead};
 
 use crate::corpus::{bytes_of, good_of};
@@ -234,6 +234,25 @@ fn silence_decides_what_is_pending_and_the_line_goes_on() {
             buffer: &mut ReadBuf<'_>,
         ) -> Poll<io::Result<()>> {
             Pin::new(&mut self.0).poll_read(cx, buffer)
+        }
+    }
+
+    // tokio-util 0.7.0 asks for both; later versions only where something is sent.
+    impl AsyncWrite for Duplex {
+        fn poll_write(
+            self: Pin<&mut Self>,
+            _: &mut Context<'_>,
+            bytes: &[u8],
+        ) -> Poll<io::Result<usize>> {
+            Poll::Ready(Ok(bytes.len()))
+        }
+
+        fn poll_flush(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+            Poll::Ready(Ok(()))
+        }
+
+        fn poll_shutdown(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+            Poll::Ready(Ok(()))
         }
     }
 
