@@ -7,6 +7,9 @@
 # The core's own minimum (rust-version in Cargo.toml), which Debian's compiler has to reach too.
 oldest_compiler=1.89
 
+# Whole, since the scripts that source this go elsewhere.
+ci=$(realpath "$(dirname "${BASH_SOURCE[0]}")/../../.ci")
+
 has_target() {
     [[ -d $(rustc --print sysroot 2>/dev/null)/lib/rustlib/$1/lib ]]
 }
@@ -20,15 +23,7 @@ have_or_add_target() {
 
 # install COMMAND PACKAGE…: the Debian packages, if the command is missing.
 install() {
-    local command=$1
-    shift
-    command -v "$command" >/dev/null && return
-    if [[ $(id -u) != 0 ]] || ! command -v apt-get >/dev/null; then
-        echo "missing: $command. On Debian: apt-get install $*" >&2
-        return 1
-    fi
-    echo "installing $* …" >&2
-    { apt-get update && DEBIAN_FRONTEND=noninteractive apt-get install --yes --no-install-recommends "$@"; } >&2 2>&1
+    "$ci/install" "$@" >&2
 }
 
 # Whether Debian's compiler can stand in; says why not.
