@@ -38,13 +38,13 @@ fn main() {
             SampleMessage::Echo(message) => {
                 measure(&parse, &mut || use_up(cost::parse_echo(black_box(&frame))));
                 measure(&encode, &mut || {
-                    use_up(cost::encode_echo(black_box(&message), &mut buffer))
+                    use_up(cost::encode_echo(black_box(&message), &mut buffer));
                 });
             }
             SampleMessage::Chat(message) => {
                 measure(&parse, &mut || use_up(cost::parse_chat(black_box(&frame))));
                 measure(&encode, &mut || {
-                    use_up(cost::encode_chat(black_box(&message), &mut buffer))
+                    use_up(cost::encode_chat(black_box(&message), &mut buffer));
                 });
             }
         }
