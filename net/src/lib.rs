@@ -44,6 +44,7 @@ pub mod load;
 mod metrics;
 pub mod pool;
 mod server;
+mod socket_options;
 pub mod tls;
 mod transport;
 

@@ -8,4 +8,5 @@ mod client {
     mod chat;
     mod echo;
     mod errors;
+    mod silence;
 }

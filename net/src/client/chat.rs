@@ -3,12 +3,13 @@
 use std::collections::VecDeque;
 use std::io;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use cafewire_core::{ErrorCode, Family, Frame, MessagePayload};
 
 use super::deadline::Deadline;
 use super::framed_stream::FramedStream;
+use super::liveness::{Due, Liveness};
 use super::sender::WriteLock;
 use super::{ChatSender, ClientConfig, ClientError, Event, Events};
 use crate::address::{Address, PeerAddress};
@@ -42,6 +43,7 @@ pub struct ChatClient {
     user_id: u32,
     server_info: String,
     kept_events: VecDeque<Event>,
+    liveness: Liveness,
 }
 
 impl ChatClient {
@@ -118,6 +120,7 @@ impl ChatClient {
             user_id,
             server_info,
             kept_events: VecDeque::new(),
+            liveness: Liveness::new(config.probe_interval, Instant::now()),
         })
     }
 
@@ -268,7 +271,7 @@ impl ChatClient {
     /// As [`next_event`](Self::next_event), but for the time-out.
     ///
     /// ```
-    /// use std::time::Duration;
+    /// use std::time::{Duration, Instant};
     /// use cafewire_net::ChatClient;
     /// # let serve = include!(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/support/serve.rs"));
     /// # let (address, _, _server) = serve(None);
@@ -359,8 +362,37 @@ impl ChatClient {
     fn kept_or_received(&mut self, deadline: &mut Deadline) -> Result<Event, ClientError> {
         match self.kept_events.pop_front() {
             Some(event) => Ok(event),
-            None => receive_event(&mut self.connection, deadline),
+            None => self.receive_event(deadline),
         }
+    }
+
+    /// The next event from the server, which is asked for a sign when it is silent for long.
+    fn receive_event(&mut self, deadline: &mut Deadline) -> Result<Event, ClientError> {
+        loop {
+            let part = deadline.next_part(self.liveness.longest_wait());
+            let is_over = part.is_none();
+            // What was read before is found even if the time is over.
+            match receive_event(&mut self.connection, &mut part.unwrap_or_else(Deadline::spent)) {
+                Err(ClientError::TimedOut) => match self.liveness.due(Instant::now()) {
+                    Due::Probe => self.probe()?,
+                    Due::GiveUp => return Err(ClientError::Io(no_sign())),
+                    Due::Nothing if is_over => return Err(ClientError::TimedOut),
+                    Due::Nothing => {}
+                },
+                Ok(event) => {
+                    self.liveness.heard(Instant::now());
+                    if !is_answer_to_probe(&event) || !self.liveness.take_answer() {
+                        return Ok(event);
+                    }
+                }
+                Err(error) => return Err(error),
+            }
+        }
+    }
+
+    /// A second Connect changes nothing, and each server answers it.
+    fn probe(&self) -> Result<(), ClientError> {
+        self.write(&MessagePayload::Connect { username: &self.username })
     }
 
     /// Sends a request and waits for its answer, keeping the events that come before it.
@@ -382,7 +414,7 @@ impl ChatClient {
             Err(error) => return Err(error),
         };
         loop {
-            match receive_event(&mut self.connection, &mut deadline) {
+            match self.receive_event(&mut deadline) {
                 Ok(event) if is_answer(&event) => return Ok(()),
                 Ok(Event::Error { code, message }) if can_refuse(request, code) => {
                     return Err(ClientError::Refused { code, message });
@@ -412,6 +444,17 @@ fn can_refuse(request: &MessagePayload<'_>, code: ErrorCode) -> bool {
         ErrorCode::InvalidContent | ErrorCode::InvalidUsername | ErrorCode::UsernameTaken => false,
         _ => true,
     }
+}
+
+fn is_answer_to_probe(event: &Event) -> bool {
+    matches!(event, Event::Error { code: ErrorCode::AlreadyConnected, .. })
+}
+
+fn no_sign() -> io::Error {
+    io::Error::new(
+        io::ErrorKind::TimedOut,
+        "the server gave no sign for long and did not answer a probe",
+    )
 }
 
 fn receive_event(

@@ -24,6 +24,17 @@ pub struct ClientConfig {
     /// Time for the system to take a whole frame, which it does at once unless the server has
     /// stopped reading. `None` waits for ever. Default: 10 s.
     pub write_timeout: Option<Duration>,
+    /// Time after which a TCP server whose machine gives no sign is taken for gone, and the call
+    /// that waits for it ends with [`ClientError::Io`](crate::ClientError::Io): by keep-alive
+    /// probes, and on Linux by TCP_USER_TIMEOUT for what is not acknowledged. Counts in seconds;
+    /// zero leaves it to the system, which may wait for ever. Default: 60 s.
+    pub unreachable_timeout: Duration,
+    /// Time without a frame after which a waiting [`ChatClient`](crate::ChatClient) asks the server
+    /// for a sign, and time that the answer may take; then the call ends with
+    /// [`ClientError::Io`](crate::ClientError::Io). Finds what TCP cannot: a proxy that holds a
+    /// connection whose other end is gone, a server that is stopped. Also keeps a connection that
+    /// a proxy would cut for its silence. `None` never asks. Default: 25 s.
+    pub probe_interval: Option<Duration>,
     /// The certificates to trust and to show at `tls://` addresses. Default: those that the system
     /// trusts are trusted, none is shown.
     pub tls: ClientTls,
@@ -35,6 +46,8 @@ impl Default for ClientConfig {
             connect_timeout: Duration::from_secs(5),
             read_timeout: Some(Duration::from_secs(10)),
             write_timeout: Some(Duration::from_secs(10)),
+            unreachable_timeout: Duration::from_secs(60),
+            probe_interval: Some(Duration::from_secs(25)),
             tls: ClientTls::default(),
         }
     }

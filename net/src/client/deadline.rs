@@ -26,6 +26,18 @@ impl Deadline {
         Self::after(Some(Duration::ZERO))
     }
 
+    /// A deadline that grants no wait any more.
+    pub(super) fn spent() -> Self {
+        Self { waited: true, ..Self::now() }
+    }
+
+    /// A deadline for the next wait alone, of at most this time; `None` if the time is up.
+    pub(super) fn next_part(&mut self, at_most: Option<Duration>) -> Option<Self> {
+        let wait = self.next_wait()?;
+        let bounds = [wait, at_most];
+        Some(Self::after(bounds.into_iter().flatten().min()))
+    }
+
     /// How long the next blocking call may take. The outer `None` says that the time is up, the
     /// inner `None` that there is no bound.
     ///
@@ -63,6 +75,25 @@ mod tests {
         assert_eq!(deadline.next_wait(), Some(Some(whole)));
         let remaining = deadline.next_wait().unwrap().unwrap();
         assert!(remaining <= whole);
+    }
+
+    #[test]
+    fn a_wait_is_bounded_by_both() {
+        let second = Duration::from_secs(1);
+        for (whole, at_most, wait) in [
+            (Some(second), Some(second * 2), Some(second)),
+            (Some(second * 2), Some(second), Some(second)),
+            (None, Some(second), Some(second)),
+            (Some(second), None, Some(second)),
+            (None, None, None),
+        ] {
+            let mut next = Deadline::after(whole).next_part(at_most).unwrap();
+            assert_eq!(next.next_wait(), Some(wait), "{whole:?}, {at_most:?}");
+        }
+        let mut deadline = Deadline::now();
+        assert!(deadline.next_part(Some(second)).is_some());
+        assert!(deadline.next_part(Some(second)).is_none());
+        assert_eq!(Deadline::spent().next_wait(), None);
     }
 
     #[test]

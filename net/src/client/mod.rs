@@ -6,11 +6,13 @@
 
 mod chat;
 mod config;
+mod connect;
 mod deadline;
 mod echo;
 mod error;
 mod event;
 mod framed_stream;
+mod liveness;
 mod sender;
 mod stream;
 

@@ -9,7 +9,7 @@
 
 use std::io::{self, ErrorKind, IoSlice, Read, Write};
 use std::mem::MaybeUninit;
-use std::net::{Shutdown, SocketAddr};
+use std::net::Shutdown;
 use std::ops::Range;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
@@ -21,6 +21,7 @@ use socket2::{Domain, SockAddr, Socket, Type};
 use super::ClientConfig;
 use super::deadline::Deadline;
 use crate::address::{Address, PeerAddress};
+use crate::socket_options::SocketOptions;
 
 /// Sealed bytes taken from the socket at a time: a record and its overhead (RFC 8446, 5.2).
 const SEALED_BUFFER_SIZE: usize = (16 << 10) + 256 + 5;
@@ -48,7 +49,7 @@ impl Stream {
         let deadline = Instant::now() + config.connect_timeout;
         let stream = match address {
             Address::Tcp { .. } => {
-                Self { socket: connect_tcp(&address.resolve()?, deadline)?, tls: None }
+                Self { socket: connect_tcp(address, config, deadline)?, tls: None }
             }
             Address::Unix { path } => {
                 let socket = Socket::new(Domain::UNIX, Type::STREAM, None)?;
@@ -64,7 +65,7 @@ impl Stream {
                 })?;
                 let mut session =
                     ClientConnection::new(config.tls.load()?, name).map_err(io::Error::other)?;
-                let socket = connect_tcp(&address.resolve()?, deadline)?;
+                let socket = connect_tcp(address, config, deadline)?;
                 handshake(&socket, &mut session, deadline)?;
                 let tls = Tls {
                     session: Arc::new(Mutex::new(session)),
@@ -305,20 +306,12 @@ fn handshake_failed(error: rustls::Error) -> io::Error {
     io::Error::new(ErrorKind::InvalidData, sentence)
 }
 
-fn connect_tcp(candidates: &[SocketAddr], deadline: Instant) -> io::Result<Socket> {
-    let mut failure = io::Error::from(ErrorKind::TimedOut);
-    for &candidate in candidates {
-        let Ok(left) = left_until(deadline) else { break };
-        let socket = Socket::new(Domain::for_address(candidate), Type::STREAM, None)?;
-        match socket.connect_timeout(&candidate.into(), left) {
-            Ok(()) => {
-                socket.set_tcp_nodelay(true)?;
-                return Ok(socket);
-            }
-            Err(error) => failure = error,
-        }
-    }
-    Err(failure)
+fn connect_tcp(address: &Address, config: &ClientConfig, deadline: Instant) -> io::Result<Socket> {
+    let options = SocketOptions {
+        unreachable_timeout: config.unreachable_timeout,
+        ..SocketOptions::default()
+    };
+    super::connect::connect_tcp(&address.resolve()?, options, deadline)
 }
 
 fn left_until(deadline: Instant) -> io::Result<Duration> {

@@ -67,10 +67,17 @@ macro_rules! for_each_limit {
             /// Time in which nothing passes either way, then Error(IdleTimeout); members of rooms
             /// may be silent for longer.
             ///
-            /// A member whose machine is gone is found by TCP's keep-alive probes, within two
-            /// minutes; with bytes on the way to it, by TCP's retransmissions, which go on for
-            /// longer (tcp(7), tcp_retries2).
+            /// A member whose machine is gone is found within unreachable_timeout.
             idle_timeout: time = 300 s;
+            /// Time after which a TCP peer whose machine gives no sign is taken for gone, whatever
+            /// is on the way to it; also ends a live peer that makes no room for what is on the way
+            /// in this time. 0 leaves it to the system.
+            ///
+            /// By keep-alive probes while nothing is on the way, and by TCP_USER_TIMEOUT (tcp(7),
+            /// RFC 5482) while something is; systems without that go on sending it for their own
+            /// time, a quarter of an hour on many. Counts in seconds, for connections that are
+            /// accepted from then on.
+            unreachable_timeout: time = 120 s;
             /// Time that a closed connection has to fetch its last bytes; then its socket is
             /// dropped.
             close_timeout: time = 2 s;

@@ -16,8 +16,8 @@ use rustls::ServerConfig as TlsConfig;
 use socket2::{Domain, Protocol, SockAddr, SockRef, Socket, Type};
 
 use super::fd_limit::ReserveFd;
-use super::socket_options::{set_for_tcp, set_send_buffer};
 use crate::address::{Address, PeerAddress};
+use crate::socket_options::SocketOptions;
 use crate::transport::{TlsStream, Transport};
 
 /// Connections that the system may hold ready for us; it lowers this to its own bound
@@ -153,17 +153,16 @@ impl Listener {
         self.resting_until_ms
     }
 
-    /// The next connection, with a send buffer of the size that is asked for; 0 leaves it to the
-    /// system.
+    /// The next connection, with these options set.
     pub(crate) fn accept(
         &mut self,
         now_ms: u64,
         reserve: &mut ReserveFd,
-        send_buffer_bytes: usize,
+        options: SocketOptions,
     ) -> Accepted {
         self.resting_until_ms = None;
         loop {
-            match self.accept_one(send_buffer_bytes) {
+            match self.accept_one(options) {
                 Ok((transport, address)) => {
                     self.has_warned = false;
                     reserve.keep_one();
@@ -182,7 +181,7 @@ impl Listener {
                     ) => {}
                 // The system reports this before it checks whether a connection waits at all.
                 Err(error) if is_out_of_descriptors(&error) && reserve.is_there() => {
-                    return match reserve.lend(|| self.accept_one(0).map(drop)) {
+                    return match reserve.lend(|| self.accept_one(options).map(drop)) {
                         Ok(()) => Accepted::Rejected,
                         // Only this error says that the backlog is empty and that the next
                         // connection makes an edge.
@@ -212,16 +211,16 @@ impl Listener {
         Accepted::None
     }
 
-    fn accept_one(&self, send_buffer_bytes: usize) -> io::Result<(Transport, PeerAddress)> {
+    fn accept_one(&self, options: SocketOptions) -> io::Result<(Transport, PeerAddress)> {
         match &self.socket {
             ListeningSocket::Unix(socket) => {
                 let (stream, _) = socket.accept()?;
-                set_send_buffer(SockRef::from(&stream), send_buffer_bytes);
+                options.set_for_unix(&SockRef::from(&stream));
                 Ok((Transport::Unix(stream), PeerAddress::Local))
             }
             ListeningSocket::Tcp(socket) => {
                 let (stream, address) = socket.accept()?;
-                set_for_tcp(SockRef::from(&stream), send_buffer_bytes);
+                options.set_for_tcp(&SockRef::from(&stream));
                 let transport = match &self.tls {
                     None => Transport::Tcp(stream),
                     Some(config) => {
@@ -348,6 +347,7 @@ mod tests {
     use rustls::server::ResolvesServerCertUsingSni;
 
     use super::*;
+    use crate::config::Limits;
 
     /// TLS without a certificate, with which every handshake fails. Accepting does no handshake.
     fn tls() -> Arc<TlsConfig> {
@@ -359,11 +359,11 @@ mod tests {
         Arc::new(config)
     }
 
-    fn accepted(listener: &mut Listener, send_buffer_bytes: usize) -> Transport {
+    fn accepted(listener: &mut Listener, options: SocketOptions) -> Transport {
         let deadline = Instant::now() + Duration::from_secs(60);
         loop {
             listener.set_ready();
-            match listener.accept(0, &mut ReserveFd::new(), send_buffer_bytes) {
+            match listener.accept(0, &mut ReserveFd::new(), options) {
                 Accepted::Connection(transport, _) => return transport,
                 other => assert!(Instant::now() < deadline, "{other:?} while a peer waits"),
             }
@@ -379,7 +379,7 @@ mod tests {
                 !peer.nodelay().unwrap(),
                 "no-delay is on from the start, so this test shows nothing"
             );
-            let transport = accepted(&mut listener, 0);
+            let transport = accepted(&mut listener, SocketOptions::of(&Limits::default()));
             let stream = match &transport {
                 Transport::Tcp(stream) => stream,
                 Transport::Tls(stream) => stream.socket(),
@@ -397,12 +397,13 @@ mod tests {
         let unix = format!("unix://{}", path.display());
         for address in ["tcp://127.0.0.1:0", "tls://127.0.0.1:0", &unix] {
             let mut listener = Listener::bind(&address.parse().unwrap(), Some(&tls())).unwrap();
-            let mut size = |asked| {
+            let mut size = |send_buffer_bytes| {
                 let _peer: Box<dyn std::any::Any> = match listener.local_address().clone() {
                     Address::Unix { path } => Box::new(StdUnixStream::connect(path).unwrap()),
                     address => Box::new(TcpStream::connect(address.resolve().unwrap()[0]).unwrap()),
                 };
-                match accepted(&mut listener, asked) {
+                let options = SocketOptions { send_buffer_bytes, ..SocketOptions::default() };
+                match accepted(&mut listener, options) {
                     Transport::Tcp(stream) => SockRef::from(&stream).send_buffer_size().unwrap(),
                     Transport::Tls(stream) => {
                         SockRef::from(stream.socket()).send_buffer_size().unwrap()

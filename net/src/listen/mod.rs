@@ -4,7 +4,6 @@
 mod fd_limit;
 mod listener;
 pub(crate) mod socket_activation;
-mod socket_options;
 
 pub(crate) use fd_limit::{ReserveFd, connections_that_fit};
 pub(crate) use listener::{Accepted, Listener, cannot_listen};

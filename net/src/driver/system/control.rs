@@ -10,6 +10,7 @@ use crate::broker::Now;
 use crate::config::ServerConfig;
 use crate::control::Phase;
 use crate::listen::Listener;
+use crate::socket_options::SocketOptions;
 use crate::tls::ServerTls;
 
 impl System {
@@ -58,7 +59,7 @@ impl System {
                     ..config
                 };
                 self.driver.set_limits(self.config.limits_that_fit(), now);
-                self.driver.io.send_buffer_bytes = self.driver.broker.limits().send_buffer_bytes;
+                self.driver.io.socket_options = SocketOptions::of(self.driver.broker.limits());
                 if let Some(http) = &mut self.driver.io.http {
                     http.set_limits(self.config.limits.clone().normalized());
                 }

@@ -16,6 +16,7 @@ use crate::broker::{ConnectionId, Now};
 use crate::driver::io::{Accepted, Event, Io, Read};
 use crate::http::AdminServer;
 use crate::listen::{self, Listener, ReserveFd};
+use crate::socket_options::SocketOptions;
 
 const EVENTS_PER_POLL: usize = 1024;
 
@@ -47,8 +48,8 @@ pub(crate) struct SystemIo {
     pub(super) http: Option<AdminServer>,
     tls_streams: TlsStreams,
     reserve_fd: ReserveFd,
-    /// Asked of the system for each connection that is accepted; 0 leaves it to the system.
-    pub(super) send_buffer_bytes: usize,
+    /// Of each connection that is accepted.
+    pub(super) socket_options: SocketOptions,
     started: Instant,
     /// When the last wait was over.
     pub(super) woken: Instant,
@@ -66,7 +67,7 @@ impl SystemIo {
             http: None,
             tls_streams: TlsStreams::default(),
             reserve_fd: ReserveFd::new(),
-            send_buffer_bytes: 0,
+            socket_options: SocketOptions::default(),
             started,
             woken: started,
             asked: Asked::default(),
@@ -173,7 +174,7 @@ impl Io for SystemIo {
 
     fn accept(&mut self, listener: usize, now_ms: u64) -> Accepted<SystemSocket> {
         let listener = &mut self.listeners[listener];
-        match listener.accept(now_ms, &mut self.reserve_fd, self.send_buffer_bytes) {
+        match listener.accept(now_ms, &mut self.reserve_fd, self.socket_options) {
             listen::Accepted::Connection(transport, address) => {
                 Accepted::Connection(self.tls_streams.socket(transport), address)
             }

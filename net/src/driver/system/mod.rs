@@ -23,6 +23,7 @@ use crate::control::{Control, Phase, Requests};
 use crate::http::AdminServer;
 use crate::listen::Listener;
 use crate::metrics::ServerMetrics;
+use crate::socket_options::SocketOptions;
 
 pub(crate) struct System {
     driver: Driver<SystemIo>,
@@ -48,7 +49,7 @@ impl System {
             None
         };
         let mut io = SystemIo::new(listeners, signals)?;
-        io.send_buffer_bytes = broker.limits().send_buffer_bytes;
+        io.socket_options = SocketOptions::of(broker.limits());
         let waker = mio::Waker::new(io.poll.registry(), WAKER)?;
         let requests = Arc::new(Requests::default());
         let this = Self {
