@@ -7,12 +7,17 @@ use std::process::ExitCode;
 use cafewire_core::ErrorCode;
 use cafewire_net::client::ClientError;
 
+/// As shells have it of a program that SIGHUP ended, which is how a terminal's end is told.
+const HANG_UP_EXIT_STATUS: u8 = 129;
+
 /// Why a command could not do its work.
 #[derive(Debug)]
 pub(crate) enum Failure {
     /// The reader of standard output has closed it (`cafewire listen … | head -1`), having read all
     /// that it wanted.
     OutputClosed,
+    /// The terminal is gone, so there is no place to say so.
+    TerminalGone,
     /// One plain sentence. It may hold text from the other side, so it is escaped where it is
     /// shown.
     Message(String),
@@ -23,6 +28,7 @@ impl Failure {
     pub(crate) fn exit_code(&self) -> ExitCode {
         match self {
             Self::OutputClosed => ExitCode::SUCCESS,
+            Self::TerminalGone => ExitCode::from(HANG_UP_EXIT_STATUS),
             Self::Message(_) => ExitCode::FAILURE,
         }
     }
@@ -36,6 +42,7 @@ impl Failure {
     pub(crate) fn into_sentence(self) -> String {
         match self {
             Self::OutputClosed => "the reader of the output is gone".to_owned(),
+            Self::TerminalGone => "the terminal is gone".to_owned(),
             Self::Message(sentence) => sentence,
         }
     }

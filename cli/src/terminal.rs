@@ -4,10 +4,12 @@
 //! No question (where is the cursor?) is sent to the terminal: its answer would arrive among the
 //! keys, which another thread reads.
 
-use std::io::{self, Stdout, Write};
+use std::io::{self, IsTerminal as _, Stdout, Write};
+use std::mem::ManuallyDrop;
 use std::panic;
 use std::sync::Once;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread;
 
 use crossterm::event::{
     DisableBracketedPaste, DisableFocusChange, DisableMouseCapture, EnableBracketedPaste,
@@ -20,6 +22,8 @@ use crossterm::{cursor, execute, queue};
 use ratatui::Frame;
 use ratatui::backend::CrosstermBackend;
 use ratatui::layout::Rect;
+use rustix::event::{PollFd, PollFlags, poll};
+use rustix::io::Errno;
 
 use crate::failure::Failure;
 
@@ -32,7 +36,9 @@ static IS_TAKEN: AtomicBool = AtomicBool::new(false);
 
 /// The terminal, taken over until this is dropped.
 pub(crate) struct FullScreen {
-    terminal: ratatui::Terminal<CrosstermBackend<Stdout>>,
+    /// Not dropped by itself: that would show the cursor, which [`restore`] does, and say on
+    /// standard error that it can't, which panics where that is the terminal that is gone.
+    terminal: ManuallyDrop<ratatui::Terminal<CrosstermBackend<Stdout>>>,
 }
 
 impl FullScreen {
@@ -42,7 +48,7 @@ impl FullScreen {
         restore_on_panic();
         take().map_err(|error| failure(&error))?;
         match ratatui::Terminal::new(CrosstermBackend::new(io::stdout())) {
-            Ok(terminal) => Ok(Self { terminal }),
+            Ok(terminal) => Ok(Self { terminal: ManuallyDrop::new(terminal) }),
             Err(error) => {
                 restore();
                 Err(failure(&error))
@@ -90,6 +96,29 @@ impl Drop for FullScreen {
     fn drop(&mut self) {
         restore();
     }
+}
+
+/// Whether a full screen can be drawn: on a terminal that takes keys and is not dumb, which is one
+/// that only prints, as in the shell window of an editor.
+pub(crate) fn is_full_screen_possible() -> bool {
+    let is_dumb = std::env::var_os("TERM").is_some_and(|term| term == "dumb");
+    io::stdin().is_terminal() && io::stdout().is_terminal() && !is_dumb
+}
+
+/// Calls `on_hang_up` once the terminal is gone: its window was closed, or the connection to it.
+/// The system tells that by SIGHUP too, but not to a program that was started by `setsid` or
+/// `su -c`; and reading keys from what is gone never waits, which took a whole core.
+pub(crate) fn watch_for_hang_up(on_hang_up: impl FnOnce() + Send + 'static) {
+    thread::spawn(move || {
+        let stdin = io::stdin();
+        // What is not asked for is told all the same: a hang-up, and an error (poll(2)).
+        while let Err(error) = poll(&mut [PollFd::new(&stdin, PollFlags::empty())], None) {
+            if error != Errno::INTR {
+                return;
+            }
+        }
+        on_hang_up();
+    });
 }
 
 fn take() -> io::Result<()> {
@@ -146,6 +175,11 @@ fn restore_on_panic() {
     });
 }
 
-fn failure(error: &io::Error) -> Failure {
+/// Why the terminal could not be read or drawn on.
+pub(crate) fn failure(error: &io::Error) -> Failure {
+    // The answer of a terminal whose other end is gone.
+    if error.raw_os_error() == Some(Errno::IO.raw_os_error()) {
+        return Failure::TerminalGone;
+    }
     Failure::Message(format!("cannot use the terminal: {error}"))
 }

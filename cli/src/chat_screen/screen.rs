@@ -23,7 +23,7 @@ use super::view::theme::{ColourDepth, Theme, ThemeName};
 use crate::failure::Failure;
 use crate::interrupt;
 use crate::output;
-use crate::terminal::FullScreen;
+use crate::terminal::{self, FullScreen};
 
 /// Events that wait to be handled. More wait in the sockets and in the terminal.
 const QUEUE_LEN: usize = 1024;
@@ -58,6 +58,11 @@ pub(crate) fn run(options: Options) -> Result<ExitCode, Failure> {
     interrupt::watch_all(&[SIGINT, SIGTERM, SIGHUP, SIGCONT], move |signal| {
         signals.send(ScreenEvent::Signal(signal)).is_ok()
     })?;
+    let hang_up = queue.clone();
+    terminal::watch_for_hang_up(move || {
+        // Sending fails only when the screen has ended already.
+        let _ = hang_up.send(ScreenEvent::Signal(SIGHUP));
+    });
     let terminal = FullScreen::enter()?;
     let keys = queue.clone();
     thread::spawn(move || pass_on_keys(&keys));
@@ -146,9 +151,7 @@ impl Screen {
             ScreenEvent::Signal(signal) => Ok(Some(ExitCode::from(
                 SIGNAL_EXIT_STATUS + u8::try_from(signal).unwrap_or_default(),
             ))),
-            ScreenEvent::TerminalLost(error) => {
-                Err(Failure::Message(format!("cannot read the terminal: {error}")))
-            }
+            ScreenEvent::TerminalLost(error) => Err(terminal::failure(&error)),
         }
     }
 

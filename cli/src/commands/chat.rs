@@ -1,6 +1,5 @@
 //! `cafewire chat`: full screen on a terminal, line by line anywhere else.
 
-use std::io::{self, IsTerminal as _};
 use std::process::ExitCode;
 
 use crate::args::{self, ChatArgs};
@@ -8,6 +7,7 @@ use crate::chat_screen;
 use crate::commands::chat_lines;
 use crate::failure::Failure;
 use crate::profile::Profile;
+use crate::terminal;
 
 pub(crate) fn run(args: &ChatArgs) -> Result<ExitCode, Failure> {
     // The command line and its variables take precedence over the profile.
@@ -16,16 +16,10 @@ pub(crate) fn run(args: &ChatArgs) -> Result<ExitCode, Failure> {
     let username = args.user.clone().or(profile.user);
     let rooms = if args.rooms.is_empty() { profile.rooms } else { args.rooms.clone() };
     let config = args.tls.client_config_or(profile.tls);
-    if !args.plain && is_full_screen_possible() {
+    if !args.plain && terminal::is_full_screen_possible() {
         let theme = args.theme.or(profile.theme).unwrap_or_default();
         return chat_screen::run(chat_screen::Options { address, config, username, rooms, theme });
     }
     let Some(username) = username else { args::exit_without_user() };
     chat_lines::run(&address, &config, &username, &rooms)
-}
-
-/// A dumb terminal is one that only prints, as in the shell window of an editor.
-fn is_full_screen_possible() -> bool {
-    let is_dumb = std::env::var_os("TERM").is_some_and(|term| term == "dumb");
-    io::stdin().is_terminal() && io::stdout().is_terminal() && !is_dumb
 }

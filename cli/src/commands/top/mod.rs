@@ -9,7 +9,7 @@ mod sample;
 mod view;
 mod watch;
 
-use std::io::{self, IsTerminal as _};
+use std::io;
 use std::process::ExitCode;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, sync_channel};
 use std::thread;
@@ -26,7 +26,7 @@ use self::view::Palette;
 use self::watch::Watch;
 use crate::failure::Failure;
 use crate::terminal::FullScreen;
-use crate::{interrupt, output};
+use crate::{interrupt, output, terminal};
 
 /// Interval of redrawing without events, so that ages grow.
 const REDRAW_EVERY: Duration = Duration::from_secs(1);
@@ -46,7 +46,7 @@ pub(crate) fn run(args: &TopArgs) -> Result<ExitCode, Failure> {
     if args.once || args.json {
         return print_once(args).map(|()| ExitCode::SUCCESS);
     }
-    if !io::stdout().is_terminal() || !io::stdin().is_terminal() {
+    if !terminal::is_full_screen_possible() {
         let sentence =
             "top needs a terminal to draw on: --once or --json print one sample anywhere";
         return Err(Failure::Message(sentence.to_owned()));
@@ -91,6 +91,11 @@ fn watch_everything(args: &TopArgs) -> Result<Receiver<TopEvent>, Failure> {
     interrupt::watch_all(&[SIGINT, SIGTERM, SIGHUP, SIGCONT], move |signal| {
         signals.send(TopEvent::Signal(signal)).is_ok()
     })?;
+    let hang_up = sender.clone();
+    terminal::watch_for_hang_up(move || {
+        // Sending fails only when the screen has ended already.
+        let _ = hang_up.send(TopEvent::Signal(SIGHUP));
+    });
     let (fetcher, interval, asking) =
         (Fetcher::new(args.url.clone()), args.interval, sender.clone());
     thread::spawn(move || ask(&fetcher, interval, &asking));
@@ -142,7 +147,7 @@ fn show(args: &TopArgs, events: &Receiver<TopEvent>) -> Result<ExitCode, Failure
             Ok(TopEvent::Input(Event::Key(key))) if wants(key, 'l') => screen.forget()?,
             // The next frame is drawn in the size that the terminal has by then.
             Ok(TopEvent::Input(_)) | Err(RecvTimeoutError::Timeout) => {}
-            Ok(TopEvent::InputBroke(error)) => return Err(Failure::input(&error)),
+            Ok(TopEvent::InputBroke(error)) => return Err(terminal::failure(&error)),
             Ok(TopEvent::Signal(SIGCONT)) => screen.retake()?,
             Ok(TopEvent::Signal(signal)) => {
                 return Ok(ExitCode::from(
