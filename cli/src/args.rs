@@ -1,5 +1,6 @@
 //! The command line: arguments, and refusals before anything is done.
 
+use std::io;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -18,6 +19,7 @@ use crate::commands::top::TopArgs;
 use crate::commands::version;
 use crate::decode::args::{DecodeArgs, EncodeArgs};
 use crate::help;
+use crate::output;
 use crate::profile::Profile;
 use crate::settings::Settings;
 use crate::verbosity;
@@ -42,8 +44,8 @@ impl Arguments {
     pub(crate) fn parse_or_exit() -> Self {
         let matches = Self::command()
             .try_get_matches()
-            .unwrap_or_else(|error| with_its_variable(error).exit());
-        let arguments = Self::from_arg_matches(&matches).unwrap_or_else(|error| error.exit());
+            .unwrap_or_else(|error| exit(&with_its_variable(error)));
+        let arguments = Self::from_arg_matches(&matches).unwrap_or_else(|error| exit(&error));
         let refusal = match &arguments.command {
             Command::Send(send) => send.address_and_text().err(),
             Command::Bench(bench) => bench.load_config().err(),
@@ -77,6 +79,18 @@ impl Arguments {
         let is_plain = !matches!(address, Address::Tls { .. });
         is_plain.then(|| format!("--{option} is for tls:// addresses, and {address} is none"))
     }
+}
+
+/// As clap's own, but that help which cannot be printed is a failure like other output.
+fn exit(error: &clap::Error) -> ! {
+    let status = match error.print() {
+        Err(why) if !error.use_stderr() && why.kind() != io::ErrorKind::BrokenPipe => {
+            output::remark(format_args!("cafewire: cannot write to standard output: {why}"));
+            1
+        }
+        _ => error.exit_code(),
+    };
+    std::process::exit(status)
 }
 
 /// Names the variable in errors about a value that came from the environment, not an option that

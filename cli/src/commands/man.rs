@@ -15,6 +15,9 @@ use crate::failure::Failure;
 use crate::output;
 use crate::settings::Settings;
 
+/// When the words of this version were written last. Without one, what stands behind it in a page's
+/// title takes its place.
+const DATE: &str = "2026-11-27";
 const SOURCE: &str = concat!("cafewire ", env!("CARGO_PKG_VERSION"));
 const MANUAL: &str = "cafewire manual";
 
@@ -54,7 +57,7 @@ fn pages() -> io::Result<Vec<Page>> {
 }
 
 fn add_pages_of(command: &Command, pages: &mut Vec<Page>) -> io::Result<()> {
-    let man = Man::new(command.clone()).source(SOURCE).manual(MANUAL);
+    let man = Man::new(command.clone()).date(DATE).source(SOURCE).manual(MANUAL);
     let mut text = Vec::new();
     man.render_title(&mut text)?;
     man.render_name_section(&mut text)?;
@@ -118,7 +121,7 @@ fn body(roff: &mut Roff, lines: &[&str]) {
 /// The page on the config file.
 fn config_page() -> io::Result<Vec<u8>> {
     let mut roff = Roff::new();
-    roff.control("TH", ["cafewire.toml", "5", "", SOURCE, MANUAL]);
+    roff.control("TH", ["cafewire.toml", "5", DATE, SOURCE, MANUAL]);
     roff.control("SH", ["NAME"]);
     roff.text([roman("cafewire.toml - settings of the cafewire server")]);
     roff.control("SH", ["SYNOPSIS"]);

@@ -180,6 +180,10 @@ fn a_reader_that_has_seen_enough_is_no_failure() {
 fn output_that_cannot_be_written_is_a_failure() {
     let Ok(full) = std::fs::File::options().write(true).open("/dev/full") else { return };
     let server = Server::start();
-    let ended = Running::start(command(&["ping", &server.address]).stdout(Stdio::from(full))).end();
-    ended.assert_failed(1, "cannot write to standard output");
+    for args in [&["ping", &server.address][..], &["--help"], &["-h"], &["help", "serve"], &["-V"]]
+    {
+        let full = Stdio::from(full.try_clone().unwrap());
+        let ended = Running::start(command(args).stdout(full)).end();
+        ended.assert_failed(1, "cannot write to standard output");
+    }
 }
