@@ -151,7 +151,8 @@ Digits may be plain, with or without spaces and 0x, or come from xxd or hexdump 
 or # is a comment.
 
 Captures are pcap or pcapng: TCP over IPv4 or IPv6 on Ethernet, VLAN, MPLS, PPP, PPPoE, Linux \
-cooked, loopback, raw IP, NFLOG or PKTAP, also inside IP in IP, GRE, ERSPAN and VXLAN. Segments \
+cooked, loopback, raw IP, NFLOG or PKTAP, also in tunnels: IP in IP, GRE, ERSPAN, VXLAN, VXLAN-GPE, \
+Geneve, NSH, MPLS in IP or UDP, EtherIP, MACsec that is not encrypted; others are named. Segments \
 and fragments are put together. Bytes that the capture lacks (a packet lost or cut, as by \
 `tcpdump -s`) are a gap, and what a gap or the capture's start or end leaves of a frame is a part; \
 neither is counted as the sender's error. A connection is shown if a good frame is found in it, \

@@ -37,10 +37,16 @@ const LINUX_SLL2: i32 = 276;
 
 pub(crate) const ETHER_IPV4: u16 = 0x0800;
 pub(crate) const ETHER_IPV6: u16 = 0x86DD;
-const ETHER_MPLS: [u16; 2] = [0x8847, 0x8848];
+pub(crate) const ETHER_MPLS: [u16; 2] = [0x8847, 0x8848];
 const ETHER_PPPOE: u16 = 0x8864;
-/// IEEE 802.1Q, 802.1ad, and the number that was used before the latter.
-const ETHER_VLAN: [u16; 3] = [0x8100, 0x88A8, 0x9100];
+/// IEEE 802.1AE.
+const ETHER_MACSEC: u16 = 0x88E5;
+/// A whole Ethernet frame, in tunnels.
+pub(crate) const TRANSPARENT_ETHERNET: u16 = 0x6558;
+/// Tags that end with the type of what follows, and their sizes: IEEE 802.1Q, 802.1ad, the number
+/// that was used before the latter; 802.1BR, what Cisco had before it and its MetaData; HSR.
+const TAGS: [(u16, usize); 7] =
+    [(0x8100, 4), (0x88A8, 4), (0x9100, 4), (0x893F, 8), (0x8926, 6), (0x8909, 8), (0x892F, 6)];
 /// What is smaller in the place of a type is a length: IEEE 802.3.
 const SMALLEST_ETHER_TYPE: u16 = 0x0600;
 
@@ -116,12 +122,6 @@ pub(crate) fn network(
     untagged(network)
 }
 
-/// The packet in an Ethernet frame, also one that was in a tunnel.
-pub(crate) fn of_ethernet(bytes: &[u8], wire_size: usize) -> Result<Network<'_>, Unread> {
-    let packet = Network { ether_type: 0, bytes, wire_size: wire_size.max(bytes.len()) };
-    untagged(ethernet(packet)?)
-}
-
 fn ethernet(packet: Network<'_>) -> Result<Network<'_>, Unread> {
     let network = packet.typed_at(12, 14)?;
     if network.ether_type >= SMALLEST_ETHER_TYPE {
@@ -134,21 +134,42 @@ fn ethernet(packet: Network<'_>) -> Result<Network<'_>, Unread> {
     }
 }
 
-/// Past VLAN tags, MPLS labels and PPPoE.
-fn untagged(mut network: Network<'_>) -> Result<Network<'_>, Unread> {
+/// Past VLAN tags and others, MPLS labels, PPPoE, and Ethernet in another frame.
+pub(crate) fn untagged(mut network: Network<'_>) -> Result<Network<'_>, Unread> {
     for _ in 0..MAX_TAGS {
+        if let Some((_, size)) = TAGS.iter().find(|(kind, _)| *kind == network.ether_type) {
+            network = network.typed_at(size - 2, *size)?;
+            continue;
+        }
         network = match network.ether_type {
-            kind if ETHER_VLAN.contains(&kind) => network.typed_at(2, 4)?,
-            kind if ETHER_MPLS.contains(&kind) => {
-                // RFC 3032: the lowest bit of the third byte is set on the last label.
-                let is_last = network.bytes.get(2).is_some_and(|byte| byte & 1 == 1);
-                if is_last { network.as_ip(4)? } else { network.skip(4)? }
-            }
+            kind if ETHER_MPLS.contains(&kind) => mpls(network)?,
             ETHER_PPPOE => pppoe(network)?,
+            ETHER_MACSEC => macsec(network)?,
+            TRANSPARENT_ETHERNET => ethernet(network)?,
             _ => return Ok(network),
         };
     }
     Err(Unread::Damaged)
+}
+
+/// RFC 3032: the lowest bit of the third byte is set on the last label. What follows it is not
+/// said: IP, or something else that both ends of the path agreed upon.
+fn mpls(network: Network<'_>) -> Result<Network<'_>, Unread> {
+    let is_last = *network.bytes.get(2).ok_or(Unread::Damaged)? & 1 == 1;
+    let inner = network.skip(4)?;
+    match inner.bytes.first().map(|first| first >> 4) {
+        _ if !is_last => Ok(inner),
+        None | Some(4 | 6) => inner.as_ip(0),
+        Some(_) => Err(Unread::Tunnel("MPLS with something else than IP in it")),
+    }
+}
+
+/// IEEE 802.1AE, 9.3: a tag of 6 bytes, or 14 if the flag SC is set, then the type, unless all
+/// that follows is encrypted or changed (the flags E and C).
+fn macsec(network: Network<'_>) -> Result<Network<'_>, Unread> {
+    let flags = *network.bytes.first().ok_or(Unread::Damaged)?;
+    let size = if flags & 0x20 == 0 { 6 } else { 14 };
+    if flags & 0x0C == 0 { network.typed_at(size, size + 2) } else { Err(Unread::Tunnel("MACsec")) }
 }
 
 /// RFC 2516: six bytes, then PPP without the framing of HDLC.

@@ -22,6 +22,11 @@ fn every_link_type_leads_to_the_same_packet() {
         (ETHERNET, [&[2; 12][..], &[0, 28, 0xAA, 0xAA, 3, 0, 0, 0, 0x08, 0]].concat()),
         (ETHERNET, [&[2; 12][..], &[0x88, 0x47, 0, 1, 0, 9, 0, 1, 1, 9]].concat()),
         (ETHERNET, [&[2; 12][..], &[0x88, 0x64, 0x11, 0, 0, 1, 0, 22, 0, 0x21]].concat()),
+        (ETHERNET, [&[2; 12][..], &[0x89, 0x3F, 0, 0, 0, 1, 0, 0, 0x08, 0]].concat()),
+        (ETHERNET, [&[2; 12][..], &[0x89, 0x26, 0, 0, 0, 1, 0x08, 0]].concat()),
+        (ETHERNET, [&[2; 12][..], &[0x89, 0x09, 1, 1, 0, 1, 0, 9, 0x08, 0]].concat()),
+        (ETHERNET, [&[2; 12][..], &[0x89, 0x2F, 0, 40, 0, 1, 0x08, 0]].concat()),
+        (ETHERNET, [&[2; 12][..], &[0x88, 0xE5, 0, 0, 0, 0, 0, 1, 0x08, 0]].concat()),
         (NULL, vec![2, 0, 0, 0]),
         (LOOP, vec![0, 0, 0, 2]),
         (RAW, vec![]),
@@ -49,6 +54,8 @@ fn what_is_not_read_says_what_it_is() {
     assert_eq!(found(PPP, &[0xC0, 0x21]), Err(Unread::Ppp(0xC021)));
     let of_length = [&[2; 12][..], &[0, 9, 1, 2, 3]].concat();
     assert_eq!(found(ETHERNET, &of_length), Err(Unread::EtherType(0)));
+    let encrypted = [&[2; 12][..], &[0x88, 0xE5, 0x0C, 0, 0, 0, 0, 1], &[0x5A; 20]].concat();
+    assert_eq!(found(ETHERNET, &encrypted), Err(Unread::Tunnel("MACsec")));
     let tags = [&[2; 12][..], &[0x81, 0, 0, 5].repeat(MAX_TAGS + 1)].concat();
     assert_eq!(found(ETHERNET, &tags), Err(Unread::Damaged), "tags have a bound");
     let nested = [108, 0, 0, 0, 1, 0, 0, 0, 2, 1, 0, 0];

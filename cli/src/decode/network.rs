@@ -1,12 +1,14 @@
-//! A network packet to the TCP segment in it, through tunnels: IP in IP, GRE, VXLAN, ERSPAN. Pure.
-//! Puts no fragments together; what a segment carries is for others.
+//! A network packet to the TCP segment in it, through tunnels. Pure. Puts no fragments together;
+//! what a segment carries is for others.
 //!
 //! Two sizes go with all bytes: what the capture holds and what was on the wire. What the second
 //! has more was cut by the capture (`tcpdump -s`), and is not the sender's doing.
 
+mod tunnel;
+
 use std::net::{IpAddr, SocketAddr};
 
-use etherparse::{Ipv4HeaderSlice, Ipv6HeaderSlice, TcpHeaderSlice, UdpHeaderSlice};
+use etherparse::{Ipv4HeaderSlice, Ipv6HeaderSlice, TcpHeaderSlice};
 
 use super::fragments::{DatagramId, Fragment};
 use super::link::{self, ETHER_IPV4, ETHER_IPV6, Network};
@@ -19,21 +21,12 @@ const MAX_EXTENSIONS: usize = 16;
 
 const TCP: u8 = 6;
 const UDP: u8 = 17;
-const IPV4_IN_IP: u8 = 4;
-const IPV6_IN_IP: u8 = 41;
 const GRE: u8 = 47;
 const HOP_BY_HOP: u8 = 0;
 const ROUTING: u8 = 43;
 const FRAGMENT: u8 = 44;
 const AUTHENTICATION: u8 = 51;
 const DESTINATION_OPTIONS: u8 = 60;
-
-/// RFC 7348's, and that of Linux before it had a number of its own.
-const VXLAN_PORTS: [u16; 2] = [4789, 8472];
-/// GRE: an Ethernet frame follows.
-const TRANSPARENT_ETHERNET: u16 = 0x6558;
-/// GRE: a mirrored Ethernet frame follows, behind 8 bytes if packets are numbered.
-const ERSPAN: u16 = 0x88BE;
 
 /// A segment's smallest header: its ports, numbers and flags. Options may have been cut.
 const TCP_FIXED_SIZE: usize = 20;
@@ -87,7 +80,7 @@ fn of_network(network: Network<'_>, depth: usize) -> Result<Found<'_>, Unread> {
         _ if depth > MAX_TUNNELS => Err(Unread::TooDeep),
         ETHER_IPV4 => ipv4(network, depth),
         ETHER_IPV6 => ipv6(network, depth),
-        other => Err(Unread::EtherType(other)),
+        other => Err(unread::tunnel_of_ether_type(other).unwrap_or(Unread::EtherType(other))),
     }
 }
 
@@ -175,30 +168,23 @@ impl<'a> Payload<'a> {
         let bytes = self.bytes.get(count..).ok_or(Unread::Damaged)?;
         Ok(Self { bytes, wire_size: self.wire_size.saturating_sub(count), ..self })
     }
-
-    const fn as_network(&self, ether_type: u16) -> Network<'a> {
-        Network { ether_type, bytes: self.bytes, wire_size: self.wire_size }
-    }
 }
 
 /// What an IP packet carries: a segment, or what is in the tunnel.
 pub(crate) fn of_payload<'a>(payload: &Payload<'a>) -> Result<Found<'a>, Unread> {
-    let deeper = payload.depth + 1;
     match payload.protocol {
         TCP => segment(payload).map(Found::Segment),
-        IPV4_IN_IP => of_network(payload.as_network(ETHER_IPV4), deeper),
-        IPV6_IN_IP => of_network(payload.as_network(ETHER_IPV6), deeper),
-        GRE => gre(*payload),
-        UDP => udp(*payload),
         AUTHENTICATION => {
             let [next, size, ..] = *payload.bytes else { return Err(Unread::Damaged) };
             let behind = payload.skip(8 + 4 * usize::from(size))?;
             if next == AUTHENTICATION {
                 return Err(Unread::Damaged);
             }
-            of_payload(&Payload { protocol: next, depth: deeper, ..behind })
+            of_payload(&Payload { protocol: next, depth: payload.depth + 1, ..behind })
         }
-        other => Err(unread::tunnel_of_protocol(other).unwrap_or(Unread::Protocol(other))),
+        other => tunnel::of_protocol(payload).unwrap_or_else(|| {
+            Err(unread::tunnel_of_protocol(other).unwrap_or(Unread::Protocol(other)))
+        }),
     }
 }
 
@@ -225,44 +211,6 @@ fn segment<'a>(payload: &Payload<'a>) -> Result<Segment<'a>, Unread> {
         payload: bytes.get(header_size..).unwrap_or_default(),
         wire_payload_size: wire_size - header_size,
     })
-}
-
-/// RFC 2784 and 2890: which optional words follow the type is in the flags.
-fn gre(payload: Payload<'_>) -> Result<Found<'_>, Unread> {
-    let header = payload.bytes.first_chunk::<4>().ok_or(Unread::Damaged)?;
-    let [flags, version, ..] = *header;
-    let ether_type = u16::from_be_bytes([header[2], header[3]]);
-    if version & 7 != 0 {
-        return Err(Unread::Tunnel("PPTP"));
-    }
-    let is_numbered = flags & 0x10 != 0;
-    let words = [0x80, 0x20, 0x10].iter().filter(|&&flag| flags & flag != 0).count();
-    let inner = payload.skip(4 + 4 * words)?;
-    let deeper = payload.depth + 1;
-    match ether_type {
-        TRANSPARENT_ETHERNET => in_ethernet(inner),
-        ERSPAN => in_ethernet(inner.skip(if is_numbered { 8 } else { 0 })?),
-        ETHER_IPV4 | ETHER_IPV6 => of_network(inner.as_network(ether_type), deeper),
-        0x880B => Err(Unread::Tunnel("PPTP")),
-        other => Err(Unread::EtherType(other)),
-    }
-}
-
-fn udp(payload: Payload<'_>) -> Result<Found<'_>, Unread> {
-    let header = UdpHeaderSlice::from_slice(payload.bytes).map_err(|_| Unread::Damaged)?;
-    let ports = [header.destination_port(), header.source_port()];
-    let inner = payload.skip(8)?;
-    // RFC 7348: a flag says that there is a network's number, and the rest is 0.
-    let is_vxlan = inner.bytes.first() == Some(&0x08) && VXLAN_PORTS.contains(&ports[0]);
-    if is_vxlan {
-        return in_ethernet(inner.skip(8)?);
-    }
-    let tunnel = ports.iter().find_map(|&port| unread::tunnel_of_port(port));
-    Err(tunnel.unwrap_or(Unread::Protocol(UDP)))
-}
-
-fn in_ethernet(payload: Payload<'_>) -> Result<Found<'_>, Unread> {
-    of_network(link::of_ethernet(payload.bytes, payload.wire_size)?, payload.depth + 1)
 }
 
 #[cfg(test)]

@@ -3,6 +3,7 @@
 use etherparse::PacketBuilder;
 
 use super::link::{ETHERNET, RAW};
+use super::tunnel::{IPV4_IN_IP, IPV6_IN_IP};
 use super::*;
 
 /// An IP packet with a segment in it.
@@ -86,6 +87,61 @@ fn a_segment_is_found_bare_and_in_tunnels() {
     }
 }
 
+/// As tshark 4.0 reads them.
+#[test]
+fn tags_labels_and_rarer_tunnels_are_passed() {
+    for is_v6 in [false, true] {
+        let ip = ip(is_v6, b"hello");
+        let ethernet = ethernet(&ip);
+        let ether_type: [u8; 2] = if is_v6 { [0x86, 0xDD] } else { [0x08, 0x00] };
+        let labels = [&[0, 1, 0, 9, 0, 1, 1, 9][..], &ip].concat();
+        let tagged = [&[0, 5][..], &ether_type, &ip].concat();
+        let gre = |ether_type: [u8; 2], inner: &[u8]| {
+            in_ip(GRE, &[&[0, 0][..], &ether_type, inner].concat())
+        };
+        let mirrored = |last: u8, more: usize| {
+            let header = [&[0x10, 0, 0x22, 0xEB][..], &[0; 4], &[0x20; 11], &[last]].concat();
+            in_ip(GRE, &[&header[..], &vec![7; more], &ethernet].concat())
+        };
+        let next = if is_v6 { 2 } else { 1 };
+        let service = [&[0x0F, 0xC6, 1, next][..], &[0; 20], &ip].concat();
+        let clear = [&[0x20, 0, 0, 0, 0, 1, 1, 2, 3, 4, 5, 6, 0, 1][..], &ether_type, &ip].concat();
+        for (what, packet) in [
+            ("MPLS in GRE", gre([0x88, 0x47], &labels)),
+            ("VLAN in GRE", gre([0x81, 0], &tagged)),
+            ("NSH in GRE", gre([0x89, 0x4F], &service)),
+            ("MACsec in the clear in GRE", gre([0x88, 0xE5], &clear)),
+            ("ERSPAN III", mirrored(0, 0)),
+            ("ERSPAN III with a subheader", mirrored(1, 8)),
+            ("MPLS in IP", in_ip(137, &labels)),
+            ("MPLS in UDP", in_udp(6635, &labels)),
+            ("EtherIP", in_ip(97, &[&[0x30, 0][..], &ethernet].concat())),
+            ("Ethernet in IP", in_ip(143, &ethernet)),
+            ("VXLAN-GPE", in_udp(4790, &[&[0x0C, 0, 0, next, 0, 0, 42, 0][..], &ip].concat())),
+            (
+                "Ethernet in VXLAN-GPE",
+                in_udp(4790, &[&[0x0C, 0, 0, 3, 0, 0, 42, 0][..], &ethernet].concat()),
+            ),
+            (
+                "NSH in VXLAN-GPE",
+                in_udp(4790, &[&[0x0C, 0, 0, 4, 0, 0, 42, 0][..], &service].concat()),
+            ),
+            ("VXLAN with a policy", in_udp(4789, &[&[0x88; 8][..], &ethernet].concat())),
+            (
+                "Geneve with options",
+                in_udp(6081, &[&[1, 0, 0x65, 0x58, 0, 0, 42, 0][..], &[9; 4], &ethernet].concat()),
+            ),
+            (
+                "IP in Geneve",
+                in_udp(6081, &[&[0, 0][..], &ether_type, &[0, 0, 42, 0], &ip].concat()),
+            ),
+            ("GRE in UDP", in_udp(4754, &[&[0, 0][..], &ether_type, &ip].concat())),
+        ] {
+            assert_hello(read_whole(RAW, &packet), what);
+        }
+    }
+}
+
 #[test]
 fn headers_between_ipv6_and_tcp_are_passed() {
     let whole = ip(true, b"hello");
@@ -106,7 +162,13 @@ fn headers_between_ipv6_and_tcp_are_passed() {
 #[test]
 fn what_holds_no_segment_says_why() {
     assert_eq!(read_whole(RAW, &in_udp(53, b"x")), Err(Unread::Protocol(UDP)));
-    assert_eq!(read_whole(RAW, &in_udp(6081, b"x")), Err(Unread::Tunnel("Geneve")));
+    assert_eq!(read_whole(RAW, &in_udp(2152, b"x")), Err(Unread::Tunnel("GTP-U")));
+    assert_eq!(read_whole(RAW, &in_udp(6636, b"x")), Err(Unread::Tunnel("MPLS in DTLS")));
+    assert_eq!(read_whole(RAW, &in_udp(6081, b"\x40\0\0\0")), Err(Unread::Tunnel("Geneve")));
+    let trill = read_whole(RAW, &in_ip(GRE, b"\0\0\x22\xF3xxxx")).map(|_| ());
+    assert_eq!(trill, Err(Unread::Tunnel("TRILL")));
+    let pseudowire = in_udp(6635, b"\0\x01\x01\x09\0\0\0\0");
+    assert!(matches!(read_whole(RAW, &pseudowire), Err(Unread::Tunnel(_))));
     assert_eq!(read_whole(RAW, &in_ip(50, b"x")), Err(Unread::Tunnel("ESP (IPsec)")));
     assert_eq!(read_whole(RAW, &in_ip(1, b"x")), Err(Unread::Protocol(1)));
     assert_eq!(read_whole(147, b"x"), Err(Unread::LinkType(147)));
@@ -118,6 +180,8 @@ fn what_holds_no_segment_says_why() {
         nested = in_ip(IPV4_IN_IP, &nested);
     }
     assert_eq!(read_whole(RAW, &nested), Err(Unread::TooDeep));
+    let services = [&[0, 0, 0x89, 0x4F][..], &[0, 2, 1, 4, 0, 0, 0, 0].repeat(1000)].concat();
+    assert_eq!(read_whole(RAW, &in_ip(GRE, &services)), Err(Unread::TooDeep));
 }
 
 #[test]

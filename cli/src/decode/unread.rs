@@ -22,20 +22,46 @@ pub(crate) enum Unread {
 }
 
 /// What of it is a tunnel that may have carried conversations.
-const TUNNEL_PROTOCOLS: [(u8, &str); 4] =
-    [(50, "ESP (IPsec)"), (97, "EtherIP"), (115, "L2TP"), (137, "MPLS in IP")];
-const TUNNEL_PORTS: [(u16, &str); 6] = [
+const TUNNEL_PROTOCOLS: [(u8, &str); 6] = [
+    (50, "ESP (IPsec)"),
+    (55, "minimal encapsulation (Mobile IP)"),
+    (94, "IPIP"),
+    (98, "IP encapsulation"),
+    (108, "IPComp"),
+    (115, "L2TP"),
+];
+const TUNNEL_ETHER_TYPES: [(u16, &str); 6] = [
+    (0x22F3, "TRILL"),
+    (0x4305, "batman-adv"),
+    (0x880B, "PPP"),
+    (0x88E7, "provider backbone bridges (802.1ah)"),
+    (0x8903, "FabricPath"),
+    (0x894F, "NSH"),
+];
+const TUNNEL_PORTS: [(u16, &str); 13] = [
     (1701, "L2TP"),
     (2152, "GTP-U"),
     (3544, "Teredo"),
+    (4341, "LISP"),
     (4500, "ESP (IPsec)"),
-    (6081, "Geneve"),
+    (4755, "GRE in DTLS"),
+    (4789, "VXLAN"),
+    (5247, "CAPWAP"),
+    (6080, "GUE"),
+    (6636, "MPLS in DTLS"),
+    (8472, "VXLAN"),
+    (37_008, "TZSP"),
     (51_820, "WireGuard"),
 ];
 
 /// The tunnel of an IP protocol that is not read here.
 pub(crate) fn tunnel_of_protocol(protocol: u8) -> Option<Unread> {
     name_of(&TUNNEL_PROTOCOLS, protocol).map(Unread::Tunnel)
+}
+
+/// The same by its EtherType.
+pub(crate) fn tunnel_of_ether_type(ether_type: u16) -> Option<Unread> {
+    name_of(&TUNNEL_ETHER_TYPES, ether_type).map(Unread::Tunnel)
 }
 
 /// The tunnel that usually has this UDP port.
@@ -75,7 +101,6 @@ impl Unread {
             Self::TooDeep => "tunnels in tunnels".to_owned(),
             Self::EtherType(0x0806) => "ARP".to_owned(),
             Self::EtherType(0x88CC) => "LLDP".to_owned(),
-            Self::EtherType(0x88E5) => "MACsec".to_owned(),
             Self::EtherType(0) => "IEEE 802.3".to_owned(),
             Self::EtherType(number) => format!("EtherType {number:#06x}"),
             Self::Ppp(number) => format!("PPP protocol {number:#06x}"),

@@ -140,6 +140,49 @@ fn a_tunnel_that_is_not_read_is_named_and_then_nothing_was_read() {
     assert_eq!(summary["passed_over"][0]["reason"], "ESP (IPsec)");
 }
 
+/// Ethernet frames of this type.
+fn in_type(ether_type: [u8; 2], header: &[u8], packets: &[Vec<u8>]) -> Vec<u8> {
+    let wrap = |it: &Vec<u8>| [&[2; 12][..], &ether_type, header, it].concat();
+    pcap_of_frames(&packets.iter().map(wrap).collect::<Vec<_>>())
+}
+
+/// A capture of Ethernet frames as they are.
+fn pcap_of_frames(frames: &[Vec<u8>]) -> Vec<u8> {
+    let mut capture = pcap(RAW, frames);
+    capture[20] = 1;
+    capture
+}
+
+#[test]
+fn labels_and_tags_in_gre_are_read_and_what_macsec_hides_is_named() {
+    let packets = packets(false, 100);
+    for (what, header) in [
+        ("MPLS", &[0, 0, 0x88, 0x47, 0, 1, 0, 9, 0, 1, 1, 9][..]),
+        ("VLAN", &[0, 0, 0x81, 0, 0, 5, 8, 0]),
+    ] {
+        let wrapped: Vec<Vec<u8>> =
+            packets.iter().map(|it| in_ip(47, &[header, it].concat())).collect();
+        assert_all_told(&decode("in-gre.pcap", &pcap(RAW, &wrapped), &[]), what);
+    }
+    for (ether_type, header, name) in [
+        ([0x88, 0xE5], &[0x0C, 0, 0, 0, 0, 1][..], "MACsec"),
+        ([0x22, 0xF3], &[0; 6], "TRILL"),
+        ([0x88, 0x47], &[0, 1, 1, 9, 0, 0, 0, 0], "MPLS with something else than IP in it"),
+    ] {
+        let ended = decode("named.pcap", &in_type(ether_type, header, &packets), &[]);
+        let says = format!(
+            "{} packets in a tunnel, {name}, which is not read here, were passed over",
+            packets.len()
+        );
+        assert_eq!((ended.code, ended.stderr.as_str()), (Some(1), says.as_str()), "{name}");
+        let passed_over = &summary(&ended)["passed_over"][0];
+        assert_eq!(
+            (&passed_over["what"], &passed_over["reason"]),
+            (&"tunnel".into(), &name.into())
+        );
+    }
+}
+
 // ---- Connections that are not ours --------------------------------------------------------------
 
 #[test]
