@@ -24,6 +24,8 @@ pub(crate) const PATIENCE_SEGMENTS: u64 = 16;
 /// What the connections of a capture have in common.
 pub(crate) struct Shared<'s> {
     pub(crate) ports: &'s dyn Fn(u16) -> PortKind,
+    /// Whether more may be held of connections that wait for their port to become known.
+    pub(crate) may_park: bool,
     /// How many conversations were told of.
     pub(crate) numbered: &'s mut u64,
     pub(crate) report: &'s mut Report,
@@ -220,6 +222,10 @@ impl Conversation {
     pub(crate) fn proven_server_port(&self) -> Option<u16> {
         let client = self.client.filter(|_| self.is_client_known && self.found.frames > 0)?;
         Some(self.ends[1 - client].port())
+    }
+
+    pub(crate) fn has_port(&self, port: u16) -> bool {
+        self.ends.iter().any(|end| end.port() == port)
     }
 
     fn port_kind(&self, shared: &Shared<'_>) -> PortKind {

@@ -23,11 +23,21 @@ pub(crate) struct Bounds {
     conversations: usize,
     /// Bytes that wait in all of them together.
     held_bytes: usize,
+    /// Those of them that wait for a port to become known.
+    parked_bytes: usize,
+    /// Ports that became known.
+    known_ports: usize,
 }
 
 impl Default for Bounds {
     fn default() -> Self {
-        Self { conversations: 65_536, held_bytes: 256 * 1024 * 1024 }
+        Self {
+            conversations: 65_536,
+            held_bytes: 256 * 1024 * 1024,
+            parked_bytes: 16 * 1024 * 1024,
+            // With each the connections that are followed are gone through.
+            known_ports: 1024,
+        }
     }
 }
 
@@ -42,6 +52,7 @@ pub(crate) struct Conversations {
     bounds: Bounds,
     followed: HashMap<Key, Conversation>,
     held_bytes: usize,
+    parked_bytes: usize,
     /// How many were told of.
     pub(crate) numbered: u64,
     pub(crate) passed_over: PassedOver,
@@ -75,6 +86,7 @@ impl Conversations {
             bounds,
             followed: HashMap::new(),
             held_bytes: 0,
+            parked_bytes: 0,
             numbered: 0,
             passed_over: PassedOver::default(),
         }
@@ -101,7 +113,7 @@ impl Conversations {
             self.give_up_the_oldest(report)?;
         }
         let ports = &self.ports;
-        let conversation = self.followed.entry(key).or_insert_with(|| {
+        self.followed.entry(key).or_insert_with(|| {
             let mut conversation = Conversation::new(ends, moment);
             if !ports.asked.is_empty()
                 && ends.iter().all(|end| ports.kind(end.port()) == PortKind::Any)
@@ -110,13 +122,12 @@ impl Conversations {
             }
             conversation
         });
-        let held_before = conversation.held_bytes();
-        let kind = |port| self.ports.kind(port);
-        let mut shared = Shared { ports: &kind, numbered: &mut self.numbered, report };
-        conversation.segment(segment, moment, &mut shared)?;
-        self.held_bytes = (self.held_bytes + conversation.held_bytes()).saturating_sub(held_before);
-        if let Some(port) = conversation.proven_server_port() {
-            self.ports.known.insert(port);
+        let proven = self.act(key, report, |conversation, shared| {
+            conversation.segment(segment, moment, shared)?;
+            Ok(conversation.proven_server_port())
+        })?;
+        if let Some(port) = proven.flatten() {
+            self.learn(port, report)?;
         }
         if self.held_bytes > self.bounds.held_bytes {
             self.give_up_the_oldest(report)?;
@@ -124,34 +135,66 @@ impl Conversations {
         Ok(())
     }
 
+    /// Has a conversation do something, and counts what it holds then.
+    fn act<T>(
+        &mut self,
+        key: Key,
+        report: &mut Report,
+        act: impl FnOnce(&mut Conversation, &mut Shared<'_>) -> Result<T, Failure>,
+    ) -> Result<Option<T>, Failure> {
+        let Some(conversation) = self.followed.get_mut(&key) else { return Ok(None) };
+        let before = [conversation.held_bytes(), conversation.parked_bytes()];
+        let kind = |port| self.ports.kind(port);
+        let may_park = self.parked_bytes < self.bounds.parked_bytes;
+        let mut shared = Shared { ports: &kind, may_park, numbered: &mut self.numbered, report };
+        let done = act(conversation, &mut shared)?;
+        let [held, parked] = before;
+        self.held_bytes = (self.held_bytes + conversation.held_bytes()).saturating_sub(held);
+        self.parked_bytes =
+            (self.parked_bytes + conversation.parked_bytes()).saturating_sub(parked);
+        Ok(Some(done))
+    }
+
+    /// A server of this port speaks the protocol: connections to it that were held back are looked
+    /// at again.
+    fn learn(&mut self, port: u16, report: &mut Report) -> Result<(), Failure> {
+        if self.ports.kind(port) != PortKind::Any
+            || self.ports.known.len() >= self.bounds.known_ports
+        {
+            return Ok(());
+        }
+        self.ports.known.insert(port);
+        if self.ports.asked.is_empty() {
+            for key in self
+                .oldest_first(|known| known.verdict == Verdict::Undecided && known.has_port(port))
+            {
+                self.act(key, report, Conversation::reconsider)?;
+            }
+        }
+        Ok(())
+    }
+
     /// No packets will come for now: tells what waits for others only to be in order.
     pub(crate) fn idle(&mut self, report: &mut Report) -> Result<(), Failure> {
-        for key in self.oldest_first() {
-            let Some(conversation) = self.followed.get_mut(&key) else { continue };
-            let held_before = conversation.held_bytes();
-            let kind = |port| self.ports.kind(port);
-            let mut shared = Shared { ports: &kind, numbered: &mut self.numbered, report };
-            conversation.idle(&mut shared)?;
-            let held = self.held_bytes + conversation.held_bytes();
-            self.held_bytes = held.saturating_sub(held_before);
+        for key in self.oldest_first(|_| true) {
+            self.act(key, report, Conversation::idle)?;
         }
         Ok(())
     }
 
     /// The capture ends here: tells what is left of all.
     pub(crate) fn finish(&mut self, report: &mut Report) -> Result<(), Failure> {
-        for key in self.oldest_first() {
+        for key in self.oldest_first(|_| true) {
             self.end_of(key, report)?;
         }
         Ok(())
     }
 
     fn end_of(&mut self, key: Key, report: &mut Report) -> Result<(), Failure> {
-        let Some(mut conversation) = self.followed.remove(&key) else { return Ok(()) };
+        self.act(key, report, Conversation::finish)?;
+        let Some(conversation) = self.followed.remove(&key) else { return Ok(()) };
         self.held_bytes = self.held_bytes.saturating_sub(conversation.held_bytes());
-        let kind = |port| self.ports.kind(port);
-        let mut shared = Shared { ports: &kind, numbered: &mut self.numbered, report };
-        conversation.finish(&mut shared)?;
+        self.parked_bytes = self.parked_bytes.saturating_sub(conversation.parked_bytes());
         let ends @ [client, server] = conversation.client_and_server();
         match conversation.verdict {
             Verdict::Ours(Some(number)) => output::detail(format_args!(
@@ -165,12 +208,13 @@ impl Conversations {
     }
 
     fn give_up_the_oldest(&mut self, report: &mut Report) -> Result<(), Failure> {
-        let keys = self.oldest_first();
+        let keys = self.oldest_first(|_| true);
         let count = keys.len().div_ceil(GIVEN_UP_AT_ONCE);
         for key in keys.into_iter().take(count) {
             if let Some(known) = self.followed.get(&key)
                 && !known.is_over()
                 && known.has_spoken()
+                && known.parked_bytes() == 0
             {
                 self.passed_over.connection(Why::GivenUp, known.client_and_server());
             }
@@ -179,9 +223,9 @@ impl Conversations {
         Ok(())
     }
 
-    fn oldest_first(&self) -> Vec<Key> {
-        let mut keys: Vec<_> =
-            self.followed.iter().map(|(key, known)| (known.last.packet, *key)).collect();
+    fn oldest_first(&self, is_meant: impl Fn(&Conversation) -> bool) -> Vec<Key> {
+        let meant = self.followed.iter().filter(|(_, known)| is_meant(known));
+        let mut keys: Vec<_> = meant.map(|(key, known)| (known.last.packet, *key)).collect();
         keys.sort_unstable();
         keys.into_iter().map(|(_, key)| key).collect()
     }

@@ -105,3 +105,27 @@ fn what_speaks_something_else_is_let_go_at_once() {
         assert!(report.tally.is_empty());
     }
 }
+
+#[test]
+fn what_waits_for_its_port_to_become_known_has_a_bound() {
+    let bounds = Bounds { parked_bytes: 10_000, known_ports: 1, ..Bounds::default() };
+    let (mut conversations, mut report) = new(bounds);
+    for port in 1000..1100 {
+        feed(&mut conversations, &mut report, u64::from(port), &segment(port, 9, 7, true, b""));
+        let bad = segment(port, 9, 8, false, &[b'x'; 500]);
+        feed(&mut conversations, &mut report, u64::from(port), &bad);
+        assert!(conversations.parked_bytes <= 12_000, "{}", conversations.parked_bytes);
+        let really: usize = conversations.followed.values().map(Conversation::parked_bytes).sum();
+        assert_eq!(conversations.parked_bytes, really);
+    }
+    assert!(conversations.parked_bytes > 8000, "{}", conversations.parked_bytes);
+    assert_eq!(report.tally.bad, 0);
+    let disconnect = b"\x01\x02\x00\x00\x9A\x7C\x6C\x17";
+    for server in [9, 10] {
+        feed(&mut conversations, &mut report, 2000, &segment(1, server, 7, true, b""));
+        feed(&mut conversations, &mut report, 2001, &segment(1, server, 8, false, disconnect));
+        assert_eq!(conversations.ports.known.iter().collect::<Vec<_>>(), [&9]);
+    }
+    assert!(report.tally.bad > 5, "{:?}", report.tally);
+    assert_eq!(conversations.parked_bytes, 0);
+}

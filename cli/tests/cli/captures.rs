@@ -436,3 +436,37 @@ fn several_ports_may_be_asked_for_and_a_good_conversation_makes_its_port_known()
     assert_eq!(servers(&["--port", "7000"]), [good(7000), bad.clone()]);
     assert_eq!(servers(&["--port", "7000", "--port", "7001"]), [good(7000), good(7001), bad]);
 }
+
+/// Connections that came before, still open or not, are looked at again.
+#[test]
+fn a_port_that_becomes_known_is_known_for_those_that_were_not_looked_at_before() {
+    let flow = |source_port| Flow { source_port, destination_port: 7000, ..CLIENT };
+    let good = chat(MessagePayload::Disconnect);
+    let closed = flow(41_000).stream(&[b"not a frame", &good[..]].concat(), 8);
+    let mut open = flow(42_000).stream(&[b"neither", &good[..]].concat(), 3);
+    let rest = open.split_off(2);
+    let cut = flow(43_000).stream(&good[..5], 100);
+    let long = flow(44_000).stream(&[b'x'; 20_000], 1000);
+    let http = flow(45_000).stream(b"GET / HTTP/1.1\r\n\r\n", 100);
+    let before = [&closed[..], &open, &cut, &long, &http].concat();
+    let packets = [before, flow(46_000).stream(&good, 100), rest].concat();
+    let ended = decode("becomes-known.pcap", &pcap(RAW, &packets), &[]);
+    let told = items(&ended);
+    let of = |port: u16| -> Vec<String> {
+        let client = format!("10.0.0.1:{port}");
+        let those = told.iter().filter(|it| it["client"] == client.as_str());
+        those.map(|it| format!("{} {}", it["kind"].as_str().unwrap(), it["size"])).collect()
+    };
+    for (port, size) in [(41_000, 11), (42_000, 7)] {
+        let of_it = of(port);
+        let bad = of_it.iter().filter_map(|it| it.strip_prefix("bad ")?.parse::<usize>().ok());
+        assert_eq!(bad.sum::<usize>(), size, "{of_it:?}");
+        assert_eq!(of_it.last().map(String::as_str), Some("frame 8"), "{of_it:?}");
+    }
+    assert_eq!(of(43_000), ["bad 5"]);
+    assert_eq!(of(46_000), ["frame 8"]);
+    let left_out = "1 TCP connection does not start with a good frame and was not looked at; \
+                    --port PORT looks anyway: 10.0.0.1:44000 to 10.0.0.2:7000";
+    assert!(ended.stderr.contains(left_out), "{ended:?}");
+    assert!(ended.stderr.contains("1 TCP connection speaks HTTP and was left out"), "{ended:?}");
+}

@@ -93,7 +93,8 @@ impl Conversation {
             self.streams[sender].ended.get_or_insert(moment);
             let is_last = self.streams.iter().all(|stream| stream.ended.is_some());
             let is_cut = self.is_cut_frame(sender, shared);
-            return if is_last || is_cut { self.decide_at_the_end(shared) } else { Ok(()) };
+            let is_decided = is_cut || (is_last && !self.is_parked(shared));
+            return if is_decided { self.decide_at_the_end(shared) } else { Ok(()) };
         }
         let stream = &mut self.streams[sender];
         if mem::replace(&mut stream.is_finished, true) || stream.stream_decoder.is_none() {

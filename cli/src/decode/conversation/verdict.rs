@@ -13,6 +13,9 @@ use super::super::report::Moment;
 use super::{Conversation, PortKind, Shared, Stream, Verdict};
 use crate::failure::Failure;
 
+/// What is held of a connection that starts with no good frame, until its port becomes known.
+const MAX_PARKED_BYTES: usize = 16 * 1024;
+
 impl Conversation {
     pub(super) fn accept(
         &mut self,
@@ -62,7 +65,51 @@ impl Conversation {
             {
                 return self.take_up(shared);
             }
+            Opening::Unknown if self.is_parked(shared) => {}
             Opening::Foreign(_) | Opening::Unknown => self.dismiss(shared),
+        }
+        Ok(())
+    }
+
+    /// Whether it may turn out to be the protocol's yet: it has a bad start, or none, on a port
+    /// that nothing speaks for so far.
+    pub(super) fn is_parked(&self, shared: &Shared<'_>) -> bool {
+        shared.may_park
+            && self.port_kind(shared) == PortKind::Any
+            && self.foreign_name().is_none()
+            && self.held_bytes() <= MAX_PARKED_BYTES
+    }
+
+    /// Whether it waits for its port to become known.
+    pub(crate) fn parked_bytes(&self) -> usize {
+        let is_unknown = |stream: &Stream| stream.look.opening == Opening::Unknown;
+        let is_parked = self.verdict == Verdict::Undecided
+            && (self.streams.iter().any(is_unknown)
+                || self.streams.iter().all(|stream| stream.ended.is_some()));
+        if is_parked { self.held_bytes() } else { 0 }
+    }
+
+    /// Its port became known: what was held back is looked at again.
+    pub(crate) fn reconsider(&mut self, shared: &mut Shared<'_>) -> Result<(), Failure> {
+        if self.verdict != Verdict::Undecided || self.port_kind(shared) == PortKind::Any {
+            return Ok(());
+        }
+        if !self.is_client_known {
+            self.client = self.client_by_port(shared);
+        }
+        // The streams end behind what is looked at again.
+        let ended = [0, 1].map(|end| self.streams[end].ended.take());
+        let pieces = self.take_undecided();
+        for stream in &mut self.streams {
+            stream.look = Look::new();
+        }
+        for (_, sender, piece) in pieces {
+            self.accept(sender, piece, shared)?;
+        }
+        for (sender, moment) in ended.into_iter().enumerate() {
+            if let Some(moment) = moment {
+                self.finish_stream(sender, moment, true, shared)?;
+            }
         }
         Ok(())
     }
@@ -99,19 +146,7 @@ impl Conversation {
     /// It is the protocol: tells all that was held back.
     pub(super) fn take_up(&mut self, shared: &mut Shared<'_>) -> Result<(), Failure> {
         self.verdict = Verdict::Ours(None);
-        let [mut one, mut other] = [0, 1].map(|end| {
-            self.streams[end].undecided_bytes = 0;
-            let pieces = mem::take(&mut self.streams[end].undecided);
-            pieces.into_iter().map(move |piece| (piece.moment(), end, piece)).peekable()
-        });
-        let mut pieces = Vec::new();
-        while let Some(next) = match (one.peek(), other.peek()) {
-            (Some(mine), Some(theirs)) if mine.0 <= theirs.0 => one.next(),
-            (_, Some(_)) => other.next(),
-            (_, None) => one.next(),
-        } {
-            pieces.push(next);
-        }
+        let pieces = self.take_undecided();
         if self.client.is_none() {
             self.client = self.client_by(&pieces);
         }
@@ -127,6 +162,24 @@ impl Conversation {
             }
         }
         Ok(())
+    }
+
+    /// All that was held back, in the order of the packets.
+    fn take_undecided(&mut self) -> Vec<(Moment, usize, Piece)> {
+        let [mut one, mut other] = [0, 1].map(|end| {
+            self.streams[end].undecided_bytes = 0;
+            let pieces = mem::take(&mut self.streams[end].undecided);
+            pieces.into_iter().map(move |piece| (piece.moment(), end, piece)).peekable()
+        });
+        let mut pieces = Vec::new();
+        while let Some(next) = match (one.peek(), other.peek()) {
+            (Some(mine), Some(theirs)) if mine.0 <= theirs.0 => one.next(),
+            (_, Some(_)) => other.next(),
+            (_, None) => one.next(),
+        } {
+            pieces.push(next);
+        }
+        pieces
     }
 
     /// Not the protocol: nothing of it need be kept, but that it was seen.
@@ -152,19 +205,21 @@ impl Conversation {
         if self.streams.iter().any(|stream| stream.stream_decoder.is_some()) {
             return;
         }
-        let receiver = 1 - sender;
         if segment.is_syn {
-            self.client = Some(if segment.is_answer { receiver } else { sender });
+            self.client = Some(if segment.is_answer { 1 - sender } else { sender });
             self.is_client_known = true;
         } else if self.client.is_none() && !segment.payload.is_empty() {
             self.first_to_speak.get_or_insert(sender);
-            let [sent_from, sent_to] =
-                [sender, receiver].map(|end| (shared.ports)(self.ends[end].port()));
-            self.client = match sent_from.cmp(&sent_to) {
-                Ordering::Greater => Some(receiver),
-                Ordering::Less => Some(sender),
-                Ordering::Equal => None,
-            };
+            self.client = self.client_by_port(shared);
+        }
+    }
+
+    fn client_by_port(&self, shared: &Shared<'_>) -> Option<usize> {
+        let [one, other] = self.ends.map(|end| (shared.ports)(end.port()));
+        match one.cmp(&other) {
+            Ordering::Greater => Some(1),
+            Ordering::Less => Some(0),
+            Ordering::Equal => None,
         }
     }
 
