@@ -568,7 +568,7 @@ end
 
 -- What a stream on one of our ports may start with that is not ours, as `cafewire decode` has it. TLS: RFC 8446, 5.1.
 local FOREIGN = {
-    "GET ", "HEAD ", "POST ", "PUT ", "DELETE ", "CONNECT ", "OPTIONS ", "TRACE ", "PATCH ", "HTTP/1.", "PRI * HTTP/2.0",
+    "GET ", "HEAD ", "POST ", "PUT ", "DELETE ", "CONNECT ", "OPTIONS ", "TRACE ", "PATCH ", "HTTP/1.",
     "\20\3\1", "\20\3\3", "\21\3\1", "\21\3\3", "\22\3\0", "\22\3\1", "\22\3\2", "\22\3\3", "\23\3\1", "\23\3\3",
     "SSH-2.0-", "INFO {",
 }
@@ -577,7 +577,8 @@ local function is_foreign(raw)
     for _, signature in ipairs(FOREIGN) do
         if raw:sub(1, #signature) == signature then return true end
     end
-    return false
+    -- Any other method of HTTP, with a path or *.
+    return raw:find("^[A-Z][A-Z%-]+ [/*]") ~= nil
 end
 
 -- ---- Streams ---------------------------------------------------------------------------------------------------------
@@ -684,7 +685,7 @@ end
 local function is_left_to_others(side, sums, start, is_guess)
     if side.is_ours == nil and start < #sums.raw then
         local size, more = look(sums, start, nil, nil)
-        if is_foreign(sums.raw:sub(start + 1, start + 16)) then
+        if is_foreign(sums.raw:sub(start + 1, start + 24)) then
             side.is_ours = false
         elseif size or not is_guess then
             side.is_ours = true

@@ -25,6 +25,10 @@ pub(crate) enum Opening {
     Unknown,
 }
 
+/// The longest name of a method of HTTP that is looked for: those in the registry of IANA have 17
+/// letters or fewer.
+const MAX_METHOD_SIZE: usize = 20;
+
 /// The first bytes that are another protocol's.
 const SIGNATURES: [(&[u8], &str); 23] = [
     (b"GET ", "HTTP"),
@@ -61,7 +65,20 @@ fn foreign(bytes: &[u8]) -> Opening {
         None if SIGNATURES.iter().any(|(signature, _)| signature.starts_with(bytes)) => {
             Opening::Unclear
         }
-        None => Opening::Unknown,
+        None => any_method(bytes),
+    }
+}
+
+/// Any other method of HTTP (`PROPFIND /`, `M-SEARCH *`): capital letters, a space, a path or *.
+fn any_method(bytes: &[u8]) -> Opening {
+    let is_letter = |byte: &&u8| byte.is_ascii_uppercase() || **byte == b'-';
+    let size = bytes.iter().take(MAX_METHOD_SIZE + 1).take_while(is_letter).count();
+    let is_method = bytes.first().is_some_and(u8::is_ascii_uppercase) && size <= MAX_METHOD_SIZE;
+    match bytes.get(size..).unwrap_or_default() {
+        _ if !is_method => Opening::Unknown,
+        [] | [b' '] => Opening::Unclear,
+        [b' ', b'/' | b'*', ..] if size > 1 => Opening::Foreign("HTTP"),
+        _ => Opening::Unknown,
     }
 }
 
@@ -213,7 +230,14 @@ mod tests {
             (b"\x16\x03\x01\x02\x00", Opening::Foreign("TLS")),
             (b"SSH-2.0-OpenSSH_9.2\r\n", Opening::Foreign("SSH")),
             (b"PRI * HTTP/2.0\r\n\r\nSM", Opening::Foreign("HTTP/2")),
-            (b"PRI * HTTP/3", Opening::Unknown),
+            (b"PRI * HTTP/3", Opening::Foreign("HTTP")),
+            (b"PROPFIND / HTTP/1.1\r\n", Opening::Foreign("HTTP")),
+            (b"MKCOL /a HTTP/1.1\r\n", Opening::Foreign("HTTP")),
+            (b"M-SEARCH * HTTP/1.1\r\n", Opening::Foreign("HTTP")),
+            (b"UPDATEREDIRECTREF /", Opening::Foreign("HTTP")),
+            (b"HELLO THERE", Opening::Unknown),
+            (b"ABCDEFGHIJKLMNOPQRSTUVWXYZ /", Opening::Unknown),
+            (b"-A /", Opening::Unknown),
             (b"hello", Opening::Unknown),
             (b"\x01\x02\x00\x00\x9A\x7C\x6C\x18", Opening::Unknown),
         ] {

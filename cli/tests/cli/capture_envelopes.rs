@@ -185,6 +185,8 @@ fn labels_and_tags_in_gre_are_read_and_what_macsec_hides_is_named() {
 
 // ---- Connections that are not ours --------------------------------------------------------------
 
+const SPEAKS_HTTP: &str = "1 TCP connection speaks HTTP and was left out";
+
 #[test]
 fn what_a_connection_speaks_is_said_with_its_addresses_whatever_its_port() {
     let hello = [&b"\x16\x03\x01\x00\x20\x01\x00\x00\x1C\x03\x03"[..], &[7; 26]].concat();
@@ -192,6 +194,8 @@ fn what_a_connection_speaks_is_said_with_its_addresses_whatever_its_port() {
         (8080, &hello[..], "TLS", "1 TCP connection speaks TLS and was left out"),
         (443, &hello, "TLS", "1 TCP connection speaks TLS and was left out"),
         (8080, b"SSH-2.0-OpenSSH_9.2\r\n", "SSH", "1 TCP connection speaks SSH and was left out"),
+        (8080, b"PROPFIND /a HTTP/1.1\r\n\r\n", "HTTP", SPEAKS_HTTP),
+        (8080, b"SUBSCRIBE /event HTTP/1.1\r\n\r\n", "HTTP", SPEAKS_HTTP),
         (
             9999,
             b"neither this nor that",
