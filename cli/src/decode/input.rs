@@ -34,8 +34,22 @@ const COMPRESSED: [(&[u8], &str, &str); 5] = [
     (b"\xFD7zXZ\0", "xz", "xz -dc"),
     (b"BZh", "bzip2", "bzip2 -dc"),
 ];
-/// The longest of these.
-const COMPRESSED_MAGIC_SIZE: usize = 6;
+/// Captures in forms that are not read, by how they start, and what they are called: those that
+/// libpcap or Wireshark can read.
+const OTHER_CAPTURES: [(&[u8], &str); 10] = [
+    (b"\xA1\xB2\xCD\x34", "pcap as Kuznetzov modified it"),
+    (b"\x34\xCD\xB2\xA1", "pcap as Kuznetzov modified it"),
+    (b"\xA1\xB2\x34\xCD", "pcap as Mesquita modified it"),
+    (b"\xCD\x34\xB2\xA1", "pcap as Mesquita modified it"),
+    (b"\xA1\x2B\x3C\x4D", "pcap of Navtel"),
+    (b"\x4D\x3C\x2B\xA1", "pcap of Navtel"),
+    (b"snoop\0", "snoop"),
+    (b"btsnoo", "btsnoop"),
+    (b"GMBU", "Microsoft Network Monitor"),
+    (b"RTSS", "Microsoft Network Monitor"),
+];
+/// The longest of all these.
+const LONGEST_MAGIC_SIZE: usize = 6;
 const PCAPNG_MAGIC: [u8; MAGIC_SIZE] = [0x0A, 0x0D, 0x0D, 0x0A];
 /// Where a pcapng section header says how long it is, and in which byte order.
 const SECTION_LENGTH: std::ops::Range<usize> = 4..8;
@@ -93,12 +107,20 @@ impl Input {
     /// digits as text, or else bytes as they are.
     pub(crate) fn format(&mut self, told: Option<Format>) -> Result<Format, Failure> {
         if told.is_none() || told == Some(Format::Pcap) {
-            self.read_at_least(COMPRESSED_MAGIC_SIZE)?;
+            self.read_at_least(LONGEST_MAGIC_SIZE)?;
             let compressed = COMPRESSED.iter().find(|(magic, ..)| self.start.starts_with(magic));
             if let Some((_, method, unpack)) = compressed {
                 return Err(Failure::Message(format!(
                     "{} is compressed ({method}): unpack it first, as in `{unpack} FILE | cafewire \
                      decode`",
+                    self.name
+                )));
+            }
+            let other = OTHER_CAPTURES.iter().find(|(magic, _)| self.start.starts_with(magic));
+            if let Some((_, form)) = other {
+                return Err(Failure::Message(format!(
+                    "{} is a capture in a form that is not read here ({form}): `editcap -F pcapng \
+                     FILE NEW` makes another of it",
                     self.name
                 )));
             }

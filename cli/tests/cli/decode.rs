@@ -322,6 +322,24 @@ fn a_compressed_capture_is_called_what_it_is() {
 }
 
 #[test]
+fn a_capture_in_a_form_that_is_not_read_is_called_what_it_is() {
+    for (form, start) in [
+        ("pcap as Kuznetzov modified it", &b"\x34\xCD\xB2\xA1\x02\0\x04\0"[..]),
+        ("pcap as Kuznetzov modified it", b"\xA1\xB2\xCD\x34\0\x02\0\x04"),
+        ("snoop", b"snoop\0\0\0\0\0\0\x02"),
+    ] {
+        let path = file("other-form", start);
+        for more in [&[][..], &["--format", "pcap"]] {
+            let ended = run(&[&["decode", path.to_str().expect("a path")], more].concat(), "");
+            assert_eq!((ended.code, ended.stdout.len()), (Some(1), 0), "{ended:?}");
+            let says =
+                format!("is a capture in a form that is not read here ({form}): `editcap -F");
+            assert!(ended.stderr.contains(&says), "{ended:?}");
+        }
+    }
+}
+
+#[test]
 fn options_that_change_nothing_are_told() {
     let in_vain = run(&["decode", "--port", "9000"], CONNECT);
     in_vain.assert_done();
