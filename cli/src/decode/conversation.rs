@@ -21,6 +21,9 @@ use crate::failure::Failure;
 /// other end said meanwhile too, so that both are told in order.
 pub(crate) const PATIENCE_SEGMENTS: u64 = 16;
 
+/// RFC 6335, 6: those below are system ports, which a client has only if it asks for one.
+const SYSTEM_PORTS_END: u16 = 1024;
+
 /// What the connections of a capture have in common.
 pub(crate) struct Shared<'s> {
     pub(crate) ports: &'s dyn Fn(u16) -> PortKind,
@@ -228,9 +231,26 @@ impl Conversation {
         self.ends.iter().any(|end| end.port() == port)
     }
 
+    /// What the server's port says; where it is not known which end that is, either end's.
     fn port_kind(&self, shared: &Shared<'_>) -> PortKind {
-        let [one, other] = self.ends.map(|end| (shared.ports)(end.port()));
-        one.max(other)
+        let kinds = self.ends.map(|end| (shared.ports)(end.port()));
+        let best = kinds[0].max(kinds[1]);
+        match self.known_server() {
+            Some(server) if best < PortKind::Asked => kinds[server],
+            _ => best,
+        }
+    }
+
+    /// The server, by who opened the connection, or by a port that systems leave to servers.
+    fn known_server(&self) -> Option<usize> {
+        if self.is_client_known {
+            return self.client.map(|client| 1 - client);
+        }
+        match self.ends.map(|end| end.port() < SYSTEM_PORTS_END) {
+            [true, false] => Some(0),
+            [false, true] => Some(1),
+            _ => None,
+        }
     }
 
     // ---- Order ----------------------------------------------------------------------------------

@@ -6,7 +6,8 @@ use serde_json::Value;
 
 use crate::decode::{file, objects};
 use crate::packets::{
-    ANSWERED, CLIENT, Flow, RAW, SAID, SERVER, conversation, decode, fragments, items, pcap, types,
+    ANSWERED, CLIENT, Flag, Flow, RAW, SAID, SERVER, conversation, decode, fragments, items, pcap,
+    types,
 };
 use crate::support::{Ended, run};
 
@@ -222,6 +223,30 @@ fn what_a_connection_speaks_is_said_with_its_addresses_whatever_its_port() {
             (&passed_over["reason"], &passed_over["client"], &passed_over["server"]),
             (&reason.into(), &"10.0.0.1:40000".into(), &format!("10.0.0.2:{port}").into())
         );
+    }
+}
+
+/// A system may give a client any port, also the usual one of our servers.
+#[test]
+fn the_usual_port_at_the_clients_end_makes_no_connection_ours() {
+    let client = Flow { source_port: 8080, destination_port: 432, ..CLIENT };
+    let server = Flow { source_port: 432, destination_port: 8080, ..SERVER };
+    let running = [
+        client.packet(0, Flag::Data, b"\0\0\0\x08neither"),
+        server.packet(0, Flag::Data, b"this nor that"),
+    ];
+    let opened = [
+        &[client.packet(0, Flag::Syn, b""), server.packet(0, Flag::SynAck, b"")][..],
+        &running,
+        &[server.packet(13, Flag::Fin, b""), client.packet(11, Flag::Fin, b"")],
+    ]
+    .concat();
+    for packets in [&opened[..], &running] {
+        let ended = decode("clients-port.pcap", &pcap(RAW, packets), &[]);
+        assert_eq!((ended.code, items(&ended).len()), (Some(0), 0), "{ended:?}");
+        let says = "1 TCP connection does not start with a good frame and was not looked at; \
+                    --port PORT looks anyway: 10.0.0.1:8080 to 10.0.0.2:432";
+        assert_eq!(ended.stderr, says);
     }
 }
 

@@ -216,11 +216,13 @@ impl Conversation {
 
     fn client_by_port(&self, shared: &Shared<'_>) -> Option<usize> {
         let [one, other] = self.ends.map(|end| (shared.ports)(end.port()));
-        match one.cmp(&other) {
-            Ordering::Greater => Some(1),
-            Ordering::Less => Some(0),
-            Ordering::Equal => None,
-        }
+        let client = match one.cmp(&other) {
+            Ordering::Greater => 1,
+            Ordering::Less => 0,
+            Ordering::Equal => return None,
+        };
+        // Where two ports speak against each other, what is said will tell.
+        (self.known_server() != Some(client)).then_some(client)
     }
 
     /// The client, where neither the opening nor a port told: chat frames travel one way only.
