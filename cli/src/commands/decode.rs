@@ -45,8 +45,10 @@ pub(crate) fn run(args: &DecodeArgs) -> Result<ExitCode, Failure> {
     };
     if !args.json {
         output::notice(report.tally.summary());
-        if report.hidden > 0 {
-            output::notice(format_args!("{} of these are not shown", report.hidden));
+        match report.hidden {
+            0 => {}
+            1 => output::notice("1 of these is not shown"),
+            hidden => output::notice(format_args!("{hidden} of these are not shown")),
         }
     }
     match ended {

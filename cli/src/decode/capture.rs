@@ -129,8 +129,10 @@ impl Packets<'_> {
     }
 
     fn finish(&mut self, outcome: &mut Outcome) -> Result<(), Failure> {
-        self.fragments.finish();
-        while let Some(given_up) = self.fragments.pop_given_up() {
+        // What is given up may hold fragments of another packet, as deep as tunnels are followed.
+        loop {
+            self.fragments.finish();
+            let Some(given_up) = self.fragments.pop_given_up() else { break };
             self.datagram(&given_up, outcome)?;
         }
         self.conversations.finish(self.report)

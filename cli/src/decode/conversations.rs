@@ -107,10 +107,10 @@ impl Conversations {
             && let Some(known) = self.followed.get_mut(&key)
             && known.is_reopened_by(sender, segment.sequence)
         {
-            self.end_of(key, report)?;
+            self.end_of(key, false, report)?;
         }
         if !self.followed.contains_key(&key) && self.followed.len() >= self.bounds.conversations {
-            self.give_up_the_oldest(report)?;
+            self.give_up_the_oldest(|_| true, report)?;
         }
         let ports = &self.ports;
         self.followed.entry(key).or_insert_with(|| {
@@ -130,7 +130,8 @@ impl Conversations {
             self.learn(port, report)?;
         }
         if self.held_bytes > self.bounds.held_bytes {
-            self.give_up_the_oldest(report)?;
+            // Those that hold nothing stay, so that what is known of them is not forgotten.
+            self.give_up_the_oldest(|known| known.held_bytes() > 0, report)?;
         }
         Ok(())
     }
@@ -185,40 +186,44 @@ impl Conversations {
     /// The capture ends here: tells what is left of all.
     pub(crate) fn finish(&mut self, report: &mut Report) -> Result<(), Failure> {
         for key in self.oldest_first(|_| true) {
-            self.end_of(key, report)?;
+            self.end_of(key, false, report)?;
         }
         Ok(())
     }
 
-    fn end_of(&mut self, key: Key, report: &mut Report) -> Result<(), Failure> {
+    /// Nothing more is told of it. `is_given_up`: more may follow nevertheless.
+    fn end_of(&mut self, key: Key, is_given_up: bool, report: &mut Report) -> Result<(), Failure> {
         self.act(key, report, Conversation::finish)?;
         let Some(conversation) = self.followed.remove(&key) else { return Ok(()) };
         self.held_bytes = self.held_bytes.saturating_sub(conversation.held_bytes());
         self.parked_bytes = self.parked_bytes.saturating_sub(conversation.parked_bytes());
         let ends @ [client, server] = conversation.client_and_server();
-        match conversation.verdict {
-            Verdict::Ours(Some(number)) => output::detail(format_args!(
+        if let Verdict::Ours(Some(number)) = conversation.verdict {
+            output::detail(format_args!(
                 "conversation {number}, {client} to {server}: {}",
                 conversation.found.summary()
-            )),
-            Verdict::Ours(None) | Verdict::Undecided => {}
-            Verdict::Other(why) => self.passed_over.connection(why, ends),
+            ));
+        }
+        if is_given_up {
+            self.passed_over.connection(Why::GivenUp, ends);
+        } else if let Verdict::Other(why) = conversation.verdict {
+            self.passed_over.connection(why, ends);
         }
         Ok(())
     }
 
-    fn give_up_the_oldest(&mut self, report: &mut Report) -> Result<(), Failure> {
-        let keys = self.oldest_first(|_| true);
+    fn give_up_the_oldest(
+        &mut self,
+        is_meant: impl Fn(&Conversation) -> bool,
+        report: &mut Report,
+    ) -> Result<(), Failure> {
+        let keys = self.oldest_first(is_meant);
         let count = keys.len().div_ceil(GIVEN_UP_AT_ONCE);
         for key in keys.into_iter().take(count) {
-            if let Some(known) = self.followed.get(&key)
-                && !known.is_over()
-                && known.has_spoken()
-                && known.parked_bytes() == 0
-            {
-                self.passed_over.connection(Why::GivenUp, known.client_and_server());
-            }
-            self.end_of(key, report)?;
+            let is_given_up = self.followed.get(&key).is_some_and(|known| {
+                !known.is_over() && known.has_spoken() && known.parked_bytes() == 0
+            });
+            self.end_of(key, is_given_up, report)?;
         }
         Ok(())
     }

@@ -129,3 +129,25 @@ fn what_waits_for_its_port_to_become_known_has_a_bound() {
     assert!(report.tally.bad > 5, "{:?}", report.tally);
     assert_eq!(conversations.parked_bytes, 0);
 }
+
+#[test]
+fn a_connection_that_is_given_up_is_counted_once_and_one_that_holds_nothing_stays() {
+    let (mut conversations, mut report) = new(Bounds { held_bytes: 3000, ..Bounds::default() });
+    let speaks = |conversations: &mut Conversations, report: &mut Report, port, bytes: &[u8]| {
+        let packet = u64::from(port);
+        feed(conversations, report, packet, &segment(port, 9, 7, true, b""));
+        // The first byte is missing.
+        feed(conversations, report, packet, &segment(port, 9, 9, false, bytes));
+    };
+    feed(&mut conversations, &mut report, 1, &segment(1, 80, 7, true, b""));
+    feed(&mut conversations, &mut report, 2, &segment(1, 80, 8, false, b"GET / HTTP/1.1\r\n"));
+    for port in 1000..1003 {
+        speaks(&mut conversations, &mut report, port, &[b'x'; 1000]);
+    }
+    feed(&mut conversations, &mut report, 3000, &segment(1, 80, 24, false, b"GET / HTTP/1.1\r\n"));
+    assert!(conversations.finish(&mut report).is_ok());
+    let said = said(&conversations);
+    assert!(said.contains("1 TCP connection speaks HTTP"), "{said}");
+    assert!(said.contains("1 TCP connection, silent for long"), "{said}");
+    assert!(said.contains("2 TCP connections do not start with a good frame"), "{said}");
+}

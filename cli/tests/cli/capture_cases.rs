@@ -247,6 +247,8 @@ fn rooms_and_users_are_picked_and_a_line_is_enough_for_a_frame() {
     let objects = objects(&room);
     assert!(objects.iter().all(|it| it["message"]["room"] == "lobby" || it["kind"] == "summary"));
     assert!(objects.last().and_then(|it| it["hidden"].as_u64()) > Some(0));
+    let one = run(&["decode", "--user", "Ada"], "01 01 0004 03 616461 9AFB8317");
+    assert!(one.stderr.ends_with("1 of these is not shown"), "{one:?}");
     let long = decode("frag4.pcap", &["--brief"]);
     assert!(long.stdout[0].ends_with("qq\"… (3000 bytes)"), "{long:?}");
     assert_eq!(decode("frag4.pcap", &["--brief", "--json"]).code, Some(2));

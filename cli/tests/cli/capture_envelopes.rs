@@ -123,6 +123,20 @@ fn ip_in_ip_is_read_also_where_either_came_in_fragments() {
 }
 
 #[test]
+fn a_fragment_in_a_tunnel_that_lacks_fragments_is_not_forgotten() {
+    let whole = packets(false, 100);
+    // Of the first packet with data the first fragment alone, and of its tunnel that one's first.
+    let inner = fragments(&whole[1], 40).remove(0);
+    let outer = fragments(&in_ip(4, &inner), 48).remove(0);
+    let packets = [&whole[..1], &[outer], &whole[2..]].concat();
+    let ended = decode("lost-in-lost.pcap", &pcap(RAW, &packets), &[]);
+    let says = "2 IP packets lack fragments: what they carried is missing";
+    assert_eq!((ended.code, ended.stderr.as_str()), (Some(1), says));
+    let told = items(&ended);
+    assert!(told.iter().any(|it| it["type"] == "Connect" || it["kind"] == "part"), "{told:?}");
+}
+
+#[test]
 fn a_tunnel_that_is_not_read_is_named_and_then_nothing_was_read() {
     let packets: Vec<Vec<u8>> = packets(false, 100).iter().map(|it| in_ip(50, it)).collect();
     let path = file("esp.pcap", &pcap(RAW, &packets));
