@@ -60,6 +60,9 @@ pub(crate) struct Conversation {
     segments: u64,
     pub(crate) last: Moment,
     reset: Option<Moment>,
+    /// Whether the capture holds data of it, and whether it cut any.
+    has_data: bool,
+    is_cut: bool,
     pub(crate) found: Tally,
 }
 
@@ -132,6 +135,8 @@ impl Conversation {
             segments: 0,
             last: moment,
             reset: None,
+            has_data: false,
+            is_cut: false,
             found: Tally::default(),
         }
     }
@@ -155,6 +160,8 @@ impl Conversation {
             return Ok(());
         }
         self.segments += 1;
+        self.has_data |= !segment.payload.is_empty();
+        self.is_cut |= segment.payload.len() < segment.wire_payload_size;
         // First what the segment proves, for it proves it of what came before.
         if let Some(sequence) = segment.acknowledges {
             let of_other = &mut self.streams[1 - sender].reassembly;

@@ -23,6 +23,8 @@ pub(crate) enum Why {
     NoFrame,
     /// Its start is not in the capture, and no good frame was found in it where one is likely.
     NotFound,
+    /// The capture cut its packets, and no good frame was found in what is left.
+    Cut,
     /// It has none of the ports that were asked for.
     NotAsked,
     /// It was taken to be over, to bound memory.
@@ -76,7 +78,7 @@ impl PassedOver {
     pub(crate) fn may_hide_conversations(&self) -> bool {
         self.incomplete_datagrams > 0
             || self.packets.keys().any(|reason| reason.may_hide_conversations())
-            || self.connections.contains_key(&Why::NotFound)
+            || [Why::NotFound, Why::Cut].iter().any(|why| self.connections.contains_key(why))
     }
 
     /// A sentence for each thing.
@@ -146,6 +148,7 @@ impl Why {
             Self::Foreign(name) => name,
             Self::NoFrame => "starts with no good frame",
             Self::NotFound => "no good frame found",
+            Self::Cut => "cut by the capture",
             Self::NotAsked => "not of a port asked for",
             Self::GivenUp => "given up",
         }
@@ -175,6 +178,10 @@ impl Why {
             Self::NotFound => format!(
                 "in {connections} whose start is not in the capture no good frame was found: \
                  {ends}{more}"
+            ),
+            Self::Cut => format!(
+                "in {connections} whose packets the capture cut, as by tcpdump -s, no good frame \
+                 was found: {ends}{more}"
             ),
             Self::NotAsked => {
                 format!("{connections} {is} of no port that was asked for: {ends}{more}")

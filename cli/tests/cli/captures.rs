@@ -11,7 +11,7 @@ use proptest::prelude::*;
 use crate::decode::file;
 use crate::packets::{
     ANSWERED, CLIENT, ETHERNET, Flag, Flow, LINUX_SLL, LINUX_SLL2, LOOPBACK, RAW, SAID, SERVER,
-    chat, conversation, decode, items, pcap, pcapng, types,
+    chat, conversation, decode, items, pcap, pcapng, types, without_payload,
 };
 use crate::support::{Ended, run};
 
@@ -318,6 +318,21 @@ fn a_packet_cut_by_the_capture_is_a_gap() {
     let kinds: Vec<String> =
         items(&ended).iter().map(|it| format!("{}{}", it["kind"], it["size"])).collect();
     assert_eq!(kinds.join(" ").replace('"', ""), "frame12 part7 gap5 frame22 frame8");
+}
+
+#[test]
+fn a_capture_of_headers_alone_says_that_it_cut_the_packets() {
+    let (said, _) = conversation();
+    for port in [8080, 7000] {
+        let client = Flow { destination_port: port, ..CLIENT };
+        let packets = client.stream(&said, 12);
+        let cut: Vec<Vec<u8>> = packets.iter().map(|it| without_payload(it)).collect();
+        let ended = decode("headers.pcap", &pcap(RAW, &cut), &[]);
+        assert_eq!((ended.code, items(&ended).len()), (Some(1), 0), "{ended:?}");
+        let says = "in 1 TCP connection whose packets the capture cut, as by tcpdump -s, no good \
+                    frame was found: 10.0.0.1:40000 to 10.0.0.2:";
+        assert_eq!(ended.stderr, format!("{says}{port}"));
+    }
 }
 
 /// No content of a file causes a panic or a hang.

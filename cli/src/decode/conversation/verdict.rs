@@ -188,6 +188,8 @@ impl Conversation {
         let is_search = self.streams.iter().any(|stream| stream.look.is_search());
         self.verdict = Verdict::Other(match self.foreign_name() {
             Some(name) => Why::Foreign(name),
+            // Headers alone say nothing of what is spoken, on any port.
+            None if self.is_cut && is_search && (is_likely || !self.has_data) => Why::Cut,
             None if is_likely && is_search => Why::NotFound,
             None => Why::NoFrame,
         });
