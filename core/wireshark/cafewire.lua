@@ -32,6 +32,7 @@ local f = {
     error_at = ProtoField.uint32("cafewire.error.at", "Byte that is wrong"),
     noise = ProtoField.bytes("cafewire.noise", "Bytes of no good frame"),
     before = ProtoField.bytes("cafewire.before", "Bytes of what began before the capture"),
+    cut = ProtoField.bytes("cafewire.cut", "Bytes of a frame that the capture cut"),
     proxy = ProtoField.string("cafewire.proxy", "Put in front by a proxy", base.UNICODE),
 
     magic = ProtoField.bytes("cafewire.echo.magic", "Magic"),
@@ -516,6 +517,15 @@ local function add_before(tree, pinfo, tvb, at, size)
     say(pinfo, text)
 end
 
+-- What the capture cut (`tcpdump -s`) is not bad either.
+local function add_cut(tree, pinfo, tvb, at, size)
+    local item = tree:add(proto, tvb(at, size))
+    local text = size .. (size == 1 and " byte" or " bytes") .. " of a frame that the capture cut"
+    item:set_text("cafewire, " .. text)
+    item:add(f.cut, tvb(at, size))
+    say(pinfo, text)
+end
+
 -- ---- Proxies ---------------------------------------------------------------------------------------------------------
 
 -- What a proxy puts in front of a stream: https://www.haproxy.org/download/3.0/doc/proxy-protocol.txt
@@ -734,18 +744,20 @@ local function bytes_before(known)
 end
 
 -- What is known of a call when it is first made, and holds when it is made again.
-local function decide(stream, side, pinfo, sums, inner)
+local function decide(stream, side, pinfo, sums, inner, is_cut)
     local is_end = is_end_of_stream(pinfo, side, #sums.raw, inner)
     local start = side.is_under_way and 0 or proxy_size(sums.raw)
-    if not start and not is_end then return { awaits_proxy = true } end
+    if not start and not is_end and not is_cut then return { awaits_proxy = true } end
     start, side.is_under_way = start or 0, true
     -- Frames of the other side speak for this one, which may start with the rest of something.
     local is_guess = not is_server_port(pinfo.src_port) and not is_server_port(pinfo.dst_port) and not stream.has_frame
-    return { start = start, is_left = is_left_to_others(side, sums, start, is_guess), is_end = is_end }
+    local is_left, is_behind_cut = is_left_to_others(side, sums, start, is_guess), side.is_behind_cut
+    side.is_behind_cut = is_behind_cut or is_cut
+    return { start = start, is_left = is_left, is_end = is_end, is_cut = is_cut, is_behind_cut = is_behind_cut }
 end
 
 -- What is known of a call, and the bytes that it is about: its own, and in a search those that waited.
-local function call_of(key, stream, side, pinfo, raw, inner)
+local function call_of(key, stream, side, pinfo, raw, inner, is_cut)
     -- TLS has as many calls in a packet as there are records.
     local name = key .. ":" .. pinfo.number .. ":" .. #raw
     calls_in_packet[name] = (calls_in_packet[name] or 0) + 1
@@ -757,11 +769,11 @@ local function call_of(key, stream, side, pinfo, raw, inner)
     if search then
         local carried = #search.sums.raw - search.at
         sums = move_on(search.sums, search.at, raw)
-        known = decide(stream, side, pinfo, sums, inner)
+        known = decide(stream, side, pinfo, sums, inner, is_cut)
         known.previous, known.carried, known.looks, known.raw = search.known, carried, {}, raw
     else
         sums = new_sums(raw)
-        known = decide(stream, side, pinfo, sums, inner)
+        known = decide(stream, side, pinfo, sums, inner, is_cut)
     end
     decided[name] = known
     return known, sums, true
@@ -778,8 +790,8 @@ local function look_once(known, sums, at, direction, family)
     return looks[at].size, looks[at].more, looks[at].error
 end
 
--- Goes through the bytes of a call. `show.frame`, `show.noise` are called with what is there; the answer is where a frame
--- starts that goes on behind them, and how many bytes more it needs.
+-- Goes through the bytes of a call. `show.frame`, `show.noise`, `show.cut` are called with what is there; the answer is where a
+-- frame starts that goes on behind them, and how many bytes more it needs.
 local function scan(call, direction, show)
     local known, sums, side = call.known, call.sums, call.side
     local at, size, noise_start, noise_error = known.start, #sums.raw, nil, nil
@@ -793,6 +805,10 @@ local function scan(call, direction, show)
             end_noise()
             show.frame(at, frame_size, error)
             at = at + frame_size
+        elseif more and known.is_cut then
+            end_noise()
+            show.cut(at, size - at)
+            return nil
         elseif more and not known.is_end then
             break
         else
@@ -831,7 +847,8 @@ local function dissect(tvb, pinfo, tree, inner)
     if size == 0 then return 0 end
     work.calls = work.calls + 1
     local key, stream, side = stream_of(pinfo, inner)
-    local known, sums, is_first = call_of(key, stream, side, pinfo, tvb:raw(), inner)
+    local is_cut = tvb:reported_len() > size
+    local known, sums, is_first = call_of(key, stream, side, pinfo, tvb:raw(), inner, is_cut)
     if known.is_left then return 0 end
     if known.awaits_proxy then
         pinfo.desegment_offset, pinfo.desegment_len = 0, ONE_MORE_SEGMENT
@@ -852,16 +869,25 @@ local function dissect(tvb, pinfo, tree, inner)
     local show = {}
     function show.frame(at, frame_size, error)
         call.has_frame = true
-        if is_first then note_frame(stream, side, pinfo, sums.raw, at) end
+        if is_first then
+            note_frame(stream, side, pinfo, sums.raw, at)
+            side.is_behind_cut = known.is_cut
+        end
         add_frame(tree, pinfo, bytes(), sums, at, frame_size, error)
     end
     function show.noise(at, noise_size, error)
         call.has_noise = true
-        if inner == "" and not stream.is_opened and not known_family(side, pinfo, at) then
+        if known.is_behind_cut and not call.has_frame then
+            add_cut(tree, pinfo, bytes(), at, noise_size)
+        elseif inner == "" and not stream.is_opened and not known_family(side, pinfo, at) then
             add_before(tree, pinfo, bytes(), at, noise_size)
         else
             add_noise(tree, pinfo, bytes(), sums, at, noise_size, error)
         end
+    end
+    function show.cut(at, cut_size)
+        call.has_noise = true
+        add_cut(tree, pinfo, bytes(), at, cut_size)
     end
     local at, more = scan(call, direction, show)
     if at then await(call, at, more, inner) end
