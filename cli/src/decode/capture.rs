@@ -135,6 +135,7 @@ impl Packets<'_> {
             let Some(given_up) = self.fragments.pop_given_up() else { break };
             self.datagram(&given_up, outcome)?;
         }
+        self.conversations.passed_over.contradictory_datagrams = self.fragments.contradictory;
         self.conversations.finish(self.report)
     }
 }

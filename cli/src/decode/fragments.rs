@@ -2,7 +2,8 @@
 //!
 //! Everything has a bound: how many packets are under way, how many pieces of one, how many bytes
 //! in all, and for how long. What cannot be put together is handed out as far as its first bytes
-//! go, with its size as far as that is known, so that what is missing can be told as a gap.
+//! go, with its size as far as that is known, so that what is missing can be told as a gap. Pieces
+//! that overlap with other bytes are counted; of IPv6 such a packet is dropped, as receivers do.
 
 use std::collections::{BTreeMap, VecDeque};
 use std::net::IpAddr;
@@ -103,6 +104,10 @@ impl Datagram {
 struct Partial {
     /// By place: the bytes, and how many there were on the wire.
     pieces: BTreeMap<usize, (Vec<u8>, usize)>,
+    /// Where the furthest of them ends.
+    pieces_end: usize,
+    /// Pieces overlap and differ there.
+    is_contradictory: bool,
     /// Once the last piece came.
     total_size: Option<usize>,
     depth: usize,
@@ -117,6 +122,8 @@ pub(crate) struct Fragments {
     held_bytes: usize,
     /// What was given up, to be handed out.
     given_up: VecDeque<Datagram>,
+    /// Packets of which pieces overlapped with other bytes.
+    pub(crate) contradictory: u64,
 }
 
 impl Fragments {
@@ -135,6 +142,8 @@ impl Fragments {
         }
         let partial = self.partial.entry(id).or_insert_with(|| Partial {
             pieces: BTreeMap::new(),
+            pieces_end: 0,
+            is_contradictory: false,
             total_size: None,
             depth: payload.depth,
             first: moment,
@@ -144,7 +153,17 @@ impl Fragments {
         if fragment.is_last {
             partial.total_size.get_or_insert(end);
         }
+        if !partial.is_contradictory && partial.contradicts(offset, payload.bytes) {
+            partial.is_contradictory = true;
+            self.contradictory += 1;
+        }
+        if partial.is_dropped(id) {
+            self.held_bytes -= partial.held_bytes();
+            partial.pieces.clear();
+            return None;
+        }
         // What came first counts; a piece that comes twice is no more than it was.
+        partial.pieces_end = partial.pieces_end.max(offset + payload.bytes.len());
         if !partial.pieces.contains_key(&offset) && partial.pieces.len() < self.bounds.pieces {
             partial.pieces.insert(offset, (payload.bytes.to_vec(), payload.wire_size));
             self.held_bytes += payload.bytes.len();
@@ -192,18 +211,41 @@ impl Fragments {
     }
 
     fn give_up(&mut self, id: DatagramId) {
+        if self.partial.get(&id).is_some_and(|partial| partial.is_dropped(id)) {
+            self.partial.remove(&id);
+            return;
+        }
         let datagram = self.take(id);
         self.given_up.extend(datagram);
     }
 
     fn take(&mut self, id: DatagramId) -> Option<Datagram> {
         let partial = self.partial.remove(&id)?;
-        self.held_bytes -= partial.pieces.values().map(|(bytes, _)| bytes.len()).sum::<usize>();
+        self.held_bytes -= partial.held_bytes();
         Some(partial.into_datagram(id))
     }
 }
 
 impl Partial {
+    fn held_bytes(&self) -> usize {
+        self.pieces.values().map(|(bytes, _)| bytes.len()).sum()
+    }
+
+    /// Whether other bytes than these stand at the same place already.
+    fn contradicts(&self, offset: usize, bytes: &[u8]) -> bool {
+        let end = offset + bytes.len();
+        offset < self.pieces_end
+            && self.pieces.range(..end).any(|(&place, (known, _))| {
+                let (from, to) = (place.max(offset), end.min(place + known.len()));
+                from < to && known[from - place..to - place] != bytes[from - offset..to - offset]
+            })
+    }
+
+    /// RFC 5722: receivers of IPv6 drop a packet whose fragments overlap, and all that comes of it.
+    const fn is_dropped(&self, id: DatagramId) -> bool {
+        self.is_contradictory && id.source.is_ipv6()
+    }
+
     fn is_whole(&self) -> bool {
         self.total_size.is_some_and(|total| self.reached().1 >= total)
     }

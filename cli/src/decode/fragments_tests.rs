@@ -10,6 +10,13 @@ fn at(packet: u64) -> Moment {
     Moment { packet, time_ns: Some(packet * 1_000_000_000) }
 }
 
+fn of_v6(mut fragment: Fragment<'static>) -> Fragment<'static> {
+    let address = std::net::Ipv6Addr::LOCALHOST.into();
+    (fragment.payload.source, fragment.payload.destination) = (address, address);
+    let id = DatagramId::of(&fragment.payload, fragment.id.id);
+    Fragment { id, ..fragment }
+}
+
 /// Of the text, from a place on.
 fn piece(id: u32, offset: usize, captured: usize, wire_size: usize) -> Fragment<'static> {
     let payload = Payload {
@@ -67,6 +74,37 @@ fn what_never_becomes_whole_is_handed_out_at_the_end_or_after_a_minute() {
     let rest: Vec<u32> =
         std::iter::from_fn(|| fragments.pop_given_up()).map(|it| it.id.id).collect();
     assert_eq!((rest, fragments.held_bytes), (vec![2, 3], 0));
+}
+
+#[test]
+fn pieces_that_overlap_with_other_bytes_are_counted_and_of_ipv6_all_is_dropped() {
+    let mut other = piece(1, 8, 8, 8);
+    other.offset = 4;
+    for is_v6 in [false, true] {
+        for order in [[0, 1, 2, 3], [3, 1, 0, 2], [1, 3, 2, 0]] {
+            let pieces = [piece(1, 0, 8, 8), other, piece(1, 8, 8, 8), piece(1, 16, 10, 10)];
+            let mut fragments = Fragments::default();
+            let mut whole = None;
+            for pick in order {
+                let piece = if is_v6 { of_v6(pieces[pick]) } else { pieces[pick] };
+                whole = fragments.push(&piece, at(1)).or(whole);
+            }
+            assert_eq!(fragments.contradictory, 1, "{order:?}");
+            assert_eq!(whole.is_some(), !is_v6, "{order:?}");
+            fragments.finish();
+            assert_eq!((fragments.pop_given_up(), fragments.held_bytes), (None, 0), "{order:?}");
+        }
+        // The same bytes again are no contradiction.
+        let mut fragments = Fragments::default();
+        let mut again = piece(2, 4, 8, 8);
+        again.is_last = false;
+        for piece in [piece(2, 0, 8, 8), again, piece(2, 8, 8, 8), piece(2, 16, 10, 10)] {
+            let piece = if is_v6 { of_v6(piece) } else { piece };
+            let whole = fragments.push(&piece, at(1));
+            assert_eq!(whole.is_some(), piece.is_last);
+        }
+        assert_eq!(fragments.contradictory, 0);
+    }
 }
 
 #[test]

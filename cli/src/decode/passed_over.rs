@@ -43,6 +43,8 @@ pub(crate) struct PassedOver {
     connections: BTreeMap<Why, Connections>,
     /// IP packets of which fragments are missing.
     pub(crate) incomplete_datagrams: u64,
+    /// IP packets of which fragments overlapped with other bytes.
+    pub(crate) contradictory_datagrams: u64,
 }
 
 /// A member of the summary's list.
@@ -77,6 +79,7 @@ impl PassedOver {
     /// Whether conversations may have been in what was passed over.
     pub(crate) fn may_hide_conversations(&self) -> bool {
         self.incomplete_datagrams > 0
+            || self.contradictory_datagrams > 0
             || self.packets.keys().any(|reason| reason.may_hide_conversations())
             || [Why::NotFound, Why::Cut].iter().any(|why| self.connections.contains_key(why))
     }
@@ -99,6 +102,16 @@ impl PassedOver {
             count => sentences
                 .push(format!("{count} IP packets lack fragments: what they carried is missing")),
         }
+        if self.contradictory_datagrams > 0 {
+            sentences.push(format!(
+                "fragments of {} overlapped with other bytes: of IPv4 what came first counts, and \
+                 IPv6 is dropped",
+                match self.contradictory_datagrams {
+                    1 => "1 IP packet".to_owned(),
+                    count => format!("{count} IP packets"),
+                }
+            ));
+        }
         sentences.extend(self.connections.iter().map(|(why, them)| why.sentence(them)));
         sentences
     }
@@ -115,13 +128,18 @@ impl PassedOver {
                 ..PassedOverJson::default()
             })
             .collect();
-        if self.incomplete_datagrams > 0 {
-            all.push(PassedOverJson {
-                what: "fragments",
-                reason: "IP packets that lack fragments".to_owned(),
-                packets: Some(self.incomplete_datagrams),
-                ..PassedOverJson::default()
-            });
+        for (reason, count) in [
+            ("IP packets that lack fragments", self.incomplete_datagrams),
+            ("IP packets whose fragments overlap with other bytes", self.contradictory_datagrams),
+        ] {
+            if count > 0 {
+                all.push(PassedOverJson {
+                    what: "fragments",
+                    reason: reason.to_owned(),
+                    packets: Some(count),
+                    ..PassedOverJson::default()
+                });
+            }
         }
         for (why, Connections { count, named }) in &self.connections {
             all.extend(named.iter().map(|[client, server]| PassedOverJson {

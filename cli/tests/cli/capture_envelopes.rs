@@ -94,6 +94,26 @@ fn what_a_missing_fragment_carried_is_a_gap_and_it_is_said() {
     }
 }
 
+#[test]
+fn fragments_that_overlap_with_other_bytes_are_said() {
+    for (is_v6, is_whole) in [(false, true), (true, false)] {
+        let whole = packets(is_v6, 100);
+        let mut pieces = fragments(&whole[1], 24);
+        let mut other = pieces[1].clone();
+        let last = other.len() - 1;
+        other[last] ^= 1;
+        pieces.insert(2, other);
+        let all = [&whole[..1], &pieces[..], &whole[2..]].concat();
+        let ended = decode("overlap.pcap", &pcap(RAW, &all), &[]);
+        let says = "fragments of 1 IP packet overlapped with other bytes: of IPv4 what came first \
+                    counts, and IPv6 is dropped";
+        assert_eq!((ended.code, ended.stderr.as_str()), (Some(i32::from(!is_whole)), says));
+        assert_eq!(summary(&ended)["passed_over"][0]["what"], "fragments");
+        let gaps = if is_whole { 0 } else { 1 };
+        assert_eq!(items(&ended).iter().filter(|it| it["kind"] == "gap").count(), gaps);
+    }
+}
+
 // ---- Tunnels ------------------------------------------------------------------------------------
 
 fn in_ip(protocol: u8, payload: &[u8]) -> Vec<u8> {
