@@ -193,8 +193,10 @@ impl Conversation {
 
     /// The capture ends here, or the connection did without being seen to.
     pub(crate) fn finish(&mut self, shared: &mut Shared<'_>) -> Result<(), Failure> {
+        let is_closed = |stream: &Stream| stream.reassembly.has_fin();
+        let is_open = self.reset.is_none() && !self.streams.iter().any(is_closed);
         for stream in &mut self.streams {
-            stream.reassembly.finish();
+            stream.reassembly.finish(is_open);
         }
         self.tell_in_order(true, shared)?;
         if self.verdict == Verdict::Undecided {

@@ -26,6 +26,8 @@ pub(crate) struct Evidence {
     captured_end: Option<i64>,
     /// What was on the wire, in packets that the capture cut: from where, to where.
     cuts: BTreeMap<i64, (i64, Moment)>,
+    /// Neither end closed the connection, as far as was captured.
+    is_open: bool,
 }
 
 impl Evidence {
@@ -37,7 +39,13 @@ impl Evidence {
             unseen: VecDeque::new(),
             captured_end: None,
             cuts: BTreeMap::new(),
+            is_open: false,
         }
+    }
+
+    /// The connection was not closed: no acknowledgement is of a FIN that the capture lacks.
+    pub(crate) const fn stays_open(&mut self) {
+        self.is_open = true;
     }
 
     /// A packet whose data ended at this place on the wire.
@@ -108,7 +116,7 @@ impl Evidence {
     ) -> Option<(i64, Moment)> {
         let acknowledged = match (self.fin, self.acknowledged) {
             (Some((fin, _)), Some(end)) => end.min(fin),
-            (None, Some(end)) if end > next + 1 => end,
+            (None, Some(end)) if end > next + 1 || self.is_open => end,
             _ => next,
         };
         let (fin, fin_moment) = self.fin.filter(|_| is_over).unwrap_or((next, now));

@@ -6,7 +6,8 @@
 //!
 //! - the other end acknowledged it, so it had arrived there;
 //! - the capture cut the packet that carried it, whose size is known;
-//! - at the end: whatever came behind it, the FIN's number, or the highest acknowledgement.
+//! - at the end: whatever came behind it, the FIN's number, or the highest acknowledgement; its
+//!   last number may be that of a FIN, unless the connection stays open.
 //!
 //! Without proof it is closed when more bytes wait, or for longer, than a live connection has it.
 //!
@@ -122,9 +123,12 @@ impl Reassembly {
         }
     }
 
-    /// No more segments will come.
-    pub(crate) fn finish(&mut self) {
+    /// No more segments will come. `is_open`: nothing was seen to close the connection.
+    pub(crate) fn finish(&mut self, is_open: bool) {
         self.is_over = true;
+        if is_open {
+            self.evidence.stays_open();
+        }
         if self.next.is_none() && self.waiting.is_empty() {
             // Not one byte was captured: what was acknowledged meanwhile was sent nevertheless.
             let from = self.evidence.first_acknowledged();
@@ -132,6 +136,10 @@ impl Reassembly {
             self.start = self.next;
         }
         self.start_at_the_earliest();
+    }
+
+    pub(crate) const fn has_fin(&self) -> bool {
+        self.evidence.fin().is_some()
     }
 
     /// What was looked at for the start is all that it will be.

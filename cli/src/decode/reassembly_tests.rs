@@ -63,7 +63,7 @@ fn reassembled(first: u32, segments: &[(u32, &[u8])]) -> (Vec<u8>, Vec<u64>) {
         bytes.extend(more);
         gaps.extend(missing);
     }
-    reassembly.finish();
+    reassembly.finish(false);
     let (more, missing) = drain(&mut reassembly);
     ([bytes, more].concat(), [gaps, missing].concat())
 }
@@ -149,7 +149,7 @@ fn the_end_proves_what_lacks_by_fin_and_acknowledgement() {
     push(&mut by_fin, 2, 1, b"ab");
     fin(&mut by_fin, 4, 6);
     assert_eq!(pieces(&mut by_fin, true), ["ab@2"]);
-    by_fin.finish();
+    by_fin.finish(false);
     assert_eq!(pieces(&mut by_fin, true), ["-3@4"]);
     assert_eq!(by_fin.head(), Head::End(at(4)));
     // The acknowledgement of the FIN itself is of no byte.
@@ -166,8 +166,21 @@ fn the_end_proves_what_lacks_by_fin_and_acknowledgement() {
         let mut reassembly = opened();
         push(&mut reassembly, 2, 1, b"ab");
         reassembly.acknowledge(acknowledged, false, at(3));
-        reassembly.finish();
+        reassembly.finish(false);
         assert_eq!(pieces(&mut reassembly, true), expected, "{acknowledged}");
+    }
+}
+
+/// A FIN that the capture lacks is answered with one, sooner or later.
+#[test]
+fn one_number_more_is_a_byte_if_nothing_closes_the_connection() {
+    for (is_open, expected) in [(false, vec!["ab@2"]), (true, vec!["ab@2", "-1@3"])] {
+        let mut reassembly = opened();
+        push(&mut reassembly, 2, 1, b"ab");
+        reassembly.acknowledge(4, false, at(3));
+        assert_eq!(pieces(&mut reassembly, true), ["ab@2"]);
+        reassembly.finish(is_open);
+        assert_eq!(pieces(&mut reassembly, true), expected[1..]);
     }
 }
 
@@ -177,11 +190,11 @@ fn a_stream_of_which_nothing_was_captured_lacks_what_was_acknowledged() {
     reassembly.acknowledge(1000, false, at(1));
     reassembly.acknowledge(1001, false, at(2));
     reassembly.acknowledge(1050, false, at(3));
-    reassembly.finish();
+    reassembly.finish(false);
     assert_eq!(pieces(&mut reassembly, true), ["-50@2"]);
     let mut silent = Reassembly::new();
     silent.acknowledge(1000, false, at(1));
-    silent.finish();
+    silent.finish(false);
     assert_eq!(pieces(&mut silent, true), [""; 0]);
 }
 
@@ -264,7 +277,7 @@ fn what_is_remembered_of_acknowledgements_has_a_bound() {
     // A number that no window reaches is of another connection, or damage.
     let mut far = opened();
     far.acknowledge(2 + (1 << 30), false, at(2));
-    far.finish();
+    far.finish(false);
     assert_eq!(pieces(&mut far, true), [""; 0]);
 }
 
@@ -290,7 +303,7 @@ fn without_a_syn_the_earliest_of_the_first_segments_is_the_start() {
     assert_eq!(pieces(&mut acknowledged, false), ["ab@3", "cd@3"]);
     let mut short = Reassembly::new();
     push(&mut short, 1, 100, b"ab");
-    short.finish();
+    short.finish(false);
     assert_eq!(drain(&mut short), (b"ab".to_vec(), vec![]));
 }
 

@@ -184,6 +184,28 @@ fn wherever_the_capture_begins_or_ends_nothing_is_bad_or_missing() {
     }
 }
 
+/// The last byte in a segment of its own, which was lost; acknowledged, with no FIN behind it.
+#[test]
+fn a_last_byte_that_was_lost_is_a_gap_if_the_connection_stays_open() {
+    let (said, _) = chat_frames();
+    let both = said[..2].concat();
+    let (first, rest) = both.split_at(both.len() - 1);
+    let offset = u32::try_from(first.len()).unwrap();
+    let acknowledged = CLIENT.first.wrapping_add(2 + offset);
+    let open = [
+        CLIENT.packet(0, Flag::Syn, b""),
+        SERVER.packet(0, Flag::SynAck, b""),
+        CLIENT.packet(0, Flag::Data, first),
+        SERVER.packet_acknowledging(acknowledged, 0, Flag::Data, b""),
+    ];
+    let ended = decode("last-byte.pcap", &pcap(RAW, &open), &[]);
+    assert_eq!((gap_sizes(&ended), ended.code), (vec![rest.len() as u64], Some(1)));
+    // With the server's FIN it may have been the client's.
+    let closed = [&open[..], &[SERVER.packet(0, Flag::Fin, b"")]].concat();
+    let ended = decode("last-byte.pcap", &pcap(RAW, &closed), &[]);
+    assert_eq!((gap_sizes(&ended), ended.code), (vec![], Some(0)));
+}
+
 /// RFC 9293, 3.8.4: a probe may repeat the last byte, and with any value.
 #[test]
 fn a_keep_alive_probe_is_no_byte_of_the_stream() {
