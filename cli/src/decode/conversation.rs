@@ -2,11 +2,13 @@
 //! what each end said, in the order of the packets. Whether bytes are the protocol's is the core's
 //! business.
 
+pub(crate) mod stray;
 mod telling;
 mod verdict;
 
 use std::net::SocketAddr;
 
+use self::stray::Stray;
 use super::network::Segment;
 use super::opening::Look;
 use super::passed_over::Why;
@@ -60,6 +62,8 @@ pub(crate) struct Conversation {
     segments: u64,
     pub(crate) last: Moment,
     reset: Option<Moment>,
+    /// Of each end the last segment that was far from all others.
+    strays: [Option<Stray>; 2],
     /// Whether the capture holds data of it, and whether it cut any.
     has_data: bool,
     is_cut: bool,
@@ -135,6 +139,7 @@ impl Conversation {
             segments: 0,
             last: moment,
             reset: None,
+            strays: [None, None],
             has_data: false,
             is_cut: false,
             found: Tally::default(),
@@ -216,7 +221,8 @@ impl Conversation {
     }
 
     pub(crate) fn held_bytes(&self) -> usize {
-        self.streams.iter().map(Stream::held_bytes).sum()
+        let strays = self.strays.iter().flatten().map(Stray::held_bytes);
+        self.streams.iter().map(Stream::held_bytes).chain(strays).sum()
     }
 
     /// Whether anything was said.

@@ -8,6 +8,7 @@ use std::net::SocketAddr;
 
 use cafewire_net::address::DEFAULT_PORT;
 
+use super::conversation::stray::Fit;
 use super::conversation::{Conversation, PortKind, Shared, Verdict};
 use super::network::Segment;
 use super::passed_over::{PassedOver, Why};
@@ -109,6 +110,33 @@ impl Conversations {
         {
             self.end_of(key, false, report)?;
         }
+        if self.followed.get(&key).is_some_and(|known| known.is_far(sender, segment)) {
+            let fit = self.act(key, report, |known, _| Ok(known.fit(sender, segment, moment)))?;
+            let before = match fit {
+                Some(Fit::GoesOn(before)) => before,
+                Some(Fit::Reopened(before)) => {
+                    self.end_of(key, false, report)?;
+                    before
+                }
+                Some(Fit::Stray) | None => {
+                    self.passed_over.stray_segments += 1;
+                    return Ok(());
+                }
+            };
+            self.passed_over.stray_segments -= 1;
+            self.take(key, &before.segment(), before.moment, report)?;
+        }
+        self.take(key, segment, moment, report)
+    }
+
+    fn take(
+        &mut self,
+        key: Key,
+        segment: &Segment<'_>,
+        moment: Moment,
+        report: &mut Report,
+    ) -> Result<(), Failure> {
+        let ends = [key.0, key.1];
         if !self.followed.contains_key(&key) && self.followed.len() >= self.bounds.conversations {
             self.give_up_the_oldest(|_| true, report)?;
         }

@@ -43,6 +43,8 @@ pub(crate) struct PassedOver {
     connections: BTreeMap<Why, Connections>,
     /// IP packets of which fragments are missing.
     pub(crate) incomplete_datagrams: u64,
+    /// Segments far outside of their connection's window.
+    pub(crate) stray_segments: u64,
     /// IP packets of which fragments overlapped with other bytes.
     pub(crate) contradictory_datagrams: u64,
 }
@@ -102,6 +104,15 @@ impl PassedOver {
             count => sentences
                 .push(format!("{count} IP packets lack fragments: what they carried is missing")),
         }
+        match self.stray_segments {
+            0 => {}
+            1 => sentences.push(
+                "1 TCP segment far outside of its connection's window was passed over".to_owned(),
+            ),
+            count => sentences.push(format!(
+                "{count} TCP segments far outside of their connections' windows were passed over"
+            )),
+        }
         if self.contradictory_datagrams > 0 {
             sentences.push(format!(
                 "fragments of {} overlapped with other bytes: of IPv4 what came first counts, and \
@@ -128,13 +139,15 @@ impl PassedOver {
                 ..PassedOverJson::default()
             })
             .collect();
-        for (reason, count) in [
-            ("IP packets that lack fragments", self.incomplete_datagrams),
-            ("IP packets whose fragments overlap with other bytes", self.contradictory_datagrams),
+        let contradictory = self.contradictory_datagrams;
+        for (what, reason, count) in [
+            ("fragments", "IP packets that lack fragments", self.incomplete_datagrams),
+            ("segments", "far outside of the window", self.stray_segments),
+            ("fragments", "IP packets whose fragments overlap with other bytes", contradictory),
         ] {
             if count > 0 {
                 all.push(PassedOverJson {
-                    what: "fragments",
+                    what,
                     reason: reason.to_owned(),
                     packets: Some(count),
                     ..PassedOverJson::default()

@@ -285,6 +285,12 @@ impl Reassembly {
         self.waiting_bytes
     }
 
+    /// How far a sequence number is behind, or before, the last that came.
+    pub(crate) fn distance(&self, sequence: u32) -> Option<i64> {
+        let (reference, _) = self.reference?;
+        Some(i64::from(sequence.wrapping_sub(reference).cast_signed()))
+    }
+
     fn place_of(&mut self, sequence: u32) -> i64 {
         let (reference, place) = *self.reference.get_or_insert((sequence, 0));
         // The nearer of the two ways around.

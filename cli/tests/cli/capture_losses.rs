@@ -269,3 +269,54 @@ fn no_damage_silences_a_live_capture() {
         assert_eq!(live.end_by_itself().code, Some(1), "{what}");
     }
 }
+
+// ---- Far away -----------------------------------------------------------------------------------
+
+/// An old duplicate, and a reset of an attacker that does not know the numbers.
+#[test]
+fn a_segment_far_outside_of_the_window_is_counted_and_no_gap() {
+    let (sent, told) = conversation();
+    let mut packets: Vec<Vec<u8>> = sent.iter().map(|it| it.bytes.clone()).collect();
+    let far = CLIENT.packet_acknowledging(123_456_789, 700_000_000, Flag::Data, b"an old one");
+    let mut reset = CLIENT.packet_acknowledging(987_654_321, 1_500_000_000, Flag::Data, b"");
+    reset[20 + 13] |= 4;
+    packets.splice(4..4, [far.clone(), reset, far]);
+    let ended = decode("far.pcap", &pcap(RAW, &packets), &[]);
+    assert_eq!(frames_of(&ended, "far").len(), told.len());
+    assert_eq!((gap_sizes(&ended), ended.code), (vec![], Some(0)));
+    let says = "3 TCP segments far outside of their connections' windows were passed over";
+    assert_eq!(ended.stderr, says);
+}
+
+/// Two segments that follow each other are no strays: a very long hole, or another connection.
+#[test]
+fn what_goes_on_far_away_is_a_gap_or_if_both_ends_do_another_connection() {
+    let (said, answered) = chat_frames();
+    let (from, to) = (CLIENT.first.wrapping_add(1), SERVER.first.wrapping_add(1));
+    let (client, server) = (|place| from.wrapping_add(place), |place| to.wrapping_add(place));
+    let opened = [
+        CLIENT.packet(0, Flag::Syn, b""),
+        SERVER.packet(0, Flag::SynAck, b""),
+        CLIENT.packet_acknowledging(to, 0, Flag::Data, &said[0]),
+        SERVER.packet_acknowledging(client(12), 0, Flag::Data, b""),
+    ];
+    let far = 40_000_000;
+    let goes_on = [
+        CLIENT.packet_acknowledging(to, far, Flag::Data, &said[1]),
+        CLIENT.packet_acknowledging(to, far + 12, Flag::Data, &said[2]),
+    ];
+    let ended = decode("far.pcap", &pcap(RAW, &[&opened[..], &goes_on].concat()), &[]);
+    assert_eq!(frames_of(&ended, "one end"), ["3 client 12", "5 client 12", "6 client 22"]);
+    assert_eq!((gap_sizes(&ended), ended.stderr.as_str()), (vec![u64::from(far) - 12], ""));
+    let again = [
+        CLIENT.packet_acknowledging(server(far), 2 * far, Flag::Data, &said[0]),
+        SERVER.packet_acknowledging(client(2 * far + 12), far, Flag::Data, &answered[0]),
+        CLIENT.packet_acknowledging(server(far + 17), 2 * far + 12, Flag::Data, &said[1]),
+    ];
+    let ended = decode("far.pcap", &pcap(RAW, &[&opened[..], &again].concat()), &[]);
+    assert_eq!((gap_sizes(&ended), ended.stderr.as_str()), (vec![], ""), "{ended:?}");
+    let numbers: Vec<u64> =
+        items(&ended).iter().filter_map(|it| it["conversation"].as_u64()).collect();
+    assert_eq!(numbers, [1, 2, 2, 2]);
+    assert_eq!(ended.code, Some(0));
+}

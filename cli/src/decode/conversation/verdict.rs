@@ -194,6 +194,7 @@ impl Conversation {
             None => Why::NoFrame,
         });
         self.streams = [Stream::new(), Stream::new()];
+        self.strays = [None, None];
     }
 
     /// The client is the end that opens the connection. Where that was not captured: the end
