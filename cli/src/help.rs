@@ -155,12 +155,13 @@ cooked, loopback, raw IP, NFLOG or PKTAP, also in tunnels: IP in IP, GRE, ERSPAN
 VXLAN-GPE, Geneve, NSH, MPLS in IP or UDP, EtherIP, MACsec that is not encrypted; others are \
 named. Segments and fragments are put together. Bytes that the capture lacks (a packet lost or \
 cut, as by `tcpdump -s`) are a gap, and what a gap or the capture's start or end leaves of a \
-frame is a part; neither is counted as the sender's error. A connection is shown if a good frame \
-is found in it, or if --port asks for it; with the first one its server's port is known, and \
-connections to that are shown good or bad, later ones and those before, whose first 8 KiB are \
-held for that. HTTP, TLS and others are named on standard error and left out, like everything \
-else that is not read. Of a live capture, tcpdump passes on packets at once with \
---immediate-mode; with -U alone, half a second late.
+frame is a part; neither is counted as the sender's error. A gap is told once something proves \
+it; in a capture of one direction, where no acknowledgement can, after 5 s of its clock, 1 MiB or \
+1,024 segments. A connection is shown if a good frame is found in it, or if --port asks for it; \
+with the first one its server's port is known, and connections to that are shown good or bad, \
+later ones and those before, whose first 8 KiB are held for that. HTTP, TLS and others are named \
+on standard error and left out, like everything else that is not read. Of a live capture, tcpdump \
+passes on packets at once with --immediate-mode; with -U alone, half a second late.
 
 With --json each line is an object, told apart by `kind` (frame, bad; in captures gap, part, \
 proxy and a summary at the end); cli/SCHEMAS.md documents the members. `cafewire encode json` \

@@ -97,6 +97,11 @@ impl Evidence {
         self.cuts.len() >= MAX_CUTS
     }
 
+    /// Whether nothing was acknowledged: the other direction was not captured, as far as is known.
+    pub(crate) const fn is_one_way(&self) -> bool {
+        self.acknowledged.is_none()
+    }
+
     pub(crate) const fn first_acknowledged(&self) -> Option<i64> {
         self.first_acknowledged
     }

@@ -9,7 +9,8 @@
 //! - at the end: whatever came behind it, the FIN's number, or the highest acknowledgement; its
 //!   last number may be that of a FIN, unless the connection stays open.
 //!
-//! Without proof it is closed when more bytes wait, or for longer, than a live connection has it.
+//! Without proof it is closed when more bytes wait, or for longer, than a live connection has it;
+//! much sooner where the capture lacks the other direction, so that no proof can come.
 //!
 //! The first byte is the one after the SYN. A capture that began later has none; then the first few
 //! segments are looked at together and the earliest is the start: those that come until one is
@@ -27,6 +28,11 @@ const MAX_WAITING_BYTES: usize = 8 * 1024 * 1024;
 /// RFC 9293, 3.8.3: a sender gives up a segment that is not acknowledged after some minutes, 100
 /// seconds at least. What was not sent again for longer was not lost on its way.
 const MAX_WAITING_NS: u64 = 300_000_000_000;
+/// The same where nothing of the stream was ever acknowledged, for the capture has one direction
+/// only: there no proof will come. A sender sends again what was lost within a window, or a second.
+const MAX_WAITING_ONE_WAY_NS: u64 = 5_000_000_000;
+const MAX_WAITING_ONE_WAY_BYTES: usize = 1024 * 1024;
+const MAX_WAITING_ONE_WAY_SEGMENTS: usize = 1024;
 /// How many segments are looked at for the start of a stream whose SYN was not captured.
 const SEGMENTS_TO_FIND_THE_START: usize = 16;
 /// A SYN that comes after the segments it announced stands no further before them.
@@ -213,10 +219,16 @@ impl Reassembly {
     fn is_given_up(&self, behind: Moment) -> bool {
         let waited_ns =
             self.now.time_ns.zip(behind.time_ns).map(|(now, then)| now.saturating_sub(then));
+        let (max_bytes, max_ns, max_segments) = if self.evidence.is_one_way() {
+            (MAX_WAITING_ONE_WAY_BYTES, MAX_WAITING_ONE_WAY_NS, MAX_WAITING_ONE_WAY_SEGMENTS)
+        } else {
+            (MAX_WAITING_BYTES, MAX_WAITING_NS, usize::MAX)
+        };
         self.is_over
-            || self.waiting_bytes > MAX_WAITING_BYTES
+            || self.waiting_bytes > max_bytes
+            || self.waiting.len() > max_segments
             || self.evidence.is_full()
-            || waited_ns.is_some_and(|waited_ns| waited_ns > MAX_WAITING_NS)
+            || waited_ns.is_some_and(|waited_ns| waited_ns > max_ns)
     }
 
     /// The piece that `head` spoke of: bytes, or a gap. A hole is told as a gap if `is_settled`.

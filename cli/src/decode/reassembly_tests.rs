@@ -242,6 +242,7 @@ fn cuts_behind_a_hole_have_a_bound_in_number() {
 #[test]
 fn waiting_has_a_bound_in_bytes() {
     let mut reassembly = opened();
+    reassembly.acknowledge(1, true, at(1));
     let chunk = vec![0x55; 65_536];
     let mut waited = 0_u32;
     while reassembly.pop(false).is_none() {
@@ -257,6 +258,7 @@ fn waiting_has_a_bound_in_bytes() {
 #[test]
 fn waiting_has_a_bound_in_time() {
     let mut reassembly = opened();
+    reassembly.acknowledge(1, true, at(1));
     let later = |packet, ns| Moment { packet, time_ns: Some(ns) };
     let part =
         |sequence| Part { sequence, is_syn: false, is_fin: false, payload: b"x", wire_size: 1 };
@@ -265,6 +267,26 @@ fn waiting_has_a_bound_in_time() {
     assert_eq!(pieces(&mut reassembly, false), [""; 0]);
     reassembly.push(&part(7), later(4, 2 + MAX_WAITING_NS));
     assert_eq!(pieces(&mut reassembly, false), ["-4@2", "x@2", "x@3", "x@4"]);
+}
+
+/// No proof will come where the other direction was not captured.
+#[test]
+fn in_one_direction_alone_a_hole_is_waited_for_much_less() {
+    let later = |packet, ns| Moment { packet, time_ns: Some(ns) };
+    let part =
+        |sequence| Part { sequence, is_syn: false, is_fin: false, payload: b"x", wire_size: 1 };
+    let mut slow = opened();
+    slow.push(&part(5), later(2, 1));
+    slow.push(&part(6), later(3, 1 + MAX_WAITING_ONE_WAY_NS));
+    assert_eq!(pieces(&mut slow, false), [""; 0]);
+    slow.push(&part(7), later(4, 2 + MAX_WAITING_ONE_WAY_NS));
+    assert_eq!(pieces(&mut slow, false), ["-4@2", "x@2", "x@3", "x@4"]);
+    let mut fast = opened();
+    for sequence in 0..=1024 {
+        assert_eq!(pieces(&mut fast, false), [""; 0], "{sequence}");
+        fast.push(&part(2 + sequence), later(2, 1));
+    }
+    assert_eq!(pieces(&mut fast, false).len(), 1 + 1025);
 }
 
 #[test]

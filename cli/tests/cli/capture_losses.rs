@@ -270,6 +270,30 @@ fn no_damage_silences_a_live_capture() {
     }
 }
 
+/// The clock of the capture tells, where the other end's acknowledgements are not there to.
+#[test]
+fn a_live_capture_of_one_direction_goes_on_behind_a_loss() {
+    let (said, _) = chat_frames();
+    let mut packets = vec![CLIENT.packet(0, Flag::Syn, b"")];
+    let mut offset = u32::try_from(said[0].len()).unwrap();
+    // The first frame was lost; a frame each second.
+    for _ in 0..8 {
+        packets.push(CLIENT.packet(offset, Flag::Data, &said[2]));
+        offset += u32::try_from(said[2].len()).unwrap();
+    }
+    let mut child = command(&["decode", "--json"]).spawn().expect("the binary starts");
+    let mut pipe = child.stdin.take().expect("a pipe");
+    let mut live = Running::adopt(child);
+    pipe.write_all(&pcap(RAW, &packets)).expect("it reads");
+    let told: Vec<String> = (0..9)
+        .map(|_| serde_json::from_str(&live.next_line()).expect("an object"))
+        .map(|it: Value| format!("{} {}", it["packet"], text(&it["kind"])))
+        .collect();
+    assert_eq!(told[..3], ["2 gap", "2 frame", "3 frame"]);
+    drop(pipe);
+    assert_eq!(live.end_by_itself().code, Some(1));
+}
+
 // ---- Far away -----------------------------------------------------------------------------------
 
 /// An old duplicate, and a reset of an attacker that does not know the numbers.
