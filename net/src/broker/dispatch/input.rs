@@ -61,6 +61,7 @@ impl Broker {
     }
 
     fn work_on(&mut self, id: ConnectionId, bytes: &[u8], now: Now) {
+        self.fanout.set_now(now.monotonic_ms);
         let Self { peers, directory, partial_frames, token_buckets, data_handler, .. } = self;
         let Some(peer) = peers.get_mut(id).filter(|peer| peer.is_open()) else { return };
         let asker = Asker { id, address: peer.address };

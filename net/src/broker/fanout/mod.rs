@@ -70,6 +70,7 @@ impl Fanout {
         self.readers.set_bounds(limits.outbox_bytes, limits.outbox_bytes_before_sign_in);
     }
 
+    /// The time counts for what is delivered, so whatever may have something delivered sets it.
     pub(super) const fn set_now(&mut self, now_ms: u64) {
         self.now_ms = now_ms;
     }

@@ -420,6 +420,7 @@ impl Broker {
         let Self { partial_frames, pool, .. } = self;
         peer.ingress.release(&mut Keep { partial_frames, pool });
 
+        self.fanout.set_now(now.monotonic_ms);
         let mut cx = cx!(self);
         self.directory.remove(id, &mut cx);
         let gives_up = matches!(reason, CloseReason::SlowConsumer | CloseReason::BufferBudget);

@@ -65,6 +65,24 @@ fn a_member_that_reads_nothing_holds_up_its_room_once() {
     assert_eq!(heard.iter().filter(|line| *line == "tea - deaf").count(), 1);
 }
 
+/// It has all of that time, also if nothing was done for long before the room spoke: the clock of
+/// the tick in which a chunk is delivered counts, not that of the tick before.
+#[test]
+fn a_full_room_waits_as_long_after_a_silence() {
+    let mut bench = Bench::new(|limits| limits.room_log_bytes = 32 << 10);
+    let ada = bench.member("ada", &["tea"]);
+    let deaf = bench.member("deaf", &["tea"]);
+    bench.deaf.insert(deaf);
+    bench.now.monotonic_ms += 5_000;
+    let start_ms = bench.now.monotonic_ms;
+    bench.send(ada, &said(0..200));
+    while bench.closes(CloseReason::SlowConsumer) == 0 {
+        bench.tick();
+    }
+    let waited_ms = bench.now.monotonic_ms - start_ms;
+    assert!((990..=1010).contains(&waited_ms), "closed after {waited_ms} ms");
+}
+
 /// A connection that waits for a full room and goes is no reason to wait any more.
 #[test]
 fn the_ones_that_wait_for_a_room_may_go() {
