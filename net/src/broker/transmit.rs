@@ -44,7 +44,14 @@ impl Broker {
     /// assert_eq!(broker.poll_transmit(id).len(), 10);
     /// ```
     pub fn poll_dirty(&mut self) -> Option<ConnectionId> {
-        while let Some(id) = self.fanout.next_dirty().map(ConnectionId::from) {
+        self.poll_marked(&mut { usize::MAX })
+    }
+
+    /// The same within so many marks, [`dirty_len`](Self::dirty_len) when a flush starts: those of
+    /// connections that are gone count. So each connection has one turn, though it may be marked
+    /// again in its turn.
+    pub fn poll_marked(&mut self, marks: &mut usize) -> Option<ConnectionId> {
+        while let Some(id) = self.fanout.next_dirty(marks).map(ConnectionId::from) {
             if self.peers.get(id).is_some_and(|peer| peer.stage != Stage::Gone) {
                 return Some(id);
             }
@@ -138,8 +145,8 @@ impl Broker {
         self.fanout.queued_bytes(id.into()) > 0
     }
 
-    /// How many times [`poll_dirty`](Self::poll_dirty) may name a connection now. Connections that
-    /// are marked meanwhile come behind those.
+    /// How many marks there are for [`poll_marked`](Self::poll_marked). Connections that are marked
+    /// meanwhile come behind those.
     #[must_use]
     pub fn dirty_len(&self) -> usize {
         self.fanout.dirty_len()

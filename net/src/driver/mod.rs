@@ -287,11 +287,12 @@ impl<I: Io> Driver<I> {
     /// Flushes the connections that are marked now, as far as the bound on a tick allows. The rest
     /// stays marked.
     fn flush(&mut self, now: Now) {
-        for _ in 0..self.broker.dirty_len() {
+        let mut marks = self.broker.dirty_len();
+        while marks > 0 {
             if self.write_left == 0 {
                 return self.metrics.count_limit(LimitReached::WriteBytesPerTick);
             }
-            let Some(id) = self.broker.poll_dirty() else { return };
+            let Some(id) = self.broker.poll_marked(&mut marks) else { return };
             self.flush_one(id, now);
             // What was queued for it may have been the reason not to read from it.
             if let Some(socket) = self.sockets.get_mut(id) {

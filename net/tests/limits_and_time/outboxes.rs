@@ -216,6 +216,52 @@ fn the_error_frame_of_a_slow_echo_peer_follows_a_whole_frame() {
     }
 }
 
+/// However many answers lie in one piece: what a write is offered is bounded, so that what a tick
+/// writes is.
+#[test]
+fn a_write_is_offered_a_part_of_many_answers() {
+    let now = Now { monotonic_ms: 0, unix_ms: 0 };
+    let mut limits = Limits::default();
+    limits.read_pause_bytes = 0;
+    let mut broker = Broker::new(limits, Arc::default());
+    let id = broker.accept(SocketAddr::from(([127, 0, 0, 1], 1)), now).unwrap();
+    let answers: Vec<u8> = (0..16)
+        .flat_map(|number| {
+            let payload = [number; 65_535];
+            broker.handle_input(id, &echo(&Message::Ping(&payload)), now);
+            echo(&Message::Pong(&payload))
+        })
+        .collect();
+    let mut written = Vec::new();
+    while !broker.poll_transmit(id).is_empty() {
+        let bytes = broker.poll_transmit(id).to_vec();
+        assert!(bytes.len() <= 256 << 10, "{} bytes in one write", bytes.len());
+        broker.consume(id, bytes.len(), now);
+        written.extend(bytes);
+    }
+    assert!(written == answers, "{} bytes of {}", written.len(), answers.len());
+}
+
+/// One turn in each flush, whatever became of others that were marked before it: what is over of
+/// its part of a tick waits for the next.
+#[test]
+fn a_connection_that_is_gone_leaves_its_turn_to_no_other() {
+    let now = Now { monotonic_ms: 0, unix_ms: 0 };
+    let mut broker = Broker::new(Limits::default(), Arc::default());
+    let [gone, other] =
+        [1, 2].map(|host| broker.accept(SocketAddr::from(([127, 0, 0, host], 1)), now).unwrap());
+    for id in [gone, other] {
+        broker.handle_input(id, &echo(&Message::Ping(b"")), now);
+    }
+    broker.handle_reset(gone, now);
+    assert_eq!(broker.poll_closed(), Some(gone));
+    let mut marks = broker.dirty_len();
+    assert_eq!(broker.poll_marked(&mut marks), Some(other));
+    broker.mark_dirty(other); // it had its part, and there is more
+    assert_eq!(broker.poll_marked(&mut marks), None);
+    assert_eq!(broker.poll_dirty(), Some(other));
+}
+
 #[test]
 fn queued_refusals_before_sign_in_are_bounded() {
     let server = TestServer::start();

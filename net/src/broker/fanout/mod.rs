@@ -195,8 +195,8 @@ impl Fanout {
         self.readers.mark_dirty(id);
     }
 
-    pub(super) fn next_dirty(&mut self) -> Option<ReaderId> {
-        self.readers.next_dirty()
+    pub(super) fn next_dirty(&mut self, marks: &mut usize) -> Option<ReaderId> {
+        self.readers.next_dirty(marks)
     }
 
     pub(super) fn dirty_len(&self) -> usize {

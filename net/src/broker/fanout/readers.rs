@@ -200,9 +200,12 @@ impl Readers {
         }
     }
 
-    /// The next reader to flush, in the order in which they were marked.
-    pub(super) fn next_dirty(&mut self) -> Option<ReaderId> {
-        while let Some(id) = self.dirty.pop_front() {
+    /// The next reader to flush, in the order in which they were marked, within so many marks:
+    /// those of readers that are gone count.
+    pub(super) fn next_dirty(&mut self, marks: &mut usize) -> Option<ReaderId> {
+        while *marks > 0 {
+            let id = self.dirty.pop_front()?;
+            *marks -= 1;
             if let Some(entry) = self.entries.get_mut(id) {
                 entry.is_dirty = false;
                 return Some(id);

@@ -22,7 +22,8 @@ const SCRATCH_BYTES: usize = 64 << 10;
 /// instructions for each delivery (callgrind, 100 members).
 const SLICES_MAX: usize = 4;
 
-/// Bytes of one write, save the end of the piece that passes it.
+/// Bytes of one write, save the end of the list that passes them. A connection's own bytes lie in
+/// one piece, however many they are.
 const TRANSMIT_BYTES: usize = 256 << 10;
 
 /// Where a piece lies.
@@ -157,10 +158,14 @@ struct Gathering<'a> {
 }
 
 impl<'a> Gathering<'a> {
-    /// Adds a piece behind those before; false if there is no room for it.
+    /// Adds a piece behind those before, or as much of it as there is room for; false if that is
+    /// not all.
     fn add(&mut self, bytes: &'a [u8]) -> bool {
+        let space = TRANSMIT_BYTES.saturating_sub(self.bytes);
+        let is_whole = bytes.len() <= space;
+        let bytes = &bytes[..bytes.len().min(space)];
         if bytes.is_empty() {
-            return true;
+            return is_whole;
         }
         let small = &mut self.scratch.small;
         let place = small.len();
@@ -178,7 +183,7 @@ impl<'a> Gathering<'a> {
             small.extend_from_slice(bytes);
         }
         self.bytes += if goes_on { bytes.len() } else { 0 };
-        goes_on
+        goes_on && is_whole
     }
 
     /// Adds what is left of a list, gathered again only if the scratch holds another one.
