@@ -8,6 +8,7 @@ use std::sync::Once;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use cafewire_net::CloseReason;
+use cafewire_net::broker::ConnectionId;
 use tracing::field::{Field, Visit};
 use tracing::span::{Attributes, Id, Record};
 use tracing::{Event, Metadata, Subscriber};
@@ -27,6 +28,16 @@ pub(crate) fn listen() {
 /// What was closed on this thread since this was asked last.
 pub(crate) fn take() -> Vec<Close> {
     THREAD.with_borrow_mut(|thread| std::mem::take(&mut thread.closes))
+}
+
+/// Whether a connection is among those that [`take`] would give.
+pub(crate) fn has_closed(id: ConnectionId) -> bool {
+    THREAD.with_borrow(|thread| {
+        !thread.closes.is_empty() && {
+            let name = id.to_string();
+            thread.closes.iter().any(|(closed, _)| *closed == name)
+        }
+    })
 }
 
 #[derive(Default)]

@@ -1,6 +1,7 @@
 //! The system under the server: its sockets, its poll and its clocks, as the driver sees them. It
 //! checks how it is used, and does what a system may do at the worst moment.
 
+use std::cell::Cell;
 use std::collections::VecDeque;
 use std::io::{self, ErrorKind, IoSlice};
 use std::time::Duration;
@@ -9,6 +10,7 @@ use cafewire_net::broker::{ConnectionId, Now};
 use cafewire_net::driver::{Accepted, Event, Io, Read, Socket, State};
 use slotmap::{SlotMap, new_key_type};
 
+use crate::close_log;
 use crate::endpoint::Endpoint;
 use crate::random::Random;
 use crate::work::Work;
@@ -60,6 +62,8 @@ pub(crate) struct SimIo {
     arrivals: usize,
     /// No call fails any more, and no time passes for nothing.
     pub(crate) is_calm: bool,
+    /// The listeners were looked at: what is written next is another flush.
+    has_accepted: Cell<bool>,
     pub(crate) work: Work,
 }
 
@@ -80,6 +84,7 @@ impl SimIo {
             past_ids: Vec::new(),
             arrivals: 0,
             is_calm: false,
+            has_accepted: Cell::new(false),
             work: Work::default(),
         }
     }
@@ -217,6 +222,7 @@ impl Io for SimIo {
     }
 
     fn listeners(&self) -> usize {
+        self.has_accepted.set(true);
         self.listeners.len()
     }
 
@@ -341,6 +347,9 @@ impl Io for SimIo {
 
     fn write(&mut self, socket: &mut SimSocket, slices: &[IoSlice<'_>]) -> io::Result<usize> {
         let key = socket.key;
+        if self.has_accepted.take() {
+            self.work.start_flush();
+        }
         self.work.start_write(key);
         if self.breaks(key) {
             return Err(ErrorKind::ConnectionReset.into());
@@ -358,7 +367,8 @@ impl Io for SimIo {
             }
             Some(_) => endpoint.take_sealed(&offered, random),
         };
-        self.work.end_write(key, offered.len(), count);
+        let was_closed = endpoint.id.is_some_and(close_log::has_closed);
+        self.work.end_write(key, offered.len(), count, was_closed);
         self.sync(key);
         if count > 0 { Ok(count) } else { Err(ErrorKind::WouldBlock.into()) }
     }

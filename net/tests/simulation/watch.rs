@@ -1,7 +1,7 @@
 //! Who is closed, and for which reason: each close must have one that this world has given. And
 //! whether the loop sleeps while a connection could go on.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, VecDeque};
 use std::time::Duration;
 
 use cafewire_core::chat::MAX_FRAME_SIZE;
@@ -25,11 +25,34 @@ pub(crate) struct Watch {
     queued_before: usize,
     /// When it last took bytes.
     taken_ms: u64,
-    /// Since when something is queued.
-    queued_since_ms: Option<u64>,
+    /// How many bytes it took.
+    taken_bytes: u64,
+    /// What is queued, and since when: each time that it grew, what had been queued in all by then.
+    grown: VecDeque<(u64, u64)>,
     /// Since when more is queued than the soft bound, after a try to write.
     over_since_ms: Option<u64>,
     closed: Option<(CloseReason, u64)>,
+}
+
+impl Watch {
+    /// What is queued after a tick in which it took so many bytes.
+    fn note_queued(&mut self, queued: usize, taken: usize, now_ms: u64) {
+        self.taken_bytes += taken as u64;
+        let all_bytes = self.taken_bytes + queued as u64;
+        if self.grown.back().map_or(queued > 0, |&(before, _)| before < all_bytes) {
+            self.grown.push_back((all_bytes, now_ms));
+        }
+        while self.grown.front().is_some_and(|&(before, _)| before <= self.taken_bytes) {
+            self.grown.pop_front();
+        }
+    }
+
+    /// When the oldest was queued of what it has not taken, with so many bytes in this tick.
+    fn queued_since_ms(&self, taken: usize) -> Option<u64> {
+        let taken_bytes = self.taken_bytes + taken as u64;
+        let mut grown = self.grown.iter();
+        grown.find(|&&(all_bytes, _)| all_bytes > taken_bytes).map(|&(_, since_ms)| since_ms)
+    }
 }
 
 /// The counts before a tick.
@@ -102,14 +125,13 @@ impl Network {
             let now_ms = self.driver.io_mut().now.monotonic_ms;
             let Some(id) = self.driver.io_mut().endpoints[key].id else { continue };
             let is_blocked = self.driver.io_mut().work.is_blocked(key);
-            let has_taken = self.driver.io_mut().work.has_taken(key);
+            let taken = self.driver.io_mut().work.taken_bytes(key);
             let queued = self.driver.broker().queued_bytes(id);
             let watch = &mut self.watches[key];
-            if has_taken {
+            if taken > 0 {
                 watch.taken_ms = now_ms;
             }
-            watch.queued_since_ms =
-                if queued > 0 { watch.queued_since_ms.or(Some(now_ms)) } else { None };
+            watch.note_queued(queued, taken, now_ms);
             watch.over_since_ms = if queued <= soft {
                 None
             } else {
@@ -222,9 +244,10 @@ impl Network {
         let now_ms = io.now.monotonic_ms;
         let endpoint = &io.endpoints[key];
         let is_known = endpoint.client.user_id().is_some();
-        if endpoint.client.habit.reads_all() || !io.work.was_blocked(key) {
+        if endpoint.client.habit.reads_all() || !io.work.is_blocked(key) {
             return false;
         }
+        let taken = io.work.taken_bytes(key);
         let watch = &self.watches[key];
         // The most that can have been queued when it was judged.
         let grown = (self.metrics.log_bytes_appended.get() - before.log_bytes)
@@ -234,9 +257,10 @@ impl Network {
         let for_ms = |since: Option<u64>| since.map(|since_ms| now_ms - since_ms);
         let is_over = for_ms(watch.over_since_ms)
             .is_some_and(|over_ms| over_ms >= millis(limits.slow_consumer_time));
-        // Its part may be small: others keep other parts.
+        // Its part may be small: others keep other parts. But it has had that time for it.
         let keeps_room_waiting = limits.room_log_bytes > 0
-            && for_ms(watch.queued_since_ms)
+            && endpoint.client.habit.joins_rooms()
+            && for_ms(watch.queued_since_ms(taken))
                 .is_some_and(|queued_ms| queued_ms >= millis(limits.full_room_time));
         let was_too_much_for_a_stranger =
             !is_known && queued > bound(limits.outbox_bytes_before_sign_in).max(MAX_FRAME_SIZE);
@@ -259,7 +283,7 @@ impl Network {
         let habit = io.endpoints[key].client.habit;
         let is_rude = habit == Habit::Rude;
         let has_sent_most = all > buffer_bytes / 2 && (is_rude || storage(&io.endpoints[key]) > 0);
-        buffer_bytes > 0 && ((io.work.was_blocked(key) && !habit.reads_all()) || has_sent_most)
+        buffer_bytes > 0 && ((io.work.is_blocked(key) && !habit.reads_all()) || has_sent_most)
     }
 
     /// A silent client has nothing on its way that the poll could have told of.

@@ -3,6 +3,7 @@
 
 use std::collections::{HashMap, HashSet};
 
+use cafewire_core::chat::MAX_FRAME_SIZE;
 use cafewire_net::{Limits, ServerMetrics};
 
 use crate::io::EndpointKey;
@@ -26,11 +27,12 @@ pub(crate) struct Work {
     handshakes: usize,
     accepts: [usize; 2],
     written: usize,
+    /// What each connection took in this flush, of which a tick has two.
+    flushed_to: HashMap<EndpointKey, usize>,
+    /// What each connection took in this tick, before it was closed.
     written_to: HashMap<EndpointKey, usize>,
-    /// Connections whose last write was cut short.
+    /// Connections whose last write was cut short; of those that are closed, the last one before.
     blocked: HashSet<EndpointKey>,
-    /// Those that were among them in this tick.
-    cut_short: HashSet<EndpointKey>,
     /// Connections that the server let go of since they were taken from here.
     pub(crate) closed: Vec<EndpointKey>,
     before: Progress,
@@ -101,8 +103,8 @@ impl Work {
         self.handshakes = 0;
         self.accepts = [0; 2];
         self.written = 0;
+        self.flushed_to.clear();
         self.written_to.clear();
-        self.cut_short.clear();
     }
 
     pub(crate) fn note_read(&mut self, key: EndpointKey, at_most: usize, is_handshaking: bool) {
@@ -127,30 +129,40 @@ impl Work {
         );
     }
 
+    /// A tick flushes twice, the second time for refusals: so each connection has its share twice.
+    pub(crate) fn start_flush(&mut self) {
+        self.flushed_to.clear();
+    }
+
     pub(crate) fn start_write(&mut self, key: EndpointKey) {
         let limits = &self.limits;
         assert!(self.written < limits.write_bytes_per_tick, "{} bytes in a tick", self.written);
-        let written_to = self.written_to.get(&key).copied().unwrap_or(0);
-        // A tick flushes twice, the second time for refusals: so each has its share twice.
-        let allowed = limits.connection_write_bytes_per_tick.saturating_mul(2);
+        let flushed_to = self.flushed_to.get(&key).copied().unwrap_or(0);
         assert!(
-            written_to < allowed.saturating_add(TRANSMIT_BYTES_MAX),
-            "{written_to} bytes in a tick for one connection"
+            flushed_to < limits.connection_write_bytes_per_tick,
+            "{flushed_to} bytes in a flush for one connection, and more"
         );
     }
 
-    pub(crate) fn end_write(&mut self, key: EndpointKey, offered: usize, taken: usize) {
+    /// A write. The last words of one that `was_closed` say nothing of what it was closed for.
+    pub(crate) fn end_write(
+        &mut self,
+        key: EndpointKey,
+        offered: usize,
+        taken: usize,
+        was_closed: bool,
+    ) {
         assert!(offered <= TRANSMIT_BYTES_MAX, "{offered} bytes in one write");
         self.written += taken;
+        *self.flushed_to.entry(key).or_default() += taken;
+        if was_closed {
+            return;
+        }
         *self.written_to.entry(key).or_default() += taken;
         if taken < offered {
             self.blocked.insert(key);
-            self.cut_short.insert(key);
         } else {
-            // Its last words may be taken after it was closed for what was not.
-            if self.blocked.remove(&key) {
-                self.cut_short.insert(key);
-            }
+            self.blocked.remove(&key);
         }
     }
 
@@ -164,14 +176,9 @@ impl Work {
         self.blocked.contains(&key)
     }
 
-    /// Whether it took bytes in this tick.
-    pub(crate) fn has_taken(&self, key: EndpointKey) -> bool {
-        self.written_to.get(&key).is_some_and(|&written| written > 0)
-    }
-
-    /// Whether this tick has seen it blocked: its last words may have been taken since.
-    pub(crate) fn was_blocked(&self, key: EndpointKey) -> bool {
-        self.is_blocked(key) || self.cut_short.contains(&key)
+    /// How many bytes it took in this tick.
+    pub(crate) fn taken_bytes(&self, key: EndpointKey) -> usize {
+        self.written_to.get(&key).copied().unwrap_or(0)
     }
 
     // ---- After a tick ---------------------------------------------------------------------------
@@ -205,5 +212,6 @@ pub(crate) const fn bound(limit: usize) -> usize {
     if limit == 0 { usize::MAX } else { limit }
 }
 
-/// More than one write is ever offered: what is gathered, and the piece that passes it.
-const TRANSMIT_BYTES_MAX: usize = (256 << 10) + (128 << 10);
+/// The most that one write is ever offered: what is gathered, and the list that passes it. That has
+/// what a batch has, 64 KiB and a frame.
+const TRANSMIT_BYTES_MAX: usize = (256 << 10) + (64 << 10) + MAX_FRAME_SIZE;

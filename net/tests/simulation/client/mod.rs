@@ -57,6 +57,11 @@ impl Habit {
     pub(crate) const fn reads_all(self) -> bool {
         matches!(self, Self::Witness | Self::Keen)
     }
+
+    /// Whether it is ever a member of a room.
+    pub(crate) const fn joins_rooms(self) -> bool {
+        !matches!(self, Self::Echo | Self::Flood | Self::Lurker | Self::Mute)
+    }
 }
 
 #[derive(Debug)]
