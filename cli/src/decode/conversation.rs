@@ -175,6 +175,7 @@ impl Conversation {
         if segment.is_reset {
             // RFC 1122, 4.2.2.12: what a reset carries is a remark, and no part of the stream.
             self.reset.get_or_insert(moment);
+            self.streams[sender].reassembly.reset(segment.sequence, moment);
         } else {
             let part = Part {
                 sequence: segment.sequence,

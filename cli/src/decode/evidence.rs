@@ -24,6 +24,8 @@ pub(crate) struct Evidence {
     unseen: VecDeque<(i64, Moment)>,
     /// Where what was captured ends, or was cut.
     captured_end: Option<i64>,
+    /// Where the sender itself said that it is, in a packet without data.
+    sent: Option<(i64, Moment)>,
     /// What was on the wire, in packets that the capture cut: from where, to where.
     cuts: BTreeMap<i64, (i64, Moment)>,
     /// Neither end closed the connection, as far as was captured.
@@ -38,6 +40,7 @@ impl Evidence {
             acknowledged: None,
             unseen: VecDeque::new(),
             captured_end: None,
+            sent: None,
             cuts: BTreeMap::new(),
             is_open: false,
         }
@@ -50,7 +53,11 @@ impl Evidence {
 
     /// A packet whose data ended at this place on the wire.
     pub(crate) fn packet(&mut self, end: i64, part: &Part<'_>, moment: Moment) {
-        self.captured_end = self.captured_end.max(Some(end));
+        if part.wire_size > 0 || part.is_syn || part.is_fin {
+            self.captured_end = self.captured_end.max(Some(end));
+        } else {
+            self.sent_up_to(end, moment);
+        }
         if part.is_fin {
             self.fin.get_or_insert((end, moment));
         }
@@ -61,6 +68,13 @@ impl Evidence {
             if end > known.0 {
                 *known = (end, moment);
             }
+        }
+    }
+
+    /// The sender counts on from this place, whether or not what stands before it was captured.
+    pub(crate) fn sent_up_to(&mut self, place: i64, moment: Moment) {
+        if self.sent.is_none_or(|(known, _)| place > known) {
+            self.sent = Some((place, moment));
         }
     }
 
@@ -111,20 +125,23 @@ impl Evidence {
     }
 
     /// How far the stream goes for sure, if that is further than this place. One number more may
-    /// be that of a FIN which the capture lacks. `is_over`: data that the FIN speaks of will not
-    /// come late.
+    /// be that of a FIN which the capture lacks. `is_over`: data that the FIN speaks of, or that
+    /// the sender counted, will not come late.
     pub(crate) fn proven_end(
         &self,
         next: i64,
         is_over: bool,
         now: Moment,
     ) -> Option<(i64, Moment)> {
-        let acknowledged = match (self.fin, self.acknowledged) {
+        let sent = self.sent.filter(|(place, _)| is_over && Some(*place) > self.acknowledged);
+        let known = self.acknowledged.max(sent.map(|(place, _)| place));
+        let acknowledged = match (self.fin, known) {
             (Some((fin, _)), Some(end)) => end.min(fin),
             (None, Some(end)) if end > next + 1 || self.is_open => end,
             _ => next,
         };
         let (fin, fin_moment) = self.fin.filter(|_| is_over).unwrap_or((next, now));
+        let now = sent.map_or(now, |(_, moment)| moment);
         let moment = if acknowledged >= fin { now } else { fin_moment };
         let end = acknowledged.max(fin);
         (end > next).then(|| (end, self.proof(next, moment)))

@@ -90,6 +90,8 @@ pub(crate) struct Look {
     bytes: Vec<u8>,
     /// How many of the bytes are no frame, as far as the search went.
     searched: usize,
+    /// Frames that stand in a row up to there.
+    row: usize,
     proxy_size: usize,
     pub(crate) opening: Opening,
 }
@@ -100,6 +102,7 @@ impl Look {
             search: None,
             bytes: Vec::new(),
             searched: 0,
+            row: 0,
             proxy_size: 0,
             opening: Opening::Unclear,
         }
@@ -113,7 +116,8 @@ impl Look {
     /// Bytes are missing: what came before is no start of what follows.
     pub(crate) fn lacks(&mut self) {
         if self.opening == Opening::Unclear {
-            (self.bytes, self.searched) = (Vec::new(), 0);
+            (self.bytes, self.searched, self.row) = (Vec::new(), 0, 0);
+            self.search = None;
         }
         self.search();
     }
@@ -152,9 +156,18 @@ impl Look {
             return;
         }
         self.opening = match self.search.take() {
-            Some(dissector) => self.found(dissector, is_expected),
+            Some(dissector) => self.found(dissector, is_expected, false),
             None => self.first(),
         };
+    }
+
+    /// No more bytes will come: what looks like the start of a longer frame is none.
+    pub(crate) fn finish(&mut self, is_expected: bool) {
+        if self.opening == Opening::Unclear
+            && let Some(dissector) = self.search.take()
+        {
+            self.opening = self.found(dissector, is_expected, true);
+        }
     }
 
     fn first(&mut self) -> Opening {
@@ -174,20 +187,24 @@ impl Look {
         }
     }
 
-    fn found(&mut self, mut dissector: Dissector, is_expected: bool) -> Opening {
+    fn found(&mut self, mut dissector: Dissector, is_expected: bool, is_end: bool) -> Opening {
         if self.searched == 0
             && let opening @ Opening::Foreign(_) = foreign(&self.bytes)
         {
             return opening;
         }
         let limit = if is_expected { MAX_SEARCHED_BYTES } else { MAX_SEARCHED_ELSEWHERE_BYTES };
-        loop {
-            let rest = self.bytes.get(self.searched..).unwrap_or_default();
-            match dissector.next(rest, false) {
-                Dissected::Noise { size, .. } => self.searched += size,
-                // In noise an echo frame is there by chance in one of 3 million places.
+        while let Some(rest) = self.bytes.get(self.searched..).filter(|rest| !rest.is_empty()) {
+            match dissector.next(rest, is_end) {
+                Dissected::Noise { size, .. } => {
+                    (self.searched, self.row) = (self.searched + size, 0);
+                }
+                // In noise an echo frame is there by chance in one of 3 million places; two in a
+                // row are not.
                 Dissected::Frame { frame, size, .. } => {
-                    let is_proof = matches!(frame, Frame::Chat(_)) || self.searched == 0;
+                    self.row += 1;
+                    let is_chat = matches!(frame, Frame::Chat(_));
+                    let is_proof = is_chat || self.searched == 0 || self.row > 1;
                     if is_proof || is_expected {
                         return Opening::Ours;
                     }
@@ -244,6 +261,42 @@ mod tests {
             let said = openings(&mut Look::new(), bytes, false);
             assert_eq!(said.last(), Some(&opening), "{bytes:?}");
             assert!(said.len() <= 2 && said[0] == Opening::Unclear || said.len() == 1, "{said:?}");
+        }
+    }
+
+    #[test]
+    fn behind_noise_two_echo_frames_in_a_row_are_proof_on_any_port() {
+        let noise = b"\x99\x98\x97";
+        let said = |bytes: &[&[u8]]| {
+            let mut look = Look::new();
+            look.search();
+            let said = openings(&mut look, &bytes.concat(), false);
+            (said.last().copied(), look.opening)
+        };
+        let (unclear, ours) = (Opening::Unclear, Opening::Ours);
+        assert_eq!(said(&[noise, PING, noise, PING, noise]), (Some(unclear), unclear));
+        assert_eq!(said(&[noise, PING, PING]), (Some(ours), ours));
+    }
+
+    #[test]
+    fn a_frame_within_what_looked_like_a_longer_one_is_found_at_the_end() {
+        let mut look = Look::new();
+        look.search();
+        look.push(&[b"\x01\x03\x01\xFF", DISCONNECT].concat(), false);
+        assert_eq!(look.opening, Opening::Unclear);
+        look.finish(false);
+        assert_eq!(look.opening, Opening::Ours);
+    }
+
+    #[test]
+    fn a_gap_takes_back_what_the_search_knew_of_the_bytes_before_it() {
+        for rest in [&[0x99; 100][..], b"\x01\x03\x01\xFF", b"\xCA\xFE\x03\x00\x64rest"] {
+            let mut look = Look::new();
+            look.search();
+            look.push(rest, true);
+            look.lacks();
+            look.push(DISCONNECT, true);
+            assert_eq!(look.opening, Opening::Ours, "{rest:?}");
         }
     }
 

@@ -129,6 +129,15 @@ impl Reassembly {
         }
     }
 
+    /// A reset of the sender's: what it carries is no part of the stream, but its number tells how
+    /// far that went.
+    pub(crate) fn reset(&mut self, sequence: u32, moment: Moment) {
+        if self.reference.is_some() {
+            let place = self.place_of(sequence);
+            self.evidence.sent_up_to(place, moment);
+        }
+    }
+
     /// No more segments will come. `is_open`: nothing was seen to close the connection.
     pub(crate) fn finish(&mut self, is_open: bool) {
         self.is_over = true;

@@ -354,3 +354,46 @@ fn the_fin_ends_it_once_all_before_it_is_there() {
     assert_eq!(reassembly.head(), Head::End(at(4)));
     assert!(reassembly.is_reopened_by(5000) && !reassembly.is_reopened_by(0));
 }
+
+#[test]
+fn the_senders_own_number_proves_a_lost_end_once_nothing_more_comes() {
+    let mut stream = opened();
+    push(&mut stream, 2, 1, b"ab");
+    push(&mut stream, 3, 11, b"");
+    // It may come late yet.
+    assert_eq!(pieces(&mut stream, true), ["ab@2"]);
+    stream.finish(true);
+    assert_eq!(pieces(&mut stream, true), ["-8@3"]);
+
+    let mut stream = opened();
+    push(&mut stream, 2, 1, b"ab");
+    stream.reset(11, at(3));
+    stream.finish(false);
+    assert_eq!(pieces(&mut stream, true), ["ab@2", "-8@3"]);
+}
+
+#[test]
+fn a_number_behind_the_own_fin_is_no_byte() {
+    let mut stream = opened();
+    push(&mut stream, 2, 1, b"ab");
+    fin(&mut stream, 3, 3);
+    push(&mut stream, 4, 4, b"");
+    stream.finish(false);
+    assert_eq!(pieces(&mut stream, true), ["ab@2"]);
+    // Nor where the capture lacks the FIN of a connection that was closed.
+    let mut stream = opened();
+    push(&mut stream, 2, 1, b"ab");
+    push(&mut stream, 4, 4, b"");
+    stream.finish(false);
+    assert_eq!(pieces(&mut stream, true), ["ab@2"]);
+}
+
+#[test]
+fn a_gap_is_told_with_what_proved_it_though_the_sender_counted_on_before() {
+    let mut stream = opened();
+    push(&mut stream, 2, 1, b"ab");
+    push(&mut stream, 3, 11, b"");
+    stream.acknowledge(11, false, at(4));
+    push(&mut stream, 9, 11, b"cd");
+    assert_eq!(pieces(&mut stream, true), ["ab@2", "-8@4", "cd@9"]);
+}

@@ -124,6 +124,13 @@ impl Conversation {
     /// Nothing more will tell. What started where a frame is likely, and with no other protocol,
     /// is a bad or a cut frame.
     pub(super) fn decide_at_the_end(&mut self, shared: &mut Shared<'_>) -> Result<(), Failure> {
+        let is_expected = self.port_kind(shared) >= PortKind::Likely;
+        for stream in &mut self.streams {
+            stream.look.finish(is_expected);
+        }
+        if self.streams.iter().any(|stream| stream.look.opening == Opening::Ours) {
+            return self.take_up(shared);
+        }
         let is_frame = (0..2).any(|end| self.is_cut_frame(end, shared));
         if is_frame && self.foreign_name().is_none() {
             return self.take_up(shared);
