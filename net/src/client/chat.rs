@@ -271,7 +271,7 @@ impl ChatClient {
     /// As [`next_event`](Self::next_event), but for the time-out.
     ///
     /// ```
-    /// use std::time::{Duration, Instant};
+    /// use std::time::Duration;
     /// use cafewire_net::ChatClient;
     /// # let serve = include!(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/support/serve.rs"));
     /// # let (address, _, _server) = serve(None);
@@ -362,12 +362,12 @@ impl ChatClient {
     fn kept_or_received(&mut self, deadline: &mut Deadline) -> Result<Event, ClientError> {
         match self.kept_events.pop_front() {
             Some(event) => Ok(event),
-            None => self.receive_event(deadline),
+            None => self.await_event(deadline),
         }
     }
 
     /// The next event from the server, which is asked for a sign when it is silent for long.
-    fn receive_event(&mut self, deadline: &mut Deadline) -> Result<Event, ClientError> {
+    fn await_event(&mut self, deadline: &mut Deadline) -> Result<Event, ClientError> {
         loop {
             let part = deadline.next_part(self.liveness.longest_wait());
             let is_over = part.is_none();
@@ -414,7 +414,7 @@ impl ChatClient {
             Err(error) => return Err(error),
         };
         loop {
-            match self.receive_event(&mut deadline) {
+            match self.await_event(&mut deadline) {
                 Ok(event) if is_answer(&event) => return Ok(()),
                 Ok(Event::Error { code, message }) if can_refuse(request, code) => {
                     return Err(ClientError::Refused { code, message });
