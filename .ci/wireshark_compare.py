@@ -1,9 +1,10 @@
 """Holds what tshark says of a capture against what `cafewire decode --json` says: frame by frame, field by field.
 
-    wireshark_compare.py TSHARK.json DECODE.jsonl GOOD [--no-places] [--by-start]
+    wireshark_compare.py TSHARK.json DECODE.jsonl GOOD [--no-places] [--by-start] [--out-of-order]
 
 GOOD is how many good frames must be there: so many, or with a `+` behind it so many at least. A good frame's packet and time must
-be the same too, unless the two read different captures (--no-places). With --by-start tshark knows no port.
+be the same too, unless the two read different captures (--no-places). With --by-start tshark knows no port. With --out-of-order
+tshark shows a frame in the packet with which all before it was there too: the last of those that decode says of the frames so far.
 
 TSHARK.json is the output of `tshark -T json -x --no-duplicate-keys`' longer form, without that option: keys come twice,
 and are kept in their order. Both sides are put into one form: for each connection and direction a list of frames, each with
@@ -216,6 +217,15 @@ def is_there_too(ours, theirs):
     return packet == other_packet and (time is None or time == other_time)
 
 
+def as_they_could_be_read(frames):
+    """With the latest place of all frames so far, each."""
+    latest = (0, 0)
+    for frame in frames:
+        latest = max(latest, frame["place"])
+        frame["place"] = latest
+    return frames
+
+
 def is_good_frame(frame):
     return frame["family"] in ("echo", "chat-v1") and not frame["error"]
 
@@ -233,6 +243,8 @@ def main(tshark, decode, wanted, *options):
         # Without its port nothing speaks for a connection, and for who is its client, but a good frame at its start.
         unknown = {key[:2] for key, frames in ours.items() if key[2] == "client" and not is_good_frame(frames[0])}
         ours, theirs = ({key: it for key, it in side.items() if key[:2] not in unknown} for side in (ours, theirs))
+    if "--out-of-order" in options:
+        ours = {key: as_they_could_be_read(frames) for key, frames in ours.items()}
     counts, wrong = defaultdict(int), 0
     for key in sorted(set(ours) | set(theirs)):
         mine, others = merged(ours.get(key, [])), merged(theirs.get(key, []))

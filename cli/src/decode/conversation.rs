@@ -2,17 +2,19 @@
 //! what each end said, in the order of the packets. Whether bytes are the protocol's is the core's
 //! business.
 
+mod carried;
 pub(crate) mod stray;
 mod telling;
 mod verdict;
 
 use std::net::SocketAddr;
 
+use self::carried::Carried;
 use self::stray::Stray;
 use super::network::Segment;
 use super::opening::Look;
 use super::passed_over::Why;
-use super::piece::{Head, Part, Piece};
+use super::piece::{Head, Part, Piece, Rank};
 use super::reassembly::Reassembly;
 use super::report::{Moment, Report, Tally};
 use super::stream_decoder::StreamDecoder;
@@ -85,6 +87,8 @@ struct Stream {
     /// So many bytes in front were put there by a proxy, of which these came.
     proxy_rest: usize,
     proxy: Vec<u8>,
+    /// The packets of what is not told yet.
+    carried: Carried,
     /// The packet of what was told last.
     told: Moment,
     /// Nothing more follows, since this packet.
@@ -113,6 +117,7 @@ impl Stream {
             stream_decoder: None,
             proxy_rest: 0,
             proxy: Vec::new(),
+            carried: Carried::new(),
             told: Moment { packet: 0, time_ns: None },
             ended: None,
             is_finished: false,
@@ -124,6 +129,7 @@ impl Stream {
             + self.look.held_bytes()
             + self.undecided_bytes
             + self.stream_decoder.as_ref().map_or(0, StreamDecoder::held_bytes)
+            + self.carried.held_bytes()
     }
 }
 
@@ -282,12 +288,12 @@ impl Conversation {
                 self.accept(sender, piece, shared)?;
                 continue;
             }
-            let Some((sender, moment)) = self.first_of(heads) else { break };
-            if !is_settled && self.is_early(1 - sender, heads[1 - sender], moment) {
+            let Some((sender, rank)) = self.first_of(heads) else { break };
+            if !is_settled && self.is_early(1 - sender, heads[1 - sender], rank) {
                 break;
             }
             match heads[sender] {
-                Head::End(moment) => self.finish_stream(sender, moment, true, shared)?,
+                Head::End { moment, .. } => self.finish_stream(sender, moment, true, shared)?,
                 _ => match self.streams[sender].reassembly.pop(false) {
                     Some(piece) => self.accept(sender, piece, shared)?,
                     None => break,
@@ -295,7 +301,7 @@ impl Conversation {
             }
         }
         if let Some(moment) = self.reset
-            && (0..2).all(|end| matches!(self.head(end), Head::Nothing | Head::End(_)))
+            && (0..2).all(|end| matches!(self.head(end), Head::Nothing | Head::End { .. }))
         {
             for sender in 0..2 {
                 self.finish_stream(sender, moment, true, shared)?;
@@ -308,7 +314,7 @@ impl Conversation {
     fn head(&mut self, end: usize) -> Head {
         let stream = &mut self.streams[end];
         let head = match stream.reassembly.head() {
-            Head::End(_) if stream.is_finished || stream.ended.is_some() => Head::Nothing,
+            Head::End { .. } if stream.is_finished || stream.ended.is_some() => Head::Nothing,
             head => head,
         };
         let (is_hole, is_proven) = match head {
@@ -328,22 +334,22 @@ impl Conversation {
             && (is_settled || waited.is_some_and(|waited| waited >= PATIENCE_SEGMENTS))
     }
 
-    /// The stream whose next piece is of the earlier packet.
-    fn first_of(&self, heads: [Head; 2]) -> Option<(usize, Moment)> {
-        let moments = [0, 1].map(|end| match heads[end] {
-            Head::Piece(moment) | Head::End(moment) => Some((moment, end)),
+    /// The stream whose next piece comes first.
+    fn first_of(&self, heads: [Head; 2]) -> Option<(usize, Rank)> {
+        let ranks = [0, 1].map(|end| match heads[end] {
+            Head::Piece(rank) | Head::End { rank, .. } => Some((rank, end)),
             Head::Hole { .. } | Head::Nothing => None,
         });
-        moments.into_iter().flatten().min().map(|(moment, end)| (end, moment))
+        ranks.into_iter().flatten().min().map(|(rank, end)| (end, rank))
     }
 
-    /// Whether a piece of this moment would be told before what a hole in the other stream holds
+    /// Whether a piece that stands there would be told before what a hole in the other stream holds
     /// up, and that is not to be told for long.
-    fn is_early(&self, other: usize, head: Head, moment: Moment) -> bool {
+    fn is_early(&self, other: usize, head: Head, rank: Rank) -> bool {
         // Once it is proven it is told, after as long again: in front of this piece.
         let Stream { hole_since, proven_since, .. } = self.streams[other];
         let waited = proven_since.or(hole_since).map(|since| self.segments - since);
-        matches!(head, Head::Hole { behind, .. } if behind <= moment)
+        matches!(head, Head::Hole { behind, .. } if behind <= rank)
             && waited.is_some_and(|waited| waited < PATIENCE_SEGMENTS)
     }
 }

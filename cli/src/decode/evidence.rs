@@ -9,6 +9,10 @@ use super::report::Moment;
 /// Acknowledgements of what was not captured that are remembered for when they came.
 pub(super) const MAX_UNSEEN: usize = 64;
 
+/// Acknowledgements of what is not told yet that are remembered. Without those beyond, what waits
+/// stands with the packet that carried it.
+const MAX_ACKNOWLEDGEMENTS: usize = 64;
+
 /// Cut packets of which what was cut is still to be told.
 pub(super) const MAX_CUTS: usize = 4096;
 
@@ -22,6 +26,8 @@ pub(crate) struct Evidence {
     /// Places further than anything that was captured when they were acknowledged, in order: with
     /// each it was proven that the capture lacks something.
     unseen: VecDeque<(i64, Moment)>,
+    /// Those of what is not told yet, in order.
+    acknowledgements: VecDeque<(i64, Moment)>,
     /// Where what was captured ends, or was cut.
     captured_end: Option<i64>,
     /// Where the sender itself said that it is, in a packet without data.
@@ -39,6 +45,7 @@ impl Evidence {
             first_acknowledged: None,
             acknowledged: None,
             unseen: VecDeque::new(),
+            acknowledgements: VecDeque::new(),
             captured_end: None,
             sent: None,
             cuts: BTreeMap::new(),
@@ -85,6 +92,9 @@ impl Evidence {
             return false;
         }
         self.acknowledged = Some(place);
+        if self.acknowledgements.len() < MAX_ACKNOWLEDGEMENTS {
+            self.acknowledgements.push_back((place, moment));
+        }
         if self.captured_end.is_none_or(|end| place > end) && self.unseen.len() < MAX_UNSEEN {
             self.unseen.push_back((place, moment));
         }
@@ -124,6 +134,11 @@ impl Evidence {
         self.acknowledged.is_some_and(|end| end >= place)
     }
 
+    /// The packet by which everything before this place was acknowledged first.
+    pub(crate) fn acknowledged_in(&self, place: i64) -> Option<Moment> {
+        self.acknowledgements.iter().find(|(end, _)| *end >= place).map(|(_, moment)| *moment)
+    }
+
     /// How far the stream goes for sure, if that is further than this place. One number more may
     /// be that of a FIN which the capture lacks. `is_over`: data that the FIN speaks of, or that
     /// the sender counted, will not come late.
@@ -157,6 +172,7 @@ impl Evidence {
     /// Everything before this place was told of.
     pub(crate) fn forget(&mut self, end: i64) {
         self.unseen.retain(|(place, _)| *place > end);
+        self.acknowledgements.retain(|(place, _)| *place > end);
         self.cuts.retain(|_, (cut_end, _)| *cut_end > end);
     }
 

@@ -85,14 +85,12 @@ struct ErrorJson {
 
 impl<'a> ItemJson<'a> {
     pub(crate) fn of(item: &Item<'a>) -> Self {
-        let (kind, size, bytes, error) = match item.content {
-            Content::Frame { bytes, error, .. } => {
-                ("frame", bytes.len() as u64, Some(bytes), error)
-            }
-            Content::Bad { bytes, error } => ("bad", bytes.len() as u64, Some(bytes), Some(error)),
-            Content::Gap { size_bytes } => ("gap", size_bytes, None, None),
-            Content::Part { bytes, .. } => ("part", bytes.len() as u64, Some(bytes), None),
-            Content::Proxy { bytes } => ("proxy", bytes.len() as u64, Some(bytes), None),
+        let (kind, bytes, error) = match item.content {
+            Content::Frame { bytes, error, .. } => ("frame", Some(bytes), error),
+            Content::Bad { bytes, error } => ("bad", Some(bytes), Some(error)),
+            Content::Gap { .. } => ("gap", None, None),
+            Content::Part { bytes, .. } => ("part", Some(bytes), None),
+            Content::Proxy { bytes } => ("proxy", Some(bytes), None),
         };
         // Of what is no frame of ours, fields would be guesses.
         let shown = match item.content {
@@ -113,7 +111,7 @@ impl<'a> ItemJson<'a> {
             time_ns: item.place.and_then(|place| place.moment.time_ns),
             from: item.from,
             offset: item.offset,
-            size,
+            size: item.content.size(),
             family: shown.first().copied().and_then(Family::from_first_byte),
             type_name,
             message: match item.content {

@@ -1,8 +1,8 @@
 //! One direction of a TCP connection, from segments in any order to bytes in theirs, each with the
 //! packet that it came in. Pure. Knows nothing of frames.
 //!
-//! Segments that come early wait; what comes twice is dropped; of two that overlap, the one that
-//! starts first counts. A hole is told as a gap once something proves that the capture lacks it:
+//! Segments that come early wait; of bytes that come twice, those count that were captured first. A
+//! hole is told as a gap once something proves that the capture lacks it:
 //!
 //! - the other end acknowledged it, so it had arrived there;
 //! - the capture cut the packet that carried it, whose size is known;
@@ -19,7 +19,7 @@
 use std::collections::BTreeMap;
 
 use super::evidence::Evidence;
-use super::piece::{Head, Part, Piece, SEGMENT_OVERHEAD};
+use super::piece::{Head, Part, Piece, PieceContent, Rank, SEGMENT_OVERHEAD};
 use super::report::Moment;
 
 /// More than the largest window that systems use by default (6 MiB on Linux), so that a gap is not
@@ -61,8 +61,8 @@ pub(crate) struct Reassembly {
     is_start_known: bool,
     syn: Option<u32>,
     evidence: Evidence,
-    /// The latest packet that something was told from: what waited for it is told with it.
-    reached: Moment,
+    /// Where what was told last stands: what waited for it comes no earlier.
+    reached: Rank,
     /// When something was last taken in.
     now: Moment,
     is_over: bool,
@@ -79,7 +79,7 @@ impl Reassembly {
             is_start_known: false,
             syn: None,
             evidence: Evidence::new(),
-            reached: Moment { packet: 0, time_ns: None },
+            reached: Rank::START,
             now: Moment { packet: 0, time_ns: None },
             is_over: false,
         }
@@ -173,7 +173,9 @@ impl Reassembly {
     pub(crate) fn head(&mut self) -> Head {
         let Some(next) = self.next else {
             return match self.waiting.first_key_value() {
-                Some((_, first)) => Head::Hole { behind: first.moment, is_proven: false },
+                Some((_, first)) => {
+                    Head::Hole { behind: Rank::carried_by(first.moment), is_proven: false }
+                }
                 None => Head::Nothing,
             };
         };
@@ -181,18 +183,19 @@ impl Reassembly {
         if let Some((&place, it)) = self.waiting.first_key_value()
             && place <= next
         {
-            return Head::Piece(it.moment.max(self.reached));
+            return Head::Piece(self.rank_up_to(end_of(place, &it.bytes), it.moment));
         }
-        if let Some((_, moment)) = self.evidence.cut_at(next) {
-            return Head::Piece(moment.max(self.reached));
+        if let Some((end, moment)) = self.evidence.cut_at(next) {
+            return Head::Piece(self.rank_up_to(end, moment));
         }
         match self.behind(next) {
             Some((_, moment)) if self.is_given_up(moment) => {
-                Head::Piece(self.evidence.proof(next, moment).max(self.reached))
+                Head::Piece(self.rank_of_gap(self.evidence.proof(next, moment)))
             }
             Some((place, behind)) => {
                 let is_proven = self.evidence.has_acknowledged(place);
-                Head::Hole { behind: self.evidence.proof(next, behind), is_proven }
+                let behind = self.rank_of_gap(self.evidence.proof(next, behind));
+                Head::Hole { behind, is_proven }
             }
             None => self.head_of_the_end(next),
         }
@@ -211,13 +214,27 @@ impl Reassembly {
         if let Some((fin, moment)) = self.evidence.fin()
             && fin <= next
         {
-            return Head::End(moment.max(self.reached));
+            return Head::End { rank: self.rank_of_gap(moment), moment };
         }
         match self.proven_end(next) {
-            Some((_, moment)) if self.is_over => Head::Piece(moment.max(self.reached)),
-            Some((_, behind)) => Head::Hole { behind, is_proven: true },
+            Some((_, moment)) if self.is_over => Head::Piece(self.rank_of_gap(moment)),
+            Some((_, moment)) => Head::Hole { behind: self.rank_of_gap(moment), is_proven: true },
             None => Head::Nothing,
         }
+    }
+
+    /// Where bytes that end there and came in this packet stand.
+    fn rank_up_to(&self, end: i64, moment: Moment) -> Rank {
+        let carried = Rank::carried_by(moment).max(self.reached);
+        match self.evidence.acknowledged_in(end) {
+            Some(moment) => carried.min(Rank::before(moment)).max(self.reached),
+            None => carried,
+        }
+    }
+
+    /// Where something that takes no bytes, proven by this packet, stands.
+    fn rank_of_gap(&self, moment: Moment) -> Rank {
+        Rank::carried_by(moment).max(self.reached)
     }
 
     fn proven_end(&self, next: i64) -> Option<(i64, Moment)> {
@@ -243,39 +260,39 @@ impl Reassembly {
     /// The piece that `head` spoke of: bytes, or a gap. A hole is told as a gap if `is_settled`.
     pub(crate) fn pop(&mut self, is_settled: bool) -> Option<Piece> {
         let (head, next) = (self.head(), self.next?);
-        let moment = match head {
-            Head::Piece(moment) => moment,
-            Head::Hole { behind, is_proven: true } if is_settled => behind.max(self.reached),
-            Head::Hole { .. } | Head::Nothing | Head::End(_) => return None,
+        let rank = match head {
+            Head::Piece(rank) => rank,
+            Head::Hole { behind, is_proven: true } if is_settled => behind,
+            Head::Hole { .. } | Head::Nothing | Head::End { .. } => return None,
         };
         let first = self.waiting.first_key_value().map(|(&place, _)| place);
-        self.reached = moment;
-        let end = match (first, self.evidence.cut_at(next)) {
-            (Some(place), _) if place <= next => return self.pop_bytes(next, moment),
-            (first, Some((cut, _))) => first.map_or(cut, |first| first.min(cut)),
+        self.reached = rank;
+        let (end, moment) = match (first, self.evidence.cut_at(next)) {
+            (Some(place), _) if place <= next => return self.pop_bytes(next, rank),
+            (first, Some((cut, moment))) => (first.map_or(cut, |first| first.min(cut)), moment),
             (_, None) => match self.behind(next) {
-                Some((place, _)) => place,
-                None => self.proven_end(next)?.0,
+                Some((place, moment)) => (place, self.evidence.proof(next, moment)),
+                None => self.proven_end(next)?,
             },
         };
         self.next = Some(end);
-        Some(Piece::Gap { size_bytes: end.abs_diff(next), moment })
+        Some(Piece { content: PieceContent::Gap(end.abs_diff(next)), moment, rank })
     }
 
-    fn pop_bytes(&mut self, next: i64, moment: Moment) -> Option<Piece> {
-        let (place, Waiting { mut bytes, .. }) = self.waiting.pop_first()?;
+    fn pop_bytes(&mut self, next: i64, rank: Rank) -> Option<Piece> {
+        let (place, Waiting { mut bytes, moment }) = self.waiting.pop_first()?;
         self.waiting_bytes -= bytes.len() + SEGMENT_OVERHEAD;
         let known = usize::try_from(next - place).unwrap_or_default().min(bytes.len());
         bytes.drain(..known);
-        self.next = Some(next + i64::try_from(bytes.len()).unwrap_or_default());
-        Some(Piece::Bytes { bytes, moment })
+        self.next = Some(end_of(next, &bytes));
+        Some(Piece { content: PieceContent::Bytes(bytes), moment, rank })
     }
 
     /// Segments that came before, all of them, and what was cut off them.
     fn drop_what_was_told(&mut self, next: i64) {
         self.evidence.forget(next);
         while let Some(first) = self.waiting.first_entry()
-            && first.key() + i64::try_from(first.get().bytes.len()).unwrap_or(i64::MAX) <= next
+            && end_of(*first.key(), &first.get().bytes) <= next
         {
             self.waiting_bytes -= first.remove().bytes.len() + SEGMENT_OVERHEAD;
         }
@@ -323,19 +340,29 @@ impl Reassembly {
         found
     }
 
-    /// Of two segments with the same start, the later one adds what it has more.
-    fn keep(&mut self, mut place: i64, mut payload: &[u8], moment: Moment) {
-        while let Some(known) = self.waiting.get(&place) {
-            let Some(more) = payload.get(known.bytes.len()..).filter(|more| !more.is_empty())
-            else {
-                return;
-            };
-            place += i64::try_from(known.bytes.len()).unwrap_or_default();
-            payload = more;
+    /// Keeps what of a segment no other has brought yet.
+    fn keep(&mut self, place: i64, payload: &[u8], moment: Moment) {
+        let end = end_of(place, payload);
+        let before = self.waiting.range(..=place).next_back();
+        let mut from = before.map_or(place, |(&start, it)| end_of(start, &it.bytes).max(place));
+        let mut missing = Vec::new();
+        for (&start, it) in self.waiting.range(place + 1..end.max(place + 1)) {
+            missing.push((from, start));
+            from = from.max(end_of(start, &it.bytes));
         }
-        self.waiting.insert(place, Waiting { bytes: payload.to_vec(), moment });
-        self.waiting_bytes += payload.len() + SEGMENT_OVERHEAD;
+        missing.push((from, end));
+        for (from, to) in missing {
+            let index = |at: i64| usize::try_from(at - place).unwrap_or_default();
+            if let Some(bytes) = payload.get(index(from)..index(to)).filter(|it| !it.is_empty()) {
+                self.waiting.insert(from, Waiting { bytes: bytes.to_vec(), moment });
+                self.waiting_bytes += bytes.len() + SEGMENT_OVERHEAD;
+            }
+        }
     }
+}
+
+fn end_of(place: i64, bytes: &[u8]) -> i64 {
+    place.saturating_add(i64::try_from(bytes.len()).unwrap_or(i64::MAX))
 }
 
 #[cfg(test)]

@@ -7,6 +7,10 @@ fn at(packet: u64) -> Moment {
     Moment { packet, time_ns: Some(packet * 1_000_000) }
 }
 
+fn carried(packet: u64) -> Rank {
+    Rank::carried_by(at(packet))
+}
+
 fn push(reassembly: &mut Reassembly, packet: u64, sequence: u32, payload: &[u8]) {
     let part = Part { sequence, is_syn: false, is_fin: false, payload, wire_size: payload.len() };
     reassembly.push(&part, at(packet));
@@ -32,11 +36,11 @@ fn opened() -> Reassembly {
 /// All that follows, as text: bytes as they are, a gap as its size; each with its packet.
 fn pieces(reassembly: &mut Reassembly, is_settled: bool) -> Vec<String> {
     std::iter::from_fn(|| reassembly.pop(is_settled))
-        .map(|piece| match piece {
-            Piece::Bytes { bytes, moment } => {
+        .map(|Piece { content, moment, .. }| match content {
+            PieceContent::Bytes(bytes) => {
                 format!("{}@{}", String::from_utf8_lossy(&bytes), moment.packet)
             }
-            Piece::Gap { size_bytes, moment } => format!("-{size_bytes}@{}", moment.packet),
+            PieceContent::Gap(size_bytes) => format!("-{size_bytes}@{}", moment.packet),
         })
         .collect()
 }
@@ -44,9 +48,9 @@ fn pieces(reassembly: &mut Reassembly, is_settled: bool) -> Vec<String> {
 fn drain(reassembly: &mut Reassembly) -> (Vec<u8>, Vec<u64>) {
     let (mut bytes, mut gaps) = (Vec::new(), Vec::new());
     while let Some(piece) = reassembly.pop(true) {
-        match piece {
-            Piece::Bytes { bytes: more, .. } => bytes.extend(more),
-            Piece::Gap { size_bytes, .. } => gaps.push(size_bytes),
+        match piece.content {
+            PieceContent::Bytes(more) => bytes.extend(more),
+            PieceContent::Gap(size_bytes) => gaps.push(size_bytes),
         }
     }
     (bytes, gaps)
@@ -107,11 +111,11 @@ fn an_acknowledgement_past_a_hole_proves_it_and_each_piece_keeps_its_packet() {
     push(&mut reassembly, 2, 1, b"ab");
     push(&mut reassembly, 4, 6, b"fg");
     assert_eq!(pieces(&mut reassembly, true), ["ab@2"]);
-    assert_eq!(reassembly.head(), Head::Hole { behind: at(4), is_proven: false });
+    assert_eq!(reassembly.head(), Head::Hole { behind: carried(4), is_proven: false });
     reassembly.acknowledge(5, false, at(5));
     assert_eq!(pieces(&mut reassembly, true), [""; 0], "a part of it may still be on its way");
     reassembly.acknowledge(8, false, at(6));
-    assert_eq!(reassembly.head(), Head::Hole { behind: at(4), is_proven: true });
+    assert_eq!(reassembly.head(), Head::Hole { behind: carried(4), is_proven: true });
     assert_eq!(pieces(&mut reassembly, false), [""; 0], "who has patience waits");
     assert_eq!(pieces(&mut reassembly, true), ["-3@4", "fg@4"]);
     // What comes after all that is too late.
@@ -119,13 +123,50 @@ fn an_acknowledgement_past_a_hole_proves_it_and_each_piece_keeps_its_packet() {
     assert_eq!(pieces(&mut reassembly, true), ["h@9"]);
 }
 
+/// The packets that carried them, and where they stand among what the other end says: once the
+/// hole is filled, or acknowledged.
 #[test]
-fn what_fills_a_hole_brings_the_rest_with_it() {
+fn what_stands_behind_a_hole_that_is_filled_keeps_its_packet_and_comes_with_what_fills_it() {
+    let ranks = |reassembly: &mut Reassembly| -> Vec<Rank> {
+        std::iter::from_fn(|| reassembly.pop(true)).map(|piece| piece.rank).collect()
+    };
+    let filled = |is_acknowledged_before: bool, filler: &[u8]| {
+        let mut reassembly = opened();
+        push(&mut reassembly, 2, 4, b"def");
+        if is_acknowledged_before {
+            reassembly.acknowledge(7, false, at(4));
+        }
+        push(&mut reassembly, 5, 1, filler);
+        reassembly.acknowledge(7, false, at(6));
+        push(&mut reassembly, 7, 7, b"gh");
+        reassembly
+    };
+    let before = |packet| Rank::before(at(packet));
+    assert_eq!(pieces(&mut filled(false, b"abc"), false), ["abc@5", "def@2", "gh@7"]);
+    assert_eq!(ranks(&mut filled(false, b"abc")), [carried(5), carried(5), carried(7)]);
+    assert_eq!(pieces(&mut filled(true, b"abc"), false), ["abc@5", "def@2", "gh@7"]);
+    assert_eq!(ranks(&mut filled(true, b"abc")), [before(4), before(4), carried(7)]);
+    // Filled in part: the rest was told to have arrived.
+    assert_eq!(pieces(&mut filled(false, b"ab"), true), ["ab@5", "-1@2", "def@2", "gh@7"]);
+    assert_eq!(
+        ranks(&mut filled(false, b"ab")),
+        [[carried(5); 3].as_slice(), &[carried(7)]].concat()
+    );
+    assert_eq!(pieces(&mut filled(true, b"ab"), true), ["ab@5", "-1@2", "def@2", "gh@7"]);
+}
+
+#[test]
+fn of_bytes_that_come_twice_those_count_that_came_first() {
     let mut reassembly = opened();
-    push(&mut reassembly, 2, 3, b"cd");
-    push(&mut reassembly, 5, 1, b"ab");
-    push(&mut reassembly, 6, 5, b"ef");
-    assert_eq!(pieces(&mut reassembly, false), ["ab@5", "cd@5", "ef@6"]);
+    push(&mut reassembly, 2, 4, b"def");
+    push(&mut reassembly, 3, 9, b"ij");
+    // Another cut of the same stream, with other bytes where both have some.
+    push(&mut reassembly, 4, 3, b"cDEFghIJkl");
+    push(&mut reassembly, 5, 2, b"bCDEFGHIJKLm");
+    push(&mut reassembly, 6, 1, b"a");
+    let told = ["a@6", "b@5", "c@4", "def@2", "gh@4", "ij@3", "kl@4", "m@5"];
+    assert_eq!(pieces(&mut reassembly, false), told);
+    assert_eq!(reassembly.held_bytes(), 0);
 }
 
 #[test]
@@ -136,7 +177,7 @@ fn an_acknowledgement_of_what_was_not_captured_proves_it_with_its_own_packet() {
     reassembly.acknowledge(4, false, at(3));
     assert_eq!(reassembly.head(), Head::Nothing, "one number more may be a FIN's");
     reassembly.acknowledge(6, false, at(4));
-    assert_eq!(reassembly.head(), Head::Hole { behind: at(3), is_proven: true });
+    assert_eq!(reassembly.head(), Head::Hole { behind: carried(3), is_proven: true });
     push(&mut reassembly, 7, 6, b"fg");
     reassembly.acknowledge(8, false, at(8));
     assert_eq!(pieces(&mut reassembly, true), ["-3@3", "fg@7"]);
@@ -151,7 +192,7 @@ fn the_end_proves_what_lacks_by_fin_and_acknowledgement() {
     assert_eq!(pieces(&mut by_fin, true), ["ab@2"]);
     by_fin.finish(false);
     assert_eq!(pieces(&mut by_fin, true), ["-3@4"]);
-    assert_eq!(by_fin.head(), Head::End(at(4)));
+    assert_eq!(by_fin.head(), Head::End { rank: carried(4), moment: at(4) });
     // The acknowledgement of the FIN itself is of no byte.
     let mut by_both = opened();
     push(&mut by_both, 2, 1, b"ab");
@@ -210,7 +251,7 @@ fn what_the_capture_cut_is_a_gap_at_once() {
     let cut = Part { sequence: 13, payload: b"m", wire_size: 4, ..part };
     push(&mut reassembly, 4, 14, b"nop");
     reassembly.push(&cut, at(5));
-    assert_eq!(pieces(&mut reassembly, false), ["m@5", "nop@5"]);
+    assert_eq!(pieces(&mut reassembly, false), ["m@5", "nop@4"]);
     reassembly.push(&Part { sequence: 17, payload: b"", wire_size: 4, ..part }, at(6));
     assert_eq!(pieces(&mut reassembly, false), ["-4@6"]);
 }
@@ -322,7 +363,7 @@ fn without_a_syn_the_earliest_of_the_first_segments_is_the_start() {
     let of_before = "that speaks of what was before the capture";
     assert_eq!(drain(&mut acknowledged), (vec![], vec![]), "{of_before}");
     acknowledged.acknowledge(104, false, at(5));
-    assert_eq!(pieces(&mut acknowledged, false), ["ab@3", "cd@3"]);
+    assert_eq!(pieces(&mut acknowledged, false), ["ab@3", "cd@2"]);
     let mut short = Reassembly::new();
     push(&mut short, 1, 100, b"ab");
     short.finish(false);
@@ -335,7 +376,7 @@ fn the_answer_to_a_syn_tells_the_start_and_so_does_one_that_comes_late() {
     answered.acknowledge(100, true, at(1));
     push(&mut answered, 2, 102, b"cd");
     assert!(!answered.began_before());
-    assert_eq!(answered.head(), Head::Hole { behind: at(2), is_proven: false });
+    assert_eq!(answered.head(), Head::Hole { behind: carried(2), is_proven: false });
     let mut reassembly = Reassembly::new();
     push(&mut reassembly, 1, 102, b"cd");
     syn(&mut reassembly, 99);
@@ -348,10 +389,10 @@ fn the_fin_ends_it_once_all_before_it_is_there() {
     let mut reassembly = opened();
     push(&mut reassembly, 2, 3, b"cd");
     fin(&mut reassembly, 3, 5);
-    assert_eq!(reassembly.head(), Head::Hole { behind: at(2), is_proven: false });
+    assert_eq!(reassembly.head(), Head::Hole { behind: carried(2), is_proven: false });
     push(&mut reassembly, 4, 1, b"ab");
-    assert_eq!(pieces(&mut reassembly, false), ["ab@4", "cd@4"]);
-    assert_eq!(reassembly.head(), Head::End(at(4)));
+    assert_eq!(pieces(&mut reassembly, false), ["ab@4", "cd@2"]);
+    assert_eq!(reassembly.head(), Head::End { rank: carried(4), moment: at(3) });
     assert!(reassembly.is_reopened_by(5000) && !reassembly.is_reopened_by(0));
 }
 

@@ -48,6 +48,19 @@ pub(crate) enum Content<'a> {
     },
 }
 
+impl Content<'_> {
+    /// How many bytes of the stream it takes.
+    pub(crate) const fn size(&self) -> u64 {
+        match self {
+            Self::Frame { bytes, .. }
+            | Self::Bad { bytes, .. }
+            | Self::Part { bytes, .. }
+            | Self::Proxy { bytes } => bytes.len() as u64,
+            Self::Gap { size_bytes } => *size_bytes,
+        }
+    }
+}
+
 /// Why a part of a frame is no whole.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize)]
 #[serde(rename_all = "kebab-case")]
@@ -76,7 +89,7 @@ pub(crate) struct Place {
     pub(crate) conversation: u64,
     pub(crate) client: SocketAddr,
     pub(crate) server: SocketAddr,
-    /// The packet that made the frame whole.
+    /// The packet that made the frame whole: of those that carried it the one captured last.
     pub(crate) moment: Moment,
 }
 

@@ -57,6 +57,11 @@ impl StreamDecoder {
         Self { is_captured: true, lacks, ..Self::new(direction) }
     }
 
+    /// Where what is not told yet starts.
+    pub(crate) const fn offset(&self) -> u64 {
+        self.offset
+    }
+
     /// Bytes kept.
     pub(crate) fn held_bytes(&self) -> usize {
         self.pending.capacity()

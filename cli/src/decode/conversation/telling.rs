@@ -2,8 +2,8 @@
 
 use std::mem;
 
-use super::super::piece::Piece;
-use super::super::report::{Item, Lacks, Moment, Place, Side};
+use super::super::piece::{Piece, PieceContent};
+use super::super::report::{Content, Item, Lacks, Moment, Place, Side};
 use super::super::stream_decoder::{StreamDecoder, Tell};
 use super::{Conversation, Shared, Verdict};
 use crate::failure::Failure;
@@ -15,10 +15,11 @@ impl Conversation {
         piece: &Piece,
         shared: &mut Shared<'_>,
     ) -> Result<(), Failure> {
-        let moment = piece.moment();
+        let moment = piece.moment;
         let before = mem::replace(&mut self.streams[sender].told, moment);
-        match piece {
-            Piece::Bytes { bytes, .. } => {
+        match &piece.content {
+            PieceContent::Bytes(bytes) => {
+                self.streams[sender].carried.push(bytes.len() as u64, moment);
                 let (line, bytes) = self.without_proxy(sender, bytes);
                 self.tell(sender, moment, shared, |decoder, tell| {
                     if let Some(line) = line {
@@ -27,11 +28,12 @@ impl Conversation {
                     decoder.push(bytes, tell)
                 })
             }
-            Piece::Gap { size_bytes, .. } => {
+            &PieceContent::Gap(size_bytes) => {
                 self.tell(sender, before, shared, |decoder, tell| {
                     decoder.break_off(Lacks::Gap, tell)
                 })?;
-                self.tell(sender, moment, shared, |decoder, tell| decoder.gap(*size_bytes, tell))
+                self.streams[sender].carried.push(size_bytes, moment);
+                self.tell(sender, moment, shared, |decoder, tell| decoder.gap(size_bytes, tell))
             }
         }
     }
@@ -46,8 +48,9 @@ impl Conversation {
         (is_whole.then(|| mem::take(&mut stream.proxy)), rest)
     }
 
-    /// Has one end's decoder do something, and passes on what it tells, with the place where that
-    /// is.
+    /// Has one end's decoder do something because of a packet, and passes on what it tells, with
+    /// the place where that is. What is told is of that packet, or of a later one that carried some
+    /// of its bytes.
     pub(super) fn tell(
         &mut self,
         sender: usize,
@@ -62,6 +65,7 @@ impl Conversation {
         let stream_decoder = stream
             .stream_decoder
             .get_or_insert_with(|| StreamDecoder::captured(from.direction(), began_before));
+        let carried = &stream.carried;
         let (verdict, ends, found) = (&mut self.verdict, self.ends, &mut self.found);
         act(stream_decoder, &mut |offset, content| {
             // A number is given to what is told of.
@@ -74,10 +78,18 @@ impl Conversation {
                 }
             };
             let (client, server) = (ends[client], ends[1 - client]);
+            let carrier = carried.latest(offset, content.size());
+            let moment = match content {
+                Content::Gap { .. } => moment,
+                _ => carrier.map_or(moment, |carrier| carrier.max(moment)),
+            };
             let place = Place { conversation, client, server, moment };
             found.count(&content);
             shared.report.item(&Item { place: Some(&place), from: Some(from), offset, content })
-        })
+        })?;
+        let untold = stream_decoder.offset();
+        self.streams[sender].carried.forget(untold);
+        Ok(())
     }
 
     /// Nothing more follows in a stream: because the ends are done with it, or because the capture

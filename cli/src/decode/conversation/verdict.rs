@@ -8,8 +8,7 @@ use cafewire_core::{Direction, Frame, Framing};
 use super::super::network::Segment;
 use super::super::opening::{Look, Opening};
 use super::super::passed_over::Why;
-use super::super::piece::Piece;
-use super::super::report::Moment;
+use super::super::piece::{Piece, PieceContent, Rank};
 use super::{Conversation, PortKind, Shared, Stream, Verdict};
 use crate::failure::Failure;
 
@@ -42,9 +41,9 @@ impl Conversation {
         if stream.reassembly.began_before() {
             stream.look.search();
         }
-        match &piece {
-            Piece::Bytes { bytes, .. } => stream.look.push(bytes, port >= PortKind::Likely),
-            Piece::Gap { .. } => stream.look.lacks(),
+        match &piece.content {
+            PieceContent::Bytes(bytes) => stream.look.push(bytes, port >= PortKind::Likely),
+            PieceContent::Gap(_) => stream.look.lacks(),
         }
         stream.undecided_bytes += piece.held_bytes();
         stream.undecided.push(piece);
@@ -172,11 +171,11 @@ impl Conversation {
     }
 
     /// All that was held back, in the order of the packets.
-    fn take_undecided(&mut self) -> Vec<(Moment, usize, Piece)> {
+    fn take_undecided(&mut self) -> Vec<(Rank, usize, Piece)> {
         let [mut one, mut other] = [0, 1].map(|end| {
             self.streams[end].undecided_bytes = 0;
             let pieces = mem::take(&mut self.streams[end].undecided);
-            pieces.into_iter().map(move |piece| (piece.moment(), end, piece)).peekable()
+            pieces.into_iter().map(move |piece| (piece.rank, end, piece)).peekable()
         });
         let mut pieces = Vec::new();
         while let Some(next) = match (one.peek(), other.peek()) {
@@ -236,9 +235,9 @@ impl Conversation {
     }
 
     /// The client, where neither the opening nor a port told: chat frames travel one way only.
-    fn client_by(&mut self, pieces: &[(Moment, usize, Piece)]) -> Option<usize> {
+    fn client_by(&mut self, pieces: &[(Rank, usize, Piece)]) -> Option<usize> {
         let by_chat = pieces.iter().find_map(|(_, sender, piece)| {
-            let Piece::Bytes { bytes, .. } = piece else { return None };
+            let PieceContent::Bytes(bytes) = &piece.content else { return None };
             match Framing::of(bytes) {
                 Framing::Frame { frame: Frame::Chat(view), .. } => {
                     let is_clients = view.message_type.is_sent(Direction::ToServer);
