@@ -53,6 +53,11 @@
 //!   of the two kinds.
 //! - Tools that explain bytes, the bad as well: [`dissect`].
 //!
+//! # Being a client
+//! [`client::Session`] is the client's end of a chat connection: the sign-in, which answer belongs
+//! to which request, whether the server is still there, and what ended it. Bytes and time go in,
+//! bytes and events come out; a microcontroller and `cafewire chat` run the same one.
+//!
 //! # Errors
 //! [`ParseError`] says what is wrong with bytes and at which of them, [`ProtocolError`] what keeps
 //! a message from becoming bytes, in numbers; text is made when it is shown. [`ParseError::code`]
@@ -109,6 +114,7 @@ struct ReadmeExamples;
 
 mod accumulator;
 pub mod chat;
+pub mod client;
 mod cursor;
 mod decoded;
 mod direction;

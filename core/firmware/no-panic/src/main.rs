@@ -19,6 +19,7 @@ use core::hint::black_box;
 use cafewire_core::chat::{
     self, Content, ErrorCode, MessagePayload, RoomName, Username, ValidMessage,
 };
+use cafewire_core::client::{End, RequestError, Session, Slot};
 use cafewire_core::dissect::{Dissector, fields};
 use cafewire_core::echo::{self, Message};
 use cafewire_core::io::{Compat06, FrameReader, FrameWriter, ResyncError, ResyncReader};
@@ -42,6 +43,8 @@ extern "C" fn main() -> i32 {
     noisy_port::<{ chat::MAX_FRAME_SIZE }>();
     noisy_port::<8>();
     dissection();
+    session(black_box([Slot::EMPTY; 8]));
+    session(black_box(&mut [][..]));
     numbers();
     0
 }
@@ -321,6 +324,32 @@ fn noisy_port<const N: usize>() {
     use_up(receiver.receive().is_ok_and(|frame| black_box(frame).is_some()));
     use_up(receiver.parser());
     use_up(receiver.into_inner());
+}
+
+/// A message of unknown type, with unknown fields.
+fn message<'a>() -> MessagePayload<'a> {
+    black_box(MessagePayload::JoinRoom { room: text() })
+}
+
+fn session<S: AsRef<[Slot]> + AsMut<[Slot]>>(slots: S) {
+    let mut session = black_box(Session::with_probes(slots, black_box(None)));
+    match session.request(&message(), buffer()) {
+        Ok(encoded) => use_up((encoded.frame, encoded.id.get())),
+        Err(RequestError::Ended(end)) => use_up(end),
+        Err(error) => use_up(error),
+    }
+    let mut session = black_box(session);
+    use_up(session.receive(&message(), black_box(0)));
+    let mut session = black_box(session);
+    use_up((session.next_deadline(), session.due(black_box(0))));
+    let mut session = black_box(session);
+    use_up(session.probe(buffer(), black_box(0)));
+    let mut session = black_box(session);
+    use_up((session.end(black_box(End::Closed)), session.ended()));
+    use_up((session.user_id(), session.username(), session.pending(), session.free()));
+    session.invariants();
+    use_up(black_box(session).with_slots(black_box([Slot::EMPTY; 4])).is_some());
+    use_up(Session::new([Slot::default(); 2]).clone().pending());
 }
 
 fn dissection() {
