@@ -22,7 +22,8 @@ const MAX_SEED_SIZE_BYTES: usize = 4096;
 /// A target's seed from a vector, if it has one.
 type SeedOf = fn(&Vector) -> Option<Vec<u8>>;
 
-const TARGETS: [(&str, SeedOf); 8] = [
+const TARGETS: [(&str, SeedOf); 9] = [
+    ("client", client_seed),
     ("codec", codec_seed),
     ("kernel", |vector| Some(kernel_seed(vector))),
     ("parse", |vector| Some(parse_seed(vector))),
@@ -59,6 +60,16 @@ const CONVERSATIONS: [(&str, &[u8]); 4] = [
     ),
 ];
 
+/// Visits, for target `client`: no vector has them.
+const VISITS: [(&str, &[u8]); 3] = [
+    // Signs in, joins, speaks, is answered, leaves, is answered, disconnects.
+    ("a-visit", b"\x04\x00\x40\xC0\x09\x09\x09\x80\x09\x08"),
+    // A probe behind a request, answered in order and out of it, and one that is not answered.
+    ("probes", b"\x0C\x40\x05\x19\x09\x09\x05\x19\x40\x03\x09\x09\x05\x19\x05\x19"),
+    // Refused, passed over, refused with a code that has no name.
+    ("refusals", b"\x0F\x40\xC0\x80\x03\x0C\x82\x40\x03\x0C\x03\xFF"),
+];
+
 struct Vector {
     name: String,
     /// The bytes of the connection before `bytes`.
@@ -92,11 +103,13 @@ fn main() -> Result<ExitCode, Box<dyn Error>> {
                 wanted.insert(PathBuf::from(format!("seed-{}", vector.name)), seed);
             }
         }
-        if target == "session" {
-            let seeds =
-                CONVERSATIONS.map(|(name, steps)| (format!("seed-{name}").into(), steps.to_vec()));
-            wanted.extend(seeds);
-        }
+        let scripts = match target {
+            "session" => &CONVERSATIONS[..],
+            "client" => &VISITS,
+            _ => &[],
+        };
+        let seed = |&(name, steps): &(&str, &[u8])| (format!("seed-{name}").into(), steps.to_vec());
+        wanted.extend(scripts.iter().map(seed));
         all_well &= put(&root.join("corpus").join(target), &wanted, check)?;
     }
     Ok(if all_well { ExitCode::SUCCESS } else { ExitCode::FAILURE })
@@ -203,6 +216,13 @@ fn session_seed(vector: &Vector) -> Option<Vec<u8>> {
     seed.extend(in_pieces(&[&vector.before[..], &vector.bytes].concat(), 1));
     seed.push(11);
     Some(seed)
+}
+
+/// Format: `client.rs`; what a client receives, once it is signed in.
+fn client_seed(vector: &Vector) -> Option<Vec<u8>> {
+    let is_of_server = vector.direction.as_deref() != Some("to-server") && vector.is_from_server();
+    let bytes = [&vector.before[..], &vector.bytes].concat();
+    is_of_server.then(|| [&[0x0C, 0x40], &in_pieces(&bytes, 4)[..]].concat())
 }
 
 /// `head`, a count of bytes, and those bytes, repeated for all of them.

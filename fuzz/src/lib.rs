@@ -3,6 +3,7 @@
 
 mod burst;
 mod checks;
+mod client;
 mod codec;
 mod input;
 mod kernel;
@@ -87,4 +88,13 @@ pub fn session(data: &[u8]) {
 /// When a check fails.
 pub fn kernel(data: &[u8]) {
     let _ = kernel::check(data);
+}
+
+/// Requests of a client, a server that says anything, and time, through the client's session: what
+/// each message answers is what a list of all that was sent says.
+///
+/// # Panics
+/// When a check fails.
+pub fn client(data: &[u8]) {
+    let _ = client::check(data);
 }

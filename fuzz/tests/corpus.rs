@@ -99,3 +99,13 @@ fn kernel_at_every_alignment() {
         }
     }
 }
+
+#[test]
+fn client_with_any_number_of_slots() {
+    for mut input in seeds("client") {
+        for options in 0..16 {
+            input[0] = options;
+            cafewire_fuzz::client(&input);
+        }
+    }
+}
