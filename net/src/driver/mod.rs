@@ -2,13 +2,14 @@
 //! nothing about the protocol, and knows no system: the sockets are those of an [`Io`].
 //!
 //! A tick: wait for readiness; read, within bounds, the rest kept on a ready list; let the broker
-//! do what is due; flush each connection that has something to say, within bounds, in the order in
+//! do what is due; flush connections that have something to say, within bounds, in the order in
 //! which they came to that; accept, within bounds; drop the sockets of those that are gone. Sockets
 //! are dropped only at the end of the tick, and ids carry the slot's generation, so that a late
 //! event never reaches a connection that took over a slot.
 
 mod io;
 pub(crate) mod system;
+mod unflushed;
 
 use std::io::ErrorKind;
 use std::sync::Arc;
@@ -19,6 +20,7 @@ use tracing::warn;
 
 use self::io::Input;
 pub use self::io::{Accepted, Event, Io, Read, Socket, State};
+use self::unflushed::Unflushed;
 use crate::broker::{AfterFlush, Broker, ConnectionId, Now};
 use crate::config::Limits;
 use crate::metrics::{LimitReached, ServerMetrics};
@@ -41,6 +43,12 @@ pub struct Driver<I: Io> {
     full_polls: Option<(u64, usize)>,
     /// Bytes that may still be written in this tick.
     write_left: usize,
+    /// Connections that may still be flushed in this tick.
+    flushes_left: usize,
+    /// Bytes read since all that was marked was flushed.
+    read_ahead: usize,
+    /// What flushes were cut short of, while they are.
+    unflushed: Option<Unflushed>,
     metrics: Arc<ServerMetrics>,
 }
 
@@ -58,6 +66,9 @@ impl<I: Io> Driver<I> {
             heard_ms: 0,
             full_polls: None,
             write_left: 0,
+            flushes_left: 0,
+            read_ahead: 0,
+            unflushed: None,
             broker,
             metrics,
         }
@@ -135,7 +146,9 @@ impl<I: Io> Driver<I> {
             }
             Some(_) => self.heard_ms,
         };
-        self.heard_ms = oldest_unread_ms.map_or(told_ms, |unread_ms| told_ms.min(unread_ms));
+        let unread_ms = oldest_unread_ms.unwrap_or(u64::MAX);
+        let unflushed_ms = self.unflushed.map_or(u64::MAX, |unflushed| unflushed.heard_ms);
+        self.heard_ms = told_ms.min(unread_ms).min(unflushed_ms);
     }
 
     /// The server goes down: see [`Broker::shut_down`]. Connections that still shake hands for TLS
@@ -152,9 +165,9 @@ impl<I: Io> Driver<I> {
 
     /// Does what the last [`wait`](Self::wait) told, and what is due.
     pub fn tick(&mut self, now: Now) {
-        self.write_left = self.broker.limits().write_bytes_per_tick;
         self.sort_events();
         self.read(now);
+        self.start_writing();
         // Not up to now: the process may have been stopped since the poll, and what peers sent
         // meanwhile, or could not be read for want of time, is still to be heard.
         self.broker.handle_timeout(self.heard_ms, now);
@@ -163,10 +176,11 @@ impl<I: Io> Driver<I> {
         self.broker.end_tick(now);
         self.drop_closed();
         // Last, so that a peer that left and comes again finds its own place free.
-        self.accept(now);
-        // Refusals of connections over the limit are flushed in this tick.
-        self.flush(now);
-        self.drop_closed();
+        if self.accept(now) {
+            // Refusals of connections over the limit go in this tick, if it has the time.
+            self.flush(now);
+            self.drop_closed();
+        }
     }
 
     /// Puts what happened where the rest of the tick looks for it.
@@ -242,8 +256,22 @@ impl<I: Io> Driver<I> {
         self.update_heard(oldest_unread_ms);
     }
 
+    /// What this tick may write, now that it has read.
+    const fn start_writing(&mut self) {
+        let limits = self.broker.limits();
+        self.write_left = limits.write_bytes_per_tick;
+        // With much to write, more of it would not make writes any longer.
+        let is_ahead = self.read_ahead >= limits.read_bytes_per_tick;
+        self.flushes_left = if is_ahead { usize::MAX } else { limits.flushes_per_tick };
+    }
+
     fn read_one(&mut self, id: ConnectionId, now: Now) {
-        if !self.broker.is_reading(id) || self.broker.resume(id, now) {
+        if !self.broker.is_reading(id) {
+            return;
+        }
+        if self.broker.resume(id, now) {
+            // Frames that were read earlier, more than a tick does of one connection.
+            self.read_ahead = self.read_ahead.saturating_add(self.read_buffer.len());
             return;
         }
         let Some(socket) = self.sockets.get_mut(id) else { return };
@@ -255,6 +283,7 @@ impl<I: Io> Driver<I> {
                 if hit_limit {
                     self.metrics.count_limit(LimitReached::ReadBytesPerTick);
                 }
+                self.read_ahead = self.read_ahead.saturating_add(count);
                 self.broker.handle_input(id, &self.read_buffer[..count], now);
                 // A short read means drained, and the next byte makes a new edge (epoll(7), Q9);
                 // but the end that came with these bytes has had its edge.
@@ -284,15 +313,22 @@ impl<I: Io> Driver<I> {
         }
     }
 
-    /// Flushes the connections that are marked now, as far as the bound on a tick allows. The rest
+    /// Flushes the connections that are marked now, as far as the bounds on a tick allow. The rest
     /// stays marked.
     fn flush(&mut self, now: Now) {
         let mut marks = self.broker.dirty_len();
+        let listed = marks;
         while marks > 0 {
             if self.write_left == 0 {
-                return self.metrics.count_limit(LimitReached::WriteBytesPerTick);
+                self.metrics.count_limit(LimitReached::WriteBytesPerTick);
+                return self.note_unflushed(listed - marks);
             }
-            let Some(id) = self.broker.poll_marked(&mut marks) else { return };
+            if self.flushes_left == 0 {
+                self.metrics.count_limit(LimitReached::FlushesPerTick);
+                return self.note_unflushed(listed - marks);
+            }
+            let Some(id) = self.broker.poll_marked(&mut marks) else { break };
+            self.flushes_left -= 1;
             self.flush_one(id, now);
             // What was queued for it may have been the reason not to read from it.
             if let Some(socket) = self.sockets.get_mut(id) {
@@ -303,6 +339,15 @@ impl<I: Io> Driver<I> {
                 }
             }
         }
+        self.read_ahead = 0;
+        self.unflushed = None;
+    }
+
+    /// A flush was cut short after so many marks.
+    fn note_unflushed(&mut self, flushed: usize) {
+        let now = Unflushed::new(self.broker.dirty_len(), self.polled_ms, self.heard_ms);
+        self.unflushed =
+            Some(self.unflushed.map_or(now, |earlier| earlier.followed_by(flushed, now)));
     }
 
     fn flush_one(&mut self, id: ConnectionId, now: Now) {
@@ -352,7 +397,9 @@ impl<I: Io> Driver<I> {
         }
     }
 
-    fn accept(&mut self, now: Now) {
+    /// Whether there was one to accept.
+    fn accept(&mut self, now: Now) -> bool {
+        let mut any = false;
         for listener in 0..self.io.listeners() {
             let mut left = self.broker.limits().accepts_per_tick;
             while self.io.is_listener_ready(listener, now.monotonic_ms) {
@@ -369,6 +416,7 @@ impl<I: Io> Driver<I> {
                     }
                     Accepted::None => break,
                 };
+                any = true;
                 let Some(id) = self.broker.accept(address, now) else {
                     self.io.close(socket);
                     continue;
@@ -381,6 +429,7 @@ impl<I: Io> Driver<I> {
                 }
             }
         }
+        any
     }
 
     fn drop_closed(&mut self) {
@@ -399,6 +448,11 @@ impl<I: Io> Driver<I> {
     pub fn invariants(&mut self) {
         self.broker.invariants();
         assert_eq!(self.sockets.len(), self.broker.len(), "a socket without its connection");
+        assert!(
+            self.read_ahead < self.broker.limits().read_bytes_per_tick || self.write_left == 0,
+            "{} bytes were read before all was written",
+            self.read_ahead
+        );
         for (id, socket) in &mut self.sockets {
             let state = socket.state_mut();
             assert_eq!(

@@ -119,6 +119,46 @@ fn a_read_takes_no_more_than_its_limit() {
     }
 }
 
+/// The others are written to in the ticks after it, and miss nothing.
+#[test]
+fn a_tick_flushes_no_more_connections_than_its_limit() {
+    const MEMBERS: usize = 5;
+    for limit in [1, MEMBERS - 1, MEMBERS, MEMBERS + 1, 0] {
+        let server = TestServer::with(|config| config.limits.flushes_per_tick = limit);
+        let mut members: Vec<Peer> =
+            (0..MEMBERS).map(|number| server.member(&format!("m{number}"), "tea")).collect();
+        for (number, member) in members.iter_mut().enumerate() {
+            for (later, user_id) in (0..MEMBERS).zip(1..).skip(number + 1) {
+                let username = &format!("m{later}");
+                member.expect_chat(&MessagePayload::UserJoined { user_id, username, room: "tea" });
+            }
+        }
+        let before = server.metrics();
+        members[0].send(&publish("tea", "hello"));
+        for member in &mut members {
+            member.expect_broadcast((1, "m0"), "tea", "hello");
+        }
+        let after = server.metrics();
+        let counted =
+            |metrics: &MetricsSnapshot| metrics.limits_reached(LimitReached::FlushesPerTick);
+        let put_off = if limit == 0 { 0 } else { MEMBERS.div_ceil(limit) - 1 };
+        assert_eq!(counted(&after) - counted(&before), put_off as u64, "limit {limit}");
+    }
+}
+
+/// Input does not run ahead of output: once a tick's reading of one connection is read in all,
+/// everything is flushed.
+#[test]
+fn much_input_is_flushed_whatever_the_limit() {
+    const PEERS: usize = 8;
+    let mut limits = Limits::default();
+    (limits.flushes_per_tick, limits.read_bytes_per_tick) = (1, 1 << 10);
+    let ping = echo(&Message::Data(&[7; 1000])).repeat(4);
+    let metrics = after(|all| *all = limits, PEERS, &ping, (PEERS * 4) as u64);
+    assert!(metrics.ticks >= 4, "{metrics:?}");
+    assert_eq!(metrics.limits_reached(LimitReached::FlushesPerTick), 0);
+}
+
 #[test]
 fn a_tick_accepts_no_more_than_its_limit() {
     const PEERS: usize = 20;

@@ -299,7 +299,7 @@ impl Io for SimIo {
         let key = socket.key;
         self.work.note_read(key, into.len(), self.endpoints[key].is_handshaking());
         let is_broken = self.breaks(key);
-        let Self { endpoints, random, now, .. } = self;
+        let Self { endpoints, random, now, work, .. } = self;
         let endpoint = &mut endpoints[key];
         // What came before a reset can often still be read.
         if is_broken && (endpoint.received.is_empty() || random.one_in(2)) {
@@ -324,7 +324,8 @@ impl Io for SimIo {
         let is_sealed = endpoint.tls.is_some();
         let now_ms = now.monotonic_ms;
         if is_sealed && random.one_in(20) {
-            // Records without any bytes in them.
+            // Records without any bytes in them: it was read from.
+            endpoint.unread_since_ms = Some(now_ms);
             return Read::Blocked { has_more: true };
         }
         let mut count = endpoint.received.len().min(into.len());
@@ -332,9 +333,10 @@ impl Io for SimIo {
         if is_cut {
             count = 1 + random.below(count);
         }
-        for (place, byte) in into.iter_mut().zip(endpoint.received.drain(..count)) {
-            *place = byte;
-        }
+        endpoint.received.make_contiguous();
+        into[..count].copy_from_slice(&endpoint.received.as_slices().0[..count]);
+        endpoint.received.drain(..count);
+        work.note_read_bytes(count);
         let hit_limit = is_cut || count == into.len();
         // A session keeps the end that it met.
         let keeps_end = is_sealed && endpoint.received.is_empty() && endpoint.has_ended;
@@ -357,7 +359,10 @@ impl Io for SimIo {
         let Self { endpoints, random, .. } = self;
         let endpoint = &mut endpoints[key];
         assert!(!endpoint.server_shut, "a write behind the end: {endpoint:?}");
-        let offered: Vec<u8> = slices.iter().flat_map(|slice| slice.iter().copied()).collect();
+        let mut offered = Vec::new();
+        for slice in slices {
+            offered.extend_from_slice(slice);
+        }
         assert!(!offered.is_empty(), "a write of nothing");
         let count = match &endpoint.tls {
             None => endpoint.take(&offered, random),

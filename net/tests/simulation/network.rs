@@ -80,6 +80,8 @@ pub(crate) struct Network {
     pub(crate) is_going_down: bool,
     /// Other limits have come with this tick.
     pub(crate) has_just_reloaded: bool,
+    /// The tick before left something unwritten.
+    pub(crate) was_cut: bool,
 }
 
 impl Network {
@@ -109,6 +111,7 @@ impl Network {
             phase: Phase::Opening,
             is_going_down: false,
             has_just_reloaded: false,
+            was_cut: false,
         }
     }
 

@@ -22,6 +22,7 @@ const OUTBOX_BYTES_MIN: usize = 2 * 65_540;
 pub(crate) struct Watch {
     /// The server wanted its bytes, before this tick.
     was_reading: bool,
+    was_handshaking: bool,
     queued_before: usize,
     /// When it last took bytes.
     taken_ms: u64,
@@ -64,16 +65,23 @@ pub(crate) struct Before {
     received: u64,
     users: u64,
     times_spent: u64,
+    flushes_cut: u64,
 }
 
 impl Network {
     /// Before a tick.
     pub(crate) fn watch_tick(&mut self) -> Before {
         for &key in &self.order {
-            let Some(id) = self.driver.io_mut().endpoints[key].id else { continue };
+            let endpoint = &self.driver.io_mut().endpoints[key];
+            let Some(id) = endpoint.id else { continue };
+            let is_handshaking = endpoint.is_handshaking();
             let watch = &mut self.watches[key];
             watch.was_reading = self.driver.broker().is_reading(id);
+            watch.was_handshaking = is_handshaking;
             watch.queued_before = self.driver.broker().queued_bytes(id);
+            if self.driver.broker().has_backlog(id) {
+                self.driver.io_mut().work.note_backlog();
+            }
         }
         Before {
             deliveries: self.metrics.deliveries.get(),
@@ -83,6 +91,7 @@ impl Network {
             received: self.metrics.bytes_received.get(),
             users: self.metrics.users.get(),
             times_spent: self.times_spent(),
+            flushes_cut: self.flushes_cut(),
         }
     }
 
@@ -93,9 +102,11 @@ impl Network {
         // Those that signed in within this tick and are gone.
         let members_max = usize::try_from(users + messages).unwrap();
         let progress = Progress::of(&self.metrics, self.driver.broker().len());
+        let unflushed = self.driver.broker().dirty_len();
         let work = &mut self.driver.io_mut().work;
         work.judge_deliveries(self.metrics.deliveries.get() - before.deliveries, members_max);
         work.judge_departures(self.metrics.departures_told.get() - before.departures);
+        work.judge_unflushed(unflushed);
         work.judge_idleness(&progress);
         let closes = close_log::take();
         if !closes.is_empty() {
@@ -111,12 +122,20 @@ impl Network {
             }
         }
         self.judge_silence(before);
+        self.was_cut = self.flushes_cut() > before.flushes_cut;
         self.note_queues();
     }
 
     /// Ticks that left something unread, since enough was delivered.
     fn times_spent(&self) -> u64 {
         self.metrics.snapshot().limits_reached(LimitReached::DeliveriesPerTick)
+    }
+
+    /// Ticks that left something unwritten, since enough was.
+    fn flushes_cut(&self) -> u64 {
+        let metrics = self.metrics.snapshot();
+        metrics.limits_reached(LimitReached::FlushesPerTick)
+            + metrics.limits_reached(LimitReached::WriteBytesPerTick)
     }
 
     fn note_queues(&mut self) {
@@ -180,8 +199,8 @@ impl Network {
             return;
         }
         let polled_ms = work.polled_ms;
-        // As long as others are to be heard, time stands still.
-        if self.times_spent() > before.times_spent {
+        // As long as others are to be heard, or to be written to first, time stands still.
+        if self.times_spent() > before.times_spent || self.was_cut {
             return;
         }
         for &key in &self.order {
@@ -299,7 +318,8 @@ impl Network {
         let taken_ms = if reason == CloseReason::IdleTimeout { watch.taken_ms } else { 0 };
         let due_ms = endpoint.accepted_ms.max(taken_ms) + millis(timeout);
         let was_in_time = endpoint.unread_since_ms.is_some_and(|since_ms| since_ms < due_ms);
-        let waits = was_in_time && watch.was_reading && !endpoint.is_handshaking();
+        // The step that ends a handshake is what this tick does for it.
+        let waits = was_in_time && watch.was_reading && !watch.was_handshaking;
         !timeout.is_zero() && io.work.polled_ms >= due_ms && !waits
     }
 

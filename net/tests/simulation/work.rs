@@ -27,6 +27,10 @@ pub(crate) struct Work {
     handshakes: usize,
     accepts: [usize; 2],
     written: usize,
+    /// Connections written to, in both flushes.
+    flushes: usize,
+    /// At least what was read since nothing was left to write.
+    read_ahead: usize,
     /// What each connection took in this flush, of which a tick has two.
     flushed_to: HashMap<EndpointKey, usize>,
     /// What each connection took in this tick, before it was closed.
@@ -69,6 +73,7 @@ impl Work {
         self.departures_left = self.departures_left.max(bound(limits.departures_per_tick));
         self.limits = limits.clone();
         for limit in [
+            &mut self.limits.flushes_per_tick,
             &mut self.limits.write_bytes_per_tick,
             &mut self.limits.connection_write_bytes_per_tick,
             &mut self.limits.deliveries_per_tick,
@@ -103,6 +108,7 @@ impl Work {
         self.handshakes = 0;
         self.accepts = [0; 2];
         self.written = 0;
+        self.flushes = 0;
         self.flushed_to.clear();
         self.written_to.clear();
     }
@@ -118,6 +124,15 @@ impl Work {
             "{} handshakes in a tick",
             self.handshakes
         );
+    }
+
+    pub(crate) const fn note_read_bytes(&mut self, count: usize) {
+        self.read_ahead += count;
+    }
+
+    /// Frames wait that were read earlier.
+    pub(crate) const fn note_backlog(&mut self) {
+        self.read_ahead += self.limits.read_bytes_per_tick;
     }
 
     pub(crate) fn note_accept(&mut self, listener: usize) {
@@ -137,7 +152,15 @@ impl Work {
     pub(crate) fn start_write(&mut self, key: EndpointKey) {
         let limits = &self.limits;
         assert!(self.written < limits.write_bytes_per_tick, "{} bytes in a tick", self.written);
-        let flushed_to = self.flushed_to.get(&key).copied().unwrap_or(0);
+        self.flushes += usize::from(!self.flushed_to.contains_key(&key));
+        assert!(
+            self.flushes <= limits.flushes_per_tick
+                || self.read_ahead >= limits.read_bytes_per_tick,
+            "{} connections flushed in a tick, with {} bytes read since all were",
+            self.flushes,
+            self.read_ahead
+        );
+        let flushed_to = *self.flushed_to.entry(key).or_default();
         assert!(
             flushed_to < limits.connection_write_bytes_per_tick,
             "{flushed_to} bytes in a flush for one connection, and more"
@@ -192,6 +215,14 @@ impl Work {
             "{deliveries} deliveries in a tick, {} allowed, rooms of {members_max}",
             self.limits.deliveries_per_tick
         );
+    }
+
+    /// A tick after which so many connections have something to write, whether they were tried or
+    /// not.
+    pub(crate) const fn judge_unflushed(&mut self, unflushed: usize) {
+        if unflushed == 0 {
+            self.read_ahead = 0;
+        }
     }
 
     pub(crate) fn judge_departures(&mut self, departures: u64) {

@@ -142,6 +142,7 @@ fn tight_limits(random: &mut Random) -> Limits {
 fn draw_work_per_tick(limits: &mut Limits, random: &mut Random) {
     limits.deliveries_per_tick = random.pick(&[1, 10, 200, 0, 0]);
     limits.connection_deliveries_per_tick = random.pick(&[1, 7, 100, 0, 0]);
+    limits.flushes_per_tick = random.pick(&[1, 3, 16, 0]);
     limits.write_bytes_per_tick = random.pick(&[1 << 10, 10_000, 100_000, 0, 0]);
     limits.connection_write_bytes_per_tick = random.pick(&[1, 1000, 20_000, 0, 0]);
     limits.departures_per_tick = random.pick(&[1, 2, 256, 0]);
@@ -162,6 +163,7 @@ fn limits_of_a_crowd(random: &mut Random) -> Limits {
     limits.presence_members_max = random.pick(&[0, 0, 1024, 100]);
     limits.full_room_time = Duration::from_millis(random.pick(&[1, 20, 1000]));
     limits.deliveries_per_tick = random.pick(&[5000, 0]);
+    limits.flushes_per_tick = random.pick(&[16, 100, 0]);
     limits.write_bytes_per_tick = random.pick(&[MEBIBYTE, 0]);
     limits
 }
