@@ -214,7 +214,7 @@ impl Network {
     /// One tick of the event loop, with this event in it.
     fn tick(&mut self, happens: impl FnOnce(&mut Self)) {
         self.now.monotonic_ms += 1;
-        while let Some(id) = self.broker.poll_resumed() {
+        while let Some(id) = self.broker.poll_resumed(self.now) {
             self.resume(id);
         }
         happens(self);

@@ -96,10 +96,11 @@ impl<I: Io> Driver<I> {
             self.read_buffer = read_buffer(self.broker.limits());
         }
         // Those that were not read from under the earlier limits may be now, and no event says so.
+        // Since when is not known: no time is up before they are heard.
         for (id, socket) in &mut self.sockets {
             let state = socket.state_mut();
             if state.input != Input::Drained || self.broker.has_backlog(id) {
-                list(&mut self.ready, state, id, self.heard_ms);
+                list(&mut self.ready, state, id, 0);
             }
         }
     }
@@ -165,7 +166,7 @@ impl<I: Io> Driver<I> {
 
     /// Does what the last [`wait`](Self::wait) told, and what is due.
     pub fn tick(&mut self, now: Now) {
-        self.sort_events();
+        self.sort_events(now);
         self.read(now);
         self.start_writing();
         // Not up to now: the process may have been stopped since the poll, and what peers sent
@@ -184,7 +185,7 @@ impl<I: Io> Driver<I> {
     }
 
     /// Puts what happened where the rest of the tick looks for it.
-    fn sort_events(&mut self) {
+    fn sort_events(&mut self, now: Now) {
         for event in self.events.drain(..) {
             let (id, input) = match event {
                 Event::Readable(id) => (id, Input::Waiting),
@@ -200,7 +201,7 @@ impl<I: Io> Driver<I> {
                 list(&mut self.ready, state, id, self.heard_ms);
             }
         }
-        while let Some(id) = self.broker.poll_resumed() {
+        while let Some(id) = self.broker.poll_resumed(now) {
             if let Some(socket) = self.sockets.get_mut(id) {
                 list(&mut self.ready, socket.state_mut(), id, self.heard_ms);
             }

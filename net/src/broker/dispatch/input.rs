@@ -158,8 +158,14 @@ impl Broker {
 
     /// The next connection whose request waited for something and can go on: the driver calls
     /// [`resume`](Self::resume) for it in this tick or a later one.
-    pub fn poll_resumed(&mut self) -> Option<ConnectionId> {
-        self.directory.next_resumed()
+    ///
+    /// It waited for the server, so its idle time starts again.
+    pub fn poll_resumed(&mut self, now: Now) -> Option<ConnectionId> {
+        let id = self.directory.next_resumed()?;
+        if let Some(peer) = self.peers.get_mut(id) {
+            peer.note_activity(is_signing_in(id, peer, &self.directory), now);
+        }
+        Some(id)
     }
 
     /// Whether the peer's bytes are wanted now. A peer that does not take its answers is not read

@@ -192,7 +192,8 @@ impl Broker {
             Stage::Open if is_signing_in(id, peer, &self.directory) => {
                 peer.clock_ms + millis(self.limits.sign_in_timeout)
             }
-            Stage::Open if self.directory.is_listening(id) => {
+            // Nor is one silent whose request has to wait.
+            Stage::Open if self.directory.is_listening(id) || self.directory.is_waiting(id) => {
                 heard_ms + millis(self.limits.idle_timeout)
             }
             Stage::Open => peer.clock_ms + millis(self.limits.idle_timeout),

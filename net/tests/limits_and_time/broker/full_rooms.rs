@@ -1,5 +1,7 @@
 //! Rooms whose log is full, readers that are behind, and who is closed for what is held.
 
+use std::time::Duration;
+
 use cafewire_core::MessagePayload;
 use cafewire_net::{CloseReason, LimitReached};
 
@@ -81,6 +83,28 @@ fn a_full_room_waits_as_long_after_a_silence() {
     }
     let waited_ms = bench.now.monotonic_ms - start_ms;
     assert!((990..=1010).contains(&waited_ms), "closed after {waited_ms} ms");
+}
+
+/// The server is what it waits for.
+#[test]
+fn one_that_waits_for_a_full_room_is_not_idle() {
+    let mut bench = Bench::new(|limits| {
+        limits.room_log_bytes = 32 << 10;
+        limits.idle_timeout = Duration::from_millis(100);
+    });
+    let ada = bench.member("ada", &["tea"]);
+    let deaf = bench.member("deaf", &["tea"]);
+    let late = bench.member("late", &[]);
+    bench.deaf.insert(deaf);
+    bench.send(ada, &said(0..200));
+    bench.send(late, &chat(&MessagePayload::JoinRoom { room: "tea" }));
+    while bench.closes(CloseReason::SlowConsumer) == 0 {
+        assert_eq!(bench.closes(CloseReason::IdleTimeout), 0, "at {} ms", bench.now.monotonic_ms);
+        bench.tick();
+    }
+    bench.run(&[ada, late]);
+    assert_eq!(bench.closes(CloseReason::IdleTimeout), 0);
+    assert!(bench.heard(late).iter().any(|line| line == "tea + late"), "{:?}", bench.heard(late));
 }
 
 /// A connection that waits for a full room and goes is no reason to wait any more.

@@ -96,7 +96,7 @@ impl Bench {
         while broker.poll_closed().is_some() {}
         broker.invariants();
         self.now.monotonic_ms += 1;
-        while self.broker.poll_resumed().is_some() {}
+        while self.broker.poll_resumed(self.now).is_some() {}
     }
 
     /// Ticks until nothing is left to be done, and what was not read is.
