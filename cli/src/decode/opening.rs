@@ -2,7 +2,7 @@
 //! Pure. A port is no proof of anything; the first bytes are.
 
 use cafewire_core::dissect::{Dissected, Dissector};
-use cafewire_core::{Direction, Frame, Framing};
+use cafewire_core::{Direction, Frame, Framing, echo};
 
 use super::proxy::{self, Proxy};
 
@@ -10,6 +10,9 @@ use super::proxy::{self, Proxy};
 pub(crate) const MAX_SEARCHED_BYTES: usize = 128 * 1024;
 /// The same on a port that nothing speaks for.
 pub(crate) const MAX_SEARCHED_ELSEWHERE_BYTES: usize = 4096;
+
+/// From so many bytes on, the header of a frame of either family says how long the frame is.
+const MIN_HEADER: usize = echo::HEADER_SIZE;
 
 /// What the first bytes of a stream say of it.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -93,6 +96,8 @@ pub(crate) struct Look {
     /// Frames that stand in a row up to there.
     row: usize,
     proxy_size: usize,
+    /// So many bytes belong to a frame that a gap is in.
+    rest_of_frame: u64,
     pub(crate) opening: Opening,
 }
 
@@ -104,6 +109,7 @@ impl Look {
             searched: 0,
             row: 0,
             proxy_size: 0,
+            rest_of_frame: 0,
             opening: Opening::Unclear,
         }
     }
@@ -113,9 +119,14 @@ impl Look {
         self.search.get_or_insert_with(|| Dissector::new(Direction::Either));
     }
 
-    /// Bytes are missing: what came before is no start of what follows.
-    pub(crate) fn lacks(&mut self) {
+    /// So many bytes are missing: what came before is no start of what follows. Where it was the
+    /// first frame's, it tells where the next one starts.
+    pub(crate) fn lacks(&mut self, size: u64) {
         if self.opening == Opening::Unclear {
+            if let Some(needed) = self.half_frame().filter(|_| self.bytes.len() >= MIN_HEADER) {
+                self.rest_of_frame = needed as u64;
+            }
+            self.rest_of_frame = self.rest_of_frame.saturating_sub(size);
             (self.bytes, self.searched, self.row) = (Vec::new(), 0, 0);
             self.search = None;
         }
@@ -144,6 +155,15 @@ impl Look {
         self.proxy_size
     }
 
+    /// How many bytes more the frame needs that the stream starts with, as far as is known.
+    pub(crate) fn half_frame(&self) -> Option<usize> {
+        let rest = self.bytes.get(self.proxy_size..).filter(|rest| !rest.is_empty())?;
+        match Framing::of(rest) {
+            Framing::Incomplete { needed } if self.search.is_none() => Some(needed),
+            _ => None,
+        }
+    }
+
     /// Whether what a proxy puts in front is under way.
     pub(crate) fn awaits_proxy(&self) -> bool {
         self.proxy_size == 0 && self.search.is_none() && proxy::of(&self.bytes) == Proxy::Incomplete
@@ -151,7 +171,9 @@ impl Look {
 
     /// The next bytes. `is_expected`: the port is one where frames are likely.
     pub(crate) fn push(&mut self, bytes: &[u8], is_expected: bool) {
-        self.bytes.extend_from_slice(bytes);
+        let rest = usize::try_from(self.rest_of_frame).unwrap_or(usize::MAX).min(bytes.len());
+        self.rest_of_frame -= rest as u64;
+        self.bytes.extend_from_slice(bytes.get(rest..).unwrap_or_default());
         if self.opening != Opening::Unclear {
             return;
         }
@@ -294,10 +316,36 @@ mod tests {
             let mut look = Look::new();
             look.search();
             look.push(rest, true);
-            look.lacks();
+            look.lacks(10);
             look.push(DISCONNECT, true);
             assert_eq!(look.opening, Opening::Ours, "{rest:?}");
         }
+    }
+
+    /// The rest of a frame with a gap in it is no place to look for frames, nor for headers.
+    #[test]
+    fn behind_the_first_half_of_a_frame_and_a_gap_the_next_one_is_where_it_says() {
+        let frame = [&b"\xCA\xFE\x03\x00\x5F"[..], &b"\xCA\xFE\x03\xFF\xF0".repeat(19)].concat();
+        for (half, gaps) in [(40, [20, 0]), (5, [20, 10]), (99, [1, 0]), (40, [0, 57])] {
+            let mut look = Look::new();
+            look.push(&frame[..half], false);
+            let mut at = half;
+            for gap in gaps {
+                look.lacks(gap as u64);
+                look.push(&frame[at + gap..(at + gap + 3).min(frame.len())], false);
+                at = (at + gap + 3).min(frame.len());
+            }
+            look.push(&frame[at..], false);
+            assert_eq!(look.opening, Opening::Unclear, "{half}");
+            look.push(PING, false);
+            assert_eq!(look.opening, Opening::Ours, "{half}");
+        }
+        // Without a whole header it is not known where that is.
+        let mut look = Look::new();
+        look.push(&frame[..4], false);
+        look.lacks(96);
+        look.push(DISCONNECT, false);
+        assert_eq!(look.opening, Opening::Ours);
     }
 
     #[test]

@@ -23,6 +23,8 @@ pub(crate) enum Why {
     NoFrame,
     /// Its start is not in the capture, and no good frame was found in it where one is likely.
     NotFound,
+    /// The capture lacks bytes of it, and no good frame was found where one is likely.
+    Lost,
     /// The capture cut its packets, and no good frame was found in what is left.
     Cut,
     /// It has none of the ports that were asked for.
@@ -83,7 +85,9 @@ impl PassedOver {
         self.incomplete_datagrams > 0
             || self.contradictory_datagrams > 0
             || self.packets.keys().any(|reason| reason.may_hide_conversations())
-            || [Why::NotFound, Why::Cut].iter().any(|why| self.connections.contains_key(why))
+            || [Why::NotFound, Why::Lost, Why::Cut]
+                .iter()
+                .any(|why| self.connections.contains_key(why))
     }
 
     /// A sentence for each thing.
@@ -179,6 +183,7 @@ impl Why {
             Self::Foreign(name) => name,
             Self::NoFrame => "starts with no good frame",
             Self::NotFound => "no good frame found",
+            Self::Lost => "no good frame found beside what the capture lacks",
             Self::Cut => "cut by the capture",
             Self::NotAsked => "not of a port asked for",
             Self::GivenUp => "given up",
@@ -208,6 +213,10 @@ impl Why {
             ),
             Self::NotFound => format!(
                 "in {connections} whose start is not in the capture no good frame was found: \
+                 {ends}{more}"
+            ),
+            Self::Lost => format!(
+                "in {connections} of which the capture lacks bytes no good frame was found: \
                  {ends}{more}"
             ),
             Self::Cut => format!(

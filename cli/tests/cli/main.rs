@@ -6,6 +6,7 @@ mod bench;
 mod capture_cases;
 mod capture_envelopes;
 mod capture_losses;
+mod capture_openings;
 mod capture_repeats;
 mod captures;
 mod chat;

@@ -37,19 +37,26 @@ impl Conversation {
         shared: &mut Shared<'_>,
     ) -> Result<(), Failure> {
         let port = self.port_kind(shared);
+        let foreign_name = self.foreign_name();
         let stream = &mut self.streams[sender];
         if stream.reassembly.began_before() {
             stream.look.search();
         }
+        // Of a frame where one is likely a half is enough, if the capture lacks the other.
+        let is_half_frame = matches!(piece.content, PieceContent::Gap(_))
+            && port == PortKind::Likely
+            && foreign_name.is_none()
+            && stream.look.half_frame().is_some();
         match &piece.content {
             PieceContent::Bytes(bytes) => stream.look.push(bytes, port >= PortKind::Likely),
-            PieceContent::Gap(_) => stream.look.lacks(),
+            PieceContent::Gap(size_bytes) => stream.look.lacks(*size_bytes),
         }
         stream.undecided_bytes += piece.held_bytes();
         stream.undecided.push(piece);
         let look = &stream.look;
         let (opening, is_search, is_long) = (look.opening, look.is_search(), look.is_long());
-        if opening == Opening::Ours || (port == PortKind::Asked && !look.awaits_proxy()) {
+        let is_asked = port == PortKind::Asked && !look.awaits_proxy();
+        if opening == Opening::Ours || is_asked || is_half_frame {
             return self.take_up(shared);
         }
         let other = self.streams[1 - sender].look.opening;
@@ -192,11 +199,13 @@ impl Conversation {
     pub(super) fn dismiss(&mut self, shared: &Shared<'_>) {
         let is_likely = self.port_kind(shared) >= PortKind::Likely;
         let is_search = self.streams.iter().any(|stream| stream.look.is_search());
+        let began_before = self.streams.iter().any(|stream| stream.reassembly.began_before());
         self.verdict = Verdict::Other(match self.foreign_name() {
             Some(name) => Why::Foreign(name),
             // Headers alone say nothing of what is spoken, on any port.
             None if self.is_cut && is_search && (is_likely || !self.has_data) => Why::Cut,
-            None if is_likely && is_search => Why::NotFound,
+            None if is_likely && is_search && began_before => Why::NotFound,
+            None if is_likely && is_search => Why::Lost,
             None => Why::NoFrame,
         });
         self.streams = [Stream::new(), Stream::new()];
