@@ -167,8 +167,9 @@ With --json each line is an object, told apart by `kind` (frame, bad; in capture
 proxy and a summary at the end); cli/SCHEMAS.md documents the members. `cafewire encode json` \
 turns it back into the same bytes.
 
-Exit status: 0 if all is good, 1 if anything is bad or missing or nothing could be read, 2 for \
-wrong arguments.
+Exit status: 0 if all that was read is good, 1 if anything of it is bad or missing, or if nothing \
+could be read (a link type, a tunnel, cut packets), 2 for wrong arguments. What is passed over \
+beside something that is read, and connections that are not ours, are named and change nothing.
 
 Examples:
   echo 'CAFE 01 0000' | cafewire decode

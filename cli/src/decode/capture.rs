@@ -2,6 +2,7 @@
 //! whatever the file claims.
 
 use std::io::Read;
+use std::net::IpAddr;
 
 use pcap_parser::{PcapError, create_reader};
 
@@ -49,9 +50,14 @@ pub(crate) fn explain(
                     outcome.packets += 1;
                     let time_ns = packet.as_ref().ok().and_then(|packet| packet.time_ns);
                     let moment = Moment { packet: outcome.packets, time_ns };
-                    let found =
-                        packet.and_then(|it| network::read(it.link_type, it.bytes, it.wire_size));
-                    packets.take(found, moment, &mut outcome)?;
+                    let found = packet
+                        .as_ref()
+                        .map_err(|reason| *reason)
+                        .and_then(|it| network::read(it.link_type, it.bytes, it.wire_size));
+                    let tunnel = packet.as_ref().ok().filter(|_| is_tunnel(&found));
+                    let between = tunnel
+                        .and_then(|it| network::addresses(it.link_type, it.bytes, it.wire_size));
+                    packets.take(found, between, moment, &mut outcome)?;
                 }
                 drop(block);
                 reader.consume(size);
@@ -93,6 +99,7 @@ impl Packets<'_> {
     fn take(
         &mut self,
         found: Result<Found<'_>, Unread>,
+        between: Option<[IpAddr; 2]>,
         moment: Moment,
         outcome: &mut Outcome,
     ) -> Result<(), Failure> {
@@ -109,7 +116,7 @@ impl Packets<'_> {
                 datagram.map_or(Ok(()), |datagram| self.datagram(&datagram, outcome))
             }
             Err(reason) => {
-                self.conversations.passed_over.packet(reason);
+                self.conversations.passed_over.packet(reason, between);
                 Ok(())
             }
         }
@@ -121,10 +128,16 @@ impl Packets<'_> {
         if !datagram.is_whole {
             self.conversations.passed_over.incomplete_datagrams += 1;
         }
-        match network::of_payload(&datagram.payload()) {
+        let payload = datagram.payload();
+        let (one, other) = (payload.source, payload.destination);
+        match network::of_payload(&payload) {
             // What lacks its first fragment has no header that could be read.
             Err(_) if !datagram.is_whole => Ok(()),
-            found => self.take(found, datagram.moment, outcome),
+            found => {
+                let ends = [one.min(other), one.max(other)];
+                let between = Some(ends).filter(|_| is_tunnel(&found));
+                self.take(found, between, datagram.moment, outcome)
+            }
         }
     }
 
@@ -138,6 +151,11 @@ impl Packets<'_> {
         self.conversations.passed_over.contradictory_datagrams = self.fragments.contradictory;
         self.conversations.finish(self.report)
     }
+}
+
+/// Whether it is a tunnel that is not read: of that the ends are named.
+const fn is_tunnel(found: &Result<Found<'_>, Unread>) -> bool {
+    matches!(found, Err(Unread::Tunnel(_)))
 }
 
 fn said<I>(error: &PcapError<I>) -> &'static str {

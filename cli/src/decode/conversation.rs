@@ -199,6 +199,9 @@ impl Conversation {
     pub(crate) fn idle(&mut self, shared: &mut Shared<'_>) -> Result<(), Failure> {
         for stream in &mut self.streams {
             stream.reassembly.start_at_the_earliest();
+            if self.reset.is_some() {
+                stream.reassembly.finish(false);
+            }
         }
         self.tell_in_order(true, shared)
     }
@@ -235,6 +238,11 @@ impl Conversation {
     /// Whether anything was said.
     pub(crate) fn has_spoken(&self) -> bool {
         self.streams.iter().any(|stream| stream.held_bytes() > 0)
+    }
+
+    /// How many segments came after a gap had been told in their place.
+    pub(crate) fn late_segments(&self) -> u64 {
+        self.streams.iter().map(|stream| stream.reassembly.late).sum()
     }
 
     /// The client and the server, as far as that is known.
@@ -302,6 +310,7 @@ impl Conversation {
         }
         if let Some(moment) = self.reset
             && (0..2).all(|end| matches!(self.head(end), Head::Nothing | Head::End { .. }))
+            && !self.streams.iter().any(|stream| stream.reassembly.lacks_its_end())
         {
             for sender in 0..2 {
                 self.finish_stream(sender, moment, true, shared)?;

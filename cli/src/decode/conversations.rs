@@ -225,6 +225,7 @@ impl Conversations {
         let Some(conversation) = self.followed.remove(&key) else { return Ok(()) };
         self.held_bytes = self.held_bytes.saturating_sub(conversation.held_bytes());
         self.parked_bytes = self.parked_bytes.saturating_sub(conversation.parked_bytes());
+        self.passed_over.late_segments += conversation.late_segments();
         let ends @ [client, server] = conversation.client_and_server();
         if let Verdict::Ours(Some(number)) = conversation.verdict {
             output::detail(format_args!(

@@ -75,6 +75,23 @@ pub(crate) fn read(link_type: i32, bytes: &[u8], wire_size: usize) -> Result<Fou
     of_network(link::network(link_type, bytes, wire_size)?, 0)
 }
 
+/// The addresses in the outermost IP header, the lower one first.
+pub(crate) fn addresses(link_type: i32, bytes: &[u8], wire_size: usize) -> Option<[IpAddr; 2]> {
+    let network = link::network(link_type, bytes, wire_size).ok()?;
+    let [one, other]: [IpAddr; 2] = match network.ether_type {
+        ETHER_IPV4 => {
+            let header = Ipv4HeaderSlice::from_slice(network.bytes).ok()?;
+            [header.source_addr().into(), header.destination_addr().into()]
+        }
+        ETHER_IPV6 => {
+            let header = Ipv6HeaderSlice::from_slice(network.bytes).ok()?;
+            [header.source_addr().into(), header.destination_addr().into()]
+        }
+        _ => return None,
+    };
+    Some([one.min(other), one.max(other)])
+}
+
 fn of_network(network: Network<'_>, depth: usize) -> Result<Found<'_>, Unread> {
     match network.ether_type {
         _ if depth > MAX_TUNNELS => Err(Unread::TooDeep),

@@ -85,6 +85,17 @@ fn any_method(bytes: &[u8]) -> Opening {
     }
 }
 
+/// Chat frames travel one way only, most of them.
+fn direction_of(frame: &Frame<'_>) -> Option<Direction> {
+    let Frame::Chat(view) = frame else { return None };
+    let is_sent = |direction| view.message_type.is_sent(direction);
+    match [is_sent(Direction::ToServer), is_sent(Direction::ToClient)] {
+        [true, false] => Some(Direction::ToServer),
+        [false, true] => Some(Direction::ToClient),
+        _ => None,
+    }
+}
+
 /// Looks at a stream as its first bytes come.
 #[derive(Debug)]
 pub(crate) struct Look {
@@ -98,6 +109,8 @@ pub(crate) struct Look {
     proxy_size: usize,
     /// So many bytes belong to a frame that a gap is in.
     rest_of_frame: u64,
+    /// Which way the first chat frame that was found travels, if its type tells.
+    pub(crate) direction: Option<Direction>,
     pub(crate) opening: Opening,
 }
 
@@ -110,6 +123,7 @@ impl Look {
             row: 0,
             proxy_size: 0,
             rest_of_frame: 0,
+            direction: None,
             opening: Opening::Unclear,
         }
     }
@@ -203,7 +217,10 @@ impl Look {
         let rest = self.bytes.get(self.proxy_size..).unwrap_or_default();
         match Framing::of(rest) {
             _ if rest.is_empty() => Opening::Unclear,
-            Framing::Frame { .. } => Opening::Ours,
+            Framing::Frame { frame, .. } => {
+                self.direction = direction_of(&frame);
+                Opening::Ours
+            }
             Framing::Incomplete { .. } => Opening::Unclear,
             Framing::Corrupt { .. } => foreign(rest),
         }
@@ -225,6 +242,7 @@ impl Look {
                 // row are not.
                 Dissected::Frame { frame, size, .. } => {
                     self.row += 1;
+                    self.direction = self.direction.or(direction_of(&frame));
                     let is_chat = matches!(frame, Frame::Chat(_));
                     let is_proof = is_chat || self.searched == 0 || self.row > 1;
                     if is_proof || is_expected {

@@ -2,7 +2,7 @@
 //! Pure. Bounded: of many of a kind the first are named and the others counted.
 
 use std::collections::BTreeMap;
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 
 use serde::Serialize;
 
@@ -40,13 +40,22 @@ struct Connections {
 }
 
 #[derive(Debug, Default)]
+struct Packets {
+    count: u64,
+    /// Of a tunnel: between which ends, the first few of them and one more.
+    between: Vec<[IpAddr; 2]>,
+}
+
+#[derive(Debug, Default)]
 pub(crate) struct PassedOver {
-    packets: BTreeMap<Unread, u64>,
+    packets: BTreeMap<Unread, Packets>,
     connections: BTreeMap<Why, Connections>,
     /// IP packets of which fragments are missing.
     pub(crate) incomplete_datagrams: u64,
     /// Segments far outside of their connection's window.
     pub(crate) stray_segments: u64,
+    /// Segments that came after a gap had been told in their place.
+    pub(crate) late_segments: u64,
     /// IP packets of which fragments overlapped with other bytes.
     pub(crate) contradictory_datagrams: u64,
 }
@@ -58,6 +67,8 @@ pub(crate) struct PassedOverJson {
     reason: String,
     #[serde(skip_serializing_if = "Option::is_none")]
     packets: Option<u64>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    between: Vec<[IpAddr; 2]>,
     #[serde(skip_serializing_if = "Option::is_none")]
     client: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -67,8 +78,16 @@ pub(crate) struct PassedOverJson {
 }
 
 impl PassedOver {
-    pub(crate) fn packet(&mut self, reason: Unread) {
-        *self.packets.entry(reason).or_default() += 1;
+    /// A packet; of a tunnel also between which ends it is.
+    pub(crate) fn packet(&mut self, reason: Unread, between: Option<[IpAddr; 2]>) {
+        let packets = self.packets.entry(reason).or_default();
+        packets.count += 1;
+        if let Some(ends) = between
+            && packets.between.len() <= MAX_SAID
+            && !packets.between.contains(&ends)
+        {
+            packets.between.push(ends);
+        }
     }
 
     /// A connection, as its client and its server.
@@ -94,8 +113,8 @@ impl PassedOver {
     pub(crate) fn sentences(&self) -> Vec<String> {
         let kinds = self.packets.iter().take(MAX_SENTENCES);
         let mut sentences: Vec<String> =
-            kinds.map(|(reason, count)| reason.sentence(*count)).collect();
-        let others = self.packets.values().skip(MAX_SENTENCES);
+            kinds.map(|(reason, packets)| packets.sentence(*reason)).collect();
+        let others = self.packets.values().map(|packets| packets.count).skip(MAX_SENTENCES);
         if let (others @ 1.., count) = (others.clone().count(), others.sum::<u64>()) {
             sentences.push(format!("{count} packets of {others} other kinds were passed over"));
         }
@@ -117,6 +136,15 @@ impl PassedOver {
                 "{count} TCP segments far outside of their connections' windows were passed over"
             )),
         }
+        if self.late_segments > 0 {
+            sentences.push(format!(
+                "{} came too late: a gap had been told in that place",
+                match self.late_segments {
+                    1 => "1 TCP segment".to_owned(),
+                    count => format!("{count} TCP segments"),
+                }
+            ));
+        }
         if self.contradictory_datagrams > 0 {
             sentences.push(format!(
                 "fragments of {} overlapped with other bytes: of IPv4 what came first counts, and \
@@ -136,10 +164,11 @@ impl PassedOver {
         let mut all: Vec<PassedOverJson> = self
             .packets
             .iter()
-            .map(|(reason, &count)| PassedOverJson {
+            .map(|(reason, packets)| PassedOverJson {
                 what: reason.kind(),
                 reason: reason.name(),
-                packets: Some(count),
+                packets: Some(packets.count),
+                between: packets.between.iter().take(MAX_SAID).copied().collect(),
                 ..PassedOverJson::default()
             })
             .collect();
@@ -147,6 +176,7 @@ impl PassedOver {
         for (what, reason, count) in [
             ("fragments", "IP packets that lack fragments", self.incomplete_datagrams),
             ("segments", "far outside of the window", self.stray_segments),
+            ("segments", "after a gap had been told in that place", self.late_segments),
             ("fragments", "IP packets whose fragments overlap with other bytes", contradictory),
         ] {
             if count > 0 {
@@ -174,6 +204,18 @@ impl PassedOver {
             }
         }
         all
+    }
+}
+
+impl Packets {
+    fn sentence(&self, reason: Unread) -> String {
+        let ends =
+            self.between.iter().take(MAX_SAID).map(|[one, other]| format!("{one} and {other}"));
+        let more = if self.between.len() > MAX_SAID { ", and others" } else { "" };
+        match ends.collect::<Vec<_>>().join(", ") {
+            ends if ends.is_empty() => reason.sentence(self.count),
+            ends => format!("{}: between {ends}{more}", reason.sentence(self.count)),
+        }
     }
 }
 
@@ -250,7 +292,7 @@ mod tests {
         for reason in
             [Unread::LinkType(127), Unread::LinkType(127), Unread::Protocol(17), Unread::Damaged]
         {
-            passed_over.packet(reason);
+            passed_over.packet(reason, None);
         }
         passed_over.connection(Why::Foreign("HTTP"), ends(1));
         assert_eq!(
@@ -268,11 +310,26 @@ mod tests {
     }
 
     #[test]
+    fn of_a_tunnel_some_of_its_ends_are_named() {
+        let mut passed_over = PassedOver::default();
+        for last in [2, 2, 3, 4, 5, 6, 7] {
+            let ends = [1, last].map(|last| IpAddr::from([192, 0, 2, last]));
+            passed_over.packet(Unread::Tunnel("GTP-U"), Some(ends));
+        }
+        let says = "7 packets in a tunnel, GTP-U, which is not read here, were passed over: \
+                    between \
+                    192.0.2.1 and 192.0.2.2, 192.0.2.1 and 192.0.2.3, 192.0.2.1 and 192.0.2.4, \
+                    192.0.2.1 and 192.0.2.5, and others";
+        assert_eq!(passed_over.sentences(), [says]);
+        assert_eq!(passed_over.json()[0].between.len(), MAX_SAID);
+    }
+
+    #[test]
     fn what_is_named_has_a_bound_and_the_rest_is_counted() {
         let mut passed_over = PassedOver::default();
         for port in 0..1000 {
             passed_over.connection(Why::NoFrame, ends(port));
-            passed_over.packet(Unread::EtherType(port));
+            passed_over.packet(Unread::EtherType(port), None);
         }
         assert!(passed_over.connections.values().all(|them| them.named.len() <= MAX_NAMED));
         let sentences = passed_over.sentences();

@@ -16,7 +16,7 @@
 //! segments are looked at together and the earliest is the start: those that come until one is
 //! acknowledged, for what stands before that had arrived by then.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, VecDeque};
 
 use super::evidence::Evidence;
 use super::piece::{Head, Part, Piece, PieceContent, Rank, SEGMENT_OVERHEAD};
@@ -40,6 +40,9 @@ const LATE_SYN_BYTES: i64 = 65_536;
 /// RFC 7323: no window is larger, so no acknowledgement can be further ahead of what was seen.
 const MAX_WINDOW_BYTES: i64 = 1 << 30;
 
+/// Gaps that are remembered, so that what comes too late for them is known.
+const MAX_TOLD_GAPS: usize = 64;
+
 #[derive(Debug)]
 struct Waiting {
     bytes: Vec<u8>,
@@ -61,6 +64,10 @@ pub(crate) struct Reassembly {
     is_start_known: bool,
     syn: Option<u32>,
     evidence: Evidence,
+    /// Where the last gaps that were told start and end.
+    told_gaps: VecDeque<(i64, i64)>,
+    /// How many segments brought bytes of such a gap, after it was told.
+    pub(crate) late: u64,
     /// Where what was told last stands: what waited for it comes no earlier.
     reached: Rank,
     /// When something was last taken in.
@@ -79,6 +86,8 @@ impl Reassembly {
             is_start_known: false,
             syn: None,
             evidence: Evidence::new(),
+            told_gaps: VecDeque::new(),
+            late: 0,
             reached: Rank::START,
             now: Moment { packet: 0, time_ns: None },
             is_over: false,
@@ -100,6 +109,9 @@ impl Reassembly {
         let end = place.saturating_add(i64::try_from(part.wire_size).unwrap_or_default());
         self.evidence.packet(end, part, moment);
         if !part.payload.is_empty() {
+            let end = end_of(place, part.payload);
+            let is_late = self.told_gaps.iter().any(|&(from, to)| from < end && place < to);
+            self.late += u64::from(is_late);
             self.keep(place, part.payload, moment);
         }
         if self.waiting.len() >= SEGMENTS_TO_FIND_THE_START {
@@ -157,6 +169,12 @@ impl Reassembly {
         self.evidence.fin().is_some()
     }
 
+    /// Whether more was sent than is told, as far as is known, which may come late.
+    pub(crate) fn lacks_its_end(&self) -> bool {
+        let end = self.next.and_then(|next| self.evidence.proven_end(next, true, self.now));
+        end.is_some() && !self.is_over
+    }
+
     /// What was looked at for the start is all that it will be.
     pub(crate) fn start_at_the_earliest(&mut self) {
         if self.next.is_none() {
@@ -189,13 +207,14 @@ impl Reassembly {
             return Head::Piece(self.rank_up_to(end, moment));
         }
         match self.behind(next) {
-            Some((_, moment)) if self.is_given_up(moment) => {
-                Head::Piece(self.rank_of_gap(self.evidence.proof(next, moment)))
-            }
-            Some((place, behind)) => {
+            Some((place, moment)) => {
+                let rank = self.rank_up_to(place, self.proof(next, place, moment));
                 let is_proven = self.evidence.has_acknowledged(place);
-                let behind = self.rank_of_gap(self.evidence.proof(next, behind));
-                Head::Hole { behind, is_proven }
+                if self.is_given_up(moment) {
+                    Head::Piece(rank)
+                } else {
+                    Head::Hole { behind: rank, is_proven }
+                }
             }
             None => self.head_of_the_end(next),
         }
@@ -214,27 +233,30 @@ impl Reassembly {
         if let Some((fin, moment)) = self.evidence.fin()
             && fin <= next
         {
-            return Head::End { rank: self.rank_of_gap(moment), moment };
+            return Head::End { rank: Rank::carried_by(moment).max(self.reached), moment };
         }
         match self.proven_end(next) {
-            Some((_, moment)) if self.is_over => Head::Piece(self.rank_of_gap(moment)),
-            Some((_, moment)) => Head::Hole { behind: self.rank_of_gap(moment), is_proven: true },
+            Some((end, moment)) if self.is_over => Head::Piece(self.rank_up_to(end, moment)),
+            Some((end, moment)) => {
+                Head::Hole { behind: self.rank_up_to(end, moment), is_proven: true }
+            }
             None => Head::Nothing,
         }
     }
 
-    /// Where bytes that end there and came in this packet stand.
+    /// The packet that showed that what stands from here to there lacks, with one behind it.
+    fn proof(&self, next: i64, end: i64, behind: Moment) -> Moment {
+        let acknowledged = self.evidence.acknowledged_in(end).unwrap_or(behind);
+        self.evidence.proof(next, behind).min(acknowledged)
+    }
+
+    /// Where what ends there stands: bytes that came in this packet, or a gap that it showed.
     fn rank_up_to(&self, end: i64, moment: Moment) -> Rank {
         let carried = Rank::carried_by(moment).max(self.reached);
         match self.evidence.acknowledged_in(end) {
             Some(moment) => carried.min(Rank::before(moment)).max(self.reached),
             None => carried,
         }
-    }
-
-    /// Where something that takes no bytes, proven by this packet, stands.
-    fn rank_of_gap(&self, moment: Moment) -> Rank {
-        Rank::carried_by(moment).max(self.reached)
     }
 
     fn proven_end(&self, next: i64) -> Option<(i64, Moment)> {
@@ -271,11 +293,15 @@ impl Reassembly {
             (Some(place), _) if place <= next => return self.pop_bytes(next, rank),
             (first, Some((cut, moment))) => (first.map_or(cut, |first| first.min(cut)), moment),
             (_, None) => match self.behind(next) {
-                Some((place, moment)) => (place, self.evidence.proof(next, moment)),
+                Some((place, moment)) => (place, self.proof(next, place, moment)),
                 None => self.proven_end(next)?,
             },
         };
         self.next = Some(end);
+        if self.told_gaps.len() >= MAX_TOLD_GAPS {
+            self.told_gaps.pop_front();
+        }
+        self.told_gaps.push_back((next, end));
         Some(Piece { content: PieceContent::Gap(end.abs_diff(next)), moment, rank })
     }
 

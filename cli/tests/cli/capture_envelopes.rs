@@ -1,6 +1,8 @@
 //! `decode` on what packets may be wrapped in: fragments, tunnels, blocks of files, what proxies
 //! put in front; and what it says of that which it does not read.
 
+use std::path::PathBuf;
+
 use etherparse::PacketBuilder;
 use serde_json::Value;
 
@@ -156,6 +158,12 @@ fn a_fragment_in_a_tunnel_that_lacks_fragments_is_not_forgotten() {
     assert!(told.iter().any(|it| it["type"] == "Connect" || it["kind"] == "part"), "{told:?}");
 }
 
+/// A capture of a tunnel that is not read, for others.
+pub(crate) fn of_a_tunnel() -> PathBuf {
+    let packets: Vec<Vec<u8>> = packets(false, 100).iter().map(|it| in_ip(50, it)).collect();
+    file("of-a-tunnel.pcap", &pcap(RAW, &packets))
+}
+
 #[test]
 fn a_tunnel_that_is_not_read_is_named_and_then_nothing_was_read() {
     let packets: Vec<Vec<u8>> = packets(false, 100).iter().map(|it| in_ip(50, it)).collect();
@@ -173,6 +181,36 @@ fn a_tunnel_that_is_not_read_is_named_and_then_nothing_was_read() {
     let summary = summary(&run(&["decode", "--json", path], ""));
     assert_eq!(summary["passed_over"][0]["what"], "tunnel");
     assert_eq!(summary["passed_over"][0]["reason"], "ESP (IPsec)");
+}
+
+/// The sentence has the tunnel's ends, and what is read beside it counts alone.
+#[test]
+fn tunnels_over_udp_that_are_not_read_are_named_with_their_ends() {
+    for (port, name) in [(2152, "GTP-U"), (1701, "L2TP"), (3544, "Teredo")] {
+        let tunnelled = |payload: &Vec<u8>| {
+            let mut packet = Vec::new();
+            let builder = PacketBuilder::ipv4([192, 0, 2, 1], [192, 0, 2, 2], 64).udp(port, port);
+            builder.write(&mut packet, payload).expect("a packet");
+            packet
+        };
+        let alone: Vec<Vec<u8>> = packets(false, 100).iter().map(tunnelled).collect();
+        let says = format!(
+            "{} packets in a tunnel, {name}, which is not read here, were passed over: between \
+             192.0.2.1 and 192.0.2.2",
+            alone.len()
+        );
+        let ended = decode("over-udp.pcap", &pcap(RAW, &alone), &[]);
+        assert_eq!((ended.code, ended.stderr.as_str()), (Some(1), says.as_str()));
+        let between = &summary(&ended)["passed_over"][0]["between"];
+        assert_eq!(*between, serde_json::json!([["192.0.2.1", "192.0.2.2"]]));
+        // In fragments too.
+        let cut: Vec<Vec<u8>> = alone.iter().flat_map(|it| fragments(it, 32)).collect();
+        let ended = decode("over-udp.pcap", &pcap(RAW, &cut), &[]);
+        assert_eq!((ended.code, ended.stderr.as_str()), (Some(1), says.as_str()));
+        let beside = [alone, packets(false, 100)].concat();
+        let ended = decode("over-udp.pcap", &pcap(RAW, &beside), &[]);
+        assert_eq!((ended.code, ended.stderr.as_str()), (Some(0), says.as_str()));
+    }
 }
 
 /// Ethernet frames of this type.
@@ -257,6 +295,18 @@ fn what_a_connection_speaks_is_said_with_its_addresses_whatever_its_port() {
             (&passed_over["reason"], &passed_over["client"], &passed_over["server"]),
             (&reason.into(), &"10.0.0.1:40000".into(), &format!("10.0.0.2:{port}").into())
         );
+    }
+}
+
+/// Status 1 is for what was read, and for a capture of which nothing could be.
+#[test]
+fn a_connection_that_is_not_ours_changes_no_status_beside_one_that_is() {
+    let other = Flow { destination_port: 9999, ..CLIENT };
+    for bytes in [&b"neither this nor that"[..], b"GET / HTTP/1.1\r\n\r\n"] {
+        let beside = [other.stream(bytes, 100), packets(false, 100)].concat();
+        let ended = decode("beside.pcap", &pcap(RAW, &beside), &[]);
+        assert_eq!((ended.code, items(&ended).len()), (Some(0), 7), "{ended:?}");
+        assert!(ended.stderr.contains(": 10.0.0.1:40000 to 10.0.0.2:9999"), "{ended:?}");
     }
 }
 

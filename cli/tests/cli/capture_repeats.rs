@@ -97,16 +97,57 @@ fn behind_a_hole_that_is_filled_in_part_or_never_frames_keep_their_own_packet() 
 #[test]
 fn what_was_acknowledged_is_told_before_the_answer_to_it() {
     let answer = frame(20, b'z');
-    for last in [20, 15] {
+    for (first, last) in [(10, 20), (10, 15), (15, 20)] {
         let packets = [
             with_a_hole(),
-            vec![from_server(0, &answer, 40), from_client(10, last), from_client(40, 50)],
+            vec![from_server(0, &answer, 40), from_client(first, last), from_client(40, 50)],
         ]
         .concat();
         let (told, _) = told_of("answered.pcap", &packets, &[]);
         let place = |what: &str| told.iter().rposition(|it| it == what).expect("it is told");
         let (before, answer) = (place("4 frame client 10"), place("6 frame server 20"));
-        assert!(before < answer && answer < place("8 frame client 10"), "{last}: {told:?}");
+        assert!(before < answer && answer < place("8 frame client 10"), "{first}: {told:?}");
+    }
+}
+
+/// A reset's number says how far its sender was: what lacks there is not what it left out.
+#[test]
+fn what_was_lost_before_a_reset_is_a_gap_and_no_frame_that_was_cut_short() {
+    let mut reset = CLIENT.packet(30, Flag::Data, b"");
+    reset[20 + 13] |= 4;
+    let half = [from_client(0, 15), from_server(0, b"", 10)];
+    let part = ["3 frame client 10", "3 part client 5", "5 gap client 15"];
+    let (told, code) = told_of("reset.pcap", &[&half[..], &[reset.clone()]].concat(), &[]);
+    assert_eq!((told, code), (part.map(str::to_owned).into(), Some(1)));
+    // It comes late.
+    let packets = [&half[..], &[reset, from_client(15, 30)]].concat();
+    let (told, code) = told_of("reset.pcap", &packets, &[]);
+    let wanted = ["3 frame client 10", "6 frame client 10", "6 frame client 10"];
+    assert_eq!((told, code), (wanted.map(str::to_owned).into(), Some(0)));
+}
+
+/// After a gap was told nothing can stand in its place: that it came is said.
+#[test]
+fn what_comes_after_its_gap_was_told_is_counted() {
+    let small = |offset: u32| CLIENT.packet(offset, Flag::Data, b"\xCA\xFE\x01\x00\x00");
+    let behind = (0..20).map(|number| small(20 + 5 * number));
+    let lost = [from_client(0, 10), from_server(0, b"", 25)].into_iter().chain(behind);
+    for (late, says) in [
+        (
+            vec![from_client(10, 20)],
+            "1 TCP segment came too late: a gap had been told in that place",
+        ),
+        (
+            vec![from_client(10, 15), from_client(15, 20)],
+            "2 TCP segments came too late: a gap had been told in that place",
+        ),
+        // What comes twice is no gap's.
+        (vec![from_client(0, 10)], ""),
+    ] {
+        let packets = [opened(), lost.clone().collect(), late].concat();
+        let ended = decode("too-late.pcap", &pcap(RAW, &packets), &[]);
+        assert_eq!((ended.code, ended.stderr.as_str()), (Some(1), says));
+        assert_eq!(items(&ended).len(), 22);
     }
 }
 

@@ -89,6 +89,17 @@ fn the_server_is_recognised_by_its_frames() {
         assert_eq!(types(&objects, "client"), ["LeaveRoom"]);
         assert!(objects.iter().all(|object| object["server"] == "10.0.0.2:9000"), "{objects:?}");
     }
+    // Also where the first that is captured is the rest of a frame, of either end.
+    let rest = &answered[5..];
+    for (flow, bytes) in [(server, rest), (client, &chat(MessagePayload::Disconnect)[..])] {
+        let begun = [b"rest", bytes].concat();
+        let ended =
+            decode("begun-in-frame.pcap", &pcap(RAW, &[flow.packet(0, Flag::Data, &begun)]), &[]);
+        ended.assert_done();
+        let objects = items(&ended);
+        assert!(objects.len() > 1, "{ended:?}");
+        assert!(objects.iter().all(|object| object["server"] == "10.0.0.2:9000"), "{objects:?}");
+    }
     // Echo frames are sent both ways: there the sender of the first one is the client.
     let pong = Message::pong().encode_into(&mut [0; 5]).expect("a good message").to_vec();
     let ended = decode("begun-echo.pcap", &pcap(RAW, &[client.packet(0, Flag::Data, &pong)]), &[]);

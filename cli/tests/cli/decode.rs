@@ -263,7 +263,11 @@ fn the_schema_names_every_member() {
     }
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/captures");
     let of_cases = ["http-8080.pcap", "proxy1.pcap", "radiotap.pcap"].map(|name| folder.join(name));
-    let made = [crate::captures::with_a_gap(), crate::captures::of_many_others()];
+    let made = [
+        crate::captures::with_a_gap(),
+        crate::captures::of_many_others(),
+        crate::capture_envelopes::of_a_tunnel(),
+    ];
     for capture in [&made[..], &of_cases].concat() {
         for object in objects(&run(&["decode", "--json", capture.to_str().expect("a path")], "")) {
             collect_members("", &object, &mut printed);

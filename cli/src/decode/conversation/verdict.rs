@@ -3,7 +3,7 @@
 use std::cmp::Ordering;
 use std::mem;
 
-use cafewire_core::{Direction, Frame, Framing};
+use cafewire_core::Direction;
 
 use super::super::network::Segment;
 use super::super::opening::{Look, Opening};
@@ -161,7 +161,7 @@ impl Conversation {
         self.verdict = Verdict::Ours(None);
         let pieces = self.take_undecided();
         if self.client.is_none() {
-            self.client = self.client_by(&pieces);
+            self.client = self.client_by_frames();
         }
         for stream in &mut self.streams {
             stream.proxy_rest = mem::replace(&mut stream.look, Look::new()).proxy_size();
@@ -244,21 +244,10 @@ impl Conversation {
     }
 
     /// The client, where neither the opening nor a port told: chat frames travel one way only.
-    fn client_by(&mut self, pieces: &[(Rank, usize, Piece)]) -> Option<usize> {
-        let by_chat = pieces.iter().find_map(|(_, sender, piece)| {
-            let PieceContent::Bytes(bytes) = &piece.content else { return None };
-            match Framing::of(bytes) {
-                Framing::Frame { frame: Frame::Chat(view), .. } => {
-                    let is_clients = view.message_type.is_sent(Direction::ToServer);
-                    let is_servers = view.message_type.is_sent(Direction::ToClient);
-                    (is_clients != is_servers).then_some(if is_clients {
-                        *sender
-                    } else {
-                        1 - sender
-                    })
-                }
-                _ => None,
-            }
+    fn client_by_frames(&mut self) -> Option<usize> {
+        let by_chat = (0..2).find_map(|sender| match self.streams[sender].look.direction? {
+            Direction::ToServer => Some(sender),
+            _ => Some(1 - sender),
         });
         self.is_client_known = by_chat.is_some();
         by_chat.or(self.first_to_speak)
