@@ -152,8 +152,9 @@ macro_rules! for_each_limit {
             /// A member that goes is removed at once; only the notices of it, UserLeft, are spread.
             departures_per_tick: count = 256;
             /// Connections that are written to in a tick; the rest waits for the next, which reads
-            /// first: what came meanwhile goes out in the same writes. No bound on a tick by whose
-            /// end read_bytes_per_tick were read, in all, since the last was written to.
+            /// first: what came meanwhile goes out in the same writes. Twice as many where nothing
+            /// came, and no bound where read_bytes_per_tick were read, in all, since all were
+            /// written to.
             ///
             /// A write costs the same for one frame as for ten, so fewer and longer ones are what
             /// throughput is made of. The second bound keeps what is read from running ahead of

@@ -43,8 +43,11 @@ pub struct Driver<I: Io> {
     full_polls: Option<(u64, usize)>,
     /// Bytes that may still be written in this tick.
     write_left: usize,
-    /// Connections that may still be flushed in this tick.
+    /// Connections that may be flushed in this tick, and that still may be.
+    flushes: usize,
     flushes_left: usize,
+    /// Something was read in this tick.
+    has_read: bool,
     /// Bytes read since all that was marked was flushed.
     read_ahead: usize,
     /// What flushes were cut short of, while they are.
@@ -66,7 +69,9 @@ impl<I: Io> Driver<I> {
             heard_ms: 0,
             full_polls: None,
             write_left: 0,
+            flushes: 0,
             flushes_left: 0,
+            has_read: false,
             read_ahead: 0,
             unflushed: None,
             broker,
@@ -209,6 +214,7 @@ impl<I: Io> Driver<I> {
     }
 
     fn read(&mut self, now: Now) {
+        self.has_read = false;
         let mut handshakes_left = self.broker.limits().handshakes_per_tick;
         let listed = self.ready.len();
         let mut read = 0;
@@ -261,9 +267,16 @@ impl<I: Io> Driver<I> {
     const fn start_writing(&mut self) {
         let limits = self.broker.limits();
         self.write_left = limits.write_bytes_per_tick;
-        // With much to write, more of it would not make writes any longer.
-        let is_ahead = self.read_ahead >= limits.read_bytes_per_tick;
-        self.flushes_left = if is_ahead { usize::MAX } else { limits.flushes_per_tick };
+        self.flushes = if self.read_ahead >= limits.read_bytes_per_tick {
+            // With much to write, more of it would not make writes any longer.
+            usize::MAX
+        } else if self.has_read || self.unflushed.is_none() {
+            limits.flushes_per_tick
+        } else {
+            // Looking for more was in vain: the next look comes later.
+            self.flushes.saturating_mul(2)
+        };
+        self.flushes_left = self.flushes;
     }
 
     fn read_one(&mut self, id: ConnectionId, now: Now) {
@@ -284,6 +297,7 @@ impl<I: Io> Driver<I> {
                 if hit_limit {
                     self.metrics.count_limit(LimitReached::ReadBytesPerTick);
                 }
+                self.has_read = true;
                 self.read_ahead = self.read_ahead.saturating_add(count);
                 self.broker.handle_input(id, &self.read_buffer[..count], now);
                 // A short read means drained, and the next byte makes a new edge (epoll(7), Q9);

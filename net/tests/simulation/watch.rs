@@ -103,10 +103,11 @@ impl Network {
         let members_max = usize::try_from(users + messages).unwrap();
         let progress = Progress::of(&self.metrics, self.driver.broker().len());
         let unflushed = self.driver.broker().dirty_len();
+        let is_cut = self.flushes_cut() > before.flushes_cut;
         let work = &mut self.driver.io_mut().work;
         work.judge_deliveries(self.metrics.deliveries.get() - before.deliveries, members_max);
         work.judge_departures(self.metrics.departures_told.get() - before.departures);
-        work.judge_unflushed(unflushed);
+        work.judge_unflushed(unflushed, is_cut);
         work.judge_idleness(&progress);
         let closes = close_log::take();
         if !closes.is_empty() {
@@ -122,7 +123,7 @@ impl Network {
             }
         }
         self.judge_silence(before);
-        self.was_cut = self.flushes_cut() > before.flushes_cut;
+        self.was_cut = is_cut;
         self.note_queues();
     }
 

@@ -27,8 +27,10 @@ pub(crate) struct Work {
     handshakes: usize,
     accepts: [usize; 2],
     written: usize,
-    /// Connections written to, in both flushes.
+    /// Connections written to, in both flushes; how many were allowed in a tick that was cut short.
     flushes: usize,
+    flushes_before: usize,
+    has_read: bool,
     /// At least what was read since nothing was left to write.
     read_ahead: usize,
     /// What each connection took in this flush, of which a tick has two.
@@ -109,6 +111,7 @@ impl Work {
         self.accepts = [0; 2];
         self.written = 0;
         self.flushes = 0;
+        self.has_read = false;
         self.flushed_to.clear();
         self.written_to.clear();
     }
@@ -128,6 +131,7 @@ impl Work {
 
     pub(crate) const fn note_read_bytes(&mut self, count: usize) {
         self.read_ahead += count;
+        self.has_read = true;
     }
 
     /// Frames wait that were read earlier.
@@ -154,8 +158,7 @@ impl Work {
         assert!(self.written < limits.write_bytes_per_tick, "{} bytes in a tick", self.written);
         self.flushes += usize::from(!self.flushed_to.contains_key(&key));
         assert!(
-            self.flushes <= limits.flushes_per_tick
-                || self.read_ahead >= limits.read_bytes_per_tick,
+            self.flushes <= self.flushes_allowed() || self.read_ahead >= limits.read_bytes_per_tick,
             "{} connections flushed in a tick, with {} bytes read since all were",
             self.flushes,
             self.read_ahead
@@ -218,11 +221,18 @@ impl Work {
     }
 
     /// A tick after which so many connections have something to write, whether they were tried or
-    /// not.
-    pub(crate) const fn judge_unflushed(&mut self, unflushed: usize) {
+    /// not; some were not if it `was_cut`.
+    pub(crate) fn judge_unflushed(&mut self, unflushed: usize, was_cut: bool) {
         if unflushed == 0 {
             self.read_ahead = 0;
         }
+        self.flushes_before = if was_cut { self.flushes_allowed() } else { 0 };
+    }
+
+    /// Twice as many as in the tick before, if that was cut short and nothing came.
+    fn flushes_allowed(&self) -> usize {
+        let limit = self.limits.flushes_per_tick;
+        if self.has_read { limit } else { limit.max(self.flushes_before.saturating_mul(2)) }
     }
 
     pub(crate) fn judge_departures(&mut self, departures: u64) {
