@@ -61,9 +61,9 @@ macro_rules! for_each_limit {
             /// each connection) does not fit beside buffer_bytes, a size that fits is asked for, 32
             /// KiB at the least; send buffers may have half of what there is in any case.
             ///
-            /// Measured over loopback with 100 members, 512 bytes, 64 messages in flight: from 64 KiB
-            /// on throughput is that of the system's choice, with 32 KiB a tenth of it. But where
-            /// 20 rooms speak as fast as they can, a member that reads it all was behind by
+            /// Measured over loopback with 100 members, 512 bytes, 64 messages in flight: from 64
+            /// KiB on throughput is that of the system's choice, with 32 KiB a tenth of it. But
+            /// where 20 rooms speak as fast as they can, a member that reads it all was behind by
             /// outbox_hard_bytes within 0.2 s with 128 and 256 KiB. The system's choice takes what
             /// many rooms say in a tick: hence 0.
             send_buffer_bytes: system_bytes = 0;
