@@ -123,23 +123,23 @@ fn buffers_are_shown_and_told_as_memory_allows() {
     };
     let bound = "3/4 of RLIMIT_AS (ulimit -v) of 512 MiB";
     let told = [
-        "connections counts as 3072, not as 4000: beside buffer_bytes, send buffers of 64 KiB \
+        "connections counts as 2048, not as 4000: beside buffer_bytes, send buffers of 96 KiB \
          each must fit into ",
         "buffer_bytes counts as 192 MiB, not as 512 MiB: beside the kernel's send buffers of 192 \
          MiB it must fit into ",
-        "send_buffer_bytes counts as 32 KiB, not as the system chooses: beside buffer_bytes, twice \
+        "send_buffer_bytes counts as 48 KiB, not as the system chooses: beside buffer_bytes, twice \
          this for each connection must fit into ",
     ];
     let checked = limited("4000", &["--check-config"]);
     assert_eq!(checked.stderr, told.map(|told| format!("{told}{bound}")).join("\n"));
     let shown = limited("4000", &["--print-config"]);
-    for line in ["connections = 3072", "buffer_bytes = \"192MiB\"", "send_buffer_bytes = \"32KiB\""]
+    for line in ["connections = 2048", "buffer_bytes = \"192MiB\"", "send_buffer_bytes = \"48KiB\""]
     {
         assert!(shown.stdout.contains(&line.to_owned()), "{line} is not in {shown:?}");
     }
     // As shown it counts: nothing is left to tell.
     let same = ConfigFile::new("memory", &shown.stdout.join("\n"));
-    assert_eq!(limited("3072", &["--config", same.path(), "--check-config"]).stderr, "");
+    assert_eq!(limited("2048", &["--config", same.path(), "--check-config"]).stderr, "");
     // What fits is left alone, and so is the system's choice.
     let fits = ["--buffer-bytes", "100MiB", "--check-config"];
     assert_eq!(limited("2", &fits).stderr, "");

@@ -278,11 +278,11 @@ mod tests {
             [
                 "refusals counts as 157, not as 256: file descriptors allow no more (ulimit -n; \
                  LimitNOFILE in a unit)",
-                "connections counts as 576, not as 65536: beside buffer_bytes, send buffers of \
-                 64 KiB each must fit into 3/4 of the cgroup's memory.max of 96 MiB",
+                "connections counts as 384, not as 65536: beside buffer_bytes, send buffers of \
+                 96 KiB each must fit into 3/4 of the cgroup's memory.max of 96 MiB",
                 "buffer_bytes counts as 36 MiB, not as 512 MiB: beside the kernel's send buffers \
                  of 36 MiB it must fit into 3/4 of the cgroup's memory.max of 96 MiB",
-                "send_buffer_bytes counts as 32 KiB, not as the system chooses: beside \
+                "send_buffer_bytes counts as 48 KiB, not as the system chooses: beside \
                  buffer_bytes, twice this for each connection must fit into 3/4 of the cgroup's \
                  memory.max of 96 MiB",
             ]

@@ -58,14 +58,14 @@ macro_rules! for_each_limit {
             /// Linux counts its own bookkeeping in, hence the doubling (socket(7)), takes no more
             /// than net.core.wmem_max, and no longer adapts a size that was asked for. Where memory
             /// is bounded and the system's choice (up to the last number of net.ipv4.tcp_wmem for
-            /// each connection) does not fit beside buffer_bytes, a size that fits is asked for, 32
+            /// each connection) does not fit beside buffer_bytes, a size that fits is asked for, 48
             /// KiB at the least; send buffers may have half of what there is in any case.
             ///
             /// Measured over loopback with 100 members, 512 bytes, 64 messages in flight: from 64
-            /// KiB on throughput is that of the system's choice, with 32 KiB a tenth of it. But
-            /// where 20 rooms speak as fast as they can, a member that reads it all was behind by
-            /// outbox_hard_bytes within 0.2 s with 128 and 256 KiB. The system's choice takes what
-            /// many rooms say in a tick: hence 0.
+            /// KiB on throughput is that of the system's choice. With 32 KiB, which has no room for
+            /// one segment, it is a tenth. But where 20 rooms speak as fast as they can, a member
+            /// that reads it all was behind by outbox_hard_bytes within 0.2 s with 128 and 256 KiB.
+            /// The system's choice takes what many rooms say in a tick: hence 0.
             send_buffer_bytes: system_bytes = 0;
             /// Time to the first complete frame, and to a chat peer's sign-in, from the accept on;
             /// then Error(IdleTimeout).

@@ -3,9 +3,11 @@
 
 use crate::config::Limits;
 
-/// No send buffer is made smaller than this; fewer connections are let in instead. Linux keeps 64
-/// KiB for it, four times the size that it starts with by its own choice.
-const SEND_BUFFER_MIN: usize = 32 << 10;
+/// No send buffer is made smaller than this; fewer connections are let in instead. Linux keeps 96
+/// KiB for it. A segment over loopback has up to 64 KiB: where the buffer has no room for one, each
+/// write waits for the peer's delayed acknowledgement, and a stream of 1.7 GB/s becomes one of 3
+/// MB/s (`findings/small-send-buffer.sh`). Proxies on the same machine are peers over loopback.
+const SEND_BUFFER_MIN: usize = 48 << 10;
 
 /// A server with less for its buffers would serve nothing that is worth the name.
 const BUFFERS_MIN: usize = 1 << 20;
@@ -121,7 +123,7 @@ mod tests {
         // Of 72 MiB half is for the kernel.
         let fit = |connections| Fit::of(&limits(connections, 0, 512 * MIB), 96 * MIB, LARGEST);
         for (connections, let_in, send_buffer_kib) in
-            [(10, 10, 1843), (100, 100, 184), (576, 576, 32), (577, 576, 32), (65_536, 576, 32)]
+            [(10, 10, 1843), (100, 100, 184), (384, 384, 48), (385, 384, 48), (65_536, 384, 48)]
         {
             let fit = fit(connections);
             assert_eq!(fit.connections, let_in, "{connections}");
