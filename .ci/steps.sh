@@ -4,6 +4,9 @@
 set -eEuo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 
+# Everything is built once: what the compiler keeps for building it again only takes time.
+export CARGO_INCREMENTAL=0
+
 scratch=$(mktemp -d)
 # What a script ends with, besides removing its scratch directory.
 clean_up() { :; }
