@@ -1,22 +1,27 @@
-//! The blocking client of chat, version 1, signed in. Matches answers to requests; `sender` writes.
+//! The blocking client of chat, version 1, signed in: a socket and time-outs around the core's
+//! client session, which says what is an answer to what, and when the server is gone.
 
 use std::collections::VecDeque;
 use std::io;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
-use cafewire_core::{ErrorCode, Family, Frame, MessagePayload};
+use cafewire_core::client::{self, Due};
+use cafewire_core::{Family, Frame, MessagePayload};
 
+use super::chat_session::ChatSession;
 use super::deadline::Deadline;
 use super::framed_stream::FramedStream;
-use super::liveness::{Due, Liveness};
-use super::sender::WriteLock;
-use super::{ChatSender, ClientConfig, ClientError, Event, Events};
+use super::{Answers, ChatSender, ClientConfig, ClientError, Event, Events, Received};
 use crate::address::{Address, PeerAddress};
 
 /// The most events that a [`ChatClient`] keeps while it waits for an answer. At this number it
 /// returns [`ClientError::TooManyEvents`] and no longer waits.
 pub const KEPT_EVENTS_MAX: usize = 4096;
+
+/// The most requests of a connection, those of its [`ChatSender`]s included, that wait for their
+/// answers. At this number a further one is [`ClientError::TooManyRequests`].
+pub const UNANSWERED_MAX: usize = 1 << 20;
 
 /// A chat connection, signed in under a name.
 ///
@@ -38,12 +43,11 @@ pub const KEPT_EVENTS_MAX: usize = 4096;
 #[derive(Debug)]
 pub struct ChatClient {
     connection: FramedStream,
-    write_lock: Arc<WriteLock>,
+    session: Arc<ChatSession>,
     username: String,
     user_id: u32,
     server_info: String,
-    kept_events: VecDeque<Event>,
-    liveness: Liveness,
+    kept_events: VecDeque<Received>,
 }
 
 impl ChatClient {
@@ -67,7 +71,8 @@ impl ChatClient {
     /// # Errors
     /// [`ClientError::Encode`] if the name is not allowed, and then nothing was connected;
     /// [`ClientError::Connect`]; [`ClientError::Refused`], for example with
-    /// [`ErrorCode::UsernameTaken`]; [`ClientError::Unexpected`] from a server that answers with
+    /// [`ErrorCode::UsernameTaken`](cafewire_core::ErrorCode::UsernameTaken);
+    /// [`ClientError::Unexpected`] from a server that answers with
     /// something else; what [`next_event`](Self::next_event) gives.
     ///
     /// ```
@@ -89,23 +94,22 @@ impl ChatClient {
         let sign_in = MessagePayload::Connect { username };
         sign_in.validate().map_err(|error| ClientError::Encode(error.into()))?;
         let mut connection = FramedStream::open(address, config, Family::ChatV1)?;
-        let write_lock = Arc::new(WriteLock::new(config.write_timeout));
-        let sent = write_lock.write(connection.stream(), &sign_in);
+        let session = Arc::new(ChatSession::new(config));
+        let sent = session.request(connection.stream(), &sign_in);
         // A server that refused the connection sent the reason before it closed. That reason says
         // more than the failed write.
         let mut deadline = if sent.is_ok() { connection.read_deadline() } else { Deadline::now() };
-        let answer = receive(&mut connection, &mut deadline, |payload| match *payload {
-            MessagePayload::ConnectAck { user_id, server_info } => {
-                Ok((user_id, server_info.to_owned()))
-            }
-            MessagePayload::Error { code, message } => {
-                Err(ClientError::Refused { code, message: message.to_owned() })
-            }
-            other => Err(ClientError::Unexpected {
-                awaited: "ConnectAck",
-                received: other.message_type().name(),
-            }),
-        });
+        let answer =
+            receive(&mut connection, &session, &mut deadline, |payload, event| match event {
+                client::Event::SignedIn { user_id, server_info } => {
+                    Ok((user_id, server_info.to_owned()))
+                }
+                client::Event::Refused { code, message, .. }
+                | client::Event::Ended { code, message } => {
+                    Err(ClientError::Refused { code, message: message.to_owned() })
+                }
+                _ => Err(unexpected("ConnectAck", payload)),
+            });
         let (user_id, server_info) = match (sent, answer) {
             (_, Err(refused @ ClientError::Refused { .. })) => return Err(refused),
             (sent, answer) => {
@@ -115,12 +119,11 @@ impl ChatClient {
         };
         Ok(Self {
             connection,
-            write_lock,
+            session,
             username: username.to_owned(),
             user_id,
             server_info,
             kept_events: VecDeque::new(),
-            liveness: Liveness::new(config.probe_interval, Instant::now()),
         })
     }
 
@@ -161,12 +164,14 @@ impl ChatClient {
     /// Enters a room, named by 1 to 64 bytes without control characters, and waits for the server's
     /// confirmation. Events that come meanwhile are kept for [`next_event`](Self::next_event).
     ///
-    /// In version 1 an Error frame does not name the request that it answers. One that could answer
-    /// this request is taken to do so, even if it answers a frame sent just before without waiting.
+    /// In version 1 no answer names its request: answers come in the order of the requests, and are
+    /// counted. So an Error that answers a message sent just before is an event, and not the answer
+    /// to this request.
     ///
     /// # Errors
     /// [`ClientError::Encode`]; [`ClientError::Refused`], for example with
-    /// [`ErrorCode::AlreadyInRoom`]; [`ClientError::TooManyEvents`]; what
+    /// [`ErrorCode::AlreadyInRoom`](cafewire_core::ErrorCode::AlreadyInRoom);
+    /// [`ClientError::TooManyEvents`]; [`ClientError::TooManyRequests`]; what
     /// [`next_event`](Self::next_event) gives. After [`ClientError::TimedOut`] and
     /// [`ClientError::TooManyEvents`] the answer may still come, as an event.
     ///
@@ -183,18 +188,14 @@ impl ChatClient {
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     pub fn join(&mut self, room: &str) -> Result<(), ClientError> {
-        let user_id = self.user_id;
-        self.ask(&MessagePayload::JoinRoom { room }, |event| match event {
-            Event::Joined { user_id: joined, room: into, .. } => *joined == user_id && into == room,
-            _ => false,
-        })
+        self.ask(&MessagePayload::JoinRoom { room })
     }
 
     /// Leaves a room and waits for the server's confirmation. Otherwise as [`join`](Self::join).
     ///
     /// # Errors
     /// As [`join`](Self::join); [`ClientError::Refused`], for example with
-    /// [`ErrorCode::NotInRoom`].
+    /// [`ErrorCode::NotInRoom`](cafewire_core::ErrorCode::NotInRoom).
     ///
     /// ```
     /// use cafewire_core::ErrorCode;
@@ -209,11 +210,7 @@ impl ChatClient {
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     pub fn leave(&mut self, room: &str) -> Result<(), ClientError> {
-        let user_id = self.user_id;
-        self.ask(&MessagePayload::LeaveRoom { room }, |event| match event {
-            Event::Left { user_id: left, room: from, .. } => *left == user_id && from == room,
-            _ => false,
-        })
+        self.ask(&MessagePayload::LeaveRoom { room })
     }
 
     /// Sends a message of 1 to 512 bytes to a room that the client is in. Does not wait: the
@@ -222,7 +219,8 @@ impl ChatClient {
     ///
     /// # Errors
     /// [`ClientError::Encode`]; [`ClientError::Io`], also if the server does not read within the
-    /// write time-out. Frames that the server sent before it closed can still be received.
+    /// write time-out; [`ClientError::TooManyRequests`]. Frames that the server sent before it
+    /// closed can still be received.
     ///
     /// ```
     /// use cafewire_net::{ChatClient, Event};
@@ -261,7 +259,7 @@ impl ChatClient {
     /// ```
     pub fn next_event(&mut self) -> Result<Event, ClientError> {
         let mut deadline = self.connection.read_deadline();
-        self.kept_or_received(&mut deadline)
+        Ok(self.kept_or_received(&mut deadline)?.event)
     }
 
     /// The next event, or `None` if none arrives in that time. Zero takes only what has already
@@ -283,8 +281,31 @@ impl ChatClient {
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     pub fn next_event_within(&mut self, wait: Duration) -> Result<Option<Event>, ClientError> {
+        Ok(self.receive_within(wait)?.map(|received| received.event))
+    }
+
+    /// As [`next_event_within`](Self::next_event_within), with what the event answers.
+    ///
+    /// # Errors
+    /// As [`next_event_within`](Self::next_event_within).
+    ///
+    /// ```
+    /// use std::time::Duration;
+    /// use cafewire_core::MessageType;
+    /// use cafewire_net::ChatClient;
+    /// use cafewire_net::client::Answers;
+    /// # let serve = include!(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/support/serve.rs"));
+    /// # let (address, _, _server) = serve(None);
+    /// let mut client = ChatClient::connect(&address, "ada")?;
+    /// client.send("den", "hello?")?; // the client is not in this room
+    /// let received = client.receive_within(Duration::from_secs(10))?.expect("an answer");
+    /// let Answers::Request(answer) = received.answers else { panic!("it answers the message") };
+    /// assert_eq!(answer.message_type, MessageType::SendMessage);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn receive_within(&mut self, wait: Duration) -> Result<Option<Received>, ClientError> {
         match self.kept_or_received(&mut Deadline::after(Some(wait))) {
-            Ok(event) => Ok(Some(event)),
+            Ok(received) => Ok(Some(received)),
             Err(ClientError::TimedOut) => Ok(None),
             Err(error) => Err(error),
         }
@@ -332,7 +353,7 @@ impl ChatClient {
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     pub fn sender(&self) -> io::Result<ChatSender> {
-        ChatSender::new(self.connection.stream(), &self.write_lock)
+        ChatSender::new(self.connection.stream(), &self.session)
     }
 
     /// Sends Disconnect and waits, up to the read time-out, until the server has closed. Events
@@ -356,55 +377,57 @@ impl ChatClient {
     }
 
     fn write(&self, payload: &MessagePayload<'_>) -> Result<(), ClientError> {
-        self.write_lock.write(self.connection.stream(), payload)
+        self.session.request(self.connection.stream(), payload).map(|_| ())
     }
 
-    fn kept_or_received(&mut self, deadline: &mut Deadline) -> Result<Event, ClientError> {
+    fn kept_or_received(&mut self, deadline: &mut Deadline) -> Result<Received, ClientError> {
         match self.kept_events.pop_front() {
-            Some(event) => Ok(event),
+            Some(received) => Ok(received),
             None => self.await_event(deadline),
         }
     }
 
     /// The next event from the server, which is asked for a sign when it is silent for long.
-    fn await_event(&mut self, deadline: &mut Deadline) -> Result<Event, ClientError> {
+    fn await_event(&mut self, deadline: &mut Deadline) -> Result<Received, ClientError> {
         loop {
-            let part = deadline.next_part(self.liveness.longest_wait());
+            let part = deadline.next_part(self.session.longest_wait());
             let is_over = part.is_none();
             // What was read before is found even if the time is over.
-            match receive_event(&mut self.connection, &mut part.unwrap_or_else(Deadline::spent)) {
-                Err(ClientError::TimedOut) => match self.liveness.due(Instant::now()) {
-                    Due::Probe => self.probe()?,
+            match self.receive_event(&mut part.unwrap_or_else(Deadline::spent)) {
+                Ok(Some(received)) => return Ok(received),
+                Ok(None) => {}
+                Err(ClientError::TimedOut) => match self.session.due() {
+                    Due::Probe => self.session.probe(self.connection.stream())?,
                     Due::GiveUp => return Err(ClientError::Io(no_sign())),
                     Due::Nothing if is_over => return Err(ClientError::TimedOut),
                     Due::Nothing => {}
                 },
-                Ok(event) => {
-                    self.liveness.heard(Instant::now());
-                    if !is_answer_to_probe(&event) || !self.liveness.take_answer() {
-                        return Ok(event);
-                    }
-                }
                 Err(error) => return Err(error),
             }
         }
     }
 
-    /// A second Connect changes nothing, and each server answers it.
-    fn probe(&self) -> Result<(), ClientError> {
-        self.write(&MessagePayload::Connect { username: &self.username })
+    /// `None` is the answer to a probe, which is no event.
+    fn receive_event(&mut self, deadline: &mut Deadline) -> Result<Option<Received>, ClientError> {
+        receive(&mut self.connection, &self.session, deadline, |payload, event| {
+            if event == client::Event::ProbeAnswered {
+                return Ok(None);
+            }
+            let answers = Answers::of(&event);
+            let event = Event::from_payload(payload).ok_or(unexpected("an event", payload))?;
+            Ok(Some(Received { event, answers }))
+        })
     }
 
     /// Sends a request and waits for its answer, keeping the events that come before it.
-    fn ask(
-        &mut self,
-        request: &MessagePayload<'_>,
-        is_answer: impl Fn(&Event) -> bool,
-    ) -> Result<(), ClientError> {
+    fn ask(&mut self, request: &MessagePayload<'_>) -> Result<(), ClientError> {
         self.check_room_for_events()?;
-        let mut unsent = None;
-        let mut deadline = match self.write(request) {
-            Ok(()) => self.connection.read_deadline(),
+        let (mut awaited, mut unsent) = (None, None);
+        let mut deadline = match self.session.request(self.connection.stream(), request) {
+            Ok(id) => {
+                awaited = id;
+                self.connection.read_deadline()
+            }
             // A server that closed may have sent the reason before, which says more than the failed
             // write.
             Err(error @ ClientError::Io(_)) => {
@@ -414,13 +437,20 @@ impl ChatClient {
             Err(error) => return Err(error),
         };
         loop {
-            match self.await_event(&mut deadline) {
-                Ok(event) if is_answer(&event) => return Ok(()),
-                Ok(Event::Error { code, message }) if can_refuse(request, code) => {
+            let received = match self.await_event(&mut deadline) {
+                Ok(received) => received,
+                Err(error) => return Err(unsent.unwrap_or(error)),
+            };
+            let is_answer = matches!(
+                received.answers,
+                Answers::Request(answer) if Some(answer.id) == awaited
+            );
+            match received.event {
+                Event::Error { code, message } if is_answer || code.closes() => {
                     return Err(ClientError::Refused { code, message });
                 }
-                Ok(event) => self.kept_events.push_back(event),
-                Err(error) => return Err(unsent.unwrap_or(error)),
+                _ if is_answer => return Ok(()),
+                _ => self.kept_events.push_back(received),
             }
             self.check_room_for_events()?;
         }
@@ -435,21 +465,6 @@ impl ChatClient {
     }
 }
 
-/// Whether an Error frame with this code can answer this request. Version 1 does not say, so every
-/// code counts that cannot be about another request.
-fn can_refuse(request: &MessagePayload<'_>, code: ErrorCode) -> bool {
-    match code {
-        ErrorCode::NotInRoom => matches!(request, MessagePayload::LeaveRoom { .. }),
-        ErrorCode::AlreadyInRoom => matches!(request, MessagePayload::JoinRoom { .. }),
-        ErrorCode::InvalidContent | ErrorCode::InvalidUsername | ErrorCode::UsernameTaken => false,
-        _ => true,
-    }
-}
-
-fn is_answer_to_probe(event: &Event) -> bool {
-    matches!(event, Event::Error { code: ErrorCode::AlreadyConnected, .. })
-}
-
 fn no_sign() -> io::Error {
     io::Error::new(
         io::ErrorKind::TimedOut,
@@ -457,22 +472,17 @@ fn no_sign() -> io::Error {
     )
 }
 
-fn receive_event(
-    connection: &mut FramedStream,
-    deadline: &mut Deadline,
-) -> Result<Event, ClientError> {
-    receive(connection, deadline, |payload| {
-        let received = payload.message_type().name();
-        Event::from_payload(payload)
-            .ok_or(ClientError::Unexpected { awaited: "an event", received })
-    })
+fn unexpected(awaited: &'static str, payload: &MessagePayload<'_>) -> ClientError {
+    ClientError::Unexpected { awaited, received: payload.message_type().name() }
 }
 
-/// The next frame's payload, read and handed to `take` while it is still in the receive buffer.
+/// The next frame's message and its meaning, read and handed to `take` while it is still in the
+/// receive buffer.
 fn receive<T>(
     connection: &mut FramedStream,
+    session: &ChatSession,
     deadline: &mut Deadline,
-    take: impl FnOnce(&MessagePayload<'_>) -> Result<T, ClientError>,
+    take: impl FnOnce(&MessagePayload<'_>, client::Event<'_>) -> Result<T, ClientError>,
 ) -> Result<T, ClientError> {
     let received = connection.receive(deadline)?;
     let Frame::Chat(view) = received.frame else {
@@ -482,5 +492,5 @@ fn receive<T>(
         error,
         stream_offset: received.stream_offset + error.offset() as u64,
     })?;
-    take(&payload)
+    take(&payload, session.receive(&payload))
 }

@@ -86,6 +86,12 @@ pub enum ClientError {
         /// The most events that a client keeps.
         limit: usize,
     },
+    /// As many requests as may be wait for their answers. Nothing was sent. Take events with
+    /// [`next_event`](super::ChatClient::next_event): answers are among them.
+    TooManyRequests {
+        /// The most requests that wait.
+        limit: usize,
+    },
 }
 
 impl fmt::Display for ClientError {
@@ -146,6 +152,9 @@ impl fmt::Display for ClientError {
                     "{limit} events wait to be taken: take them before asking the server for more"
                 )
             }
+            Self::TooManyRequests { limit } => {
+                write!(f, "{limit} requests wait for their answers: read those before asking more")
+            }
         }
     }
 }
@@ -161,7 +170,8 @@ impl Error for ClientError {
             | Self::Refused { .. }
             | Self::ServerError(_)
             | Self::Unexpected { .. }
-            | Self::TooManyEvents { .. } => None,
+            | Self::TooManyEvents { .. }
+            | Self::TooManyRequests { .. } => None,
         }
     }
 }

@@ -1,5 +1,6 @@
-//! The events that a chat server sends unasked, owned, and the iterator over them.
+//! The events that a chat server sends, owned, what they answer, and the iterator over them.
 
+use cafewire_core::client::{self, Answer};
 use cafewire_core::{ErrorCode, MessagePayload};
 
 use super::{ChatClient, ClientError};
@@ -89,6 +90,44 @@ impl Event {
                 Some(Self::Error { code, message: message.to_owned() })
             }
             _ => None,
+        }
+    }
+}
+
+/// An event, and what it is to the requests of the client that received it:
+/// [`ChatClient::receive_within`].
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Received {
+    /// The event.
+    pub event: Event,
+    /// What it answers.
+    pub answers: Answers,
+}
+
+/// What an event answers. Requests are answered in their order, those of
+/// [`ChatSender`](super::ChatSender)s included.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Answers {
+    /// Nothing: it is about another user, or is the reason why the server closes.
+    Nothing,
+    /// This request: it was done, or refused if the event is an [`Event::Error`].
+    Request(Answer),
+    /// It bears this client's name, or is an Error, and is the answer to no request that waits.
+    Unexpected,
+}
+
+impl Answers {
+    /// What an event of the core's session answers.
+    #[must_use]
+    pub const fn of(event: &client::Event<'_>) -> Self {
+        match *event {
+            client::Event::Said { answers: Some(answer), .. }
+            | client::Event::Joined { answers: Some(answer), .. }
+            | client::Event::Left { answers: Some(answer), .. }
+            | client::Event::Refused { answers: answer, .. } => Self::Request(answer),
+            client::Event::Unexpected { .. } => Self::Unexpected,
+            _ => Self::Nothing,
         }
     }
 }

@@ -1,14 +1,12 @@
-//! Writes on a chat connection from several threads, each frame in one piece. Reads nothing.
+//! The handle on a chat connection for a thread that only writes. Reads nothing.
 
-use std::io::{self, IoSlice};
-use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Duration;
+use std::io;
+use std::sync::Arc;
 
 use cafewire_core::MessagePayload;
-use cafewire_core::chat::MAX_CLIENT_FRAME_SIZE;
 
 use super::ClientError;
-use super::framed_stream::write_frame;
+use super::chat_session::ChatSession;
 use super::stream::Stream;
 
 /// A second handle on a [`ChatClient`](super::ChatClient)'s connection that only writes, for
@@ -34,12 +32,12 @@ use super::stream::Stream;
 #[derive(Debug)]
 pub struct ChatSender {
     stream: Stream,
-    write_lock: Arc<WriteLock>,
+    session: Arc<ChatSession>,
 }
 
 impl ChatSender {
-    pub(super) fn new(stream: &Stream, write_lock: &Arc<WriteLock>) -> io::Result<Self> {
-        Ok(Self { stream: stream.clone_for_writing()?, write_lock: Arc::clone(write_lock) })
+    pub(super) fn new(stream: &Stream, session: &Arc<ChatSession>) -> io::Result<Self> {
+        Ok(Self { stream: stream.clone_for_writing()?, session: Arc::clone(session) })
     }
 
     /// Asks to enter a room, named by 1 to 64 bytes without control characters. The answer is an
@@ -48,7 +46,7 @@ impl ChatSender {
     ///
     /// # Errors
     /// [`ClientError::Encode`]; [`ClientError::Io`], also if the server does not read within the
-    /// write time-out.
+    /// write time-out; [`ClientError::TooManyRequests`].
     pub fn join(&self, room: &str) -> Result<(), ClientError> {
         self.write(&MessagePayload::JoinRoom { room })
     }
@@ -69,7 +67,7 @@ impl ChatSender {
     ///
     /// # Errors
     /// [`ClientError::Encode`]; [`ClientError::Io`], also if the server does not read within the
-    /// write time-out.
+    /// write time-out; [`ClientError::TooManyRequests`].
     pub fn send(&self, room: &str, content: &str) -> Result<(), ClientError> {
         self.write(&MessagePayload::SendMessage { room, content })
     }
@@ -84,88 +82,6 @@ impl ChatSender {
     }
 
     fn write(&self, payload: &MessagePayload<'_>) -> Result<(), ClientError> {
-        self.write_lock.write(&self.stream, payload)
-    }
-}
-
-/// The lock that a thread holds while it writes a frame: a frame can take several writes, and no
-/// other frame may come between them.
-#[derive(Debug)]
-pub(super) struct WriteLock {
-    write_timeout: Option<Duration>,
-    lock: Mutex<()>,
-}
-
-impl WriteLock {
-    pub(super) fn new(write_timeout: Option<Duration>) -> Self {
-        Self { write_timeout, lock: Mutex::new(()) }
-    }
-
-    pub(super) fn write(
-        &self,
-        stream: &Stream,
-        payload: &MessagePayload<'_>,
-    ) -> Result<(), ClientError> {
-        let mut buffer = [0; MAX_CLIENT_FRAME_SIZE];
-        let frame = payload.encode_into(&mut buffer)?;
-        // The lock guards the order of writes and no data, so a poisoned lock is as good as any.
-        let _guard = self.lock.lock().unwrap_or_else(PoisonError::into_inner);
-        write_frame(stream, &mut [IoSlice::new(frame)], self.write_timeout)
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use std::io::Read;
-    use std::net::TcpListener;
-
-    use cafewire_core::{Direction, Frame, FrameDecoder, Framing};
-
-    use super::super::ClientConfig;
-    use super::*;
-
-    #[test]
-    fn frames_of_several_threads_never_mix() {
-        const THREADS: usize = 4;
-        const FRAMES_EACH: usize = 500;
-        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-        let address = listener.local_addr().unwrap().into();
-        let stream = Stream::connect(&address, &ClientConfig::default()).unwrap();
-        // The system grants its smallest buffer, so that writers often wait in the middle of a
-        // frame.
-        stream.set_send_buffer_size(1).unwrap();
-        let mut received = listener.accept().unwrap().0;
-        let reading = std::thread::spawn(move || {
-            let mut everything = Vec::new();
-            received.read_to_end(&mut everything).unwrap();
-            everything
-        });
-        let write_lock = WriteLock::new(None);
-        let content = "x".repeat(512);
-        std::thread::scope(|scope| {
-            for _ in 0..THREADS {
-                scope.spawn(|| {
-                    for _ in 0..FRAMES_EACH {
-                        write_lock
-                            .write(
-                                &stream,
-                                &MessagePayload::SendMessage { room: "den", content: &content },
-                            )
-                            .unwrap();
-                    }
-                });
-            }
-        });
-        drop(stream);
-        let everything = reading.join().unwrap();
-        let mut reader = FrameDecoder::new(Direction::ToServer);
-        let mut rest = &everything[..];
-        for number in 0..THREADS * FRAMES_EACH {
-            let Framing::Frame { frame: Frame::Chat(_), consumed } = reader.next_frame(rest) else {
-                panic!("frame {number} is not whole")
-            };
-            rest = &rest[consumed..];
-        }
-        assert!(rest.is_empty());
+        self.session.request(&self.stream, payload).map(|_| ())
     }
 }

@@ -8,7 +8,9 @@ use std::time::Duration;
 use cafewire_core::{
     ErrorCode, Family, Message, MessagePayload, MessageType, ParseError, ZeroCopyMessage,
 };
-use cafewire_net::client::{ChatClient, ClientConfig, ClientError, Event, KEPT_EVENTS_MAX};
+use cafewire_net::client::{
+    Answers, ChatClient, ClientConfig, ClientError, Event, KEPT_EVENTS_MAX,
+};
 
 use crate::scripted::{ACK, ScriptedServer, chat, echo, hasty, impatient, patient, unanswered};
 
@@ -258,6 +260,25 @@ fn a_join_refused_is_told_from_an_error_about_something_else() {
         outcome.unwrap();
         assert_eq!(events, [Event::Error { code, message: "because".to_owned() }]);
     }
+}
+
+#[test]
+fn a_refusal_belongs_to_the_oldest_request() {
+    let server = ScriptedServer::start(|mut peer| {
+        peer.sign_in();
+        peer.expect_chat(&MessagePayload::SendMessage { room: "den", content: "hello" });
+        peer.expect_chat(&MessagePayload::JoinRoom { room: "den" });
+        peer.send_chat(&error(ErrorCode::RateLimited, "not so fast"));
+        peer.send_chat(&joined(ADA, "ada", "den"));
+        peer.expect_end();
+    });
+    let mut client = sign_in(&server);
+    client.send("den", "hello").unwrap();
+    client.join("den").unwrap();
+    let received = client.receive_within(Duration::ZERO).unwrap().unwrap();
+    assert!(matches!(received.event, Event::Error { code: ErrorCode::RateLimited, .. }));
+    let Answers::Request(answer) = received.answers else { panic!("{received:?}") };
+    assert_eq!((answer.message_type, answer.skipped), (MessageType::SendMessage, 0));
 }
 
 #[test]
