@@ -22,7 +22,7 @@ const STEPS_MAX: usize = 300;
 /// | kind | bytes | what happens |
 /// |---|---|---|
 /// | 0 | | the client asks: Connect, JoinRoom, LeaveRoom or SendMessage |
-/// | 1 | | another user, or with the argument of kind 2 this one, joins, leaves, speaks; ConnectAck |
+/// | 1 | | the server says that another user signed in, joined, left or spoke |
 /// | 2 | | the same of this user |
 /// | 3 | code | an Error; 0xFF is a code that has no name |
 /// | 4 | count, then so many | the server sends these bytes, checksums put right |

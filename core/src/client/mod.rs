@@ -49,7 +49,8 @@
 //! // What a server answers, from the socket.
 //! let received = b"\x01\x81\x00\x0C\0\0\0\x07cafewire\x26\x91\x37\xFF\
 //!     \x01\x83\x00\x0E\0\0\0\x07\x03ada\x05lobby\x26\x53\x10\x9B\
-//!     \x01\x82\x00\x1A\0\0\0\x07\0\0\x01\x8B\xCF\xE5\x68\0\x03ada\x05lobbyol\xC3\xA1\x6E\x35\x69\x14";
+//!     \x01\x82\x00\x1A\0\0\0\x07\0\0\x01\x8B\xCF\xE5\x68\0\
+//!     \x03ada\x05lobbyol\xC3\xA1\x6E\x35\x69\x14";
 //! let mut rest = &received[..];
 //! let mut seen = Vec::new();
 //! while let Decoded::Chat { message, consumed } = decoder.next_message(rest) {

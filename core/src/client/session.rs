@@ -30,7 +30,7 @@ pub struct Encoded<'b> {
 /// |---|---|
 /// | [`request`](Self::request) | the client wants something; send what it gives |
 /// | [`receive`](Self::receive) | a message has come |
-/// | [`due`](Self::due) | all that came is received, and [`next_deadline`](Self::next_deadline) has passed |
+/// | [`due`](Self::due) | [`next_deadline`](Self::next_deadline) has passed, and nothing came |
 /// | [`probe`](Self::probe) | `due` says so; send what it gives |
 /// | [`end`](Self::end) | the stream ended, or its bytes are no frames |
 #[derive(Clone)]
