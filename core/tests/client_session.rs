@@ -186,6 +186,14 @@ impl Model {
         let first_probe = self.sent.iter().position(|sent| matches!(sent, Sent::Probe));
         match (code, first_probe) {
             (ErrorCode::AlreadyConnected, None) => return Err(()),
+            // Disconnect is not on the list, and was dropped.
+            (ErrorCode::RateLimited, None)
+                if self.sent.is_empty() && self.ended == Some(End::Disconnect) =>
+            {
+                self.ended = None;
+                let message_type = MessageType::Disconnect;
+                return Ok(Heard::Answer { id: self.next_id, message_type, skipped: 0 });
+            }
             (ErrorCode::AlreadyConnected, Some(place))
             | (ErrorCode::RateLimited, Some(place @ 0)) => {
                 self.sent.remove(place);

@@ -90,7 +90,7 @@ pub enum Event<'a> {
 pub struct Answer {
     /// The number that [`Session::request`](super::Session::request) gave.
     pub id: RequestId,
-    /// Connect, JoinRoom, LeaveRoom or SendMessage.
+    /// Connect, JoinRoom, LeaveRoom or SendMessage; Disconnect if it was over the server's rate.
     pub message_type: MessageType,
     /// Requests before it that the server passed over, and that are not waited for any more. 0
     /// with a server that keeps to the protocol.

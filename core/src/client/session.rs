@@ -17,7 +17,7 @@ use crate::chat::{ErrorCode, MessagePayload, MessageType};
 pub struct Encoded<'b> {
     /// The bytes, in the caller's buffer.
     pub frame: &'b [u8],
-    /// The number that the answer will have. Disconnect is not answered.
+    /// The number that the answer will have.
     pub id: RequestId,
 }
 
@@ -84,7 +84,9 @@ impl<S: AsRef<[Slot]> + AsMut<[Slot]>> Session<S> {
     /// hold any request.
     ///
     /// Connect comes first; the others may follow without waiting for its answer. Disconnect is
-    /// taken even when all slots are, and the last: answers to earlier requests still come.
+    /// taken even when all slots are, and the last: answers to earlier requests still come. It has
+    /// none of its own, unless it was over the server's rate: then it is refused, and may be sent
+    /// again.
     ///
     /// # Errors
     /// Why the request was not taken. Then nothing was written and nothing was noted.
@@ -367,6 +369,16 @@ impl<S: AsRef<[Slot]> + AsMut<[Slot]>> Session<S> {
         };
         if may_answer_probe && self.pending.take_probe() {
             return Some(Event::ProbeAnswered);
+        }
+        if code == ErrorCode::RateLimited
+            && self.ended == Some(End::Disconnect)
+            && self.pending.len() == 0
+        {
+            // All before it is answered: it was Disconnect that was dropped.
+            self.ended = None;
+            let (id, message_type) = (self.pending.next_id(), MessageType::Disconnect);
+            let answers = Answer { id, message_type, skipped: 0 };
+            return Some(Event::Refused { answers, code, message });
         }
         let answers = self.pending.refuse(code)?;
         if self.sign_in == SignIn::Asked {

@@ -34,6 +34,8 @@ pub(super) struct Ledger {
     user_id: Option<u32>,
     /// No more requests are taken.
     ended: bool,
+    /// For that the client sent Disconnect.
+    has_disconnected: bool,
     /// The server said why it ends.
     was_told_why: bool,
 }
@@ -41,7 +43,15 @@ pub(super) struct Ledger {
 impl Ledger {
     pub(super) fn new(slots: usize) -> Self {
         let (sent, user_id) = (Vec::new(), None);
-        Self { slots, sent, next_id: 0, user_id, ended: false, was_told_why: false }
+        Self {
+            slots,
+            sent,
+            next_id: 0,
+            user_id,
+            ended: false,
+            has_disconnected: false,
+            was_told_why: false,
+        }
     }
 
     pub(super) fn user_id(&self) -> Option<u32> {
@@ -77,7 +87,7 @@ impl Ledger {
             return None;
         }
         if is_disconnect {
-            self.ended = true;
+            (self.ended, self.has_disconnected) = (true, true);
             return Some(self.next_id);
         }
         let request = request_of(request, self.next_id).expect("a request");
@@ -142,6 +152,10 @@ impl Ledger {
             (ErrorCode::AlreadyConnected, Some(at)) | (ErrorCode::RateLimited, Some(at @ 0)) => {
                 self.sent.remove(at);
                 return Verdict::Probe;
+            }
+            (ErrorCode::RateLimited, None) if self.sent.is_empty() && self.has_disconnected => {
+                (self.ended, self.has_disconnected) = (false, false);
+                return Verdict::Answer { id: self.next_id, skipped: 0 };
             }
             _ => {}
         }
