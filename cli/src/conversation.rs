@@ -6,7 +6,7 @@ use std::sync::mpsc::{Receiver, Sender, SyncSender, channel, sync_channel};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use cafewire_net::client::{ChatClient, ChatSender, ClientError, Event};
+use cafewire_net::client::{ChatClient, ChatSender, ClientError, Event, Received};
 
 use crate::failure::Failure;
 use crate::interrupt;
@@ -30,7 +30,7 @@ const QUEUE_LEN: usize = 1024;
 #[derive(Debug)]
 pub(crate) enum ConversationEvent {
     /// A message of the server.
-    Chat(Event),
+    Chat(Received),
     /// The connection is over.
     Lost(ClientError),
     /// A line that was requested.
@@ -103,7 +103,9 @@ impl Conversation {
         let deadline = Instant::now() + LAST_WORDS_WAIT;
         while let Some(event) = self.next(Some(deadline)) {
             match event {
-                ConversationEvent::Chat(Event::Error { code, message }) if code.closes() => {
+                ConversationEvent::Chat(Received {
+                    event: Event::Error { code, message }, ..
+                }) if code.closes() => {
                     return Failure::refused("the server ended the connection", code, &message);
                 }
                 ConversationEvent::Lost(_) | ConversationEvent::Interrupted => break,
@@ -116,8 +118,8 @@ impl Conversation {
 
 fn pass_on_events(mut client: ChatClient, queue: &SyncSender<ConversationEvent>) {
     loop {
-        let event = match client.next_event_within(EVENT_WAIT) {
-            Ok(Some(event)) => ConversationEvent::Chat(event),
+        let event = match client.receive_within(EVENT_WAIT) {
+            Ok(Some(received)) => ConversationEvent::Chat(received),
             Ok(None) => continue,
             Err(error) => ConversationEvent::Lost(error),
         };

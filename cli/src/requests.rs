@@ -1,12 +1,9 @@
-//! Open requests to the server. Pure: requests and events in, answers out.
-//!
-//! A server answers one connection's requests in their order: a join with one's own arrival, a
-//! message with one's own broadcast, anything with an Error instead. So an answer must match the
-//! oldest request.
+//! The words of the open requests to the server, for what is shown of them. Which of them an event
+//! answers, the client's session says: here they are only kept in the same order. Pure.
 
 use std::collections::VecDeque;
 
-use cafewire_net::client::Event;
+use cafewire_net::client::{Answers, Event, Received};
 
 /// How many messages may be under way before more input is taken. These fit the sockets' buffers
 /// many times over, so that writing never has to wait for reading and neither side can block the
@@ -29,21 +26,17 @@ pub(crate) enum Answer {
     Refused(Request),
     /// The event bears our name, but does not answer the oldest request.
     OutOfOrder,
-    /// The event is another member's.
+    /// The event is another member's, or an Error that answers nothing.
     Unrelated,
 }
 
-#[derive(Debug)]
+/// Open requests, oldest first.
+#[derive(Debug, Default)]
 pub(crate) struct Requests {
-    own_user_id: u32,
     open: VecDeque<Request>,
 }
 
 impl Requests {
-    pub(crate) const fn new(own_user_id: u32) -> Self {
-        Self { own_user_id, open: VecDeque::new() }
-    }
-
     pub(crate) fn push(&mut self, request: Request) {
         self.open.push_back(request);
     }
@@ -61,35 +54,81 @@ impl Requests {
         std::mem::take(&mut self.open)
     }
 
-    /// Matches an event against the oldest request.
-    pub(crate) fn answer(&mut self, event: &Event) -> Answer {
-        let fits = match (event, self.open.front()) {
-            (Event::Error { .. }, _) => {
-                return self.open.pop_front().map_or(Answer::Unrelated, Answer::Refused);
-            }
-            (
-                Event::Message { user_id, .. }
-                | Event::Joined { user_id, .. }
-                | Event::Left { user_id, .. },
-                _,
-            ) if *user_id != self.own_user_id => {
-                return Answer::Unrelated;
-            }
-            (
-                Event::Message { room, content, .. },
-                Some(Request::Send { room: asked, content: sent }),
-            ) => room == asked && content == sent,
-            (Event::Joined { room, .. }, Some(Request::Join { room: asked }))
-            | (Event::Left { room, .. }, Some(Request::Leave { room: asked })) => room == asked,
-            _ => false,
+    /// Removes the request that the event answers, and those that the server passed over for it.
+    pub(crate) fn answer(&mut self, received: &Received) -> Answer {
+        let is_error = matches!(received.event, Event::Error { .. });
+        let answer = match received.answers {
+            Answers::Request(answer) => answer,
+            Answers::Unexpected if !is_error => return Answer::OutOfOrder,
+            _ => return Answer::Unrelated,
         };
+        self.open.drain(..answer.skipped.min(self.open.len()));
         match self.open.pop_front() {
-            Some(oldest) if fits => Answer::Done(oldest),
-            Some(oldest) => {
-                self.open.push_front(oldest);
-                Answer::OutOfOrder
-            }
-            None => Answer::OutOfOrder,
+            Some(_) if answer.skipped > 0 => Answer::OutOfOrder,
+            Some(request) if is_error => Answer::Refused(request),
+            Some(request) => Answer::Done(request),
+            None => Answer::Unrelated,
+        }
+    }
+}
+
+/// For tests: the client's session, between a test that plays the server and what the client does
+/// with its events.
+#[cfg(test)]
+pub(crate) mod test_session {
+    use cafewire_core::MessagePayload;
+    use cafewire_core::client::{Session, Slot};
+
+    use super::*;
+
+    pub(crate) struct TestSession(Session<Vec<Slot>>);
+
+    impl TestSession {
+        /// Signed in as this user.
+        pub(crate) fn signed_in(user_id: u32) -> Self {
+            let mut session = Self(Session::new(vec![Slot::EMPTY; 1024]));
+            session.request(&MessagePayload::Connect { username: "ada" });
+            let acknowledged = MessagePayload::ConnectAck { user_id, server_info: "" };
+            let _ = session.0.receive(&acknowledged, 0);
+            session
+        }
+
+        pub(crate) fn send(&mut self, request: &Request) {
+            self.request(&match request {
+                Request::Join { room } => MessagePayload::JoinRoom { room },
+                Request::Leave { room } => MessagePayload::LeaveRoom { room },
+                Request::Send { room, content } => MessagePayload::SendMessage { room, content },
+            });
+        }
+
+        pub(crate) fn receive(&mut self, event: Event) -> Received {
+            let message = match &event {
+                Event::Message { user_id, timestamp_ms, username, room, content } => {
+                    MessagePayload::MessageBroadcast {
+                        user_id: *user_id,
+                        timestamp: *timestamp_ms,
+                        username,
+                        room,
+                        content,
+                    }
+                }
+                Event::Joined { user_id, username, room } => {
+                    MessagePayload::UserJoined { user_id: *user_id, username, room }
+                }
+                Event::Left { user_id, username, room } => {
+                    MessagePayload::UserLeft { user_id: *user_id, username, room }
+                }
+                Event::Error { code, message } => MessagePayload::Error { code: *code, message },
+                other => panic!("{other:?} is no message"),
+            };
+            let answers = Answers::of(&self.0.receive(&message, 0));
+            Received { event, answers }
+        }
+
+        fn request(&mut self, request: &MessagePayload<'_>) {
+            let mut buffer = [0; 1024];
+            let encoded = self.0.request(request, &mut buffer);
+            assert!(encoded.is_ok(), "{encoded:?}");
         }
     }
 }
@@ -98,9 +137,33 @@ impl Requests {
 mod tests {
     use cafewire_core::ErrorCode;
 
+    use super::test_session::TestSession;
     use super::*;
 
     const ME: u32 = 7;
+
+    /// Open requests, as the session has them and as their words are kept.
+    struct Open {
+        session: TestSession,
+        requests: Requests,
+    }
+
+    impl Open {
+        fn new(requests: &[Request]) -> Self {
+            let mut open =
+                Self { session: TestSession::signed_in(ME), requests: Requests::default() };
+            for request in requests {
+                open.session.send(request);
+                open.requests.push(request.clone());
+            }
+            open
+        }
+
+        fn answer(&mut self, event: Event) -> Answer {
+            let received = self.session.receive(event);
+            self.requests.answer(&received)
+        }
+    }
 
     fn message(user_id: u32, content: &str) -> Event {
         let (username, room) = ("ada".to_owned(), "lobby".to_owned());
@@ -125,40 +188,41 @@ mod tests {
 
     #[test]
     fn answers_come_in_the_order_of_the_requests() {
-        let mut requests = Requests::new(ME);
-        for request in [join(), send("one"), send("two")] {
-            requests.push(request);
-        }
-        assert_eq!(requests.answer(&joined(ME)), Answer::Done(join()));
-        assert_eq!(requests.answer(&message(ME, "two")), Answer::OutOfOrder);
-        assert_eq!(requests.answer(&message(ME, "one")), Answer::Done(send("one")));
-        assert_eq!(requests.answer(&error()), Answer::Refused(send("two")));
-        assert!(requests.is_empty());
+        let mut open = Open::new(&[join(), send("one"), send("two")]);
+        assert_eq!(open.answer(joined(ME)), Answer::Done(join()));
+        assert_eq!(open.answer(message(ME, "one")), Answer::Done(send("one")));
+        assert_eq!(open.answer(error()), Answer::Refused(send("two")));
+        assert!(open.requests.is_empty());
+    }
+
+    #[test]
+    fn what_the_server_passes_over_is_open_no_more() {
+        let mut open = Open::new(&[join(), send("one"), send("two"), send("three")]);
+        assert_eq!(open.answer(message(ME, "two")), Answer::OutOfOrder);
+        assert_eq!(open.answer(message(ME, "one")), Answer::OutOfOrder);
+        assert_eq!(open.requests.take_open(), [send("three")]);
     }
 
     #[test]
     fn what_others_do_answers_nothing() {
-        let mut requests = Requests::new(ME);
-        requests.push(join());
-        requests.push(send("same"));
-        assert_eq!(requests.answer(&joined(8)), Answer::Unrelated);
-        assert_eq!(requests.answer(&message(8, "same")), Answer::Unrelated);
-        assert_eq!(requests.len(), 2);
+        let mut open = Open::new(&[join(), send("same")]);
+        assert_eq!(open.answer(joined(8)), Answer::Unrelated);
+        assert_eq!(open.answer(message(8, "same")), Answer::Unrelated);
+        assert_eq!(open.requests.len(), 2);
     }
 
     #[test]
     fn a_message_must_come_back_as_it_was() {
-        let mut requests = Requests::new(ME);
-        requests.push(send("one"));
-        assert_eq!(requests.answer(&message(ME, "One")), Answer::OutOfOrder);
-        assert_eq!(requests.answer(&joined(ME)), Answer::OutOfOrder);
-        assert_eq!(requests.len(), 1);
+        let mut open = Open::new(&[send("one")]);
+        assert_eq!(open.answer(message(ME, "One")), Answer::OutOfOrder);
+        assert_eq!(open.answer(joined(ME)), Answer::OutOfOrder);
+        assert_eq!(open.requests.len(), 1);
     }
 
     #[test]
     fn without_a_request_nothing_is_an_answer() {
-        let mut requests = Requests::new(ME);
-        assert_eq!(requests.answer(&joined(ME)), Answer::OutOfOrder);
-        assert_eq!(requests.answer(&error()), Answer::Unrelated);
+        let mut open = Open::new(&[]);
+        assert_eq!(open.answer(joined(ME)), Answer::OutOfOrder);
+        assert_eq!(open.answer(error()), Answer::Unrelated);
     }
 }

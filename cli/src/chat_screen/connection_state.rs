@@ -62,7 +62,7 @@ impl ConnectionState {
             number: 0,
             last_heard: None,
             held_name: None,
-            requests: Requests::new(0),
+            requests: Requests::default(),
             asked_at: Duration::ZERO,
             unsent: VecDeque::new(),
             backoff: Backoff::new(seed),
@@ -101,16 +101,11 @@ impl ConnectionState {
     }
 
     /// Sign-in has succeeded. Joins of the rooms go before the lines that wait.
-    pub(crate) fn signed_in(
-        &mut self,
-        now: Duration,
-        user_id: u32,
-        rooms: Vec<String>,
-    ) -> Vec<Effect> {
+    pub(crate) fn signed_in(&mut self, now: Duration, rooms: Vec<String>) -> Vec<Effect> {
         self.phase = Phase::Online { since: now };
         self.held_name.clone_from(&self.username);
         self.last_heard = Some(now);
-        self.requests = Requests::new(user_id);
+        self.requests = Requests::default();
         for room in rooms.into_iter().rev() {
             self.unsent.push_front(Request::Join { room });
         }

@@ -133,13 +133,12 @@ fn converse(
     thread::spawn(move || pass_on_requests(&sender, &outbox, &writer));
     shared.is_signed_in.store(true, Ordering::Relaxed);
     let mut is_heard = report(ConnectionEvent::SignedIn {
-        user_id: client.user_id(),
         server_info: client.server_info().to_owned(),
         peer: format::found(client.peer_address()),
     });
     while is_heard && !shared.is_given_up.load(Ordering::Relaxed) {
-        match client.next_event_within(CHECK_WAIT) {
-            Ok(Some(event)) => is_heard = report(ConnectionEvent::Chat(event)),
+        match client.receive_within(CHECK_WAIT) {
+            Ok(Some(received)) => is_heard = report(ConnectionEvent::Chat(received)),
             Ok(None) if shared.write_failure.get().is_some() => break,
             Ok(None) => {}
             Err(error) => return error,
@@ -165,7 +164,7 @@ fn pass_on_requests(sender: &ChatSender, outbox: &Receiver<Request>, shared: &Sh
 #[cfg(test)]
 mod tests {
     use cafewire_core::ErrorCode;
-    use cafewire_net::client::Event;
+    use cafewire_net::client::{Event, Received};
     use cafewire_net::{Server, ServerConfig, ServerHandle};
 
     use super::*;
@@ -238,11 +237,13 @@ mod tests {
         line.connection.send(2, Request::Leave { room: "lobby".to_owned() });
         assert!(matches!(
             line.next(),
-            ConnectionEvent::Chat(Event::Joined { room, .. }) if room == "lobby"
+            ConnectionEvent::Chat(Received { event: Event::Joined { room, .. }, .. })
+                if room == "lobby"
         ));
         assert!(matches!(
             line.next(),
-            ConnectionEvent::Chat(Event::Message { content, .. }) if content == "hello"
+            ConnectionEvent::Chat(Received { event: Event::Message { content, .. }, .. })
+                if content == "hello"
         ));
         line.connection.disconnect(&line.events);
         // The name is free from then on.
@@ -271,7 +272,10 @@ mod tests {
         server.stop();
         assert!(matches!(
             line.next(),
-            ConnectionEvent::Chat(Event::Error { code: ErrorCode::ShuttingDown, .. })
+            ConnectionEvent::Chat(Received {
+                event: Event::Error { code: ErrorCode::ShuttingDown, .. },
+                ..
+            })
         ));
         assert!(matches!(line.next(), ConnectionEvent::Ended { code: None, .. }));
         let line = Line::connect(&server, "ada");

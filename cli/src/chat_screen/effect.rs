@@ -1,7 +1,7 @@
 //! Effects that the state asks for, and inputs that it is given.
 
 use cafewire_core::ErrorCode;
-use cafewire_net::client::Event;
+use cafewire_net::client::Received;
 use cafewire_net::{Address, PeerAddress};
 use crossterm::event::{KeyEvent, MouseEvent};
 
@@ -58,12 +58,11 @@ pub(crate) enum Input {
 #[derive(Debug)]
 pub(crate) enum ConnectionEvent {
     SignedIn {
-        user_id: u32,
         server_info: String,
         /// The address that the server's name was resolved to.
         peer: Option<PeerAddress>,
     },
-    Chat(Event),
+    Chat(Received),
     /// The connection ended, or was never made. A sentence, and the server's code if it gave one.
     Ended {
         why: String,

@@ -20,6 +20,7 @@ use super::model::{Detail, Model, Setup};
 use super::view;
 use super::view::theme::{ColourDepth, Theme, ThemeName};
 use crate::requests::Request;
+use crate::requests::test_session::TestSession;
 
 /// 2026-05-01 12:00:00 UTC.
 pub(super) const NOON_MS: u64 = 1_777_636_800_000;
@@ -31,6 +32,8 @@ pub(super) struct Harness {
     pub(super) now: Now,
     /// Effects that no test has consumed yet.
     pub(super) effects: Vec<Effect>,
+    /// Of the latest sign-in.
+    session: TestSession,
 }
 
 impl Harness {
@@ -53,7 +56,7 @@ impl Harness {
             detail,
         };
         let (model, effects) = Model::new(setup, now);
-        Self { model, now, effects }
+        Self { model, now, effects, session: TestSession::signed_in(OWN_ID) }
     }
 
     /// Signed in as ada, in these rooms.
@@ -71,8 +74,8 @@ impl Harness {
 
     pub(super) fn signed_in(&mut self) {
         let peer = Some(PeerAddress::from(SocketAddr::from(([127, 0, 0, 1], 8080))));
+        self.session = TestSession::signed_in(OWN_ID);
         self.handle_connection_event(ConnectionEvent::SignedIn {
-            user_id: OWN_ID,
             server_info: String::new(),
             peer,
         });
@@ -80,6 +83,11 @@ impl Harness {
 
     pub(super) fn give(&mut self, input: Input) {
         let effects = self.model.update(self.now, input);
+        for effect in &effects {
+            if let Effect::Send { request, .. } = effect {
+                self.session.send(request);
+            }
+        }
         self.effects.extend(effects);
     }
 
@@ -88,7 +96,8 @@ impl Harness {
     }
 
     pub(super) fn event(&mut self, event: Event) {
-        self.handle_connection_event(ConnectionEvent::Chat(event));
+        let received = self.session.receive(event);
+        self.handle_connection_event(ConnectionEvent::Chat(received));
     }
 
     pub(super) fn refuse(&mut self, code: ErrorCode, message: &str) {

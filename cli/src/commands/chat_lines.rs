@@ -4,7 +4,7 @@ use std::process::ExitCode;
 use std::time::Instant;
 
 use cafewire_core::chat::MAX_CONTENT_SIZE;
-use cafewire_net::client::{ChatClient, ChatSender, ClientError, Event};
+use cafewire_net::client::{ChatClient, ChatSender, ClientError, Event, Received};
 use cafewire_net::{Address, ClientConfig};
 
 use crate::args;
@@ -30,7 +30,6 @@ pub(crate) fn run(
     let client = ChatClient::connect_with(address, username, config)?;
     format::connected(address, client.peer_address());
     let sender = client.sender().map_err(Failure::no_second_handle)?;
-    let requests = Requests::new(client.user_id());
     output::notice(format_args!(
         "signed in to {} [{}] as <{}>; /help lists the commands",
         address,
@@ -39,7 +38,7 @@ pub(crate) fn run(
     ));
     let mut chat = Chat {
         sender,
-        requests,
+        requests: Requests::default(),
         rooms: Vec::new(),
         current_room: None,
         is_line_wanted: false,
@@ -81,7 +80,7 @@ impl Chat {
             }
             let deadline = self.is_leaving.then(|| self.last_answer_at + ANSWER_TIMEOUT);
             match self.conversation.next(deadline) {
-                Some(ConversationEvent::Chat(event)) => self.take_event(&event)?,
+                Some(ConversationEvent::Chat(received)) => self.take_event(&received)?,
                 Some(ConversationEvent::Line(line)) => {
                     self.is_line_wanted = false;
                     self.take_line(line)?;
@@ -205,12 +204,12 @@ impl Chat {
         sent.map_err(|error| self.conversation.why_lost(error))
     }
 
-    fn take_event(&mut self, event: &Event) -> Result<(), Failure> {
-        let answer = self.requests.answer(event);
+    fn take_event(&mut self, received: &Received) -> Result<(), Failure> {
+        let answer = self.requests.answer(received);
         if matches!(answer, Answer::Done(_) | Answer::Refused(_)) {
             self.last_answer_at = Instant::now();
         }
-        match event {
+        match &received.event {
             Event::Message { timestamp_ms, username, room, content, .. } => {
                 let (time, room) = (format::local_time(*timestamp_ms), escape::room(room));
                 output::line(format_args!("{time} [{room}] {}", format::said(username, content)))

@@ -6,7 +6,7 @@ use std::process::ExitCode;
 use std::time::Instant;
 
 use cafewire_core::chat::MAX_CONTENT_SIZE;
-use cafewire_net::client::{ChatClient, ChatSender, Event};
+use cafewire_net::client::{ChatClient, ChatSender, Event, Received};
 
 use crate::args::{self, SendArgs};
 use crate::conversation::{ANSWER_TIMEOUT, Conversation, ConversationEvent};
@@ -20,12 +20,11 @@ pub(crate) fn run(args: &SendArgs) -> Result<ExitCode, Failure> {
     let client = ChatClient::connect_with(&address, &args.user, &args.tls.client_config())?;
     format::connected(&address, client.peer_address());
     let sender = client.sender().map_err(Failure::no_second_handle)?;
-    let requests = Requests::new(client.user_id());
     let input = text.map_or(Input::Idle, |text| Input::Text(text.to_owned()));
     Delivery {
         room: &args.room,
         sender,
-        requests,
+        requests: Requests::default(),
         labels: VecDeque::new(),
         last_answer_at: Instant::now(),
         input,
@@ -111,7 +110,7 @@ impl Delivery<'_> {
     fn take_next(&mut self) -> Result<(), Failure> {
         let deadline = (!self.requests.is_empty()).then(|| self.last_answer_at + ANSWER_TIMEOUT);
         match self.conversation.next(deadline) {
-            Some(ConversationEvent::Chat(event)) => self.take_event(&event),
+            Some(ConversationEvent::Chat(received)) => self.take_event(&received),
             Some(ConversationEvent::Line(line)) => self.take_line(line),
             Some(ConversationEvent::InputEnded) => {
                 self.input = Input::Ended;
@@ -161,9 +160,9 @@ impl Delivery<'_> {
         sent.map_err(|error| self.conversation.why_lost(error))
     }
 
-    fn take_event(&mut self, event: &Event) -> Result<(), Failure> {
-        let answer = self.requests.answer(event);
-        match (answer, event) {
+    fn take_event(&mut self, received: &Received) -> Result<(), Failure> {
+        let answer = self.requests.answer(received);
+        match (answer, &received.event) {
             (Answer::Done(request), _) => {
                 self.last_answer_at = Instant::now();
                 if matches!(request, Request::Send { .. }) {

@@ -16,11 +16,11 @@ impl Model {
         event: ConnectionEvent,
     ) -> Vec<Effect> {
         match event {
-            ConnectionEvent::SignedIn { user_id, server_info, peer } => {
-                self.signed_in(now, user_id, &server_info, peer)
+            ConnectionEvent::SignedIn { server_info, peer } => {
+                self.signed_in(now, &server_info, peer)
             }
-            ConnectionEvent::Chat(event) => {
-                let mut effects = self.take_event(now, &event);
+            ConnectionEvent::Chat(received) => {
+                let mut effects = self.take_event(now, &received);
                 effects.extend(self.connection.heard(now.running));
                 effects
             }
@@ -49,13 +49,7 @@ impl Model {
         }
     }
 
-    fn signed_in(
-        &mut self,
-        now: Now,
-        user_id: u32,
-        server_info: &str,
-        peer: Option<PeerAddress>,
-    ) -> Vec<Effect> {
+    fn signed_in(&mut self, now: Now, server_info: &str, peer: Option<PeerAddress>) -> Vec<Effect> {
         if matches!(self.prompt, Some(Prompt::Name)) {
             self.prompt = None;
         }
@@ -74,7 +68,7 @@ impl Model {
         self.last_words = None;
         let rooms = self.rooms.iter().filter(|room| room.membership == Membership::Wanted);
         let rooms = rooms.map(|room| room.name.clone()).collect();
-        self.connection.signed_in(now.running, user_id, rooms)
+        self.connection.signed_in(now.running, rooms)
     }
 
     fn lost(&mut self, now: Now, why: String) {

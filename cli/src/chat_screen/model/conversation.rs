@@ -1,7 +1,7 @@
 //! Messages, joins and leaves in the rooms, of others and our own.
 
 use cafewire_core::ErrorCode;
-use cafewire_net::client::Event;
+use cafewire_net::client::{Event, Received};
 
 use super::Model;
 use crate::args;
@@ -13,10 +13,10 @@ use crate::chat_screen::room::{Content, Membership, NoteKind, Room};
 use crate::requests::{Answer, Request};
 
 impl Model {
-    pub(super) fn take_event(&mut self, now: Now, event: &Event) -> Vec<Effect> {
-        let answer = self.connection.requests().answer(event);
+    pub(super) fn take_event(&mut self, now: Now, received: &Received) -> Vec<Effect> {
+        let answer = self.connection.requests().answer(received);
         let is_own = answer != Answer::Unrelated;
-        match event {
+        match &received.event {
             Event::Message { user_id, timestamp_ms, username, room, content } => {
                 let Some(index) = self.room_index(room) else { return Vec::new() };
                 self.rooms[index].members.heard(username);

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use cafewire_core::ErrorCode;
-use cafewire_net::client::Event;
+use cafewire_net::client::{Answers, Event, Received};
 
 use crate::chat_screen::bounds::{ANSWER_TIMEOUT, MAX_UNSENT, STABLE_AFTER};
 use crate::chat_screen::connection_state::Phase;
@@ -239,6 +239,7 @@ fn an_old_connection_is_not_listened_to() {
         room: "lobby".to_owned(),
         content: "from the past".to_owned(),
     };
+    let said = Received { event: said, answers: Answers::Nothing };
     harness.give(Input::Connection { number: old, event: ConnectionEvent::Chat(said) });
     harness.give(Input::Connection {
         number: old,
