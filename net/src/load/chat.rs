@@ -7,6 +7,7 @@
 //! members of a group must see one order of all its messages, and one checker holds them to it.
 
 use cafewire_core::chat::MAX_CLIENT_FRAME_SIZE;
+use cafewire_core::client::{Event, Session, Slot};
 use cafewire_core::{Frame, FrameDecoder, MessagePayload};
 
 use super::checker::{GroupChecker, Verdict};
@@ -37,6 +38,9 @@ pub(super) struct Chat {
     groups: Vec<Group>,
     /// Members group by group; the first ones of a group publish.
     members: Vec<Member>,
+    /// The handshake of each connection. What comes after it is the checkers' to judge, and they
+    /// do not ask a session.
+    handshakes: Vec<HandshakeSession>,
     /// The connection of each sender.
     senders: Vec<usize>,
     expelled: Vec<usize>,
@@ -63,6 +67,11 @@ struct Member {
     sender: Option<usize>,
 }
 
+/// One request at a time: the next one is written when the answer has come.
+pub(super) type HandshakeSession = Session<[Slot; 1]>;
+
+pub(super) const NO_HANDSHAKE: HandshakeSession = Session::new([Slot::EMPTY]);
+
 impl Chat {
     /// `run` makes user and room names unique among runs.
     pub(super) fn new(run: &str, shape: Shape) -> Self {
@@ -81,6 +90,7 @@ impl Chat {
             publishers,
             groups: (0..groups).map(group).collect(),
             members: vec![Member::default(); groups * members],
+            handshakes: vec![NO_HANDSHAKE; groups * members],
             senders: Vec::new(),
             expelled: Vec::new(),
         }
@@ -90,17 +100,12 @@ impl Chat {
         connection * self.groups.len() / self.members.len()
     }
 
-    /// Takes the answer to a join, and writes the next one if a room is left.
-    fn joined(&mut self, connection: usize, room: &str, out: &mut Vec<u8>) -> Handshake {
+    /// Writes the next join, if a room is left.
+    fn join_next(&mut self, connection: usize, out: &mut Vec<u8>) -> Handshake {
         let rooms = &self.groups[self.group_of(connection)].rooms;
-        let member = &mut self.members[connection];
-        if rooms.get(member.joined).is_none_or(|expected| expected != room) {
-            return Handshake::Refused(format!("the server let it into {room}, unasked"));
-        }
-        member.joined += 1;
-        match rooms.get(member.joined) {
+        match rooms.get(self.members[connection].joined) {
             Some(room) => {
-                append(&MessagePayload::JoinRoom { room }, out);
+                ask(&mut self.handshakes[connection], &MessagePayload::JoinRoom { room }, out);
                 Handshake::NotYet
             }
             None => Handshake::Ready,
@@ -119,7 +124,9 @@ impl Workload for Chat {
 
     fn open(&mut self, connection: usize, out: &mut Vec<u8>) {
         self.members[connection] = Member::default();
-        append(&MessagePayload::Connect { username: &self.username(connection) }, out);
+        self.handshakes[connection] = NO_HANDSHAKE;
+        let username = &self.username(connection);
+        ask(&mut self.handshakes[connection], &MessagePayload::Connect { username }, out);
     }
 
     fn answer(&mut self, connection: usize, frame: &Frame<'_>, out: &mut Vec<u8>) -> Handshake {
@@ -127,22 +134,20 @@ impl Workload for Chat {
             Ok(payload) => payload,
             Err(reason) => return Handshake::Refused(reason),
         };
-        match payload {
-            MessagePayload::ConnectAck { user_id, .. } => {
-                self.members[connection].user_id = Some(user_id);
-                let group = self.group_of(connection);
-                let room = &self.groups[group].rooms[0];
-                append(&MessagePayload::JoinRoom { room }, out);
-                Handshake::NotYet
+        let member = &mut self.members[connection];
+        match self.handshakes[connection].receive(&payload, 0) {
+            Event::SignedIn { user_id, .. } => {
+                member.user_id = Some(user_id);
+                self.join_next(connection, out)
             }
-            MessagePayload::UserJoined { user_id, room, .. }
-                if self.members[connection].user_id == Some(user_id) =>
-            {
-                self.joined(connection, room, out)
+            Event::Joined { answers: Some(_), .. } => {
+                member.joined += 1;
+                self.join_next(connection, out)
             }
-            MessagePayload::Error { code, message } => {
+            Event::Refused { code, message, .. } | Event::Ended { code, message } => {
                 Handshake::Refused(format!("{message} [{code}]"))
             }
+            Event::Unexpected { message } => Handshake::Refused(unexpected(&message)),
             _ => Handshake::NotYet,
         }
     }
@@ -347,6 +352,30 @@ pub(super) fn parsed<'a>(frame: &Frame<'a>) -> Result<MessagePayload<'a>, String
             .map_err(|error| format!("the server sent a malformed message: {error}")),
         Frame::Echo(_) => Err("the server spoke the echo family on a chat connection".to_owned()),
     }
+}
+
+/// Why a handshake ends that a server answers with this.
+pub(super) fn unexpected(message: &MessagePayload<'_>) -> String {
+    match *message {
+        MessagePayload::UserJoined { room, .. } => {
+            format!("the server let it into {room}, unasked")
+        }
+        MessagePayload::Error { code, message } => format!("{message} [{code}]"),
+        other => format!("the server sent {}, unasked", other.message_type()),
+    }
+}
+
+/// Writes a request of a handshake, whose answer is waited for.
+pub(super) fn ask(
+    handshake: &mut HandshakeSession,
+    request: &MessagePayload<'_>,
+    out: &mut Vec<u8>,
+) {
+    let before = out.len();
+    out.resize(before + request.encoded_len(), 0);
+    // As below.
+    let written = handshake.request(request, &mut out[before..]);
+    debug_assert!(written.is_ok(), "{written:?}");
 }
 
 #[inline]

@@ -1,9 +1,10 @@
 //! The idle test: connections sign in and stay idle; at the end each joins a room of its own, and
 //! one confirmation each is expected.
 
+use cafewire_core::client::Event;
 use cafewire_core::{Frame, FrameDecoder, MessagePayload};
 
-use super::chat::{append, parsed};
+use super::chat::{HandshakeSession, NO_HANDSHAKE, ask, parsed, unexpected};
 use super::checker::SequenceChecker;
 use super::payload::Stamp;
 use super::schedule::Senders;
@@ -16,9 +17,9 @@ pub(super) struct Idle {
     senders: Vec<usize>,
 }
 
-#[derive(Debug, Default)]
+#[derive(Debug)]
 struct IdleUser {
-    user_id: Option<u32>,
+    handshake: HandshakeSession,
     sender: Option<usize>,
     /// When the join was due.
     joined_at_ns: u64,
@@ -28,7 +29,13 @@ struct IdleUser {
 impl Idle {
     /// `run` makes user and room names unique among runs.
     pub(super) fn new(run: &str, connections: usize) -> Self {
-        let connections = std::iter::repeat_with(IdleUser::default).take(connections).collect();
+        let user = || IdleUser {
+            handshake: NO_HANDSHAKE,
+            sender: None,
+            joined_at_ns: 0,
+            checker: SequenceChecker::default(),
+        };
+        let connections = std::iter::repeat_with(user).take(connections).collect();
         Self { run: run.to_owned(), connections, senders: Vec::new() }
     }
 
@@ -43,20 +50,24 @@ impl Workload for Idle {
     }
 
     fn open(&mut self, connection: usize, out: &mut Vec<u8>) {
-        append(&MessagePayload::Connect { username: &self.name(connection) }, out);
+        let username = &self.name(connection);
+        let handshake = &mut self.connections[connection].handshake;
+        *handshake = NO_HANDSHAKE;
+        ask(handshake, &MessagePayload::Connect { username }, out);
     }
 
     fn answer(&mut self, connection: usize, frame: &Frame<'_>, _out: &mut Vec<u8>) -> Handshake {
-        match parsed(frame) {
-            Ok(MessagePayload::ConnectAck { user_id, .. }) => {
-                self.connections[connection].user_id = Some(user_id);
-                Handshake::Ready
-            }
-            Ok(MessagePayload::Error { code, message }) => {
+        let payload = match parsed(frame) {
+            Ok(payload) => payload,
+            Err(reason) => return Handshake::Refused(reason),
+        };
+        match self.connections[connection].handshake.receive(&payload, 0) {
+            Event::SignedIn { .. } => Handshake::Ready,
+            Event::Refused { code, message, .. } | Event::Ended { code, message } => {
                 Handshake::Refused(format!("{message} [{code}]"))
             }
-            Ok(_) => Handshake::NotYet,
-            Err(reason) => Handshake::Refused(reason),
+            Event::Unexpected { message } => Handshake::Refused(unexpected(&message)),
+            _ => Handshake::NotYet,
         }
     }
 
@@ -70,8 +81,10 @@ impl Workload for Idle {
 
     fn write(&mut self, stamp: Stamp, out: &mut Vec<u8>) {
         let connection = self.senders[stamp.key.sender()];
-        self.connections[connection].joined_at_ns = stamp.at_ns;
-        append(&MessagePayload::JoinRoom { room: &self.name(connection) }, out);
+        let room = &self.name(connection);
+        let user = &mut self.connections[connection];
+        user.joined_at_ns = stamp.at_ns;
+        ask(&mut user.handshake, &MessagePayload::JoinRoom { room }, out);
     }
 
     fn receive(
@@ -85,7 +98,7 @@ impl Workload for Idle {
         each_frame(bytes, input, |frame, _| {
             match parsed(frame)? {
                 MessagePayload::UserJoined { user_id, .. }
-                    if connection.user_id == Some(user_id) =>
+                    if connection.handshake.user_id() == Some(user_id) =>
                 {
                     let sent = connection.sender.map_or(0, |sender| stats.senders.sent(sender));
                     // Joins have no numbers: a second answer to the one join is a duplicate.
