@@ -5,6 +5,7 @@
 #![no_std]
 #![no_main]
 
+use cafewire_core::client::{Event, Session, Slot};
 use cafewire_core::{Direction, Family, Frame, MessagePayload, ProtocolParser, chat};
 use cafewire_firmware::outcome::{Outcome, end};
 use cafewire_firmware::uart::Uart;
@@ -16,9 +17,13 @@ const ROOM: &str = "lab";
 const MEASURED: &str = "21.5 degrees here. Shall I open the window?";
 const UNDERSTOOD: &str = "understood";
 
-/// Next step of the conversation after a message.
+/// The requests that wait for their answers: one measurement for each of the members that come in
+/// before the server has sent the first one around.
+const PENDING_MAX: usize = 8;
+
+/// Next step of the conversation after an event.
 enum Next {
-    Say(MessagePayload<'static>),
+    Ask(MessagePayload<'static>),
     Wait,
     Done,
 }
@@ -35,7 +40,8 @@ fn main() -> ! {
 fn converse(uart: &mut Uart) -> Outcome {
     let mut parser =
         ProtocolParser::<{ chat::MAX_FRAME_SIZE }>::for_family(Family::ChatV1, Direction::ToClient);
-    say(uart, MessagePayload::Connect { username: NAME })?;
+    let mut session = Session::new([Slot::EMPTY; PENDING_MAX]);
+    ask(uart, &mut session, MessagePayload::Connect { username: NAME })?;
     loop {
         while let Some(byte) = uart.receive() {
             if parser.feed(&[byte]) == 0 {
@@ -46,10 +52,11 @@ fn converse(uart: &mut Uart) -> Outcome {
             Ok(None) => {}
             Ok(Some(Frame::Chat(view))) => {
                 let message = view.parse_payload().map_err(|_| "a message without sense")?;
-                match answer_to(message)? {
-                    Next::Say(answer) => say(uart, answer)?,
+                // Nothing here looks at the time.
+                match after(session.receive(&message, 0))? {
+                    Next::Ask(request) => ask(uart, &mut session, request)?,
                     Next::Wait => {}
-                    Next::Done => return say(uart, MessagePayload::Disconnect),
+                    Next::Done => return ask(uart, &mut session, MessagePayload::Disconnect),
                 }
             }
             Ok(Some(Frame::Echo(_))) | Err(_) => {
@@ -59,41 +66,47 @@ fn converse(uart: &mut Uart) -> Outcome {
     }
 }
 
-fn answer_to(message: MessagePayload<'_>) -> Result<Next, &'static str> {
-    Ok(match message {
-        MessagePayload::ConnectAck { user_id, server_info } => {
+/// An event that answers a request is about this device.
+fn after(event: Event<'_>) -> Result<Next, &'static str> {
+    Ok(match event {
+        Event::SignedIn { user_id, server_info } => {
             println!("signed in as {}, user {}, on {}", NAME, user_id, server_info);
-            Next::Say(MessagePayload::JoinRoom { room: ROOM })
+            Next::Ask(MessagePayload::JoinRoom { room: ROOM })
         }
-        MessagePayload::UserJoined { username: NAME, room, .. } => {
+        Event::Joined { room, answers: Some(_), .. } => {
             println!("entered room {}", room);
-            Next::Say(MessagePayload::SendMessage { room: ROOM, content: MEASURED })
+            Next::Ask(MessagePayload::SendMessage { room: ROOM, content: MEASURED })
         }
-        MessagePayload::UserJoined { username, .. } => {
+        Event::Joined { username, .. } => {
             println!("{} came in", username);
-            Next::Say(MessagePayload::SendMessage { room: ROOM, content: MEASURED })
+            Next::Ask(MessagePayload::SendMessage { room: ROOM, content: MEASURED })
         }
         // One's own message is the receipt that every member got it.
-        MessagePayload::MessageBroadcast { username: NAME, content: UNDERSTOOD, .. } => Next::Done,
-        MessagePayload::MessageBroadcast { username: NAME, room, content, .. } => {
+        Event::Said { content: UNDERSTOOD, answers: Some(_), .. } => Next::Done,
+        Event::Said { room, content, answers: Some(_), .. } => {
             println!("said in room {}: {}", room, content);
             Next::Wait
         }
-        MessagePayload::MessageBroadcast { username, content, .. } => {
+        Event::Said { username, content, .. } => {
             println!("{}: {}", username, content);
-            Next::Say(MessagePayload::SendMessage { room: ROOM, content: UNDERSTOOD })
+            Next::Ask(MessagePayload::SendMessage { room: ROOM, content: UNDERSTOOD })
         }
-        MessagePayload::Error { code, message } => {
+        Event::Refused { code, message, .. } | Event::Ended { code, message } => {
             println!("the server says: {}: {}", code, message);
             return Err("refused");
         }
+        Event::Unexpected { .. } => return Err("the server answers what was not asked"),
         _ => Next::Wait,
     })
 }
 
-fn say(uart: &mut Uart, message: MessagePayload<'_>) -> Outcome {
+fn ask(
+    uart: &mut Uart,
+    session: &mut Session<[Slot; PENDING_MAX]>,
+    request: MessagePayload<'_>,
+) -> Outcome {
     let mut buffer = [0; 128];
-    let frame = message.encode_into(&mut buffer).map_err(|_| "a message of ours is too long")?;
-    uart.send(frame);
+    let encoded = session.request(&request, &mut buffer).map_err(|_| "a request is refused")?;
+    uart.send(encoded.frame);
     Ok(())
 }
