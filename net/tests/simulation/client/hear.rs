@@ -1,5 +1,6 @@
 //! What a client hears, frame by frame, and whether it may be so.
 
+use cafewire_core::client::Event;
 use cafewire_core::{ErrorCode, Frame, Framing, MessagePayload, echo};
 
 use super::{Client, Cx, ROOMS, Request};
@@ -24,7 +25,9 @@ impl Client {
                         Frame::Chat(view) => {
                             let message =
                                 view.parse_payload().expect("the server sends valid frames");
+                            let event = self.session.receive(&message, 0);
                             self.judge_chat(&message, &rest[..consumed], around);
+                            self.judge_session(event);
                         }
                         Frame::Echo(view) => {
                             self.judge_echo(view.message_type, &rest[..consumed], around.world);
@@ -90,6 +93,27 @@ impl Client {
             }
             other => panic!("{} got {other:?}", self.name),
         }
+    }
+
+    /// The session must have come to the same as the judge, by its own means.
+    fn judge_session(&self, event: Event<'_>) {
+        if self.has_bypassed_session {
+            return;
+        }
+        let skipped = match event {
+            Event::Unexpected { message } => {
+                panic!("{}: the session did not expect {message:?}", self.name)
+            }
+            Event::Said { answers, .. }
+            | Event::Joined { answers, .. }
+            | Event::Left { answers, .. } => answers.map_or(0, |answer| answer.skipped),
+            Event::Refused { answers, .. } => answers.skipped,
+            _ => 0,
+        };
+        assert_eq!(skipped, 0, "{}: the session passed over requests", self.name);
+        let waiting = (self.session.user_id(), self.session.pending());
+        assert_eq!(waiting, (self.user_id, self.requests.len()), "{}", self.name);
+        self.session.invariants();
     }
 
     /// The request that this answers.

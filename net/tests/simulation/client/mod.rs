@@ -1,6 +1,9 @@
 //! One simulated client: what it wants to say, what must come of each thing it says, and what it
 //! saw of each room.
 //!
+//! It speaks through the core's client session, as real clients do, and judges without it: the list
+//! of its requests is its own, and the session is held against that after every frame.
+//!
 //! Every chat request has exactly one outcome (its acknowledgement, the own copy of what was said,
 //! or an Error), and outcomes come in the order of the requests. So a client knows at each frame
 //! what it may be.
@@ -9,6 +12,8 @@ mod hear;
 
 use std::collections::{HashSet, VecDeque};
 
+use cafewire_core::chat::MAX_CLIENT_FRAME_SIZE;
+use cafewire_core::client::{RequestError, Session, Slot};
 use cafewire_core::{
     Direction, ErrorCode, FrameDecoder, HEADER_SIZE, MAX_PAYLOAD_SIZE, Message, MessagePayload,
 };
@@ -99,6 +104,10 @@ pub(crate) struct Client {
     pub(crate) was_rate_limited: bool,
     /// It sent what may never be answered.
     has_attacked: bool,
+    /// It sent what no session would.
+    has_bypassed_session: bool,
+    /// Drives, and is not asked when a frame is judged.
+    session: Session<Vec<Slot>>,
     requests: VecDeque<Request>,
     request_sizes: VecDeque<usize>,
     asked_bytes: usize,
@@ -131,6 +140,8 @@ impl Client {
             said_disconnect: false,
             was_rate_limited: false,
             has_attacked: false,
+            has_bypassed_session: false,
+            session: Session::new(vec![Slot::EMPTY; 8]),
             requests: VecDeque::new(),
             request_sizes: VecDeque::new(),
             asked_bytes: 0,
@@ -201,6 +212,7 @@ impl Client {
             Habit::Rude if random.one_in(30) => {
                 let (bytes, answer) = chat_attack(random);
                 self.has_attacked = !matches!(answer, Answer::Refused(_));
+                self.has_bypassed_session = true;
                 self.ask(&bytes, Request::Attack(answer));
             }
             _ => self.speak_chat(random, world),
@@ -212,7 +224,7 @@ impl Client {
             return;
         }
         if self.habit == Habit::Rude && random.one_in(10) {
-            self.has_attacked = true;
+            (self.has_attacked, self.has_bypassed_session) = (true, true);
             let early = encoded(&MessagePayload::JoinRoom { room: ROOMS[0] });
             return self.ask(&early, Request::Attack(Answer::Closed(ErrorCode::NotConnected)));
         }
@@ -221,8 +233,8 @@ impl Client {
         let is_contested = self.habit != Habit::Witness && random.one_in(8);
         self.name =
             if is_contested { format!("twin-{}", random.below(3)) } else { self.own_name.clone() };
-        let request = encoded(&MessagePayload::Connect { username: &self.name });
-        self.ask(&request, Request::Connect { is_contested });
+        let username = &self.name.clone();
+        self.request(&MessagePayload::Connect { username }, Request::Connect { is_contested });
         if self.habit == Habit::Witness {
             ROOMS.iter().for_each(|room| self.join(room));
         } else if world.takes_turns && !is_contested && self.habit != Habit::Lurker {
@@ -241,7 +253,8 @@ impl Client {
             2 if random.one_in(3) => self.leave(room),
             3 if random.one_in(30) => {
                 self.said_disconnect = true;
-                self.outgoing.extend(encoded(&MessagePayload::Disconnect));
+                let disconnect = self.frame(&MessagePayload::Disconnect);
+                self.outgoing.extend(disconnect);
             }
             4 => self.join(random.pick(&SIDE_ROOMS)),
             5 => self.leave(random.pick(&SIDE_ROOMS)),
@@ -249,8 +262,8 @@ impl Client {
                 self.said += 1;
                 let dots = if world.is_loud { 100 + random.below(130) } else { random.size(200) };
                 let content = format!("{} says {}{}", self.name, self.said, "·".repeat(dots));
-                let request = encoded(&MessagePayload::SendMessage { room, content: &content });
-                self.ask(&request, Request::Say { room, content });
+                let message = MessagePayload::SendMessage { room, content: &content };
+                self.request(&message, Request::Say { room, content: content.clone() });
             }
         }
     }
@@ -264,11 +277,36 @@ impl Client {
     }
 
     fn join(&mut self, room: &'static str) {
-        self.ask(&encoded(&MessagePayload::JoinRoom { room }), Request::Join(room));
+        self.request(&MessagePayload::JoinRoom { room }, Request::Join(room));
     }
 
     fn leave(&mut self, room: &'static str) {
-        self.ask(&encoded(&MessagePayload::LeaveRoom { room }), Request::Leave(room));
+        self.request(&MessagePayload::LeaveRoom { room }, Request::Leave(room));
+    }
+
+    fn request(&mut self, message: &MessagePayload<'_>, request: Request) {
+        let frame = self.frame(message);
+        self.ask(&frame, request);
+    }
+
+    /// The frame that the session makes of a request, with as many slots as it wants.
+    fn frame(&mut self, message: &MessagePayload<'_>) -> Vec<u8> {
+        let mut buffer = [0; MAX_CLIENT_FRAME_SIZE];
+        loop {
+            match self.session.request(message, &mut buffer) {
+                Ok(encoded) => return encoded.frame.to_vec(),
+                Err(RequestError::Full { slots }) => {
+                    let larger = self.session.with_slots(vec![Slot::EMPTY; 2 * slots]);
+                    self.session = larger.expect("twice as many slots");
+                }
+                // It knows nothing of what was said past it; and a client that has been told of the
+                // end may have more to say.
+                Err(_) if self.has_bypassed_session || self.ended_by.is_some() => {
+                    return encoded(message);
+                }
+                Err(error) => panic!("{} may not say {message:?}: {error}", self.name),
+            }
+        }
     }
 
     fn ask(&mut self, bytes: &[u8], request: Request) {
