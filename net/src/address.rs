@@ -210,6 +210,7 @@ impl std::error::Error for AddressError {}
 /// let peer = PeerAddress::from("[::ffff:192.0.2.1]:4711".parse::<std::net::SocketAddr>()?);
 /// // An IPv4 peer of an IPv6 socket is the same host as it is on an IPv4 socket.
 /// assert_eq!(peer.ip(), Some("192.0.2.1".parse()?));
+/// assert_eq!(peer.to_string(), "192.0.2.1:4711");
 /// assert_eq!(PeerAddress::Local.ip(), None);
 /// assert_eq!(PeerAddress::Local.to_string(), "unix");
 /// # Ok::<(), std::net::AddrParseError>(())
@@ -243,16 +244,25 @@ impl PeerAddress {
     }
 }
 
+/// An IPv4 peer that came through an IPv6 socket is an IPv4 peer.
 impl From<SocketAddr> for PeerAddress {
     fn from(address: SocketAddr) -> Self {
-        Self::Ip(address)
+        Self::Ip(canonical(address))
+    }
+}
+
+fn canonical(address: SocketAddr) -> SocketAddr {
+    match address.ip().to_canonical() {
+        IpAddr::V4(ip) => (ip, address.port()).into(),
+        // With its scope.
+        IpAddr::V6(_) => address,
     }
 }
 
 impl fmt::Display for PeerAddress {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Ip(address) => address.fmt(f),
+            Self::Ip(address) => canonical(*address).fmt(f),
             Self::Local => f.write_str("unix"),
         }
     }

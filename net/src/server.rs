@@ -12,8 +12,7 @@ use crate::broker::{Broker, DataHandler};
 use crate::config::ServerConfig;
 use crate::control::{ConfigSource, PhaseHook, Requests};
 use crate::driver::system::System;
-use crate::listen::Listener;
-use crate::listen::socket_activation;
+use crate::listen::{Listener, bind_all, bind_http, socket_activation};
 use crate::metrics::{MetricsSnapshot, ServerMetrics};
 use crate::tls::ServerTls;
 
@@ -72,8 +71,7 @@ impl Server {
             Vec::new()
         };
         if listeners.is_empty() {
-            let bind = |address| Listener::bind(address, tls.as_ref());
-            listeners = config.listen.iter().map(bind).collect::<io::Result<Vec<_>>>()?;
+            listeners = bind_all(&config.listen, &config.http, tls.as_ref())?;
         }
         if listeners.is_empty() {
             return Err(io::Error::new(
@@ -81,21 +79,22 @@ impl Server {
                 "there is no address to listen on",
             ));
         }
+        let http = bind_http(&config.http, &listeners)?;
         let metrics = Arc::new(ServerMetrics::default());
         let broker = Broker::new(config.limits_that_fit(), Arc::clone(&metrics));
-        let (http, http_limits) = (config.http.clone(), config.limits.clone().normalized());
+        let http_limits = config.limits.clone().normalized();
         let (mut system, waker, requests) =
             System::new(listeners, broker, config, Arc::clone(&metrics))?;
         let local_addresses =
             system.listeners().iter().map(Listener::local_address).cloned().collect();
         let http_addresses =
-            if http.is_empty() { Vec::new() } else { system.open_http(&http, http_limits)? };
+            if http.is_empty() { Vec::new() } else { system.open_http(http, http_limits)? };
         let handle = ServerHandle { waker: Arc::new(waker), requests, metrics };
         Ok(Self { system, local_addresses, http_addresses, handle })
     }
 
-    /// The addresses of the listeners, one or more, in the order of [`ServerConfig::listen`], with
-    /// their real ports.
+    /// The addresses of the listeners, in the order of [`ServerConfig::listen`], with their real
+    /// ports: one or more for each, as many as its name has.
     #[must_use]
     pub fn local_addresses(&self) -> &[Address] {
         &self.local_addresses

@@ -146,8 +146,12 @@ macro_rules! settings {
 macro_rules! settings_with_limits {
     ($($limits:tt)*) => {
         settings! {
-            /// Where to listen: tcp://HOST:PORT or HOST:PORT, tls://HOST:PORT, unix:///PATH; port 0
-            /// for one that is free; may be repeated [default: tcp://127.0.0.1:8080].
+            /// Where to listen: tcp://HOST:PORT or HOST:PORT, tls://HOST:PORT, unix:///PATH; on each
+            /// address of a name, with one port; port 0 for one that is free; may be repeated
+            /// [default: tcp://127.0.0.1:8080].
+            ///
+            /// [::] takes IPv4 too, where the system has it so, unless another address asks for its
+            /// port of IPv4: 0.0.0.0:P and [::]:P listen beside each other.
             listen: "ADDR" Vec<ListenAddress>, value_delimiter = ',';
             /// The server's certificate for tls:// addresses, and those that lead to a root behind
             /// it, in PEM form.

@@ -198,7 +198,8 @@ fn tls_and_unix_sockets_from_the_command_line() {
     let mut serve =
         cafewire(&[&listen[..], &["--tls-certificate", &cert, "--tls-key", &key]].concat());
     let tls = address_of(&mut serve);
-    assert_eq!(address_of(&mut serve), unix);
+    // One line for each address of the name comes before it.
+    serve.line_with(&unix);
     let port = tls.rsplit(':').next().expect("a port");
     let tls = format!("tls://localhost:{port}");
 
@@ -266,6 +267,32 @@ fn the_log_says_everything_of_a_connection_within_its_span() {
         }
     }
     assert_eq!(connections[0], connections[1]);
+}
+
+/// A peer of IPv4 is the same in every line, whatever socket it came through.
+#[test]
+fn ipv4_through_an_ipv6_socket_is_written_as_ipv4() {
+    if TcpListener::bind("[::]:0").is_err() {
+        return;
+    }
+    let listen = ["serve", "--listen", "[::]:0", "--http", "[::]:0", "--print-data"];
+    let mut serve = Running::start(command(&listen).env("RUST_LOG", "debug"));
+    let addresses = [(); 2].map(|()| address_of(&mut serve));
+    let [peer, http] = addresses.map(|address| {
+        let port = address.rsplit(':').next().expect("a port").to_owned();
+        // Fails where the system gives `[::]` no IPv4 (ipv6(7), bindv6only).
+        TcpStream::connect(format!("127.0.0.1:{port}")).ok()
+    });
+    let (Some(mut peer), Some(_http)) = (peer, http) else { return };
+    peer.write_all(b"\xCA\xFE\x04\x00\x02hi\x09").expect("a Data frame, and nothing of ours");
+    let printed = serve.line_with("data from");
+    assert!(printed.starts_with("data from 127.0.0.1:"), "{printed}");
+    let mut missing = vec!["accepted on the HTTP port", "connection{", "closed"];
+    while !missing.is_empty() {
+        let line = serve.remark_with("peer=");
+        assert!(line.contains("peer=127.0.0.1:"), "{line}");
+        missing.retain(|&needle| !line.contains(needle));
+    }
 }
 
 /// The log's pipe is full, and the process at its other end does not read.

@@ -320,7 +320,7 @@ fn left_until(deadline: Instant) -> io::Result<Duration> {
 }
 
 fn peer_address_of(address: SockAddr) -> PeerAddress {
-    address.as_socket().map_or(PeerAddress::Local, PeerAddress::Ip)
+    address.as_socket().map_or(PeerAddress::Local, PeerAddress::from)
 }
 
 /// Whether an error is no failure: the wait ended early, by a signal or by the socket's time-out,

@@ -32,8 +32,9 @@ use crate::tls::ServerTls;
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct ServerConfig {
-    /// Where to listen; each gives one listener, on the first address that its name resolves to.
-    /// Default `tcp://127.0.0.1:8080`.
+    /// Where to listen: on each address that a name stands for and this machine has, with one port.
+    /// `[::]` takes IPv4 too, where the system has it so and no other address here or in `http`
+    /// asks for its port of IPv4. Default `tcp://127.0.0.1:8080`.
     pub listen: Vec<Address>,
     /// The certificate, its key and, for mutual TLS, who signs clients' certificates. `tls://`
     /// addresses need it. Default none.

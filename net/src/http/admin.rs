@@ -18,8 +18,8 @@ use tracing::{debug, warn};
 use super::connection::{AfterWrite, HttpConnection, READ_MAX_BYTES};
 use super::pages::Pages;
 use super::response::{Response, Status};
+use crate::address::PeerAddress;
 use crate::config::Limits;
-use crate::listen::cannot_listen;
 use crate::metrics::ServerMetrics;
 use crate::transport::uninterrupted;
 
@@ -82,20 +82,21 @@ impl AdminServer {
     /// The number of tokens that the HTTP server uses.
     pub(crate) const TOKENS: usize = LISTENERS_MAX + CONNECTIONS_MAX;
 
-    /// Listens on these addresses, with [`TOKENS`](Self::TOKENS) tokens from `first_token` on.
-    pub(crate) fn bind(
-        addresses: &[SocketAddr],
+    /// A server on these listening sockets, with [`TOKENS`](Self::TOKENS) tokens from `first_token`
+    /// on.
+    pub(crate) fn new(
+        sockets: Vec<std::net::TcpListener>,
         limits: Limits,
         metrics: Arc<ServerMetrics>,
         registry: &Registry,
         first_token: usize,
     ) -> io::Result<Self> {
         let mut listeners = Vec::new();
-        for (index, &address) in addresses.iter().take(LISTENERS_MAX).enumerate() {
-            let named = |error| cannot_listen(format_args!("http://{address}"), &error);
-            let mut socket = TcpListener::bind(address).map_err(named)?;
+        for (index, socket) in sockets.into_iter().take(LISTENERS_MAX).enumerate() {
+            socket.set_nonblocking(true)?;
+            let mut socket = TcpListener::from_std(socket);
             registry.register(&mut socket, Token(first_token + index), Interest::READABLE)?;
-            let local_address = socket.local_addr().map_err(named)?;
+            let local_address = socket.local_addr()?;
             listeners.push(AdminListener { socket, local_address, ready: true });
         }
         // A clock before 1970 was never set, and counts as 1970.
@@ -189,7 +190,7 @@ impl AdminServer {
                 match self.listeners[index].socket.accept() {
                     Ok((stream, address)) => {
                         self.has_warned = false;
-                        self.add(stream, address, now_ms);
+                        self.add(stream, address.into(), now_ms);
                     }
                     Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
                         self.listeners[index].ready = false;
@@ -215,7 +216,7 @@ impl AdminServer {
         }
     }
 
-    fn add(&mut self, mut stream: TcpStream, address: SocketAddr, now_ms: u64) {
+    fn add(&mut self, mut stream: TcpStream, address: PeerAddress, now_ms: u64) {
         if self.open >= self.limits.http_connections.min(CONNECTIONS_MAX) && !self.close_idle() {
             self.metrics.http_connections_refused.add(1);
             let mut refusal = String::new();

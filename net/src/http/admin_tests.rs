@@ -24,9 +24,9 @@ impl Ticker {
     fn new() -> Self {
         let poll = Poll::new().unwrap();
         let metrics = Arc::new(ServerMetrics::default());
-        let any = "127.0.0.1:0".parse().unwrap();
+        let sockets = vec![std::net::TcpListener::bind("127.0.0.1:0").unwrap()];
         let server =
-            AdminServer::bind(&[any], Limits::default(), Arc::clone(&metrics), poll.registry(), 0)
+            AdminServer::new(sockets, Limits::default(), Arc::clone(&metrics), poll.registry(), 0)
                 .unwrap();
         let address = server.local_addresses().next().unwrap();
         Self { poll, server, address, metrics, deadline: Instant::now() + Duration::from_secs(60) }

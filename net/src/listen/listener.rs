@@ -1,10 +1,8 @@
 //! A listening socket. Covers the case that the process has no descriptor left for a connection.
 
-use std::fmt;
 use std::io;
 use std::net::SocketAddr;
-use std::os::unix::fs::{FileTypeExt as _, MetadataExt as _};
-use std::os::unix::net::UnixStream as StdUnixStream;
+use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -13,16 +11,12 @@ use mio::net::{TcpListener, UnixListener};
 use mio::{Interest, Registry, Token};
 use rustix::io::Errno;
 use rustls::ServerConfig as TlsConfig;
-use socket2::{Domain, Protocol, SockAddr, SockRef, Socket, Type};
+use socket2::SockRef;
 
 use super::fd_limit::ReserveFd;
 use crate::address::{Address, PeerAddress};
 use crate::socket_options::SocketOptions;
 use crate::transport::{TlsStream, Transport};
-
-/// Connections that the system may hold ready for us; it lowers this to its own bound
-/// (`net.core.somaxconn`).
-const BACKLOG: i32 = 4096;
 
 /// How long accepting pauses after the system ran out of descriptors or memory.
 const ACCEPT_REST_MS: u64 = 100;
@@ -50,26 +44,8 @@ pub(crate) struct Listener {
 }
 
 impl Listener {
-    /// Listens on the first of the address's resolutions that allows it. `tls` is for `tls://`.
-    pub(crate) fn bind(address: &Address, tls: Option<&Arc<TlsConfig>>) -> io::Result<Self> {
-        let named = |error| cannot_listen(address, &error);
-        let tls = match address {
-            Address::Tcp { .. } => None,
-            Address::Tls { .. } => Some(tls.ok_or_else(|| named(no_certificate()))?),
-            Address::Unix { path } => return bind_to_path(path).map_err(named),
-        };
-        let mut last_error = None;
-        for resolved in address.resolve().map_err(named)? {
-            match bind_to(resolved).and_then(|socket| Self::tcp(socket, tls.map(Arc::clone))) {
-                Ok(listener) => return Ok(listener),
-                Err(error) => last_error = Some(error),
-            }
-        }
-        Err(named(last_error.unwrap_or_else(|| io::ErrorKind::NotFound.into())))
-    }
-
     /// Takes over a TCP socket that already listens.
-    pub(crate) fn tcp(
+    pub(super) fn tcp(
         socket: std::net::TcpListener,
         tls: Option<Arc<TlsConfig>>,
     ) -> io::Result<Self> {
@@ -81,7 +57,7 @@ impl Listener {
 
     /// Takes over a Unix-domain socket that already listens. Its file belongs to the socket's
     /// creator and is not removed.
-    pub(crate) fn unix(socket: std::os::unix::net::UnixListener) -> io::Result<Self> {
+    pub(super) fn unix(socket: std::os::unix::net::UnixListener) -> io::Result<Self> {
         socket.set_nonblocking(true)?;
         let path =
             socket.local_addr()?.as_pathname().map_or_else(|| PathBuf::from("/"), Path::to_owned);
@@ -105,6 +81,20 @@ impl Listener {
             ready: true,
             resting_until_ms: None,
             has_warned: false,
+        }
+    }
+
+    /// With a socket's file that is removed when the listener is dropped.
+    pub(super) fn with_file(mut self, file: SocketFile) -> Self {
+        self.socket_file = Some(file);
+        self
+    }
+
+    /// The address of a TCP socket.
+    pub(super) fn socket_address(&self) -> Option<SocketAddr> {
+        match &self.socket {
+            ListeningSocket::Tcp(socket) => socket.local_addr().ok(),
+            ListeningSocket::Unix(_) => None,
         }
     }
 
@@ -227,7 +217,7 @@ impl Listener {
                         Transport::Tls(Box::new(TlsStream::new(stream, Arc::clone(config))?))
                     }
                 };
-                Ok((transport, PeerAddress::Ip(address)))
+                Ok((transport, address.into()))
             }
         }
     }
@@ -236,13 +226,13 @@ impl Listener {
 /// The file of a Unix-domain socket, with its inode: another server may have put its own file at
 /// the same path by now.
 #[derive(Debug)]
-struct SocketFile {
+pub(super) struct SocketFile {
     path: PathBuf,
     device_and_inode: (u64, u64),
 }
 
 impl SocketFile {
-    fn at(path: &Path) -> io::Result<Self> {
+    pub(super) fn at(path: &Path) -> io::Result<Self> {
         Ok(Self { path: path.to_owned(), device_and_inode: device_and_inode(path)? })
     }
 }
@@ -276,78 +266,17 @@ fn is_out_of_descriptors(error: &io::Error) -> bool {
         .any(|errno| error.raw_os_error() == Some(errno.raw_os_error()))
 }
 
-/// The error, with the address and, where there is some, advice.
-pub(crate) fn cannot_listen(address: impl fmt::Display, error: &io::Error) -> io::Error {
-    let advice = match error.kind() {
-        io::ErrorKind::AddrInUse => {
-            ": another program listens there; stop it, or choose another address or port"
-        }
-        io::ErrorKind::AddrNotAvailable => {
-            ": this machine has no such address; 0.0.0.0 or [::] means all that it has"
-        }
-        io::ErrorKind::PermissionDenied => {
-            ": ports below 1024, and folders of other users, need more rights"
-        }
-        _ => "",
-    };
-    io::Error::new(error.kind(), format!("cannot listen on {address}: {error}{advice}"))
-}
-
-fn no_certificate() -> io::Error {
-    io::Error::new(
-        io::ErrorKind::InvalidInput,
-        "TLS needs a certificate and its key, and none are given",
-    )
-}
-
-fn bind_to(address: SocketAddr) -> io::Result<std::net::TcpListener> {
-    let socket = Socket::new(Domain::for_address(address), Type::STREAM, Some(Protocol::TCP))?;
-    // A server that restarts must not wait for the last one's connections to time out.
-    socket.set_reuse_address(true)?;
-    socket.bind(&address.into())?;
-    socket.listen(BACKLOG)?;
-    Ok(socket.into())
-}
-
-fn bind_to_path(path: &Path) -> io::Result<Listener> {
-    let address = SockAddr::unix(path)?;
-    let socket = Socket::new(Domain::UNIX, Type::STREAM, None)?;
-    match socket.bind(&address) {
-        Err(error) if error.kind() == io::ErrorKind::AddrInUse && is_stale(path)? => {
-            std::fs::remove_file(path)?;
-            socket.bind(&address)?;
-        }
-        done => done?,
-    }
-    let socket_file = SocketFile::at(path)?;
-    socket.listen(BACKLOG)?;
-    let mut listener = Listener::unix(socket.into())?;
-    listener.socket_file = Some(socket_file);
-    Ok(listener)
-}
-
-/// Whether the file is a socket on which no server listens, as a killed server leaves it. Any other
-/// file must not be removed.
-fn is_stale(path: &Path) -> io::Result<bool> {
-    if !std::fs::symlink_metadata(path)?.file_type().is_socket() {
-        return Err(io::Error::new(
-            io::ErrorKind::AlreadyExists,
-            "there is a file of another kind at this path",
-        ));
-    }
-    Ok(StdUnixStream::connect(path)
-        .is_err_and(|error| error.kind() == io::ErrorKind::ConnectionRefused))
-}
-
 #[cfg(test)]
 mod tests {
     use std::net::TcpStream;
+    use std::os::unix::net::UnixStream as StdUnixStream;
     use std::time::{Duration, Instant};
 
     use rustls::server::ResolvesServerCertUsingSni;
 
     use super::*;
     use crate::config::Limits;
+    use crate::listen::bind_all;
 
     /// TLS without a certificate, with which every handshake fails. Accepting does no handshake.
     fn tls() -> Arc<TlsConfig> {
@@ -357,6 +286,10 @@ mod tests {
             .with_no_client_auth()
             .with_cert_resolver(Arc::new(ResolvesServerCertUsingSni::new()));
         Arc::new(config)
+    }
+
+    fn bind(address: &str) -> Listener {
+        bind_all(&[address.parse().unwrap()], &[], Some(&tls())).unwrap().remove(0)
     }
 
     fn accepted(listener: &mut Listener, options: SocketOptions) -> Transport {
@@ -373,7 +306,7 @@ mod tests {
     #[test]
     fn accepted_sockets_have_no_delay_and_keep_alive_with_and_without_tls() {
         for address in ["tcp://127.0.0.1:0", "tls://127.0.0.1:0"] {
-            let mut listener = Listener::bind(&address.parse().unwrap(), Some(&tls())).unwrap();
+            let mut listener = bind(address);
             let peer = TcpStream::connect(listener.local_address().resolve().unwrap()[0]).unwrap();
             assert!(
                 !peer.nodelay().unwrap(),
@@ -396,7 +329,7 @@ mod tests {
         let path = std::env::temp_dir().join(format!("cafewire-send-{}", std::process::id()));
         let unix = format!("unix://{}", path.display());
         for address in ["tcp://127.0.0.1:0", "tls://127.0.0.1:0", &unix] {
-            let mut listener = Listener::bind(&address.parse().unwrap(), Some(&tls())).unwrap();
+            let mut listener = bind(address);
             let mut size = |send_buffer_bytes| {
                 let _peer: Box<dyn std::any::Any> = match listener.local_address().clone() {
                     Address::Unix { path } => Box::new(StdUnixStream::connect(path).unwrap()),

@@ -9,6 +9,7 @@ use cafewire_core::Message;
 use super::*;
 use crate::address::Address;
 use crate::driver::{Event, Io as _};
+use crate::listen::bind_all;
 
 const NOW: Now = Now { monotonic_ms: 0, unix_ms: 0 };
 
@@ -25,10 +26,11 @@ impl Ticking {
     fn new() -> Self {
         let path =
             std::env::temp_dir().join(format!("cafewire-interest-{}.sock", std::process::id()));
-        let listener = Listener::bind(&Address::Unix { path: path.clone() }, None).unwrap();
+        let address = Address::Unix { path: path.clone() };
+        let listeners = bind_all(&[address], &[], None).unwrap();
         let metrics = Arc::new(ServerMetrics::default());
         let broker = Broker::new(Limits::default(), Arc::clone(&metrics));
-        let io = SystemIo::new(vec![listener], None).unwrap();
+        let io = SystemIo::new(listeners, None).unwrap();
         let mut driver = Driver::new(io, broker, metrics);
         let peer = UnixStream::connect(path).unwrap();
         peer.set_nonblocking(true).unwrap();

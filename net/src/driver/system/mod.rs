@@ -7,7 +7,7 @@ mod interest_tests;
 mod io;
 mod sockets;
 
-use std::net::SocketAddr;
+use std::net::{SocketAddr, TcpListener};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -64,16 +64,16 @@ impl System {
         Ok((this, waker, requests))
     }
 
-    /// Opens the HTTP server, which is then served in each tick. Returns where it listens, with the
-    /// real ports.
+    /// Opens the HTTP server on these sockets, which is then served in each tick. Returns where it
+    /// listens, with the real ports.
     pub(crate) fn open_http(
         &mut self,
-        addresses: &[SocketAddr],
+        sockets: Vec<TcpListener>,
         limits: Limits,
     ) -> std::io::Result<Vec<SocketAddr>> {
         let metrics = Arc::clone(&self.metrics);
         let io = &mut self.driver.io;
-        let http = AdminServer::bind(addresses, limits, metrics, io.poll.registry(), FIRST_HTTP)?;
+        let http = AdminServer::new(sockets, limits, metrics, io.poll.registry(), FIRST_HTTP)?;
         Ok(io.http.insert(http).local_addresses().collect())
     }
 
