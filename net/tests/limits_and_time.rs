@@ -9,6 +9,7 @@ mod support;
 
 mod limits_and_time {
     mod accounts;
+    mod addresses;
     mod broker;
     mod budget;
     mod clock;

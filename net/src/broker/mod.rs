@@ -243,7 +243,7 @@ impl Broker {
             open: 0,
             refused: 0,
             cut_off: 0,
-            addresses: Addresses::default(),
+            addresses: Addresses::new(limits.ipv6_prefix_length),
             token_buckets: SecondaryMap::new(),
             data_handler: None,
             departures_left: limits.departures_per_tick,
@@ -292,6 +292,7 @@ impl Broker {
             }
         }
         self.fanout.set_limits(&self.limits);
+        self.addresses.set_prefix_length(self.limits.ipv6_prefix_length);
     }
 
     /// Has every Data frame passed to `tap`, from within [`handle_input`](Self::handle_input) and
@@ -451,6 +452,7 @@ impl Broker {
         assert_eq!(self.pool.log_bytes(), self.fanout.log_bytes(), "storage of logs miscounted");
         assert_eq!((open, refused), (self.open, self.refused));
         assert_eq!(counted, self.addresses.total(), "an address miscounted");
+        self.addresses.invariants();
         assert!(
             self.timers.len() >= self.peers.len().saturating_sub(self.gone.len()),
             "a connection that is never checked"

@@ -37,6 +37,13 @@ macro_rules! for_each_limit {
             /// Connections from one IP address at a time, those that are closing included; one
             /// more gets Error(ServerFull).
             connections_per_address: count = 1024;
+            /// Bits of an IPv6 address, 1 to 128, that connections_per_address and
+            /// rooms_per_address go by: hosts that have as many in common count as one address.
+            ///
+            /// A line has a network of 64 bits at the least (RFC 6177), and so more addresses than
+            /// any limit. IPv4 addresses count one by one.
+            ipv6_prefix_length: count = 64,
+                in |_| 1..=128, "an IPv6 address has 128 bits, of which one at least must count";
             /// Frames per second from one connection, with a burst of as many; what is over is
             /// dropped and answered with Error(RateLimited), and a connection that goes on and on
             /// is closed.

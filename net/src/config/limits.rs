@@ -95,7 +95,8 @@ macro_rules! define_limits {
         /// A server takes every value, and moves what would keep the protocol from working: it lets
         /// at least 131,080 bytes queue for a connection (twice the largest answer), 630 before
         /// sign-in (the largest chat frame), and a room's log hold 10,080; and it stops reading
-        /// from a peer at the latest when another largest answer would no longer fit.
+        /// from a peer at the latest when another largest answer would no longer fit. An IPv6 address
+        /// has 128 bits, whatever [`ipv6_prefix_length`](Self::ipv6_prefix_length) says.
         /// [`ServerConfig::effective_limits`](crate::ServerConfig::effective_limits) tells what
         /// counts then.
         ///
@@ -234,7 +235,8 @@ mod tests {
     #[test]
     fn zero_is_no_bound() {
         assert_eq!(zero().normalized(), largest().normalized());
-        assert_eq!(zero().normalized().shown(), Limits { read_bytes_per_tick: 1 << 20, ..zero() });
+        let bounded = Limits { read_bytes_per_tick: 1 << 20, ipv6_prefix_length: 128, ..zero() };
+        assert_eq!(zero().normalized().shown(), bounded);
         let Limits { connections, idle_timeout, read_pause_bytes, .. } = zero().normalized();
         assert_eq!((connections, idle_timeout), (usize::MAX, Duration::MAX));
         assert!(read_pause_bytes > 1 << 40);

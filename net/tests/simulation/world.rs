@@ -136,6 +136,7 @@ fn tight_limits(random: &mut Random) -> Limits {
     limits.idle_timeout = millis(random, &[5000, 60_000, 0]);
     limits.close_timeout = millis(random, &[1000, 2000, 0]);
     draw_work_per_tick(&mut limits, random);
+    limits.ipv6_prefix_length = random.pick(&[128, 64, 1, 0]);
     limits
 }
 

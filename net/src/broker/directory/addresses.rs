@@ -2,9 +2,12 @@
 //! many rooms they made. An address is forgotten with the last of them, so that the table is never
 //! larger than the number of connections and rooms, which keep a number of four bytes where an
 //! address would take eighteen.
+//!
+//! Limits per address go by the network of an IPv6 address: who has one of 64 bits, as most lines
+//! do (RFC 6177), has more addresses in it than any limit.
 
 use std::hash::{BuildHasher, RandomState};
-use std::net::{IpAddr, SocketAddr, SocketAddrV6};
+use std::net::{IpAddr, Ipv6Addr, SocketAddr, SocketAddrV6};
 
 use hashbrown::HashTable;
 use slab::Slab;
@@ -19,110 +22,229 @@ impl AddressId {
     pub(in crate::broker) const NONE: Self = Self(u32::MAX);
 }
 
+/// What is the same for all connections of one host: its address, and the interface to it where
+/// only both together tell (RFC 4291, 2.5.6). Or a network: the address with which it starts.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+struct Key {
+    /// IPv4 as an IPv4-mapped address.
+    ip: Ipv6Addr,
+    scope: u32,
+}
+
+impl Key {
+    fn of(address: SocketAddr) -> Self {
+        match (address.ip().to_canonical(), address) {
+            (IpAddr::V4(ip), _) => Self { ip: ip.to_ipv6_mapped(), scope: 0 },
+            (IpAddr::V6(ip), SocketAddr::V6(v6)) if ip.is_unicast_link_local() => {
+                Self { ip, scope: v6.scope_id() }
+            }
+            (IpAddr::V6(ip), _) => Self { ip, scope: 0 },
+        }
+    }
+
+    /// The network that limits go by, if it is not the host alone.
+    fn network(self, prefix_length: u32) -> Option<Self> {
+        if self.ip.to_ipv4_mapped().is_some() || prefix_length >= u128::BITS {
+            return None;
+        }
+        let prefix = !u128::MAX.checked_shr(prefix_length).unwrap_or_default();
+        Some(Self { ip: Ipv6Addr::from_bits(self.ip.to_bits() & prefix), ..self })
+    }
+
+    fn address(self, port: u16) -> SocketAddr {
+        match self.ip.to_ipv4_mapped() {
+            Some(ip) => (ip, port).into(),
+            None => SocketAddrV6::new(self.ip, port, 0, self.scope).into(),
+        }
+    }
+}
+
 #[derive(Debug)]
 struct Counted {
-    host: SocketAddr,
+    key: Key,
     connections: u32,
     /// Rooms that its connections made and that still exist.
     rooms: u32,
+    /// Of a host: its place in the table of networks, or [`NO_NETWORK`].
+    network: u32,
 }
 
+const NO_NETWORK: u32 = u32::MAX;
+
 #[derive(Debug, Default)]
-pub(in crate::broker) struct Addresses {
+struct Table {
     all: Slab<Counted>,
     ids: HashTable<u32>,
+}
+
+impl Table {
+    fn find(&self, key: Key, hasher: &RandomState) -> Option<u32> {
+        self.ids.find(hasher.hash_one(key), |&id| self.all[id as usize].key == key).copied()
+    }
+
+    /// The place of this key, which is made if there is none; `None` while there are four thousand
+    /// million others.
+    fn find_or_insert(&mut self, key: Key, hasher: &RandomState) -> Option<u32> {
+        if let Some(id) = self.find(key, hasher) {
+            return Some(id);
+        }
+        let id = u32::try_from(self.all.vacant_key()).ok().filter(|&id| id != u32::MAX)?;
+        self.all.insert(Counted { key, connections: 0, rooms: 0, network: NO_NETWORK });
+        let Self { all, ids } = self;
+        ids.insert_unique(hasher.hash_one(key), id, |&id| hasher.hash_one(all[id as usize].key));
+        Some(id)
+    }
+
+    /// Forgets the key at this place if nothing counts there any more. Tells what it was.
+    fn remove_if_unused(&mut self, id: u32, hasher: &RandomState) -> Option<Counted> {
+        let counted = self.all.get(id as usize)?;
+        if counted.connections + counted.rooms > 0 {
+            return None;
+        }
+        if let Ok(entry) = self.ids.find_entry(hasher.hash_one(counted.key), |&other| other == id) {
+            entry.remove();
+        }
+        self.all.try_remove(id as usize)
+    }
+}
+
+#[derive(Debug)]
+pub(in crate::broker) struct Addresses {
+    hosts: Table,
+    networks: Table,
+    /// Bits of an IPv6 address that limits go by.
+    prefix_length: u32,
     // Keyed at random, so that peers cannot choose addresses that collide.
     hasher: RandomState,
 }
 
 impl Addresses {
-    /// Connections that count from this address. None do of local peers.
+    pub(in crate::broker) fn new(prefix_length: usize) -> Self {
+        Self {
+            hosts: Table::default(),
+            networks: Table::default(),
+            prefix_length: bits(prefix_length),
+            hasher: RandomState::new(),
+        }
+    }
+
+    /// Limits go by networks of another size from now on, for those who are here too.
+    pub(in crate::broker) fn set_prefix_length(&mut self, prefix_length: usize) {
+        if self.prefix_length == bits(prefix_length) {
+            return;
+        }
+        self.prefix_length = bits(prefix_length);
+        self.networks = Table::default();
+        for (_, host) in &mut self.hosts.all {
+            let network = host.key.network(self.prefix_length);
+            let id = network.and_then(|key| self.networks.find_or_insert(key, &self.hasher));
+            host.network = id.unwrap_or(NO_NETWORK);
+            if let Some(network) = self.networks.all.get_mut(host.network as usize) {
+                network.connections += host.connections;
+                network.rooms += host.rooms;
+            }
+        }
+    }
+
+    /// Connections that count against the limit of this address. None do of local peers.
     pub(in crate::broker) fn connections_from(&self, address: PeerAddress) -> usize {
         let PeerAddress::Ip(address) = address else { return 0 };
-        self.find(host_of(address)).map_or(0, |id| self.all[id as usize].connections as usize)
+        let (key, hasher) = (Key::of(address), &self.hasher);
+        let found = match key.network(self.prefix_length) {
+            Some(network) => {
+                self.networks.find(network, hasher).map(|id| &self.networks.all[id as usize])
+            }
+            None => self.hosts.find(key, hasher).map(|id| &self.hosts.all[id as usize]),
+        };
+        found.map_or(0, |counted| counted.connections as usize)
     }
 
     /// Counts a connection. Its address is kept until it [`leaves`](Self::leave).
     pub(in crate::broker) fn enter(&mut self, address: PeerAddress) -> AddressId {
         let PeerAddress::Ip(address) = address else { return AddressId::NONE };
-        let host = host_of(address);
-        if let Some(id) = self.find(host) {
-            self.all[id as usize].connections += 1;
-            return AddressId(id);
+        let (key, hasher) = (Key::of(address), &self.hasher);
+        let Some(id) = self.hosts.find_or_insert(key, hasher) else { return AddressId::NONE };
+        let host = &mut self.hosts.all[id as usize];
+        if host.connections + host.rooms == 0 {
+            let network = key.network(self.prefix_length);
+            let id = network.and_then(|key| self.networks.find_or_insert(key, hasher));
+            host.network = id.unwrap_or(NO_NETWORK);
         }
-        let Ok(id) = u32::try_from(self.all.vacant_key()) else { return AddressId::NONE };
-        self.all.insert(Counted { host, connections: 1, rooms: 0 });
-        let Self { all, ids, hasher } = self;
-        ids.insert_unique(hasher.hash_one(host), id, |&id| hasher.hash_one(all[id as usize].host));
+        self.change(id, |counted| counted.connections += 1);
         AddressId(id)
     }
 
     /// A connection counts no more; its number names nothing from now on.
     pub(in crate::broker) fn leave(&mut self, id: &mut AddressId) {
         let AddressId(id) = std::mem::replace(id, AddressId::NONE);
-        let Some(counted) = self.all.get_mut(id as usize) else { return };
-        counted.connections -= 1;
+        self.change(id, |counted| counted.connections -= 1);
         self.forget_if_unused(id);
     }
 
-    /// Rooms that connections of this address made. None count of local peers.
+    /// Rooms that count against the limit of this address. None do of local peers.
     pub(in crate::broker) fn rooms_of(&self, AddressId(id): AddressId) -> usize {
-        self.all.get(id as usize).map_or(0, |counted| counted.rooms as usize)
+        let host = self.hosts.all.get(id as usize);
+        let network = host.and_then(|host| self.networks.all.get(host.network as usize));
+        network.or(host).map_or(0, |counted| counted.rooms as usize)
     }
 
     /// Counts a room. The address is kept until [`remove_room`](Self::remove_room).
     pub(in crate::broker) fn add_room(&mut self, AddressId(id): AddressId) {
-        if let Some(counted) = self.all.get_mut(id as usize) {
-            counted.rooms += 1;
-        }
+        self.change(id, |counted| counted.rooms += 1);
     }
 
     pub(in crate::broker) fn remove_room(&mut self, AddressId(id): AddressId) {
-        if let Some(counted) = self.all.get_mut(id as usize) {
-            counted.rooms -= 1;
-            self.forget_if_unused(id);
+        self.change(id, |counted| counted.rooms -= 1);
+        self.forget_if_unused(id);
+    }
+
+    /// Changes what is counted of a host and of its network.
+    fn change(&mut self, id: u32, change: impl Fn(&mut Counted)) {
+        let Some(host) = self.hosts.all.get_mut(id as usize) else { return };
+        change(host);
+        if let Some(network) = self.networks.all.get_mut(host.network as usize) {
+            change(network);
         }
     }
 
     fn forget_if_unused(&mut self, id: u32) {
-        let is_used =
-            self.all.get(id as usize).is_none_or(|counted| counted.connections + counted.rooms > 0);
-        if is_used {
-            return;
-        }
-        let host = self.all.remove(id as usize).host;
-        if let Ok(entry) = self.ids.find_entry(self.hasher.hash_one(host), |&other| other == id) {
-            entry.remove();
+        if let Some(host) = self.hosts.remove_if_unused(id, &self.hasher) {
+            self.networks.remove_if_unused(host.network, &self.hasher);
         }
     }
 
     /// The address, with the port that the connection knows.
-    pub(in crate::broker) fn get(&self, id: AddressId, port: u16) -> PeerAddress {
-        self.all.get(id.0 as usize).map_or(PeerAddress::Local, |counted| {
-            let mut address = counted.host;
-            address.set_port(port);
-            PeerAddress::Ip(address)
-        })
+    pub(in crate::broker) fn get(&self, AddressId(id): AddressId, port: u16) -> PeerAddress {
+        let host = self.hosts.all.get(id as usize);
+        host.map_or(PeerAddress::Local, |host| PeerAddress::Ip(host.key.address(port)))
     }
 
     pub(in crate::broker) fn total(&self) -> usize {
-        self.all.iter().map(|(_, counted)| counted.connections as usize).sum()
+        self.hosts.all.iter().map(|(_, counted)| counted.connections as usize).sum()
     }
 
-    fn find(&self, host: SocketAddr) -> Option<u32> {
-        self.ids.find(self.hasher.hash_one(host), |&id| self.all[id as usize].host == host).copied()
+    /// Checks that a network counts what its hosts do, and that nothing is kept without a reason.
+    ///
+    /// # Panics
+    /// If it is not so.
+    pub(in crate::broker) fn invariants(&self) {
+        let sum = |table: &Table| {
+            let has_network = |host: &&Counted| host.key.network(self.prefix_length).is_some();
+            table.all.iter().map(|(_, counted)| counted).filter(has_network).fold(
+                (0, 0),
+                |(connections, rooms), counted| {
+                    assert!(counted.connections + counted.rooms > 0, "kept without a reason");
+                    (connections + counted.connections, rooms + counted.rooms)
+                },
+            )
+        };
+        assert_eq!(sum(&self.hosts), sum(&self.networks), "a network miscounted");
     }
 }
 
-/// What is the same for all connections of one host: its address, and the interface to it where
-/// only both together tell (RFC 4291, 2.5.6). IPv4 that came through an IPv6 socket is IPv4.
-fn host_of(address: SocketAddr) -> SocketAddr {
-    match (address.ip().to_canonical(), address) {
-        (IpAddr::V6(ip), SocketAddr::V6(v6)) if ip.is_unicast_link_local() => {
-            SocketAddrV6::new(ip, 0, 0, v6.scope_id()).into()
-        }
-        (ip, _) => SocketAddr::new(ip, 0),
-    }
+/// The number of bits, as arithmetic has it.
+fn bits(prefix_length: usize) -> u32 {
+    u32::try_from(prefix_length).unwrap_or(u128::BITS)
 }
 
 #[cfg(test)]
@@ -133,9 +255,14 @@ mod tests {
         PeerAddress::from(text.parse::<SocketAddr>().unwrap())
     }
 
+    fn is_empty(addresses: &Addresses) -> bool {
+        let Addresses { hosts, networks, .. } = addresses;
+        [hosts, networks].iter().all(|table| table.all.is_empty() && table.ids.is_empty())
+    }
+
     #[test]
     fn counts_by_host_and_forgets() {
-        let mut addresses = Addresses::default();
+        let mut addresses = Addresses::new(64);
         let mut first = addresses.enter(peer("192.0.2.1:1"));
         let mut second = addresses.enter(peer("192.0.2.1:2"));
         assert_eq!(first, second);
@@ -154,7 +281,7 @@ mod tests {
             assert_eq!(*id, AddressId::NONE);
         }
         assert_eq!((addresses.connections_from(peer("192.0.2.1:1")), addresses.total()), (0, 0));
-        assert!(addresses.all.is_empty() && addresses.ids.is_empty());
+        assert!(is_empty(&addresses));
         let mut local = addresses.enter(PeerAddress::Local);
         assert_eq!((local, addresses.connections_from(PeerAddress::Local)), (AddressId::NONE, 0));
         addresses.leave(&mut local);
@@ -163,7 +290,7 @@ mod tests {
 
     #[test]
     fn many_come_back_as_they_went_in() {
-        let mut addresses = Addresses::default();
+        let mut addresses = Addresses::new(128);
         let texts =
             ["127.0.0.1:1", "255.255.255.255:65535", "[::1]:1", "[2001:db8::ff00:42:8329]:443"];
         let scopes = ["[fe80::1%7]:22", "[fe80::1%8]:22"];
@@ -182,6 +309,61 @@ mod tests {
             addresses.leave(id);
             assert_eq!(addresses.connections_from(peer(text)), 0, "{text}");
         }
-        assert!(addresses.all.is_empty() && addresses.ids.is_empty());
+        assert!(is_empty(&addresses));
+    }
+
+    /// Two hosts of one /64, one of another in the same /48, and one of IPv4.
+    const HOSTS: [&str; 4] =
+        ["[2001:db8:1:1::1]:1", "[2001:db8:1:1:ffff::2]:1", "[2001:db8:1:2::1]:1", "192.0.2.1:1"];
+
+    #[test]
+    fn hosts_of_an_ipv6_network_count_as_one_and_are_told_apart() {
+        let mut addresses = Addresses::new(64);
+        let mut ids = HOSTS.map(|text| addresses.enter(peer(text)));
+        let counts =
+            |addresses: &Addresses| HOSTS.map(|text| addresses.connections_from(peer(text)));
+        assert_eq!(counts(&addresses), [2, 2, 1, 1]);
+        assert_eq!(addresses.connections_from(peer("[2001:db8:1:1:2:3:4:5]:6")), 2);
+        assert_eq!(ids.map(|id| addresses.get(id, 1).to_string()), HOSTS);
+        addresses.add_room(ids[0]);
+        assert_eq!(ids.map(|id| addresses.rooms_of(id)), [1, 1, 0, 0]);
+        // Other networks, for those who are here.
+        for (prefix_length, connections, rooms) in [
+            (48, [3, 3, 3, 1], [1, 1, 1, 0]),
+            (128, [1, 1, 1, 1], [1, 0, 0, 0]),
+            (1, [3, 3, 3, 1], [1, 1, 1, 0]),
+            (65, [1, 1, 1, 1], [1, 0, 0, 0]),
+            (64, [2, 2, 1, 1], [1, 1, 0, 0]),
+        ] {
+            addresses.set_prefix_length(prefix_length);
+            addresses.invariants();
+            assert_eq!(counts(&addresses), connections, "{prefix_length}");
+            assert_eq!(ids.map(|id| addresses.rooms_of(id)), rooms, "{prefix_length}");
+        }
+        // The room outlives the connections.
+        let maker = ids[0];
+        ids.iter_mut().for_each(|id| addresses.leave(id));
+        addresses.invariants();
+        assert_eq!((counts(&addresses), addresses.rooms_of(maker)), ([0; 4], 1));
+        addresses.remove_room(maker);
+        assert!(is_empty(&addresses));
+    }
+
+    /// The network's first address is a host of its own.
+    #[test]
+    fn a_host_is_not_taken_for_its_network() {
+        let mut addresses = Addresses::new(64);
+        let mut ids = ["[2001:db8::]:1", "[2001:db8::1]:1"].map(|text| addresses.enter(peer(text)));
+        assert_eq!(addresses.connections_from(peer("[2001:db8::]:1")), 2);
+        addresses.leave(&mut ids[0]);
+        assert_eq!(addresses.connections_from(peer("[2001:db8::]:1")), 1);
+        addresses.leave(&mut ids[1]);
+        assert!(is_empty(&addresses));
+    }
+
+    /// `ARCHITECTURE.md` says what an address costs.
+    #[test]
+    fn an_address_is_small() {
+        assert_eq!(size_of::<Counted>(), 32);
     }
 }
