@@ -71,7 +71,7 @@ impl Server {
             Vec::new()
         };
         if listeners.is_empty() {
-            listeners = bind_all(&config.listen, &config.http, tls.as_ref())?;
+            listeners = bind_all(&config, tls.as_ref())?;
         }
         if listeners.is_empty() {
             return Err(io::Error::new(

@@ -6,6 +6,7 @@
 mod support;
 
 mod transports {
+    mod backlog;
     mod certificates;
     mod ipv6;
     mod reload;

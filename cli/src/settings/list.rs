@@ -12,6 +12,7 @@ use serde::{Deserialize, Serialize};
 use super::http_address::HttpAddress;
 use super::listen_address::ListenAddress;
 use super::units::{self, Size, Span};
+use super::unix_mode::UnixMode;
 use crate::args::LogFormat;
 
 /// What goes by the kind of a limit.
@@ -146,13 +147,16 @@ macro_rules! settings {
 macro_rules! settings_with_limits {
     ($($limits:tt)*) => {
         settings! {
-            /// Where to listen: tcp://HOST:PORT or HOST:PORT, tls://HOST:PORT, unix:///PATH; on each
-            /// address of a name, with one port; port 0 for one that is free; may be repeated
+            /// Where to listen: tcp://HOST:PORT or HOST:PORT, tls://HOST:PORT, unix:///PATH; on
+            /// each address of a name, with one port; port 0 for one that is free; may be repeated
             /// [default: tcp://127.0.0.1:8080].
             ///
             /// [::] takes IPv4 too, where the system has it so, unless another address asks for its
             /// port of IPv4: 0.0.0.0:P and [::]:P listen beside each other.
             listen: "ADDR" Vec<ListenAddress>, value_delimiter = ',';
+            /// The rights on the files of unix:// addresses, in octal digits, whatever the umask:
+            /// 0660 lets the file's group connect [default: what the umask leaves of 0777].
+            unix_mode: "OCTAL" UnixMode;
             /// The server's certificate for tls:// addresses, and those that lead to a root behind
             /// it, in PEM form.
             tls_certificate: "FILE" PathBuf;

@@ -7,6 +7,7 @@ mod http_address;
 mod list;
 mod listen_address;
 pub(crate) mod units;
+mod unix_mode;
 
 use std::path::PathBuf;
 
@@ -16,6 +17,7 @@ use self::http_address::HttpAddress;
 pub(crate) use self::list::Settings;
 pub(crate) use self::listen_address::ListenAddress;
 use self::units::Span;
+use self::unix_mode::UnixMode;
 use crate::args::LogFormat;
 use crate::failure::Failure;
 
@@ -51,13 +53,14 @@ impl Settings {
 
     /// The settings that make this configuration.
     fn of_server(config: ServerConfig) -> Self {
-        let ServerConfig { listen, tls, http, drain_timeout, limits, .. } = config;
+        let ServerConfig { listen, unix_mode, tls, http, drain_timeout, limits, .. } = config;
         let (identity, tls_client_ca) =
             tls.map_or((None, None), |tls| (Some(tls.identity), tls.client_ca));
         let (tls_certificate, tls_key) = identity
             .map_or((None, None), |identity| (Some(identity.certificate), Some(identity.key)));
         Self {
             listen: Some(listen.into_iter().map(ListenAddress).collect()),
+            unix_mode: unix_mode.map(UnixMode),
             tls_certificate,
             tls_key,
             tls_client_ca,
@@ -81,6 +84,7 @@ impl Settings {
         if let Some(listen) = &self.listen {
             config.listen = listen.iter().map(|address| address.0.clone()).collect();
         }
+        config.unix_mode = self.unix_mode.map(|mode| mode.0);
         if let Some(http) = &self.http {
             config.http = http.iter().map(|address| address.0).collect();
         }

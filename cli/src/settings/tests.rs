@@ -5,7 +5,7 @@ use clap::Args as _;
 
 use super::*;
 
-const WITHOUT_DEFAULT: [&str; 3] = ["tls_certificate", "tls_key", "tls_client_ca"];
+const WITHOUT_DEFAULT: [&str; 4] = ["unix_mode", "tls_certificate", "tls_key", "tls_client_ca"];
 
 #[test]
 fn every_default_has_a_key_and_survives_the_way_to_a_file_and_back() {
@@ -37,6 +37,7 @@ fn every_key_reaches_the_server() {
     for key in Settings::KEYS.iter().filter(|key| !OF_THE_COMMAND.contains(key)) {
         let (before, after) = match *key {
             "listen" => ("", "listen = [\"127.0.0.1:1\"]".to_owned()),
+            "unix_mode" => ("", "unix_mode = \"0660\"".to_owned()),
             "http" => ("", "http = [\"127.0.0.1:1\"]".to_owned()),
             "tls_certificate" => (tls, tls.replace("\"c\"", "\"other\"")),
             "tls_key" => (tls, tls.replace("\"k\"", "\"other\"")),

@@ -4,6 +4,7 @@
 use std::io::{ErrorKind, Write};
 use std::net::{TcpListener, TcpStream};
 use std::os::fd::OwnedFd;
+use std::os::unix::fs::PermissionsExt as _;
 use std::os::unix::net::UnixDatagram;
 use std::path::Path;
 use std::process::Stdio;
@@ -160,11 +161,8 @@ fn a_service_manager_is_told() {
     serve.end_by_itself().assert_done();
 }
 
-/// As systemd starts a service with a socket unit: the listening socket is descriptor 3.
-#[test]
-fn sockets_of_a_service_manager_are_taken_over() {
-    let socket = TcpListener::bind("127.0.0.1:0").expect("a free port");
-    let address = socket.local_addr().expect("its address");
+/// As systemd starts a service with a socket unit: the socket is descriptor 3.
+fn serve_on(socket: OwnedFd) -> Running {
     let mut shell = program("sh");
     let script = "exec 3<&0 </dev/null; LISTEN_PID=$$ LISTEN_FDS=1 exec \"$@\"";
     shell.args([
@@ -176,10 +174,84 @@ fn sockets_of_a_service_manager_are_taken_over() {
         "--listen",
         "127.0.0.1:1",
     ]);
-    shell.stdin(Stdio::from(OwnedFd::from(socket))).stdout(Stdio::piped()).stderr(Stdio::piped());
-    let mut serve = Running::start(&mut shell);
+    shell.stdin(Stdio::from(socket)).stdout(Stdio::piped()).stderr(Stdio::piped());
+    Running::start(&mut shell)
+}
+
+#[test]
+fn sockets_of_a_service_manager_are_taken_over() {
+    let socket = TcpListener::bind("127.0.0.1:0").expect("a free port");
+    let address = socket.local_addr().expect("its address");
+    let mut serve = serve_on(socket.into());
     assert_eq!(serve.next_line(), format!("listening on tcp://{address}"));
     run(&["ping", &address.to_string(), "-c", "2", "-i", "0"], "").assert_done();
+}
+
+/// Accepting would fail for ever, in silence.
+#[cfg(target_os = "linux")]
+#[test]
+fn a_handed_over_socket_that_cannot_accept_is_refused() {
+    let folder = Folder::new("handed-over");
+    let bound = |domain, kind, address: socket2::SockAddr| {
+        let socket = socket2::Socket::new(domain, kind, None).expect("a socket");
+        socket.bind(&address).expect("a free address");
+        OwnedFd::from(socket)
+    };
+    let ip = || std::net::SocketAddr::from(([127, 0, 0, 1], 0)).into();
+    let path = |name| socket2::SockAddr::unix(folder.path(name)).expect("a short path");
+    let (ipv4, unix) = (socket2::Domain::IPV4, socket2::Domain::UNIX);
+    let (stream, datagram) = (socket2::Type::STREAM, socket2::Type::DGRAM);
+    let file = std::fs::File::open("/dev/null").expect("it is everywhere");
+    for (socket, says) in [
+        (bound(ipv4, stream, ip()), "it does not listen"),
+        (bound(unix, stream, path("stream")), "it does not listen"),
+        (bound(ipv4, datagram, ip()), "no stream socket"),
+        (bound(unix, datagram, path("datagram")), "no stream socket"),
+        (file.into(), "no stream socket"),
+    ] {
+        let refused = serve_on(socket).end_by_itself();
+        refused.assert_failed(1, "cannot use socket 0 of the service manager");
+        assert!(refused.stderr.contains(says), "{says}: {refused:?}");
+    }
+}
+
+#[test]
+fn the_mode_of_a_sockets_file_is_a_setting_whatever_the_umask() {
+    let folder = Folder::new("unix-mode");
+    for (umask, option, mode) in [
+        ("077", &["--unix-mode", "0666"][..], 0o666),
+        ("000", &["--unix-mode", "600"], 0o600),
+        ("027", &[], 0o750),
+    ] {
+        let path = folder.path("cafewire.sock");
+        let unix = format!("unix://{path}");
+        let mut shell = program("sh");
+        shell.args(["-c", &format!("umask {umask}; exec \"$@\""), "sh"]);
+        shell.args([env!("CARGO_BIN_EXE_cafewire"), "serve", "--listen", &unix]).args(option);
+        let mut serve = Running::start(&mut shell);
+        assert_eq!(address_of(&mut serve), unix);
+        let rights = std::fs::metadata(&path).expect("the socket's file").permissions().mode();
+        assert_eq!(rights & 0o777, mode, "umask {umask}, {option:?}");
+        serve.signal(Signal::TERM);
+        serve.end_by_itself().assert_done();
+    }
+    let refused = run(&["serve", "--unix-mode", "rw"], "");
+    assert_eq!(refused.code, Some(2), "{refused:?}");
+    assert!(refused.stderr.contains("octal digits are wanted"), "{refused:?}");
+}
+
+/// It listens, and never answers: neither is its file taken away, nor is it waited for.
+#[test]
+fn starting_on_the_path_of_a_stopped_server_ends_with_a_sentence() {
+    let folder = Folder::new("stopped");
+    let unix = format!("unix://{}", folder.path("cafewire.sock"));
+    let mut stopped = cafewire(&["serve", "--listen", &unix]);
+    assert_eq!(address_of(&mut stopped), unix);
+    stopped.signal(Signal::STOP);
+    let second = run(&["serve", "--listen", &unix], "");
+    stopped.signal(Signal::CONT);
+    second.assert_failed(1, "another program listens there");
+    run(&["ping", &unix, "-c", "1"], "").assert_done();
 }
 
 #[test]

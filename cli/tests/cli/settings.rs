@@ -32,8 +32,9 @@ fn print_config_prints_a_file_that_says_the_same() {
     shown.assert_done();
     assert!(shown.stdout.contains(&"idle_timeout = \"5m\"".to_owned()), "{shown:?}");
     // Settings without a value are listed too: this is the place to look for all of them.
-    let unset =
-        "# not set, and without a default: tls_certificate, tls_key, tls_client_ca".to_owned();
+    let unset = "# not set, and without a default: unix_mode, tls_certificate, tls_key, \
+                 tls_client_ca"
+        .to_owned();
     assert_eq!(shown.stdout.last(), Some(&unset));
     let file = ConfigFile::new("same", &shown.stdout.join("\n"));
     let again = run(&["serve", "--config", file.path(), "--print-config"], "");

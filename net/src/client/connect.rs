@@ -1,14 +1,15 @@
 //! To the first of a name's addresses that answers (RFC 8305, Happy Eyeballs): a way that swallows
-//! packets costs a quarter of a second, not the whole connect time-out. Knows TCP, and nothing
-//! above.
+//! packets costs a quarter of a second, not the whole connect time-out. Or to a Unix-domain socket.
+//! Knows sockets, and nothing above.
 
 use std::io::{self, ErrorKind};
 use std::net::SocketAddr;
+use std::path::Path;
 use std::time::{Duration, Instant};
 
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::io::Errno;
-use socket2::{Domain, SockRef, Socket, Type};
+use socket2::{Domain, SockAddr, SockRef, Socket, Type};
 
 use crate::socket_options::SocketOptions;
 
@@ -65,6 +66,30 @@ pub(super) fn connect_tcp(
                     next_at = now;
                 }
             }
+        }
+    }
+}
+
+/// A blocking socket, connected to the server at this path. A backlog that is full is waited for,
+/// as with TCP: Linux waits for as long as sending may take (socket(7), SO_SNDTIMEO), other systems
+/// refuse at once.
+///
+/// # Errors
+/// `TimedOut` at the deadline; the system's.
+pub(super) fn connect_unix(path: &Path, deadline: Instant) -> io::Result<Socket> {
+    let address = SockAddr::unix(path)?;
+    let socket = Socket::new(Domain::UNIX, Type::STREAM, None)?;
+    loop {
+        let left = deadline.saturating_duration_since(Instant::now());
+        if left.is_zero() {
+            return Err(ErrorKind::TimedOut.into());
+        }
+        socket.set_write_timeout(Some(left))?;
+        let done = socket.connect(&address);
+        match done.as_ref().map_err(io::Error::kind) {
+            // The time is over, or will be before the system's clock ticks again.
+            Err(ErrorKind::WouldBlock | ErrorKind::Interrupted) => {}
+            _ => return done.map(|()| socket),
         }
     }
 }

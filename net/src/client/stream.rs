@@ -16,9 +16,10 @@ use std::time::{Duration, Instant};
 
 use rustls::ClientConnection;
 use rustls::pki_types::ServerName;
-use socket2::{Domain, SockAddr, Socket, Type};
+use socket2::{SockAddr, Socket};
 
 use super::ClientConfig;
+use super::connect::connect_unix;
 use super::deadline::Deadline;
 use crate::address::{Address, PeerAddress};
 use crate::socket_options::SocketOptions;
@@ -51,11 +52,7 @@ impl Stream {
             Address::Tcp { .. } => {
                 Self { socket: connect_tcp(address, config, deadline)?, tls: None }
             }
-            Address::Unix { path } => {
-                let socket = Socket::new(Domain::UNIX, Type::STREAM, None)?;
-                socket.connect_timeout(&SockAddr::unix(path)?, left_until(deadline)?)?;
-                Self { socket, tls: None }
-            }
+            Address::Unix { path } => Self { socket: connect_unix(path, deadline)?, tls: None },
             Address::Tls { host, .. } => {
                 let name = ServerName::try_from(host.clone()).map_err(|_| {
                     io::Error::new(

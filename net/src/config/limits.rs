@@ -95,8 +95,8 @@ macro_rules! define_limits {
         /// A server takes every value, and moves what would keep the protocol from working: it lets
         /// at least 131,080 bytes queue for a connection (twice the largest answer), 630 before
         /// sign-in (the largest chat frame), and a room's log hold 10,080; and it stops reading
-        /// from a peer at the latest when another largest answer would no longer fit. An IPv6 address
-        /// has 128 bits, whatever [`ipv6_prefix_length`](Self::ipv6_prefix_length) says.
+        /// from a peer at the latest when another largest answer would no longer fit. An IPv6
+        /// address has 128 bits, whatever [`ipv6_prefix_length`](Self::ipv6_prefix_length) says.
         /// [`ServerConfig::effective_limits`](crate::ServerConfig::effective_limits) tells what
         /// counts then.
         ///

@@ -36,6 +36,9 @@ pub struct ServerConfig {
     /// `[::]` takes IPv4 too, where the system has it so and no other address here or in `http`
     /// asks for its port of IPv4. Default `tcp://127.0.0.1:8080`.
     pub listen: Vec<Address>,
+    /// Who may connect to a Unix-domain socket: the mode of its file, as chmod(2) has it, whatever
+    /// the umask. Default none: what the umask leaves of 0777.
+    pub unix_mode: Option<u32>,
     /// The certificate, its key and, for mutual TLS, who signs clients' certificates. `tls://`
     /// addresses need it. Default none.
     pub tls: Option<ServerTls>,
@@ -60,6 +63,7 @@ impl Default for ServerConfig {
     fn default() -> Self {
         Self {
             listen: vec![Address::default()],
+            unix_mode: None,
             tls: None,
             http: Vec::new(),
             inherit_sockets: false,

@@ -2,9 +2,10 @@
 //! is bound. Knows nothing of connections.
 
 use std::fmt;
+use std::fs::Permissions;
 use std::io;
 use std::net::{SocketAddr, TcpListener};
-use std::os::unix::fs::FileTypeExt as _;
+use std::os::unix::fs::{FileTypeExt as _, PermissionsExt as _};
 use std::path::Path;
 use std::sync::Arc;
 
@@ -13,6 +14,7 @@ use socket2::{Domain, Protocol, SockAddr, Socket, Type};
 
 use super::listener::{Listener, SocketFile};
 use crate::address::Address;
+use crate::config::ServerConfig;
 
 /// Connections that the system may hold ready for us; it lowers this to its own bound
 /// (`net.core.somaxconn`).
@@ -21,21 +23,21 @@ const BACKLOG: i32 = 4096;
 /// How often a port is looked for that is free on all addresses of a name.
 const SAME_PORT_TRIES: usize = 16;
 
-/// Listens on all of these addresses, and on each that a name among them has. `http` is where HTTP
-/// is going to be answered, `tls` is for `tls://`.
+/// Listens on all addresses of the configuration, and on each that a name among them has. `tls` is
+/// for `tls://`.
 pub(crate) fn bind_all(
-    addresses: &[Address],
-    http: &[SocketAddr],
+    config: &ServerConfig,
     tls: Option<&Arc<TlsConfig>>,
 ) -> io::Result<Vec<Listener>> {
-    let resolved = addresses.iter().map(resolve).collect::<io::Result<Vec<_>>>()?;
+    let ServerConfig { listen, http, unix_mode, .. } = config;
+    let resolved = listen.iter().map(resolve).collect::<io::Result<Vec<_>>>()?;
     let all: Vec<SocketAddr> = resolved.iter().flatten().chain(http).copied().collect();
     let mut listeners = Vec::new();
-    for (address, sockets) in addresses.iter().zip(&resolved) {
+    for (address, sockets) in listen.iter().zip(&resolved) {
         let named = |error| cannot_listen(address, &error);
         let tls = match address {
             Address::Unix { path } => {
-                listeners.push(bind_to_path(path).map_err(named)?);
+                listeners.push(bind_to_path(path, *unix_mode).map_err(named)?);
                 continue;
             }
             Address::Tcp { .. } => None,
@@ -160,32 +162,46 @@ fn leaves_ipv4_to_others(address: SocketAddr, all: &[SocketAddr]) -> bool {
         && all.iter().any(is_rival)
 }
 
-fn bind_to_path(path: &Path) -> io::Result<Listener> {
+fn bind_to_path(path: &Path, mode: Option<u32>) -> io::Result<Listener> {
     let address = SockAddr::unix(path)?;
     let socket = Socket::new(Domain::UNIX, Type::STREAM, None)?;
     match socket.bind(&address) {
-        Err(error) if error.kind() == io::ErrorKind::AddrInUse && is_stale(path)? => {
+        Err(error) if error.kind() == io::ErrorKind::AddrInUse && is_stale(path, &address)? => {
             std::fs::remove_file(path)?;
             socket.bind(&address)?;
         }
         done => done?,
     }
     let socket_file = SocketFile::at(path)?;
+    if let Some(mode) = mode {
+        // Before it listens: until then connecting is refused, whatever rights the file has.
+        std::fs::set_permissions(path, Permissions::from_mode(mode)).map_err(|error| {
+            io::Error::new(error.kind(), format!("the file's mode cannot be set: {error}"))
+        })?;
+    }
     socket.listen(BACKLOG)?;
     Ok(Listener::unix(socket.into())?.with_file(socket_file))
 }
 
 /// Whether the file is a socket on which no server listens, as a killed server leaves it. Any other
-/// file must not be removed.
-fn is_stale(path: &Path) -> io::Result<bool> {
+/// file must not be removed. Waits for nothing: a server that is stopped may never answer.
+fn is_stale(path: &Path, address: &SockAddr) -> io::Result<bool> {
     if !std::fs::symlink_metadata(path)?.file_type().is_socket() {
         return Err(io::Error::new(
             io::ErrorKind::AlreadyExists,
             "there is a file of another kind at this path",
         ));
     }
-    Ok(std::os::unix::net::UnixStream::connect(path)
-        .is_err_and(|error| error.kind() == io::ErrorKind::ConnectionRefused))
+    let probe = Socket::new(Domain::UNIX, Type::STREAM, None)?;
+    probe.set_nonblocking(true)?;
+    match probe.connect(address) {
+        Err(error) if error.kind() == io::ErrorKind::ConnectionRefused => Ok(true),
+        Err(error) if error.kind() == io::ErrorKind::WouldBlock => Err(io::Error::new(
+            io::ErrorKind::AddrInUse,
+            "in use, by a server that takes no connections now (it may be stopped)",
+        )),
+        _ => Ok(false),
+    }
 }
 
 #[cfg(test)]

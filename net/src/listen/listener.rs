@@ -275,7 +275,7 @@ mod tests {
     use rustls::server::ResolvesServerCertUsingSni;
 
     use super::*;
-    use crate::config::Limits;
+    use crate::config::{Limits, ServerConfig};
     use crate::listen::bind_all;
 
     /// TLS without a certificate, with which every handshake fails. Accepting does no handshake.
@@ -289,7 +289,9 @@ mod tests {
     }
 
     fn bind(address: &str) -> Listener {
-        bind_all(&[address.parse().unwrap()], &[], Some(&tls())).unwrap().remove(0)
+        let listen = vec![address.parse().unwrap()];
+        let config = ServerConfig { listen, ..ServerConfig::default() };
+        bind_all(&config, Some(&tls())).unwrap().remove(0)
     }
 
     fn accepted(listener: &mut Listener, options: SocketOptions) -> Transport {

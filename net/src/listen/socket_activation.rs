@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use listenfd::ListenFd;
 use rustls::ServerConfig as TlsConfig;
+use socket2::SockRef;
 
 use crate::listen::Listener;
 
@@ -40,6 +41,7 @@ fn take(
 ) -> io::Result<Listener> {
     // A socket that is no TCP socket stays in place, and may be a Unix-domain one.
     if let Ok(Some(socket)) = sockets.take_tcp_listener(index) {
+        check_listens(&SockRef::from(&socket))?;
         return match (speaks_tls, tls) {
             (false, _) => Listener::tcp(socket, None),
             (true, Some(tls)) => Listener::tcp(socket, Some(Arc::clone(tls))),
@@ -49,8 +51,30 @@ fn take(
             )),
         };
     }
-    match sockets.take_unix_listener(index)? {
-        Some(socket) => Listener::unix(socket),
-        None => Err(io::Error::new(io::ErrorKind::NotFound, "it was taken already")),
+    match sockets.take_unix_listener(index) {
+        Ok(Some(socket)) => {
+            check_listens(&SockRef::from(&socket))?;
+            Listener::unix(socket)
+        }
+        Ok(None) => Err(io::Error::new(io::ErrorKind::NotFound, "it was taken already")),
+        Err(error) => Err(io::Error::new(
+            error.kind(),
+            format!(
+                "it is no stream socket of TCP or Unix-domain, as ListenStream= makes one ({error})"
+            ),
+        )),
     }
+}
+
+/// Accepting would fail for ever on a socket that does not listen.
+fn check_listens(socket: &SockRef<'_>) -> io::Result<()> {
+    #[cfg(any(target_os = "android", target_os = "freebsd", target_os = "linux"))]
+    if !socket.is_listener()? {
+        return Err(io::Error::new(
+            io::ErrorKind::InvalidInput,
+            "it does not listen: it was bound at the most, or is one connection (Accept=yes)",
+        ));
+    }
+    let _ = socket;
+    Ok(())
 }

@@ -14,12 +14,17 @@ const UNDER_WAY_MAX: usize = 128;
 const FIRST_PAUSE_NS: u64 = 100_000_000;
 const LONGEST_PAUSE_NS: u64 = 5_000_000_000;
 
+/// How often the server's backlog is tried while it is full.
+const ROOM_CHECK_NS: u64 = 10_000_000;
+
 #[derive(Debug)]
 pub(crate) struct Connector {
     pace: Due,
     fresh: Range<usize>,
     /// Failed connections, with the time of their next attempt.
     again: BinaryHeap<Reverse<(u64, usize)>>,
+    /// Attempts that the server's backlog had no room for, with the time to try them again.
+    without_room: VecDeque<(u64, Attempt)>,
     under_way: usize,
     /// The deadlines of attempts. The time-out is the same for all, so the first is the earliest.
     deadlines: VecDeque<(u64, Attempt)>,
@@ -48,6 +53,7 @@ impl Connector {
             pace: Due::new(per_second, None),
             fresh: 0..connections,
             again: BinaryHeap::new(),
+            without_room: VecDeque::new(),
             under_way: 0,
             deadlines: VecDeque::new(),
             timeout_ns,
@@ -76,6 +82,21 @@ impl Connector {
     /// Notes that an attempt was started, which sets its deadline.
     pub(crate) fn started(&mut self, attempt: Attempt, now_ns: u64) {
         self.deadlines.push_back((now_ns.saturating_add(self.timeout_ns), attempt));
+    }
+
+    /// The server's backlog has no room for an attempt. It stays under way, up to its deadline.
+    pub(crate) fn wait_for_room(&mut self, attempt: Attempt, now_ns: u64) {
+        self.without_room.push_back((now_ns.saturating_add(ROOM_CHECK_NS), attempt));
+    }
+
+    /// An attempt that waits for room, which the caller starts again now, unless it has ended.
+    pub(crate) fn take_waiting(&mut self, now_ns: u64) -> Option<Attempt> {
+        let &(at_ns, attempt) = self.without_room.front()?;
+        if at_ns > now_ns {
+            return None;
+        }
+        self.without_room.pop_front();
+        Some(attempt)
     }
 
     pub(crate) const fn ready(&mut self) {
@@ -108,7 +129,8 @@ impl Connector {
         self.under_way == 0 && self.fresh.is_empty() && self.again.is_empty()
     }
 
-    /// When to call [`next`](Self::next) or [`take_overdue`](Self::take_overdue) again.
+    /// When to call [`next`](Self::next), [`take_waiting`](Self::take_waiting) or
+    /// [`take_overdue`](Self::take_overdue) again.
     pub(crate) fn next_ns(&self) -> Option<u64> {
         let start = if self.under_way >= UNDER_WAY_MAX {
             None
@@ -120,7 +142,8 @@ impl Connector {
                 .map(|&Reverse((at_ns, _))| at_ns.max(self.pace.next_ns().unwrap_or(0)))
         };
         let overdue = self.deadlines.front().map(|&(deadline_ns, _)| deadline_ns);
-        [start, overdue].into_iter().flatten().min()
+        let room = self.without_room.front().map(|&(at_ns, _)| at_ns);
+        [start, overdue, room].into_iter().flatten().min()
     }
 }
 
@@ -169,6 +192,26 @@ mod tests {
         assert_eq!(started(&mut connector, 400 * MS), [0]);
         assert!(!connector.is_done());
         assert_eq!(connector.failed(attempt(2), 400 * MS), AfterFailure::GiveUp);
+        assert!(connector.is_done());
+    }
+
+    #[test]
+    fn a_full_backlog_is_tried_again_until_the_attempts_time_is_over() {
+        let mut connector = Connector::new(1, 1000, 25 * MS, 0);
+        assert_eq!(started(&mut connector, 0), [0]);
+        let attempt = Attempt { connection: 0, number: 0 };
+        connector.started(attempt, 0);
+        for now_ns in [0, 10 * MS] {
+            connector.wait_for_room(attempt, now_ns);
+            assert_eq!(connector.next_ns(), Some(now_ns + 10 * MS));
+            assert_eq!(connector.take_waiting(now_ns + 10 * MS - 1), None);
+            assert_eq!(connector.take_waiting(now_ns + 10 * MS), Some(attempt));
+            assert_eq!(connector.take_waiting(now_ns + 10 * MS), None);
+        }
+        connector.wait_for_room(attempt, 20 * MS);
+        assert_eq!(connector.next_ns(), Some(25 * MS));
+        assert_eq!(connector.take_overdue(25 * MS), Some(attempt));
+        assert_eq!(connector.failed(attempt, 25 * MS), AfterFailure::GiveUp);
         assert!(connector.is_done());
     }
 

@@ -66,14 +66,16 @@ impl Target {
     }
 
     /// Starts to connect. The poll reports the outcome: see [`Transport::is_connected`].
+    ///
+    /// # Errors
+    /// `WouldBlock` if the server has no room now; anything else is the outcome.
     pub(super) fn connect(&self, connection: usize) -> io::Result<Transport> {
         let (address, tls) = match self {
             Self::Tcp { address, tls } => (*address, tls),
             Self::Unix { path } => {
                 let socket = Socket::new(Domain::UNIX, Type::STREAM, None)?;
                 socket.set_nonblocking(true)?;
-                // The socket connects at once or fails. It fails with a full backlog too, and is
-                // tried again then.
+                // The socket connects at once or fails: with a full backlog too, as `WouldBlock`.
                 socket.connect(&SockAddr::unix(path)?)?;
                 return Ok(Transport::Unix(UnixStream::from_std(StdUnixStream::from(socket))));
             }

@@ -3,9 +3,7 @@
 use std::io::ErrorKind;
 use std::net::{SocketAddr, TcpListener, TcpStream};
 
-use cafewire_net::{
-    Address, ChatClient, Client, ClientError, PeerAddress, Server, ServerConfig,
-};
+use cafewire_net::{Address, ChatClient, Client, ClientError, PeerAddress, Server, ServerConfig};
 use socket2::SockRef;
 
 use crate::support::TestServer;
@@ -13,7 +11,7 @@ use crate::support::TestServer;
 /// Whether this machine has IPv6. Without it a server must fail with a sentence, which is tested
 /// then.
 fn has_ipv6() -> bool {
-    if std::net::TcpListener::bind("[::1]:0").is_ok() {
+    if TcpListener::bind("[::1]:0").is_ok() {
         return true;
     }
     let mut config = ServerConfig::default();

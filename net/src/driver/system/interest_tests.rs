@@ -26,8 +26,9 @@ impl Ticking {
     fn new() -> Self {
         let path =
             std::env::temp_dir().join(format!("cafewire-interest-{}.sock", std::process::id()));
-        let address = Address::Unix { path: path.clone() };
-        let listeners = bind_all(&[address], &[], None).unwrap();
+        let listen = vec![Address::Unix { path: path.clone() }];
+        let config = ServerConfig { listen, ..ServerConfig::default() };
+        let listeners = bind_all(&config, None).unwrap();
         let metrics = Arc::new(ServerMetrics::default());
         let broker = Broker::new(Limits::default(), Arc::clone(&metrics));
         let io = SystemIo::new(listeners, None).unwrap();

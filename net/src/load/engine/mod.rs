@@ -174,8 +174,11 @@ impl<'a, W: Workload> Engine<'a, W> {
         while let Some(connection) = self.connector.next(now_ns) {
             let attempt = Attempt { connection, number: self.connections.get(connection).attempt };
             self.connector.started(attempt, now_ns);
-            if let Err(error) = self.connections.start(connection, &self.target) {
-                self.end(connection, &Failed(error.to_string()));
+            self.start(attempt, now_ns);
+        }
+        while let Some(attempt) = self.connector.take_waiting(now_ns) {
+            if self.connections.is_current(attempt) {
+                self.start(attempt, now_ns);
             }
         }
         while let Some(attempt) = self.connector.take_overdue(now_ns) {
@@ -185,6 +188,17 @@ impl<'a, W: Workload> Engine<'a, W> {
                     &Failed("the server did not answer in time".to_owned()),
                 );
             }
+        }
+    }
+
+    fn start(&mut self, attempt: Attempt, now_ns: u64) {
+        match self.connections.start(attempt.connection, &self.target) {
+            Ok(()) => {}
+            // The backlog of a Unix-domain socket is full, which the poll does not watch.
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
+                self.connector.wait_for_room(attempt, now_ns);
+            }
+            Err(error) => self.end(attempt.connection, &Failed(error.to_string())),
         }
     }
 
