@@ -22,11 +22,12 @@ const MAX_SEED_SIZE_BYTES: usize = 4096;
 /// A target's seed from a vector, if it has one.
 type SeedOf = fn(&Vector) -> Option<Vec<u8>>;
 
-const TARGETS: [(&str, SeedOf); 9] = [
+const TARGETS: [(&str, SeedOf); 10] = [
     ("client", client_seed),
     ("codec", codec_seed),
     ("kernel", |vector| Some(kernel_seed(vector))),
     ("parse", |vector| Some(parse_seed(vector))),
+    ("proxy", |_| None),
     ("stream", stream_seed),
     ("roundtrip", roundtrip_seed),
     ("resync", resync_seed),
@@ -70,6 +71,19 @@ const VISITS: [(&str, &[u8]); 3] = [
     ("refusals", b"\x0F\x40\xC0\x80\x03\x0C\x82\x40\x03\x0C\x03\xFF"),
 ];
 
+/// Headers of the PROXY protocol, for target `proxy`: no vector has them. Format: `proxy.rs`.
+const HEADERS: [(&str, &[u8]); 6] = [
+    ("line-ipv4", b"\x00PROXY TCP4 192.0.2.1 198.51.100.7 4711 8080\r\n\xCA\xFE\x01\x00\x00"),
+    ("line-ipv6", b"\x01TCP6 2001:db8::1 ::ffff:198.51.100.7 0 65535"),
+    ("line-unknown", b"\x01UNKNOWN ffff::1 ffff::2 1 2"),
+    (
+        "binary-ipv4",
+        b"\x02\x21\x11\xC0\x00\x02\x01\xC6\x33\x64\x07\x12\x67\x1F\x90\x04\x00\x01\x00",
+    ),
+    ("binary-ipv6", b"\x02\x21\x21 client's address destination host ab12"),
+    ("binary-local", b"\x02\x20\x00"),
+];
+
 struct Vector {
     name: String,
     /// The bytes of the connection before `bytes`.
@@ -106,6 +120,7 @@ fn main() -> Result<ExitCode, Box<dyn Error>> {
         let scripts = match target {
             "session" => &CONVERSATIONS[..],
             "client" => &VISITS,
+            "proxy" => &HEADERS,
             _ => &[],
         };
         let seed = |&(name, steps): &(&str, &[u8])| (format!("seed-{name}").into(), steps.to_vec());

@@ -8,6 +8,7 @@ mod codec;
 mod input;
 mod kernel;
 mod line;
+mod proxy;
 pub mod reference;
 mod resync;
 mod roundtrip;
@@ -97,4 +98,12 @@ pub fn kernel(data: &[u8]) {
 /// When a check fails.
 pub fn client(data: &[u8]) {
     let _ = client::check(data);
+}
+
+/// Any bytes as what a proxy puts in front of a connection, compared with the reference.
+///
+/// # Panics
+/// When a check fails.
+pub fn proxy(data: &[u8]) {
+    proxy::check(data);
 }

@@ -4,6 +4,7 @@
 
 pub mod encoder;
 pub mod line;
+pub mod proxy;
 
 /// The direction of a stream's frames.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -109,3 +109,13 @@ fn client_with_any_number_of_slots() {
         }
     }
 }
+
+#[test]
+fn proxy_in_every_form() {
+    for mut input in seeds("proxy") {
+        for kind in 0..3 {
+            input[0] = kind;
+            cafewire_fuzz::proxy(&input);
+        }
+    }
+}

@@ -43,6 +43,7 @@ mod listen;
 pub mod load;
 mod metrics;
 pub mod pool;
+pub mod proxy_protocol;
 mod server;
 mod socket_options;
 pub mod tls;
