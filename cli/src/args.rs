@@ -505,7 +505,7 @@ mod tests {
                 .unwrap()
                 .listen
                 .iter()
-                .map(Address::to_string)
+                .map(ToString::to_string)
                 .collect::<Vec<_>>(),
             other => panic!("{other:?}"),
         };

@@ -16,6 +16,7 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
+use cafewire_net::address::AddressError;
 use cafewire_net::{Address, ClientTls, TlsIdentity};
 use etcetera::BaseStrategy as _;
 use serde::Deserialize;
@@ -24,7 +25,6 @@ use crate::args;
 use crate::chat_screen::view::theme::ThemeName;
 use crate::config_file;
 use crate::failure::Failure;
-use crate::settings::ListenAddress;
 
 /// The profile that is used when none is named.
 const DEFAULT: &str = "default";
@@ -50,7 +50,7 @@ struct Written {
 
 #[derive(Deserialize)]
 struct WrittenProfile {
-    address: Option<ListenAddress>,
+    address: Option<TextAddress>,
     user: Option<String>,
     #[serde(default)]
     rooms: Vec<String>,
@@ -58,6 +58,19 @@ struct WrittenProfile {
     ca: Option<PathBuf>,
     cert: Option<PathBuf>,
     key: Option<PathBuf>,
+}
+
+/// An [`Address`], in a config file a text.
+#[derive(Debug, Deserialize)]
+#[serde(try_from = "String")]
+struct TextAddress(Address);
+
+impl TryFrom<String> for TextAddress {
+    type Error = AddressError;
+
+    fn try_from(text: String) -> Result<Self, Self::Error> {
+        text.parse().map(Self)
+    }
 }
 
 impl Profile {

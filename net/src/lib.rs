@@ -53,6 +53,7 @@ pub use address::{Address, PeerAddress};
 pub use client::{ChatClient, Client, ClientConfig, ClientError, EchoClient, Event};
 pub use config::{Adjustment, EffectiveLimits, Limits, ServerConfig};
 pub use control::{ConfigSource, Phase, PhaseHook};
+pub use listen::{ListenAddress, Network, NetworkError};
 pub use metrics::{
     CloseReason, Counter, Histogram, HistogramSnapshot, LimitReached, MetricsSnapshot,
     ServerMetrics,

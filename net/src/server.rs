@@ -5,14 +5,14 @@ use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
 
-use tracing::info;
+use tracing::{info, warn};
 
 use crate::address::Address;
 use crate::broker::{Broker, DataHandler};
 use crate::config::ServerConfig;
 use crate::control::{ConfigSource, PhaseHook, Requests};
 use crate::driver::system::System;
-use crate::listen::{Listener, bind_all, bind_http, socket_activation};
+use crate::listen::{ListenAddress, Listener, Network, bind_all, bind_http, socket_activation};
 use crate::metrics::{MetricsSnapshot, ServerMetrics};
 use crate::tls::ServerTls;
 
@@ -58,7 +58,7 @@ impl Server {
     /// let mut config = ServerConfig::default();
     /// config.listen = vec!["127.0.0.1:0".parse()?];
     /// let server = Server::bind(config.clone())?;
-    /// config.listen = server.local_addresses().to_vec(); // in use now
+    /// config.listen = server.listen_addresses().collect(); // in use now
     /// let error = Server::bind(config).unwrap_err();
     /// assert!(error.to_string().starts_with("cannot listen on tcp://127.0.0.1:"));
     /// # Ok::<(), Box<dyn std::error::Error>>(())
@@ -79,6 +79,7 @@ impl Server {
                 "there is no address to listen on",
             ));
         }
+        check_proxies(&listeners, &config.proxy_from)?;
         let http = bind_http(&config.http, &listeners)?;
         let metrics = Arc::new(ServerMetrics::default());
         let broker = Broker::new(config.limits_that_fit(), Arc::clone(&metrics));
@@ -98,6 +99,11 @@ impl Server {
     #[must_use]
     pub fn local_addresses(&self) -> &[Address] {
         &self.local_addresses
+    }
+
+    /// The same addresses, as the configuration has them: with what is expected there.
+    pub fn listen_addresses(&self) -> impl Iterator<Item = ListenAddress> {
+        self.system.listeners().iter().map(Listener::listen_address)
     }
 
     /// The addresses of the HTTP server, in the order of [`ServerConfig::http`], with their real
@@ -203,13 +209,32 @@ impl Server {
     /// # Errors
     /// The poll failed. No peer can make it fail.
     pub fn run(self) -> io::Result<()> {
-        for address in &self.local_addresses {
+        for address in self.listen_addresses() {
             info!(%address, "listening");
         }
         for address in &self.http_addresses {
             info!(%address, "answering HTTP");
         }
         self.system.run()
+    }
+}
+
+/// Refuses listeners for proxies that may come from nowhere; tells of proxies that are not
+/// expected.
+fn check_proxies(listeners: &[Listener], proxy_from: &[Network]) -> io::Result<()> {
+    let mut expecting = listeners.iter().filter(|listener| listener.expects_proxy());
+    if expecting.clone().next().is_none() && !proxy_from.is_empty() {
+        warn!("proxy_from does nothing: no address to listen on is one for proxies (tcp+proxy://)");
+    }
+    match expecting.find(|listener| !listener.is_unix() && proxy_from.is_empty()) {
+        Some(listener) => Err(io::Error::new(
+            io::ErrorKind::InvalidInput,
+            format!(
+                "{} is for proxies, and proxy_from names no network that they may come from",
+                listener.listen_address()
+            ),
+        )),
+        None => Ok(()),
     }
 }
 

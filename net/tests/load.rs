@@ -167,7 +167,7 @@ fn as_many_rooms_as_the_server_lets_a_connection_be_in_and_no_more() {
 fn a_unix_domain_socket_works_as_well() {
     let path = std::env::temp_dir().join(format!("cafewire-load-{}.sock", std::process::id()));
     let server =
-        TestServer::with(|config| config.listen.push(Address::Unix { path: path.clone() }));
+        TestServer::with(|config| config.listen.push(Address::Unix { path: path.clone() }.into()));
     for (work, deliveries) in [(ECHO, 1000), (CHAT, 7000)] {
         assert_eq!(
             run(&Address::Unix { path: path.clone() }, work, 1000).deliveries,

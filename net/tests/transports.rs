@@ -9,6 +9,7 @@ mod transports {
     mod backlog;
     mod certificates;
     mod ipv6;
+    mod proxies;
     mod reload;
     mod tls;
     mod tls_faults;

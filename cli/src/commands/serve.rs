@@ -54,7 +54,7 @@ pub(crate) fn run(args: &ServeArgs) -> Result<ExitCode, Failure> {
     } else {
         None
     };
-    for address in server.local_addresses() {
+    for address in server.listen_addresses() {
         output::line(format_args!("listening on {address}"))?;
     }
     for address in server.http_addresses() {
@@ -84,7 +84,7 @@ const HOW_TO_SET_A_CERTIFICATE: &str =
 
 fn wants_certificate(config: &ServerConfig) -> bool {
     config.tls.is_none()
-        && config.listen.iter().any(|address| matches!(address, Address::Tls { .. }))
+        && config.listen.iter().any(|listen| matches!(listen.address, Address::Tls { .. }))
 }
 
 /// Prints a comment for the settings that have no default, so that all are listed.

@@ -11,6 +11,7 @@ use serde::{Deserialize, Serialize};
 
 use super::http_address::HttpAddress;
 use super::listen_address::ListenAddress;
+use super::network::Network;
 use super::units::{self, Size, Span};
 use super::unix_mode::UnixMode;
 use crate::args::LogFormat;
@@ -151,9 +152,17 @@ macro_rules! settings_with_limits {
             /// each address of a name, with one port; port 0 for one that is free; may be repeated
             /// [default: tcp://127.0.0.1:8080].
             ///
+            /// With +proxy behind the scheme (tcp+proxy://, tls+proxy://, unix+proxy://) each
+            /// connection begins with a header of the PROXY protocol, version 1 or 2, as proxies
+            /// send it to tell the client's address, before TLS if there is any.
+            ///
             /// [::] takes IPv4 too, where the system has it so, unless another address asks for its
             /// port of IPv4: 0.0.0.0:P and [::]:P listen beside each other.
             listen: "ADDR" Vec<ListenAddress>, value_delimiter = ',';
+            /// Where proxies may come from that connect to tcp+proxy:// and tls+proxy:// addresses:
+            /// 192.0.2.0/24, 2001:db8::/32 or an address; a connection from elsewhere is closed
+            /// there; may be repeated [default: nowhere].
+            proxy_from: "NET" Vec<Network>, value_delimiter = ',';
             /// The rights on the files of unix:// addresses, in octal digits, whatever the umask:
             /// 0660 lets the file's group connect [default: what the umask leaves of 0777].
             unix_mode: "OCTAL" UnixMode;

@@ -2,12 +2,10 @@
 
 use serde::{Deserialize, Serialize};
 
-use cafewire_net::Address;
-
-/// An [`Address`], in a config file a text.
+/// An address to listen on, in a config file a text.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
-pub(crate) struct ListenAddress(pub(crate) Address);
+pub(crate) struct ListenAddress(pub(crate) cafewire_net::ListenAddress);
 
 impl std::str::FromStr for ListenAddress {
     type Err = cafewire_net::address::AddressError;

@@ -6,16 +6,18 @@ mod file;
 mod http_address;
 mod list;
 mod listen_address;
+mod network;
 pub(crate) mod units;
 mod unix_mode;
 
 use std::path::PathBuf;
 
-use cafewire_net::{ServerConfig, ServerTls, TlsIdentity};
+use cafewire_net::{Address, ServerConfig, ServerTls, TlsIdentity};
 
 use self::http_address::HttpAddress;
 pub(crate) use self::list::Settings;
-pub(crate) use self::listen_address::ListenAddress;
+use self::listen_address::ListenAddress;
+use self::network::Network;
 use self::units::Span;
 use self::unix_mode::UnixMode;
 use crate::args::LogFormat;
@@ -42,7 +44,7 @@ impl Settings {
     /// is lowered.
     ///
     /// # Errors
-    /// TLS settings of which one wants another.
+    /// Settings of TLS or of proxies of which one wants another.
     pub(crate) fn effective(&self) -> Result<Self, Failure> {
         let mut config = self.server_config()?;
         config.limits = config.effective_limits().limits;
@@ -53,13 +55,16 @@ impl Settings {
 
     /// The settings that make this configuration.
     fn of_server(config: ServerConfig) -> Self {
-        let ServerConfig { listen, unix_mode, tls, http, drain_timeout, limits, .. } = config;
+        let ServerConfig {
+            listen, proxy_from, unix_mode, tls, http, drain_timeout, limits, ..
+        } = config;
         let (identity, tls_client_ca) =
             tls.map_or((None, None), |tls| (Some(tls.identity), tls.client_ca));
         let (tls_certificate, tls_key) = identity
             .map_or((None, None), |identity| (Some(identity.certificate), Some(identity.key)));
         Self {
             listen: Some(listen.into_iter().map(ListenAddress).collect()),
+            proxy_from: Some(proxy_from.into_iter().map(Network).collect()),
             unix_mode: unix_mode.map(UnixMode),
             tls_certificate,
             tls_key,
@@ -75,7 +80,7 @@ impl Settings {
     /// The server's configuration. What was not given stays at its default.
     ///
     /// # Errors
-    /// TLS settings of which one wants another.
+    /// Settings of TLS or of proxies of which one wants another.
     pub(crate) fn server_config(&self) -> Result<ServerConfig, Failure> {
         let mut config = ServerConfig::default();
         config.handle_signals = true;
@@ -84,6 +89,10 @@ impl Settings {
         if let Some(listen) = &self.listen {
             config.listen = listen.iter().map(|address| address.0.clone()).collect();
         }
+        if let Some(proxy_from) = &self.proxy_from {
+            config.proxy_from = proxy_from.iter().map(|network| network.0).collect();
+        }
+        check_proxies(&config)?;
         config.unix_mode = self.unix_mode.map(|mode| mode.0);
         if let Some(http) = &self.http {
             config.http = http.iter().map(|address| address.0).collect();
@@ -131,6 +140,20 @@ impl Settings {
         toml::to_string(self).map_err(|error| {
             Failure::Message(format!("the configuration cannot be shown: {error}"))
         })
+    }
+}
+
+/// Refuses an address for proxies that may come from nowhere.
+fn check_proxies(config: &ServerConfig) -> Result<(), Failure> {
+    let is_open = |listen: &&cafewire_net::ListenAddress| {
+        listen.expects_proxy && !matches!(listen.address, Address::Unix { .. })
+    };
+    match config.listen.iter().find(is_open) {
+        Some(listen) if config.proxy_from.is_empty() => Err(Failure::Message(format!(
+            "{listen} is for proxies: set proxy_from (--proxy-from), the networks from which they \
+             may come"
+        ))),
+        _ => Ok(()),
     }
 }
 

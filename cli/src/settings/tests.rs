@@ -37,6 +37,7 @@ fn every_key_reaches_the_server() {
     for key in Settings::KEYS.iter().filter(|key| !OF_THE_COMMAND.contains(key)) {
         let (before, after) = match *key {
             "listen" => ("", "listen = [\"127.0.0.1:1\"]".to_owned()),
+            "proxy_from" => ("", "proxy_from = [\"192.0.2.0/24\"]".to_owned()),
             "unix_mode" => ("", "unix_mode = \"0660\"".to_owned()),
             "http" => ("", "http = [\"127.0.0.1:1\"]".to_owned()),
             "tls_certificate" => (tls, tls.replace("\"c\"", "\"other\"")),

@@ -67,6 +67,7 @@
 //! destroys what the peer has not read yet, the Error frame included (RFC 9293, 3.10.4 and RFC
 //! 2525, 2.17).
 
+mod accept;
 mod directory;
 mod dispatch;
 mod fanout;
@@ -83,11 +84,10 @@ use std::time::Duration;
 
 use cafewire_core::Family;
 use slotmap::{SecondaryMap, SlotMap};
-use tracing::{Level, debug, enabled, info_span};
+use tracing::info_span;
 
 use self::directory::Directory;
 use self::directory::addresses::{AddressId, Addresses};
-use self::dispatch::ErrorText;
 use self::fanout::Fanout;
 pub use self::fanout::Transmit;
 pub use self::ids::{ConnectionId, Now};
@@ -96,7 +96,7 @@ use self::lifecycle::Timers;
 use crate::address::PeerAddress;
 use crate::buf::BufferPool;
 use crate::config::Limits;
-use crate::metrics::{CloseReason, ServerMetrics};
+use crate::metrics::ServerMetrics;
 
 /// The fields that requests work with, borrowed apart from the rest.
 macro_rules! cx {
@@ -311,83 +311,6 @@ impl Broker {
     /// ```
     pub fn set_data_handler(&mut self, tap: DataHandler) {
         self.data_handler = Some(tap);
-    }
-
-    /// Takes a new connection in, once it is accepted. `None` if it is to be closed without a word.
-    /// One that is refused with an Error frame is taken in too, already on its way out.
-    ///
-    /// ```
-    /// use std::{net::SocketAddr, sync::Arc};
-    /// use cafewire_net::Limits;
-    /// use cafewire_net::broker::{Broker, Now};
-    /// let mut limits = Limits::default();
-    /// limits.connections = 1;
-    /// let mut broker = Broker::new(limits, Arc::default());
-    /// let now = Now { monotonic_ms: 0, unix_ms: 1_700_000_000_000 };
-    /// let address: SocketAddr = "192.0.2.1:4711".parse()?;
-    /// let first = broker.accept(address, now).expect("there is a place");
-    /// let second = broker.accept(address, now).expect("there is a place to be told in");
-    /// assert!(broker.poll_transmit(first).is_empty());
-    /// // Error(ServerFull) of chat version 1.
-    /// assert_eq!(broker.poll_transmit(second).to_vec()[..2], [0x01, 0xFF]);
-    /// # Ok::<(), Box<dyn std::error::Error>>(())
-    /// ```
-    pub fn accept(&mut self, address: impl Into<PeerAddress>, now: Now) -> Option<ConnectionId> {
-        let address = address.into();
-        self.metrics.connections_accepted.add(1);
-        let refusal = self.refusal(address);
-        if let Some((reason, _)) = refusal {
-            self.metrics.connections_refused.add(1);
-            if self.refused >= self.limits.refusals {
-                self.metrics.count_close(reason);
-                return None;
-            }
-        }
-        let now_ms = now.monotonic_ms;
-        let id = self.peers.insert(Peer {
-            ingress: Ingress::new(),
-            clock_ms: now_ms,
-            address: self.addresses.enter(address),
-            port: address.port(),
-            stage: Stage::Open,
-            refused: refusal.is_some(),
-        });
-        if let Some(token_bucket) = TokenBucket::new(&self.limits, now_ms) {
-            self.token_buckets.insert(id, token_bucket);
-        }
-        self.fanout.open_reader(id.into());
-        self.open += 1;
-        self.metrics.clients_connected.set(self.open);
-        // The earlier of the two, so that whichever comes to count is looked at in time.
-        self.timers
-            .set(now_ms + millis(self.limits.sign_in_timeout.min(self.limits.idle_timeout)), id);
-        if enabled!(Level::DEBUG) {
-            span(id, address).in_scope(|| debug!("accepted"));
-        }
-        if let Some((reason, text)) = refusal {
-            self.refused += 1;
-            self.close(id, reason, &ErrorText::new(text), now);
-        }
-        Some(id)
-    }
-
-    /// Why no more connections can be taken from this address now, if so. Who is closing still has
-    /// a descriptor, for as long as the close time-out if it likes, and so still counts: otherwise
-    /// one address could have them all.
-    fn refusal(&self, address: PeerAddress) -> Option<(CloseReason, &'static str)> {
-        if self.peers.len() - self.refused >= self.limits.connections {
-            Some((
-                CloseReason::ServerFull,
-                "the server holds as many connections as it may: try again later",
-            ))
-        } else if self.addresses.connections_from(address) >= self.limits.connections_per_address {
-            Some((
-                CloseReason::AddressFull,
-                "your address has as many connections as it may: close one first",
-            ))
-        } else {
-            None
-        }
     }
 
     /// Connections in any stage.

@@ -15,6 +15,7 @@ pub use effective::EffectiveLimits;
 pub use limits::Limits;
 
 use crate::address::Address;
+use crate::listen::{ListenAddress, Network};
 use crate::tls::ServerTls;
 
 /// A server's configuration. The defaults are safe on a small machine.
@@ -35,7 +36,12 @@ pub struct ServerConfig {
     /// Where to listen: on each address that a name stands for and this machine has, with one port.
     /// `[::]` takes IPv4 too, where the system has it so and no other address here or in `http`
     /// asks for its port of IPv4. Default `tcp://127.0.0.1:8080`.
-    pub listen: Vec<Address>,
+    pub listen: Vec<ListenAddress>,
+    /// Where the proxies are that connect to addresses which expect them, over TCP or TLS. A
+    /// connection from elsewhere is closed there: what it says of its peer would be believed.
+    /// Needed with such an address. Of a Unix-domain socket the rights on its file decide. Default
+    /// none.
+    pub proxy_from: Vec<Network>,
     /// Who may connect to a Unix-domain socket: the mode of its file, as chmod(2) has it, whatever
     /// the umask. Default none: what the umask leaves of 0777.
     pub unix_mode: Option<u32>,
@@ -47,7 +53,7 @@ pub struct ServerConfig {
     pub http: Vec<SocketAddr>,
     /// Whether to take over the listening sockets that a service manager opened for this process
     /// (systemd's socket activation). If there are any, `listen` is not looked at. One named `tls`
-    /// speaks TLS. Default `false`.
+    /// speaks TLS, one named `proxy` is for proxies, and `tls+proxy` is both. Default `false`.
     pub inherit_sockets: bool,
     /// Whether SIGINT and SIGTERM end the server in order and SIGHUP reloads its configuration.
     /// Default `false`: a library leaves signals alone.
@@ -62,7 +68,8 @@ pub struct ServerConfig {
 impl Default for ServerConfig {
     fn default() -> Self {
         Self {
-            listen: vec![Address::default()],
+            listen: vec![Address::default().into()],
+            proxy_from: Vec::new(),
             unix_mode: None,
             tls: None,
             http: Vec::new(),

@@ -153,6 +153,15 @@ pub enum Read {
     Failed,
     /// TLS failed, and why.
     TlsFailed(io::Error),
+    /// A proxy has told whose connection this is. What follows is still to be read.
+    Origin {
+        /// The client; `None` if the connection is the proxy's own, or the proxy does not know.
+        client: Option<PeerAddress>,
+        /// The bytes that told it.
+        header_bytes: usize,
+    },
+    /// What came first from a proxy tells nothing, and why.
+    BadOrigin(io::Error),
 }
 
 /// What a listener had.
@@ -160,6 +169,10 @@ pub enum Read {
 pub enum Accepted<S> {
     /// A connection, and where it comes from.
     Connection(S, PeerAddress),
+    /// A connection of a proxy, of which [`Read::Origin`] comes first.
+    Proxy(S, PeerAddress),
+    /// One that was closed at once, since it is no proxy's and came where proxies connect.
+    Untrusted(PeerAddress),
     /// One that was closed at once, since the system had no descriptor for it.
     Rejected,
     /// None now.

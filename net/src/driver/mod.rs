@@ -7,6 +7,7 @@
 //! are dropped only at the end of the tick, and ids carry the slot's generation, so that a late
 //! event never reaches a connection that took over a slot.
 
+mod accept;
 mod io;
 pub(crate) mod system;
 mod unflushed;
@@ -16,7 +17,6 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use slotmap::SecondaryMap;
-use tracing::warn;
 
 use self::io::Input;
 pub use self::io::{Accepted, Event, Io, Read, Socket, State};
@@ -322,6 +322,15 @@ impl<I: Io> Driver<I> {
                 socket.state_mut().input = Input::Drained;
                 self.broker.tls_failed(id, error, now);
             }
+            Read::Origin { client, header_bytes } => {
+                self.broker.handle_origin(id, client, header_bytes, now);
+                // Once: there is one header. What came with it has had its edge.
+                return self.read_one(id, now);
+            }
+            Read::BadOrigin(error) => {
+                socket.state_mut().input = Input::Drained;
+                self.broker.origin_failed(id, error, now);
+            }
         }
         if self.io.wants_flush(socket) {
             self.broker.mark_dirty(id);
@@ -410,41 +419,6 @@ impl<I: Io> Driver<I> {
         } else if self.broker.handle_flushed(id, now) == AfterFlush::ShutDownSending {
             self.io.shut_down_sending(socket);
         }
-    }
-
-    /// Whether there was one to accept.
-    fn accept(&mut self, now: Now) -> bool {
-        let mut any = false;
-        for listener in 0..self.io.listeners() {
-            let mut left = self.broker.limits().accepts_per_tick;
-            while self.io.is_listener_ready(listener, now.monotonic_ms) {
-                if left == 0 {
-                    self.metrics.count_limit(LimitReached::AcceptsPerTick);
-                    break;
-                }
-                left -= 1;
-                let (mut socket, address) = match self.io.accept(listener, now.monotonic_ms) {
-                    Accepted::Connection(socket, address) => (socket, address),
-                    Accepted::Rejected => {
-                        self.metrics.connections_rejected.add(1);
-                        continue;
-                    }
-                    Accepted::None => break,
-                };
-                any = true;
-                let Some(id) = self.broker.accept(address, now) else {
-                    self.io.close(socket);
-                    continue;
-                };
-                let registered = self.io.register(&mut socket, id);
-                self.sockets.insert(id, socket);
-                if let Err(error) = registered {
-                    warn!(%error, peer = %address, "a connection cannot be watched");
-                    self.broker.handle_reset(id, now);
-                }
-            }
-        }
-        any
     }
 
     fn drop_closed(&mut self) {

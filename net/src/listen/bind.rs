@@ -12,6 +12,7 @@ use std::sync::Arc;
 use rustls::ServerConfig as TlsConfig;
 use socket2::{Domain, Protocol, SockAddr, Socket, Type};
 
+use super::listen_address::ListenAddress;
 use super::listener::{Listener, SocketFile};
 use crate::address::Address;
 use crate::config::ServerConfig;
@@ -35,16 +36,18 @@ pub(crate) fn bind_all(
     let mut listeners = Vec::new();
     for (address, sockets) in listen.iter().zip(&resolved) {
         let named = |error| cannot_listen(address, &error);
-        let tls = match address {
+        let tls = match &address.address {
             Address::Unix { path } => {
-                listeners.push(bind_to_path(path, *unix_mode).map_err(named)?);
+                let listener = bind_to_path(path, *unix_mode).map_err(named)?;
+                listeners.push(listener.with_proxies(address.expects_proxy));
                 continue;
             }
             Address::Tcp { .. } => None,
             Address::Tls { .. } => Some(tls.ok_or_else(|| named(no_certificate()))?),
         };
         for socket in bind_to_one_port(sockets, &all).map_err(named)? {
-            listeners.push(Listener::tcp(socket, tls.map(Arc::clone)).map_err(named)?);
+            let listener = Listener::tcp(socket, tls.map(Arc::clone)).map_err(named)?;
+            listeners.push(listener.with_proxies(address.expects_proxy));
         }
     }
     Ok(listeners)
@@ -89,12 +92,12 @@ fn no_certificate() -> io::Error {
 }
 
 /// The addresses behind a name, each once; none for a path.
-fn resolve(address: &Address) -> io::Result<Vec<SocketAddr>> {
-    if matches!(address, Address::Unix { .. }) {
+fn resolve(address: &ListenAddress) -> io::Result<Vec<SocketAddr>> {
+    if matches!(address.address, Address::Unix { .. }) {
         return Ok(Vec::new());
     }
     let mut each_once: Vec<SocketAddr> = Vec::new();
-    for found in address.resolve().map_err(|error| cannot_listen(address, &error))? {
+    for found in address.address.resolve().map_err(|error| cannot_listen(address, &error))? {
         if !each_once.contains(&found) {
             each_once.push(found);
         }

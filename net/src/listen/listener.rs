@@ -14,6 +14,7 @@ use rustls::ServerConfig as TlsConfig;
 use socket2::SockRef;
 
 use super::fd_limit::ReserveFd;
+use super::listen_address::ListenAddress;
 use crate::address::{Address, PeerAddress};
 use crate::socket_options::SocketOptions;
 use crate::transport::{TlsStream, Transport};
@@ -36,6 +37,7 @@ pub(crate) struct Listener {
     /// The address with its real port.
     local_address: Address,
     tls: Option<Arc<TlsConfig>>,
+    expects_proxy: bool,
     /// The backlog may hold connections.
     ready: bool,
     resting_until_ms: Option<u64>,
@@ -78,6 +80,7 @@ impl Listener {
             local_address,
             socket_file: None,
             tls,
+            expects_proxy: false,
             ready: true,
             resting_until_ms: None,
             has_warned: false,
@@ -88,6 +91,26 @@ impl Listener {
     pub(super) fn with_file(mut self, file: SocketFile) -> Self {
         self.socket_file = Some(file);
         self
+    }
+
+    /// One to which proxies connect, or not.
+    pub(super) const fn with_proxies(mut self, expects_proxy: bool) -> Self {
+        self.expects_proxy = expects_proxy;
+        self
+    }
+
+    /// Whether each connection begins with a header of the PROXY protocol.
+    pub(crate) const fn expects_proxy(&self) -> bool {
+        self.expects_proxy
+    }
+
+    pub(crate) fn listen_address(&self) -> ListenAddress {
+        let (address, expects_proxy) = (self.local_address.clone(), self.expects_proxy);
+        ListenAddress { address, expects_proxy }
+    }
+
+    pub(crate) const fn is_unix(&self) -> bool {
+        matches!(self.socket, ListeningSocket::Unix(_))
     }
 
     /// The address of a TCP socket.
@@ -195,7 +218,7 @@ impl Listener {
         // A warning with each attempt would say no more.
         if !self.has_warned {
             self.has_warned = true;
-            let listener = &self.local_address;
+            let listener = self.listen_address();
             tracing::warn!(%listener, %error, "accepting is paused and will resume");
         }
         Accepted::None

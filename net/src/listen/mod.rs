@@ -3,9 +3,13 @@
 
 mod bind;
 mod fd_limit;
+mod listen_address;
 mod listener;
+mod network;
 pub(crate) mod socket_activation;
 
 pub(crate) use bind::{bind_all, bind_http};
 pub(crate) use fd_limit::{ReserveFd, connections_that_fit};
+pub use listen_address::ListenAddress;
 pub(crate) use listener::{Accepted, Listener};
+pub use network::{Network, NetworkError};

@@ -10,8 +10,10 @@ use socket2::SockRef;
 
 use crate::listen::Listener;
 
-/// The name (`FileDescriptorName=` in the socket unit) of a TCP socket on which TLS is spoken.
+/// Parts of a socket's name (`FileDescriptorName=` in the socket unit), with `+` between them: TLS
+/// is spoken on it; it is for proxies.
 const TLS_NAME: &str = "tls";
+const PROXY_NAME: &str = "proxy";
 
 /// All inherited listeners, in the manager's order; none if this process was not started by socket
 /// activation.
@@ -24,8 +26,10 @@ pub(crate) fn listeners(tls: Option<&Arc<TlsConfig>>) -> io::Result<Vec<Listener
     let mut sockets = ListenFd::from_env();
     (0..sockets.len())
         .map(|index| {
-            let speaks_tls = names.next() == Some(TLS_NAME);
-            take(&mut sockets, index, speaks_tls, tls).map_err(|error| {
+            let name = names.next().unwrap_or_default();
+            let has = |wanted| name.split('+').any(|part| part == wanted);
+            let taken = take(&mut sockets, index, has(TLS_NAME), tls);
+            taken.map(|listener| listener.with_proxies(has(PROXY_NAME))).map_err(|error| {
                 let text = format!("cannot use socket {index} of the service manager: {error}");
                 io::Error::new(error.kind(), text)
             })

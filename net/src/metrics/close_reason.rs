@@ -55,6 +55,10 @@ close_reasons! {
         "The transport failed: a reset, a broken pipe.";
     TlsFailed "tls_failed" None,
         "The TLS session failed: a bad or missing certificate, plain text, a handshake cut off.";
+    UntrustedProxy "untrusted_proxy" None,
+        "The connection came to an address for proxies, from none of the networks of proxies.";
+    BadProxyHeader "bad_proxy_header" None,
+        "What a proxy sent first is no header of the PROXY protocol, or only a part of one.";
     MalformedFrame "malformed_frame" Some(ErrorCode::MalformedFrame),
         "A frame broke the rules of its type.";
     UnsupportedVersion "unsupported_version" Some(ErrorCode::UnsupportedVersion),

@@ -33,6 +33,8 @@ pub(crate) struct Endpoint {
     /// Its name at the server, once it is watched.
     pub(crate) id: Option<ConnectionId>,
     pub(crate) accepted_ms: u64,
+    /// A proxy is to tell first whose connection it is.
+    pub(crate) awaits_origin: bool,
     pub(crate) tls: Option<Tls>,
 
     /// Bytes that came to the server and were not read.
@@ -101,6 +103,7 @@ impl Endpoint {
             client,
             id: None,
             accepted_ms: 0,
+            awaits_origin: false,
             tls,
             received: VecDeque::new(),
             unread_since_ms: None,

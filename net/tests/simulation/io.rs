@@ -54,6 +54,8 @@ pub(crate) struct SimIo {
     /// In the order in which they have something to tell.
     queue: VecDeque<EndpointKey>,
     listeners: Vec<Listener>,
+    /// One of the listeners is for proxies.
+    has_proxies: bool,
     pub(crate) now: Now,
     manners: Manners,
     random: Random,
@@ -78,6 +80,7 @@ impl SimIo {
             endpoints: SlotMap::with_key(),
             queue: VecDeque::new(),
             listeners: vec![Listener::default(), Listener::default()],
+            has_proxies: random.one_in(2),
             now: Now { monotonic_ms: 0, unix_ms: 0 },
             manners,
             random: Random::new(random.next()),
@@ -257,7 +260,13 @@ impl Io for SimIo {
         self.arrivals += 1;
         self.endpoints[key].accepted_ms = now_ms;
         let socket = SimSocket { state: State::default(), key };
-        Accepted::Connection(socket, address(self.arrivals).into())
+        let address = address(self.arrivals).into();
+        if self.has_proxies && at == 0 {
+            self.endpoints[key].awaits_origin = true;
+            Accepted::Proxy(socket, address)
+        } else {
+            Accepted::Connection(socket, address)
+        }
     }
 
     fn register(&mut self, socket: &mut SimSocket, id: ConnectionId) -> io::Result<()> {
@@ -297,6 +306,12 @@ impl Io for SimIo {
 
     fn read(&mut self, socket: &mut SimSocket, into: &mut [u8]) -> Read {
         let key = socket.key;
+        if std::mem::take(&mut self.endpoints[key].awaits_origin) {
+            // It came with what made the driver read.
+            let tells = !self.random.one_in(4);
+            let client = tells.then(|| address(self.random.below(100)).into());
+            return Read::Origin { client, header_bytes: 28 };
+        }
         self.work.note_read(key, into.len(), self.endpoints[key].is_handshaking());
         let is_broken = self.breaks(key);
         let Self { endpoints, random, now, work, .. } = self;

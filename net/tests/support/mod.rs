@@ -77,10 +77,15 @@ impl TestServer {
     /// Applies other limits to present and future connections. So a time limit can start once the
     /// test's connections have reached their stage, however long the machine takes for that.
     pub(crate) fn change_limits(&self, change: impl FnOnce(&mut Limits)) {
+        self.change(|config| change(&mut config.limits));
+    }
+
+    /// Reloads with another configuration.
+    pub(crate) fn change(&self, change: impl FnOnce(&mut ServerConfig)) {
         let times_ready = || self.times_ready.load(Ordering::SeqCst);
         wait_until(|| times_ready() > 0).expect("the server starts");
         let before = times_ready();
-        change(&mut self.config.lock().unwrap().limits);
+        change(&mut self.config.lock().unwrap());
         self.handle.reload();
         wait_until(|| times_ready() > before).expect("the server reloads");
     }

@@ -22,7 +22,7 @@
         config: Option<cafewire_net::ServerConfig>,
     ) -> (cafewire_net::Address, cafewire_net::ServerHandle, Serving) {
         let mut config = config.unwrap_or_default();
-        if config.listen == [cafewire_net::Address::default()] {
+        if config.listen == [cafewire_net::Address::default().into()] {
             config.listen = vec!["127.0.0.1:0".parse().unwrap()];
         }
         let server = cafewire_net::Server::bind(config).expect("a server on a free port");

@@ -158,7 +158,7 @@ fn a_load_test_waits_for_room_as_well() {
 fn a_socket_whose_backlog_is_full_is_not_taken_over_and_not_waited_for() {
     let full = FullBacklog::new("stopped");
     let mut config = ServerConfig::default();
-    config.listen = vec![full.address()];
+    config.listen = vec![full.address().into()];
     let error = Server::bind(config).unwrap_err();
     assert_eq!(error.kind(), ErrorKind::AddrInUse);
     let says = error.to_string();

@@ -135,7 +135,7 @@ fn localhost_is_all_of_its_addresses_with_one_port() {
         address.resolve().unwrap().into_iter().filter(has).map(|found| found.ip()).collect();
     hosts.dedup();
     let mut config = ServerConfig::default();
-    config.listen = vec![address];
+    config.listen = vec![address.into()];
     let server = Server::bind(config).unwrap();
     let listening: Vec<SocketAddr> =
         server.local_addresses().iter().map(|address| address.resolve().unwrap()[0]).collect();

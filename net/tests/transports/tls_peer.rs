@@ -23,6 +23,15 @@ impl TlsPeer {
         address: SocketAddr,
         version: &'static SupportedProtocolVersion,
     ) -> Self {
+        Self::over(TcpStream::connect(address).unwrap(), authority, version)
+    }
+
+    /// The same over a connection that is there.
+    pub(super) fn over(
+        mut socket: TcpStream,
+        authority: &Authority,
+        version: &'static SupportedProtocolVersion,
+    ) -> Self {
         let mut roots = rustls::RootCertStore::empty();
         roots.add(CertificateDer::from_pem_file(&authority.certificate).unwrap()).unwrap();
         let provider = Arc::new(rustls::crypto::ring::default_provider());
@@ -35,7 +44,6 @@ impl TlsPeer {
         let mut session = ClientConnection::new(Arc::new(config), name).unwrap();
         // All bytes that a test writes before it flushes leave in one piece.
         session.set_buffer_limit(None);
-        let mut socket = TcpStream::connect(address).unwrap();
         socket.set_read_timeout(Some(PATIENCE)).unwrap();
         socket.set_write_timeout(Some(PATIENCE)).unwrap();
         while session.is_handshaking() || session.wants_write() {

@@ -24,7 +24,7 @@ impl SocketFile {
 
     fn server(&self) -> TestServer {
         TestServer::with(|config| {
-            config.listen = vec!["127.0.0.1:0".parse().unwrap(), self.address()];
+            config.listen = vec!["127.0.0.1:0".parse().unwrap(), self.address().into()];
             config.limits.connections_per_address = 1;
         })
     }
@@ -100,7 +100,7 @@ fn the_file_of_the_next_server_stays() {
 fn no_other_file_is_removed() {
     let refusal = |file: &SocketFile| {
         let mut config = ServerConfig::default();
-        config.listen = vec![file.address()];
+        config.listen = vec![file.address().into()];
         Server::bind(config).unwrap_err().to_string()
     };
     let file = SocketFile::new("busy");

@@ -446,7 +446,7 @@ impl Broker {
         });
     }
 
-    fn set_gone(&mut self, id: ConnectionId) {
+    pub(super) fn set_gone(&mut self, id: ConnectionId) {
         if let Some(peer) = self.peers.get_mut(id)
             && peer.stage != Stage::Gone
         {

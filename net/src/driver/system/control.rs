@@ -60,6 +60,7 @@ impl System {
                 };
                 self.driver.set_limits(self.config.limits_that_fit(), now);
                 self.driver.io.socket_options = SocketOptions::of(self.driver.broker.limits());
+                self.driver.io.proxy_from.clone_from(&self.config.proxy_from);
                 if let Some(http) = &mut self.driver.io.http {
                     http.set_limits(self.config.limits.clone().normalized());
                 }
@@ -85,6 +86,13 @@ impl System {
             .map_err(|error| error.to_string())?;
         if tls.is_none() && self.driver.io.listeners.iter().any(Listener::speaks_tls) {
             return Err("a certificate is needed as long as an address speaks TLS".to_owned());
+        }
+        let proxies_need_networks =
+            |listener: &Listener| listener.expects_proxy() && !listener.is_unix();
+        if config.proxy_from.is_empty()
+            && self.driver.io.listeners.iter().any(proxies_need_networks)
+        {
+            return Err("proxy_from is needed as long as an address expects proxies".to_owned());
         }
         Ok((config, tls))
     }

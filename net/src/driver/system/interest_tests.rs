@@ -26,7 +26,7 @@ impl Ticking {
     fn new() -> Self {
         let path =
             std::env::temp_dir().join(format!("cafewire-interest-{}.sock", std::process::id()));
-        let listen = vec![Address::Unix { path: path.clone() }];
+        let listen = vec![Address::Unix { path: path.clone() }.into()];
         let config = ServerConfig { listen, ..ServerConfig::default() };
         let listeners = bind_all(&config, None).unwrap();
         let metrics = Arc::new(ServerMetrics::default());

@@ -10,12 +10,13 @@ use signal_hook_mio::v1_0::Signals;
 use slotmap::{Key, KeyData};
 use tracing::warn;
 
+use super::header;
 use super::millis;
-use super::sockets::{SystemSocket, TlsStreams};
+use super::sockets::{Streams, SystemSocket};
 use crate::broker::{ConnectionId, Now};
-use crate::driver::io::{Accepted, Event, Io, Read};
+use crate::driver::io::{Accepted, Event, Input, Io, Read, Socket as _};
 use crate::http::AdminServer;
-use crate::listen::{self, Listener, ReserveFd};
+use crate::listen::{self, Listener, Network, ReserveFd};
 use crate::socket_options::SocketOptions;
 
 const EVENTS_PER_POLL: usize = 1024;
@@ -46,10 +47,12 @@ pub(crate) struct SystemIo {
     pub(super) listeners: Vec<Listener>,
     signals: Option<Signals>,
     pub(super) http: Option<AdminServer>,
-    tls_streams: TlsStreams,
+    streams: Streams,
     reserve_fd: ReserveFd,
     /// Of each connection that is accepted.
     pub(super) socket_options: SocketOptions,
+    /// Where proxies may come from, to listeners for them.
+    pub(super) proxy_from: Vec<Network>,
     started: Instant,
     /// When the last wait was over.
     pub(super) woken: Instant,
@@ -65,9 +68,10 @@ impl SystemIo {
             listeners,
             signals,
             http: None,
-            tls_streams: TlsStreams::default(),
+            streams: Streams::default(),
             reserve_fd: ReserveFd::new(),
             socket_options: SocketOptions::default(),
+            proxy_from: Vec::new(),
             started,
             woken: started,
             asked: Asked::default(),
@@ -175,16 +179,23 @@ impl Io for SystemIo {
     fn accept(&mut self, listener: usize, now_ms: u64) -> Accepted<SystemSocket> {
         let listener = &mut self.listeners[listener];
         match listener.accept(now_ms, &mut self.reserve_fd, self.socket_options) {
-            listen::Accepted::Connection(transport, address) => {
-                Accepted::Connection(self.tls_streams.socket(transport), address)
+            listen::Accepted::Connection(transport, address) if !listener.expects_proxy() => {
+                Accepted::Connection(self.streams.socket(transport), address)
             }
+            listen::Accepted::Connection(transport, address) => match address.ip() {
+                Some(ip) if !self.proxy_from.iter().any(|network| network.contains(ip)) => {
+                    Accepted::Untrusted(address)
+                }
+                // Of a Unix-domain socket its file has said who may connect.
+                _ => Accepted::Proxy(self.streams.socket_of_proxy(transport), address),
+            },
             listen::Accepted::Rejected => Accepted::Rejected,
             listen::Accepted::None => Accepted::None,
         }
     }
 
     fn register(&mut self, socket: &mut SystemSocket, id: ConnectionId) -> io::Result<()> {
-        let mut transport = self.tls_streams.transport(socket);
+        let mut transport = self.streams.transport(socket);
         self.poll.registry().register(&mut transport, token(id), Interest::READABLE)
     }
 
@@ -198,16 +209,24 @@ impl Io for SystemIo {
         if is_wanted {
             interest |= Interest::WRITABLE;
         }
-        let mut transport = self.tls_streams.transport(socket);
+        let mut transport = self.streams.transport(socket);
         self.poll.registry().reregister(&mut transport, token(id), interest)
     }
 
     fn is_handshaking(&mut self, socket: &mut SystemSocket) -> bool {
-        self.tls_streams.transport(socket).is_handshaking()
+        self.streams.transport(socket).is_handshaking()
     }
 
     fn read(&mut self, socket: &mut SystemSocket, into: &mut [u8]) -> Read {
-        let mut transport = self.tls_streams.transport(socket);
+        if let Some(stream) = self.streams.awaiting_header(socket) {
+            let is_ending = socket.state_mut().input == Input::Ending;
+            let read = header::read(stream, is_ending, into);
+            if matches!(read, Read::Origin { .. }) {
+                self.streams.end_of_header(socket);
+            }
+            return read;
+        }
+        let mut transport = self.streams.transport(socket);
         let outcome = transport.read(into);
         let has_more = transport.has_buffered_input();
         match outcome {
@@ -230,24 +249,24 @@ impl Io for SystemIo {
     }
 
     fn write(&mut self, socket: &mut SystemSocket, slices: &[IoSlice<'_>]) -> io::Result<usize> {
-        self.tls_streams.transport(socket).write_vectored(slices)
+        self.streams.transport(socket).write_vectored(slices)
     }
 
     fn flush(&mut self, socket: &mut SystemSocket) -> io::Result<bool> {
-        self.tls_streams.transport(socket).flush()
+        self.streams.transport(socket).flush()
     }
 
     fn wants_flush(&mut self, socket: &mut SystemSocket) -> bool {
-        self.tls_streams.transport(socket).wants_flush()
+        self.streams.transport(socket).wants_flush()
     }
 
     fn shut_down_sending(&mut self, socket: &mut SystemSocket) {
         // It fails only if the peer is gone already; then the next read says so.
-        let _ = self.tls_streams.transport(socket).shut_down_sending();
+        let _ = self.streams.transport(socket).shut_down_sending();
     }
 
     fn close(&mut self, socket: SystemSocket) {
-        let mut transport = self.tls_streams.remove(socket);
+        let mut transport = self.streams.remove(socket);
         transport.as_mut().close_notify();
         // Closing the socket takes it off the poll as well; a failure here changes nothing.
         let _ = self.poll.registry().deregister(&mut transport.as_mut());

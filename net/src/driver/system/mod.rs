@@ -2,6 +2,7 @@
 //! matter: requests to stop and to reload, signals, the HTTP server, the times that are measured.
 
 mod control;
+mod header;
 #[cfg(test)]
 mod interest_tests;
 mod io;
@@ -50,6 +51,7 @@ impl System {
         };
         let mut io = SystemIo::new(listeners, signals)?;
         io.socket_options = SocketOptions::of(broker.limits());
+        io.proxy_from.clone_from(&config.proxy_from);
         let waker = mio::Waker::new(io.poll.registry(), WAKER)?;
         let requests = Arc::new(Requests::default());
         let this = Self {

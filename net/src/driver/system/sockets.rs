@@ -1,7 +1,8 @@
 //! The sockets of the system's connections. Decides nothing.
 //!
 //! There are many, so that each is small: the sockets of TCP and of Unix-domain lie in the driver's
-//! table, and TLS streams, which are large, lie apart.
+//! table, and TLS streams, which are large, lie apart. So do those of proxies whose header has not
+//! come, whatever their kind: they are few at a time.
 
 use mio::net::{TcpStream, UnixStream};
 use slab::Slab;
@@ -15,33 +16,64 @@ use crate::transport::{TlsStream, Transport, TransportMut};
 pub(crate) enum SystemSocket {
     Tcp(State, TcpStream),
     Unix(State, UnixStream),
-    /// Its place among the [`TlsStreams`].
+    /// Its place among the [`Streams`] of TLS.
     Tls(State, u32),
+    /// Its place among the [`Streams`] whose header of the PROXY protocol is to come.
+    AwaitsHeader(State, u32),
 }
 
 impl Socket for SystemSocket {
     fn state_mut(&mut self) -> &mut State {
         match self {
-            Self::Tcp(state, _) | Self::Unix(state, _) | Self::Tls(state, _) => state,
+            Self::Tcp(state, _)
+            | Self::Unix(state, _)
+            | Self::Tls(state, _)
+            | Self::AwaitsHeader(state, _) => state,
         }
     }
 }
 
-/// The TLS streams of all connections that speak it. In boxes: a slab that grows moves what it
-/// holds.
+/// The streams that lie apart. Those of TLS in boxes: a slab that grows moves what it holds.
 #[derive(Debug, Default)]
-pub(super) struct TlsStreams {
-    all: Slab<Box<TlsStream>>,
+pub(super) struct Streams {
+    tls: Slab<Box<TlsStream>>,
+    await_header: Slab<Transport>,
 }
 
-impl TlsStreams {
-    #[allow(clippy::cast_possible_truncation)] // no more than ids, which count slots in 32 bits
+impl Streams {
     pub(super) fn socket(&mut self, transport: Transport) -> SystemSocket {
-        let state = State::default();
+        self.socket_with(State::default(), transport)
+    }
+
+    /// The socket of a proxy, whose header is to come.
+    #[allow(clippy::cast_possible_truncation)] // no more than ids, which count slots in 32 bits
+    pub(super) fn socket_of_proxy(&mut self, transport: Transport) -> SystemSocket {
+        SystemSocket::AwaitsHeader(State::default(), self.await_header.insert(transport) as u32)
+    }
+
+    #[allow(clippy::cast_possible_truncation)] // as above
+    fn socket_with(&mut self, state: State, transport: Transport) -> SystemSocket {
         match transport {
             Transport::Tcp(stream) => SystemSocket::Tcp(state, stream),
             Transport::Unix(stream) => SystemSocket::Unix(state, stream),
-            Transport::Tls(stream) => SystemSocket::Tls(state, self.all.insert(stream) as u32),
+            Transport::Tls(stream) => SystemSocket::Tls(state, self.tls.insert(stream) as u32),
+        }
+    }
+
+    /// The stream whose header is to come, if this is one.
+    pub(super) fn awaiting_header(&self, socket: &SystemSocket) -> Option<&Transport> {
+        match socket {
+            SystemSocket::AwaitsHeader(_, place) => self.await_header.get(*place as usize),
+            _ => None,
+        }
+    }
+
+    /// Its header has come: it is like any other from now on.
+    pub(super) fn end_of_header(&mut self, socket: &mut SystemSocket) {
+        if let SystemSocket::AwaitsHeader(state, place) = socket {
+            let (state, place) = (std::mem::take(state), *place as usize);
+            let transport = self.await_header.remove(place);
+            *socket = self.socket_with(state, transport);
         }
     }
 
@@ -49,7 +81,8 @@ impl TlsStreams {
         match socket {
             SystemSocket::Tcp(_, stream) => TransportMut::Tcp(stream),
             SystemSocket::Unix(_, stream) => TransportMut::Unix(stream),
-            SystemSocket::Tls(_, place) => TransportMut::Tls(&mut self.all[*place as usize]),
+            SystemSocket::Tls(_, place) => TransportMut::Tls(&mut self.tls[*place as usize]),
+            SystemSocket::AwaitsHeader(_, place) => self.await_header[*place as usize].as_mut(),
         }
     }
 
@@ -58,7 +91,8 @@ impl TlsStreams {
         match socket {
             SystemSocket::Tcp(_, stream) => Transport::Tcp(stream),
             SystemSocket::Unix(_, stream) => Transport::Unix(stream),
-            SystemSocket::Tls(_, place) => Transport::Tls(self.all.remove(place as usize)),
+            SystemSocket::Tls(_, place) => Transport::Tls(self.tls.remove(place as usize)),
+            SystemSocket::AwaitsHeader(_, place) => self.await_header.remove(place as usize),
         }
     }
 }
