@@ -16,11 +16,11 @@ const COMPLETIONS: [&[u8]; 7] =
 pub(crate) fn check(data: &[u8]) {
     let Some((&kind, rest)) = data.split_first() else { return };
     let bytes = match (kind % 3, rest) {
-        (1, _) => [b"PROXY ", rest, b"\r\n"].concat(),
+        (1, _) => [&b"PROXY "[..], rest, b"\r\n"].concat(),
         (2, [command, family, rest @ ..]) => {
             let rest = &rest[..rest.len().min(usize::from(u16::MAX))];
             let len = (rest.len() as u16).to_be_bytes();
-            [b"\r\n\r\n\0\r\nQUIT\n", &[*command, *family], &len[..], rest].concat()
+            [&b"\r\n\r\n\0\r\nQUIT\n"[..], &[*command, *family], &len, rest].concat()
         }
         _ => rest.to_vec(),
     };
