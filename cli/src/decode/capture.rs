@@ -50,6 +50,9 @@ pub(crate) fn explain(
                     outcome.packets += 1;
                     let time_ns = packet.as_ref().ok().and_then(|packet| packet.time_ns);
                     let moment = Moment { packet: outcome.packets, time_ns };
+                    if let Some(time_ns) = time_ns {
+                        packets.conversations.tick(time_ns, packets.report)?;
+                    }
                     let found = packet
                         .as_ref()
                         .map_err(|reason| *reason)

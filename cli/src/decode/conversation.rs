@@ -3,6 +3,7 @@
 //! business.
 
 mod carried;
+mod patience;
 pub(crate) mod stray;
 mod telling;
 mod verdict;
@@ -10,6 +11,7 @@ mod verdict;
 use std::net::SocketAddr;
 
 use self::carried::Carried;
+use self::patience::Since;
 use self::stray::Stray;
 use super::network::Segment;
 use super::opening::Look;
@@ -20,11 +22,6 @@ use super::report::{Moment, Report, Tally};
 use super::stream_decoder::StreamDecoder;
 use crate::failure::Failure;
 
-/// A capture may hold packets in another order than they travelled in, an acknowledgement before
-/// what it acknowledges: for so many segments of the connection a hole is waited for, and what the
-/// other end said meanwhile too, so that both are told in order.
-pub(crate) const PATIENCE_SEGMENTS: u64 = 16;
-
 /// RFC 6335, 6: those below are system ports, which a client has only if it asks for one.
 const SYSTEM_PORTS_END: u16 = 1024;
 
@@ -33,6 +30,8 @@ pub(crate) struct Shared<'s> {
     pub(crate) ports: &'s dyn Fn(u16) -> PortKind,
     /// Whether more may be held of connections that wait for their port to become known.
     pub(crate) may_park: bool,
+    /// How much time passed in the capture.
+    pub(crate) passed_ns: u64,
     /// How many conversations were told of.
     pub(crate) numbered: &'s mut u64,
     pub(crate) report: &'s mut Report,
@@ -63,7 +62,12 @@ pub(crate) struct Conversation {
     /// How many there were.
     segments: u64,
     pub(crate) last: Moment,
+    /// How much time had passed in the capture when it was last looked at.
+    passed_ns: u64,
+    /// When it is to be looked at again, whether or not it says more.
+    pub(crate) scheduled_ns: Option<u64>,
     reset: Option<Moment>,
+    reset_since: Option<Since>,
     /// Of each end the last segment that was far from all others.
     strays: [Option<Stray>; 2],
     /// Whether the capture holds data of it, and whether it cut any.
@@ -75,9 +79,9 @@ pub(crate) struct Conversation {
 #[derive(Debug)]
 struct Stream {
     reassembly: Reassembly,
-    /// Since which segment there is a hole, and since which it is known to stay.
-    hole_since: Option<u64>,
-    proven_since: Option<u64>,
+    /// Since when there is a hole, and since when it is known to stay.
+    hole_since: Option<Since>,
+    proven_since: Option<Since>,
     look: Look,
     /// What came before it was known whether this is the protocol.
     undecided: Vec<Piece>,
@@ -144,7 +148,10 @@ impl Conversation {
             streams: [Stream::new(), Stream::new()],
             segments: 0,
             last: moment,
+            passed_ns: 0,
+            scheduled_ns: None,
             reset: None,
+            reset_since: None,
             strays: [None, None],
             has_data: false,
             is_cut: false,
@@ -171,6 +178,7 @@ impl Conversation {
             return Ok(());
         }
         self.segments += 1;
+        self.passed_ns = shared.passed_ns;
         self.has_data |= !segment.payload.is_empty();
         self.is_cut |= segment.payload.len() < segment.wire_payload_size;
         // First what the segment proves, for it proves it of what came before.
@@ -181,6 +189,7 @@ impl Conversation {
         if segment.is_reset {
             // RFC 1122, 4.2.2.12: what a reset carries is a remark, and no part of the stream.
             self.reset.get_or_insert(moment);
+            self.reset_since.get_or_insert(self.now());
             self.streams[sender].reassembly.reset(segment.sequence, moment);
         } else {
             let part = Part {
@@ -330,17 +339,17 @@ impl Conversation {
             Head::Hole { is_proven, .. } => (true, is_proven),
             _ => (false, false),
         };
-        let since = |known: Option<u64>| Some(known.unwrap_or(self.segments));
-        stream.hole_since = if is_hole { since(stream.hole_since) } else { None };
-        stream.proven_since = if is_proven { since(stream.proven_since) } else { None };
+        let now = Since::at(self.segments, self.passed_ns);
+        stream.hole_since = is_hole.then(|| stream.hole_since.unwrap_or(now));
+        stream.proven_since = is_proven.then(|| stream.proven_since.unwrap_or(now));
         head
     }
 
     /// Whether a hole is one for good.
     fn is_ripe(&self, end: usize, head: Head, is_settled: bool) -> bool {
-        let waited = self.streams[end].proven_since.map(|since| self.segments - since);
+        let since = self.streams[end].proven_since;
         matches!(head, Head::Hole { is_proven: true, .. })
-            && (is_settled || waited.is_some_and(|waited| waited >= PATIENCE_SEGMENTS))
+            && (is_settled || since.is_some_and(|since| self.is_long_ago(since)))
     }
 
     /// The stream whose next piece comes first.
@@ -357,8 +366,8 @@ impl Conversation {
     fn is_early(&self, other: usize, head: Head, rank: Rank) -> bool {
         // Once it is proven it is told, after as long again: in front of this piece.
         let Stream { hole_since, proven_since, .. } = self.streams[other];
-        let waited = proven_since.or(hole_since).map(|since| self.segments - since);
+        let since = proven_since.or(hole_since);
         matches!(head, Head::Hole { behind, .. } if behind <= rank)
-            && waited.is_some_and(|waited| waited < PATIENCE_SEGMENTS)
+            && since.is_some_and(|since| !self.is_long_ago(since))
     }
 }

@@ -3,11 +3,13 @@
 //! If ports were asked for, connections that have one of them at either end are followed. If none
 //! were, all are, until their first bytes tell whether they speak the protocol.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeSet, HashMap, HashSet};
+use std::mem;
 use std::net::SocketAddr;
 
 use cafewire_net::address::DEFAULT_PORT;
 
+use super::capture_clock::CaptureClock;
 use super::conversation::stray::Fit;
 use super::conversation::{Conversation, PortKind, Shared, Verdict};
 use super::network::Segment;
@@ -51,7 +53,10 @@ type Key = (SocketAddr, SocketAddr);
 pub(crate) struct Conversations {
     ports: Ports,
     bounds: Bounds,
+    clock: CaptureClock,
     followed: HashMap<Key, Conversation>,
+    /// Those of them that are to be looked at when so much time has passed: each once.
+    scheduled: BTreeSet<(u64, Key)>,
     held_bytes: usize,
     parked_bytes: usize,
     /// How many were told of.
@@ -85,12 +90,30 @@ impl Conversations {
         Self {
             ports: Ports { asked: asked.iter().copied().collect(), known: HashSet::new() },
             bounds,
+            clock: CaptureClock::default(),
             followed: HashMap::new(),
+            scheduled: BTreeSet::new(),
             held_bytes: 0,
             parked_bytes: 0,
             numbered: 0,
             passed_over: PassedOver::default(),
         }
+    }
+
+    /// A packet was captured then, of any connection or none: tells what has waited for so long
+    /// that nothing comes in front of it any more.
+    pub(crate) fn tick(&mut self, time_ns: u64, report: &mut Report) -> Result<(), Failure> {
+        self.clock.advance(time_ns);
+        while let Some(&(due_ns, key)) = self.scheduled.first()
+            && due_ns <= self.clock.passed_ns()
+        {
+            self.scheduled.pop_first();
+            if let Some(known) = self.followed.get_mut(&key) {
+                known.scheduled_ns = None;
+            }
+            self.act(key, report, Conversation::settle)?;
+        }
+        Ok(())
     }
 
     /// Takes a segment and tells what it completes.
@@ -175,8 +198,17 @@ impl Conversations {
         let before = [conversation.held_bytes(), conversation.parked_bytes()];
         let kind = |port| self.ports.kind(port);
         let may_park = self.parked_bytes < self.bounds.parked_bytes;
-        let mut shared = Shared { ports: &kind, may_park, numbered: &mut self.numbered, report };
+        let passed_ns = self.clock.passed_ns();
+        let numbered = &mut self.numbered;
+        let mut shared = Shared { ports: &kind, may_park, passed_ns, numbered, report };
         let done = act(conversation, &mut shared)?;
+        let due_ns = conversation.due_ns();
+        if conversation.scheduled_ns != due_ns {
+            if let Some(before_ns) = mem::replace(&mut conversation.scheduled_ns, due_ns) {
+                self.scheduled.remove(&(before_ns, key));
+            }
+            self.scheduled.extend(due_ns.map(|due_ns| (due_ns, key)));
+        }
         let [held, parked] = before;
         self.held_bytes = (self.held_bytes + conversation.held_bytes()).saturating_sub(held);
         self.parked_bytes =
@@ -223,6 +255,9 @@ impl Conversations {
     fn end_of(&mut self, key: Key, is_given_up: bool, report: &mut Report) -> Result<(), Failure> {
         self.act(key, report, Conversation::finish)?;
         let Some(conversation) = self.followed.remove(&key) else { return Ok(()) };
+        if let Some(due_ns) = conversation.scheduled_ns {
+            self.scheduled.remove(&(due_ns, key));
+        }
         self.held_bytes = self.held_bytes.saturating_sub(conversation.held_bytes());
         self.parked_bytes = self.parked_bytes.saturating_sub(conversation.parked_bytes());
         self.passed_over.late_segments += conversation.late_segments();

@@ -151,3 +151,31 @@ fn a_connection_that_is_given_up_is_counted_once_and_one_that_holds_nothing_stay
     assert!(said.contains("1 TCP connection, silent for long"), "{said}");
     assert!(said.contains("2 TCP connections do not start with a good frame"), "{said}");
 }
+
+/// A frame was lost and acknowledged; after that the connection is silent.
+#[test]
+fn what_is_proven_is_told_a_tenth_of_a_second_later_whatever_comes() {
+    let (mut conversations, mut report) = new(Bounds::default());
+    let second_ns = 1_000_000_000;
+    let disconnect = b"\x01\x02\x00\x00\x9A\x7C\x6C\x17";
+    let answer = Segment { acknowledges: Some(24), ..segment(8080, 1, 70, false, b"") };
+    let segments =
+        [segment(1, 8080, 7, true, b""), segment(1, 8080, 16, false, disconnect), answer];
+    for (packet, it) in (1..).zip(&segments) {
+        let moment = Moment { packet, time_ns: Some(second_ns) };
+        assert!(conversations.tick(second_ns, &mut report).is_ok());
+        assert!(conversations.segment(it, moment, &mut report).is_ok());
+    }
+    assert_eq!(conversations.scheduled.len(), 1);
+    for (later_ns, is_told) in [(99_999_999, false), (100_000_000, true)] {
+        assert!(conversations.tick(second_ns + later_ns, &mut report).is_ok());
+        assert_eq!((report.tally.gaps, report.tally.frames), (is_told.into(), is_told.into()));
+    }
+    assert!(conversations.scheduled.is_empty());
+    // One that ends is waited for no longer.
+    feed(&mut conversations, &mut report, 4, &segment(2, 8080, 7, true, b""));
+    feed(&mut conversations, &mut report, 5, &segment(2, 8080, 9, false, disconnect));
+    assert_eq!(conversations.scheduled.len(), 1);
+    feed(&mut conversations, &mut report, 6, &segment(2, 8080, 1007, true, b""));
+    assert!(conversations.scheduled.is_empty());
+}

@@ -6,6 +6,7 @@ pub(crate) mod args;
 mod blocks;
 mod brief;
 pub(crate) mod capture;
+mod capture_clock;
 mod conversation;
 pub(crate) mod conversations;
 mod evidence;

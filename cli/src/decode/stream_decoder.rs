@@ -33,6 +33,9 @@ pub(crate) struct StreamDecoder {
     lacks: Option<Lacks>,
     /// So many bytes belong to a frame that a gap is in.
     rest_of_frame: u64,
+    /// How many bytes were gone through for noise.
+    #[cfg(test)]
+    searched: usize,
 }
 
 impl StreamDecoder {
@@ -48,6 +51,8 @@ impl StreamDecoder {
             is_captured: false,
             lacks: None,
             rest_of_frame: 0,
+            #[cfg(test)]
+            searched: 0,
         }
     }
 
@@ -198,15 +203,21 @@ impl StreamDecoder {
 
     /// Tells what is noise for sure, and answers how many bytes are done with.
     fn tell_noise(&mut self, tell: &mut Tell<'_>) -> Result<usize, Failure> {
+        // A frame that is under way is not gone through again with each segment of it.
+        let noise_size = self.noise_size();
+        if noise_size == 0 {
+            return Ok(0);
+        }
         let rest = self.pending.get(self.start..).unwrap_or_default();
+        #[cfg(test)]
+        {
+            self.searched += rest.len();
+        }
         // All of the rest tells what is wrong with its first byte.
         let Dissected::Noise { error, size } = self.dissector.clone().next(rest, true) else {
             return Ok(0);
         };
-        let done = size.min(self.noise_size());
-        if done == 0 {
-            return Ok(0);
-        }
+        let done = size.min(noise_size);
         let told = size.min(self.bad_frame_size()).max(done);
         self.tell_untold(told, error, &self.dissector, tell)?;
         self.told_ahead = self.told_ahead.max(told);
@@ -308,6 +319,23 @@ mod tests {
             let told = told(&each).concat();
             assert_eq!(told.last().map(String::as_str), Some("frame 12"), "{more}: {told:?}");
         }
+    }
+
+    /// Of a frame that comes byte by byte all would be gone through with each.
+    #[test]
+    fn work_is_in_proportion_to_the_bytes_however_small_the_segments() {
+        let frame = [&b"\xCA\xFE\x03\xFF\xFF"[..], &[b'x'; 0xFFFF]].concat();
+        let mut decoder = StreamDecoder::captured(Direction::ToServer, false);
+        let mut sizes = Vec::new();
+        for byte in &frame {
+            let mut tell = |_: u64, content: Content<'_>| {
+                sizes.push(content.size());
+                Ok(())
+            };
+            assert!(decoder.push(&[*byte], &mut tell).is_ok());
+        }
+        assert_eq!(sizes, [frame.len() as u64]);
+        assert!(decoder.searched <= frame.len(), "{}", decoder.searched);
     }
 
     #[test]

@@ -7,7 +7,7 @@ use std::ops::Range;
 use serde_json::Value;
 
 use crate::packets::{
-    CLIENT, Flag, RAW, SERVER, chat_frames, decode, fragments, items, pcap, without_payload,
+    CLIENT, Flag, Flow, RAW, SERVER, chat_frames, decode, fragments, items, pcap, without_payload,
 };
 use crate::support::{Ended, Running, command};
 
@@ -292,6 +292,67 @@ fn a_live_capture_of_one_direction_goes_on_behind_a_loss() {
     assert_eq!(told[..3], ["2 gap", "2 frame", "3 frame"]);
     drop(pipe);
     assert_eq!(live.end_by_itself().code, Some(1));
+}
+
+/// As of `tcpdump -s 54` on a conversation that goes on.
+#[test]
+fn headers_alone_of_a_conversation_that_began_before_are_not_nothing() {
+    let (sent, _) = conversation();
+    let carriers = sent.iter().filter(|it| it.carries.is_some());
+    let headers: Vec<Vec<u8>> = carriers.map(|it| without_payload(&it.bytes)).collect();
+    for packets in [&headers[..], &headers[..1]] {
+        let ended = decode("headers.pcap", &pcap(RAW, packets), &[]);
+        assert!(
+            ended.stderr.contains("1 TCP connection whose packets the capture cut"),
+            "{ended:?}"
+        );
+        assert_eq!((items(&ended).len(), ended.code), (0, Some(1)), "{ended:?}");
+    }
+}
+
+/// Packets come all the time, so that there is no pause in which it could be told.
+#[test]
+fn a_proven_gap_in_a_quiet_connection_is_told_while_others_are_busy() {
+    let (said, answered) = chat_frames();
+    let quiet_from = CLIENT.first.wrapping_add(1);
+    let lost = u32::try_from(said[0].len()).unwrap();
+    let both = u32::try_from(said[0].len() + said[1].len()).unwrap();
+    let mut packets = vec![
+        CLIENT.packet(0, Flag::Syn, b""),
+        SERVER.packet(0, Flag::SynAck, b""),
+        CLIENT.packet(lost, Flag::Data, &said[1]),
+        SERVER.packet_acknowledging(quiet_from.wrapping_add(both), 0, Flag::Data, &answered[0]),
+    ];
+    let busy = Flow { source_port: 40_001, ..CLIENT };
+    packets.push(busy.packet(0, Flag::Syn, b""));
+    for index in 0..20 {
+        let offset = u32::try_from(said[2].len()).unwrap() * index;
+        packets.push(busy.packet(offset, Flag::Data, &said[2]));
+    }
+    let ended = decode("busy.pcap", &pcap(RAW, &packets), &[]);
+    let told: Vec<String> =
+        items(&ended).iter().map(|it| format!("{} {}", it["packet"], text(&it["kind"]))).collect();
+    assert_eq!(told[..5], ["3 gap", "3 frame", "4 frame", "6 frame", "7 frame"]);
+    assert_eq!((told.len(), ended.code), (23, Some(1)));
+}
+
+/// RFC 1122, 4.2.2.12: it is a remark on why, whatever it looks like.
+#[test]
+fn data_in_a_reset_is_no_stream() {
+    let (said, _) = chat_frames();
+    let first = u32::try_from(said[0].len()).unwrap();
+    let mut reset = CLIENT.packet(first, Flag::Data, &said[1]);
+    reset[20 + 13] |= 4;
+    let packets = [
+        CLIENT.packet(0, Flag::Syn, b""),
+        SERVER.packet(0, Flag::SynAck, b""),
+        CLIENT.packet(0, Flag::Data, &said[0]),
+        reset,
+    ];
+    let ended = decode("reset-data.pcap", &pcap(RAW, &packets), &[]);
+    let told = items(&ended);
+    assert_eq!(told.iter().map(|it| text(&it["type"])).collect::<Vec<_>>(), ["Connect"]);
+    assert_eq!((ended.code, ended.stderr.as_str()), (Some(0), ""));
 }
 
 // ---- Far away -----------------------------------------------------------------------------------

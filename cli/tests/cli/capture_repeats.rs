@@ -1,7 +1,7 @@
 //! `decode` on segments that overtook others, came again, or came too late: which packet each frame
 //! is of, and in which order they are told.
 
-use crate::packets::{CLIENT, Flag, RAW, SERVER, decode, items, pcap};
+use crate::packets::{CLIENT, Flag, RAW, SERVER, decode, items, pcap_of_a_burst};
 use crate::support::Ended;
 
 /// Each item as `packet kind from size`.
@@ -45,7 +45,7 @@ fn opened() -> Vec<Vec<u8>> {
 
 fn told_of(name: &str, packets: &[Vec<u8>], more: &[&str]) -> (Vec<String>, Option<i32>) {
     let all = [&opened()[..], packets].concat();
-    let ended = decode(name, &pcap(RAW, &all), more);
+    let ended = decode(name, &pcap_of_a_burst(RAW, &all), more);
     (told(&ended), ended.code)
 }
 
@@ -145,7 +145,7 @@ fn what_comes_after_its_gap_was_told_is_counted() {
         (vec![from_client(0, 10)], ""),
     ] {
         let packets = [opened(), lost.clone().collect(), late].concat();
-        let ended = decode("too-late.pcap", &pcap(RAW, &packets), &[]);
+        let ended = decode("too-late.pcap", &pcap_of_a_burst(RAW, &packets), &[]);
         assert_eq!((ended.code, ended.stderr.as_str()), (Some(1), says));
         assert_eq!(items(&ended).len(), 22);
     }

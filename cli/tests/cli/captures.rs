@@ -11,7 +11,7 @@ use proptest::prelude::*;
 use crate::decode::file;
 use crate::packets::{
     ANSWERED, CLIENT, ETHERNET, Flag, Flow, LINUX_SLL, LINUX_SLL2, LOOPBACK, RAW, SAID, SERVER,
-    chat, conversation, decode, items, pcap, pcapng, types, without_payload,
+    chat, conversation, decode, items, pcap, pcap_of_a_burst, pcapng, types, without_payload,
 };
 use crate::support::{Ended, run};
 
@@ -435,7 +435,7 @@ fn a_capture_out_of_order_has_no_gaps() {
         &all[5..],
     ]
     .concat();
-    let ended = decode("merged.pcap", &pcap(RAW, &packets), &[]);
+    let ended = decode("merged.pcap", &pcap_of_a_burst(RAW, &packets), &[]);
     ended.assert_done();
     assert_eq!(types(&items(&ended), "client"), SAID);
 }

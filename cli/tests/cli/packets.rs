@@ -105,14 +105,27 @@ pub(crate) fn link(link_type: u32, packet: &[u8]) -> Vec<u8> {
 
 /// A pcap file; each packet a second after the one before.
 pub(crate) fn pcap(link_type: u32, packets: &[Vec<u8>]) -> Vec<u8> {
+    pcap_every(1_000_000, link_type, packets)
+}
+
+/// The same, each packet a millisecond after the one before: close enough to be out of order.
+pub(crate) fn pcap_of_a_burst(link_type: u32, packets: &[Vec<u8>]) -> Vec<u8> {
+    pcap_every(1000, link_type, packets)
+}
+
+fn pcap_every(step_us: u32, link_type: u32, packets: &[Vec<u8>]) -> Vec<u8> {
     let mut bytes =
         [0xA1B2_C3D4_u32, 0x0002_0004, 0, 0, 65_535, link_type].map(u32::to_le_bytes).concat();
     bytes[4..8].copy_from_slice(&[2, 0, 4, 0]);
-    for (second, packet) in (1_700_000_000_u32..).zip(packets) {
+    let mut time_us = 250_000;
+    for packet in packets {
         let packet = link(link_type, packet);
         let size = u32::try_from(packet.len()).expect("short");
-        bytes.extend([second, 250_000, size, size].map(u32::to_le_bytes).concat());
+        let second = 1_700_000_000 + time_us / 1_000_000;
+        let header = [second, time_us % 1_000_000, size, size];
+        bytes.extend(header.map(u32::to_le_bytes).concat());
         bytes.extend(packet);
+        time_us += step_us;
     }
     bytes
 }

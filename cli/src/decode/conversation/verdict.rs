@@ -141,7 +141,8 @@ impl Conversation {
         if is_frame && self.foreign_name().is_none() {
             return self.take_up(shared);
         }
-        if self.has_spoken() {
+        // What was said may have been cut, all of it.
+        if self.has_spoken() || self.is_cut {
             self.dismiss(shared);
         }
         Ok(())
@@ -203,7 +204,7 @@ impl Conversation {
         self.verdict = Verdict::Other(match self.foreign_name() {
             Some(name) => Why::Foreign(name),
             // Headers alone say nothing of what is spoken, on any port.
-            None if self.is_cut && is_search && (is_likely || !self.has_data) => Why::Cut,
+            None if self.is_cut && (!self.has_data || is_search && is_likely) => Why::Cut,
             None if is_likely && is_search && began_before => Why::NotFound,
             None if is_likely && is_search => Why::Lost,
             None => Why::NoFrame,
