@@ -39,7 +39,7 @@ pub(crate) enum ConversationEvent {
     InputEnded,
     /// Standard input cannot be read.
     InputFailed(io::Error),
-    /// Ctrl-C.
+    /// SIGINT (Ctrl-C) or SIGTERM.
     Interrupted,
 }
 
@@ -50,7 +50,7 @@ pub(crate) struct Conversation {
 }
 
 impl Conversation {
-    /// Receives events of the server from now on, and Ctrl-C.
+    /// Receives events of the server from now on, SIGINT and SIGTERM.
     pub(crate) fn start(client: ChatClient) -> Result<Self, Failure> {
         let (queue, events) = sync_channel(QUEUE_LEN);
         let from_server = queue.clone();

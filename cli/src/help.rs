@@ -16,7 +16,8 @@ Exit status:
   1   it went wrong, and a sentence on standard error says how; `ping`, `bench`:
       something was lost
   2   wrong arguments
-  27  `listen -t` ran out of time";
+  27  `listen -t` ran out of time
+  130, 143  SIGINT or SIGTERM ended `listen`, after it took leave";
 
 pub(crate) const SERVE: &str = "\
 Once connections are accepted, a line per listener, `listening on tcp://HOST:PORT` with the real \

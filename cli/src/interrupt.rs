@@ -1,18 +1,58 @@
 //! Signals as events of the program.
+//!
+//! A container's first process gets only those signals that it has a handler for, so every command
+//! has one from its start on; and one whose connection has a name takes leave, so that the name is
+//! free for the next.
 
 use std::ffi::c_int;
+use std::process;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, OnceLock};
 use std::thread;
 
-use signal_hook::consts::SIGINT;
+use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
+use signal_hook::flag;
 use signal_hook::iterator::Signals;
 
 use crate::failure::Failure;
 
-/// Calls `on_interrupt` at every SIGINT, on a thread of its own, until it returns false.
+/// What shells add to the number of a signal that ended a program.
+const STATUS_OF_SIGNAL_0: c_int = 128;
+
+/// Whether a signal ends the process at once: until a command takes signals for itself.
+static ENDS_AT_ONCE: OnceLock<Arc<AtomicBool>> = OnceLock::new();
+
+/// Has the signals that end other processes end this one too, if it is the first of a container.
+pub(crate) fn heed_as_first_process() {
+    if process::id() != 1 {
+        return;
+    }
+    let ends = Arc::clone(ENDS_AT_ONCE.get_or_init(|| Arc::new(AtomicBool::new(true))));
+    for signal in [SIGHUP, SIGINT, SIGTERM] {
+        // Without it the process is as deaf as any first process.
+        let status = STATUS_OF_SIGNAL_0 + signal;
+        let _ = flag::register_conditional_shutdown(signal, status, Arc::clone(&ends));
+    }
+}
+
+/// From now on the command takes signals for itself.
+pub(crate) fn take_over() {
+    if let Some(ends) = ENDS_AT_ONCE.get() {
+        ends.store(false, Ordering::Relaxed);
+    }
+}
+
+/// The exit status of a command that a signal ended.
+pub(crate) fn exit_status(signal: c_int) -> u8 {
+    u8::try_from(STATUS_OF_SIGNAL_0 + signal).unwrap_or(u8::MAX)
+}
+
+/// Calls `on_interrupt` at every SIGINT and SIGTERM, on a thread of its own, until it returns
+/// false.
 pub(crate) fn watch(
     mut on_interrupt: impl FnMut() -> bool + Send + 'static,
 ) -> Result<(), Failure> {
-    watch_all(&[SIGINT], move |_| on_interrupt())
+    watch_all(&[SIGINT, SIGTERM], move |_| on_interrupt())
 }
 
 /// Calls `on_signal` at every one of these signals, on a thread of its own, until it returns false.
@@ -22,6 +62,7 @@ pub(crate) fn watch_all(
 ) -> Result<(), Failure> {
     let mut signals = Signals::new(signals)
         .map_err(|error| Failure::Message(format!("cannot watch for signals: {error}")))?;
+    take_over();
     thread::spawn(move || {
         for signal in signals.forever() {
             if !on_signal(signal) {

@@ -29,6 +29,7 @@ use args::{Arguments, Command};
 use failure::Failure;
 
 fn main() -> ExitCode {
+    interrupt::heed_as_first_process();
     let arguments = Arguments::parse_or_exit();
     output::set_verbosity(arguments.verbosity());
     let outcome = match &arguments.command {

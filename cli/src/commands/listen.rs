@@ -1,14 +1,20 @@
 //! `cafewire listen`: prints the messages of a room on standard output.
 
-use std::process::ExitCode;
+use std::ffi::c_int;
+use std::process::{self, ExitCode};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicI32, Ordering};
+use std::thread;
 use std::time::{Duration, Instant};
 
-use cafewire_net::client::{ChatClient, ClientError, Event};
+use cafewire_net::client::{ChatClient, ChatSender, ClientError, Event};
+use signal_hook::consts::{SIGINT, SIGTERM};
 
 use crate::args::ListenArgs;
 use crate::escape;
 use crate::failure::Failure;
 use crate::format::{self, EventJson};
+use crate::interrupt;
 use crate::output;
 
 /// Exit status when `-t` ran out; no other error has this number.
@@ -27,9 +33,43 @@ pub(crate) fn run(args: &ListenArgs) -> Result<ExitCode, Failure> {
         Err(_) if is_over(deadline) => return Ok(ExitCode::from(TIMED_OUT)),
         client => client?,
     };
-    let exit_code = listen(args, &mut client, deadline)?;
+    let interruption = Interruption::watch(client.sender().map_err(Failure::no_second_handle)?)?;
+    let ended = listen(args, &mut client, deadline);
+    if let Some(signal) = interruption.signal() {
+        // It is what closed the connection, whatever was being waited for.
+        disconnect(client);
+        return Ok(ExitCode::from(interrupt::exit_status(signal)));
+    }
+    let exit_code = ended?;
     disconnect(client);
     Ok(exit_code)
+}
+
+/// Has SIGINT and SIGTERM end the command with a Disconnect: the name is free for the next one.
+struct Interruption(Arc<AtomicI32>);
+
+impl Interruption {
+    fn watch(sender: ChatSender) -> Result<Self, Failure> {
+        let seen = Arc::new(AtomicI32::new(0));
+        let noted = Arc::clone(&seen);
+        interrupt::watch_all(&[SIGINT, SIGTERM], move |signal| {
+            let is_first = noted.swap(signal, Ordering::Relaxed) == 0;
+            if is_first && sender.disconnect().is_ok() {
+                // The server closes, which the reading thread sees; if it does not, this ends it.
+                thread::spawn(move || {
+                    thread::sleep(GOODBYE_WAIT);
+                    process::exit(interrupt::exit_status(signal).into());
+                });
+                return true;
+            }
+            process::exit(interrupt::exit_status(signal).into())
+        })?;
+        Ok(Self(seen))
+    }
+
+    fn signal(&self) -> Option<c_int> {
+        Some(self.0.load(Ordering::Relaxed)).filter(|&signal| signal != 0)
+    }
 }
 
 fn listen(

@@ -121,10 +121,13 @@ impl Delivery<'_> {
                 Ok(())
             }
             Some(ConversationEvent::Lost(error)) => Err(error.into()),
-            Some(ConversationEvent::Interrupted) => Err(Failure::Message(format!(
-                "interrupted, with {} not seen to be delivered",
-                messages(self.labels.len())
-            ))),
+            Some(ConversationEvent::Interrupted) => {
+                self.conversation.disconnect(&self.sender);
+                Err(Failure::Message(format!(
+                    "interrupted, with {} not seen to be delivered",
+                    messages(self.labels.len())
+                )))
+            }
             None => Err(Failure::Message(format!(
                 "the server did not answer for {} seconds, with {} not seen to be delivered",
                 ANSWER_TIMEOUT.as_secs(),

@@ -13,6 +13,7 @@ use tracing_subscriber::filter::LevelFilter;
 use crate::args::{LogFormat, ServeArgs};
 use crate::escape;
 use crate::failure::Failure;
+use crate::interrupt;
 use crate::line_queue::LineQueue;
 use crate::output;
 use crate::settings::Settings;
@@ -34,6 +35,7 @@ pub(crate) fn run(args: &ServeArgs) -> Result<ExitCode, Failure> {
     } else {
         String::new()
     };
+    interrupt::take_over();
     let mut server = Server::bind(config).map_err(|error| match error.kind() {
         io::ErrorKind::InvalidInput => Failure::Message(format!("{error}{advice}")),
         _ => Failure::Message(error.to_string()),

@@ -71,10 +71,10 @@ fn ping_as_json() {
 #[test]
 fn ping_goes_on_until_interrupted_and_still_sums_up() {
     let server = Server::start();
-    for interval in ["0", "60"] {
+    for (interval, signal) in [("0", Signal::INT), ("60", Signal::TERM)] {
         let mut ping = cafewire(&["ping", &server.address, "-i", interval]);
         ping.line_with("seq=0");
-        ping.signal(Signal::INT);
+        ping.signal(signal);
         let ended = ping.end();
         ended.assert_done();
         let counts = ended.stdout.iter().find(|line| line.contains(" sent, ")).expect("a summary");

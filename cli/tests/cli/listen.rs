@@ -4,7 +4,7 @@ use cafewire_core::{ErrorCode, MessagePayload};
 use serde_json::{Value, json};
 
 use crate::support::scripted::ScriptedServer;
-use crate::support::{Running, Server, cafewire, command, run};
+use crate::support::{Running, Server, Signal, cafewire, command, run};
 
 fn said(server: &Server, user: &str, text: &str) {
     run(&["send", &server.address, "--user", user, "--room", "lobby", text], "").assert_done();
@@ -24,6 +24,21 @@ fn messages_alone_are_printed_and_counted() {
     ended.assert_done();
     assert_eq!(ended.stdout.len(), 1);
     assert!(ended.stdout[0].ends_with(" <bob> two"));
+}
+
+/// With a Disconnect: the name is free when the command has ended.
+#[test]
+fn a_signal_ends_it_and_its_name_is_free() {
+    let server = Server::start();
+    for (signal, status) in [(Signal::INT, 130), (Signal::TERM, 143)] {
+        let mut listen = cafewire(&["listen", &server.address, "--user", "ear", "--room", "lobby"]);
+        listen.remark_with("listening");
+        said(&server, "ada", "one");
+        listen.line_with("one");
+        listen.signal(signal);
+        let ended = listen.end_by_itself();
+        assert_eq!((ended.code, ended.stdout.len()), (Some(status), 0), "{ended:?}");
+    }
 }
 
 #[test]

@@ -15,6 +15,19 @@ fn listener(server: &Server, more_args: &[&str]) -> Running {
     listen
 }
 
+#[test]
+fn a_signal_ends_it_and_its_name_is_free() {
+    let server = Server::start();
+    let mut listen = listener(&server, &[]);
+    for signal in [Signal::INT, Signal::TERM] {
+        let mut send = cafewire(&["send", &server.address, "--user", "bot", "--room", "lobby"]);
+        send.write("one\n");
+        listen.line_with("one");
+        send.signal(signal);
+        send.end_by_itself().assert_failed(1, "interrupted");
+    }
+}
+
 /// `send` of "one" and "two" to a server that signs it in and then follows the script.
 fn send_one_and_two(script: impl FnOnce(&mut Peer) + Send + 'static) -> Ended {
     let server = ScriptedServer::start(|mut peer| {
