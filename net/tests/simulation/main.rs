@@ -179,7 +179,8 @@ fn run_seeds(first: u64, count: u64) -> Sums {
 /// The command that runs this very program with this seed.
 fn replay(seed: u64) -> String {
     let profile = if cfg!(debug_assertions) { "" } else { " --release" };
-    let flags = if cfg!(cafewire_canary) { " RUSTFLAGS='--cfg cafewire_canary'" } else { "" };
+    let wrapper = " RUSTC_WORKSPACE_WRAPPER=$PWD/.ci/rustc-with-canary";
+    let flags = if cfg!(cafewire_canary) { wrapper } else { "" };
     format!(
         "CAFEWIRE_SEED={seed}{flags} cargo test --package cafewire-net{profile} --test simulation \
          -- --nocapture nothing_is_lost"
@@ -188,7 +189,9 @@ fn replay(seed: u64) -> String {
 
 /// A simulation that never gets into trouble proves nothing.
 fn assert_trouble_was_met(sums: &Sums) {
-    for &reason in CloseReason::ALL {
+    // What a system finds out before there is a connection to speak of: tests/transports/proxies.rs.
+    let elsewhere = [CloseReason::UntrustedProxy, CloseReason::BadProxyHeader];
+    for &reason in CloseReason::ALL.iter().filter(|reason| !elsewhere.contains(reason)) {
         assert!(sums.closes[reason.index()] > 0, "{reason} never happened");
     }
     for code in [
