@@ -189,7 +189,7 @@ fn replay(seed: u64) -> String {
 
 /// A simulation that never gets into trouble proves nothing.
 fn assert_trouble_was_met(sums: &Sums) {
-    // What a system finds out before there is a connection to speak of: tests/transports/proxies.rs.
+    // What a system finds before there is a connection: tests/transports/proxies.rs has it.
     let elsewhere = [CloseReason::UntrustedProxy, CloseReason::BadProxyHeader];
     for &reason in CloseReason::ALL.iter().filter(|reason| !elsewhere.contains(reason)) {
         assert!(sums.closes[reason.index()] > 0, "{reason} never happened");
