@@ -156,8 +156,8 @@ macro_rules! settings_with_limits {
             /// connection begins with a header of the PROXY protocol, version 1 or 2, as proxies
             /// send it to tell the client's address, before TLS if there is any.
             ///
-            /// [::] takes IPv4 too, where the system has it so, unless another address asks for its
-            /// port of IPv4: 0.0.0.0:P and [::]:P listen beside each other.
+            /// `[::]` takes IPv4 too, where the system has it so, unless another address asks for
+            /// its port of IPv4: `0.0.0.0:P` and `[::]:P` listen beside each other.
             listen: "ADDR" Vec<ListenAddress>, value_delimiter = ',';
             /// Where proxies may come from that connect to tcp+proxy:// and tls+proxy:// addresses:
             /// 192.0.2.0/24, 2001:db8::/32 or an address; a connection from elsewhere is closed
