@@ -19,26 +19,31 @@ use crate::failure::Failure;
 /// What shells add to the number of a signal that ended a program.
 const STATUS_OF_SIGNAL_0: c_int = 128;
 
-/// Whether a signal ends the process at once: until a command takes signals for itself.
-static ENDS_AT_ONCE: OnceLock<Arc<AtomicBool>> = OnceLock::new();
+/// The signals that end other processes.
+pub(crate) const ENDING: [c_int; 3] = [SIGHUP, SIGINT, SIGTERM];
 
-/// Has the signals that end other processes end this one too, if it is the first of a container.
+/// Which of them end the process at once: those that the command has not taken for itself.
+static ENDS_AT_ONCE: OnceLock<[Arc<AtomicBool>; ENDING.len()]> = OnceLock::new();
+
+/// Has these signals end this process too, if it is the first of a container.
 pub(crate) fn heed_as_first_process() {
     if process::id() != 1 {
         return;
     }
-    let ends = Arc::clone(ENDS_AT_ONCE.get_or_init(|| Arc::new(AtomicBool::new(true))));
-    for signal in [SIGHUP, SIGINT, SIGTERM] {
+    let ends = ENDS_AT_ONCE.get_or_init(|| ENDING.map(|_| Arc::new(AtomicBool::new(true))));
+    for (signal, ends) in ENDING.into_iter().zip(ends) {
         // Without it the process is as deaf as any first process.
         let status = STATUS_OF_SIGNAL_0 + signal;
-        let _ = flag::register_conditional_shutdown(signal, status, Arc::clone(&ends));
+        let _ = flag::register_conditional_shutdown(signal, status, Arc::clone(ends));
     }
 }
 
-/// From now on the command takes signals for itself.
-pub(crate) fn take_over() {
-    if let Some(ends) = ENDS_AT_ONCE.get() {
-        ends.store(false, Ordering::Relaxed);
+/// From now on the command takes these signals for itself.
+pub(crate) fn take_over(signals: &[c_int]) {
+    for (signal, ends) in ENDING.iter().zip(ENDS_AT_ONCE.get().into_iter().flatten()) {
+        if signals.contains(signal) {
+            ends.store(false, Ordering::Relaxed);
+        }
     }
 }
 
@@ -60,11 +65,11 @@ pub(crate) fn watch_all(
     signals: &[c_int],
     mut on_signal: impl FnMut(c_int) -> bool + Send + 'static,
 ) -> Result<(), Failure> {
-    let mut signals = Signals::new(signals)
+    let mut arriving = Signals::new(signals)
         .map_err(|error| Failure::Message(format!("cannot watch for signals: {error}")))?;
-    take_over();
+    take_over(signals);
     thread::spawn(move || {
-        for signal in signals.forever() {
+        for signal in arriving.forever() {
             if !on_signal(signal) {
                 break;
             }

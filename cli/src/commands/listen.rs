@@ -53,16 +53,19 @@ impl Interruption {
         let seen = Arc::new(AtomicI32::new(0));
         let noted = Arc::clone(&seen);
         interrupt::watch_all(&[SIGINT, SIGTERM], move |signal| {
-            let is_first = noted.swap(signal, Ordering::Relaxed) == 0;
-            if is_first && sender.disconnect().is_ok() {
-                // The server closes, which the reading thread sees; if it does not, this ends it.
+            let status = interrupt::exit_status(signal).into();
+            if noted.swap(signal, Ordering::Relaxed) == 0 {
+                // The server closes, which the reading thread sees. If it does not, or does not even
+                // take the Disconnect, this ends the command.
                 thread::spawn(move || {
                     thread::sleep(GOODBYE_WAIT);
-                    process::exit(interrupt::exit_status(signal).into());
+                    process::exit(status);
                 });
-                return true;
+                if sender.disconnect().is_ok() {
+                    return true;
+                }
             }
-            process::exit(interrupt::exit_status(signal).into())
+            process::exit(status)
         })?;
         Ok(Self(seen))
     }

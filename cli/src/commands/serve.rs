@@ -35,7 +35,7 @@ pub(crate) fn run(args: &ServeArgs) -> Result<ExitCode, Failure> {
     } else {
         String::new()
     };
-    interrupt::take_over();
+    interrupt::take_over(&interrupt::ENDING);
     let mut server = Server::bind(config).map_err(|error| match error.kind() {
         io::ErrorKind::InvalidInput => Failure::Message(format!("{error}{advice}")),
         _ => Failure::Message(error.to_string()),

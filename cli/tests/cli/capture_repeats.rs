@@ -1,7 +1,12 @@
 //! `decode` on segments that overtook others, came again, or came too late: which packet each frame
 //! is of, and in which order they are told.
 
-use crate::packets::{CLIENT, Flag, RAW, SERVER, decode, items, pcap_of_a_burst};
+use proptest::prelude::*;
+
+use crate::packets::{
+    ANSWERED, CLIENT, ETHERNET, Flag, RAW, SAID, SERVER, conversation, decode, items,
+    pcap_of_a_burst, types,
+};
 use crate::support::Ended;
 
 /// Each item as `packet kind from size`.
@@ -159,4 +164,45 @@ fn a_frame_is_of_the_packet_that_had_its_bytes_first() {
     let wanted =
         ["5 frame client 10", "4 frame client 10", "4 frame client 10", "5 frame client 10"];
     assert_eq!((told, code), (wanted.map(str::to_owned).into(), Some(0)));
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(32))]
+
+    /// Segments of any sizes, some twice, some overlapping, in any order within the time and the
+    /// number of segments that a hole is waited for: the same frames.
+    #[test]
+    fn any_order_and_any_overlap_give_the_same_frames(
+        piece in 1..40_usize,
+        overlap in 0..20_usize,
+        shuffle in prop::collection::vec(any::<prop::sample::Index>(), 0..60),
+        again in prop::collection::vec(any::<prop::sample::Index>(), 0..10),
+    ) {
+        let (said, answered) = conversation();
+        let mut packets = [CLIENT.stream(&said, piece), SERVER.stream(&answered, piece)].concat();
+        for (index, _) in said.chunks(piece).enumerate() {
+            let start = (index * piece).saturating_sub(overlap);
+            let end = ((index + 1) * piece + overlap).min(said.len());
+            let offset = u32::try_from(start).expect("short");
+            packets.push(CLIENT.packet(offset, Flag::Data, &said[start..end]));
+        }
+        for pick in again {
+            packets.push(packets[pick.index(packets.len())].clone());
+        }
+        // The SYNs stay first: what comes before them is for another test.
+        let opening: Vec<Vec<u8>> =
+            [CLIENT.packet(0, Flag::Syn, b""), SERVER.packet(0, Flag::SynAck, b"")].to_vec();
+        let mut picks = shuffle.iter();
+        for neighbours in packets.chunks_mut(8) {
+            for (place, pick) in (0..neighbours.len()).zip(&mut picks) {
+                neighbours.swap(place, pick.index(neighbours.len()));
+            }
+        }
+        let burst = pcap_of_a_burst(ETHERNET, &[opening, packets].concat());
+        let ended = decode("order.pcap", &burst, &[]);
+        ended.assert_done();
+        let objects = items(&ended);
+        prop_assert_eq!(types(&objects, "client"), SAID);
+        prop_assert_eq!(types(&objects, "server"), ANSWERED);
+    }
 }

@@ -6,7 +6,6 @@ use std::path::PathBuf;
 
 use cafewire_core::{Message, MessagePayload};
 use etherparse::PacketBuilder;
-use proptest::prelude::*;
 
 use crate::decode::file;
 use crate::packets::{
@@ -137,47 +136,6 @@ fn a_frame_says_where_and_when_it_was() {
         ended.stdout.iter().any(|line| line.contains("10.0.0.1:40000 < 10.0.0.2:8080")),
         "{ended:?}"
     );
-}
-
-proptest! {
-    #![proptest_config(ProptestConfig::with_cases(32))]
-
-    /// Segments of any sizes, some twice, some overlapping, in any order within the time and the
-    /// number of segments that a hole is waited for: the same frames.
-    #[test]
-    fn any_order_and_any_overlap_give_the_same_frames(
-        piece in 1..40_usize,
-        overlap in 0..20_usize,
-        shuffle in prop::collection::vec(any::<prop::sample::Index>(), 0..60),
-        again in prop::collection::vec(any::<prop::sample::Index>(), 0..10),
-    ) {
-        let (said, answered) = conversation();
-        let mut packets = [CLIENT.stream(&said, piece), SERVER.stream(&answered, piece)].concat();
-        for (index, _) in said.chunks(piece).enumerate() {
-            let start = (index * piece).saturating_sub(overlap);
-            let end = ((index + 1) * piece + overlap).min(said.len());
-            let offset = u32::try_from(start).expect("short");
-            packets.push(CLIENT.packet(offset, Flag::Data, &said[start..end]));
-        }
-        for pick in again {
-            packets.push(packets[pick.index(packets.len())].clone());
-        }
-        // The SYNs stay first: what comes before them is for another test.
-        let opening: Vec<Vec<u8>> =
-            [CLIENT.packet(0, Flag::Syn, b""), SERVER.packet(0, Flag::SynAck, b"")].to_vec();
-        let mut picks = shuffle.iter();
-        for neighbours in packets.chunks_mut(8) {
-            for (place, pick) in (0..neighbours.len()).zip(&mut picks) {
-                neighbours.swap(place, pick.index(neighbours.len()));
-            }
-        }
-        let burst = pcap_of_a_burst(ETHERNET, &[opening, packets].concat());
-        let ended = decode("order.pcap", &burst, &[]);
-        ended.assert_done();
-        let objects = items(&ended);
-        prop_assert_eq!(types(&objects, "client"), SAID);
-        prop_assert_eq!(types(&objects, "server"), ANSWERED);
-    }
 }
 
 #[test]

@@ -48,8 +48,6 @@ limits_reached! {
         "A tick that delivered as much as it may; other connections wait for the next one.";
     ConnectionDeliveriesPerTick "connection_deliveries_per_tick",
         "A connection that caused as many deliveries as it may in a tick.";
-    FlushesPerTick "flushes_per_tick",
-        "A tick that wrote to as many connections as it may; others wait for the next one.";
     WriteBytesPerTick "write_bytes_per_tick",
         "A tick that wrote as much as it may; other connections wait for the next one.";
     ConnectionWriteBytesPerTick "connection_write_bytes_per_tick",

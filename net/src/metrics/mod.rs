@@ -162,6 +162,8 @@ server_metrics! {
             "Frames of rooms queued for members: each as often as the room has members.",
         departures_told Counter "cafewire_departures_told_total"
             "Departures told in rooms, of members that went without a word: each counts once.",
+        flush_pauses Counter "cafewire_flush_pauses_total"
+            "Ticks that looked for input before all was written (flushes_per_tick).",
         gathered_writes Counter "cafewire_gathered_writes_total"
             "Writes that took bytes from more than one place at once.",
         slow_consumer_graces Counter "cafewire_slow_consumer_graces_total"

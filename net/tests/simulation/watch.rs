@@ -135,8 +135,7 @@ impl Network {
     /// Ticks that left something unwritten, since enough was.
     fn flushes_cut(&self) -> u64 {
         let metrics = self.metrics.snapshot();
-        metrics.limits_reached(LimitReached::FlushesPerTick)
-            + metrics.limits_reached(LimitReached::WriteBytesPerTick)
+        metrics.flush_pauses + metrics.limits_reached(LimitReached::WriteBytesPerTick)
     }
 
     fn note_queues(&mut self) {
