@@ -55,8 +55,8 @@ impl Interruption {
         interrupt::watch_all(&[SIGINT, SIGTERM], move |signal| {
             let status = interrupt::exit_status(signal).into();
             if noted.swap(signal, Ordering::Relaxed) == 0 {
-                // The server closes, which the reading thread sees. If it does not, or does not even
-                // take the Disconnect, this ends the command.
+                // The server closes, which the reading thread sees. If it does not, or does not
+                // even take the Disconnect, this ends the command.
                 thread::spawn(move || {
                     thread::sleep(GOODBYE_WAIT);
                     process::exit(status);
