@@ -52,6 +52,7 @@ impl Address {
         Self::Tcp { host: address.ip().to_string(), port: address.port() }
     }
 
+    #[cfg(feature = "server")]
     pub(crate) fn tls(address: SocketAddr) -> Self {
         Self::Tls { host: address.ip().to_string(), port: address.port() }
     }
@@ -236,6 +237,7 @@ impl PeerAddress {
     }
 
     /// The peer's port, 0 for one on this machine.
+    #[cfg(feature = "server")]
     pub(crate) const fn port(self) -> u16 {
         match self {
             Self::Ip(address) => address.port(),

@@ -3,7 +3,8 @@
 //!
 //! [`Server`] is one thread around one poll. All decisions are made in [`broker`], which owns no
 //! socket and no clock, so that a test or a simulation can drive it. `ARCHITECTURE.md` in this
-//! crate shows how the parts fit together.
+//! crate shows how the parts fit together. They are features, all on by default: `server`, `http`
+//! (its page for operators), `client` (with the pool) and `load` (the load tester).
 //!
 //! ```
 //! use cafewire_net::{ChatClient, Event, Server, ServerConfig};
@@ -32,32 +33,60 @@
 #![forbid(unsafe_code)]
 
 pub mod address;
+#[cfg(feature = "server")]
 pub mod broker;
+#[cfg(feature = "server")]
 mod buf;
+#[cfg(feature = "client")]
 pub mod client;
+#[cfg(feature = "server")]
 mod config;
+#[cfg(feature = "server")]
 mod control;
+#[cfg(feature = "server")]
 pub mod driver;
+#[cfg(any(feature = "load", feature = "server"))]
+mod fd_limit;
+#[cfg(feature = "server")]
 mod http;
+#[cfg(feature = "server")]
 mod listen;
+#[cfg(feature = "load")]
 pub mod load;
+#[cfg(feature = "server")]
+#[cfg_attr(not(feature = "http"), allow(dead_code, reason = "only HTTP shows them by name"))]
 mod metrics;
+#[cfg(feature = "client")]
 pub mod pool;
 pub mod proxy_protocol;
+#[cfg(feature = "server")]
 mod server;
+#[cfg(any(feature = "client", feature = "server"))]
 mod socket_options;
 pub mod tls;
+#[cfg(any(feature = "load", feature = "server"))]
+#[cfg_attr(
+    not(all(feature = "load", feature = "server")),
+    allow(dead_code, reason = "the server needs some of it, the load tester other")
+)]
 mod transport;
 
 pub use address::{Address, PeerAddress};
+#[cfg(feature = "client")]
 pub use client::{ChatClient, Client, ClientConfig, ClientError, EchoClient, Event};
-pub use config::{Adjustment, EffectiveLimits, Limits, ServerConfig};
+#[cfg(feature = "server")]
+pub use config::{
+    Adjustment, EffectiveLimits, Limits, ListenAddress, Network, NetworkError, ServerConfig,
+};
+#[cfg(feature = "server")]
 pub use control::{ConfigSource, Phase, PhaseHook};
-pub use listen::{ListenAddress, Network, NetworkError};
+#[cfg(feature = "server")]
 pub use metrics::{
     CloseReason, Counter, Histogram, HistogramSnapshot, LimitReached, MetricsSnapshot,
     ServerMetrics,
 };
+#[cfg(feature = "client")]
 pub use pool::ConnectionPool;
+#[cfg(feature = "server")]
 pub use server::{Server, ServerHandle};
 pub use tls::{ClientTls, ServerTls, TlsIdentity};

@@ -9,10 +9,10 @@ use tracing::{info, warn};
 
 use crate::address::Address;
 use crate::broker::{Broker, DataHandler};
-use crate::config::ServerConfig;
+use crate::config::{ListenAddress, Network, ServerConfig};
 use crate::control::{ConfigSource, PhaseHook, Requests};
 use crate::driver::system::System;
-use crate::listen::{ListenAddress, Listener, Network, bind_all, bind_http, socket_activation};
+use crate::listen::{Listener, bind_all, bind_http, socket_activation};
 use crate::metrics::{MetricsSnapshot, ServerMetrics};
 use crate::tls::ServerTls;
 

@@ -5,8 +5,6 @@ use std::time::Duration;
 
 use socket2::{SockRef, TcpKeepalive};
 
-use crate::config::Limits;
-
 /// The options of a connection that depend on the configuration.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct SocketOptions {
@@ -19,11 +17,6 @@ pub(crate) struct SocketOptions {
 }
 
 impl SocketOptions {
-    pub(crate) const fn of(limits: &Limits) -> Self {
-        let &Limits { send_buffer_bytes, unreachable_timeout, .. } = limits;
-        Self { send_buffer_bytes, unreachable_timeout }
-    }
-
     pub(crate) fn set_for_tcp(self, socket: &SockRef<'_>) {
         // Without no-delay a small answer waits for the one before to be acknowledged (RFC 896).
         let _ = socket.set_tcp_nodelay(true);
@@ -35,6 +28,7 @@ impl SocketOptions {
         self.set_send_buffer(socket);
     }
 
+    #[cfg(feature = "server")]
     pub(crate) fn set_for_unix(self, socket: &SockRef<'_>) {
         self.set_send_buffer(socket);
     }

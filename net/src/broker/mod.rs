@@ -72,7 +72,7 @@ mod directory;
 mod dispatch;
 mod fanout;
 #[cfg(test)]
-mod idle_cost;
+mod idle_cost_tests;
 mod ids;
 mod ingress;
 mod lifecycle;

@@ -10,7 +10,7 @@ use crate::config::adjustment::{Size, Unit};
 use crate::config::memory_bound::{MemoryBound, largest_send_buffer, memory_bound};
 use crate::config::memory_fit::Fit;
 use crate::config::{Adjustment, Limits, ServerConfig};
-use crate::listen::connections_that_fit;
+use crate::fd_limit::connections_that_fit;
 
 const NO_DESCRIPTORS: &str = "file descriptors allow no more (ulimit -n; LimitNOFILE in a unit)";
 

@@ -9,6 +9,7 @@ use cafewire_core::{HEADER_SIZE, MAX_PAYLOAD_SIZE, chat};
 
 use crate::config::adjustment::{Adjustment, Unit};
 use crate::for_each_limit;
+use crate::socket_options::SocketOptions;
 
 /// The largest frame that a server answers with: an echo of the largest payload.
 const LARGEST_ANSWER: usize = HEADER_SIZE + MAX_PAYLOAD_SIZE;
@@ -159,6 +160,12 @@ macro_rules! define_limits {
 for_each_limit!(define_limits);
 
 impl Limits {
+    /// What they ask of the system for each connection.
+    pub(crate) const fn socket_options(&self) -> SocketOptions {
+        let &Self { send_buffer_bytes, unreachable_timeout, .. } = self;
+        SocketOptions { send_buffer_bytes, unreachable_timeout }
+    }
+
     /// What the broker works with: 0 is no bound, and what would keep the protocol from working is
     /// moved.
     #[must_use]

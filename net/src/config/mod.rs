@@ -4,8 +4,10 @@ mod adjustment;
 mod effective;
 mod limit_table;
 mod limits;
+mod listen_address;
 mod memory_bound;
 mod memory_fit;
+mod network;
 
 use std::net::SocketAddr;
 use std::time::Duration;
@@ -13,9 +15,10 @@ use std::time::Duration;
 pub use adjustment::Adjustment;
 pub use effective::EffectiveLimits;
 pub use limits::Limits;
+pub use listen_address::ListenAddress;
+pub use network::{Network, NetworkError};
 
 use crate::address::Address;
-use crate::listen::{ListenAddress, Network};
 use crate::tls::ServerTls;
 
 /// A server's configuration. The defaults are safe on a small machine.

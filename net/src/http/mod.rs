@@ -10,11 +10,22 @@
 //!
 //! Only [`admin`] touches a socket, and no file here reads a clock but at the start.
 
+#[cfg(not(feature = "http"))]
+mod absent;
+#[cfg(feature = "http")]
 mod admin;
+#[cfg(feature = "http")]
 mod connection;
+#[cfg(feature = "http")]
 mod exposition;
+#[cfg(feature = "http")]
 mod pages;
+#[cfg(feature = "http")]
 mod request;
+#[cfg(feature = "http")]
 mod response;
 
+#[cfg(not(feature = "http"))]
+pub(crate) use absent::AdminServer;
+#[cfg(feature = "http")]
 pub(crate) use admin::AdminServer;

@@ -12,10 +12,9 @@ use std::sync::Arc;
 use rustls::ServerConfig as TlsConfig;
 use socket2::{Domain, Protocol, SockAddr, Socket, Type};
 
-use super::listen_address::ListenAddress;
 use super::listener::{Listener, SocketFile};
 use crate::address::Address;
-use crate::config::ServerConfig;
+use crate::config::{ListenAddress, ServerConfig};
 
 /// Connections that the system may hold ready for us; it lowers this to its own bound
 /// (`net.core.somaxconn`).

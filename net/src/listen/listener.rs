@@ -13,9 +13,9 @@ use rustix::io::Errno;
 use rustls::ServerConfig as TlsConfig;
 use socket2::SockRef;
 
-use super::fd_limit::ReserveFd;
-use super::listen_address::ListenAddress;
+use super::reserve_fd::ReserveFd;
 use crate::address::{Address, PeerAddress};
+use crate::config::ListenAddress;
 use crate::socket_options::SocketOptions;
 use crate::transport::{TlsStream, Transport};
 
@@ -337,7 +337,7 @@ mod tests {
                 !peer.nodelay().unwrap(),
                 "no-delay is on from the start, so this test shows nothing"
             );
-            let transport = accepted(&mut listener, SocketOptions::of(&Limits::default()));
+            let transport = accepted(&mut listener, Limits::default().socket_options());
             let stream = match &transport {
                 Transport::Tcp(stream) => stream,
                 Transport::Tls(stream) => stream.socket(),

@@ -2,14 +2,10 @@
 //! for the moment when none is left. Knows no connection once it is accepted.
 
 mod bind;
-mod fd_limit;
-mod listen_address;
 mod listener;
-mod network;
+mod reserve_fd;
 pub(crate) mod socket_activation;
 
 pub(crate) use bind::{bind_all, bind_http};
-pub(crate) use fd_limit::{ReserveFd, connections_that_fit};
-pub use listen_address::ListenAddress;
 pub(crate) use listener::{Accepted, Listener};
-pub use network::{Network, NetworkError};
+pub(crate) use reserve_fd::ReserveFd;

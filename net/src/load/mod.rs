@@ -66,7 +66,7 @@ pub use config::{Amount, LoadConfig, LoadError, SIZE_BYTES_MIN, Work};
 pub use monitor::{Monitor, Phase, Progress};
 pub use report::{Connections, Deliveries, LatencySummary, Measured, Report};
 
-use crate::listen::connections_that_fit;
+use crate::fd_limit::connections_that_fit;
 use engine::Engine;
 use stream::Target;
 

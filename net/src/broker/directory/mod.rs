@@ -50,7 +50,7 @@ struct Member {
 }
 
 #[cfg(test)]
-pub(super) const MEMBER_BYTES: usize = super::idle_cost::slot_bytes::<Member>();
+pub(super) const MEMBER_BYTES: usize = super::idle_cost_tests::slot_bytes::<Member>();
 
 #[derive(Clone, Copy, Debug)]
 struct Membership {

@@ -46,7 +46,8 @@ pub(super) struct Entry {
 }
 
 #[cfg(test)]
-pub(in crate::broker) const ENTRY_BYTES: usize = crate::broker::idle_cost::slot_bytes::<Entry>();
+pub(in crate::broker) const ENTRY_BYTES: usize =
+    crate::broker::idle_cost_tests::slot_bytes::<Entry>();
 
 #[derive(Debug, Default)]
 pub(super) struct Readers {

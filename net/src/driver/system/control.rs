@@ -10,7 +10,6 @@ use crate::broker::Now;
 use crate::config::ServerConfig;
 use crate::control::Phase;
 use crate::listen::Listener;
-use crate::socket_options::SocketOptions;
 use crate::tls::ServerTls;
 
 impl System {
@@ -59,7 +58,7 @@ impl System {
                     ..config
                 };
                 self.driver.set_limits(self.config.limits_that_fit(), now);
-                self.driver.io.socket_options = SocketOptions::of(self.driver.broker.limits());
+                self.driver.io.socket_options = self.driver.broker.limits().socket_options();
                 self.driver.io.proxy_from.clone_from(&self.config.proxy_from);
                 if let Some(http) = &mut self.driver.io.http {
                     http.set_limits(self.config.limits.clone().normalized());

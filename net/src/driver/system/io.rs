@@ -14,9 +14,10 @@ use super::header;
 use super::millis;
 use super::sockets::{Streams, SystemSocket};
 use crate::broker::{ConnectionId, Now};
+use crate::config::Network;
 use crate::driver::io::{Accepted, Event, Input, Io, Read, Socket as _};
 use crate::http::AdminServer;
-use crate::listen::{self, Listener, Network, ReserveFd};
+use crate::listen::{self, Listener, ReserveFd};
 use crate::socket_options::SocketOptions;
 
 const EVENTS_PER_POLL: usize = 1024;

@@ -24,7 +24,6 @@ use crate::control::{Control, Phase, Requests};
 use crate::http::AdminServer;
 use crate::listen::Listener;
 use crate::metrics::ServerMetrics;
-use crate::socket_options::SocketOptions;
 
 pub(crate) struct System {
     driver: Driver<SystemIo>,
@@ -50,7 +49,7 @@ impl System {
             None
         };
         let mut io = SystemIo::new(listeners, signals)?;
-        io.socket_options = SocketOptions::of(broker.limits());
+        io.socket_options = broker.limits().socket_options();
         io.proxy_from.clone_from(&config.proxy_from);
         let waker = mio::Waker::new(io.poll.registry(), WAKER)?;
         let requests = Arc::new(Requests::default());
