@@ -101,6 +101,16 @@ pub enum ParseError {
         /// The largest length the type allows, in bytes.
         max: u16,
     },
+    /// The check of a version 2 header is not that of the five bytes before it; nothing else of
+    /// the header was judged.
+    CheckMismatch {
+        /// Where the check is.
+        offset: usize,
+        /// The check of the bytes that arrived.
+        expected: u8,
+        /// The check that the header carries.
+        actual: u8,
+    },
     /// The checksum at the end of the frame is not that of the frame.
     ChecksumMismatch {
         /// Where the checksum is.
@@ -164,6 +174,7 @@ impl ParseError {
             | Self::UnknownType { offset, .. }
             | Self::WrongDirection { offset, .. }
             | Self::LengthOutOfRange { offset, .. }
+            | Self::CheckMismatch { offset, .. }
             | Self::ChecksumMismatch { offset, .. }
             | Self::FieldOverrun { offset, .. }
             | Self::InvalidUtf8 { offset, .. }
@@ -206,6 +217,12 @@ impl fmt::Display for ParseError {
                 write!(
                     f,
                     "length {actual} at byte {offset}: {message_type} takes {min} to {max} bytes"
+                )
+            }
+            Self::CheckMismatch { offset, expected, actual } => {
+                write!(
+                    f,
+                    "check at byte {offset} is {actual:#04x}, the header's own is {expected:#04x}"
                 )
             }
             Self::ChecksumMismatch { offset, expected, actual } => {

@@ -43,6 +43,10 @@ fn bytes_that_were_refused() {
             "checksum at byte 4 is 0x9a7c6c00, the frame's own is 0x00000017",
         ),
         (
+            ParseError::CheckMismatch { offset: 5, expected: 0x07, actual: 0x70 },
+            "check at byte 5 is 0x70, the header's own is 0x07",
+        ),
+        (
             ParseError::FieldOverrun { offset: 4, field, needed: 6, available: 3 },
             "room name at byte 4 needs 6 bytes, the body has 3 left",
         ),

@@ -150,6 +150,7 @@ impl ParseError {
             | Self::BadMagic { .. }
             | Self::FamilyChanged { .. }
             | Self::LengthOutOfRange { .. }
+            | Self::CheckMismatch { .. }
             | Self::FieldOverrun { .. }
             | Self::TrailingBytes { .. } => ErrorCode::MalformedFrame,
             Self::UnsupportedVersion { .. } => ErrorCode::UnsupportedVersion,

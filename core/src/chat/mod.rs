@@ -1,4 +1,5 @@
-//! The chat family, version 1: users, rooms, broadcasts, each frame under a CRC-32.
+//! The chat family: users, rooms, broadcasts, each frame under a CRC-32. Version 1 is here, version
+//! 2 in [`v2`].
 //!
 //! ```text
 //!  0        1        2        3        4                 4 + length
@@ -41,6 +42,7 @@ mod schema;
 #[cfg(test)]
 mod tests;
 mod v1;
+pub mod v2;
 
 pub use error_code::ErrorCode;
 pub use field::{Field, MAX_CONTENT_SIZE, MAX_ROOM_NAME_SIZE, MAX_TEXT_SIZE, MAX_USERNAME_SIZE};
