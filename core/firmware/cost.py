@@ -1,6 +1,5 @@
 #!/usr/bin/env python3
-"""What the core costs: measures, holds the numbers against budget.toml, and keeps the tables in README.md and core/cost.md
-up to date.
+"""What the core costs: measures, holds the numbers against budget.toml, and keeps the tables in core/cost.md up to date.
 
     cost.py            measure, print, write the tables
     cost.py --check    measure, print, and fail if the tables differ; writes nothing
@@ -18,8 +17,7 @@ import tomllib
 from pathlib import Path
 
 HERE = Path(__file__).resolve().parent
-# The page of the project, and a part of the crate's page.
-PAGES = [HERE.parent.parent / "README.md", HERE.parent / "cost.md"]
+PAGE = HERE.parent / "cost.md"
 BEGIN, END = "<!-- size-table:begin -->", "<!-- size-table:end -->"
 DEVICE = "thumbv7m-none-eabi"
 
@@ -298,25 +296,22 @@ def between_markers(page):
 
 
 def write(text):
-    for page in PAGES:
-        before, _, after = between_markers(page)
-        page.write_text(f"{before}{BEGIN}\n{text}\n{END}{after}")
+    before, _, after = between_markers(PAGE)
+    PAGE.write_text(f"{before}{BEGIN}\n{text}\n{END}{after}")
 
 
 def differences(text, tolerance_percent):
     """Words must be the same, numbers about the same."""
     number = re.compile(r"(?<![\w-])\d+(?![\w-])")
+    _, old, _ = between_markers(PAGE)
+    if number.sub("#", old) != number.sub("#", text):
+        return [f"the tables in {PAGE.name} are out of date; run .ci/size --write"]
     failures = []
-    for page in PAGES:
-        _, old, _ = between_markers(page)
-        if number.sub("#", old) != number.sub("#", text):
-            failures.append(f"the tables in {page.name} are out of date; run .ci/size --write")
-            continue
-        for on_page, measured in zip(number.findall(old), number.findall(text)):
-            # A few instructions are no difference.
-            allowed = max(4, int(measured) * tolerance_percent / 100)
-            if abs(int(on_page) - int(measured)) > allowed:
-                failures.append(f"{page.name} says {on_page}, measured {measured}; run .ci/size --write")
+    for on_page, measured in zip(number.findall(old), number.findall(text)):
+        # A few instructions are no difference.
+        allowed = max(4, int(measured) * tolerance_percent / 100)
+        if abs(int(on_page) - int(measured)) > allowed:
+            failures.append(f"{PAGE.name} says {on_page}, measured {measured}; run .ci/size --write")
     return failures
 
 
