@@ -229,14 +229,18 @@ From a loopback address connections beyond 1,000 come from others of 127.0.0.0/8
 ports nor a bound per address run out. Ctrl-C ends the test early, with a report; a second one \
 does not wait for what is under way.
 
-Exit status: 0 if every connection was made and kept and every message was delivered, once and in \
-order; 1 if not, or if no connection could be made; 2 for wrong arguments. --json and --csv are \
-documented in cli/SCHEMAS.md.
+The table has what was counted in all, what of it was measured, and the rate of that; the last \
+line is the verdict.
+
+Exit status: 0 if every connection was made and kept, every message that was due was sent, and \
+each was delivered, once and in order; 1 if not, or if no connection could be made; 2 for wrong \
+arguments. --json and --csv are documented in cli/SCHEMAS.md.
 
 Examples:
   cafewire bench echo
   cafewire bench chat --members 1000 --window 64
-  cafewire bench idle -c 10000 -d 1m";
+  cafewire bench idle -c 10000 -d 1m
+  cafewire bench echo --rate 10000 --series series.csv --histogram latencies.csv";
 
 pub(crate) const BENCH_ECHO: &str = "\
 SIZE is 64, 1KiB or the like, TIME is 300ms, 10s or 5m. See `cafewire bench --help` for what is \

@@ -8,7 +8,7 @@ use cafewire_net::Limits;
 use serde_json::Value;
 
 use crate::support::scripted::{Peer, ScriptedServer};
-use crate::support::{ClosedPort, Ended, PATIENCE, Server, Signal, cafewire, run};
+use crate::support::{ClosedPort, Ended, Folder, PATIENCE, Server, Signal, cafewire, run};
 
 fn bench(address: &str, args: &[&str]) -> Ended {
     run(&[&["bench", args[0], address], &args[1..]].concat(), "")
@@ -32,10 +32,8 @@ fn echo_for_people() {
         ended.stdout.iter().find(|line| line.trim_start().starts_with(name)).unwrap().clone()
     };
     assert!(row("connections").contains(" 3 ") && row("sent").contains(" 999 "), "{ended:?}");
-    assert!(
-        row("delivered").contains(" 999 ") && row("delivered").ends_with("of 999 expected"),
-        "{ended:?}"
-    );
+    assert!(row("delivered").contains(" 999 ") && row("expected").ends_with(" 999"), "{ended:?}");
+    assert_eq!(row("good"), "  good: every message came, once and in order");
     assert!(
         ["lost", "duplicated", "reordered"].iter().all(|name| row(name).ends_with(" 0")),
         "{ended:?}"
@@ -132,10 +130,11 @@ fn a_bound_on_rooms_is_told() {
 const DOCUMENTED: &str = "address clean connect_time_ns connections.ended_early connections.failed \
 connections.ready connections.reasons connections.retried connections.wanted \
 deliveries.duplicated deliveries.expected deliveries.lost deliveries.received \
-deliveries.reordered deliveries.unexpected drain_time_ns interrupted kind latency_ns.count \
+deliveries.reordered deliveries.unexpected drain_time_ns due interrupted kind latency_ns.count \
 latency_ns.max latency_ns.mean latency_ns.min latency_ns.p50 latency_ns.p90 latency_ns.p99 \
-latency_ns.p99_9 measured.bytes_per_second measured.bytes_received measured.duration_ns \
-measured.generator_cpu measured.received measured.received_per_second measured.sent \
+latency_ns.p99_9 measured.bytes_per_second measured.bytes_received measured.due \
+measured.duration_ns measured.generator_cpu measured.payload_bytes_per_second \
+measured.payload_bytes_received measured.received measured.received_per_second measured.sent \
 measured.sent_per_second schema send_lag_ns sent server_errors settings.connections \
 settings.duration_ns settings.members settings.messages settings.publishers \
 settings.rate_per_second settings.rooms settings.rooms_each settings.size_bytes \
@@ -187,6 +186,72 @@ fn csv_has_a_value_for_each_name() {
         );
         assert_eq!(value("send_lag_ns_count"), if rate.is_some() { "10" } else { "" });
     }
+}
+
+/// What was due and never sent is told, not only what was sent and lost.
+#[test]
+fn a_server_that_ends_in_mid_run_ends_with_1() {
+    let server = ScriptedServer::start(|mut peer| {
+        for _ in 0..4 {
+            let payload = peer.receive(|frame| match frame {
+                Frame::Echo(view) => view.payload.to_vec(),
+                Frame::Chat(view) => panic!("{view:?}"),
+            });
+            match payload.as_deref() {
+                Some([]) => peer.send_echo(&Message::Pong(&[])),
+                Some(payload) => peer.send_echo(&Message::Echo(payload)),
+                None => return,
+            }
+        }
+    });
+    let args = ["echo", "-c", "1", "--rate", "1000", "-n", "500", "--drain-timeout", "300ms"];
+    let ended = bench(&server.address, &args);
+    server.finish();
+    assert_eq!(ended.code, Some(1), "{ended:?}");
+    let row = |name: &str| {
+        let found = ended.stdout.iter().find(|line| line.trim_start().starts_with(name));
+        found.unwrap_or_else(|| panic!("{name}: {ended:?}")).clone()
+    };
+    assert!(row("due").contains(" 500 "), "{ended:?}");
+    assert!(row("delivered").contains(" 3 "), "{ended:?}");
+    let verdict = row("bad");
+    assert!(verdict.contains("1 connections ended early, "), "{ended:?}");
+    assert!(verdict.contains(" due messages were never sent"), "{ended:?}");
+    assert!(ended.stderr.contains("the rate was not kept"), "{ended:?}");
+}
+
+#[test]
+fn series_and_histogram_hold_every_delivery() {
+    let server = Server::start();
+    let folder = Folder::new("bench-files");
+    let [series, histogram] = ["series.csv", "histogram.csv"].map(|name| folder.write(name, ""));
+    let mut args = vec!["echo", "-c", "2", "-n", "400", "--rate", "1000", "--json"];
+    args.extend(["--series", &series, "--series-interval", "100ms", "--histogram", &histogram]);
+    let ended = bench(&server.address, &args);
+    ended.assert_done();
+    let lines = |path: &str| -> Vec<Vec<String>> {
+        let text = std::fs::read_to_string(path).expect("the file was written");
+        assert!(text.ends_with("\r\n"), "{text:?}");
+        text.lines().map(|line| line.split(',').map(str::to_owned).collect()).collect()
+    };
+    let sum = |lines: &[Vec<String>], name: &str| -> u64 {
+        let column = lines[0].iter().position(|other| other == name).expect(name);
+        lines[1..].iter().map(|line| line[column].parse::<u64>().expect("a count")).sum()
+    };
+    let (series, histogram) = (lines(&series), lines(&histogram));
+    for name in ["sent", "received", "latency_count"] {
+        assert_eq!(sum(&series, name), 400, "{name}: {series:?}");
+    }
+    assert_eq!(sum(&histogram, "count"), 400);
+    assert_eq!(histogram.last().expect("a line")[2], "1.000000000");
+
+    // A file that cannot be written costs no run.
+    let args = ["echo", "-n", "1", "--series", "/nonexistent/series.csv"];
+    bench(&server.address, &args).assert_failed(1, "cannot write /nonexistent/series.csv: ");
+    let args = ["echo", "-n", "1", "--series", "-", "--series-interval", "99ms"];
+    let ended = bench(&server.address, &args);
+    assert_eq!(ended.code, Some(2), "{ended:?}");
+    assert!(ended.stderr.contains("an interval has 0.1 s or more"), "{ended:?}");
 }
 
 #[test]

@@ -75,6 +75,24 @@ impl Latencies {
         self.sum_ns += u128::from(ns) * u128::from(count);
     }
 
+    /// How many latencies lie in each bucket that has any, by the longest that the bucket takes, in
+    /// nanoseconds, from the shortest on. A bucket is a thousandth of its latencies wide or less.
+    pub(crate) fn buckets(&mut self) -> Vec<(u64, u64)> {
+        self.record_pending();
+        self.histogram
+            .iter_recorded()
+            .map(|bucket| (bucket.value_iterated_to(), bucket.count_since_last_iteration()))
+            .collect()
+    }
+
+    /// The percentiles so far, all of which are forgotten.
+    pub(crate) fn take_summary(&mut self) -> Option<LatencySummary> {
+        let summary = self.summary();
+        self.histogram.reset();
+        (self.min_ns, self.max_ns, self.sum_ns) = (u64::MAX, 0, 0);
+        summary
+    }
+
     /// The percentiles so far. `None` if nothing was recorded.
     pub(crate) fn summary(&mut self) -> Option<LatencySummary> {
         self.record_pending();
@@ -125,6 +143,29 @@ mod tests {
                 "{ns} is not {ms} ms to three digits"
             );
         }
+    }
+
+    #[test]
+    fn buckets_hold_all_that_was_recorded() {
+        let mut latencies = Latencies::new();
+        assert_eq!(latencies.buckets(), []);
+        for ns in [7, 1_000_000, 1_000_000, 7, 3] {
+            latencies.record(ns);
+        }
+        let buckets = latencies.buckets();
+        assert_eq!(buckets[..2], [(3, 1), (7, 2)]);
+        assert!(buckets.len() == 3 && buckets[2].1 == 2, "{buckets:?}");
+        assert!((1_000_000..1_001_000).contains(&buckets[2].0), "{buckets:?}");
+    }
+
+    #[test]
+    fn what_was_taken_is_forgotten() {
+        let mut latencies = Latencies::new();
+        latencies.record(9);
+        assert_eq!(latencies.take_summary().map(|summary| summary.max_ns), Some(9));
+        assert_eq!(latencies.take_summary(), None);
+        latencies.record(4);
+        assert_eq!(latencies.take_summary().map(|summary| summary.max_ns), Some(4));
     }
 
     #[test]

@@ -30,15 +30,17 @@ impl Snapshot {
     }
 
     /// The difference between this snapshot and a later one. `until_ns` is the end of the stretch,
-    /// which may be before the later snapshot was taken.
+    /// which may be before the later snapshot was taken; each delivery has `size_bytes` of message.
     #[allow(clippy::cast_precision_loss)] // a share needs few digits
-    pub(super) fn until(&self, later: &Self, until_ns: u64) -> Measured {
+    pub(super) fn until(&self, later: &Self, until_ns: u64, size_bytes: usize) -> Measured {
         let elapsed = Duration::from_nanos(later.at_ns.saturating_sub(self.at_ns));
         let busy = later.cpu.zip(self.cpu).map(|(later, earlier)| later.saturating_sub(earlier));
         Measured {
             duration: Duration::from_nanos(until_ns.saturating_sub(self.at_ns)),
+            due: None,
             sent: later.sent - self.sent,
             received: later.received - self.received,
+            payload_bytes_received: (later.received - self.received) * size_bytes as u64,
             bytes_received: later.bytes_received - self.bytes_received,
             generator_cpu: busy
                 .filter(|_| !elapsed.is_zero())
@@ -72,9 +74,10 @@ mod tests {
             cpu: Some(Duration::from_millis(cpu_ms)),
         };
         let measured =
-            at(1_000_000_000, 10, 100).until(&at(3_000_000_000, 30, 1100), 2_000_000_000);
+            at(1_000_000_000, 10, 100).until(&at(3_000_000_000, 30, 1100), 2_000_000_000, 32);
         assert_eq!(measured.duration, Duration::from_secs(1));
         assert_eq!((measured.sent, measured.received, measured.bytes_received), (20, 40, 60));
+        assert_eq!(measured.payload_bytes_received, 40 * 32);
         assert_eq!(
             measured.generator_cpu,
             Some(0.5),

@@ -55,19 +55,22 @@ mod monitor;
 mod payload;
 mod report;
 mod schedule;
+mod series;
 mod stream;
 mod tally;
 mod timer;
 mod workload;
 
-use std::time::{SystemTime, UNIX_EPOCH};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 pub use config::{Amount, LoadConfig, LoadError, SIZE_BYTES_MIN, Work};
 pub use monitor::{Monitor, Phase, Progress};
 pub use report::{Connections, Deliveries, LatencySummary, Measured, Report};
+pub use series::{INTERVAL_MIN, Interval};
 
 use crate::fd_limit::connections_that_fit;
 use engine::Engine;
+use series::Series;
 use stream::Target;
 
 /// Tests a server on the caller's thread and returns the report. Raises the process's limit on file
@@ -88,6 +91,29 @@ use stream::Target;
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 pub fn run(config: &LoadConfig, monitor: &Monitor) -> Result<Report, LoadError> {
+    run_and_tell(config, monitor, None)
+}
+
+/// The same, and calls `tell` at the end of each interval of this length, on the caller's thread.
+/// An interval shorter than [`INTERVAL_MIN`] is made that long.
+///
+/// # Errors
+/// As of [`run`].
+pub fn run_in_intervals(
+    config: &LoadConfig,
+    monitor: &Monitor,
+    interval: Duration,
+    mut tell: impl FnMut(&Interval),
+) -> Result<Report, LoadError> {
+    let interval_ns = u64::try_from(interval.max(INTERVAL_MIN).as_nanos()).unwrap_or(u64::MAX);
+    run_and_tell(config, monitor, Some(Series::new(interval_ns, &mut tell)))
+}
+
+fn run_and_tell<'a>(
+    config: &LoadConfig,
+    monitor: &'a Monitor,
+    series: Option<Series<'a>>,
+) -> Result<Report, LoadError> {
     config.validate()?;
     let target = Target::resolve(&config.target, &config.tls, config.connect_timeout)
         .map_err(|source| LoadError::Unresolved { target: config.target.clone(), source })?;
@@ -95,19 +121,19 @@ pub fn run(config: &LoadConfig, monitor: &Monitor) -> Result<Report, LoadError> 
     match config.work {
         Work::Echo { connections, size_bytes, .. } => {
             check_descriptors(connections)?;
-            Engine::new(config, target, monitor, echo::Echo::new(connections, size_bytes))?
-                .run(config)
+            let workload = echo::Echo::new(connections, size_bytes);
+            Engine::new(config, target, monitor, workload, series)?.run(config)
         }
         Work::Chat { rooms, rooms_each, members, publishers, size_bytes, .. } => {
             let shape = chat::Shape { rooms, rooms_each, members, publishers, size_bytes };
             check_descriptors(config.work.connections())?;
             let workload = chat::Chat::new(&run_name(), shape);
-            Engine::new(config, target, monitor, workload)?.run(config)
+            Engine::new(config, target, monitor, workload, series)?.run(config)
         }
         Work::Idle { connections } => {
             check_descriptors(connections)?;
-            Engine::new(config, target, monitor, idle::Idle::new(&run_name(), connections))?
-                .run(config)
+            let workload = idle::Idle::new(&run_name(), connections);
+            Engine::new(config, target, monitor, workload, series)?.run(config)
         }
     }
 }

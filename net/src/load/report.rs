@@ -36,6 +36,10 @@ const BUSY_SHARE: f64 = 0.9;
 pub struct Report {
     /// Connections, by outcome.
     pub connections: Connections,
+    /// At a fixed rate: messages that fell due, warm-up included, up to the end of sending, or to
+    /// its interruption. Where they are more than `sent`, the rest were never sent: the generator
+    /// was too slow, or its connections had ended.
+    pub due: Option<u64>,
     /// Messages sent, warm-up included.
     pub sent: u64,
     /// Deliveries, warm-up included. Every one of them is judged.
@@ -48,6 +52,10 @@ pub struct Report {
     /// The time from when a message was sent (at a fixed rate: was due) to each delivery of it, for
     /// the messages after the warm-up. `None` if none was delivered.
     pub latency: Option<LatencySummary>,
+    /// How many of these latencies lie in each bucket that has any: the longest of the bucket, in
+    /// nanoseconds, and their number, from the shortest on. A bucket is at most a thousandth of its
+    /// latencies wide.
+    pub latency_buckets: Vec<(u64, u64)>,
     /// At a fixed rate: how late the generator itself was in sending. This lag is part of
     /// `latency`.
     pub send_lag: Option<LatencySummary>,
@@ -126,13 +134,16 @@ pub struct Deliveries {
 /// use cafewire_net::load::Measured;
 /// let measured = Measured {
 ///     duration: Duration::from_millis(500),
+///     due: Some(12), // at a rate of 24 per second
 ///     sent: 10,
 ///     received: 50,
 ///     bytes_received: 4000,
+///     payload_bytes_received: 3200,
 ///     generator_cpu: Some(0.97),
 /// };
 /// assert_eq!((measured.sent_per_second(), measured.received_per_second()), (20.0, 100.0));
 /// assert_eq!(measured.bytes_per_second(), 8000.0);
+/// assert_eq!(measured.payload_bytes_per_second(), 6400.0);
 /// assert!(measured.generator_was_busy()); // a second generator may show a higher rate
 /// ```
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
@@ -140,19 +151,25 @@ pub struct Measured {
     /// The time from the end of the warm-up to the end of sending; with a number of messages, to
     /// the last delivery. Zero if the warm-up did not end.
     pub duration: Duration,
+    /// At a fixed rate: messages that fell due in this time, or should have, had the connections
+    /// not ended before.
+    pub due: Option<u64>,
     /// Messages sent in this time.
     pub sent: u64,
     /// Distinct deliveries in this time.
     pub received: u64,
-    /// Bytes received in this time.
+    /// Bytes received in this time: whole frames.
     pub bytes_received: u64,
+    /// Bytes of the messages in them.
+    pub payload_bytes_received: u64,
     /// The share of one core that the generator's thread used, 0 to 1, system time included. `None`
     /// where the system does not report it.
     pub generator_cpu: Option<f64>,
 }
 
 impl Report {
-    /// Whether every connection was made and kept, and every message delivered once and in order.
+    /// Whether every connection was made and kept, every message that was due was sent, and each
+    /// was delivered once and in order.
     ///
     /// ```
     /// use cafewire_net::load::Report;
@@ -163,7 +180,7 @@ impl Report {
     /// assert!(!report.is_clean());
     /// ```
     #[must_use]
-    pub const fn is_clean(&self) -> bool {
+    pub fn is_clean(&self) -> bool {
         let Deliveries { reordered, duplicated, lost, unexpected, .. } = self.deliveries;
         let Connections { failed, ended_early, .. } = self.connections;
         reordered == 0
@@ -172,10 +189,23 @@ impl Report {
             && unexpected == 0
             && failed == 0
             && ended_early == 0
+            && self.unsent() == 0
+    }
+
+    /// Messages that were due and never sent; 0 without a fixed rate.
+    #[must_use]
+    pub fn unsent(&self) -> u64 {
+        self.due.map_or(0, |due| due.saturating_sub(self.sent))
     }
 }
 
 impl Measured {
+    /// Messages that fell due per second; `None` without a fixed rate, 0 if no time was measured.
+    #[must_use]
+    pub fn due_per_second(&self) -> Option<f64> {
+        self.due.map(|due| self.per_second(due))
+    }
+
     /// Messages sent per second; 0 if no time was measured.
     #[must_use]
     pub fn sent_per_second(&self) -> f64 {
@@ -192,6 +222,12 @@ impl Measured {
     #[must_use]
     pub fn bytes_per_second(&self) -> f64 {
         self.per_second(self.bytes_received)
+    }
+
+    /// Bytes of messages, without their frames, received per second; 0 if no time was measured.
+    #[must_use]
+    pub fn payload_bytes_per_second(&self) -> f64 {
+        self.per_second(self.payload_bytes_received)
     }
 
     /// Whether the generator used more than 0.9 of a core, so that it, and not the server, may have
@@ -218,7 +254,8 @@ mod tests {
     #[test]
     fn anything_wrong_is_not_clean() {
         assert!(clean().is_clean());
-        let spoils: [fn(&mut Report); 6] = [
+        let spoils: [fn(&mut Report); 7] = [
+            |report| report.due = Some(1),
             |report| report.deliveries.lost = 1,
             |report| report.deliveries.duplicated = 1,
             |report| report.deliveries.reordered = 1,
@@ -242,17 +279,20 @@ mod tests {
     fn rates_are_per_second_and_nothing_in_no_time() {
         let measured = Measured {
             duration: Duration::from_millis(500),
+            due: None,
             sent: 10,
             received: 20,
             bytes_received: 4000,
+            payload_bytes_received: 2000,
             generator_cpu: Some(0.91),
         };
         let rates = [
             measured.sent_per_second(),
             measured.received_per_second(),
             measured.bytes_per_second(),
+            measured.payload_bytes_per_second(),
         ];
-        assert_eq!(rates, [20.0, 40.0, 8000.0]);
+        assert_eq!(rates, [20.0, 40.0, 8000.0, 4000.0]);
         assert!(measured.generator_was_busy());
         assert!(!Measured { generator_cpu: Some(0.89), ..measured }.generator_was_busy());
         assert_eq!(Measured { duration: Duration::ZERO, ..measured }.received_per_second(), 0.0);

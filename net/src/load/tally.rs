@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::checker::Verdict;
-use super::latencies::Latencies;
+use super::latencies::{Latencies, LatencySummary};
 
 /// The most distinct sentences about faults; the rest share one entry.
 const REASONS_MAX: usize = 16;
@@ -40,6 +40,8 @@ pub(crate) struct Tally {
     pub(crate) bytes_received: u64,
     pub(crate) last_delivery_ns: u64,
     pub(crate) latencies: Latencies,
+    /// Those of the present interval, where intervals are asked for.
+    interval: Option<Latencies>,
     /// Latencies are recorded for messages that were due from this time on.
     pub(crate) measured_from_ns: u64,
     /// Error frames from the server, by text.
@@ -56,9 +58,20 @@ impl Tally {
             bytes_received: 0,
             last_delivery_ns: 0,
             latencies: Latencies::new(),
+            interval: None,
             measured_from_ns,
             server_errors: Reasons::default(),
         }
+    }
+
+    /// Keeps the latencies of each interval, too.
+    pub(crate) fn keep_intervals(&mut self) {
+        self.interval = Some(Latencies::new());
+    }
+
+    /// The latencies of the present interval, with which the next begins.
+    pub(crate) fn take_interval(&mut self) -> Option<LatencySummary> {
+        self.interval.as_mut().and_then(Latencies::take_summary)
     }
 
     /// Counts one delivery. True if it is a message's first.
@@ -78,8 +91,12 @@ impl Tally {
         }
         self.received += 1;
         self.last_delivery_ns = now_ns;
+        let latency_ns = now_ns.saturating_sub(at_ns);
         if at_ns >= self.measured_from_ns {
-            self.latencies.record(now_ns.saturating_sub(at_ns));
+            self.latencies.record(latency_ns);
+        }
+        if let Some(interval) = &mut self.interval {
+            interval.record(latency_ns);
         }
         true
     }

@@ -1,8 +1,9 @@
 //! Arguments of `bench`, and the load test that they describe.
 
+use std::path::PathBuf;
 use std::time::Duration;
 
-use cafewire_net::load::{Amount, LoadConfig, Work};
+use cafewire_net::load::{Amount, INTERVAL_MIN, LoadConfig, Work};
 use clap::{Args, Subcommand};
 
 use crate::args::ServerAddress;
@@ -133,6 +134,22 @@ pub(crate) struct CommonArgs {
     /// Print the report as CSV: a line of names, and a line of values.
     #[arg(long, conflicts_with = "json")]
     pub(super) csv: bool,
+    /// Write a line for each interval to a file, as CSV: what was sent and delivered in it, and its
+    /// latencies.
+    #[arg(long, value_name = "FILE")]
+    pub(super) series: Option<PathBuf>,
+    /// Length of an interval of --series, 0.1 s or more.
+    #[arg(
+        long,
+        value_name = "TIME",
+        default_value = "1s",
+        requires = "series",
+        value_parser = interval
+    )]
+    pub(super) series_interval: Span,
+    /// Write how many deliveries had which latency to a file, as CSV: a line for each bucket.
+    #[arg(long, value_name = "FILE")]
+    pub(super) histogram: Option<PathBuf>,
     /// Show no progress, even if standard error is a terminal.
     #[arg(long)]
     pub(super) no_progress: bool,
@@ -206,6 +223,14 @@ impl SendingArgs {
         };
         config.warm_up = self.warm_up.map_or(default_warm_up, |warm_up| warm_up.0);
     }
+}
+
+fn interval(text: &str) -> Result<Span, String> {
+    let span: Span = text.parse()?;
+    if span.0 < INTERVAL_MIN {
+        return Err("an interval has 0.1 s or more".to_owned());
+    }
+    Ok(span)
 }
 
 fn bytes(size: Size) -> usize {

@@ -1,6 +1,7 @@
 //! `cafewire bench`: puts a server under load and reports the results.
 
 mod args;
+mod files;
 mod numbers;
 mod progress;
 mod record;
@@ -12,6 +13,7 @@ use std::process::ExitCode;
 use cafewire_net::load::{self, LoadConfig, Monitor, Report};
 
 pub(crate) use self::args::BenchArgs;
+use self::files::CsvFile;
 use self::progress::Bar;
 use self::record::Record;
 use crate::escape;
@@ -21,6 +23,9 @@ use crate::output;
 
 pub(crate) fn run(args: &BenchArgs) -> Result<ExitCode, Failure> {
     let config = args.load_config().map_err(Failure::Message)?;
+    let common = args.common();
+    let mut series = common.series.as_deref().map(CsvFile::create).transpose()?;
+    let mut histogram = common.histogram.as_deref().map(CsvFile::create).transpose()?;
     let monitor = Monitor::default();
     let stopping = monitor.clone();
     interrupt::watch(move || {
@@ -33,15 +38,29 @@ pub(crate) fn run(args: &BenchArgs) -> Result<ExitCode, Failure> {
     }
     let shows_progress = !args.common().no_progress && verbosity == 0 && io::stderr().is_terminal();
     let bar = shows_progress.then(|| Bar::start(monitor.clone(), &config));
-    let outcome = load::run(&config, &monitor);
+    let outcome = match &mut series {
+        None => load::run(&config, &monitor),
+        Some(series) => {
+            series.begin_series();
+            let interval = common.series_interval.0;
+            load::run_in_intervals(&config, &monitor, interval, |told| series.write_interval(told))
+        }
+    };
     drop(bar);
     let report = outcome.map_err(|error| Failure::Message(error.to_string()))?;
+    if let Some(histogram) = &mut histogram {
+        histogram.write_histogram(&report.latency_buckets);
+    }
     let exit_code = if report.is_clean() { ExitCode::SUCCESS } else { ExitCode::FAILURE };
     match show(args, &config, &report) {
         // A report that is not read is no better for it: the exit status stays that of the test.
-        Ok(()) | Err(Failure::OutputClosed) => Ok(exit_code),
-        Err(failure) => Err(failure),
+        Ok(()) | Err(Failure::OutputClosed) => {}
+        Err(failure) => return Err(failure),
     }
+    for file in [series, histogram].into_iter().flatten() {
+        file.finish()?;
+    }
+    Ok(exit_code)
 }
 
 /// Prints events of the load test on standard error from now on.

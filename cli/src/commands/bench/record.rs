@@ -22,6 +22,7 @@ pub(super) struct Record<'a> {
     interrupted: bool,
     settings: SettingsRecord,
     connections: ConnectionsRecord<'a>,
+    due: Option<u64>,
     sent: u64,
     deliveries: DeliveriesRecord,
     server_errors: Vec<Told<'a>>,
@@ -76,12 +77,15 @@ struct DeliveriesRecord {
 #[derive(Serialize)]
 struct MeasuredRecord {
     duration_ns: u64,
+    due: Option<u64>,
     sent: u64,
     received: u64,
     bytes_received: u64,
+    payload_bytes_received: u64,
     sent_per_second: f64,
     received_per_second: f64,
     bytes_per_second: f64,
+    payload_bytes_per_second: f64,
     generator_cpu: Option<f64>,
 }
 
@@ -121,6 +125,7 @@ impl<'a> Record<'a> {
                 ended_early: connections.ended_early,
                 reasons: told(&connections.reasons),
             },
+            due: report.due,
             sent: report.sent,
             deliveries: DeliveriesRecord {
                 expected: deliveries.expected,
@@ -133,12 +138,15 @@ impl<'a> Record<'a> {
             server_errors: told(&report.server_errors),
             measured: MeasuredRecord {
                 duration_ns: duration_ns(measured.duration),
+                due: measured.due,
                 sent: measured.sent,
                 received: measured.received,
                 bytes_received: measured.bytes_received,
+                payload_bytes_received: measured.payload_bytes_received,
                 sent_per_second: measured.sent_per_second(),
                 received_per_second: measured.received_per_second(),
                 bytes_per_second: measured.bytes_per_second(),
+                payload_bytes_per_second: measured.payload_bytes_per_second(),
                 generator_cpu: measured.generator_cpu,
             },
             latency_ns: report.latency.as_ref().map(TimesRecord::of),

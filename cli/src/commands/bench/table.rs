@@ -24,17 +24,19 @@ pub(super) fn report(config: &LoadConfig, report: &Report) -> String {
         row("asked", report.sent, "");
         row("answered", deliveries.received, "");
     } else {
-        row("sent", report.sent, &rate(measured.sent_per_second()));
-        let received = format!(
-            "{}   {}",
-            rate(measured.received_per_second()),
-            megabytes(measured.bytes_per_second())
-        );
-        row(
-            "delivered",
-            deliveries.received,
-            &format!("{received}   of {} expected", count(deliveries.expected)),
-        );
+        // Of what was measured, a number and the rate that it makes.
+        let of_measured = |number: u64, per_second: f64| {
+            let [number, per_second] = [count(number), rate(per_second)];
+            format!("measured {number:>13} {per_second:>14}")
+        };
+        if let Some(due) = report.due {
+            let per_second = measured.due_per_second().unwrap_or(0.0);
+            row("due", due, &of_measured(measured.due.unwrap_or(0), per_second));
+        }
+        row("sent", report.sent, &of_measured(measured.sent, measured.sent_per_second()));
+        let received = of_measured(measured.received, measured.received_per_second());
+        row("delivered", deliveries.received, &received);
+        row("expected", deliveries.expected, "");
     }
     row("lost", deliveries.lost, "");
     row("duplicated", deliveries.duplicated, "");
@@ -42,10 +44,40 @@ pub(super) fn report(config: &LoadConfig, report: &Report) -> String {
     if deliveries.unexpected > 0 {
         row("unexpected", deliveries.unexpected, "not sent, or not to this room");
     }
+    if !is_idle {
+        let [payload, wire] =
+            [measured.payload_bytes_per_second(), measured.bytes_per_second()].map(megabytes);
+        let _ = writeln!(text, "\n  received {payload} of messages, {wire} on the wire");
+    }
     text.push('\n');
     latency_table(&mut text, report);
-    let _ = writeln!(text, "\n  {}", stretch(config, report));
+    let _ = writeln!(text, "\n  {}\n  {}", stretch(config, report), verdict(report));
     text
+}
+
+/// What the exit status says, in words.
+fn verdict(report: &Report) -> String {
+    let (deliveries, connections) = (&report.deliveries, &report.connections);
+    let faults: Vec<String> = [
+        (connections.failed, "connections failed"),
+        (connections.ended_early, "connections ended early"),
+        (report.unsent(), "due messages were never sent"),
+        (deliveries.lost, "deliveries lost"),
+        (deliveries.duplicated, "deliveries duplicated"),
+        (deliveries.reordered, "deliveries reordered"),
+        (deliveries.unexpected, "frames unexpected"),
+    ]
+    .into_iter()
+    .filter(|&(number, _)| number > 0)
+    .map(|(number, what)| format!("{} {what}", count(number)))
+    .collect();
+    if !faults.is_empty() {
+        format!("bad: {}", faults.join(", "))
+    } else if report.sent == 0 {
+        "nothing was sent".to_owned()
+    } else {
+        "good: every message came, once and in order".to_owned()
+    }
 }
 
 /// The parameters of the test.
@@ -161,7 +193,7 @@ pub(super) fn remarks(config: &LoadConfig, report: &Report) -> Vec<String> {
             "the generator was busy all the time: the server may be faster than this".to_owned(),
         );
     }
-    if let Some(due) = due(config).filter(|&due| report.sent < due && !report.was_interrupted) {
+    if let Some(due) = report.due.filter(|_| report.unsent() > 0) {
         let (sent, due) = (count(report.sent), count(due));
         remarks.push(format!(
             "the rate was not kept: {sent} messages were sent of {due} that were due, \
@@ -173,23 +205,6 @@ pub(super) fn remarks(config: &LoadConfig, report: &Report) -> Vec<String> {
         remarks.push(format!("nothing was measured: {}", why_nothing_was_measured(config, report)));
     }
     remarks
-}
-
-/// Number of messages that fall due, where a rate and a time determine it.
-fn due(config: &LoadConfig) -> Option<u64> {
-    let (Some(rate), Amount::Time(time)) = (config.rate_per_second, config.amount) else {
-        return None;
-    };
-    if matches!(config.work, Work::Idle { .. }) {
-        return None;
-    }
-    let due = config
-        .warm_up
-        .saturating_add(time)
-        .as_nanos()
-        .saturating_mul(rate.into())
-        .div_ceil(1_000_000_000);
-    u64::try_from(due).ok()
 }
 
 fn so_often(times: u64) -> String {
@@ -227,9 +242,11 @@ mod tests {
             Deliveries { expected: 1_100_000, received: 1_100_000, ..Deliveries::default() };
         report.measured = Measured {
             duration: Duration::from_secs(10),
+            due: None,
             sent: 1_000_000,
             received: 1_000_000,
             bytes_received: 69_000_000,
+            payload_bytes_received: 64_000_000,
             generator_cpu: Some(0.42),
         };
         report.latency = Some(LatencySummary {
@@ -253,16 +270,20 @@ mod tests {
 echo: 50 connections, 16 in flight on each, 64 bytes each, on tcp://127.0.0.1:8080
 
   connections              50   made in 12.0 ms
-  sent              1,100,000   100,000/s
-  delivered         1,100,000   100,000/s   6.9 MB/s   of 1,100,000 expected
+  sent              1,100,000   measured     1,000,000      100,000/s
+  delivered         1,100,000   measured     1,000,000      100,000/s
+  expected          1,100,000
   lost                      0
   duplicated                0
   reordered                 0
+
+  received 6.4 MB/s of messages, 6.9 MB/s on the wire
 
                   min     mean      p50      p90      p99    p99.9      max
   latency     12.0 µs  34.5 µs  33.0 µs  45.6 µs  98.7 µs  1.23 ms  4.56 ms
 
   measured for 10.0 s after 1.00 s of warm-up; the generator used 42 % of a core
+  good: every message came, once and in order
 ";
         assert_eq!(report(&config, &sample()), expected);
         assert_eq!(remarks(&config, &sample()), [""; 0]);
@@ -284,6 +305,7 @@ echo: 50 connections, 16 in flight on each, 64 bytes each, on tcp://127.0.0.1:80
         bad.connections.failed = 2;
         bad.connections.reasons = vec![("Connection\x1brefused".to_owned(), 8)];
         bad.server_errors = vec![("too fast [RateLimited (15)]".to_owned(), 3)];
+        (bad.due, bad.measured.due) = (Some(1_100_001), Some(1_000_001));
         bad.deliveries.lost = 5;
         bad.deliveries.unexpected = 1;
         bad.measured.generator_cpu = Some(0.97);
@@ -298,11 +320,14 @@ echo: 50 connections, 16 in flight on each, 64 bytes each, on tcp://127.0.0.1:80
             "lost                      5",
             "unexpected                1   not sent",
             "no latency",
+            "due               1,100,001   measured     1,000,001      100,000/s",
+            "bad: 2 connections failed, 1 due messages were never sent, 5 deliveries lost, \
+             1 frames unexpected",
         ] {
             assert!(text.contains(line), "{line}: {text}");
         }
         let remarks = remarks(&config, &bad);
-        assert_eq!(remarks.len(), 3, "{remarks:?}");
+        assert_eq!(remarks.len(), 4, "{remarks:?}");
         assert!(
             remarks[0].contains("8 times: Connection\\u{1b}refused") && remarks[2].contains("busy"),
             "{remarks:?}"
@@ -339,20 +364,14 @@ echo: 50 connections, 16 in flight on each, 64 bytes each, on tcp://127.0.0.1:80
 
     #[test]
     fn a_rate_that_was_not_kept_is_told() {
-        let mut config = config(Work::Echo { connections: 1, in_flight: 1, size_bytes: 64 });
+        let config = config(Work::Echo { connections: 1, in_flight: 1, size_bytes: 64 });
         let (mut kept, mut short) = (sample(), sample());
-        config.rate_per_second = Some(1000);
+        (kept.due, short.due) = (Some(11_000), Some(11_000));
         (kept.sent, short.sent) = (11_000, 10_999);
         assert_eq!(remarks(&config, &kept), [""; 0], "the warm-up counts");
         let says = "the rate was not kept: 10,999 messages were sent of 11,000 that were due, \
                     and the rest never";
         assert_eq!(remarks(&config, &short), [says]);
-        short.was_interrupted = true;
-        assert_eq!(
-            remarks(&config, &short).len(),
-            1,
-            "messages due after the interruption do not count"
-        );
     }
 
     #[test]

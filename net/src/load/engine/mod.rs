@@ -23,6 +23,7 @@ use super::latencies::Latencies;
 use super::monitor::{Monitor, Phase};
 use super::report;
 use super::schedule::{Due, Senders};
+use super::series::Series;
 use super::stream::Target;
 use super::tally::{Reasons, Tally};
 use super::timer::Timer;
@@ -62,6 +63,8 @@ pub(super) struct Engine<'a, W> {
     /// The connections that are being read.
     reading: Vec<usize>,
     tally: Tally,
+    /// Where the intervals of the run are told.
+    series: Option<Series<'a>>,
     send_lag: Latencies,
     counts: report::Connections,
     reasons: Reasons,
@@ -77,11 +80,16 @@ impl<'a, W: Workload> Engine<'a, W> {
         target: Target,
         monitor: &'a Monitor,
         workload: W,
+        series: Option<Series<'a>>,
     ) -> Result<Self, LoadError> {
         let plan = Plan::from_config(config, workload.connections());
         let poll = Poll::new().map_err(LoadError::System)?;
         let timer = Timer::new(poll.registry(), TIMER).map_err(LoadError::System)?;
         let count = workload.connections();
+        let mut tally = Tally::new(plan.measured_from_ns);
+        if series.is_some() {
+            tally.keep_intervals();
+        }
         Ok(Self {
             target,
             monitor,
@@ -103,7 +111,8 @@ impl<'a, W: Workload> Engine<'a, W> {
             is_sending: false,
             quiet_ns: 0,
             reading: Vec::new(),
-            tally: Tally::new(plan.measured_from_ns),
+            tally,
+            series,
             send_lag: Latencies::new(),
             counts: report::Connections { wanted: count as u64, ..report::Connections::default() },
             reasons: Reasons::default(),

@@ -47,9 +47,9 @@ impl<W: Workload> Engine<'_, W> {
         if is_idle_test || !was_stopped_early {
             self.begin();
         }
-        let (measured, drain_time) = self.send_and_drain(&mut events, is_idle_test)?;
+        let (measured, due, drain_time) = self.send_and_drain(&mut events, is_idle_test)?;
         self.show(Phase::Done);
-        Ok(self.report(measured, connect_time, drain_time))
+        Ok(Report { due, connect_time, drain_time, ..self.report(measured) })
     }
 
     /// Makes the connections that are ready senders and receivers.
@@ -75,7 +75,7 @@ impl<W: Workload> Engine<'_, W> {
         &mut self,
         events: &mut Events,
         is_idle_test: bool,
-    ) -> Result<(Option<Measured>, Duration), LoadError> {
+    ) -> Result<(Option<Measured>, Option<u64>, Duration), LoadError> {
         let mut measured_from = None;
         while !self.is_sending_over(is_idle_test) {
             let since_ns = self.since_began_ns();
@@ -94,7 +94,9 @@ impl<W: Workload> Engine<'_, W> {
                 .min();
             self.tick(events, next_ns.map(|next_ns| self.began_ns.saturating_add(next_ns)))
                 .map_err(LoadError::System)?;
+            self.tell_interval(false);
         }
+        let fell_due = if is_idle_test { None } else { self.fell_due(self.since_began_ns()) };
         if self.due.is_some() {
             // Messages that were due before the end are sent, even if the last tick came too late
             // for them.
@@ -105,6 +107,7 @@ impl<W: Workload> Engine<'_, W> {
         self.is_sending = false;
         self.due = None;
         let at_completion = self.drain(events)?;
+        self.tell_interval(true);
         let last_delivery_ns = self.tally.last_delivery_ns;
         let drain_time = Duration::from_nanos(last_delivery_ns.saturating_sub(sending_ended_ns));
         // With a number of messages rather than a time, the last delivery is part of the work.
@@ -113,7 +116,17 @@ impl<W: Workload> Engine<'_, W> {
         } else {
             (at_completion, last_delivery_ns)
         };
-        Ok((measured_from.map(|from| from.until(&until, until_ns)), drain_time))
+        let due_before_ns = |ns| self.plan.due_before(ns).unwrap_or(0);
+        let measured = measured_from.map(|from| Measured {
+            due: fell_due.map(|due| due - due_before_ns(self.plan.measured_from_ns).min(due)),
+            ..from.until(&until, until_ns, self.plan.size_bytes)
+        });
+        Ok((measured, fell_due, drain_time))
+    }
+
+    /// Messages that are due at a fixed rate: all of them, unless it was stopped before.
+    fn fell_due(&self, ended_ns: u64) -> Option<u64> {
+        self.plan.due_before(if self.monitor.stops() > 0 { ended_ns } else { u64::MAX })
     }
 
     fn is_sending_over(&self, is_idle_test: bool) -> bool {
@@ -153,11 +166,22 @@ impl<W: Workload> Engine<'_, W> {
             }
             let until_ns = self.now_ns().saturating_add(wait_ns - self.quiet_ns);
             self.tick(events, Some(until_ns)).map_err(LoadError::System)?;
+            self.tell_interval(false);
         }
     }
 
     fn snapshot(&self) -> Snapshot {
         Snapshot::take(self.since_began_ns(), &self.senders, &self.tally)
+    }
+
+    /// Tells the interval that is over; in the end the last one, however short.
+    fn tell_interval(&mut self, is_last: bool) {
+        let now_ns = self.since_began_ns();
+        if let Some(series) = &mut self.series
+            && (is_last || series.is_due(now_ns))
+        {
+            series.end(self.phase, self.senders.sent_in_all(), &mut self.tally, now_ns);
+        }
     }
 
     fn show(&mut self, phase: Phase) {
@@ -174,12 +198,7 @@ impl<W: Workload> Engine<'_, W> {
         }
     }
 
-    fn report(
-        mut self,
-        measured: Option<Measured>,
-        connect_time: Duration,
-        drain_time: Duration,
-    ) -> Report {
+    fn report(mut self, measured: Option<Measured>) -> Report {
         let expected = self.workload.expected(&self.senders);
         let received = self.tally.received;
         self.counts.reasons = self.reasons.into_sorted();
@@ -197,10 +216,10 @@ impl<W: Workload> Engine<'_, W> {
             server_errors: self.tally.server_errors.into_sorted(),
             measured: measured.unwrap_or_default(),
             latency: self.tally.latencies.summary(),
+            latency_buckets: self.tally.latencies.buckets(),
             send_lag: self.send_lag.summary(),
-            connect_time,
-            drain_time,
             was_interrupted: self.monitor.stops() > 0,
+            ..Report::default()
         }
     }
 }

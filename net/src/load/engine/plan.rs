@@ -17,6 +17,8 @@ pub(super) struct Plan {
     /// The end of sending, since it began. `None`: when all messages are sent.
     pub(super) until_ns: Option<u64>,
     pub(super) drain_ns: u64,
+    /// Bytes of each message.
+    pub(super) size_bytes: usize,
 }
 
 impl Plan {
@@ -29,6 +31,10 @@ impl Plan {
         };
         let pace = config.rate_per_second.map_or(Pace::Window(window), Pace::PerSecond);
         let drain_ns = ns(config.drain_timeout);
+        let size_bytes = match config.work {
+            Work::Echo { size_bytes, .. } | Work::Chat { size_bytes, .. } => size_bytes,
+            Work::Idle { .. } => 0,
+        };
         match (config.work, config.amount) {
             // Each connection sends one message, at the pace at which they connected.
             (Work::Idle { .. }, Amount::Time(time)) => Self {
@@ -38,6 +44,7 @@ impl Plan {
                 measured_from_ns: 0,
                 until_ns: None,
                 drain_ns,
+                size_bytes,
             },
             (_, Amount::Time(time)) => {
                 let until_ns = warm_up_ns.saturating_add(ns(time));
@@ -49,6 +56,7 @@ impl Plan {
                     measured_from_ns: warm_up_ns,
                     until_ns: Some(until_ns),
                     drain_ns,
+                    size_bytes,
                 }
             }
             (_, Amount::Messages(messages)) => Self {
@@ -58,7 +66,14 @@ impl Plan {
                 measured_from_ns: warm_up_ns,
                 until_ns: None,
                 drain_ns,
+                size_bytes,
             },
         }
+    }
+
+    /// At a fixed rate: how many messages are due before this time.
+    pub(super) fn due_before(&self, until_ns: u64) -> Option<u64> {
+        let Pace::PerSecond(rate) = self.pace else { return None };
+        Some(due_before(until_ns, rate).min(self.limit.unwrap_or(u64::MAX)))
     }
 }
