@@ -7,7 +7,7 @@
 
 use core::fmt;
 
-use crate::chat::{Field, MessageType};
+use crate::chat::{Field, MessageType, v2};
 use crate::family::Family;
 
 /// The answer of everything that reads bytes.
@@ -111,6 +111,48 @@ pub enum ParseError {
         /// The check that the header carries.
         actual: u8,
     },
+    /// The type of a version 2 frame is known, but only the other side may send it.
+    WrongDirectionV2 {
+        /// Where the type byte is.
+        offset: usize,
+        /// The type found.
+        message_type: v2::MessageType,
+    },
+    /// A version 2 frame of a client that is not signed in, of a type that needs it; told from the
+    /// header alone.
+    NotSignedIn {
+        /// Where the type byte is.
+        offset: usize,
+        /// The type found.
+        message_type: v2::MessageType,
+    },
+    /// The flags of a version 2 frame are not those that its type may have in this session.
+    UnsupportedFlags {
+        /// Where the flags are.
+        offset: usize,
+        /// The type found.
+        message_type: v2::MessageType,
+        /// The flags found.
+        actual: v2::Flags,
+        /// The flags that there must be.
+        required: v2::Flags,
+        /// The flags that there may be.
+        allowed: v2::Flags,
+    },
+    /// The length of a version 2 frame is outside what its type and flags allow in this session;
+    /// told from the header alone. Or that of a payload by itself is.
+    LengthOutOfRangeV2 {
+        /// Where the length is, or the payload.
+        offset: usize,
+        /// The type that sets the bounds.
+        message_type: v2::MessageType,
+        /// The length found, in bytes.
+        actual: u16,
+        /// The smallest length allowed, in bytes.
+        min: u16,
+        /// The largest length allowed, in bytes.
+        max: u16,
+    },
     /// The checksum at the end of the frame is not that of the frame.
     ChecksumMismatch {
         /// Where the checksum is.
@@ -145,6 +187,12 @@ pub enum ParseError {
         /// The rule.
         error: FieldError,
     },
+    /// An integer of a version 2 payload that has a value without a meaning there: a `presence` or
+    /// `more` other than 0 and 1, an `after` without an `epoch`.
+    InvalidValue {
+        /// Where the integer is.
+        offset: usize,
+    },
     /// Bytes are left over after the last field, or after the only frame.
     TrailingBytes {
         /// The first byte that is too many.
@@ -175,6 +223,11 @@ impl ParseError {
             | Self::WrongDirection { offset, .. }
             | Self::LengthOutOfRange { offset, .. }
             | Self::CheckMismatch { offset, .. }
+            | Self::WrongDirectionV2 { offset, .. }
+            | Self::NotSignedIn { offset, .. }
+            | Self::UnsupportedFlags { offset, .. }
+            | Self::LengthOutOfRangeV2 { offset, .. }
+            | Self::InvalidValue { offset }
             | Self::ChecksumMismatch { offset, .. }
             | Self::FieldOverrun { offset, .. }
             | Self::InvalidUtf8 { offset, .. }
@@ -224,6 +277,29 @@ impl fmt::Display for ParseError {
                     f,
                     "check at byte {offset} is {actual:#04x}, the header's own is {expected:#04x}"
                 )
+            }
+            Self::WrongDirectionV2 { offset, message_type } => {
+                write!(f, "{message_type} at byte {offset} is sent only the other way")
+            }
+            Self::NotSignedIn { offset, message_type } => {
+                write!(f, "{message_type} at byte {offset} before the sign-in")
+            }
+            Self::UnsupportedFlags { offset, message_type, actual, required, allowed } => {
+                write!(
+                    f,
+                    "flags {actual} at byte {offset}: \
+                     {message_type} must have {required} and may have {allowed} here"
+                )
+            }
+            Self::LengthOutOfRangeV2 { offset, message_type, actual, min, max } => {
+                write!(
+                    f,
+                    "length {actual} at byte {offset}: \
+                     {message_type} takes {min} to {max} bytes here"
+                )
+            }
+            Self::InvalidValue { offset } => {
+                write!(f, "the integer at byte {offset} has a value without a meaning")
             }
             Self::ChecksumMismatch { offset, expected, actual } => {
                 write!(

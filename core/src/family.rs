@@ -5,6 +5,7 @@ use core::fmt;
 
 const ECHO: u8 = 0xCA;
 const CHAT_V1: u8 = 0x01;
+const CHAT_V2: u8 = 0x02;
 
 /// A protocol family, with its version where it has one.
 ///
@@ -26,16 +27,22 @@ pub enum Family {
     /// Frames that start with `01`: [`chat`](crate::chat), version 1.
     #[cfg_attr(feature = "serde", serde(rename = "chat-v1"))]
     ChatV1,
+    /// Frames that start with `02`: [`chat::v2`](crate::chat::v2). What such frames are held to
+    /// depends on what a session has agreed on: they are read by
+    /// [`v2::FrameDecoder`](crate::chat::v2::FrameDecoder), and the readers of the other families
+    /// refuse them as of a version that they do not speak.
+    #[cfg_attr(feature = "serde", serde(rename = "chat-v2"))]
+    ChatV2,
 }
 
 impl Family {
-    /// The family of a frame that starts with this byte, or `None` if no family that this build
-    /// speaks does.
+    /// The family of a frame that starts with this byte, or `None` if no family does.
     ///
     /// ```
     /// use cafewire_core::Family;
     /// assert_eq!(Family::from_first_byte(0xCA), Some(Family::Echo));
     /// assert_eq!(Family::from_first_byte(0x01), Some(Family::ChatV1));
+    /// assert_eq!(Family::from_first_byte(0x02), Some(Family::ChatV2));
     /// assert_eq!(Family::from_first_byte(b'G'), None); // an HTTP request, say
     /// ```
     #[must_use]
@@ -43,7 +50,16 @@ impl Family {
         match byte {
             ECHO => Some(Self::Echo),
             CHAT_V1 => Some(Self::ChatV1),
+            CHAT_V2 => Some(Self::ChatV2),
             _ => None,
+        }
+    }
+
+    /// The same, of the families whose frames are read without knowing a session.
+    pub(crate) const fn without_session(byte: u8) -> Option<Self> {
+        match Self::from_first_byte(byte) {
+            Some(Self::ChatV2) => None,
+            other => other,
         }
     }
 
@@ -52,6 +68,7 @@ impl Family {
         match self {
             Self::Echo => ECHO,
             Self::ChatV1 => CHAT_V1,
+            Self::ChatV2 => CHAT_V2,
         }
     }
 }
@@ -61,6 +78,7 @@ impl fmt::Display for Family {
         f.write_str(match self {
             Self::Echo => "echo",
             Self::ChatV1 => "chat version 1",
+            Self::ChatV2 => "chat version 2",
         })
     }
 }

@@ -268,7 +268,7 @@ impl FrameDecoder {
         let Some(&first) = bytes.first() else { return Framing::Incomplete { needed: 1 } };
         let framing: Framing<'a> = match self.family_of(first) {
             Ok(Family::Echo) => echo::next_frame(bytes),
-            Ok(Family::ChatV1) => chat::next_frame(bytes, self.direction),
+            Ok(_) => chat::next_frame(bytes, self.direction),
             Err(error) => Framing::Corrupt { error },
         };
         self.consumed += framing.consumed() as u64;
@@ -293,7 +293,7 @@ impl FrameDecoder {
         let Some(&first) = bytes.first() else { return Decoded::Incomplete { needed: 1 } };
         let decoded: Decoded<'a> = match self.family_of(first) {
             Ok(Family::Echo) => echo::next_frame(bytes),
-            Ok(Family::ChatV1) => chat::next_message(bytes, self.direction),
+            Ok(_) => chat::next_message(bytes, self.direction),
             Err(error) => Decoded::Corrupt { error },
         };
         self.consumed += decoded.consumed() as u64;
@@ -304,7 +304,7 @@ impl FrameDecoder {
     /// none.
     #[inline]
     fn family_of(&mut self, first: u8) -> ParseResult<Family> {
-        let family = match (self.family, Family::from_first_byte(first)) {
+        let family = match (self.family, Family::without_session(first)) {
             (Some(established), Some(other)) if established != other => {
                 return Err(ParseError::FamilyChanged { offset: 0, established, actual: first });
             }

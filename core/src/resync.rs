@@ -94,7 +94,9 @@ impl Resync {
         match self.family {
             None if bytes.first() == Some(&echo::MAGIC_BYTES[0]) => echo::next_frame(bytes),
             Some(Family::Echo) => echo::next_frame(bytes),
-            None | Some(Family::ChatV1) => chat::next_frame(bytes, Direction::Either),
+            None | Some(Family::ChatV1 | Family::ChatV2) => {
+                chat::next_frame(bytes, Direction::Either)
+            }
         }
     }
 

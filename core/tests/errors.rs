@@ -1,5 +1,6 @@
 //! Messages of errors: what is wrong, where, and what would be right.
 
+use cafewire_core::chat::v2;
 use cafewire_core::{
     ErrorCode, Family, Field, FieldError, Message, MessagePayload, MessageType, ParseError,
     ProtocolError,
@@ -45,6 +46,38 @@ fn bytes_that_were_refused() {
         (
             ParseError::CheckMismatch { offset: 5, expected: 0x07, actual: 0x70 },
             "check at byte 5 is 0x70, the header's own is 0x07",
+        ),
+        (
+            ParseError::WrongDirectionV2 { offset: 1, message_type: v2::MessageType::Ack },
+            "Ack at byte 1 is sent only the other way",
+        ),
+        (
+            ParseError::NotSignedIn { offset: 1, message_type: v2::MessageType::History },
+            "History at byte 1 before the sign-in",
+        ),
+        (
+            ParseError::UnsupportedFlags {
+                offset: 4,
+                message_type: v2::MessageType::Ping,
+                actual: v2::Flags::from_bits(0x81),
+                required: v2::Flags::NONE,
+                allowed: v2::Flags::ALL,
+            },
+            "flags 0x81 at byte 4: Ping must have none and may have COMPRESSED | SEALED here",
+        ),
+        (
+            ParseError::LengthOutOfRangeV2 {
+                offset: 2,
+                message_type: v2::MessageType::Ping,
+                actual: 37,
+                min: 4,
+                max: 36,
+            },
+            "length 37 at byte 2: Ping takes 4 to 36 bytes here",
+        ),
+        (
+            ParseError::InvalidValue { offset: 10 },
+            "the integer at byte 10 has a value without a meaning",
         ),
         (
             ParseError::FieldOverrun { offset: 4, field, needed: 6, available: 3 },

@@ -168,8 +168,8 @@ def good_server_frames():
     good_chat("error", "Error", code=10, message="no")
     good_chat("error-without-message", "Error", code=1, message="")
     good_chat("error-longest", "Error", code=17, message="m" * 512)
-    good_chat("error-reserved-for-version-2", "Error", code=20, message="")
-    for code in (0, 24, 65535):
+    good_chat("error-of-version-2", "Error", code=20, message="")
+    for code in (0, 29, 65535):
         good_chat(f"error-code-{code}-is-unassigned", "Error", code=code, message="from a later server")
 
 

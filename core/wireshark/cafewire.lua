@@ -22,6 +22,7 @@ local ERROR_CODES = {
     [13] = "LimitReached", [14] = "ServerFull", [15] = "RateLimited", [16] = "SlowConsumer",
     [17] = "ShuttingDown", [18] = "IdleTimeout", [19] = "UnexpectedMessage", [20] = "AuthenticationFailed",
     [21] = "UnsupportedFlags", [22] = "Replay", [23] = "NoSuchUser",
+    [24] = "FrameLost", [25] = "Replaced", [26] = "NoSuchRoom", [27] = "Unavailable", [28] = "NotSupported",
 }
 
 local CHECKSUM_STATES = { [0] = "Bad", [1] = "Good" }

@@ -6,7 +6,7 @@
 use zerocopy::byteorder::big_endian::{U32, U64};
 use zerocopy::{Immutable, IntoBytes};
 
-use super::field::Field;
+use super::field::{Field, NAME_PREFIX_SIZE};
 use super::layout::{Layout, TEXTS};
 use super::names::validate;
 use super::v1::HEADER_SIZE;
@@ -35,14 +35,14 @@ impl Layout {
     /// its errors count from the start of the frame.
     #[inline]
     pub(super) fn read<'a>(&self, body: &'a [u8]) -> ParseResult<(&'a [u8], [&'a str; TEXTS])> {
-        let mut reader = Reader { rest: body, offset: HEADER_SIZE };
+        let mut reader = Reader::new(body, HEADER_SIZE);
         let integers = reader.take(self.fixed_size.into(), Field::FixedPart)?;
         let mut texts = [""; TEXTS];
         for (text, field) in texts.iter_mut().zip(&self.texts) {
             let &Some(field) = field else { break };
             *text = reader.text(field)?;
         }
-        match reader.rest.len() {
+        match reader.rest_len() {
             0 => Ok((integers, texts)),
             extra => Err(ParseError::TrailingBytes { offset: reader.offset, extra }),
         }
@@ -102,14 +102,40 @@ impl Layout {
 }
 
 /// A body being read, front to back.
-struct Reader<'a> {
+pub(super) struct Reader<'a> {
     rest: &'a [u8],
     offset: usize,
 }
 
 impl<'a> Reader<'a> {
+    /// Of a body that starts so many bytes after its frame.
     #[inline]
-    fn take(&mut self, needed: usize, field: Field) -> ParseResult<&'a [u8]> {
+    pub(super) const fn new(body: &'a [u8], offset: usize) -> Self {
+        Self { rest: body, offset }
+    }
+
+    /// Where the next field starts, in bytes from the start of the frame.
+    #[inline]
+    pub(super) const fn offset(&self) -> usize {
+        self.offset
+    }
+
+    #[inline]
+    pub(super) const fn rest_len(&self) -> usize {
+        self.rest.len()
+    }
+
+    /// All that is left.
+    #[inline]
+    pub(super) const fn take_rest(&mut self) -> &'a [u8] {
+        let rest = self.rest;
+        self.offset += rest.len();
+        self.rest = &[];
+        rest
+    }
+
+    #[inline]
+    pub(super) fn take(&mut self, needed: usize, field: Field) -> ParseResult<&'a [u8]> {
         let Some((taken, rest)) = self.rest.split_at_checked(needed) else {
             return Err(ParseError::FieldOverrun {
                 offset: self.offset,
@@ -123,19 +149,24 @@ impl<'a> Reader<'a> {
         Ok(taken)
     }
 
-    /// The next name, or the text.
+    /// The bytes of the next name, or of the text.
     #[inline]
-    fn text(&mut self, field: Field) -> ParseResult<&'a str> {
-        let offset = self.offset;
-        let prefix_size = field.prefix_size();
+    pub(super) fn text_bytes(&mut self, is_name: bool, field: Field) -> ParseResult<&'a [u8]> {
+        let prefix_size = if is_name { NAME_PREFIX_SIZE } else { 0 };
         let len_bytes = match self.rest {
-            [len_bytes, ..] if field.is_name() => usize::from(*len_bytes),
+            [len_bytes, ..] if is_name => usize::from(*len_bytes),
             // A text goes on to the end. A name comes here when nothing is left, and then lacks its
             // length too.
             rest => rest.len(),
         };
-        let bytes =
-            self.take(prefix_size + len_bytes, field)?.get(prefix_size..).unwrap_or_default();
+        Ok(self.take(prefix_size + len_bytes, field)?.get(prefix_size..).unwrap_or_default())
+    }
+
+    /// The next name, or the text.
+    #[inline]
+    fn text(&mut self, field: Field) -> ParseResult<&'a str> {
+        let (offset, prefix_size) = (self.offset, field.prefix_size());
+        let bytes = self.text_bytes(field.is_name(), field)?;
         let text = core::str::from_utf8(bytes).map_err(|error| {
             let offset = offset + prefix_size + error.valid_up_to();
             ParseError::InvalidUtf8 { offset, field }

@@ -128,9 +128,14 @@ error_codes! {
     18 IdleTimeout true "Nothing was heard for too long, or no sign-in came in time.",
     19 UnexpectedMessage true "A type that only servers send.",
     20 AuthenticationFailed true "The signature does not fit the user's key.",
-    21 UnsupportedFlags true "A flag bit that has no meaning.",
+    21 UnsupportedFlags true "A flag without a meaning, not agreed on, or missing.",
     22 Replay true "A counter that did not grow.",
     23 NoSuchUser false "A direct message to a user who is not signed in.",
+    24 FrameLost true "A counter that grew by more than one.",
+    25 Replaced true "The same user has signed in elsewhere, and took over.",
+    26 NoSuchRoom false "A question about a room that is not there.",
+    27 Unavailable false "Not just now: try again after the time that the Error tells.",
+    28 NotSupported false "This server was built without it.",
 }
 
 impl ParseError {
@@ -151,11 +156,17 @@ impl ParseError {
             | Self::FamilyChanged { .. }
             | Self::LengthOutOfRange { .. }
             | Self::CheckMismatch { .. }
+            | Self::LengthOutOfRangeV2 { .. }
+            | Self::InvalidValue { .. }
             | Self::FieldOverrun { .. }
             | Self::TrailingBytes { .. } => ErrorCode::MalformedFrame,
             Self::UnsupportedVersion { .. } => ErrorCode::UnsupportedVersion,
             Self::UnknownType { .. } => ErrorCode::UnknownType,
-            Self::WrongDirection { .. } => ErrorCode::UnexpectedMessage,
+            Self::WrongDirection { .. } | Self::WrongDirectionV2 { .. } => {
+                ErrorCode::UnexpectedMessage
+            }
+            Self::NotSignedIn { .. } => ErrorCode::NotConnected,
+            Self::UnsupportedFlags { .. } => ErrorCode::UnsupportedFlags,
             Self::ChecksumMismatch { .. } => ErrorCode::ChecksumMismatch,
             Self::InvalidUtf8 { field, .. } => code_of(field),
             Self::InvalidField { error, .. } => code_of(error.field()),
@@ -187,8 +198,8 @@ mod tests {
         for number in 0..=u16::MAX {
             assert_eq!(ErrorCode::from_wire(number).to_wire(), number);
         }
-        assert_eq!(ErrorCode::ALL.len(), 23);
-        assert_eq!(ErrorCode::from_wire(24), ErrorCode::Unknown(24));
+        assert_eq!(ErrorCode::ALL.len(), 28);
+        assert_eq!(ErrorCode::from_wire(29), ErrorCode::Unknown(29));
     }
 
     #[test]
@@ -206,7 +217,7 @@ mod tests {
             .filter(|code| !code.closes())
             .map(|code| code.to_wire())
             .collect();
-        assert_eq!(open, [5, 6, 7, 9, 10, 11, 12, 13, 15, 23]);
+        assert_eq!(open, [5, 6, 7, 9, 10, 11, 12, 13, 15, 23, 26, 27, 28]);
         assert!(ErrorCode::Unknown(99).closes());
     }
 }

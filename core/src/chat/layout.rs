@@ -59,6 +59,9 @@ impl Layout {
             assert!(!is_at_the_end, "a text goes on to the end of the body");
             let kind = row.fields[index].kind;
             match kind {
+                Kind::Bool | Kind::Bytes { .. } | Kind::Data { .. } => {
+                    panic!("version 1 has no such field")
+                }
                 Kind::Integer { .. } | Kind::ErrorCode => {
                     assert!(texts_len == 0, "integers come first");
                     let size = kind.fixed_size();
@@ -114,7 +117,9 @@ impl Kind {
         match self {
             Self::Integer { size } => size as usize,
             Self::ErrorCode => 2,
-            Self::Name { .. } | Self::Text { .. } => 0,
+            Self::Bool => 1,
+            Self::Bytes { size } => size,
+            Self::Name { .. } | Self::Text { .. } | Self::Data { .. } => 0,
         }
     }
 }

@@ -45,6 +45,7 @@ mod v1;
 pub mod v2;
 
 pub use error_code::ErrorCode;
+use field::NAME_PREFIX_SIZE;
 pub use field::{Field, MAX_CONTENT_SIZE, MAX_ROOM_NAME_SIZE, MAX_TEXT_SIZE, MAX_USERNAME_SIZE};
 pub use message::{MessagePayload, ValidMessage};
 pub use names::{Content, RoomName, Username};

@@ -141,7 +141,7 @@ pub(super) fn validate(text: &str, field: Field) -> Result<(), FieldError> {
 /// Where the first control character is, byte by byte: the smallest code. In UTF-8 the C1 controls
 /// U+0080..=U+009F are `C2 80` to `C2 9F`.
 #[inline]
-fn first_control(name: &[u8]) -> Option<usize> {
+pub(super) fn first_control(name: &[u8]) -> Option<usize> {
     let mut previous = 0;
     for (position, &byte) in name.iter().enumerate() {
         match byte {

@@ -54,9 +54,9 @@ macro_rules! by_row {
 }
 pub(super) use by_row;
 
-/// A row of the table: one type of message.
-pub(crate) struct Message {
-    pub(crate) message_type: MessageType,
+/// A row of a version's table: one type of message.
+pub(crate) struct Message<T = MessageType> {
+    pub(crate) message_type: T,
     /// As the specification spells it.
     pub(crate) name: &'static str,
     pub(crate) direction: Direction,
@@ -79,6 +79,12 @@ pub(crate) enum Kind {
     Integer { size: u8 },
     /// A u16 with the number of an [`ErrorCode`](super::ErrorCode).
     ErrorCode,
+    /// A byte, 0 or 1. Version 2 alone has this kind, and the two that follow.
+    Bool,
+    /// So many bytes, any.
+    Bytes { size: usize },
+    /// Any bytes to the end of the body.
+    Data { max: usize },
     /// A length byte, shown under a name of its own, and so many bytes of UTF-8. The bounds are
     /// of those, both included.
     Name { length_name: &'static str, field: Field, min: usize, max: usize },

@@ -1,7 +1,8 @@
 //! A frame's fields, front to back, as far as the bytes can be followed.
 
-use crate::chat::{self, ErrorCode, FieldSpec, Kind, checksum};
+use crate::chat::{self, ErrorCode, FieldSpec, Kind, checksum, v2};
 use crate::echo;
+use crate::family::Family;
 
 /// A field of a header.
 #[derive(Clone, Copy, Debug)]
@@ -10,19 +11,28 @@ enum HeaderField {
     EchoType,
     Version,
     ChatType,
+    ChatTypeV2,
     Length,
+    Flags,
+    Check,
+    Request,
 }
 
 impl HeaderField {
     const ECHO: &[Self] = &[Self::Magic, Self::EchoType, Self::Length];
     const CHAT: &[Self] = &[Self::Version, Self::ChatType, Self::Length];
+    const CHAT_V2: &[Self] =
+        &[Self::Version, Self::ChatTypeV2, Self::Length, Self::Flags, Self::Check, Self::Request];
 
     const fn name_and_size(self) -> (&'static str, usize) {
         match self {
             Self::Magic => ("magic", 2),
-            Self::EchoType | Self::ChatType => ("type", 1),
+            Self::EchoType | Self::ChatType | Self::ChatTypeV2 => ("type", 1),
             Self::Version => ("version", 1),
             Self::Length => ("length", 2),
+            Self::Flags => ("flags", 1),
+            Self::Check => ("check", 1),
+            Self::Request => ("request", 2),
         }
     }
 }
@@ -80,7 +90,7 @@ pub enum FieldValue<'a> {
     Text(&'a str),
     /// Bytes of no kind, and a text or name that is not UTF-8.
     Bytes(&'a [u8]),
-    /// A checksum: good if the two are the same.
+    /// A checksum, or the check of a header: good if the two are the same.
     Checksum {
         /// By the frame.
         carried: u32,
@@ -89,10 +99,11 @@ pub enum FieldValue<'a> {
     },
 }
 
-/// The fields of the frame that `bytes` start with, of either family. They end where the frame
+/// The fields of the frame that `bytes` start with, of any family. They end where the frame
 /// ends, and where its bytes do not say what comes next: after a first byte of no family, an
-/// unknown type, a length that the type cannot have, and before the first field that is not there
-/// whole.
+/// unknown type, a length that the type cannot have, a check of a header that is wrong, and before
+/// the first field that is not there whole. A compressed payload is not inflated, and a seal not
+/// proved: they are fields of their own.
 ///
 /// Checks nothing but that: whether a frame is good is for [`Dissector`](super::Dissector) or
 /// [`Framing`](crate::Framing) to say.
@@ -106,9 +117,13 @@ pub enum FieldValue<'a> {
 /// ```
 #[must_use]
 pub fn fields(bytes: &[u8]) -> Fields<'_> {
-    let is_chat = bytes.first() != Some(&echo::MAGIC_BYTES[0]);
-    let header = if is_chat { HeaderField::CHAT } else { HeaderField::ECHO };
-    Fields { bytes, offset: 0, stage: Stage::Header { is_chat, header }, name_length: None }
+    let family = bytes.first().copied().and_then(Family::from_first_byte);
+    let header = match family {
+        Some(Family::Echo) => HeaderField::ECHO,
+        Some(Family::ChatV2) => HeaderField::CHAT_V2,
+        Some(Family::ChatV1) | None => HeaderField::CHAT,
+    };
+    Fields { bytes, offset: 0, stage: Stage::Header { family, header }, name_length: None }
 }
 
 /// Iterator over the fields of a frame; see [`fields`].
@@ -130,9 +145,9 @@ pub struct Fields<'a> {
 
 #[derive(Clone, Copy, Debug)]
 enum Stage {
-    Header { is_chat: bool, header: &'static [HeaderField] },
+    Header { family: Option<Family>, header: &'static [HeaderField] },
     Payload { end: usize },
-    Body { fields: &'static [FieldSpec], end: usize },
+    Body { fields: &'static [FieldSpec], end: usize, is_sealed: bool },
     Checksum,
     Done,
 }
@@ -148,16 +163,16 @@ impl<'a> Iterator for Fields<'a> {
                     self.stage = Stage::Done;
                     return self.checksum();
                 }
-                Stage::Header { is_chat, header } => match header.split_first() {
+                Stage::Header { family, header } => match header.split_first() {
                     Some((&field, header)) => {
-                        self.stage = Stage::Header { is_chat, header };
+                        self.stage = Stage::Header { family, header };
                         let field = self.header_field(field);
                         if field.is_none() {
                             self.stage = Stage::Done;
                         }
                         return field;
                     }
-                    None => self.stage = self.body_stage(is_chat),
+                    None => self.stage = self.body_stage(family),
                 },
                 Stage::Payload { end } => {
                     self.stage = Stage::Done;
@@ -165,12 +180,18 @@ impl<'a> Iterator for Fields<'a> {
                     let value = FieldValue::Bytes(bytes);
                     return Some(FieldView { name: "payload", offset, bytes, value });
                 }
-                Stage::Body { fields, end } => {
-                    if let Some(field) = self.body_field(fields, end) {
+                Stage::Body { fields, end, is_sealed } => {
+                    if let Some(field) = self.body_field(fields, end, is_sealed) {
                         return Some(field);
                     }
-                    let is_whole = self.offset == end;
-                    self.stage = if is_whole { Stage::Checksum } else { Stage::Done };
+                    self.stage = match (self.offset == end, is_sealed) {
+                        (false, _) => Stage::Done,
+                        (true, false) => Stage::Checksum,
+                        (true, true) => {
+                            let end = end + v2::SEAL_SIZE;
+                            Stage::Body { fields: v2::SEAL_FIELDS, end, is_sealed: false }
+                        }
+                    };
                 }
             }
         }
@@ -197,18 +218,33 @@ impl<'a> Fields<'a> {
         let code = u8::try_from(number).ok();
         let value = match field {
             HeaderField::Magic => FieldValue::Bytes(bytes),
-            HeaderField::Version | HeaderField::Length => FieldValue::Number(number),
+            HeaderField::Version | HeaderField::Length | HeaderField::Request => {
+                FieldValue::Number(number)
+            }
+            HeaderField::Flags => named(number, code.and_then(v2::Flags::name_of)),
+            HeaderField::Check => self.check(number),
             HeaderField::EchoType => {
                 named(number, code.and_then(echo::MessageType::from_wire).map(|known| known.name()))
             }
             HeaderField::ChatType => {
                 named(number, code.and_then(chat::MessageType::from_wire).map(|known| known.name()))
             }
+            HeaderField::ChatTypeV2 => {
+                let known = code.and_then(v2::MessageType::from_wire);
+                named(number, known.map(v2::MessageType::name))
+            }
         };
-        let goes_on = match value {
-            FieldValue::Bytes(magic) => magic == echo::MAGIC_BYTES,
-            FieldValue::Named { name, .. } => name != UNKNOWN,
-            _ => name != "version" || number == u64::from(chat::PROTOCOL_VERSION),
+        let goes_on = match (field, value) {
+            // Nothing of such a header is judged before its check.
+            (HeaderField::ChatTypeV2 | HeaderField::Flags, _) => true,
+            (_, FieldValue::Bytes(magic)) => magic == echo::MAGIC_BYTES,
+            (_, FieldValue::Named { name, .. }) => name != UNKNOWN,
+            (_, FieldValue::Checksum { carried, computed }) => carried == computed,
+            _ => {
+                name != "version"
+                    || number == u64::from(chat::PROTOCOL_VERSION)
+                    || number == u64::from(v2::PROTOCOL_VERSION)
+            }
         };
         if !goes_on {
             self.stage = Stage::Done;
@@ -216,12 +252,36 @@ impl<'a> Fields<'a> {
         Some(FieldView { name, offset, bytes, value })
     }
 
+    fn check(&self, carried: u64) -> FieldValue<'a> {
+        let covered = self.bytes.first_chunk().copied().unwrap_or_default();
+        let carried = u32::try_from(carried).unwrap_or_default();
+        FieldValue::Checksum { carried, computed: v2::check(covered).into() }
+    }
+
     /// The header is whole: what its body is, and where it ends.
-    fn body_stage(&mut self, is_chat: bool) -> Stage {
-        if !is_chat {
-            let length = self.bytes.get(3..5).map_or(0, big_endian);
-            return Stage::Payload { end: self.offset + size_of_length(length) };
+    fn body_stage(&mut self, family: Option<Family>) -> Stage {
+        match family {
+            Some(Family::Echo) => {
+                let length = self.bytes.get(3..5).map_or(0, big_endian);
+                Stage::Payload { end: self.offset + size_of_length(length) }
+            }
+            Some(Family::ChatV2) => self.payload_stage(),
+            Some(Family::ChatV1) | None => self.chat_stage(),
         }
+    }
+
+    fn payload_stage(&self) -> Stage {
+        let header = v2::Header::parse(self.bytes).ok();
+        let Some((header, fields)) =
+            header.and_then(|header| v2::payload_fields(header).map(|fields| (header, fields)))
+        else {
+            return Stage::Done;
+        };
+        let end = self.offset + header.payload_size().unwrap_or_default();
+        Stage::Body { fields, end, is_sealed: header.flags.contains(v2::Flags::SEALED) }
+    }
+
+    fn chat_stage(&self) -> Stage {
         let (Some(&code), Some(length)) = (self.bytes.get(1), self.bytes.get(2..4).map(big_endian))
         else {
             return Stage::Done;
@@ -232,29 +292,39 @@ impl<'a> Fields<'a> {
             return Stage::Done;
         }
         let end = self.offset + size_of_length(length);
-        Stage::Body { fields: message_type.row().fields, end }
+        Stage::Body { fields: message_type.row().fields, end, is_sealed: false }
     }
 
-    fn body_field(&mut self, fields: &'static [FieldSpec], end: usize) -> Option<FieldView<'a>> {
+    fn body_field(
+        &mut self,
+        fields: &'static [FieldSpec],
+        end: usize,
+        is_sealed: bool,
+    ) -> Option<FieldView<'a>> {
         if let Some((name, size)) = self.name_length.take() {
             if let Some((offset, bytes)) = self.take(size, end) {
                 return Some(FieldView { name, offset, bytes, value: text_or_bytes(bytes) });
             }
-            return self.left_over(end);
+            return self.left_over(end, is_sealed);
         }
         let Some((&FieldSpec { name, kind }, fields)) = fields.split_first() else {
-            return self.left_over(end);
+            return self.left_over(end, is_sealed);
         };
-        self.stage = Stage::Body { fields, end };
+        self.stage = Stage::Body { fields, end, is_sealed };
         let size = match kind {
-            Kind::Integer { .. } | Kind::ErrorCode => kind.fixed_size(),
+            Kind::Integer { .. } | Kind::ErrorCode | Kind::Bool | Kind::Bytes { .. } => {
+                kind.fixed_size()
+            }
             Kind::Name { .. } => 1,
-            Kind::Text { .. } => end.saturating_sub(self.offset),
+            Kind::Text { .. } | Kind::Data { .. } => end.saturating_sub(self.offset),
         };
-        let Some((offset, bytes)) = self.take(size, end) else { return self.left_over(end) };
+        let Some((offset, bytes)) = self.take(size, end) else {
+            return self.left_over(end, is_sealed);
+        };
         let number = big_endian(bytes);
         let (name, value) = match kind {
-            Kind::Integer { .. } => (name, FieldValue::Number(number)),
+            Kind::Integer { .. } | Kind::Bool => (name, FieldValue::Number(number)),
+            Kind::Bytes { .. } | Kind::Data { .. } => (name, FieldValue::Bytes(bytes)),
             Kind::ErrorCode => {
                 let code = u16::try_from(number).ok().map(ErrorCode::from_wire);
                 (name, named(number, code.map(|code| code.name())))
@@ -269,8 +339,8 @@ impl<'a> Fields<'a> {
     }
 
     /// Bytes of the body that no field accounts for.
-    fn left_over(&mut self, end: usize) -> Option<FieldView<'a>> {
-        self.stage = Stage::Body { fields: &[], end };
+    fn left_over(&mut self, end: usize, is_sealed: bool) -> Option<FieldView<'a>> {
+        self.stage = Stage::Body { fields: &[], end, is_sealed };
         let size = end.checked_sub(self.offset).filter(|&size| size > 0)?;
         let (offset, bytes) = self.take(size, end)?;
         Some(FieldView { name: "left_over", offset, bytes, value: FieldValue::Bytes(bytes) })

@@ -14,6 +14,8 @@
 // For the name `main` and for linking the C library; nothing unsafe is called.
 #![allow(unsafe_code)]
 
+mod version_2;
+
 use core::hint::black_box;
 
 use cafewire_core::chat::{
@@ -36,6 +38,7 @@ extern "C" fn main() -> i32 {
     connection();
     echo_frame();
     chat_frame();
+    version_2::all();
     serial_line::<{ chat::MAX_FRAME_SIZE }>();
     serial_line::<8>();
     port();

@@ -60,14 +60,24 @@ impl Flags {
     }
 }
 
+impl Flags {
+    /// The names of a header's flags, if each has one.
+    pub(crate) const fn name_of(bits: u8) -> Option<&'static str> {
+        Some(match bits {
+            0 => "none",
+            0x01 => "COMPRESSED",
+            0x02 => "SEALED",
+            0x03 => "COMPRESSED | SEALED",
+            _ => return None,
+        })
+    }
+}
+
 impl fmt::Display for Flags {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self.0 {
-            0 => f.write_str("none"),
-            0x01 => f.write_str("COMPRESSED"),
-            0x02 => f.write_str("SEALED"),
-            0x03 => f.write_str("COMPRESSED | SEALED"),
-            bits => write!(f, "{bits:#04x}"),
+        match Self::name_of(self.0) {
+            Some(names) => f.write_str(names),
+            None => write!(f, "{:#04x}", self.0),
         }
     }
 }

@@ -16,16 +16,56 @@
 //!
 //! `length` counts what lies between itself and the checksum, as in every version: `flags`,
 //! `check`, `request`, the payload, and the seal of a sealed frame.
+//!
+//! As in version 1, [`ZeroCopyMessage`] is the frame view and [`MessagePayload`] the typed view of
+//! its payload. Which frames may come, the bytes alone do not tell: what the session has agreed on
+//! is [`Terms`], an argument. The view hands on what is to be proved or inflated before the
+//! payload's fields are read: [`seal`](ZeroCopyMessage::seal) and
+//! [`payload`](ZeroCopyMessage::payload), in place.
+//!
+//! ```
+//! use cafewire_core::Direction;
+//! use cafewire_core::chat::v2::{FrameDecoder, Framing, MessagePayload, Terms};
+//!
+//! let mut buffer = [0; 64];
+//! let sent = MessagePayload::Ping { data: b"12:00" }.encode_into(1, &mut buffer)?;
+//!
+//! let mut decoder = FrameDecoder::new(Direction::ToServer, Terms::BEFORE_SIGN_IN);
+//! let Framing::Frame { frame, consumed } = decoder.next_frame(sent) else { panic!() };
+//! assert_eq!((consumed, frame.header().request), (sent.len(), 1));
+//! assert_eq!(frame.parse_payload()?, MessagePayload::Ping { data: b"12:00" });
+//! # Ok::<(), Box<dyn core::error::Error>>(())
+//! ```
 
+mod body;
 mod capabilities;
 mod check;
+mod fixed;
 mod flags;
+mod frame;
+mod framing;
 mod header;
+mod layout;
+mod message;
+mod schema;
+mod terms;
+#[cfg(test)]
+mod tests;
 
 pub use capabilities::Capabilities;
 pub use check::check;
 pub use flags::Flags;
+pub(crate) use frame::payload_fields;
+pub use frame::{
+    MAX_CLIENT_FRAME_SIZE, MAX_FRAME_SIZE, MAX_SIGN_IN_FRAME_SIZE, MAX_SMALL_FRAME_SIZE, Seal,
+    ZeroCopyMessage,
+};
+pub use framing::{FrameDecoder, Framing};
 pub use header::{HEADER_SIZE, Header, PROTOCOL_VERSION};
+pub use message::{MessagePayload, Resume};
+pub(crate) use schema::SEAL_FIELDS;
+pub use schema::{MAX_CONTENT_SIZE, MAX_DATA_SIZE, MAX_SMALL_CONTENT_SIZE, MessageType};
+pub use terms::Terms;
 
 /// Bytes of the counter at the start of a seal.
 pub const COUNTER_SIZE: usize = size_of::<u64>();
