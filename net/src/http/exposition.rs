@@ -14,6 +14,7 @@ use prometheus_client::encoding::{DescriptorEncoder, EncodeGaugeValue, NoLabelSe
 use prometheus_client::metrics::MetricType;
 use prometheus_client::registry::Registry;
 
+use super::process::ProcessUse;
 use crate::metrics::{CloseReason, Kind, LimitReached, ServerMetrics};
 
 pub(super) const CONTENT_TYPE: &str = "text/plain; version=0.0.4; charset=utf-8";
@@ -95,8 +96,29 @@ impl Collector for MetricsCollector {
         let help = "When the server began to listen, in seconds since 1970.";
         encoder
             .encode_descriptor("process_start_time_seconds", help, None, MetricType::Gauge)?
-            .encode_gauge(&self.started_unix_seconds)
+            .encode_gauge(&self.started_unix_seconds)?;
+        encode_process(&mut encoder, ProcessUse::now())
     }
+}
+
+/// What the process uses, as far as the system tells.
+fn encode_process(encoder: &mut DescriptorEncoder<'_>, used: ProcessUse) -> fmt::Result {
+    if let Some(cpu) = used.cpu {
+        let help = "Processor time that the process used, in the program and in the system.";
+        encoder
+            .encode_descriptor("process_cpu_seconds_total", help, None, MetricType::Counter)?
+            .encode_gauge(&cpu.as_secs_f64())?;
+    }
+    for (name, help, value) in [
+        ("process_resident_memory_bytes", "Memory that the process holds.", used.resident_bytes),
+        ("process_open_fds", "File descriptors that are open.", used.open_fds),
+        ("process_max_fds", "File descriptors that may be open.", used.max_fds),
+    ] {
+        if let Some(value) = value {
+            encoder.encode_descriptor(name, help, None, MetricType::Gauge)?.encode_gauge(&value)?;
+        }
+    }
+    Ok(())
 }
 
 /// A family with a sample for each value of its label.

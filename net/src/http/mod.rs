@@ -21,6 +21,8 @@ mod exposition;
 #[cfg(feature = "http")]
 mod pages;
 #[cfg(feature = "http")]
+mod process;
+#[cfg(feature = "http")]
 mod request;
 #[cfg(feature = "http")]
 mod response;
