@@ -10,6 +10,7 @@
 //!
 //! A driver's tick, in this order: [`handle_input`](Broker::handle_input),
 //! [`handle_eof`](Broker::handle_eof) and [`handle_reset`](Broker::handle_reset) for what happened,
+//! [`handle_more_waiting`](Broker::handle_more_waiting) where a read did not take all,
 //! [`resume`](Broker::resume) for those that [`poll_resumed`](Broker::poll_resumed) names,
 //! [`handle_timeout`](Broker::handle_timeout) for what did not happen, then
 //! [`deliver_pending`](Broker::deliver_pending). For each connection that

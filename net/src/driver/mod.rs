@@ -300,6 +300,9 @@ impl<I: Io> Driver<I> {
                 self.has_read = true;
                 self.read_ahead = self.read_ahead.saturating_add(count);
                 self.broker.handle_input(id, &self.read_buffer[..count], now);
+                if hit_limit || has_more {
+                    self.broker.handle_more_waiting(id, now);
+                }
                 // A short read means drained, and the next byte makes a new edge (epoll(7), Q9);
                 // but the end that came with these bytes has had its edge.
                 let state = socket.state_mut();

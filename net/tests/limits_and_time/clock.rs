@@ -165,6 +165,27 @@ fn the_idle_time_to_the_millisecond() {
     }
 }
 
+/// A peer is not silent while its bytes wait to be read: a long frame may take many ticks, and the
+/// process may have been stopped before it read the rest. Before sign-in they give no more time.
+#[test]
+fn a_peer_whose_bytes_wait_is_not_silent() {
+    let one_second = |limits: &mut Limits| {
+        limits.idle_timeout = Duration::from_secs(1);
+        limits.sign_in_timeout = Duration::from_secs(1);
+    };
+    for (first, reason, more_ms) in [
+        (&echo(&Message::ping())[..], CloseReason::IdleTimeout, 900),
+        (&[], CloseReason::SignInTimeout, 0),
+    ] {
+        let mut harness = Harness::new(one_second);
+        harness.receive(first, START_MS);
+        let half = &echo(&Message::Echo(&[7; 3000]))[..2000];
+        harness.receive(half, START_MS + 900);
+        harness.broker.handle_more_waiting(harness.id, now(START_MS + 900));
+        harness.assert_closed_at(START_MS + 1000 + more_ms, reason);
+    }
+}
+
 /// A closed peer that does not end is dropped when the close time-out is over.
 #[test]
 fn the_close_time_to_the_millisecond() {

@@ -34,6 +34,24 @@ fn frames_over_the_limit_wait_for_the_next_tick() {
     }
 }
 
+/// What is left of a read may be the start of a frame only. Then the peer's turn is not over: the
+/// rest of it may wait in the socket for as long as the frames before did.
+#[test]
+fn the_start_of_a_frame_takes_no_turn() {
+    let mut limits = Limits::default();
+    limits.frames_per_tick = 1;
+    let mut broker = Broker::new(limits, Arc::default());
+    let id = broker.accept(SocketAddr::from(([127, 0, 0, 1], 1)), NOW).unwrap();
+    let ping = echo(&Message::Ping(b"hello"));
+    broker.handle_input(id, &[&ping[..], &ping, &ping[..7]].concat(), NOW);
+    assert!(broker.resume(id, NOW), "the second");
+    assert!(broker.has_backlog(id));
+    assert!(!broker.resume(id, NOW), "no whole one is left");
+    assert!(!broker.has_backlog(id));
+    broker.handle_input(id, &ping[7..], NOW);
+    assert_eq!(broker.poll_transmit(id).to_vec(), echo(&Message::Pong(b"hello")).repeat(3));
+}
+
 /// The messages of a room in a tick are delivered at the tick's end, and earlier once they exceed
 /// 64 KiB.
 #[test]

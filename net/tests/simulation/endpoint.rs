@@ -41,6 +41,8 @@ pub(crate) struct Endpoint {
     pub(crate) received: VecDeque<u8>,
     /// Since when the first of them is there.
     pub(crate) unread_since_ms: Option<u64>,
+    /// The last read left bytes that were there before it.
+    pub(crate) left_some: bool,
     /// The client's side has ended, behind those bytes.
     pub(crate) has_ended: bool,
     /// The server knows it.
@@ -107,6 +109,7 @@ impl Endpoint {
             tls,
             received: VecDeque::new(),
             unread_since_ms: None,
+            left_some: false,
             has_ended: false,
             end_was_read: false,
             is_input_awaited: true,
@@ -211,6 +214,7 @@ impl Endpoint {
     pub(crate) const fn await_input(&mut self) {
         self.is_input_awaited = true;
         self.unread_since_ms = None;
+        self.left_some = false;
     }
 
     /// The server offers this much: takes what there is room for, or less.

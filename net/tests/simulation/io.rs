@@ -341,6 +341,7 @@ impl Io for SimIo {
         if is_sealed && random.one_in(20) {
             // Records without any bytes in them: it was read from.
             endpoint.unread_since_ms = Some(now_ms);
+            endpoint.left_some = false;
             return Read::Blocked { has_more: true };
         }
         let mut count = endpoint.received.len().min(into.len());
@@ -355,7 +356,8 @@ impl Io for SimIo {
         let hit_limit = is_cut || count == into.len();
         // A session keeps the end that it met.
         let keeps_end = is_sealed && endpoint.received.is_empty() && endpoint.has_ended;
-        endpoint.unread_since_ms = (!endpoint.received.is_empty()).then_some(now_ms);
+        endpoint.left_some = !endpoint.received.is_empty();
+        endpoint.unread_since_ms = endpoint.left_some.then_some(now_ms);
         if !hit_limit {
             endpoint.await_input();
         }

@@ -317,7 +317,9 @@ impl Network {
         let watch = &self.watches[key];
         let taken_ms = if reason == CloseReason::IdleTimeout { watch.taken_ms } else { 0 };
         let due_ms = endpoint.accepted_ms.max(taken_ms) + millis(timeout);
-        let was_in_time = endpoint.unread_since_ms.is_some_and(|since_ms| since_ms < due_ms);
+        // Before sign-in bytes give no more time than they need to be read once.
+        let was_in_time = endpoint.unread_since_ms.is_some_and(|since_ms| since_ms < due_ms)
+            || reason == CloseReason::IdleTimeout && endpoint.left_some;
         // The step that ends a handshake is what this tick does for it.
         let waits = was_in_time && watch.was_reading && !watch.was_handshaking;
         !timeout.is_zero() && io.work.polled_ms >= due_ms && !waits

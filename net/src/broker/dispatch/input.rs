@@ -30,7 +30,7 @@ impl Broker {
 
     /// Goes on with frames that came earlier, if [`handle_input`](Self::handle_input) left some for
     /// the next tick: it does so after as many as one connection may ask for in one tick. False:
-    /// there are none, the peer can be read from.
+    /// there were none, or not all of one: the peer can be read from in this tick.
     ///
     /// ```
     /// use cafewire_net::Limits;
@@ -45,11 +45,26 @@ impl Broker {
     /// assert!(!broker.resume(id, now)); // from now on the socket may be read again
     /// ```
     pub fn resume(&mut self, id: ConnectionId, now: Now) -> bool {
-        let has_backlog = self.has_backlog(id);
-        if has_backlog {
-            self.work_on(id, &[], now);
+        // Where what was kept is only the start of a frame, the rest of it may have been here for
+        // long: a peer whose bytes were not read is not silent.
+        self.has_backlog(id) && (self.work_on(id, &[], now) > 0 || self.has_backlog(id))
+    }
+
+    /// More of the peer's bytes, or its end, wait in the transport after a read took all that it
+    /// may. So the peer is not silent, though none of its frames may be whole. Before sign-in that
+    /// gives it no more time.
+    ///
+    /// ```
+    /// use cafewire_net::broker::Now;
+    /// # let (mut broker, id, now) =
+    /// #     include!(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/support/broker.rs"));
+    /// broker.handle_input(id, b"\xCA\xFE\x03\xFF\xFF", now); // the header of a long Echo
+    /// broker.handle_more_waiting(id, now);
+    /// ```
+    pub fn handle_more_waiting(&mut self, id: ConnectionId, now: Now) {
+        if let Some(peer) = self.peers.get_mut(id) {
+            peer.note_activity(is_signing_in(id, peer, &self.directory), now);
         }
-        has_backlog
     }
 
     /// Whether there are whole frames that wait for [`resume`](Self::resume), which shows it. If
@@ -60,10 +75,11 @@ impl Broker {
         self.peers.get(id).is_some_and(|peer| peer.ingress.has_backlog(&self.partial_frames))
     }
 
-    fn work_on(&mut self, id: ConnectionId, bytes: &[u8], now: Now) {
+    /// Returns how many frames were done.
+    fn work_on(&mut self, id: ConnectionId, bytes: &[u8], now: Now) -> u64 {
         self.fanout.set_now(now.monotonic_ms);
         let Self { peers, directory, partial_frames, token_buckets, data_handler, .. } = self;
-        let Some(peer) = peers.get_mut(id).filter(|peer| peer.is_open()) else { return };
+        let Some(peer) = peers.get_mut(id).filter(|peer| peer.is_open()) else { return 0 };
         let asker = Asker { id, address: peer.address };
         let (ingress, port) = (&mut peer.ingress, peer.port);
         let mut token_bucket = token_buckets.get_mut(id);
@@ -147,6 +163,7 @@ impl Broker {
         if let Some(Ending { reason, text }) = ending {
             self.close(id, reason, &text, now);
         }
+        frames
     }
 
     /// Whether as much was done in this tick as there is time for: the driver leaves what other
@@ -162,9 +179,7 @@ impl Broker {
     /// It waited for the server, so its idle time starts again.
     pub fn poll_resumed(&mut self, now: Now) -> Option<ConnectionId> {
         let id = self.directory.next_resumed()?;
-        if let Some(peer) = self.peers.get_mut(id) {
-            peer.note_activity(is_signing_in(id, peer, &self.directory), now);
-        }
+        self.handle_more_waiting(id, now);
         Some(id)
     }
 
