@@ -1,11 +1,12 @@
 #!/usr/bin/env python3
-"""Writes vectors-v2.json: good and bad frames of chat version 2, with what a parser must say of each.
+"""Writes vectors-v2.json: good and bad frames of chat version 2, with what a parser must say of each; beside it
+conversations.json and compressed.json (sealed.py, compressed.py).
 
 As generate.py: standard library only, nothing of the Rust code, and what is wrong with a frame is stated by the case that
 damages it. wire_v2.py puts frames together from PROTOCOL.md. README.md describes the format.
 
-    python3 generate_v2.py            write vectors-v2.json beside this file
-    python3 generate_v2.py --check    exit 1 if vectors-v2.json is not what would be written
+    python3 generate_v2.py            write the files beside this one
+    python3 generate_v2.py --check    exit 1 if one of them is not what would be written
 """
 
 import json
@@ -13,6 +14,8 @@ import pathlib
 import sys
 import zlib
 
+import compressed
+import sealed
 from generate import CONTROL_CHARACTERS, NOT_UTF_8, shown
 from wire_v2 import (
     AFTER_ROOM, AFTER_USER, COMPRESSED, HEADER_SIZE, SEALED, SEAL_SIZE, TYPES, bounds, crc8, field, frame, header, is_name,
@@ -375,6 +378,15 @@ def bad_values():
 # ---- The file -------------------------------------------------------------------------------------------------------
 
 
+def put(path, cases, check):
+    """Writes the cases into the file, one a line; or ends the program if the file holds others."""
+    text = "[\n" + ",\n".join(json.dumps(case, ensure_ascii=True) for case in cases) + "\n]\n"
+    if not check:
+        path.write_text(text, encoding="ascii")
+    elif not path.exists() or path.read_text(encoding="ascii") != text:
+        sys.exit(f"{path.name} is out of date: run generate_v2.py")
+
+
 def main():
     for section in (
         good_frames_of_every_type, good_frames_under_terms, good_values,
@@ -382,15 +394,16 @@ def main():
         wrong_checksums, bad_texts, bad_field_lengths, bad_structure, bad_values,
     ):  # fmt: skip
         section()
-    text = "[\n" + ",\n".join(json.dumps(case, ensure_ascii=True) for case in CASES) + "\n]\n"
-    path = pathlib.Path(__file__).with_name("vectors-v2.json")
+    files = {
+        "vectors-v2.json": CASES,
+        "conversations.json": sealed.conversations(),
+        "compressed.json": compressed.payloads(),
+    }
+    for file_name, cases in files.items():
+        put(pathlib.Path(__file__).with_name(file_name), cases, check="--check" in sys.argv[1:])
     good_count = sum("message" in case for case in CASES)
-    if "--check" in sys.argv[1:]:
-        if not path.exists() or path.read_text(encoding="ascii") != text:
-            sys.exit("vectors-v2.json is out of date: run generate_v2.py")
-    else:
-        path.write_text(text, encoding="ascii")
     print(f"version 2: {good_count} good frames, {len(CASES) - good_count} bad ones")
+    print(f"{len(files['conversations.json'])} conversations, {len(files['compressed.json'])} compressed payloads")
 
 
 if __name__ == "__main__":
