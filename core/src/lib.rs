@@ -78,6 +78,8 @@
 //! | `crc-small` | small code before fast code, no tables of 16 KiB. No effect with `std` |
 //! | `serde` | `Serialize`, `Deserialize` of messages (module `serde`), `Serialize` of errors |
 //! | `defmt` | `defmt::Format` of messages, views, errors and readers |
+//! | `sign` | sealed frames of chat version 2 and the sign-in with a key ([`chat::v2`]) |
+//! | `lz4` | compressed frames of chat version 2 ([`chat::v2`]) |
 //! | `embedded-io` | frames over a port of embedded-io 0.7, which blocks (module `io`) |
 //! | `embedded-io-async` | the same over a port that is awaited, cancel-safe |
 //! | `embedded-io-06`, `embedded-io-async-06` | the same for ports of embedded-io 0.6 |

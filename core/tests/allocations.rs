@@ -72,6 +72,59 @@ fn nothing_is_allocated() {
         assert_eq!(allocations_of(|| refuse(&bytes)), 0, "refusing: {what}");
     }
     assert_eq!(allocations_of(refuse_to_write), 0, "refusing to write");
+    #[cfg(feature = "sign")]
+    assert_eq!(allocations_of(sign_in_and_seal), 0, "signing in, sealing, opening");
+    #[cfg(feature = "lz4")]
+    assert_eq!(allocations_of(compress_and_inflate), 0, "compressing, inflating");
+}
+
+#[cfg(feature = "sign")]
+fn sign_in_and_seal() {
+    use chat::v2::{
+        Capabilities, ClientSignIn, ClientStep, Key, MessagePayload, ServerSignIn, Terms,
+        ZeroCopyMessage,
+    };
+
+    let key = Key::new(&[7; 32]).expect("32 bytes");
+    let name = chat::Username::new("ada").expect("a name");
+    let mut client = ClientSignIn::new(Capabilities::SIGN, [1; 16], 2);
+    let asked = client.asked();
+    let server = ServerSignIn::new(asked, [1; 16], asked, [2; 16]).expect("SIGN is offered");
+    let (capabilities, server_nonce) = (server.granted(), server.server_nonce());
+    let challenge = MessagePayload::Challenge { capabilities, server_nonce };
+    let mut buffer = [0; 128];
+    let view = |bytes| ZeroCopyMessage::parse_from_bytes(bytes, Terms::UNKNOWN).expect("good");
+    let frame = view(challenge.encode_into(1, &mut buffer).expect("it fits"));
+    let Ok(ClientStep::Authenticate(bytes)) = client.receive(name, &key, &frame) else { panic!() };
+    let mut session = server.authenticate(name, Some(&key), &view(&bytes)).expect("the key");
+
+    let (user_id, server_info) = (7, "cafewire");
+    let ack = MessagePayload::ConnectAck { user_id, capabilities, server_info };
+    let mut buffer = [0; 128];
+    let size = ack.encode_into(2, &mut buffer).expect("it fits").len();
+    let sealed = session.sealer.seal(&mut buffer, size).expect("it fits");
+    let Ok(ClientStep::SignedIn { session: mut own, .. }) =
+        client.receive(name, &key, &view(sealed))
+    else {
+        panic!()
+    };
+    assert!(own.opener.open(&view(sealed)).is_err(), "it is a replay");
+}
+
+#[cfg(feature = "lz4")]
+fn compress_and_inflate() {
+    use chat::v2::{MessagePayload, Terms, ZeroCopyMessage, compress, inflate};
+
+    let message = MessagePayload::Pong { data: b"aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa" };
+    let (mut plain, mut buffer) = ([0; 64], [0; 128]);
+    let plain = message.encode_into(1, &mut plain).expect("it fits");
+    let compressed = compress(plain, &mut buffer).expect("it fits").expect("it is shorter");
+    let view = ZeroCopyMessage::parse_from_bytes(compressed, Terms::UNKNOWN).expect("good");
+    let mut scratch = [0; 32];
+    let range = view.message_type().payload_range();
+    let inflated = inflate(view.payload(), range, &mut scratch).expect("a good block");
+    assert!(MessagePayload::parse(view.message_type(), inflated) == Ok(message));
+    assert!(inflate(b"\x00\x20\x1Fa\x01\x00\xFF\xFF\x00", range, &mut scratch).is_err());
 }
 
 fn chat_messages() -> [MessagePayload<'static>; 10] {

@@ -14,6 +14,7 @@
 // For the name `main` and for linking the C library; nothing unsafe is called.
 #![allow(unsafe_code)]
 
+mod sealed;
 mod version_2;
 
 use core::hint::black_box;
@@ -39,6 +40,7 @@ extern "C" fn main() -> i32 {
     echo_frame();
     chat_frame();
     version_2::all();
+    sealed::all();
     serial_line::<{ chat::MAX_FRAME_SIZE }>();
     serial_line::<8>();
     port();

@@ -40,6 +40,8 @@
 mod body;
 mod capabilities;
 mod check;
+#[cfg(feature = "lz4")]
+mod compress;
 mod fixed;
 mod flags;
 mod frame;
@@ -48,12 +50,16 @@ mod header;
 mod layout;
 mod message;
 mod schema;
+#[cfg(feature = "sign")]
+mod seal;
 mod terms;
 #[cfg(test)]
 mod tests;
 
 pub use capabilities::Capabilities;
 pub use check::check;
+#[cfg(feature = "lz4")]
+pub use compress::{CompressError, InflateError, compress, compress_buffer_size, inflate};
 pub use flags::Flags;
 pub(crate) use frame::payload_fields;
 pub use frame::{
@@ -65,6 +71,11 @@ pub use header::{HEADER_SIZE, Header, PROTOCOL_VERSION};
 pub use message::{MessagePayload, Resume};
 pub(crate) use schema::SEAL_FIELDS;
 pub use schema::{MAX_CONTENT_SIZE, MAX_DATA_SIZE, MAX_SMALL_CONTENT_SIZE, MessageType};
+#[cfg(feature = "sign")]
+pub use seal::{
+    AUTHENTICATE_SIZE, Agreement, ClientSignIn, ClientStep, Key, KeyError, OpenError, Opener,
+    SealError, Sealer, ServerSignIn, SessionKeys, SignInError, SignedIn,
+};
 pub use terms::Terms;
 
 /// Bytes of the counter at the start of a seal.
