@@ -1,16 +1,10 @@
 # Sourced by .ci/run, .ci/core and .ci/full: steps with a heading and a time, which stop at the first failure; a scratch
 # directory; and the tools that more than one of them needs.
 
-set -eEuo pipefail
-cd "$(dirname "${BASH_SOURCE[0]}")/.."
+source "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
 
 # Everything is built once: what the compiler keeps for building it again only takes time.
 export CARGO_INCREMENTAL=0
-
-scratch=$(mktemp -d)
-# What a script ends with, besides removing its scratch directory.
-clean_up() { :; }
-trap 'clean_up; rm -rf "$scratch"' EXIT
 
 step_name=
 step_started=$SECONDS
@@ -38,16 +32,6 @@ fail() {
     exit 1
 }
 
-trap 'fail "line $LINENO: $BASH_COMMAND"' ERR
-
-# Runs a command with long output, and shows the output only on failure.
-quietly() {
-    if ! "$@" >"$scratch/output" 2>&1; then
-        tail -n 60 "$scratch/output" >&2
-        fail "$*"
-    fi
-}
-
 install_tools() {
     local packages=()
     command -v cc >/dev/null || packages+=(gcc libc6-dev)
@@ -68,9 +52,4 @@ install_tools() {
 install_cargo_tool() {
     cargo "$1" --version >/dev/null 2>&1 || cargo install "cargo-$1" --locked --quiet
     cargo "$1" --version
-}
-
-target_directory() {
-    cargo metadata --format-version 1 --no-deps --locked |
-        python3 -c 'import json, sys; print(json.load(sys.stdin)["target_directory"])'
 }
