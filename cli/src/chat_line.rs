@@ -1,6 +1,6 @@
 //! Meaning of a line typed into `cafewire chat`. Pure: a line in, an intent out.
 
-use crate::args;
+use crate::values;
 
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum Intent<'a> {
@@ -61,7 +61,7 @@ fn with_room<'a>(
     command: &str,
     intent: impl Fn(&'a str) -> Intent<'a>,
 ) -> Intent<'a> {
-    match args::room(room) {
+    match values::room(room) {
         Ok(_) => intent(room),
         Err(_) if room.is_empty() => Intent::Unclear(format!("which room? {command} ROOM")),
         Err(error) => Intent::Unclear(format!("{command}: {error}")),

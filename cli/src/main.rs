@@ -15,12 +15,15 @@ mod help;
 mod interrupt;
 mod line_queue;
 mod lines;
+mod log_format;
 mod output;
 mod profile;
 mod requests;
+mod server_args;
 mod settings;
 mod stats;
 mod terminal;
+mod values;
 mod verbosity;
 
 use std::process::ExitCode;

@@ -21,10 +21,10 @@ use cafewire_net::{Address, ClientTls, TlsIdentity};
 use etcetera::BaseStrategy as _;
 use serde::Deserialize;
 
-use crate::args;
 use crate::chat_screen::view::theme::ThemeName;
 use crate::config_file;
 use crate::failure::Failure;
+use crate::values;
 
 /// The profile that is used when none is named.
 const DEFAULT: &str = "default";
@@ -158,10 +158,10 @@ impl WrittenProfile {
     /// Checks the values by the rules of the core.
     fn checked(self) -> Result<Profile, String> {
         if let Some(user) = &self.user {
-            args::username(user).map_err(|error| format!("user: {error}"))?;
+            values::username(user).map_err(|error| format!("user: {error}"))?;
         }
         for room in &self.rooms {
-            args::room(room).map_err(|error| format!("rooms: {error}"))?;
+            values::room(room).map_err(|error| format!("rooms: {error}"))?;
         }
         let Self { address, user, rooms, theme, ca, cert, key } = self;
         let address = address.map(|address| address.0);

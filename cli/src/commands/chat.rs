@@ -1,18 +1,28 @@
 //! `cafewire chat`: full screen on a terminal, line by line anywhere else.
 
+mod args;
+
 use std::process::ExitCode;
 
-use crate::args::{self, ChatArgs};
+use clap::error::ErrorKind;
+
 use crate::chat_screen;
 use crate::commands::chat_lines;
 use crate::failure::Failure;
 use crate::profile::Profile;
+use crate::server_args;
 use crate::terminal;
+
+pub(crate) use self::args::ChatArgs;
 
 pub(crate) fn run(args: &ChatArgs) -> Result<ExitCode, Failure> {
     // The command line and its variables take precedence over the profile.
     let profile = Profile::load(args.profile.as_deref())?;
     let address = args.address(profile.address);
+    let useless = |option| server_args::tls_without_effect(option, &address);
+    if let Some(sentence) = args.tls.given.and_then(useless) {
+        args::refuse(ErrorKind::ValueValidation, &sentence);
+    }
     let username = args.user.clone().or(profile.user);
     let rooms = if args.rooms.is_empty() { profile.rooms } else { args.rooms.clone() };
     let config = args.tls.client_config_or(profile.tls);

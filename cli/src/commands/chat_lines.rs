@@ -7,7 +7,6 @@ use cafewire_core::chat::MAX_CONTENT_SIZE;
 use cafewire_net::client::{ChatClient, ChatSender, ClientError, Event, Received};
 use cafewire_net::{Address, ClientConfig};
 
-use crate::args;
 use crate::chat_line::{self, Intent};
 use crate::conversation::{ANSWER_TIMEOUT, Conversation, ConversationEvent};
 use crate::escape;
@@ -16,6 +15,7 @@ use crate::format;
 use crate::lines::Line;
 use crate::output;
 use crate::requests::{Answer, MAX_IN_FLIGHT, Request, Requests};
+use crate::values;
 
 /// The longest text, with the `/` before it that escapes a leading one.
 const MAX_LINE_SIZE: usize = MAX_CONTENT_SIZE + 1;
@@ -145,7 +145,7 @@ impl Chat {
             complain("not said: you are in no room yet, /join ROOM");
             return Ok(());
         };
-        if let Err(error) = args::content(text, &room) {
+        if let Err(error) = values::content(text, &room) {
             complain(&format!("not said: {error}"));
             return Ok(());
         }

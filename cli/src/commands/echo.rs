@@ -5,13 +5,23 @@ use std::process::ExitCode;
 
 use cafewire_core::MAX_PAYLOAD_SIZE;
 use cafewire_net::client::Client;
+use clap::Args;
 
-use crate::args::EchoArgs;
 use crate::escape;
 use crate::failure::Failure;
 use crate::format;
 use crate::lines::LineReader;
 use crate::output;
+use crate::server_args::ServerAddress;
+use crate::verbosity;
+
+#[derive(Debug, Args)]
+pub(crate) struct EchoArgs {
+    #[command(flatten)]
+    pub(crate) server: ServerAddress,
+    #[command(flatten)]
+    pub(crate) verbosity: verbosity::ConnectionVerbosity,
+}
 
 pub(crate) fn run(args: &EchoArgs) -> Result<ExitCode, Failure> {
     let mut client = Client::connect_with(&args.server.address, &args.server.tls.client_config())?;

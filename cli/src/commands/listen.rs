@@ -1,5 +1,7 @@
 //! `cafewire listen`: prints the messages of a room on standard output.
 
+mod args;
+
 use std::ffi::c_int;
 use std::process::{self, ExitCode};
 use std::sync::Arc;
@@ -10,12 +12,13 @@ use std::time::{Duration, Instant};
 use cafewire_net::client::{ChatClient, ChatSender, ClientError, Event};
 use signal_hook::consts::{SIGINT, SIGTERM};
 
-use crate::args::ListenArgs;
 use crate::escape;
 use crate::failure::Failure;
 use crate::format::{self, EventJson};
 use crate::interrupt;
 use crate::output;
+
+pub(crate) use self::args::ListenArgs;
 
 /// Exit status when `-t` ran out; no other error has this number.
 const TIMED_OUT: u8 = 27;

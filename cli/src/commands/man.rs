@@ -3,17 +3,24 @@
 
 use std::fs;
 use std::io;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
-use clap::{Arg, Args as _, Command, CommandFactory as _};
+use clap::{Arg, Args, Command, CommandFactory as _};
 use clap_mangen::Man;
 use clap_mangen::roff::{Roff, bold, italic, roman};
 
-use crate::args::{Arguments, ManArgs};
+use crate::args::Arguments;
 use crate::failure::Failure;
 use crate::output;
 use crate::settings::Settings;
+
+#[derive(Debug, Args)]
+pub(crate) struct ManArgs {
+    /// Write every page into this folder, which is created if need be; without it, print the first.
+    #[arg(value_name = "DIR")]
+    pub(crate) folder: Option<PathBuf>,
+}
 
 /// When the words of this version were written last. Without one, what stands behind it in a page's
 /// title takes its place.

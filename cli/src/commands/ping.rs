@@ -1,5 +1,7 @@
 //! `cafewire ping`: round trips, one after another, and their statistics.
 
+mod args;
+
 use std::io::{self, IsTerminal as _};
 use std::process::ExitCode;
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
@@ -10,13 +12,14 @@ use cafewire_net::Address;
 use cafewire_net::{Client, ClientConfig, ClientError};
 use serde::Serialize;
 
-use crate::args::PingArgs;
 use crate::escape;
 use crate::failure::Failure;
 use crate::format;
 use crate::interrupt;
 use crate::output;
 use crate::stats::{RoundTrips, duration_ns, milliseconds};
+
+pub(crate) use self::args::PingArgs;
 
 /// Time within which a reply must come before its ping counts as lost.
 const REPLY_TIMEOUT: Duration = Duration::from_secs(5);

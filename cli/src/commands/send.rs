@@ -1,6 +1,8 @@
 //! `cafewire send`: sends one message, or each line of standard input, and checks that each is
 //! delivered.
 
+mod args;
+
 use std::collections::VecDeque;
 use std::process::ExitCode;
 use std::time::Instant;
@@ -8,12 +10,14 @@ use std::time::Instant;
 use cafewire_core::chat::MAX_CONTENT_SIZE;
 use cafewire_net::client::{ChatClient, ChatSender, Event, Received};
 
-use crate::args::{self, SendArgs};
 use crate::conversation::{ANSWER_TIMEOUT, Conversation, ConversationEvent};
 use crate::failure::Failure;
 use crate::format;
 use crate::lines::Line;
 use crate::requests::{Answer, MAX_IN_FLIGHT, Request, Requests};
+use crate::values;
+
+pub(crate) use self::args::SendArgs;
 
 pub(crate) fn run(args: &SendArgs) -> Result<ExitCode, Failure> {
     let (address, text) = args.address_and_text().map_err(Failure::Message)?;
@@ -152,7 +156,7 @@ impl Delivery<'_> {
     }
 
     fn say(&mut self, content: String, label: String) -> Result<(), Failure> {
-        args::content(&content, self.room)
+        values::content(&content, self.room)
             .map_err(|error| Failure::Message(format!("{label} was not said: {error}")))?;
         let sent = self.sender.send(self.room, &content);
         if self.requests.is_empty() {

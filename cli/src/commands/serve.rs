@@ -1,6 +1,8 @@
 //! `cafewire serve`: the server, with its log on standard error. A reader of its output or log that
 //! is slow does not hold it up.
 
+mod args;
+
 use std::io::{self, Write};
 use std::process::ExitCode;
 use std::sync::mpsc::{Receiver, channel};
@@ -10,13 +12,15 @@ use sd_notify::NotifyState;
 use tracing_subscriber::EnvFilter;
 use tracing_subscriber::filter::LevelFilter;
 
-use crate::args::{LogFormat, ServeArgs};
 use crate::escape;
 use crate::failure::Failure;
 use crate::interrupt;
 use crate::line_queue::LineQueue;
+use crate::log_format::LogFormat;
 use crate::output;
 use crate::settings::Settings;
+
+pub(crate) use self::args::ServeArgs;
 
 pub(crate) fn run(args: &ServeArgs) -> Result<ExitCode, Failure> {
     let settings = Settings::resolve(args.settings.clone(), args.config.as_ref())?;

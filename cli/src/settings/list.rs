@@ -14,7 +14,7 @@ use super::listen_address::ListenAddress;
 use super::network::Network;
 use super::units::{self, Size, Span};
 use super::unix_mode::UnixMode;
-use crate::args::LogFormat;
+use crate::log_format::LogFormat;
 
 /// What goes by the kind of a limit.
 macro_rules! kind {

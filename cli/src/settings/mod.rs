@@ -20,8 +20,8 @@ use self::listen_address::ListenAddress;
 use self::network::Network;
 use self::units::Span;
 use self::unix_mode::UnixMode;
-use crate::args::LogFormat;
 use crate::failure::Failure;
+use crate::log_format::LogFormat;
 
 /// What the command looks at itself, and the server's configuration has not.
 const OF_THE_COMMAND: [&str; 2] = ["print_data", "log_format"];

@@ -4,13 +4,13 @@ use cafewire_core::ErrorCode;
 use cafewire_net::client::{Event, Received};
 
 use super::Model;
-use crate::args;
 use crate::chat_screen::bounds::{MAX_ROOMS, MAX_UNSENT};
 use crate::chat_screen::clock::Now;
 use crate::chat_screen::connection_state::QueueFull;
 use crate::chat_screen::effect::Effect;
 use crate::chat_screen::room::{Content, Membership, NoteKind, Room};
 use crate::requests::{Answer, Request};
+use crate::values;
 
 impl Model {
     pub(super) fn take_event(&mut self, now: Now, received: &Received) -> Vec<Effect> {
@@ -136,7 +136,7 @@ impl Model {
             Membership::Wanted | Membership::In => {}
         }
         let room = room.name.clone();
-        args::content(text, &room).map_err(|error| format!("not said: {error}"))?;
+        values::content(text, &room).map_err(|error| format!("not said: {error}"))?;
         let request = Request::Send { room, content: text.to_owned() };
         self.connection.ask(now.running, request).map_err(|QueueFull| queue_full())
     }

@@ -2,12 +2,12 @@
 //! whether to send a paste.
 
 use super::Model;
-use crate::args;
 use crate::chat_screen::bounds::MAX_PASTE_BYTES;
 use crate::chat_screen::clock::Now;
 use crate::chat_screen::effect::Effect;
 use crate::chat_screen::keys::Action;
 use crate::chat_screen::room::{Membership, NoteKind};
+use crate::values;
 
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum Prompt {
@@ -27,7 +27,8 @@ impl Model {
 
     /// A name was entered.
     pub(super) fn choose_name(&mut self, now: Now, name: &str) -> Result<Vec<Effect>, String> {
-        let name = args::username(name).map_err(|error| format!("this name cannot be: {error}"))?;
+        let name =
+            values::username(name).map_err(|error| format!("this name cannot be: {error}"))?;
         self.prompt = None;
         let (uncertain, effects) = self.connection.choose(None, Some(name));
         self.report_uncertain(now, uncertain);
@@ -63,7 +64,7 @@ impl Model {
         let lines: Vec<String> =
             text.lines().filter(|line| !line.is_empty()).map(str::to_owned).collect();
         let room = &self.room().name;
-        let too_long = lines.iter().find_map(|line| args::content(line, room).err());
+        let too_long = lines.iter().find_map(|line| values::content(line, room).err());
         let problem = if self.room().membership == Membership::Home {
             Some("this page is no room; /join ROOM first".to_owned())
         } else if lines.len() > self.connection.free() {

@@ -6,8 +6,8 @@ use std::time::Duration;
 use cafewire_net::load::{Amount, INTERVAL_MIN, LoadConfig, Work};
 use clap::{Args, Subcommand};
 
-use crate::args::ServerAddress;
 use crate::help;
+use crate::server_args::ServerAddress;
 use crate::settings::units::{Size, Span};
 use crate::verbosity;
 

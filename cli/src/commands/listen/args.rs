@@ -1,0 +1,37 @@
+//! The arguments of `listen`.
+
+use std::time::Duration;
+
+use clap::Args;
+
+use crate::server_args::ServerAddress;
+use crate::values::{room, seconds, username};
+use crate::verbosity;
+
+#[derive(Debug, Args)]
+pub(crate) struct ListenArgs {
+    #[command(flatten)]
+    pub(crate) server: ServerAddress,
+    /// The name to sign in under: 1 to 32 bytes, no control characters.
+    #[arg(short, long, value_name = "NAME", value_parser = username)]
+    pub(crate) user: String,
+    /// The room to listen to: 1 to 64 bytes, no control characters.
+    #[arg(short, long, value_name = "ROOM", value_parser = room)]
+    pub(crate) room: String,
+    /// Stop after this many messages.
+    #[arg(
+        short = 'n',
+        long,
+        value_name = "COUNT",
+        value_parser = clap::value_parser!(u64).range(1..)
+    )]
+    pub(crate) count: Option<u64>,
+    /// Stop after this many seconds in all, fractions allowed.
+    #[arg(short, long, value_name = "SECS", value_parser = seconds)]
+    pub(crate) timeout: Option<Duration>,
+    /// Print JSON objects instead of text.
+    #[arg(long)]
+    pub(crate) json: bool,
+    #[command(flatten)]
+    pub(crate) verbosity: verbosity::ListenVerbosity,
+}

@@ -1,0 +1,88 @@
+//! The arguments of `send`, of which two stand in one place: an address and a text.
+
+use cafewire_net::Address;
+use clap::Args;
+
+use crate::server_args::TlsArgs;
+use crate::values::{content, room, username};
+use crate::verbosity;
+
+#[derive(Debug, Args)]
+pub(crate) struct SendArgs {
+    /// The server (tcp://HOST:PORT or HOST:PORT, tls://HOST:PORT, unix:///PATH; default
+    /// tcp://127.0.0.1:8080), then the text to say.
+    #[arg(value_name = "ADDR|TEXT", num_args = 0..=2)]
+    address_and_text: Vec<String>,
+    #[command(flatten)]
+    pub(crate) tls: TlsArgs,
+    /// The name to sign in under: 1 to 32 bytes, no control characters.
+    #[arg(short, long, value_name = "NAME", value_parser = username)]
+    pub(crate) user: String,
+    /// The room to say it in: 1 to 64 bytes, no control characters.
+    #[arg(short, long, value_name = "ROOM", value_parser = room)]
+    pub(crate) room: String,
+    #[command(flatten)]
+    pub(crate) verbosity: verbosity::ConnectionVerbosity,
+}
+
+impl SendArgs {
+    /// Tells the address and the text apart. A lone argument is the address if it parses as one.
+    ///
+    /// # Errors
+    /// The first of two is no address, or the text cannot be a message. A sentence for the user.
+    pub(crate) fn address_and_text(&self) -> Result<(Address, Option<&str>), String> {
+        let (address, text) = match self.address_and_text.as_slice() {
+            [] => (Address::default(), None),
+            [lone] => match lone.parse() {
+                Ok(address) if !lone.contains(char::is_whitespace) => (address, None),
+                _ => (Address::default(), Some(lone.as_str())),
+            },
+            [address, text, ..] => {
+                let parsed = address
+                    .parse()
+                    .map_err(|error| format!("invalid value '{address}' for [ADDR]: {error}"))?;
+                (parsed, Some(text.as_str()))
+            }
+        };
+        if let Some(text) = text {
+            content(text, &self.room)
+                .map_err(|error| format!("invalid value for [TEXT]: {error}"))?;
+        }
+        Ok((address, text))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::Parser;
+
+    use super::*;
+
+    #[derive(Parser)]
+    struct Line {
+        #[command(flatten)]
+        send: SendArgs,
+    }
+
+    #[test]
+    fn send_tells_an_address_from_a_text() {
+        let split = |positional: &[&str]| {
+            let line = [&["send", "--user", "a", "--room", "b"], positional].concat();
+            let send = Line::try_parse_from(line).unwrap().send;
+            let (address, text) = send.address_and_text()?;
+            Ok((address.to_string(), text.map(str::to_owned)))
+        };
+        let here = || Address::default().to_string();
+        let ok = |address: String, text: Option<&str>| {
+            Ok::<_, String>((address, text.map(str::to_owned)))
+        };
+        assert_eq!(split(&[]), ok(here(), None));
+        assert_eq!(split(&["hello"]), ok(here(), Some("hello")));
+        assert_eq!(split(&["meet at tea:5"]), ok(here(), Some("meet at tea:5")));
+        assert_eq!(split(&["h:1"]), ok("tcp://h:1".to_owned(), None));
+        assert_eq!(split(&["h:1", "12:30"]), ok("tcp://h:1".to_owned(), Some("12:30")));
+        assert!(split(&["hello", "world"]).unwrap_err().contains("[ADDR]"));
+        assert!(split(&["h:1", ""]).unwrap_err().contains("content is 0 bytes long"));
+        assert!(split(&[&"x".repeat(513)]).unwrap_err().contains("513"));
+    }
+}
