@@ -49,6 +49,8 @@ pub mod driver;
 mod fd_limit;
 #[cfg(feature = "server")]
 mod http;
+#[cfg(any(feature = "client", feature = "load"))]
+mod ip_version;
 #[cfg(feature = "server")]
 mod listen;
 #[cfg(feature = "load")]
@@ -80,6 +82,8 @@ pub use config::{
 };
 #[cfg(feature = "server")]
 pub use control::{ConfigSource, Phase, PhaseHook};
+#[cfg(any(feature = "client", feature = "load"))]
+pub use ip_version::IpVersion;
 #[cfg(feature = "server")]
 pub use metrics::{
     CloseReason, Counter, Histogram, HistogramSnapshot, LimitReached, MetricsSnapshot,

@@ -32,7 +32,10 @@ pub struct PoolConfig {
     /// A connection idle for longer is not lent out again. `None` keeps it until the server closes
     /// it. Default: 60 s, well below the 300 s after which a server closes idle connections.
     pub idle_timeout: Option<Duration>,
-    /// The time-outs of each connection.
+    /// The settings of each connection. One that was idle for
+    /// [`probe_interval`](ClientConfig::probe_interval) is asked for a sign before it is lent out
+    /// again: if none comes in as much time, or in the read time-out if that is shorter, it is
+    /// closed, with those that were idle for as long.
     pub client: ClientConfig,
 }
 
@@ -176,14 +179,19 @@ impl ConnectionPool {
         // The loan is counted from here on, and dropping `connection` ends it on any path.
         let mut connection = PooledConnection { pool: self, client: self.begin_loan()? };
         // The server may have closed the connection, or sent bytes, while it was idle.
-        while connection.client.as_mut().is_some_and(|client| !client.is_reusable()) {
+        while let Some(client) = &mut connection.client {
+            if client.is_reusable() {
+                if client.is_answering() {
+                    return Ok(connection);
+                }
+                // Those that were quiet for as long would take as long to find out.
+                self.lock().close_quiet(self.config.client.probe_interval);
+            }
             connection.client = self.lock().take_idle(self.config.idle_timeout);
         }
-        if connection.client.is_none() {
-            let client = EchoClient::connect_with(&self.address, &self.config.client)
-                .map_err(PoolError::Connect)?;
-            connection.client = Some(client);
-        }
+        let client = EchoClient::connect_with(&self.address, &self.config.client)
+            .map_err(PoolError::Connect)?;
+        connection.client = Some(client);
         Ok(connection)
     }
 
@@ -291,6 +299,11 @@ impl State {
             let expired = self.idle.partition_point(|idle| idle.since.elapsed() > idle_timeout);
             self.idle.drain(..expired);
         }
+    }
+
+    /// Closes what has been idle for the probe interval.
+    fn close_quiet(&mut self, probe_interval: Option<Duration>) {
+        self.idle.retain(|idle| probe_interval.is_none_or(|time| idle.since.elapsed() < time));
     }
 
     fn wake_first(&self) {

@@ -7,6 +7,7 @@ mod scripted;
 mod client {
     mod chat;
     mod echo;
+    mod echo_silence;
     mod errors;
     mod silence;
 }

@@ -11,11 +11,11 @@ use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, mpsc};
 use std::thread::JoinHandle;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use cafewire_core::{Message, echo};
 use cafewire_net::PeerAddress;
-use cafewire_net::client::ClientError;
+use cafewire_net::client::{ClientConfig, ClientError};
 use cafewire_net::pool::{ConnectionPool, PoolConfig, PoolError};
 
 use scripted::{ScriptedServer, patient, unanswered};
@@ -337,4 +337,35 @@ fn idle_connections_are_bounded_in_number_and_time() {
 
     let none = server.pool(PoolConfig { max_connections: 0, ..config() });
     none.get_connection().unwrap().ping().unwrap();
+}
+
+/// A way that is gone: nothing closes the connection, and nothing answers on it.
+#[test]
+fn a_connection_whose_way_is_gone_is_found_out_and_not_lent_out() {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = listener.local_addr().unwrap();
+    let serving = std::thread::spawn(move || {
+        let deaf: Vec<TcpStream> = (0..2).map(|_| listener.accept().unwrap().0).collect();
+        let (socket, _) = listener.accept().unwrap();
+        answer(socket, &mpsc::channel().0);
+        drop(deaf);
+    });
+    let probe_interval = Some(Duration::from_millis(100));
+    let client = ClientConfig { probe_interval, ..patient() };
+    let pool = ConnectionPool::new(address.into(), PoolConfig { client, ..config() });
+    let both = [pool.get_connection().unwrap(), pool.get_connection().unwrap()];
+    let gone = both.each_ref().map(|connection| connection.local_address().unwrap());
+    let returned = Instant::now();
+    drop(both);
+    assert_eq!(pool.idle(), 2);
+    while returned.elapsed() <= Duration::from_millis(100) {
+        std::thread::yield_now();
+    }
+    let mut connection = pool.get_connection().unwrap();
+    assert!(!gone.contains(&connection.local_address().unwrap()));
+    connection.ping().unwrap();
+    assert_eq!(pool.idle(), 0, "the other one was quiet for as long");
+    drop(connection);
+    drop(pool);
+    serving.join().unwrap();
 }

@@ -13,9 +13,20 @@ pub enum Due {
     GiveUp,
 }
 
-/// The signs of one server. Times are of the caller's clock, in its unit.
+/// The signs of one server. Times are of the caller's clock, in its unit. A
+/// [`Session`](super::Session) has its own; this is for clients of the echo family, whose probe is
+/// a Ping.
+///
+/// ```
+/// use cafewire_core::client::{Due, Liveness};
+/// let mut liveness = Liveness::new(Some(25));
+/// liveness.heard(10);
+/// assert_eq!((liveness.due(34), liveness.due(35)), (Due::Nothing, Due::Probe));
+/// liveness.probed(35);
+/// assert_eq!((liveness.due(59), liveness.due(60)), (Due::Nothing, Due::GiveUp));
+/// ```
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Liveness {
+pub struct Liveness {
     interval: Option<u64>,
     heard: u64,
     /// When the probe was sent that nothing has come after.
@@ -23,27 +34,31 @@ pub(super) struct Liveness {
 }
 
 impl Liveness {
-    /// A server that is asked after each `interval` of silence; `None` never.
-    pub(super) const fn new(interval: Option<u64>) -> Self {
+    /// A server, heard at time 0, that is asked after each `interval` of silence; `None` never.
+    #[must_use]
+    pub const fn new(interval: Option<u64>) -> Self {
         Self { interval, heard: 0, probed: None }
     }
 
     /// A frame arrived.
-    pub(super) const fn heard(&mut self, now: u64) {
+    pub const fn heard(&mut self, now: u64) {
         (self.heard, self.probed) = (now, None);
     }
 
     /// A probe is on its way.
-    pub(super) const fn probed(&mut self, now: u64) {
+    pub const fn probed(&mut self, now: u64) {
         self.probed = Some(now);
     }
 
-    pub(super) const fn is_probed(&self) -> bool {
+    /// Whether nothing has come since the probe.
+    #[must_use]
+    pub const fn is_probed(&self) -> bool {
         self.probed.is_some()
     }
 
     /// When something may be due; `None` never.
-    pub(super) const fn next_deadline(&self) -> Option<u64> {
+    #[must_use]
+    pub const fn next_deadline(&self) -> Option<u64> {
         let Some(interval) = self.interval else { return None };
         let since = match self.probed {
             Some(probed) => probed,
@@ -52,7 +67,9 @@ impl Liveness {
         Some(since.saturating_add(interval))
     }
 
-    pub(super) fn due(&self, now: u64) -> Due {
+    /// What is to be done, all that has arrived being received.
+    #[must_use]
+    pub fn due(&self, now: u64) -> Due {
         match self.next_deadline() {
             Some(deadline) if now >= deadline && self.is_probed() => Due::GiveUp,
             Some(deadline) if now >= deadline => Due::Probe,

@@ -77,6 +77,6 @@ mod session;
 
 pub use error::RequestError;
 pub use event::{Answer, End, Event};
-pub use liveness::Due;
+pub use liveness::{Due, Liveness};
 pub use pending::{RequestId, Slot};
 pub use session::{Encoded, Session};

@@ -4,13 +4,14 @@
 use std::collections::VecDeque;
 use std::io;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use cafewire_core::client::{self, Due};
 use cafewire_core::{Family, Frame, MessagePayload};
 
 use super::chat_session::ChatSession;
 use super::deadline::Deadline;
+use super::error;
 use super::framed_stream::FramedStream;
 use super::{Answers, ChatSender, ClientConfig, ClientError, Event, Events, Received};
 use crate::address::{Address, PeerAddress};
@@ -143,6 +144,13 @@ impl ChatClient {
     #[must_use]
     pub fn server_info(&self) -> &str {
         &self.server_info
+    }
+
+    /// When the last frame of the server was received, answers to probes included. After the
+    /// connection was lost, what the server sent since may be missing.
+    #[must_use]
+    pub fn last_heard(&self) -> Instant {
+        self.session.last_heard()
     }
 
     /// The server's end of the connection.
@@ -398,7 +406,7 @@ impl ChatClient {
                 Ok(None) => {}
                 Err(ClientError::TimedOut) => match self.session.due() {
                     Due::Probe => self.session.probe(self.connection.stream())?,
-                    Due::GiveUp => return Err(ClientError::Io(no_sign())),
+                    Due::GiveUp => return Err(error::no_sign()),
                     Due::Nothing if is_over => return Err(ClientError::TimedOut),
                     Due::Nothing => {}
                 },
@@ -463,13 +471,6 @@ impl ChatClient {
             Err(ClientError::TooManyEvents { limit: KEPT_EVENTS_MAX })
         }
     }
-}
-
-fn no_sign() -> io::Error {
-    io::Error::new(
-        io::ErrorKind::TimedOut,
-        "the server gave no sign for long and did not answer a probe",
-    )
 }
 
 fn unexpected(awaited: &'static str, payload: &MessagePayload<'_>) -> ClientError {

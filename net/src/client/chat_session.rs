@@ -2,6 +2,7 @@
 //! that reads and the threads that write share. Decides nothing about the protocol.
 
 use std::io::IoSlice;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -28,6 +29,8 @@ pub(super) struct ChatSession {
     /// Never held during a read or a write: a writer that has to wait for the server must not keep
     /// the reader from what the server waits to be rid of.
     session: Mutex<Session<Vec<Slot>>>,
+    /// When the last message came, in nanoseconds since `started`.
+    heard: AtomicU64,
 }
 
 impl ChatSession {
@@ -40,6 +43,7 @@ impl ChatSession {
             write_timeout: config.write_timeout,
             write_lock: Mutex::new(()),
             session: Mutex::new(session),
+            heard: AtomicU64::new(0),
         }
     }
 
@@ -67,7 +71,13 @@ impl ChatSession {
     }
 
     pub(super) fn receive<'a>(&self, message: &MessagePayload<'a>) -> Event<'a> {
-        lock(&self.session).receive(message, self.now())
+        let now = self.now();
+        self.heard.store(now, Ordering::Relaxed);
+        lock(&self.session).receive(message, now)
+    }
+
+    pub(super) fn last_heard(&self) -> Instant {
+        self.started + Duration::from_nanos(self.heard.load(Ordering::Relaxed))
     }
 
     pub(super) fn due(&self) -> Due {

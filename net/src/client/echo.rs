@@ -4,10 +4,13 @@
 use std::io::{self, IoSlice};
 use std::time::{Duration, Instant};
 
+use cafewire_core::client::Due;
 use cafewire_core::{Family, Frame, Message, MessagePayload};
 
 use super::deadline::Deadline;
+use super::error;
 use super::framed_stream::FramedStream;
+use super::signs::Signs;
 use super::{ClientConfig, ClientError};
 use crate::address::{Address, PeerAddress};
 
@@ -39,8 +42,7 @@ pub struct EchoClient {
     connection: FramedStream,
     /// Makes the payload of each ping on this connection unique.
     pings_sent: u64,
-    /// Requests sent whose answer was not received yet.
-    answers_owed: u64,
+    signs: Signs,
     failed: bool,
 }
 
@@ -80,7 +82,12 @@ impl EchoClient {
     /// ```
     pub fn connect_with(address: &Address, config: &ClientConfig) -> Result<Self, ClientError> {
         let connection = FramedStream::open(address, config, Family::Echo)?;
-        Ok(Self { connection, pings_sent: 0, answers_owed: 0, failed: false })
+        Ok(Self {
+            connection,
+            pings_sent: 0,
+            signs: Signs::new(config.probe_interval),
+            failed: false,
+        })
     }
 
     /// Measures the round trip of a Ping. Its payload of 8 bytes is unique on this connection.
@@ -98,8 +105,7 @@ impl EchoClient {
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     pub fn ping(&mut self) -> Result<Duration, ClientError> {
-        self.pings_sent += 1;
-        let payload = self.pings_sent.to_be_bytes();
+        let payload = next_payload(&mut self.pings_sent);
         self.ping_with(&payload)
     }
 
@@ -122,7 +128,8 @@ impl EchoClient {
     /// ```
     pub fn ping_with(&mut self, payload: &[u8]) -> Result<Duration, ClientError> {
         let started = Instant::now();
-        self.ask(&Message::Ping(payload), "a Pong with the Ping's payload")?;
+        let mut deadline = self.connection.read_deadline();
+        self.ask(&Message::Ping(payload), "a Pong with the Ping's payload", &mut deadline)?;
         Ok(started.elapsed())
     }
 
@@ -143,7 +150,8 @@ impl EchoClient {
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     pub fn echo(&mut self, payload: &[u8]) -> Result<&[u8], ClientError> {
-        self.ask(&Message::Echo(payload), "an Echo with the same payload")
+        let mut deadline = self.connection.read_deadline();
+        self.ask(&Message::Echo(payload), "an Echo with the same payload", &mut deadline)
     }
 
     /// Sends a message and does not wait for an answer.
@@ -169,16 +177,12 @@ impl EchoClient {
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     pub fn send_message(&mut self, message: &Message<'_>) -> Result<(), ClientError> {
-        let frame = message.frame();
-        let header = frame.header()?;
-        if let Err(error) =
-            self.connection.send(&mut [IoSlice::new(&header), IoSlice::new(frame.payload)])
-        {
-            self.failed = true;
+        if let Err(error) = send(&self.connection, message) {
+            self.failed |= !matches!(error, ClientError::Encode(_));
             return Err(error);
         }
         if matches!(message, Message::Ping(_) | Message::Echo(_)) {
-            self.answers_owed += 1;
+            self.signs.asked();
         }
         Ok(())
     }
@@ -204,13 +208,8 @@ impl EchoClient {
     /// ```
     pub fn receive_message(&mut self) -> Result<Message<'_>, ClientError> {
         let mut deadline = self.connection.read_deadline();
-        match receive(&mut self.connection, &mut deadline) {
-            Ok(message) => {
-                if matches!(message, Message::Pong(_) | Message::Echo(_)) {
-                    self.answers_owed = self.answers_owed.saturating_sub(1);
-                }
-                Ok(message)
-            }
+        match receive(&mut self.connection, &mut self.signs, &mut self.pings_sent, &mut deadline) {
+            Ok(message) => Ok(message),
             Err(error) => {
                 self.failed = true;
                 Err(error)
@@ -237,21 +236,37 @@ impl EchoClient {
     /// Whether another caller can use this connection like a new one: no call on it failed, no
     /// answer is on its way, no byte lies unread, and the server has not closed it.
     pub(crate) fn is_reusable(&mut self) -> bool {
-        !self.failed && self.answers_owed == 0 && self.connection.is_idle()
+        !self.failed && !self.signs.is_owed_any() && self.connection.is_idle()
+    }
+
+    /// Whether the server is there: asked by a Ping if it was quiet for the probe interval, which
+    /// is also the longest that the answer may take.
+    pub(crate) fn is_answering(&mut self) -> bool {
+        if self.signs.due() == Due::Nothing {
+            return true;
+        }
+        let payload = next_payload(&mut self.pings_sent);
+        let deadline = self.connection.read_deadline().next_part(self.signs.interval());
+        let mut deadline = deadline.unwrap_or_else(Deadline::now);
+        self.ask(&Message::Ping(&payload), "a Pong with the Ping's payload", &mut deadline).is_ok()
     }
 
     /// Sends a request and waits for the answer, whose payload must be the request's.
-    fn ask(&mut self, request: &Message<'_>, awaited: &'static str) -> Result<&[u8], ClientError> {
+    fn ask(
+        &mut self,
+        request: &Message<'_>,
+        awaited: &'static str,
+        deadline: &mut Deadline,
+    ) -> Result<&[u8], ClientError> {
         if let Err(not_sent) = self.send_message(request) {
             return Err(self.refusal_or(not_sent));
         }
-        let mut deadline = self.connection.read_deadline();
-        let error = match (receive(&mut self.connection, &mut deadline), *request) {
+        let Self { connection, signs, pings_sent, .. } = self;
+        let error = match (receive(connection, signs, pings_sent, deadline), *request) {
             (Ok(Message::Pong(answer)), Message::Ping(payload))
             | (Ok(Message::Echo(answer)), Message::Echo(payload))
                 if answer == payload =>
             {
-                self.answers_owed = self.answers_owed.saturating_sub(1);
                 return Ok(answer);
             }
             (Ok(Message::Error(text)), _) => {
@@ -269,7 +284,8 @@ impl EchoClient {
         if !matches!(not_sent, ClientError::Io(_)) {
             return not_sent;
         }
-        match receive(&mut self.connection, &mut Deadline::now()) {
+        let Self { connection, signs, pings_sent, .. } = self;
+        match receive(connection, signs, pings_sent, &mut Deadline::now()) {
             Ok(Message::Error(text)) => {
                 ClientError::ServerError(String::from_utf8_lossy(text).into_owned())
             }
@@ -279,11 +295,47 @@ impl EchoClient {
     }
 }
 
+fn send(connection: &FramedStream, message: &Message<'_>) -> Result<(), ClientError> {
+    let frame = message.frame();
+    let header = frame.header()?;
+    connection.send(&mut [IoSlice::new(&header), IoSlice::new(frame.payload)])
+}
+
+/// Unique on the connection.
+fn next_payload(pings_sent: &mut u64) -> [u8; 8] {
+    *pings_sent += 1;
+    pings_sent.to_be_bytes()
+}
+
+/// The next message that answers no probe. A server that is silent for long is asked for a sign.
 fn receive<'c>(
     connection: &'c mut FramedStream,
+    signs: &mut Signs,
+    pings_sent: &mut u64,
     deadline: &mut Deadline,
 ) -> Result<Message<'c>, ClientError> {
-    let received = connection.receive(deadline)?;
+    let found = loop {
+        let part = deadline.next_part(signs.interval());
+        let is_over = part.is_none();
+        // What was read before is found even if the time is over.
+        match connection.find(&mut part.unwrap_or_else(Deadline::spent)) {
+            Ok(found) if signs.heard(&connection.view(&found).frame) => break found,
+            Ok(_) => {}
+            Err(ClientError::TimedOut) => match signs.due() {
+                Due::Probe => {
+                    let payload = next_payload(pings_sent);
+                    if signs.probe(payload) {
+                        send(connection, &Message::Ping(&payload))?;
+                    }
+                }
+                Due::GiveUp => return Err(error::no_sign()),
+                Due::Nothing if is_over => return Err(ClientError::TimedOut),
+                Due::Nothing => {}
+            },
+            Err(error) => return Err(error),
+        }
+    };
+    let received = connection.view(&found);
     let view = match received.frame {
         Frame::Echo(view) => return Ok(view.message()),
         Frame::Chat(view) => view,

@@ -182,6 +182,14 @@ impl From<ProtocolError> for ClientError {
     }
 }
 
+/// A probe was not answered in its time.
+pub(super) fn no_sign() -> ClientError {
+    ClientError::Io(io::Error::new(
+        io::ErrorKind::TimedOut,
+        "the server gave no sign for long and did not answer a probe",
+    ))
+}
+
 /// Text from the server, with control characters escaped: a terminal would act on them.
 struct Printable<'a>(&'a str);
 

@@ -89,13 +89,23 @@ impl FramedStream {
 
     /// The next frame. On a time-out its first bytes are kept for the next call.
     pub(super) fn receive(&mut self, deadline: &mut Deadline) -> Result<Received<'_>, ClientError> {
-        let found = loop {
+        let found = self.find(deadline)?;
+        Ok(self.view(&found))
+    }
+
+    /// Receives the next frame, to be [viewed](Self::view).
+    pub(super) fn find(&mut self, deadline: &mut Deadline) -> Result<FoundFrame, ClientError> {
+        loop {
             match self.next_frame()? {
-                Ok(found) => break found,
+                Ok(found) => return Ok(found),
                 Err(needed) => self.read_at_least(needed, deadline)?,
             }
-        };
-        let payload = &self.inbound[found.payload];
+        }
+    }
+
+    /// The frame found last.
+    pub(super) fn view(&self, found: &FoundFrame) -> Received<'_> {
+        let payload = &self.inbound[found.payload.clone()];
         let frame = match found.kind {
             FrameKind::Echo(message_type) => {
                 Frame::Echo(echo::ZeroCopyMessage { message_type, payload })
@@ -104,7 +114,7 @@ impl FramedStream {
                 Frame::Chat(chat::ZeroCopyMessage { version, message_type, payload })
             }
         };
-        Ok(Received { frame, stream_offset: found.stream_offset })
+        Received { frame, stream_offset: found.stream_offset }
     }
 
     /// Reads and drops everything up to the end of the stream.
@@ -228,7 +238,7 @@ impl fmt::Debug for FramedStream {
 
 /// A frame just consumed, as places in the buffer, so that nothing is borrowed while more may have
 /// to be read.
-struct FoundFrame {
+pub(super) struct FoundFrame {
     kind: FrameKind,
     payload: Range<usize>,
     stream_offset: u64,

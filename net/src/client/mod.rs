@@ -15,6 +15,7 @@ mod error;
 mod event;
 mod framed_stream;
 mod sender;
+mod signs;
 mod stream;
 
 pub use chat::{ChatClient, KEPT_EVENTS_MAX, UNANSWERED_MAX};

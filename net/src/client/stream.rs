@@ -22,6 +22,7 @@ use super::ClientConfig;
 use super::connect::connect_unix;
 use super::deadline::Deadline;
 use crate::address::{Address, PeerAddress};
+use crate::ip_version;
 use crate::socket_options::SocketOptions;
 
 /// Sealed bytes taken from the socket at a time: a record and its overhead (RFC 8446, 5.2).
@@ -308,7 +309,8 @@ fn connect_tcp(address: &Address, config: &ClientConfig, deadline: Instant) -> i
         unreachable_timeout: config.unreachable_timeout,
         ..SocketOptions::default()
     };
-    super::connect::connect_tcp(&address.resolve()?, options, deadline)
+    let found = ip_version::resolve(address, config.ip_version)?;
+    super::connect::connect_tcp(&found, options, deadline)
 }
 
 fn left_until(deadline: Instant) -> io::Result<Duration> {

@@ -10,6 +10,7 @@ use cafewire_core::echo::MAX_PAYLOAD_SIZE;
 use super::payload::{SENDERS_MAX, STAMP_SIZE};
 use super::schedule::RATE_PER_SECOND_MAX;
 use crate::address::Address;
+use crate::ip_version::IpVersion;
 use crate::tls::ClientTls;
 
 /// The smallest message, in bytes: its stamp holds its sender, its number and the time at which it
@@ -49,6 +50,8 @@ pub struct LoadConfig {
     /// The certificates to trust and to show at `tls://` addresses. Default: those that the system
     /// trusts are trusted, none is shown.
     pub tls: ClientTls,
+    /// The only version of IP to connect by. Default: `None`, either.
+    pub ip_version: Option<IpVersion>,
     /// The kind of work.
     pub work: Work,
     /// The amount of work.
@@ -200,6 +203,7 @@ impl LoadConfig {
         Self {
             target,
             tls: ClientTls { ca: None, identity: None },
+            ip_version: None,
             work,
             amount: Amount::Time(Duration::from_secs(10)),
             rate_per_second: None,

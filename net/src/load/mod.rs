@@ -115,7 +115,7 @@ fn run_and_tell<'a>(
     series: Option<Series<'a>>,
 ) -> Result<Report, LoadError> {
     config.validate()?;
-    let target = Target::resolve(&config.target, &config.tls, config.connect_timeout)
+    let target = Target::resolve(config)
         .map_err(|source| LoadError::Unresolved { target: config.target.clone(), source })?;
     tracing::debug!("connecting to {}{target}", config.target);
     match config.work {

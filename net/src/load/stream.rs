@@ -7,7 +7,6 @@ use std::net::{IpAddr, Ipv4Addr, SocketAddr, TcpStream as BlockingTcpStream};
 use std::os::unix::net::UnixStream as StdUnixStream;
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::time::Duration;
 
 use mio::net::{TcpStream, UnixStream};
 use rustix::io::Errno;
@@ -15,8 +14,9 @@ use rustls::ClientConfig;
 use rustls::pki_types::ServerName;
 use socket2::{Domain, Protocol, SockAddr, Socket, Type};
 
+use super::LoadConfig;
 use crate::address::Address;
-use crate::tls::ClientTls;
+use crate::ip_version;
 use crate::transport::{TlsStream, Transport};
 
 /// Connections from one source address within 127.0.0.0/8. Fewer than the 1,024 that this server
@@ -40,12 +40,8 @@ pub(super) struct TlsTarget {
 impl Target {
     /// Looks the name up. Of several addresses the first that accepts a connection within the time
     /// is taken, so that all connections go to the same one; if none does, the first.
-    pub(super) fn resolve(
-        address: &Address,
-        tls: &ClientTls,
-        probe_timeout: Duration,
-    ) -> io::Result<Self> {
-        let tls = match address {
+    pub(super) fn resolve(config: &LoadConfig) -> io::Result<Self> {
+        let tls = match &config.target {
             Address::Unix { path } => return Ok(Self::Unix { path: path.clone() }),
             Address::Tcp { .. } => None,
             Address::Tls { host, .. } => {
@@ -53,12 +49,12 @@ impl Target {
                     let sentence = "TLS needs a name or an IP address to check, and this is none";
                     io::Error::new(io::ErrorKind::InvalidInput, sentence)
                 })?;
-                Some(TlsTarget { config: tls.load()?, name })
+                Some(TlsTarget { config: config.tls.load()?, name })
             }
         };
-        let found = address.resolve()?;
+        let found = ip_version::resolve(&config.target, config.ip_version)?;
         let answers = |candidate: &&SocketAddr| {
-            BlockingTcpStream::connect_timeout(candidate, probe_timeout).is_ok()
+            BlockingTcpStream::connect_timeout(candidate, config.connect_timeout).is_ok()
         };
         let taken = if found.len() > 1 { found.iter().find(answers) } else { None };
         let address = taken.or(found.first()).copied().ok_or(io::ErrorKind::NotFound)?;
