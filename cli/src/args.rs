@@ -52,32 +52,32 @@ impl Arguments {
             Command::Encode(encode) => encode.message().err(),
             _ => None,
         };
-        if let Some(sentence) = refusal.or_else(|| arguments.tls_without_effect(&matches)) {
+        if let Some(sentence) = refusal.or_else(|| arguments.without_effect(&matches)) {
             command_asked_for(&matches).error(ErrorKind::ValueValidation, sentence).exit();
         }
         arguments
     }
 
-    /// An option for TLS given on the command line for an address without TLS: ignoring it would
-    /// let the user believe in a protection that is not there. The variables are for all addresses,
-    /// and are used where they apply.
-    fn tls_without_effect(&mut self, matches: &ArgMatches) -> Option<String> {
+    /// An option given on the command line for an address where it has no effect: ignoring one for
+    /// TLS would let the user believe in a protection that is not there. The variables are for all
+    /// addresses, and are used where they apply.
+    fn without_effect(&mut self, matches: &ArgMatches) -> Option<String> {
         let matches = innermost(matches);
         let is_given = |id: &&str| {
             matches!(matches.try_contains_id(id), Ok(true))
                 && matches.value_source(id) == Some(ValueSource::CommandLine)
         };
-        let option = ["ca", "cert", "key"].into_iter().find(is_given)?;
+        let option = server_args::OPTIONS.into_iter().find(is_given)?;
         let address = match &mut self.command {
             Command::Send(send) => send.address_and_text().ok()?.0,
             // The address may be a profile's, which is read later.
             Command::Chat(chat) => {
-                chat.tls.given = Some(option);
+                chat.way.given = Some(option);
                 return None;
             }
             _ => matches.try_get_one::<Address>("address").ok()??.clone(),
         };
-        server_args::tls_without_effect(option, &address)
+        server_args::without_effect(option, &address)
     }
 }
 

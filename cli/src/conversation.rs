@@ -7,8 +7,10 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use cafewire_net::client::{ChatClient, ChatSender, ClientError, Event, Received};
+use cafewire_net::{Address, ClientConfig};
 
 use crate::failure::Failure;
+use crate::format;
 use crate::interrupt;
 use crate::lines::{Line, LineReader};
 
@@ -21,7 +23,7 @@ pub(crate) const ANSWER_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// Time that the server has for closing the connection after our Disconnect, or for saying why it
 /// closed.
-const LAST_WORDS_WAIT: Duration = Duration::from_secs(2);
+pub(crate) const LAST_WORDS_WAIT: Duration = Duration::from_secs(2);
 
 /// Events and lines that wait to be handled. More wait in the sockets, and in the end at the
 /// server.
@@ -29,9 +31,11 @@ const QUEUE_LEN: usize = 1024;
 
 #[derive(Debug)]
 pub(crate) enum ConversationEvent {
+    /// A connection that [`Conversation::connect`] was to make stands.
+    SignedIn(ChatSender),
     /// A message of the server.
     Chat(Received),
-    /// The connection is over.
+    /// The connection is over, or could not be made.
     Lost(ClientError),
     /// A line that was requested.
     Line(Line),
@@ -43,21 +47,66 @@ pub(crate) enum ConversationEvent {
     Interrupted,
 }
 
+/// An event, and the number of the connection that it is of.
+type Numbered = (u64, ConversationEvent);
+
+/// The number of what no connection brought: signals, lines.
+const OF_NO_CONNECTION: u64 = 0;
+
 pub(crate) struct Conversation {
-    events: Receiver<ConversationEvent>,
-    queue: SyncSender<ConversationEvent>,
+    events: Receiver<Numbered>,
+    queue: SyncSender<Numbered>,
     wanted_lines: Option<Sender<()>>,
+    /// The number of the newest connection. Events of the others come too late.
+    connection: u64,
 }
 
 impl Conversation {
     /// Receives events of the server from now on, SIGINT and SIGTERM.
     pub(crate) fn start(client: ChatClient) -> Result<Self, Failure> {
+        let mut conversation = Self::start_without_connection()?;
+        conversation.connection += 1;
+        let (queue, number) = (conversation.queue.clone(), conversation.connection);
+        thread::spawn(move || pass_on_events(client, number, &queue));
+        Ok(conversation)
+    }
+
+    /// Receives SIGINT and SIGTERM from now on.
+    pub(crate) fn start_without_connection() -> Result<Self, Failure> {
         let (queue, events) = sync_channel(QUEUE_LEN);
-        let from_server = queue.clone();
-        thread::spawn(move || pass_on_events(client, &from_server));
         let interrupts = queue.clone();
-        interrupt::watch(move || interrupts.send(ConversationEvent::Interrupted).is_ok())?;
-        Ok(Self { events, queue, wanted_lines: None })
+        interrupt::watch(move || {
+            interrupts.send((OF_NO_CONNECTION, ConversationEvent::Interrupted)).is_ok()
+        })?;
+        Ok(Self { events, queue, wanted_lines: None, connection: OF_NO_CONNECTION })
+    }
+
+    /// Connects and signs in, on a thread of its own. The outcome is an event: `SignedIn` or
+    /// `Lost`. A connection of before is heard no more.
+    pub(crate) fn connect(&mut self, address: Address, username: String, config: ClientConfig) {
+        self.connection += 1;
+        let (queue, number) = (self.queue.clone(), self.connection);
+        thread::spawn(move || {
+            let connected = ChatClient::connect_with(&address, &username, &config)
+                .and_then(|client| Ok((client.sender().map_err(ClientError::Io)?, client)));
+            let event = match connected {
+                Ok((sender, client)) => {
+                    format::connected(&address, client.peer_address());
+                    if queue.send((number, ConversationEvent::SignedIn(sender))).is_ok() {
+                        pass_on_events(client, number, &queue);
+                    }
+                    return;
+                }
+                Err(error) => ConversationEvent::Lost(error),
+            };
+            // Sending fails only when the command is over.
+            let _ = queue.send((number, event));
+        });
+    }
+
+    /// The connection is heard no more.
+    pub(crate) const fn hang_up(&mut self) {
+        self.connection += 1;
     }
 
     /// Requests the next line of standard input; it comes as a [`ConversationEvent::Line`]. Lines
@@ -76,11 +125,19 @@ impl Conversation {
 
     /// The next event; `None` if there is none by the deadline.
     pub(crate) fn next(&self, deadline: Option<Instant>) -> Option<ConversationEvent> {
-        let Some(deadline) = deadline else {
+        loop {
             // The queue cannot close: this end holds a sender too.
-            return self.events.recv().ok();
-        };
-        self.events.recv_timeout(deadline.saturating_duration_since(Instant::now())).ok()
+            let (number, event) = match deadline {
+                None => self.events.recv().ok()?,
+                Some(deadline) => {
+                    let left = deadline.saturating_duration_since(Instant::now());
+                    self.events.recv_timeout(left).ok()?
+                }
+            };
+            if number == OF_NO_CONNECTION || number == self.connection {
+                return Some(event);
+            }
+        }
     }
 
     /// Disconnects, and waits until the server has closed the connection: from then on the name is
@@ -116,7 +173,7 @@ impl Conversation {
     }
 }
 
-fn pass_on_events(mut client: ChatClient, queue: &SyncSender<ConversationEvent>) {
+fn pass_on_events(mut client: ChatClient, number: u64, queue: &SyncSender<Numbered>) {
     loop {
         let event = match client.receive_within(EVENT_WAIT) {
             Ok(Some(received)) => ConversationEvent::Chat(received),
@@ -124,17 +181,13 @@ fn pass_on_events(mut client: ChatClient, queue: &SyncSender<ConversationEvent>)
             Err(error) => ConversationEvent::Lost(error),
         };
         let over = matches!(event, ConversationEvent::Lost(_));
-        if queue.send(event).is_err() || over {
+        if queue.send((number, event)).is_err() || over {
             return;
         }
     }
 }
 
-fn pass_on_lines(
-    max_len_bytes: usize,
-    wanted: &Receiver<()>,
-    queue: &SyncSender<ConversationEvent>,
-) {
+fn pass_on_lines(max_len_bytes: usize, wanted: &Receiver<()>, queue: &SyncSender<Numbered>) {
     let mut reader = LineReader::new(io::stdin().lock(), max_len_bytes);
     while wanted.recv().is_ok() {
         let event = match reader.next_line() {
@@ -143,7 +196,7 @@ fn pass_on_lines(
             Err(error) => ConversationEvent::InputFailed(error),
         };
         let over = !matches!(event, ConversationEvent::Line(_));
-        if queue.send(event).is_err() || over {
+        if queue.send((OF_NO_CONNECTION, event)).is_err() || over {
             return;
         }
     }

@@ -16,9 +16,29 @@ use crate::output;
 #[derive(Serialize)]
 #[serde(tag = "kind", rename_all = "lowercase")]
 pub(crate) enum EventJson<'a> {
-    Message { user_id: u32, timestamp_ms: u64, username: &'a str, room: &'a str, content: &'a str },
-    Joined { user_id: u32, username: &'a str, room: &'a str },
-    Left { user_id: u32, username: &'a str, room: &'a str },
+    Message {
+        user_id: u32,
+        timestamp_ms: u64,
+        username: &'a str,
+        room: &'a str,
+        content: &'a str,
+    },
+    Joined {
+        user_id: u32,
+        username: &'a str,
+        room: &'a str,
+    },
+    Left {
+        user_id: u32,
+        username: &'a str,
+        room: &'a str,
+    },
+    /// Events between these times may be missing.
+    Gap {
+        room: &'a str,
+        from_ms: u64,
+        until_ms: u64,
+    },
 }
 
 /// Prints, with `-v`, the address of a connection: a name may have many.
@@ -49,6 +69,12 @@ pub(crate) fn time_of_day(timestamp_ms: u64, time_zone: &TimeZone) -> String {
 pub(crate) fn local_date(timestamp_ms: u64, time_zone: &TimeZone) -> String {
     format_time(timestamp_ms, time_zone, "%A, %Y-%m-%d")
         .unwrap_or_else(|| "a date that no calendar has".to_owned())
+}
+
+/// Date and time of day, here, as `2026-05-01 12:34:56`.
+pub(crate) fn local_moment(timestamp_ms: u64) -> String {
+    format_time(timestamp_ms, &TimeZone::system(), "%Y-%m-%d %H:%M:%S")
+        .unwrap_or_else(|| "a time that no calendar has".to_owned())
 }
 
 fn format_time(timestamp_ms: u64, time_zone: &TimeZone, format: &str) -> Option<String> {

@@ -123,23 +123,34 @@ Exit status: 0 once every message has come back from the room, as it was and in 
 sentence, if one was refused, or none came back for 10 seconds, or a line is longer than 512 bytes \
 or not UTF-8: the sentence names that line, and those before it were sent.
 
+With --retry messages without a receipt are sent again on the next connection, in order, before \
+the others; a sentence on standard error names the lines that may have been said twice. A name \
+that the lost connection still holds is waited for. A line is read only when it can be sent.
+
 Examples:
   cafewire send --user bot --room lobby 'build 42 is green'
   cafewire send 192.0.2.7:8080 --user bot --room lobby 'hello'
   make 2>&1 | cafewire send --user bot --room builds";
 
 pub(crate) const LISTEN: &str = "\
-Each message is a line, `12:34:56 <name> text`, in local time, with control characters escaped. \
-Once the room is joined, a line on standard error says so. Joins and leaves are shown only by \
+Each message is a line, `12:34:56 <name> text`, in local time, with control characters escaped; \
+with more than one room, `12:34:56 [room] <name> text`. \
+Once the rooms are joined, a line on standard error says so. Joins and leaves are shown only by \
 --json; only messages count for -n. Exit status: 0 after COUNT messages, 27 when the time is over \
 first.
 
 With --json each line is an object, told apart by `kind`; timestamp_ms counts from 1970-01-01 UTC:
   message       user_id, timestamp_ms, username, room, content
   joined, left  user_id, username, room (the first one is the listener itself)
+  gap           room, from_ms, until_ms: events between these times may be missing
+
+With --retry a sentence on standard error says when the connection was lost and, when it stands \
+again, from when to when something may be missing: since the last sign of the server. A name that \
+the lost connection still holds is waited for; one that another user has from the start is not.
 
 Examples:
   cafewire listen --user log --room lobby
+  cafewire listen --user log --room lobby --room tea --retry=1day
   cafewire listen --user log --room lobby -n 1 -t 30
   cafewire listen --user log --room lobby --json | jq -r 'select(.kind == \"message\").content'";
 

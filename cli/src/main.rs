@@ -2,6 +2,7 @@
 //! status.
 
 mod args;
+mod backoff;
 mod chat_line;
 mod chat_screen;
 mod commands;
@@ -19,6 +20,7 @@ mod log_format;
 mod output;
 mod profile;
 mod requests;
+mod retry;
 mod server_args;
 mod settings;
 mod stats;

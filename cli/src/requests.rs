@@ -49,6 +49,11 @@ impl Requests {
         self.open.is_empty()
     }
 
+    /// Whether the answer to a join of this room is awaited.
+    pub(crate) fn is_joining(&self, room: &str) -> bool {
+        self.open.iter().any(|request| is_join(request, room))
+    }
+
     /// Removes and returns the unanswered requests, oldest first.
     pub(crate) fn take_open(&mut self) -> VecDeque<Request> {
         std::mem::take(&mut self.open)
@@ -70,6 +75,16 @@ impl Requests {
             None => Answer::Unrelated,
         }
     }
+}
+
+/// Whether it is a join of this room.
+pub(crate) fn is_join(request: &Request, room_joined: &str) -> bool {
+    matches!(request, Request::Join { room } if room == room_joined)
+}
+
+/// Whether it is a message to this room.
+pub(crate) fn is_send(request: &Request, room_spoken_in: &str) -> bool {
+    matches!(request, Request::Send { room, .. } if room == room_spoken_in)
 }
 
 /// For tests: the client's session, between a test that plays the server and what the client does

@@ -34,6 +34,3 @@ pub(crate) const MAX_IGNORED: usize = 256;
 /// Time without any event after which unanswered requests mean a lost connection. The server
 /// answers every request of version 1.
 pub(crate) const ANSWER_TIMEOUT: Duration = Duration::from_secs(20);
-
-/// Time for which a connection must have lasted before the delay after its loss starts short again.
-pub(crate) const STABLE_AFTER: Duration = Duration::from_secs(10);

@@ -2,17 +2,18 @@
 //! methods return effects, and time is an argument. `connection_task` carries the effects out.
 //!
 //! A message that was written when the connection broke may or may not have arrived: it is
-//! reported, not sent again. A message that was not written yet waits.
+//! reported, not sent again. A message that was not written yet waits until its room is joined.
 
 use std::collections::VecDeque;
 use std::time::Duration;
 
 use cafewire_net::Address;
 
-use super::backoff::Backoff;
-use super::bounds::{ANSWER_TIMEOUT, MAX_UNSENT, STABLE_AFTER};
+use super::bounds::{ANSWER_TIMEOUT, MAX_UNSENT};
 use super::effect::Effect;
-use crate::requests::{MAX_IN_FLIGHT, Request, Requests};
+use crate::backoff::Backoff;
+use crate::requests::{MAX_IN_FLIGHT, Request, Requests, is_join, is_send};
+use crate::retry::STABLE_AFTER;
 
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum Phase {
@@ -136,11 +137,15 @@ impl ConnectionState {
         &mut self.requests
     }
 
+    /// How many lines wait to be said in a room.
+    pub(crate) fn unsent_in(&self, room_waiting: &str) -> usize {
+        self.unsent.iter().filter(|request| is_send(request, room_waiting)).count()
+    }
+
     /// Drops the unsent lines of a room and returns their number.
     pub(crate) fn drop_unsent(&mut self, room_left: &str) -> usize {
         let before = self.unsent.len();
-        self.unsent
-            .retain(|request| !matches!(request, Request::Send { room, .. } if room == room_left));
+        self.unsent.retain(|request| !is_send(request, room_left));
         before - self.unsent.len()
     }
 
@@ -233,7 +238,7 @@ impl ConnectionState {
         let mut effects = Vec::new();
         while self.is_online()
             && self.requests.len() < MAX_IN_FLIGHT
-            && let Some(request) = self.unsent.pop_front()
+            && let Some(request) = self.take_sendable()
         {
             if self.requests.is_empty() {
                 self.asked_at = now;
@@ -242,6 +247,21 @@ impl ConnectionState {
             effects.push(Effect::Send { number: self.number, request });
         }
         effects
+    }
+
+    /// The first request that waits for nothing but its turn. A message waits for the answer to the
+    /// join of its room: behind a join that is refused it would be refused too, and if it is taken,
+    /// the user has not seen by then who is there.
+    fn take_sendable(&mut self) -> Option<Request> {
+        let is_sendable = |at: &usize| match &self.unsent[*at] {
+            Request::Send { room, .. } => {
+                let mut earlier = self.unsent.range(..*at);
+                !self.requests.is_joining(room) && !earlier.any(|request| is_join(request, room))
+            }
+            Request::Join { .. } | Request::Leave { .. } => true,
+        };
+        let at = (0..self.unsent.len()).find(is_sendable)?;
+        self.unsent.remove(at)
     }
 
     /// Drops requests of the lost connection: joins and leaves are derived from the rooms again;

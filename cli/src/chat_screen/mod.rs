@@ -10,7 +10,6 @@
 //! connecting resolves names, for which systems have no call that does not block. The screen never
 //! waits for the network, and no thread polls.
 
-mod backoff;
 mod bounds;
 mod clock;
 mod command;

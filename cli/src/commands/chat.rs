@@ -4,6 +4,7 @@ mod args;
 
 use std::process::ExitCode;
 
+use cafewire_net::ClientConfig;
 use clap::error::ErrorKind;
 
 use crate::chat_screen;
@@ -19,13 +20,16 @@ pub(crate) fn run(args: &ChatArgs) -> Result<ExitCode, Failure> {
     // The command line and its variables take precedence over the profile.
     let profile = Profile::load(args.profile.as_deref())?;
     let address = args.address(profile.address);
-    let useless = |option| server_args::tls_without_effect(option, &address);
-    if let Some(sentence) = args.tls.given.and_then(useless) {
+    let useless = |option| server_args::without_effect(option, &address);
+    if let Some(sentence) = args.way.given.and_then(useless) {
         args::refuse(ErrorKind::ValueValidation, &sentence);
     }
     let username = args.user.clone().or(profile.user);
     let rooms = if args.rooms.is_empty() { profile.rooms } else { args.rooms.clone() };
-    let config = args.tls.client_config_or(profile.tls);
+    let config = ClientConfig {
+        probe_interval: args.probe.interval(),
+        ..args.way.client_config_or(profile.tls)
+    };
     if !args.plain && terminal::is_full_screen_possible() {
         let theme = args.theme.or(profile.theme).unwrap_or_default();
         return chat_screen::run(chat_screen::Options { address, config, username, rooms, theme });

@@ -81,6 +81,8 @@ impl Chat {
             let deadline = self.is_leaving.then(|| self.last_answer_at + ANSWER_TIMEOUT);
             match self.conversation.next(deadline) {
                 Some(ConversationEvent::Chat(received)) => self.take_event(&received)?,
+                // The connection stood before the conversation began.
+                Some(ConversationEvent::SignedIn(_)) => {}
                 Some(ConversationEvent::Line(line)) => {
                     self.is_line_wanted = false;
                     self.take_line(line)?;

@@ -24,7 +24,7 @@ pub(crate) struct EchoArgs {
 }
 
 pub(crate) fn run(args: &EchoArgs) -> Result<ExitCode, Failure> {
-    let mut client = Client::connect_with(&args.server.address, &args.server.tls.client_config())?;
+    let mut client = Client::connect_with(&args.server.address, &args.server.way.client_config())?;
     format::connected(&args.server.address, client.peer_address());
     let stdin = io::stdin().lock();
     let is_interactive = stdin.is_terminal();

@@ -1,24 +1,25 @@
-//! `cafewire listen`: prints the messages of a room on standard output.
+//! `cafewire listen`: prints the messages of rooms on standard output. With `--retry` a connection
+//! that is lost is made again, and what may be missing is said.
 
 mod args;
+mod interruption;
+mod show;
 
-use std::ffi::c_int;
-use std::process::{self, ExitCode};
-use std::sync::Arc;
-use std::sync::atomic::{AtomicI32, Ordering};
+use std::process::ExitCode;
 use std::thread;
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime};
 
-use cafewire_net::client::{ChatClient, ChatSender, ClientError, Event};
-use signal_hook::consts::{SIGINT, SIGTERM};
-
-use crate::escape;
-use crate::failure::Failure;
-use crate::format::{self, EventJson};
-use crate::interrupt;
-use crate::output;
+use cafewire_net::client::{ChatClient, ClientError, Event};
 
 pub(crate) use self::args::ListenArgs;
+use self::interruption::Interruption;
+use self::show::Show;
+use crate::escape;
+use crate::failure::Failure;
+use crate::format;
+use crate::interrupt;
+use crate::output;
+use crate::retry::{self, Retry};
 
 /// Exit status when `-t` ran out; no other error has this number.
 const TIMED_OUT: u8 = 27;
@@ -30,80 +31,149 @@ const UNLIMITED_WAIT: Duration = Duration::from_secs(3600);
 const GOODBYE_WAIT: Duration = Duration::from_secs(2);
 
 pub(crate) fn run(args: &ListenArgs) -> Result<ExitCode, Failure> {
-    // A time too far away for the clock is no limit.
-    let deadline = args.timeout.and_then(|timeout| Instant::now().checked_add(timeout));
-    let mut client = match connect(args) {
-        Err(_) if is_over(deadline) => return Ok(ExitCode::from(TIMED_OUT)),
-        client => client?,
+    let interruption = Interruption::watch()?;
+    let mut listening = Listening {
+        args,
+        show: Show::new(args),
+        interruption: &interruption,
+        // A time too far away for the clock is no limit.
+        deadline: args.timeout.and_then(|timeout| Instant::now().checked_add(timeout)),
+        messages_left: args.count,
+        retry: args.retry.attempts(),
+        was_signed_in: false,
+        missing_since: None,
     };
-    let interruption = Interruption::watch(client.sender().map_err(Failure::no_second_handle)?)?;
-    let ended = listen(args, &mut client, deadline);
-    if let Some(signal) = interruption.signal() {
-        // It is what closed the connection, whatever was being waited for.
-        disconnect(client);
-        return Ok(ExitCode::from(interrupt::exit_status(signal)));
-    }
-    let exit_code = ended?;
-    disconnect(client);
-    Ok(exit_code)
-}
-
-/// Has SIGINT and SIGTERM end the command with a Disconnect: the name is free for the next one.
-struct Interruption(Arc<AtomicI32>);
-
-impl Interruption {
-    fn watch(sender: ChatSender) -> Result<Self, Failure> {
-        let seen = Arc::new(AtomicI32::new(0));
-        let noted = Arc::clone(&seen);
-        interrupt::watch_all(&[SIGINT, SIGTERM], move |signal| {
-            let status = interrupt::exit_status(signal).into();
-            if noted.swap(signal, Ordering::Relaxed) == 0 {
-                // The server closes, which the reading thread sees. If it does not, or does not
-                // even take the Disconnect, this ends the command.
-                thread::spawn(move || {
-                    thread::sleep(GOODBYE_WAIT);
-                    process::exit(status);
-                });
-                if sender.disconnect().is_ok() {
-                    return true;
-                }
-            }
-            process::exit(status)
-        })?;
-        Ok(Self(seen))
-    }
-
-    fn signal(&self) -> Option<c_int> {
-        Some(self.0.load(Ordering::Relaxed)).filter(|&signal| signal != 0)
+    loop {
+        match listening.listen_once() {
+            Ok(exit_code) => return Ok(exit_code),
+            Err(_) if is_over(listening.deadline) => return Ok(ExitCode::from(TIMED_OUT)),
+            Err(End::Final(failure)) => return Err(failure),
+            Err(End::Lost(failure)) => listening.wait_for_next_attempt(failure)?,
+        }
     }
 }
 
-fn listen(
-    args: &ListenArgs,
-    client: &mut ChatClient,
+/// Why a connection is over.
+enum End {
+    /// Another one may go better.
+    Lost(Failure),
+    Final(Failure),
+}
+
+impl From<Failure> for End {
+    fn from(failure: Failure) -> Self {
+        Self::Final(failure)
+    }
+}
+
+struct Listening<'a> {
+    args: &'a ListenArgs,
+    show: Show<'a>,
+    interruption: &'a Interruption,
     deadline: Option<Instant>,
-) -> Result<ExitCode, Failure> {
-    match client.join(&args.room) {
-        Err(ClientError::TimedOut) if is_over(deadline) => return Ok(ExitCode::from(TIMED_OUT)),
-        joined => joined?,
-    }
-    show_joined(args, client)?;
-    let mut messages_left = args.count;
-    while messages_left != Some(0) {
-        let wait = deadline
-            .map_or(UNLIMITED_WAIT, |deadline| deadline.saturating_duration_since(Instant::now()));
-        let event = client.next_event_within(wait)?;
-        if let Some(event) = &event {
-            show(event, args)?;
-            if matches!(event, Event::Message { .. }) {
-                messages_left = messages_left.map(|left| left - 1);
+    messages_left: Option<u64>,
+    retry: Retry,
+    was_signed_in: bool,
+    /// When the last sign came over the connection that was lost.
+    missing_since: Option<SystemTime>,
+}
+
+impl Listening<'_> {
+    /// From the connect to the end of the command or of the connection.
+    fn listen_once(&mut self) -> Result<ExitCode, End> {
+        let mut client = self.connect().map_err(|error| self.end(error))?;
+        self.was_signed_in = true;
+        let sender = client.sender().map_err(Failure::no_second_handle)?;
+        self.interruption.set_sender(Some(sender));
+        let ended = self.join(&mut client).and_then(|()| self.show_events(&mut client));
+        self.interruption.set_sender(None);
+        if let Some(signal) = self.interruption.signal() {
+            // It is what closed the connection, whatever was being waited for.
+            disconnect(client);
+            return Ok(ExitCode::from(interrupt::exit_status(signal)));
+        }
+        match ended {
+            Ok(_) => disconnect(client),
+            Err(_) => {
+                let heard = SystemTime::now().checked_sub(client.last_heard().elapsed());
+                self.missing_since = self.missing_since.or(heard);
             }
         }
-        if messages_left != Some(0) && is_over(deadline) {
-            return Ok(ExitCode::from(TIMED_OUT));
-        }
+        ended
     }
-    Ok(ExitCode::SUCCESS)
+
+    /// Connecting and signing in are part of the total time.
+    fn connect(&self) -> Result<ChatClient, ClientError> {
+        let mut config = self.args.server.way.client_config();
+        config.probe_interval = self.args.probe.interval();
+        if let Some(deadline) = self.deadline {
+            let left = deadline.saturating_duration_since(Instant::now());
+            let left = left.max(Duration::from_millis(1));
+            config.connect_timeout = config.connect_timeout.min(left);
+            config.read_timeout = Some(config.read_timeout.map_or(left, |time| time.min(left)));
+        }
+        let address = &self.args.server.address;
+        let client = ChatClient::connect_with(address, &self.args.user, &config)?;
+        format::connected(address, client.peer_address());
+        Ok(client)
+    }
+
+    fn join(&mut self, client: &mut ChatClient) -> Result<(), End> {
+        for room in self.show.rooms() {
+            client.join(room).map_err(|error| self.end(error))?;
+        }
+        self.retry.succeeded(Instant::now());
+        if let Some(since) = self.missing_since.take() {
+            self.show.missing(since, SystemTime::now())?;
+        }
+        Ok(self.show.joined(client)?)
+    }
+
+    fn show_events(&mut self, client: &mut ChatClient) -> Result<ExitCode, End> {
+        while self.messages_left != Some(0) {
+            let wait = self.deadline.map_or(UNLIMITED_WAIT, |deadline| {
+                deadline.saturating_duration_since(Instant::now())
+            });
+            match client.next_event_within(wait).map_err(|error| self.end(error))? {
+                Some(Event::Error { code, message }) => {
+                    let failure =
+                        Failure::refused("the server ended the connection", code, &message);
+                    let may_pass = retry::code_may_pass(code, self.was_signed_in);
+                    return Err(if may_pass { End::Lost(failure) } else { End::Final(failure) });
+                }
+                Some(event) => {
+                    self.show.event(&event)?;
+                    if matches!(event, Event::Message { .. }) {
+                        self.messages_left = self.messages_left.map(|left| left - 1);
+                    }
+                }
+                None => {}
+            }
+            if self.messages_left != Some(0) && is_over(self.deadline) {
+                return Ok(ExitCode::from(TIMED_OUT));
+            }
+        }
+        Ok(ExitCode::SUCCESS)
+    }
+
+    fn end(&self, error: ClientError) -> End {
+        let may_pass = retry::may_pass(&error, self.was_signed_in);
+        if may_pass { End::Lost(error.into()) } else { End::Final(error.into()) }
+    }
+
+    /// A signal ends the command meanwhile.
+    fn wait_for_next_attempt(&mut self, failure: Failure) -> Result<(), Failure> {
+        let is_first = self.retry.is_first_failure();
+        let now = Instant::now();
+        let Some(pause) = self.retry.pause(now) else { return Err(failure) };
+        if is_first {
+            let why = failure.into_sentence();
+            output::remark(format_args!("cafewire: {}: trying again", escape::text(&why)));
+        }
+        let left = self.deadline.map(|deadline| deadline.saturating_duration_since(now));
+        thread::sleep(left.map_or(pause, |left| pause.min(left)));
+        Ok(())
+    }
 }
 
 /// Disconnects, and waits until the server has closed the connection: from then on the name is free
@@ -118,49 +188,6 @@ fn disconnect(mut client: ChatClient) {
     }
 }
 
-/// Connecting and signing in are part of the total time.
-fn connect(args: &ListenArgs) -> Result<ChatClient, ClientError> {
-    let mut config = args.server.tls.client_config();
-    if let Some(timeout) = args.timeout.map(|timeout| timeout.max(Duration::from_millis(1))) {
-        config.connect_timeout = config.connect_timeout.min(timeout);
-        config.read_timeout =
-            Some(config.read_timeout.map_or(timeout, |default| default.min(timeout)));
-    }
-    let client = ChatClient::connect_with(&args.server.address, &args.user, &config)?;
-    format::connected(&args.server.address, client.peer_address());
-    Ok(client)
-}
-
 fn is_over(deadline: Option<Instant>) -> bool {
     deadline.is_some_and(|deadline| deadline <= Instant::now())
-}
-
-/// Announces, on standard error for people and as an object for programs, that messages are
-/// complete from here on. The join has consumed the event that says so.
-fn show_joined(args: &ListenArgs, client: &ChatClient) -> Result<(), Failure> {
-    let (room, username) = (args.room.as_str(), client.username());
-    output::notice(format_args!(
-        "listening to [{}] as <{}>",
-        escape::room(room),
-        escape::username(username)
-    ));
-    if args.json {
-        output::json(&EventJson::Joined { user_id: client.user_id(), username, room })?;
-    }
-    Ok(())
-}
-
-fn show(event: &Event, args: &ListenArgs) -> Result<(), Failure> {
-    match event {
-        Event::Error { code, message } => {
-            Err(Failure::refused("the server ended the connection", *code, message))
-        }
-        event if args.json => EventJson::of(event).map_or(Ok(()), |event| output::json(&event)),
-        Event::Message { timestamp_ms, username, content, .. } => output::line(format_args!(
-            "{} {}",
-            format::local_time(*timestamp_ms),
-            format::said(username, content)
-        )),
-        _ => Ok(()),
-    }
 }

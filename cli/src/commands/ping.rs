@@ -74,7 +74,7 @@ pub(crate) fn run(args: &PingArgs) -> Result<ExitCode, Failure> {
         address: args.server.address.clone(),
         config: ClientConfig {
             read_timeout: Some(REPLY_TIMEOUT),
-            ..args.server.tls.client_config()
+            ..args.server.way.client_config()
         },
     };
     let client = target.connect()?;

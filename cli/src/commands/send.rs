@@ -1,201 +1,337 @@
 //! `cafewire send`: sends one message, or each line of standard input, and checks that each is
-//! delivered.
+//! delivered. With `--retry` a connection that is lost is made again.
 
 mod args;
+mod message;
 
 use std::collections::VecDeque;
 use std::process::ExitCode;
 use std::time::Instant;
 
+use cafewire_core::ErrorCode;
 use cafewire_core::chat::MAX_CONTENT_SIZE;
-use cafewire_net::client::{ChatClient, ChatSender, Event, Received};
-
-use crate::conversation::{ANSWER_TIMEOUT, Conversation, ConversationEvent};
-use crate::failure::Failure;
-use crate::format;
-use crate::lines::Line;
-use crate::requests::{Answer, MAX_IN_FLIGHT, Request, Requests};
-use crate::values;
+use cafewire_net::client::{ChatSender, ClientError, Event, Received};
+use cafewire_net::{Address, ClientConfig};
 
 pub(crate) use self::args::SendArgs;
+use self::message::{Label, Message, named};
+use crate::conversation::{ANSWER_TIMEOUT, Conversation, ConversationEvent, LAST_WORDS_WAIT};
+use crate::escape;
+use crate::failure::Failure;
+use crate::lines::Line;
+use crate::output;
+use crate::requests::{Answer, MAX_IN_FLIGHT, Request, Requests};
+use crate::retry::{self, Retry};
+use crate::values;
 
 pub(crate) fn run(args: &SendArgs) -> Result<ExitCode, Failure> {
     let (address, text) = args.address_and_text().map_err(Failure::Message)?;
-    let client = ChatClient::connect_with(&address, &args.user, &args.tls.client_config())?;
-    format::connected(&address, client.peer_address());
-    let sender = client.sender().map_err(Failure::no_second_handle)?;
-    let input = text.map_or(Input::Idle, |text| Input::Text(text.to_owned()));
+    let text = text.map(|text| Message::new(Label::Text, text.to_owned()));
     Delivery {
-        room: &args.room,
-        sender,
+        args,
+        address,
+        config: ClientConfig { probe_interval: args.probe.interval(), ..args.way.client_config() },
+        retry: args.retry.attempts(),
+        was_signed_in: false,
+        sender: None,
+        write_failure: None,
+        is_in_room: false,
         requests: Requests::default(),
-        labels: VecDeque::new(),
+        input: if text.is_some() { Input::Ended } else { Input::Idle },
+        unsent: VecDeque::from_iter(text),
+        sent: VecDeque::new(),
         last_answer_at: Instant::now(),
-        input,
-        conversation: Conversation::start(client)?,
+        conversation: Conversation::start_without_connection()?,
     }
     .run()
 }
 
 /// Source of the next message.
 enum Input {
-    /// The text of the command line, not sent yet.
-    Text(String),
     /// Standard input, with no line requested.
     Idle,
     /// Standard input, with a line requested.
     Awaited,
-    /// The last message was sent.
+    /// There is no further message.
     Ended,
     /// Reading ended with this failure; answers to earlier messages are still awaited.
     Failed(Failure),
 }
 
+/// Why a connection is over.
+enum End {
+    /// Another one may go better.
+    Lost(Failure),
+    Final(Failure),
+}
+
+impl From<Failure> for End {
+    fn from(failure: Failure) -> Self {
+        Self::Final(failure)
+    }
+}
+
 struct Delivery<'a> {
-    room: &'a str,
-    sender: ChatSender,
+    args: &'a SendArgs,
+    address: Address,
+    config: ClientConfig,
+    retry: Retry,
+    was_signed_in: bool,
+    /// Of the connection that stands.
+    sender: Option<ChatSender>,
+    /// Why nothing more can be sent, and until when the server's own reason is waited for, and the
+    /// receipts that come before it.
+    write_failure: Option<(ClientError, Instant)>,
+    is_in_room: bool,
     requests: Requests,
-    /// Names of the open messages in errors, in their order.
-    labels: VecDeque<String>,
+    input: Input,
+    /// At most those of a lost connection, and a line that came meanwhile.
+    unsent: VecDeque<Message>,
+    /// Those without a receipt, in the order of their requests.
+    sent: VecDeque<Message>,
     /// Time of the server's last answer, or of the oldest open request if that is later.
     last_answer_at: Instant,
-    input: Input,
     conversation: Conversation,
 }
 
 impl Delivery<'_> {
     fn run(mut self) -> Result<ExitCode, Failure> {
-        self.requests.push(Request::Join { room: self.room.to_owned() });
-        if let Err(error) = self.sender.join(self.room) {
-            return Err(self.conversation.why_lost(error));
-        }
-        self.take_until_joined()?;
+        self.connect();
         loop {
-            self.ask_for_input()?;
-            if self.requests.is_empty() {
-                match self.input {
-                    Input::Ended => break,
-                    Input::Failed(failure) => {
-                        self.conversation.disconnect(&self.sender);
-                        return Err(failure);
-                    }
-                    Input::Text(_) | Input::Idle | Input::Awaited => {}
-                }
+            match self.send_and_take_next() {
+                Ok(false) => {}
+                Ok(true) => break,
+                Err(End::Lost(failure)) => self.wait_for_next_attempt(failure)?,
+                Err(End::Final(failure)) => return Err(failure),
             }
-            self.take_next()?;
         }
-        self.conversation.disconnect(&self.sender);
-        Ok(ExitCode::SUCCESS)
+        if let Some(sender) = &self.sender {
+            self.conversation.disconnect(sender);
+        }
+        match self.input {
+            Input::Failed(failure) => Err(failure),
+            _ => Ok(ExitCode::SUCCESS),
+        }
     }
 
-    /// Standard input is read only after the room is joined.
-    fn take_until_joined(&mut self) -> Result<(), Failure> {
-        while !self.requests.is_empty() {
-            self.take_next()?;
+    fn connect(&mut self) {
+        let username = self.args.user.clone();
+        self.conversation.connect(self.address.clone(), username, self.config.clone());
+    }
+
+    /// Whether all is done.
+    fn send_and_take_next(&mut self) -> Result<bool, End> {
+        // Standard input is read only after the room is joined.
+        if self.is_in_room && self.write_failure.is_none() {
+            self.send_unsent();
+            if self.requests.is_empty() && matches!(self.input, Input::Ended | Input::Failed(_)) {
+                return Ok(true);
+            }
+            if matches!(self.input, Input::Idle) && self.requests.len() < MAX_IN_FLIGHT {
+                self.conversation.want_line(MAX_CONTENT_SIZE);
+                self.input = Input::Awaited;
+            }
+        }
+        self.take_next().map(|()| false)
+    }
+
+    fn send_unsent(&mut self) {
+        while self.write_failure.is_none()
+            && self.requests.len() < MAX_IN_FLIGHT
+            && let Some(sender) = &self.sender
+            && let Some(message) = self.unsent.pop_front()
+        {
+            let (room, content) = (self.args.room.clone(), message.content.clone());
+            let sent = sender.send(&room, &content);
+            self.sent.push_back(message);
+            self.note(Request::Send { room, content }, sent);
+        }
+    }
+
+    /// A request was sent, or could not be.
+    fn note(&mut self, request: Request, sent: Result<(), ClientError>) {
+        let now = Instant::now();
+        if self.requests.is_empty() {
+            self.last_answer_at = now;
+        }
+        self.requests.push(request);
+        self.write_failure = sent.err().map(|error| (error, now + LAST_WORDS_WAIT));
+    }
+
+    fn take_next(&mut self) -> Result<(), End> {
+        let deadline = match &self.write_failure {
+            Some((_, until)) => Some(*until),
+            None if self.requests.is_empty() => None,
+            None => Some(self.last_answer_at + ANSWER_TIMEOUT),
+        };
+        let event = self.conversation.next(deadline);
+        if let None | Some(ConversationEvent::Lost(_)) = &event
+            && let Some((error, _)) = self.write_failure.take()
+        {
+            return Err(self.end(error));
+        }
+        match event {
+            Some(ConversationEvent::SignedIn(sender)) => {
+                self.join(sender);
+                Ok(())
+            }
+            Some(ConversationEvent::Chat(received)) => self.take_event(&received),
+            Some(ConversationEvent::Lost(error)) => Err(self.end(error)),
+            Some(other) => Ok(self.take_input(other)?),
+            None => Err(End::Lost(Failure::Message(format!(
+                "the server did not answer for {} seconds, with {} not seen to be delivered",
+                ANSWER_TIMEOUT.as_secs(),
+                self.undelivered()
+            )))),
+        }
+    }
+
+    /// Lines, and signals.
+    fn take_input(&mut self, event: ConversationEvent) -> Result<(), Failure> {
+        match event {
+            ConversationEvent::Line(line) => self.take_line(line),
+            ConversationEvent::InputEnded => self.input = Input::Ended,
+            ConversationEvent::InputFailed(error) => {
+                self.input = Input::Failed(Failure::input(&error));
+            }
+            ConversationEvent::Interrupted => {
+                if let Some(sender) = &self.sender {
+                    self.conversation.disconnect(sender);
+                }
+                return Err(Failure::Message(format!(
+                    "interrupted, with {} not seen to be delivered",
+                    self.undelivered()
+                )));
+            }
+            ConversationEvent::SignedIn(_)
+            | ConversationEvent::Chat(_)
+            | ConversationEvent::Lost(_) => {}
         }
         Ok(())
     }
 
-    fn ask_for_input(&mut self) -> Result<(), Failure> {
-        match std::mem::replace(&mut self.input, Input::Ended) {
-            Input::Text(text) => self.say(text, "the message".to_owned()),
-            Input::Idle if self.requests.len() < MAX_IN_FLIGHT => {
-                self.conversation.want_line(MAX_CONTENT_SIZE);
-                self.input = Input::Awaited;
-                Ok(())
+    fn take_line(&mut self, line: Line) {
+        let label = Label::Line(line.number);
+        let checked = line.into_text().map_err(|error| error.to_string()).and_then(|text| {
+            if !text.is_empty() {
+                values::content(&text, &self.args.room).map_err(|error| error.to_string())?;
             }
-            unchanged => {
-                self.input = unchanged;
-                Ok(())
-            }
-        }
-    }
-
-    fn take_next(&mut self) -> Result<(), Failure> {
-        let deadline = (!self.requests.is_empty()).then(|| self.last_answer_at + ANSWER_TIMEOUT);
-        match self.conversation.next(deadline) {
-            Some(ConversationEvent::Chat(received)) => self.take_event(&received),
-            Some(ConversationEvent::Line(line)) => self.take_line(line),
-            Some(ConversationEvent::InputEnded) => {
-                self.input = Input::Ended;
-                Ok(())
-            }
-            Some(ConversationEvent::InputFailed(error)) => {
-                self.input = Input::Failed(Failure::input(&error));
-                Ok(())
-            }
-            Some(ConversationEvent::Lost(error)) => Err(error.into()),
-            Some(ConversationEvent::Interrupted) => {
-                self.conversation.disconnect(&self.sender);
-                Err(Failure::Message(format!(
-                    "interrupted, with {} not seen to be delivered",
-                    messages(self.labels.len())
-                )))
-            }
-            None => Err(Failure::Message(format!(
-                "the server did not answer for {} seconds, with {} not seen to be delivered",
-                ANSWER_TIMEOUT.as_secs(),
-                messages(self.labels.len())
-            ))),
-        }
-    }
-
-    fn take_line(&mut self, line: Line) -> Result<(), Failure> {
-        let label = format!("line {}", line.number);
-        match line.into_text() {
+            Ok(text)
+        });
+        match checked {
             Ok(text) => {
                 self.input = Input::Idle;
-                if text.is_empty() { Ok(()) } else { self.say(text, label) }
+                if !text.is_empty() {
+                    self.unsent.push_back(Message::new(label, text));
+                }
             }
-            Err(error) => {
+            Err(why) => {
                 self.input =
-                    Input::Failed(Failure::Message(format!("{label} was not said: {error}")));
-                Ok(())
+                    Input::Failed(Failure::Message(format!("{label} was not said: {why}")));
             }
         }
     }
 
-    fn say(&mut self, content: String, label: String) -> Result<(), Failure> {
-        values::content(&content, self.room)
-            .map_err(|error| Failure::Message(format!("{label} was not said: {error}")))?;
-        let sent = self.sender.send(self.room, &content);
-        if self.requests.is_empty() {
-            self.last_answer_at = Instant::now();
-        }
-        self.requests.push(Request::Send { room: self.room.to_owned(), content });
-        self.labels.push_back(label);
-        sent.map_err(|error| self.conversation.why_lost(error))
+    fn join(&mut self, sender: ChatSender) {
+        self.was_signed_in = true;
+        let room = self.args.room.clone();
+        let sent = sender.join(&room);
+        self.sender = Some(sender);
+        self.note(Request::Join { room }, sent);
     }
 
-    fn take_event(&mut self, received: &Received) -> Result<(), Failure> {
+    fn take_event(&mut self, received: &Received) -> Result<(), End> {
         let answer = self.requests.answer(received);
         match (answer, &received.event) {
             (Answer::Done(request), _) => {
                 self.last_answer_at = Instant::now();
-                if matches!(request, Request::Send { .. }) {
-                    self.labels.pop_front();
+                match request {
+                    Request::Join { .. } => self.entered(),
+                    _ => drop(self.sent.pop_front()),
                 }
                 Ok(())
             }
             (_, Event::Error { code, message }) if code.closes() => {
-                Err(Failure::refused("the server ended the connection", *code, message))
+                let failure = Failure::refused("the server ended the connection", *code, message);
+                Err(self.end_after(failure, *code))
             }
             (Answer::Refused(Request::Send { .. }), Event::Error { code, message }) => {
-                let label = self.labels.pop_front().unwrap_or_default();
-                Err(Failure::refused(format_args!("{label} was refused"), *code, message))
+                let label = self.sent.pop_front().map_or(Label::Text, |message| message.label);
+                let what = format_args!("{label} was refused");
+                Err(Failure::refused(what, *code, message).into())
             }
             (_, Event::Error { code, message }) => {
-                Err(Failure::refused(format_args!("cannot talk in {}", self.room), *code, message))
+                let what = format_args!("cannot talk in {}", self.args.room);
+                Err(self.end_after(Failure::refused(what, *code, message), *code))
             }
-            (Answer::OutOfOrder, _) => Err(Failure::Message(format!(
-                "{} did not come back as it was sent, or not in order",
-                self.labels.front().map_or("what was sent", String::as_str)
-            ))),
+            (Answer::OutOfOrder, _) => {
+                let what = self.sent.front().map(|message| message.label.to_string());
+                Err(End::Final(Failure::Message(format!(
+                    "{} did not come back as it was sent, or not in order",
+                    what.as_deref().unwrap_or("what was sent")
+                ))))
+            }
             (Answer::Refused(_) | Answer::Unrelated, _) => Ok(()),
         }
     }
-}
 
-fn messages(count: usize) -> String {
-    if count == 1 { "1 message".to_owned() } else { format!("{count} messages") }
+    /// In the room, for the first time or again.
+    fn entered(&mut self) {
+        self.is_in_room = true;
+        self.retry.succeeded(Instant::now());
+        let again = named(self.unsent.iter().filter(|message| message.was_sent));
+        if let Some(again) = again {
+            output::remark(format_args!(
+                "cafewire: connected again; {again} may have been said twice"
+            ));
+        }
+    }
+
+    fn end(&self, error: ClientError) -> End {
+        let may_pass = retry::may_pass(&error, self.was_signed_in);
+        if may_pass { End::Lost(error.into()) } else { End::Final(error.into()) }
+    }
+
+    fn end_after(&self, failure: Failure, code: ErrorCode) -> End {
+        let may_pass = retry::code_may_pass(code, self.was_signed_in);
+        if may_pass { End::Lost(failure) } else { End::Final(failure) }
+    }
+
+    fn wait_for_next_attempt(&mut self, failure: Failure) -> Result<(), Failure> {
+        let is_first = self.retry.is_first_failure();
+        let now = Instant::now();
+        let Some(pause) = self.retry.pause(now) else { return Err(failure) };
+        if is_first {
+            let why = failure.into_sentence();
+            output::remark(format_args!("cafewire: {}: trying again", escape::text(&why)));
+        }
+        self.hang_up();
+        while let Some(event) = self.conversation.next(Some(now + pause)) {
+            self.take_input(event)?;
+        }
+        self.connect();
+        Ok(())
+    }
+
+    /// What was sent and not acknowledged comes first on the next connection.
+    fn hang_up(&mut self) {
+        self.conversation.hang_up();
+        if let Some(sender) = self.sender.take() {
+            // It may be that the server is only slow: then this frees the name.
+            let _ = sender.disconnect();
+        }
+        self.is_in_room = false;
+        self.write_failure = None;
+        self.requests = Requests::default();
+        while let Some(message) = self.sent.pop_back() {
+            self.unsent.push_front(Message { was_sent: true, ..message });
+        }
+    }
+
+    fn undelivered(&self) -> String {
+        match self.sent.len() + self.unsent.len() {
+            1 => "1 message".to_owned(),
+            count => format!("{count} messages"),
+        }
+    }
 }

@@ -8,6 +8,7 @@ use std::thread;
 
 use serde_json::Value;
 
+use crate::support::scripted::ScriptedServer;
 use crate::support::{Server, cafewire, run};
 
 /// The members named in the table of this command. A row may name several.
@@ -56,5 +57,22 @@ fn of_listen() {
     let mut lines = vec![listen.next_line()];
     run(&["send", &server.address, "--user", "ada", "--room", "lobby", "hello"], "").assert_done();
     lines.extend((0..3).map(|_| listen.next_line()));
+    // A connection that is lost and made again.
+    let mut visits = 0;
+    let losing = ScriptedServer::start_for(2, move |mut peer| {
+        peer.sign_in_and_let_in("ear", "lobby");
+        visits += 1;
+        if visits == 2 {
+            peer.broadcast(8, "ada", "lobby", "hello");
+            peer.until_goodbye();
+        }
+    });
+    let args = ["listen", &losing.address, "--user", "ear", "--room", "lobby", "--json", "--retry"];
+    let again = run(&[&args[..], &["-n", "1"]].concat(), "").stdout;
+    losing.finish();
+    let kinds = |line: &String| serde_json::from_str::<Value>(line).unwrap()["kind"].to_string();
+    let kinds: Vec<_> = again.iter().map(kinds).collect();
+    assert_eq!(kinds, ["\"joined\"", "\"gap\"", "\"joined\"", "\"message\""]);
+    lines.extend(again);
     assert_eq!(members(&lines), documented("listen"));
 }

@@ -144,6 +144,8 @@ impl Model {
         let name = self.username().to_owned();
         let room = &mut self.rooms[index];
         room.membership = Membership::In;
+        let known: Vec<String> =
+            room.members.names().filter(|known| *known != name).map(str::to_owned).collect();
         room.members.clear();
         room.members.heard(&name);
         let Some(away_since) = self.rooms[index].away_since.take() else {
@@ -156,5 +158,36 @@ impl Model {
             crate::format::rough_span(seconds)
         );
         self.note_in(index, now, NoteKind::Warning, note);
+        self.warn_of_an_empty_room(now, index, &known);
+    }
+
+    /// What waited is said now. The members of before may be back or not: nothing tells, until they
+    /// speak or join.
+    fn warn_of_an_empty_room(&mut self, now: Now, index: usize, known: &[String]) {
+        let unsent = self.connection.unsent_in(&self.rooms[index].name);
+        if unsent == 0 || known.is_empty() {
+            return;
+        }
+        let what = if unsent == 1 {
+            "1 line that waited is".to_owned()
+        } else {
+            format!("{unsent} lines that waited are")
+        };
+        let note = format!(
+            "{what} said now, but {} not been seen here since the connection was lost",
+            have(known)
+        );
+        self.note_in(index, now, NoteKind::Warning, note);
+    }
+}
+
+/// Names of members, few of them by name, and the verb.
+fn have(names: &[String]) -> String {
+    const NAMED_MAX: usize = 3;
+    let named = names.iter().take(NAMED_MAX).map(String::as_str).collect::<Vec<_>>();
+    match (named.as_slice(), names.len().saturating_sub(NAMED_MAX)) {
+        ([one], _) => format!("{one} has"),
+        ([all @ .., last], 0) => format!("{} and {last} have", all.join(", ")),
+        (named, more) => format!("{} and {more} more have", named.join(", ")),
     }
 }

@@ -189,7 +189,8 @@ impl BenchArgs {
             }
             Test::Idle(test) => config.amount = Amount::Time(test.duration.0),
         }
-        config.tls = common.server.tls.client_config().tls;
+        config.tls = common.server.way.client_config().tls;
+        config.ip_version = common.server.way.ip_version();
         config.connects_per_second = common.connect_rate;
         config.connect_timeout = common.connect_timeout.0;
         config.connect_retries = common.connect_retries;

@@ -6,7 +6,7 @@ use clap::error::ErrorKind;
 use clap::{Args, Command};
 
 use crate::chat_screen::view::theme::ThemeName;
-use crate::server_args::TlsArgs;
+use crate::server_args::{ProbeArgs, WayArgs};
 use crate::values::{room, username};
 use crate::verbosity;
 
@@ -17,7 +17,7 @@ pub(crate) struct ChatArgs {
     #[arg(value_name = "ADDR")]
     pub(crate) address: Option<Address>,
     #[command(flatten)]
-    pub(crate) tls: TlsArgs,
+    pub(crate) way: WayArgs,
     /// The name to sign in under: 1 to 32 bytes, no control characters. The full screen asks for
     /// one if none is given.
     #[arg(short, long, value_name = "NAME", value_parser = username)]
@@ -35,6 +35,8 @@ pub(crate) struct ChatArgs {
     /// Line by line, even on a terminal.
     #[arg(long, conflicts_with = "theme")]
     pub(crate) plain: bool,
+    #[command(flatten)]
+    pub(crate) probe: ProbeArgs,
     #[command(flatten)]
     pub(crate) verbosity: verbosity::ChatVerbosity,
 }

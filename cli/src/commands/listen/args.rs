@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use clap::Args;
 
-use crate::server_args::ServerAddress;
+use crate::server_args::{ProbeArgs, RetryArgs, ServerAddress};
 use crate::values::{room, seconds, username};
 use crate::verbosity;
 
@@ -15,9 +15,13 @@ pub(crate) struct ListenArgs {
     /// The name to sign in under: 1 to 32 bytes, no control characters.
     #[arg(short, long, value_name = "NAME", value_parser = username)]
     pub(crate) user: String,
-    /// The room to listen to: 1 to 64 bytes, no control characters.
-    #[arg(short, long, value_name = "ROOM", value_parser = room)]
-    pub(crate) room: String,
+    /// The room to listen to: 1 to 64 bytes, no control characters; may be repeated.
+    #[arg(short, long = "room", value_name = "ROOM", required = true, value_parser = room)]
+    pub(crate) rooms: Vec<String>,
+    #[command(flatten)]
+    pub(crate) retry: RetryArgs,
+    #[command(flatten)]
+    pub(crate) probe: ProbeArgs,
     /// Stop after this many messages.
     #[arg(
         short = 'n',

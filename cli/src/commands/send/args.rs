@@ -3,7 +3,7 @@
 use cafewire_net::Address;
 use clap::Args;
 
-use crate::server_args::TlsArgs;
+use crate::server_args::{ProbeArgs, RetryArgs, WayArgs};
 use crate::values::{content, room, username};
 use crate::verbosity;
 
@@ -14,13 +14,17 @@ pub(crate) struct SendArgs {
     #[arg(value_name = "ADDR|TEXT", num_args = 0..=2)]
     address_and_text: Vec<String>,
     #[command(flatten)]
-    pub(crate) tls: TlsArgs,
+    pub(crate) way: WayArgs,
     /// The name to sign in under: 1 to 32 bytes, no control characters.
     #[arg(short, long, value_name = "NAME", value_parser = username)]
     pub(crate) user: String,
     /// The room to say it in: 1 to 64 bytes, no control characters.
     #[arg(short, long, value_name = "ROOM", value_parser = room)]
     pub(crate) room: String,
+    #[command(flatten)]
+    pub(crate) retry: RetryArgs,
+    #[command(flatten)]
+    pub(crate) probe: ProbeArgs,
     #[command(flatten)]
     pub(crate) verbosity: verbosity::ConnectionVerbosity,
 }

@@ -5,12 +5,13 @@ use std::collections::BTreeSet;
 use cafewire_core::ErrorCode;
 use cafewire_net::client::{Answers, Event, Received};
 
-use crate::chat_screen::bounds::{ANSWER_TIMEOUT, MAX_UNSENT, STABLE_AFTER};
+use crate::chat_screen::bounds::{ANSWER_TIMEOUT, MAX_UNSENT};
 use crate::chat_screen::connection_state::Phase;
 use crate::chat_screen::effect::{ConnectionEvent, Effect, Input};
 use crate::chat_screen::model::Detail;
 use crate::chat_screen::test_harness::{Harness, OWN_ID};
 use crate::requests::{MAX_IN_FLIGHT, Request};
+use crate::retry::STABLE_AFTER;
 
 fn join(room: &str) -> Request {
     Request::Join { room: room.to_owned() }
@@ -188,7 +189,58 @@ fn what_was_not_sent_waits_and_what_may_have_arrived_is_not_sent_again() {
     assert!(harness.shows("1 unsent"));
     harness.wait_until_it_connects();
     harness.signed_in();
-    assert_eq!(harness.take_requests(), [join("lobby"), send("lobby", "typed meanwhile")]);
+    assert_eq!(harness.take_requests(), [join("lobby")], "not before the room is joined");
+    enter(&mut harness, "lobby");
+    assert_eq!(harness.take_requests(), [send("lobby", "typed meanwhile")]);
+    assert!(!harness.shows("not been seen here"), "no other member was known");
+}
+
+/// The server lets the user in.
+fn enter(harness: &mut Harness, room: &str) {
+    let (username, room) = ("ada".to_owned(), room.to_owned());
+    harness.event(Event::Joined { user_id: OWN_ID, username, room });
+}
+
+#[test]
+fn what_waits_for_one_room_does_not_hold_up_another() {
+    let mut harness = Harness::in_rooms(&["lobby", "tea"]);
+    harness.lose("gone");
+    harness.alt('1');
+    harness.enters("in the lobby");
+    harness.alt('2');
+    harness.enters("at tea");
+    harness.wait_until_it_connects();
+    harness.signed_in();
+    assert_eq!(harness.take_requests(), [join("lobby"), join("tea")]);
+    harness.refuse(ErrorCode::LimitReached, "full");
+    assert_eq!(harness.take_requests(), [], "the lobby is full");
+    enter(&mut harness, "tea");
+    assert_eq!(harness.take_requests(), [send("tea", "at tea")]);
+}
+
+#[test]
+fn lines_that_waited_do_not_look_heard_by_members_who_are_not_back() {
+    let mut harness = Harness::in_rooms(&["lobby"]);
+    for name in ["bob", "eve", "joe", "may"] {
+        harness.said(name, "lobby", "hello");
+    }
+    harness.left("may", "lobby");
+    harness.lose("gone");
+    harness.enters("are you there?");
+    harness.enters("hello?");
+    harness.wait_until_it_connects();
+    harness.signed_in();
+    harness.answer_all();
+    let said = "2 lines that waited are said now, but bob, eve and joe have not been seen here \
+                since the connection was lost";
+    assert!(harness.shows(said));
+    // Where nothing waits there is nothing to say.
+    harness.said("bob", "lobby", "back");
+    harness.enters("/clear");
+    harness.lose("gone");
+    harness.wait_until_it_connects();
+    harness.sign_in();
+    assert!(harness.shows("-- back after") && !harness.shows("not been seen here"));
 }
 
 #[test]

@@ -1,0 +1,88 @@
+//! What `listen` prints: text or JSON on standard output, and remarks on standard error.
+
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use cafewire_net::client::{ChatClient, Event};
+
+use super::ListenArgs;
+use crate::escape;
+use crate::failure::Failure;
+use crate::format::{self, EventJson};
+use crate::output;
+
+pub(super) struct Show<'a> {
+    /// Each of them once.
+    rooms: Vec<&'a str>,
+    as_json: bool,
+}
+
+impl<'a> Show<'a> {
+    pub(super) fn new(args: &'a ListenArgs) -> Self {
+        let mut rooms: Vec<&str> = Vec::new();
+        for room in &args.rooms {
+            if !rooms.contains(&room.as_str()) {
+                rooms.push(room);
+            }
+        }
+        Self { rooms, as_json: args.json }
+    }
+
+    pub(super) fn rooms(&self) -> impl Iterator<Item = &'a str> + use<'a> {
+        self.rooms.clone().into_iter()
+    }
+
+    /// Announces, on standard error for people and as objects for programs, that messages are
+    /// complete from here on. The joins have consumed the events that say so.
+    pub(super) fn joined(&self, client: &ChatClient) -> Result<(), Failure> {
+        let username = client.username();
+        let rooms: Vec<_> =
+            self.rooms.iter().map(|room| format!("[{}]", escape::room(room))).collect();
+        let name = escape::username(username);
+        output::notice(format_args!("listening to {} as <{name}>", rooms.join(", ")));
+        if self.as_json {
+            for room in self.rooms() {
+                output::json(&EventJson::Joined { user_id: client.user_id(), username, room })?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Between these times a connection was lost, and made again.
+    pub(super) fn missing(&self, since: SystemTime, until: SystemTime) -> Result<(), Failure> {
+        let (from_ms, until_ms) = (unix_ms(since), unix_ms(until));
+        output::remark(format_args!(
+            "cafewire: connected again; from {} to {} something may be missing",
+            format::local_moment(from_ms),
+            format::local_moment(until_ms)
+        ));
+        if self.as_json {
+            for room in self.rooms() {
+                output::json(&EventJson::Gap { room, from_ms, until_ms })?;
+            }
+        }
+        Ok(())
+    }
+
+    pub(super) fn event(&self, event: &Event) -> Result<(), Failure> {
+        match event {
+            event if self.as_json => {
+                EventJson::of(event).map_or(Ok(()), |event| output::json(&event))
+            }
+            Event::Message { timestamp_ms, username, room, content, .. } => {
+                let (time, said) =
+                    (format::local_time(*timestamp_ms), format::said(username, content));
+                if self.rooms.len() > 1 {
+                    output::line(format_args!("{time} [{}] {said}", escape::room(room)))
+                } else {
+                    output::line(format_args!("{time} {said}"))
+                }
+            }
+            _ => Ok(()),
+        }
+    }
+}
+
+fn unix_ms(time: SystemTime) -> u64 {
+    let since_1970 = time.duration_since(UNIX_EPOCH).unwrap_or_default();
+    u64::try_from(since_1970.as_millis()).unwrap_or(u64::MAX)
+}

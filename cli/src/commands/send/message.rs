@@ -1,0 +1,63 @@
+//! A message on its way, and how sentences name it. Pure.
+
+use std::fmt;
+
+/// What was to be said.
+pub(super) struct Message {
+    pub(super) label: Label,
+    pub(super) content: String,
+    /// It was sent on a connection that was lost before the receipt came.
+    pub(super) was_sent: bool,
+}
+
+impl Message {
+    pub(super) const fn new(label: Label, content: String) -> Self {
+        Self { label, content, was_sent: false }
+    }
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Label {
+    /// That of the command line.
+    Text,
+    /// A line of the input, from 1.
+    Line(u64),
+}
+
+impl fmt::Display for Label {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Text => f.write_str("the message"),
+            Self::Line(number) => write!(f, "line {number}"),
+        }
+    }
+}
+
+/// These messages, which are in order; `None` if there are none.
+pub(super) fn named<'m>(messages: impl Iterator<Item = &'m Message>) -> Option<String> {
+    let labels: Vec<Label> = messages.map(|message| message.label).collect();
+    match labels[..] {
+        [] => None,
+        [Label::Line(first), .., Label::Line(last)] => Some(format!("lines {first} to {last}")),
+        [label, ..] => Some(label.to_string()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn messages_are_named_by_their_lines() {
+        let named = |labels: &[Label]| {
+            let message = |&label| Message::new(label, String::new());
+            let messages: Vec<Message> = labels.iter().map(message).collect();
+            super::named(messages.iter())
+        };
+        assert_eq!(named(&[]), None);
+        assert_eq!(named(&[Label::Text]).as_deref(), Some("the message"));
+        assert_eq!(named(&[Label::Line(3)]).as_deref(), Some("line 3"));
+        let three = [Label::Line(3), Label::Line(5), Label::Line(6)];
+        assert_eq!(named(&three).as_deref(), Some("lines 3 to 6"));
+    }
+}
