@@ -1,8 +1,6 @@
 //! The command line: which commands there are, and refusals before anything is done. The arguments
 //! of each command are beside it. Opens no file.
 
-use std::io;
-
 use cafewire_net::Address;
 use clap::error::{ContextKind, ContextValue, ErrorKind};
 use clap::parser::ValueSource;
@@ -20,6 +18,7 @@ use crate::commands::serve::ServeArgs;
 use crate::commands::top::TopArgs;
 use crate::commands::version;
 use crate::decode::args::{DecodeArgs, EncodeArgs};
+use crate::failure::Failure;
 use crate::help;
 use crate::output;
 use crate::server_args;
@@ -84,8 +83,9 @@ impl Arguments {
 /// As clap's own, but that help which cannot be printed is a failure like other output.
 fn exit(error: &clap::Error) -> ! {
     let status = match error.print() {
-        Err(why) if !error.use_stderr() && why.kind() != io::ErrorKind::BrokenPipe => {
-            output::remark(format_args!("cafewire: cannot write to standard output: {why}"));
+        Err(why) if !error.use_stderr() => {
+            let sentence = Failure::output(&why).into_sentence();
+            output::remark(format_args!("cafewire: {sentence}"));
             1
         }
         _ => error.exit_code(),

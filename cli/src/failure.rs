@@ -10,11 +10,14 @@ use cafewire_net::client::ClientError;
 /// As shells have it of a program that SIGHUP ended, which is how a terminal's end is told.
 const HANG_UP_EXIT_STATUS: u8 = 129;
 
+/// What is said of a reader that is gone.
+pub(crate) const OUTPUT_CLOSED: &str = "the reader of standard output has closed it";
+
 /// Why a command could not do its work.
 #[derive(Debug)]
 pub(crate) enum Failure {
-    /// The reader of standard output has closed it (`cafewire listen … | head -1`), having read all
-    /// that it wanted.
+    /// The reader of standard output has closed it: it is gone, or has read all that it wanted
+    /// (`cafewire listen … | head -1`). Which of these, no program can tell.
     OutputClosed,
     /// The terminal is gone, so there is no place to say so.
     TerminalGone,
@@ -27,9 +30,8 @@ impl Failure {
     /// Invalid arguments are clap's and end with 2; all other errors end with 1.
     pub(crate) fn exit_code(&self) -> ExitCode {
         match self {
-            Self::OutputClosed => ExitCode::SUCCESS,
             Self::TerminalGone => ExitCode::from(HANG_UP_EXIT_STATUS),
-            Self::Message(_) => ExitCode::FAILURE,
+            Self::OutputClosed | Self::Message(_) => ExitCode::FAILURE,
         }
     }
 
@@ -41,9 +43,17 @@ impl Failure {
     /// The sentence, for a log.
     pub(crate) fn into_sentence(self) -> String {
         match self {
-            Self::OutputClosed => "the reader of the output is gone".to_owned(),
+            Self::OutputClosed => OUTPUT_CLOSED.to_owned(),
             Self::TerminalGone => "the terminal is gone".to_owned(),
             Self::Message(sentence) => sentence,
+        }
+    }
+
+    /// Standard output could not be written.
+    pub(crate) fn output(error: &io::Error) -> Self {
+        match error.kind() {
+            io::ErrorKind::BrokenPipe => Self::OutputClosed,
+            _ => Self::Message(format!("cannot write to standard output: {error}")),
         }
     }
 

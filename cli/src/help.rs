@@ -12,9 +12,9 @@ Examples:
   cafewire bench echo -d 5s                         how much does it take?
 
 Exit status:
-  0   done, or the reader of the output has closed it
+  0   done
   1   it went wrong, and a sentence on standard error says how; `ping`, `bench`:
-      something was lost
+      something was lost; the reader of standard output has closed it
   2   wrong arguments
   27  `listen -t` ran out of time
   130, 143  SIGINT or SIGTERM ended `listen`, after it took leave";

@@ -52,9 +52,11 @@ fn main() -> ExitCode {
         Command::Top(args) => commands::top::run(args),
     };
     outcome.unwrap_or_else(|failure| {
-        if let Failure::Message(sentence) = &failure {
-            output::remark(format_args!("cafewire: {}", escape::text(sentence)));
+        let exit_code = failure.exit_code();
+        if !matches!(failure, Failure::TerminalGone) {
+            let sentence = failure.into_sentence();
+            output::remark(format_args!("cafewire: {}", escape::text(&sentence)));
         }
-        failure.exit_code()
+        exit_code
     })
 }

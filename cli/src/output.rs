@@ -88,10 +88,7 @@ pub(crate) fn remark(remark: impl fmt::Display) {
 
 fn write_out(bytes: &[u8]) -> Result<(), Failure> {
     let mut stdout = io::stdout().lock();
-    stdout.write_all(bytes).and_then(|()| stdout.flush()).map_err(|error| match error.kind() {
-        io::ErrorKind::BrokenPipe => Failure::OutputClosed,
-        _ => Failure::Message(format!("cannot write to standard output: {error}")),
-    })
+    stdout.write_all(bytes).and_then(|()| stdout.flush()).map_err(|error| Failure::output(&error))
 }
 
 fn to_json(value: &impl Serialize) -> serde_json::Result<Vec<u8>> {

@@ -19,9 +19,9 @@ use crossterm::terminal::{
     EnterAlternateScreen, LeaveAlternateScreen, disable_raw_mode, enable_raw_mode,
 };
 use crossterm::{cursor, execute, queue};
-use ratatui::Frame;
 use ratatui::backend::CrosstermBackend;
 use ratatui::layout::Rect;
+use ratatui::{Frame, TerminalOptions, Viewport};
 use rustix::event::{PollFd, PollFlags, poll};
 use rustix::io::Errno;
 
@@ -39,7 +39,13 @@ pub(crate) struct FullScreen {
     /// Not dropped by itself: that would show the cursor, which [`restore`] does, and say on
     /// standard error that it can't, which panics where that is the terminal that is gone.
     terminal: ManuallyDrop<ratatui::Terminal<CrosstermBackend<Stdout>>>,
+    /// What was drawn on last, in columns and rows. Ours to keep: the crate would ask the terminal,
+    /// and draw nothing on one that does not know its size.
+    drawn: (u16, u16),
 }
+
+/// Columns and rows of a terminal that does not know its size: a serial line, a container's.
+const USUAL_SIZE: (u16, u16) = (80, 24);
 
 impl FullScreen {
     /// Takes the terminal over: alternate screen, raw keys, pastes in one piece, mouse wheel,
@@ -47,29 +53,35 @@ impl FullScreen {
     pub(crate) fn enter() -> Result<Self, Failure> {
         restore_on_panic();
         take().map_err(|error| failure(&error))?;
-        match ratatui::Terminal::new(CrosstermBackend::new(io::stdout())) {
-            Ok(terminal) => Ok(Self { terminal: ManuallyDrop::new(terminal) }),
-            Err(error) => {
-                restore();
-                Err(failure(&error))
-            }
-        }
+        let made = size_now().and_then(|drawn| {
+            let viewport = Viewport::Fixed(area(drawn));
+            let backend = CrosstermBackend::new(io::stdout());
+            let terminal = ratatui::Terminal::with_options(backend, TerminalOptions { viewport })?;
+            Ok(Self { terminal: ManuallyDrop::new(terminal), drawn })
+        });
+        made.map_err(|error| {
+            restore();
+            failure(&error)
+        })
     }
 
     /// Columns and rows.
     pub(crate) fn size(&self) -> Result<(u16, u16), Failure> {
-        self.terminal.size().map(|size| (size.width, size.height)).map_err(|error| failure(&error))
+        size_now().map_err(|error| failure(&error))
     }
 
     /// Draws a frame; only what differs from the last one is written.
     pub(crate) fn draw(&mut self, draw: impl FnOnce(&mut Frame<'_>)) -> Result<(), Failure> {
+        if self.size()? != self.drawn {
+            self.forget()?;
+        }
         self.terminal.draw(draw).map(drop).map_err(|error| failure(&error))
     }
 
     /// Forgets the content of the screen: the next frame is written in full.
     pub(crate) fn forget(&mut self) -> Result<(), Failure> {
-        let (width, height) = self.size()?;
-        self.terminal.resize(Rect::new(0, 0, width, height)).map_err(|error| failure(&error))
+        self.drawn = self.size()?;
+        self.terminal.resize(area(self.drawn)).map_err(|error| failure(&error))
     }
 
     /// Ctrl-Z: gives the terminal back and stops, with all processes of this job of the shell.
@@ -103,6 +115,28 @@ impl Drop for FullScreen {
 pub(crate) fn is_full_screen_possible() -> bool {
     let is_dumb = std::env::var_os("TERM").is_some_and(|term| term == "dumb");
     io::stdin().is_terminal() && io::stdout().is_terminal() && !is_dumb
+}
+
+fn size_now() -> io::Result<(u16, u16)> {
+    crossterm::terminal::size().map(known_size)
+}
+
+fn area((width, height): (u16, u16)) -> Rect {
+    Rect::new(0, 0, width, height)
+}
+
+/// The size that a terminal has, or for what it does not know (0) that of the variables COLUMNS and
+/// LINES, or the usual one.
+pub(crate) fn known_size(told: (u16, u16)) -> (u16, u16) {
+    known_or(told, |name| std::env::var(name).ok()?.parse().ok())
+}
+
+fn known_or(told: (u16, u16), variable: impl Fn(&str) -> Option<u16>) -> (u16, u16) {
+    let known = |told: u16, name: &str, usual: u16| match told {
+        0 => variable(name).filter(|&size| size > 0).unwrap_or(usual),
+        told => told,
+    };
+    (known(told.0, "COLUMNS", USUAL_SIZE.0), known(told.1, "LINES", USUAL_SIZE.1))
 }
 
 /// Calls `on_hang_up` once the terminal is gone: its window was closed, or the connection to it.
@@ -182,4 +216,19 @@ pub(crate) fn failure(error: &io::Error) -> Failure {
         return Failure::TerminalGone;
     }
     Failure::Message(format!("cannot use the terminal: {error}"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_size_that_is_not_known_is_that_of_the_variables_or_the_usual_one() {
+        let variables = |name: &str| Some(if name == "COLUMNS" { 132 } else { 43 });
+        assert_eq!(known_or((0, 0), |_| None), (80, 24));
+        assert_eq!(known_or((0, 0), |_| Some(0)), (80, 24));
+        assert_eq!(known_or((0, 0), variables), (132, 43));
+        assert_eq!(known_or((100, 0), variables), (100, 43));
+        assert_eq!(known_or((100, 30), variables), (100, 30));
+    }
 }

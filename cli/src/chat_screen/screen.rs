@@ -184,7 +184,10 @@ fn pass_on_keys(queue: &SyncSender<ScreenEvent>) {
             Ok(TerminalEvent::Key(key)) => Input::Key(key),
             Ok(TerminalEvent::Mouse(mouse)) => Input::Mouse(mouse),
             Ok(TerminalEvent::Paste(text)) => Input::Paste(text),
-            Ok(TerminalEvent::Resize(width, height)) => Input::Resized { width, height },
+            Ok(TerminalEvent::Resize(width, height)) => {
+                let (width, height) = terminal::known_size((width, height));
+                Input::Resized { width, height }
+            }
             Ok(TerminalEvent::FocusGained) => Input::Focused(true),
             Ok(TerminalEvent::FocusLost) => Input::Focused(false),
             Err(error) => {

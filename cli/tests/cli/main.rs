@@ -17,6 +17,7 @@ mod encode;
 mod faults;
 mod listen;
 mod operation;
+mod output;
 mod packaging;
 mod packets;
 mod probe;

@@ -98,7 +98,8 @@ fn serve_ends_when_the_reader_of_its_output_is_gone() {
     drop(stdout);
     let address = line.trim().strip_prefix("listening on ").unwrap().parse::<Address>().unwrap();
     Client::connect(&address).unwrap().send_message(&Message::data(b"x")).unwrap();
-    running.end_by_itself().assert_done();
+    let ended = running.end_by_itself();
+    ended.assert_failed(1, "the reader of standard output has closed it");
 }
 
 /// A reader that does not read holds up neither the served connections nor the end.

@@ -52,15 +52,12 @@ pub(crate) fn run(args: &BenchArgs) -> Result<ExitCode, Failure> {
         histogram.write_histogram(&report.latency_buckets);
     }
     let exit_code = if report.is_clean() { ExitCode::SUCCESS } else { ExitCode::FAILURE };
-    match show(args, &config, &report) {
-        // A report that is not read is no better for it: the exit status stays that of the test.
-        Ok(()) | Err(Failure::OutputClosed) => {}
-        Err(failure) => return Err(failure),
-    }
+    // The files are for another reader.
+    let shown = show(args, &config, &report);
     for file in [series, histogram].into_iter().flatten() {
         file.finish()?;
     }
-    Ok(exit_code)
+    shown.map(|()| exit_code)
 }
 
 /// Prints events of the load test on standard error from now on.
