@@ -19,6 +19,10 @@ const FIGURE_WIDTH: u16 = 9;
 const BOUNDS_FROM_WIDTH: u16 = 60;
 const BOUND_WIDTH: u16 = 11;
 
+/// Width from which on the top of its scale stands beside a sparkline, and the width that it takes.
+const SCALES_FROM_WIDTH: u16 = 70;
+const SCALE_WIDTH: u16 = 8;
+
 /// Widths from which on the limits that were reached stand beside the reasons of closes, and with
 /// their bounds.
 const LIMITS_FROM_WIDTH: u16 = 80;
@@ -38,6 +42,10 @@ const TALL_FIGURES_HEIGHT: u16 = 1 + 2 * (3 + 1) + (ROWS_HEIGHT - 2) + 1;
 
 /// Parts of a unit that a sparkline tells apart: it takes whole numbers.
 const SPARK_PARTS: f64 = 1e6;
+
+/// A time past the histogram's last bound of one second, infinity, counts as a little more than
+/// that.
+const INFINITE: f64 = 2.0;
 
 /// The colours, or none of them (<https://no-color.org>).
 #[derive(Clone, Copy, Debug)]
@@ -172,12 +180,14 @@ fn draw_figures(frame: &mut Frame<'_>, area: Rect, watch: &Watch, is_tall: bool,
         }
         let line = Rect { y, height, ..area };
         let bound_width = if area.width < BOUNDS_FROM_WIDTH { 0 } else { BOUND_WIDTH };
-        let [label, figure, bound, _, spark] = Layout::horizontal([
+        let scale_width = if area.width < SCALES_FROM_WIDTH { 0 } else { SCALE_WIDTH };
+        let [label, figure, bound, _, spark, scale] = Layout::horizontal([
             Constraint::Length(LABEL_WIDTH),
             Constraint::Length(FIGURE_WIDTH),
             Constraint::Length(bound_width),
             Constraint::Length(1),
             Constraint::Fill(1),
+            Constraint::Length(scale_width),
         ])
         .areas(line);
         frame.render_widget(Line::raw(row.label), label);
@@ -195,13 +205,19 @@ fn draw_figures(frame: &mut Frame<'_>, area: Rect, watch: &Watch, is_tall: bool,
             );
         }
         // The newest stands at the right.
-        let values = watch
-            .history
-            .iter()
-            .take(usize::from(spark.width))
-            .map(|moment| (row.value)(moment).map(parts));
+        let values: Vec<Option<f64>> =
+            watch.history.iter().take(usize::from(spark.width)).map(row.value).collect();
+        let largest = values.iter().flatten().copied().fold(0.0, f64::max);
+        let top = top_of_scale(largest);
+        // The scale stands at its top, which the first row of a tall line is.
+        let told = (row.show)(if largest.is_infinite() { largest } else { top });
+        frame.render_widget(
+            Line::styled(format!(" {told}"), palette.quiet()),
+            Rect { height: 1, ..scale },
+        );
         let sparkline = Sparkline::default()
-            .data(values.collect::<Vec<Option<u64>>>())
+            .data(values.into_iter().map(|value| value.map(parts)).collect::<Vec<Option<u64>>>())
+            .max(parts(top))
             .direction(RenderDirection::RightToLeft)
             .style(palette.of(row.color));
         frame.render_widget(sparkline, spark);
@@ -222,7 +238,7 @@ fn draw_ends(frame: &mut Frame<'_>, area: Rect, watch: &Watch, palette: Palette)
     }
     let closes = Counted {
         title: "why connections ended".to_owned(),
-        none: "none did so far",
+        none: "no connection has ended yet",
         lines: sample
             .closes
             .iter()
@@ -251,7 +267,7 @@ fn draw_ends(frame: &mut Frame<'_>, area: Rect, watch: &Watch, palette: Palette)
     });
     let limits = Counted {
         title: line("limits reached", "bound", "times"),
-        none: "none was so far",
+        none: "no limit was reached yet",
         lines: reached.collect(),
     };
     limits.draw(frame, right, palette);
@@ -273,7 +289,14 @@ impl Counted {
         if self.lines.is_empty() {
             frame.render_widget(Line::styled(self.none, palette.quiet()), list);
         }
-        for (offset, (text, new)) in (0..list.height).zip(self.lines) {
+        // What does not fit is at least counted, on the last line.
+        let (all, fit) = (self.lines.len(), usize::from(list.height));
+        let shown = if all > fit { fit.saturating_sub(1) } else { all };
+        if all > shown && list.height > 0 {
+            let rest = Line::styled(format!("{} more", all - shown), palette.quiet());
+            frame.render_widget(rest, Rect { y: list.bottom() - 1, height: 1, ..list });
+        }
+        for (offset, (text, new)) in (0..list.height).zip(self.lines.into_iter().take(shown)) {
             let new = if new > 0 { format!("  +{new}") } else { String::new() };
             let line =
                 Line::from(vec![Span::raw(text), Span::styled(new, palette.of(Color::Yellow))]);
@@ -282,11 +305,24 @@ impl Counted {
     }
 }
 
+/// The next of 1, 2 and 5 times a power of ten above the largest value: it can be told in few
+/// digits, and no line is full, which would show nothing but a block.
+fn top_of_scale(largest: f64) -> f64 {
+    if !largest.is_finite() || largest <= 0.0 {
+        return if largest > 0.0 { 2.0 * INFINITE } else { 1.0 };
+    }
+    let power = 10f64.powf(largest.log10().floor());
+    [1.0, 2.0, 5.0, 10.0, 20.0]
+        .map(|step| step * power)
+        .into_iter()
+        .find(|&top| top > largest)
+        .unwrap_or(largest)
+}
+
 // `as` clamps, and a sparkline needs no more.
 #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss)]
 fn parts(value: f64) -> u64 {
-    // A time past the histogram's last bound, infinity, counts as a little more than that.
-    (if value.is_infinite() { 2.0 } else { value } * SPARK_PARTS).min(1e18) as u64
+    (if value.is_infinite() { INFINITE } else { value } * SPARK_PARTS).min(1e18) as u64
 }
 
 #[cfg(test)]

@@ -40,16 +40,44 @@ fn busy() -> Watch {
 }
 
 #[test]
+fn a_scale_is_round_and_above_all_values() {
+    for (largest, top) in [
+        (0.0, 1.0),
+        (1.0, 2.0),
+        (1.9, 2.0),
+        (2.0, 5.0),
+        (42.0, 50.0),
+        (99.0, 100.0),
+        (100.0, 200.0),
+        (12_000.0, 20_000.0),
+        (f64::INFINITY, 4.0),
+    ] {
+        assert_eq!(top_of_scale(largest), top, "{largest}");
+    }
+    let tick = top_of_scale(0.000_34);
+    assert!((tick - 0.000_5).abs() < 1e-12, "{tick}");
+}
+
+#[test]
+fn what_does_not_fit_is_counted() {
+    // Two closes and two limits below fourteen rows, a head, a foot and the titles.
+    let full = screen(80, 19, &busy(), 13);
+    assert!(full.contains("slow_consumer") && !full.contains(" more"), "{full}");
+    let short = screen(80, 18, &busy(), 13);
+    assert!(!short.contains("slow_consumer") && short.contains("2 more"), "{short}");
+}
+
+#[test]
 fn everything_that_matters_is_on_40_by_10() {
     insta::assert_snapshot!(screen(40, 10, &busy(), 13), @r#"
     "cafewire serving  1.2.3  up 12 s        "
-    "messages/s         12k       ▁▂▂▃▄▄▅▆▆▇█"
-    "deliveries/s       12k       ▁▂▂▃▄▄▅▆▆▇█"
-    "connections         42     ▇▇▇▇█▇▇▇▇█▇▇▇"
-    "users               42     ▇▇▇▇█▇▇▇▇█▇▇▇"
-    "rooms                3     █████████████"
-    "tick p99          >1 s      ████████████"
-    "frame p99         >1 s      ████████████"
+    "messages/s         12k        ▁▁▂▂▂▃▃▄▄▄"
+    "deliveries/s       12k        ▁▁▂▂▂▃▃▄▄▄"
+    "connections         42     ▆▆▆▆▇▆▆▆▆▇▆▆▆"
+    "users               42     ▆▆▆▆▇▆▆▆▆▇▆▆▆"
+    "rooms                3     ▄▄▄▄▄▄▄▄▄▄▄▄▄"
+    "tick p99          >1 s      ▄▄▄▄▄▄▄▄▄▄▄▄"
+    "frame p99         >1 s      ▄▄▄▄▄▄▄▄▄▄▄▄"
     "ended 78002, most end_of_input 78000    "
     "q quit   http://127.0.0.1:9090/metrics  "
     "#);
@@ -59,20 +87,20 @@ fn everything_that_matters_is_on_40_by_10() {
 fn a_usual_terminal_shows_all() {
     insta::assert_snapshot!(screen(80, 24, &busy(), 13), @r#"
     "cafewire serving  1.2.3  up 12 s                                                "
-    "messages/s         12k                                               ▁▂▂▃▄▄▅▆▆▇█"
-    "deliveries/s       12k                                               ▁▂▂▃▄▄▅▆▆▇█"
-    "connections         42 of 65.5k                                    ▇▇▇▇█▇▇▇▇█▇▇▇"
-    "users               42                                             ▇▇▇▇█▇▇▇▇█▇▇▇"
-    "rooms                3 of 65.5k                                    █████████████"
-    "tick p99          >1 s                                              ████████████"
-    "frame p99         >1 s                                              ████████████"
-    "received/s       12 kB                                               ▁▂▂▃▄▄▅▆▆▇█"
-    "sent/s           12 kB                                               ▁▂▂▃▄▄▅▆▆▇█"
-    "buffers        65.5 kB of 537 MB                                   █████████████"
-    "room logs      4.10 kB                                             █████████████"
-    "put off/s          12k                                               ▁▂▂▃▄▄▅▆▆▇█"
-    "gathered/s         12k                                               ▁▂▂▃▄▄▅▆▆▇█"
-    "slow grace/s       12k                                               ▁▂▂▃▄▄▅▆▆▇█"
+    "messages/s         12k                                        ▁▁▂▂▂▃▃▄▄▄ 20k    "
+    "deliveries/s       12k                                        ▁▁▂▂▂▃▃▄▄▄ 20k    "
+    "connections         42 of 65.5k                            ▆▆▆▆▇▆▆▆▆▇▆▆▆ 50     "
+    "users               42                                     ▆▆▆▆▇▆▆▆▆▇▆▆▆ 50     "
+    "rooms                3 of 65.5k                            ▄▄▄▄▄▄▄▄▄▄▄▄▄ 5      "
+    "tick p99          >1 s                                      ▄▄▄▄▄▄▄▄▄▄▄▄ >1 s   "
+    "frame p99         >1 s                                      ▄▄▄▄▄▄▄▄▄▄▄▄ >1 s   "
+    "received/s       12 kB                                        ▁▁▂▂▂▃▃▄▄▄ 20 kB  "
+    "sent/s           12 kB                                        ▁▁▂▂▂▃▃▄▄▄ 20 kB  "
+    "buffers        65.5 kB of 537 MB                           ▅▅▅▅▅▅▅▅▅▅▅▅▅ 100 kB "
+    "room logs      4.10 kB                                     ▆▆▆▆▆▆▆▆▆▆▆▆▆ 5 kB   "
+    "put off/s          12k                                        ▁▁▂▂▂▃▃▄▄▄ 20k    "
+    "gathered/s         12k                                        ▁▁▂▂▂▃▃▄▄▄ 20k    "
+    "slow grace/s       12k                                        ▁▁▂▂▂▃▃▄▄▄ 20k    "
     "why connections ended                 limits reached                  times     "
     "end_of_input            78000  +12000 frames_per_tick                   78k  +12"
     "slow_consumer               2         rooms_per_connection                3     "
@@ -90,26 +118,26 @@ fn a_tall_and_wide_terminal_shows_rates_large_and_the_bounds_of_limits() {
     insta::assert_snapshot!(screen(94, 30, &busy(), 13), @r#"
     "cafewire serving  1.2.3  up 12 s                                                              "
     "                                                                                              "
-    "messages/s         12k                                                                    ▂▄▆█"
-    "                                                                                      ▂▄▆█████"
-    "                                                                                  ▂▄▆█████████"
+    "messages/s         12k                                                                 20k    "
+    "                                                                                 ▁▂▄▅▆        "
+    "                                                                          ▁▂▃▄▆▇██████        "
     "                                                                                              "
-    "deliveries/s       12k                                                                    ▂▄▆█"
-    "                                                                                      ▂▄▆█████"
-    "                                                                                  ▂▄▆█████████"
+    "deliveries/s       12k                                                                 20k    "
+    "                                                                                 ▁▂▄▅▆        "
+    "                                                                          ▁▂▃▄▆▇██████        "
     "                                                                                              "
-    "connections         42 of 65.5k                                                  ▇▇▇▇█▇▇▇▇█▇▇▇"
-    "users               42                                                           ▇▇▇▇█▇▇▇▇█▇▇▇"
-    "rooms                3 of 65.5k                                                  █████████████"
-    "tick p99          >1 s                                                            ████████████"
-    "frame p99         >1 s                                                            ████████████"
-    "received/s       12 kB                                                             ▁▂▂▃▄▄▅▆▆▇█"
-    "sent/s           12 kB                                                             ▁▂▂▃▄▄▅▆▆▇█"
-    "buffers        65.5 kB of 537 MB                                                 █████████████"
-    "room logs      4.10 kB                                                           █████████████"
-    "put off/s          12k                                                             ▁▂▂▃▄▄▅▆▆▇█"
-    "gathered/s         12k                                                             ▁▂▂▃▄▄▅▆▆▇█"
-    "slow grace/s       12k                                                             ▁▂▂▃▄▄▅▆▆▇█"
+    "connections         42 of 65.5k                                          ▆▆▆▆▇▆▆▆▆▇▆▆▆ 50     "
+    "users               42                                                   ▆▆▆▆▇▆▆▆▆▇▆▆▆ 50     "
+    "rooms                3 of 65.5k                                          ▄▄▄▄▄▄▄▄▄▄▄▄▄ 5      "
+    "tick p99          >1 s                                                    ▄▄▄▄▄▄▄▄▄▄▄▄ >1 s   "
+    "frame p99         >1 s                                                    ▄▄▄▄▄▄▄▄▄▄▄▄ >1 s   "
+    "received/s       12 kB                                                      ▁▁▂▂▂▃▃▄▄▄ 20 kB  "
+    "sent/s           12 kB                                                      ▁▁▂▂▂▃▃▄▄▄ 20 kB  "
+    "buffers        65.5 kB of 537 MB                                         ▅▅▅▅▅▅▅▅▅▅▅▅▅ 100 kB "
+    "room logs      4.10 kB                                                   ▆▆▆▆▆▆▆▆▆▆▆▆▆ 5 kB   "
+    "put off/s          12k                                                      ▁▁▂▂▂▃▃▄▄▄ 20k    "
+    "gathered/s         12k                                                      ▁▁▂▂▂▃▃▄▄▄ 20k    "
+    "slow grace/s       12k                                                      ▁▁▂▂▂▃▃▄▄▄ 20k    "
     "                                                                                              "
     "why connections ended                 limits reached                  bound  times            "
     "end_of_input            78000  +12000 frames_per_tick                   256    78k  +12000    "
@@ -127,20 +155,20 @@ fn a_server_that_is_away_is_said_to_be_and_what_is_known_stays() {
     watch.failed(Duration::from_secs(13), "Connection refused (os error 111)".to_owned());
     insta::assert_snapshot!(screen(72, 20, &watch, 75), @r#"
     "cafewire no answer for 1 min 2 s, still trying: Connection refused (os e"
-    "messages/s         12k                                       ▁▂▂▃▄▄▅▆▆▇█"
-    "deliveries/s       12k                                       ▁▂▂▃▄▄▅▆▆▇█"
-    "connections         42 of 65.5k                            ▇▇▇▇█▇▇▇▇█▇▇▇"
-    "users               42                                     ▇▇▇▇█▇▇▇▇█▇▇▇"
-    "rooms                3 of 65.5k                            █████████████"
-    "tick p99          >1 s                                      ████████████"
-    "frame p99         >1 s                                      ████████████"
-    "received/s       12 kB                                       ▁▂▂▃▄▄▅▆▆▇█"
-    "sent/s           12 kB                                       ▁▂▂▃▄▄▅▆▆▇█"
-    "buffers        65.5 kB of 537 MB                           █████████████"
-    "room logs      4.10 kB                                     █████████████"
-    "put off/s          12k                                       ▁▂▂▃▄▄▅▆▆▇█"
-    "gathered/s         12k                                       ▁▂▂▃▄▄▅▆▆▇█"
-    "slow grace/s       12k                                       ▁▂▂▃▄▄▅▆▆▇█"
+    "messages/s         12k                                ▁▁▂▂▂▃▃▄▄▄ 20k    "
+    "deliveries/s       12k                                ▁▁▂▂▂▃▃▄▄▄ 20k    "
+    "connections         42 of 65.5k                    ▆▆▆▆▇▆▆▆▆▇▆▆▆ 50     "
+    "users               42                             ▆▆▆▆▇▆▆▆▆▇▆▆▆ 50     "
+    "rooms                3 of 65.5k                    ▄▄▄▄▄▄▄▄▄▄▄▄▄ 5      "
+    "tick p99          >1 s                              ▄▄▄▄▄▄▄▄▄▄▄▄ >1 s   "
+    "frame p99         >1 s                              ▄▄▄▄▄▄▄▄▄▄▄▄ >1 s   "
+    "received/s       12 kB                                ▁▁▂▂▂▃▃▄▄▄ 20 kB  "
+    "sent/s           12 kB                                ▁▁▂▂▂▃▃▄▄▄ 20 kB  "
+    "buffers        65.5 kB of 537 MB                   ▅▅▅▅▅▅▅▅▅▅▅▅▅ 100 kB "
+    "room logs      4.10 kB                             ▆▆▆▆▆▆▆▆▆▆▆▆▆ 5 kB   "
+    "put off/s          12k                                ▁▁▂▂▂▃▃▄▄▄ 20k    "
+    "gathered/s         12k                                ▁▁▂▂▂▃▃▄▄▄ 20k    "
+    "slow grace/s       12k                                ▁▁▂▂▂▃▃▄▄▄ 20k    "
     "why connections ended                                                   "
     "end_of_input            78000  +12000                                   "
     "slow_consumer               2                                           "
@@ -183,18 +211,18 @@ fn a_draining_server_without_closes() {
     "deliveries/s         -                            "
     "connections          0                            "
     "users                0                            "
-    "rooms                3                           █"
+    "rooms                3                           ▄"
     "tick p99             -                            "
     "frame p99            -                            "
     "received/s           -                            "
     "sent/s               -                            "
-    "buffers        65.5 kB                           █"
-    "room logs      4.10 kB                           █"
+    "buffers        65.5 kB                           ▅"
+    "room logs      4.10 kB                           ▆"
     "put off/s            -                            "
     "gathered/s           -                            "
     "slow grace/s         -                            "
     "why connections ended                             "
-    "none did so far                                   "
+    "no connection has ended yet                       "
     "                                                  "
     "                                                  "
     "q quit   http://h:1/metrics                       "
