@@ -2,6 +2,7 @@
 """Holds the table "What may import what" of a crate's ARCHITECTURE.md against the crate's source.
 
     .ci/imports.py net
+    .ci/imports.py --no-circle cli      only that no two modules at the top import each other, by whatever way
 
 A part is a file or a folder below src. A row names the parts that those it is about may import besides each other, and what
 of the system their code may use: sockets, files, the clock. A folder may use what the mod.rs around it lends. Tests are free.
@@ -19,7 +20,8 @@ SYSTEM = {
     r"|\bstd::os::unix::net\b|\b(?:TcpStream|TcpListener|UnixStream|UnixListener)::",
 }
 
-crate = pathlib.Path(sys.argv[1])
+only_circles = sys.argv[1] == "--no-circle"
+crate = pathlib.Path(sys.argv[-1])
 source = crate / "src"
 faults = []
 
@@ -86,6 +88,28 @@ def imports(path):
                 yield [*base, *names]
 
 
+
+
+def circle(name, others, way):
+    if name in way:
+        return [*way[way.index(name) :], name]
+    return next(filter(None, (circle(other, others, [*way, name]) for other in sorted(others[name]))), None)
+
+
+if only_circles:
+    tops = {module(path)[0] for path in source.rglob("*.rs") if module(path)}
+    others = {name: set() for name in tops}
+    for path in source.rglob("*.rs"):
+        if module(path) and "test" not in path.name:
+            others[module(path)[0]] |= {names[0] for names in imports(path) if names and names[0] in tops}
+    for name in tops:
+        others[name].discard(name)
+    for name in sorted(tops):
+        if found := circle(name, others, []):
+            sys.exit(f"{crate}: a circle of imports: {' → '.join(found)}")
+    print(f"{crate}: {len(tops)} modules, and no circle")
+    sys.exit()
+
 may, system, row_of = {}, {}, {}
 for parts, imported, of_system in rows():
     may[parts[0]], system[parts[0]] = set(imported), set(of_system)
@@ -139,14 +163,8 @@ for row in may:
         faults.append(f"`{row}` may use `{name}`, and does not")
 
 
-def circle(row, way):
-    if row in way:
-        return [*way[way.index(row) :], row]
-    others = sorted({row_of[part] for part in may[row] if part in row_of})
-    return next(filter(None, (circle(other, [*way, row]) for other in others)), None)
-
-
-if found := next(filter(None, (circle(row, []) for row in may)), None):
+rows_of = {row: {row_of[part] for part in may[row] if part in row_of} for row in may}
+if found := next(filter(None, (circle(row, rows_of, []) for row in may)), None):
     faults.append(f"a circle: {' → '.join(found)}")
 
 if faults:

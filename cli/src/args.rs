@@ -6,6 +6,7 @@ use clap::error::{ContextKind, ContextValue, ErrorKind};
 use clap::parser::ValueSource;
 use clap::{ArgMatches, CommandFactory as _, FromArgMatches as _, Parser, Subcommand};
 
+#[cfg(feature = "bench")]
 use crate::commands::bench::BenchArgs;
 use crate::commands::chat::ChatArgs;
 use crate::commands::completions::CompletionsArgs;
@@ -15,6 +16,7 @@ use crate::commands::man::ManArgs;
 use crate::commands::ping::PingArgs;
 use crate::commands::send::SendArgs;
 use crate::commands::serve::ServeArgs;
+#[cfg(feature = "top")]
 use crate::commands::top::TopArgs;
 use crate::commands::version;
 use crate::decode::args::{DecodeArgs, EncodeArgs};
@@ -47,6 +49,7 @@ impl Arguments {
         let mut arguments = Self::from_arg_matches(&matches).unwrap_or_else(|error| exit(&error));
         let refusal = match &arguments.command {
             Command::Send(send) => send.address_and_text().err(),
+            #[cfg(feature = "bench")]
             Command::Bench(bench) => bench.load_config().err(),
             Command::Encode(encode) => encode.message().err(),
             _ => None,
@@ -55,6 +58,25 @@ impl Arguments {
             command_asked_for(&matches).error(ErrorKind::ValueValidation, sentence).exit();
         }
         arguments
+    }
+
+    /// Steps up (more) or down (less) from the default verbosity.
+    pub(crate) fn verbosity(&self) -> i16 {
+        match &self.command {
+            Command::Serve(serve) => serve.verbosity.steps(),
+            Command::Ping(ping) => ping.verbosity.steps(),
+            Command::Echo(echo) => echo.verbosity.steps(),
+            Command::Send(send) => send.verbosity.steps(),
+            Command::Chat(chat) => chat.verbosity.steps(),
+            Command::Listen(listen) => listen.verbosity.steps(),
+            Command::Decode(decode) => decode.verbosity.steps(),
+            Command::Encode(encode) => encode.verbosity.steps(),
+            #[cfg(feature = "bench")]
+            Command::Bench(bench) => bench.common().verbosity.steps(),
+            #[cfg(feature = "top")]
+            Command::Top(_) => 0,
+            Command::Completions(_) | Command::Man(_) => 0,
+        }
     }
 
     /// An option given on the command line for an address where it has no effect: ignoring one for
@@ -182,9 +204,11 @@ pub(crate) enum Command {
     #[command(after_help = help::ENCODE)]
     Encode(EncodeArgs),
     /// Watch a server at work.
+    #[cfg(feature = "top")]
     #[command(after_help = help::TOP)]
     Top(TopArgs),
     /// Put a server under load; measure its throughput and its losses.
+    #[cfg(feature = "bench")]
     #[command(after_help = help::BENCH)]
     Bench(BenchArgs),
     /// Print a script that completes commands and options in your shell.

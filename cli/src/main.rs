@@ -1,9 +1,15 @@
 //! cafewire on the command line: parses the arguments, runs the command, and returns its exit
 //! status.
 
+#![cfg_attr(
+    not(all(feature = "bench", feature = "capture", feature = "chat-screen", feature = "top")),
+    allow(dead_code, reason = "commands share it that this build is without")
+)]
+
 mod args;
 mod backoff;
 mod chat_line;
+#[cfg(feature = "chat-screen")]
 mod chat_screen;
 mod commands;
 mod config_file;
@@ -24,13 +30,16 @@ mod retry;
 mod server_args;
 mod settings;
 mod stats;
+#[cfg(any(feature = "chat-screen", feature = "top"))]
 mod terminal;
+mod theme_name;
 mod values;
 mod verbosity;
 
 use std::process::ExitCode;
 
 use args::{Arguments, Command};
+use clap::CommandFactory as _;
 use failure::Failure;
 
 fn main() -> ExitCode {
@@ -46,9 +55,11 @@ fn main() -> ExitCode {
         Command::Listen(args) => commands::listen::run(args),
         Command::Decode(args) => commands::decode::run(args),
         Command::Encode(args) => commands::encode::run(args),
+        #[cfg(feature = "bench")]
         Command::Bench(args) => commands::bench::run(args),
-        Command::Completions(args) => commands::completions::run(args),
-        Command::Man(args) => commands::man::run(args),
+        Command::Completions(args) => commands::completions::run(args, Arguments::command()),
+        Command::Man(args) => commands::man::run(args, Arguments::command()),
+        #[cfg(feature = "top")]
         Command::Top(args) => commands::top::run(args),
     };
     outcome.unwrap_or_else(|failure| {

@@ -21,9 +21,9 @@ use cafewire_net::{Address, ClientTls, TlsIdentity};
 use etcetera::BaseStrategy as _;
 use serde::Deserialize;
 
-use crate::chat_screen::view::theme::ThemeName;
 use crate::config_file;
 use crate::failure::Failure;
+use crate::theme_name::ThemeName;
 use crate::values;
 
 /// The profile that is used when none is named.

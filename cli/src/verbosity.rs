@@ -3,8 +3,6 @@
 
 use clap::{ArgAction, Args};
 
-use crate::args::{Arguments, Command};
-
 /// For a command that keeps a log.
 #[derive(Clone, Copy, Debug, Args)]
 pub(crate) struct LogVerbosity {
@@ -64,6 +62,7 @@ pub(crate) struct EncodeVerbosity {
     verbose: bool,
 }
 
+#[cfg(feature = "bench")]
 #[derive(Clone, Copy, Debug, Args)]
 pub(crate) struct BenchVerbosity {
     /// Say, on standard error, which address is connected to, each phase as it begins and each
@@ -75,28 +74,36 @@ pub(crate) struct BenchVerbosity {
     quiet: bool,
 }
 
-impl Arguments {
-    /// Steps up (more) or down (less) from the default verbosity.
-    pub(crate) fn verbosity(&self) -> i16 {
-        let (verbose, quiet) = match &self.command {
-            Command::Serve(serve) => (serve.verbosity.verbose, serve.verbosity.quiet),
-            Command::Ping(ping) => (ping.verbosity.verbose.into(), 0),
-            Command::Echo(echo) => (echo.verbosity.verbose.into(), 0),
-            Command::Send(send) => (send.verbosity.verbose.into(), 0),
-            Command::Chat(chat) => (chat.verbosity.verbose.into(), chat.verbosity.quiet.into()),
-            Command::Listen(listen) => {
-                (listen.verbosity.verbose.into(), listen.verbosity.quiet.into())
-            }
-            Command::Decode(decode) => {
-                (decode.verbosity.verbose.into(), decode.verbosity.quiet.into())
-            }
-            Command::Encode(encode) => (encode.verbosity.verbose.into(), 0),
-            Command::Bench(bench) => {
-                let BenchVerbosity { verbose, quiet } = bench.common().verbosity;
-                (verbose.into(), quiet.into())
-            }
-            Command::Top(_) | Command::Completions(_) | Command::Man(_) => (0, 0),
-        };
-        i16::from(verbose) - i16::from(quiet)
+impl LogVerbosity {
+    /// Steps up (more) or down (less) from the default, as of all these.
+    pub(crate) fn steps(self) -> i16 {
+        i16::from(self.verbose) - i16::from(self.quiet)
     }
 }
+
+/// For those whose output can only grow.
+macro_rules! steps_up {
+    ($($name:ident)*) => {$(
+        impl $name {
+            pub(crate) fn steps(self) -> i16 {
+                self.verbose.into()
+            }
+        }
+    )*};
+}
+
+/// For those whose output can grow and shrink.
+macro_rules! steps_up_and_down {
+    ($($name:ident)*) => {$(
+        impl $name {
+            pub(crate) fn steps(self) -> i16 {
+                i16::from(self.verbose) - i16::from(self.quiet)
+            }
+        }
+    )*};
+}
+
+steps_up!(ConnectionVerbosity EncodeVerbosity);
+steps_up_and_down!(ListenVerbosity ChatVerbosity DecodeVerbosity);
+#[cfg(feature = "bench")]
+steps_up_and_down!(BenchVerbosity);

@@ -19,11 +19,12 @@ use super::history::History;
 use super::history_file::HistoryFile;
 use super::model::{Detail, Model, Setup};
 use super::view;
-use super::view::theme::{ColourDepth, Theme, ThemeName};
+use super::view::theme::{ColourDepth, Theme};
 use crate::failure::Failure;
 use crate::interrupt;
 use crate::output;
 use crate::terminal::{self, FullScreen};
+use crate::theme_name::ThemeName;
 
 /// Events that wait to be handled. More wait in the sockets and in the terminal.
 const QUEUE_LEN: usize = 1024;

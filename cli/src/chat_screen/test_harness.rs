@@ -18,9 +18,10 @@ use super::effect::{ConnectionEvent, Effect, Input};
 use super::history::History;
 use super::model::{Detail, Model, Setup};
 use super::view;
-use super::view::theme::{ColourDepth, Theme, ThemeName};
+use super::view::theme::{ColourDepth, Theme};
 use crate::requests::Request;
 use crate::requests::test_session::TestSession;
+use crate::theme_name::ThemeName;
 
 /// 2026-05-01 12:00:00 UTC.
 pub(super) const NOON_MS: u64 = 1_777_636_800_000;

@@ -7,11 +7,13 @@ use std::process::ExitCode;
 use cafewire_net::ClientConfig;
 use clap::error::ErrorKind;
 
+#[cfg(feature = "chat-screen")]
 use crate::chat_screen;
 use crate::commands::chat_lines;
 use crate::failure::Failure;
 use crate::profile::Profile;
 use crate::server_args;
+#[cfg(feature = "chat-screen")]
 use crate::terminal;
 
 pub(crate) use self::args::ChatArgs;
@@ -30,6 +32,7 @@ pub(crate) fn run(args: &ChatArgs) -> Result<ExitCode, Failure> {
         probe_interval: args.probe.interval(),
         ..args.way.client_config_or(profile.tls)
     };
+    #[cfg(feature = "chat-screen")]
     if !args.plain && terminal::is_full_screen_possible() {
         let theme = args.theme.or(profile.theme).unwrap_or_default();
         return chat_screen::run(chat_screen::Options { address, config, username, rooms, theme });

@@ -2,9 +2,8 @@
 
 use std::process::ExitCode;
 
-use clap::{Args, CommandFactory as _};
+use clap::{Args, Command};
 
-use crate::args::Arguments;
 use crate::failure::Failure;
 use crate::output;
 
@@ -15,8 +14,9 @@ pub(crate) struct CompletionsArgs {
     pub(crate) shell: clap_complete::Shell,
 }
 
-pub(crate) fn run(args: &CompletionsArgs) -> Result<ExitCode, Failure> {
+/// `program` is the definition of all commands.
+pub(crate) fn run(args: &CompletionsArgs, mut program: Command) -> Result<ExitCode, Failure> {
     let mut script = Vec::new();
-    clap_complete::generate(args.shell, &mut Arguments::command(), "cafewire", &mut script);
+    clap_complete::generate(args.shell, &mut program, "cafewire", &mut script);
     output::text(&String::from_utf8_lossy(&script)).map(|()| ExitCode::SUCCESS)
 }

@@ -6,14 +6,17 @@ use std::process::ExitCode;
 use cafewire_core::Direction;
 
 use crate::decode::args::{DecodeArgs, Format};
+#[cfg(feature = "capture")]
 use crate::decode::capture;
-use crate::decode::conversations::{Bounds, Conversations};
+#[cfg(feature = "capture")]
+use crate::decode::capture::conversations::{Bounds, Conversations};
+#[cfg(feature = "capture")]
+use crate::decode::capture::summary::SummaryJson;
 use crate::decode::filter::Filter;
 use crate::decode::hex::HexReader;
 use crate::decode::input::{self, Input};
 use crate::decode::report::{Content, Form, Item, Report, Side};
 use crate::decode::stream_decoder::StreamDecoder;
-use crate::decode::summary::SummaryJson;
 use crate::decode::text::Palette;
 use crate::escape;
 use crate::failure::Failure;
@@ -145,6 +148,14 @@ fn explain_hex(input: Input, from: Option<Side>, report: &mut Report) -> Result<
     Ok(damage.map_or(Ended::Read, Ended::Early))
 }
 
+#[cfg(not(feature = "capture"))]
+fn explain_capture(_: Input, _: &DecodeArgs, _: &mut Report) -> Result<Ended, Failure> {
+    Err(Failure::Message(
+        "this build reads no captures: it was made without the feature `capture`".to_owned(),
+    ))
+}
+
+#[cfg(feature = "capture")]
 fn explain_capture(input: Input, args: &DecodeArgs, report: &mut Report) -> Result<Ended, Failure> {
     let mut input = input;
     let readiness = input.take_readiness();

@@ -6,11 +6,10 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
-use clap::{Arg, Args, Command, CommandFactory as _};
+use clap::{Arg, Args, Command};
 use clap_mangen::Man;
 use clap_mangen::roff::{Roff, bold, italic, roman};
 
-use crate::args::Arguments;
 use crate::failure::Failure;
 use crate::output;
 use crate::settings::Settings;
@@ -34,9 +33,10 @@ struct Page {
     text: Vec<u8>,
 }
 
-pub(crate) fn run(args: &ManArgs) -> Result<ExitCode, Failure> {
-    let pages =
-        pages().map_err(|error| Failure::Message(format!("cannot make the manual: {error}")))?;
+/// `program` is the definition of all commands.
+pub(crate) fn run(args: &ManArgs, program: Command) -> Result<ExitCode, Failure> {
+    let pages = pages(program)
+        .map_err(|error| Failure::Message(format!("cannot make the manual: {error}")))?;
     match &args.folder {
         Some(folder) => write(&pages, folder).map_err(|error| {
             Failure::Message(format!("cannot write the manual into {}: {error}", folder.display()))
@@ -54,8 +54,8 @@ fn write(pages: &[Page], folder: &Path) -> io::Result<()> {
 }
 
 /// The main page first.
-fn pages() -> io::Result<Vec<Page>> {
-    let mut command = Arguments::command().disable_help_subcommand(true);
+fn pages(program: Command) -> io::Result<Vec<Page>> {
+    let mut command = program.disable_help_subcommand(true);
     command.build();
     let mut pages = Vec::new();
     add_pages_of(&command, &mut pages)?;
@@ -188,7 +188,10 @@ fn setting_entry(roff: &mut Roff, setting: &Arg) {
 
 #[cfg(test)]
 mod tests {
+    use clap::CommandFactory as _;
+
     use super::*;
+    use crate::args::Arguments;
 
     fn text_of<'a>(pages: &'a [Page], file: &str) -> &'a str {
         let page =
@@ -198,7 +201,7 @@ mod tests {
 
     #[test]
     fn every_command_has_a_page_with_examples() {
-        let pages = pages().unwrap();
+        let pages = pages(Arguments::command()).unwrap();
         assert_eq!(pages[0].file, "cafewire.1");
         for command in [
             "serve",
@@ -224,7 +227,7 @@ mod tests {
 
     #[test]
     fn every_setting_is_on_the_page_of_the_config_file() {
-        let pages = pages().unwrap();
+        let pages = pages(Arguments::command()).unwrap();
         let text = text_of(&pages, "cafewire.toml.5");
         for key in Settings::KEYS {
             assert!(text.contains(&format!("\\fB{key}\\fR = \\fI")), "{key}: {text}");

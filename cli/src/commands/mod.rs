@@ -1,6 +1,7 @@
 //! The commands of `cafewire`, a file each. Each takes its arguments, prints, and returns its exit
 //! status.
 
+#[cfg(feature = "bench")]
 pub(crate) mod bench;
 pub(crate) mod chat;
 mod chat_lines;
@@ -13,5 +14,6 @@ pub(crate) mod man;
 pub(crate) mod ping;
 pub(crate) mod send;
 pub(crate) mod serve;
+#[cfg(feature = "top")]
 pub(crate) mod top;
 pub(crate) mod version;

@@ -9,9 +9,10 @@ use ratatui::buffer::Buffer;
 use ratatui::style::{Color, Style};
 use unicode_width::UnicodeWidthStr as _;
 
-use super::theme::{ColourDepth, Theme, ThemeName};
+use super::theme::{ColourDepth, Theme};
 use crate::chat_screen::test_harness::Harness;
 use crate::escape;
+use crate::theme_name::ThemeName;
 
 const FAMILY: &str = "\u{1F468}\u{200D}\u{1F469}\u{200D}\u{1F467}";
 

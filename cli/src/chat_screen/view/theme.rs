@@ -1,20 +1,8 @@
 //! Colours and styles. A name has the same colour for every user and on every machine.
 
 use ratatui::style::{Color, Modifier, Style};
-use serde::Deserialize;
 
-/// Choices of the user.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, clap::ValueEnum, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub(crate) enum ThemeName {
-    /// For a dark background.
-    #[default]
-    Dark,
-    /// For a light background.
-    Light,
-    /// No colours.
-    None,
-}
+use crate::theme_name::ThemeName;
 
 /// Abilities of the terminal.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

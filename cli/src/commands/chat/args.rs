@@ -5,8 +5,9 @@ use cafewire_net::Address;
 use clap::error::ErrorKind;
 use clap::{Args, Command};
 
-use crate::chat_screen::view::theme::ThemeName;
 use crate::server_args::{ProbeArgs, WayArgs};
+#[cfg(feature = "chat-screen")]
+use crate::theme_name::ThemeName;
 use crate::values::{room, username};
 use crate::verbosity;
 
@@ -30,10 +31,12 @@ pub(crate) struct ChatArgs {
     #[arg(short, long, value_name = "NAME")]
     pub(crate) profile: Option<String>,
     /// Colours of the full screen [default: dark].
+    #[cfg(feature = "chat-screen")]
     #[arg(long, value_name = "THEME")]
     pub(crate) theme: Option<ThemeName>,
     /// Line by line, even on a terminal.
-    #[arg(long, conflicts_with = "theme")]
+    #[cfg_attr(feature = "chat-screen", arg(long, conflicts_with = "theme"))]
+    #[cfg_attr(not(feature = "chat-screen"), arg(long))]
     pub(crate) plain: bool,
     #[command(flatten)]
     pub(crate) probe: ProbeArgs,

@@ -4,7 +4,7 @@
 use std::collections::{BTreeMap, VecDeque};
 
 use super::piece::Part;
-use super::report::Moment;
+use crate::decode::report::Moment;
 
 /// Acknowledgements of what was not captured that are remembered for when they came.
 pub(super) const MAX_UNSEEN: usize = 64;

@@ -3,8 +3,8 @@
 //! follows or answers one tells which.
 
 use super::super::network::Segment;
-use super::super::report::Moment;
 use super::{Conversation, Verdict};
+use crate::decode::report::Moment;
 
 /// More than twice the largest window that systems use by default (6 MiB on Linux): a segment that
 /// is further away from what came before it is waited with.

@@ -18,8 +18,8 @@ use super::opening::Look;
 use super::passed_over::Why;
 use super::piece::{Head, Part, Piece, Rank};
 use super::reassembly::Reassembly;
-use super::report::{Moment, Report, Tally};
-use super::stream_decoder::StreamDecoder;
+use crate::decode::report::{Moment, Report, Tally};
+use crate::decode::stream_decoder::StreamDecoder;
 use crate::failure::Failure;
 
 /// RFC 6335, 6: those below are system ports, which a client has only if it asks for one.

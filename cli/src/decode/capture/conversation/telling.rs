@@ -3,9 +3,9 @@
 use std::mem;
 
 use super::super::piece::{Piece, PieceContent};
-use super::super::report::{Content, Item, Lacks, Moment, Place, Side};
-use super::super::stream_decoder::{StreamDecoder, Tell};
 use super::{Conversation, Shared, Verdict};
+use crate::decode::report::{Content, Item, Lacks, Moment, Place, Side};
+use crate::decode::stream_decoder::{StreamDecoder, Tell};
 use crate::failure::Failure;
 
 impl Conversation {

@@ -4,7 +4,7 @@
 use serde::Serialize;
 
 use super::passed_over::PassedOverJson;
-use super::report::Tally;
+use crate::decode::report::Tally;
 
 /// The last line of `decode --json` of a capture.
 #[derive(Serialize)]

@@ -20,7 +20,7 @@ use std::collections::{BTreeMap, VecDeque};
 
 use super::evidence::Evidence;
 use super::piece::{Head, Part, Piece, PieceContent, Rank, SEGMENT_OVERHEAD};
-use super::report::Moment;
+use crate::decode::report::Moment;
 
 /// More than the largest window that systems use by default (6 MiB on Linux), so that a gap is not
 /// told of something that is only late.

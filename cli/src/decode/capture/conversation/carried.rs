@@ -2,7 +2,7 @@
 
 use std::collections::VecDeque;
 
-use super::super::report::Moment;
+use crate::decode::report::Moment;
 
 /// Places are in bytes from the start of the stream, as its decoder counts them.
 #[derive(Debug, Default)]

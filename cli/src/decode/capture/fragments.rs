@@ -9,7 +9,7 @@ use std::collections::{BTreeMap, VecDeque};
 use std::net::IpAddr;
 
 use super::network::Payload;
-use super::report::Moment;
+use crate::decode::report::Moment;
 
 /// The length field of an IP packet has 16 bits.
 const MAX_DATAGRAM_BYTES: usize = 65_535;

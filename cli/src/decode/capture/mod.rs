@@ -1,18 +1,33 @@
 //! A capture file (pcap or pcapng), packet by packet, into the conversations in it. Bounded memory,
 //! whatever the file claims.
 
+mod blocks;
+mod clock;
+mod conversation;
+pub(crate) mod conversations;
+mod evidence;
+mod fragments;
+mod link;
+mod network;
+mod opening;
+mod passed_over;
+mod piece;
+mod reassembly;
+pub(crate) mod summary;
+mod unread;
+
 use std::io::Read;
 use std::net::IpAddr;
 
 use pcap_parser::{PcapError, create_reader};
 
-use super::blocks::Blocks;
-use super::conversations::Conversations;
-use super::fragments::{Datagram, Fragments};
-use super::input::Readiness;
-use super::network::{self, Found};
-use super::report::{Moment, Report};
-use super::unread::Unread;
+use self::blocks::Blocks;
+use self::conversations::Conversations;
+use self::fragments::{Datagram, Fragments};
+use self::network::Found;
+use self::unread::Unread;
+use crate::decode::input::Readiness;
+use crate::decode::report::{Moment, Report};
 use crate::failure::Failure;
 
 /// The buffer that packets are read in. Grows for a larger packet or block, up to the bound.

@@ -9,12 +9,12 @@ use std::net::SocketAddr;
 
 use cafewire_net::address::DEFAULT_PORT;
 
-use super::capture_clock::CaptureClock;
+use super::clock::CaptureClock;
 use super::conversation::stray::Fit;
 use super::conversation::{Conversation, PortKind, Shared, Verdict};
 use super::network::Segment;
 use super::passed_over::{PassedOver, Why};
-use super::report::{Moment, Report};
+use crate::decode::report::{Moment, Report};
 use crate::failure::Failure;
 use crate::output;
 

@@ -1,6 +1,6 @@
 //! What a TCP stream is cut into: segments as they come in, and pieces as they follow each other.
 
-use super::report::Moment;
+use crate::decode::report::Moment;
 
 /// What keeping a segment costs beside its bytes.
 pub(crate) const SEGMENT_OVERHEAD: usize = 64;

@@ -4,7 +4,7 @@
 use cafewire_core::dissect::{Dissected, Dissector};
 use cafewire_core::{Direction, Frame, Framing, echo};
 
-use super::proxy::{self, Proxy};
+use crate::decode::proxy::{self, Proxy};
 
 /// How much of a stream that began before the capture is searched for a good frame.
 pub(crate) const MAX_SEARCHED_BYTES: usize = 128 * 1024;
