@@ -3,11 +3,12 @@
 //!
 //! An example is a fenced block `frame to-server` or `frame to-client`: lines of hex, each with its
 //! explanation after a `;`, then one line `=> ` with the frame's message, or `=> refused at byte N:
-//! Name (code)`.
+//! Name (code)`. One of version 2 is a `frame-v2`, says after the direction where in a session it
+//! comes, and before its message its request.
 
 use std::collections::BTreeSet;
 
-use cafewire_core::chat::{MAX_CLIENT_FRAME_SIZE, MAX_FRAME_SIZE, MAX_MESSAGE_SIZE};
+use cafewire_core::chat::{MAX_CLIENT_FRAME_SIZE, MAX_FRAME_SIZE, MAX_MESSAGE_SIZE, v2};
 use cafewire_core::dissect::{self, FieldValue};
 use cafewire_core::{
     Direction, ErrorCode, Field, Frame, FrameDecoder, Framing, MessageType, ParseError, echo,
@@ -18,13 +19,15 @@ static PROTOCOL: &str = include_str!("../PROTOCOL.md");
 struct Example {
     line: usize,
     direction: Direction,
+    /// Where in a session, of a frame of version 2.
+    at: String,
     bytes: Vec<u8>,
     claim: String,
 }
 
 #[test]
 fn every_example_is_what_it_claims() {
-    for Example { line, direction, bytes, claim } in examples() {
+    for Example { line, direction, bytes, claim, .. } in examples() {
         assert_eq!(said_of(&bytes, direction), claim, "PROTOCOL.md, line {line}");
     }
 }
@@ -118,6 +121,166 @@ fn body_of(frame: &[u8]) -> String {
 }
 
 #[test]
+fn every_example_of_version_2_is_what_it_claims() {
+    let examples = examples_after("```frame-v2 ");
+    assert!(examples.len() >= 12, "only {} examples were found", examples.len());
+    for Example { line, direction, at, bytes, claim } in examples {
+        let terms = match at.as_str() {
+            "before-sign-in" => v2::Terms::BEFORE_SIGN_IN,
+            "challenged" => v2::Terms::CHALLENGED,
+            "signed-in" => v2::Terms::signed_in(v2::Capabilities::NONE),
+            other => panic!("line {line}: {other} is no place in a session"),
+        };
+        assert_eq!(said_of_v2(&bytes, direction, terms), claim, "PROTOCOL.md, line {line}");
+    }
+}
+
+fn said_of_v2(bytes: &[u8], direction: Direction, terms: v2::Terms) -> String {
+    let refused =
+        |error: ParseError| format!("refused at byte {}: {}", error.offset(), error.code());
+    match v2::Framing::of(bytes, direction, terms) {
+        v2::Framing::Corrupt { error } => refused(error),
+        v2::Framing::Incomplete { needed } => format!("waits for {needed} more bytes"),
+        v2::Framing::Frame { consumed, .. } if consumed < bytes.len() => {
+            format!("a frame of {consumed} bytes, and more")
+        }
+        v2::Framing::Frame { frame, .. } => match frame.parse_payload() {
+            Ok(message) => {
+                let sealed = if frame.seal().is_some() { ", sealed" } else { "" };
+                format!("{}: {message:?}{sealed}", frame.header().request)
+            }
+            Err(error) => refused(error),
+        },
+    }
+}
+
+#[test]
+fn the_table_of_version_2_is_its_types_and_their_fields() {
+    let rows: Vec<[String; 5]> = table("### Types of version 2")
+        .map(|row| [0, 1, 2, 3, 4].map(|column: usize| row[column].clone()))
+        .collect();
+    let types: Vec<[String; 5]> = v2::MessageType::ALL
+        .iter()
+        .map(|&known| {
+            let sender = if known.is_sent(Direction::ToServer) { "client" } else { "server" };
+            let (min, max) = known.payload_range();
+            let code = format!("0x{:02X}", known as u8);
+            [
+                code,
+                known.name().to_owned(),
+                sender.to_owned(),
+                format!("{min} to {max}"),
+                payload_of(known),
+            ]
+        })
+        .collect();
+    assert_eq!(rows, types);
+}
+
+/// The fields of a payload of zeros, where every field is and each name, text and data is empty.
+fn payload_of(message_type: v2::MessageType) -> String {
+    let (flags, seal) = match message_type {
+        v2::MessageType::Authenticate => (v2::Flags::SEALED, v2::SEAL_SIZE),
+        _ => (v2::Flags::NONE, 0),
+    };
+    let payload = vec![0; usize::from(message_type.payload_range().0)];
+    let length = u16::try_from(4 + payload.len() + seal).expect("a small frame");
+    let header = v2::Header { type_code: message_type as u8, length, flags, request: 0 };
+    let frame = [&header.to_bytes()[..], &payload].concat();
+    let mut shown = Vec::new();
+    for field in dissect::fields(&frame).skip(6) {
+        let is_name = shown.pop_if(|last| *last == format!("{}_length: u8", field.name)).is_some();
+        let size = field.bytes.len();
+        shown.push(match (field.name, field.value) {
+            (name, FieldValue::Text(_)) if is_name => format!("{name}: name"),
+            (name, FieldValue::Text(_)) => format!("{name}: text"),
+            (name, FieldValue::Bytes([])) => format!("{name}: data"),
+            (name, FieldValue::Bytes(_)) => format!("{name}: {size} bytes"),
+            (name @ ("presence" | "more"), _) => format!("{name}: bool"),
+            (name, _) => format!("{name}: u{}", 8 * size),
+        });
+    }
+    if shown.is_empty() { "empty".to_owned() } else { shown.join(", ") }
+}
+
+#[test]
+fn the_table_of_fields_of_version_2_is_held_to() {
+    let rows: Vec<(String, usize, usize)> = table("### Fields of version 2")
+        .filter(|row| row.len() == 4)
+        .map(|row| {
+            let (min, max) = row[2].split_once(" to ").expect("two bounds");
+            (row[0].clone(), min.parse().expect("a number"), max.parse().expect("a number"))
+        })
+        .collect();
+    assert_eq!(rows.len(), 9);
+    for (field, min, max) in rows {
+        for size in [min.checked_sub(1), Some(min), Some(max), Some(max + 1)] {
+            let Some(size) = size else { continue };
+            let is_good = (min..=max).contains(&size);
+            assert_eq!(is_valid(&field, &"x".repeat(size)), is_good, "{field} of {size} bytes");
+        }
+    }
+}
+
+fn is_valid(field: &str, text: &str) -> bool {
+    use v2::MessagePayload as Message;
+    let (data, room) = (text.as_bytes(), "r");
+    let message = match field {
+        "`username`, `to`, `from`" => Message::DirectMessage { to: text, content: "c" },
+        "`room`" => Message::LeaveRoom { room: text },
+        "`after` of ListRooms" => Message::ListRooms { count: 0, after: text },
+        "`after` of ListMembers" => Message::ListMembers { count: 0, room, after: text },
+        "`content`" => Message::SendMessage { room, content: text },
+        "`content` to a client with SMALL" => return is_valid_to_small(text),
+        "`server_info`" => {
+            let capabilities = v2::Capabilities::NONE;
+            Message::ConnectAck { user_id: 1, capabilities, server_info: text }
+        }
+        "`message`" => {
+            Message::Error { code: ErrorCode::Unavailable, retry_after_ms: 0, message: text }
+        }
+        "`data`" => Message::Ping { data },
+        other => panic!("{other} is no field"),
+    };
+    message.validate().is_ok()
+}
+
+fn is_valid_to_small(content: &str) -> bool {
+    let message = v2::MessagePayload::DirectDelivery {
+        timestamp: 0,
+        user_id: 1,
+        part: 0,
+        from: "f",
+        content,
+    };
+    let mut buffer = [0; v2::MAX_FRAME_SIZE];
+    // What is empty is not written in the first place.
+    let Ok(frame) = message.encode_into(0, &mut buffer) else { return false };
+    let terms = v2::Terms::signed_in(v2::Capabilities::SMALL);
+    v2::ZeroCopyMessage::parse_from_bytes(frame, terms)
+        .and_then(|view| view.parse_payload())
+        .is_ok()
+}
+
+#[test]
+fn the_table_of_capabilities_is_the_capabilities() {
+    use v2::Capabilities as Bit;
+    let rows: Vec<(String, String)> =
+        table("### What a session agrees on").map(|row| (row[0].clone(), row[1].clone())).collect();
+    let known = [
+        (Bit::COMPRESS, "COMPRESS"),
+        (Bit::SIGN, "SIGN"),
+        (Bit::LOSSY, "LOSSY"),
+        (Bit::TAKEOVER, "TAKEOVER"),
+        (Bit::SMALL, "SMALL"),
+        (Bit::DIRECT, "DIRECT"),
+        (Bit::FALLBACK, "FALLBACK"),
+    ];
+    let known = known.map(|(bit, name)| (format!("0x{:04X}", bit.bits()), name.to_owned()));
+    assert_eq!(rows, known);
+}
+
+#[test]
 fn the_table_of_echo_types_is_the_types() {
     let rows: Vec<(String, String)> = table("## The echo family")
         .filter(|row| row[0].starts_with("0x"))
@@ -156,9 +319,13 @@ fn the_sizes_it_names_are_the_sizes() {
         ("A frame has 5 to {} bytes", echo::HEADER_SIZE + echo::MAX_PAYLOAD_SIZE),
         ("one buffer of {} bytes", MAX_FRAME_SIZE),
         ("(a server: {} bytes)", MAX_CLIENT_FRAME_SIZE),
+        ("A sealed frame has at most {} bytes", v2::MAX_FRAME_SIZE),
+        ("one from a client at most {} bytes", v2::MAX_CLIENT_FRAME_SIZE),
+        ("one to a client with SMALL at most {} bytes", v2::MAX_SMALL_FRAME_SIZE),
+        ("no more than the {} bytes of a Connect", v2::MAX_SIGN_IN_FRAME_SIZE),
     ] {
         let size = size.to_string();
-        let (thousands, rest) = size.split_at(size.len() - 3);
+        let (thousands, rest) = size.split_at(size.len().saturating_sub(3));
         let shown = if thousands.is_empty() { size.clone() } else { format!("{thousands},{rest}") };
         let sentence = sentence.replace("{}", &shown);
         assert!(text.contains(&sentence), "PROTOCOL.md does not say: {sentence}");
@@ -186,10 +353,17 @@ fn said_of(bytes: &[u8], direction: Direction) -> String {
 }
 
 fn examples() -> Vec<Example> {
+    let found = examples_after("```frame ");
+    assert!(found.len() >= 20, "only {} examples were found", found.len());
+    found
+}
+
+fn examples_after(start: &str) -> Vec<Example> {
     let mut found = Vec::new();
     let mut lines = PROTOCOL.lines().enumerate();
     while let Some((index, opening)) = lines.next() {
-        let Some(direction) = opening.strip_prefix("```frame ") else { continue };
+        let Some(opening) = opening.strip_prefix(start) else { continue };
+        let (direction, at) = opening.split_once(' ').unwrap_or((opening, ""));
         let direction = match direction {
             "to-server" => Direction::ToServer,
             "to-client" => Direction::ToClient,
@@ -211,9 +385,8 @@ fn examples() -> Vec<Example> {
         }
         let claim =
             claim.unwrap_or_else(|| panic!("line {}: the example claims nothing", index + 1));
-        found.push(Example { line: index + 1, direction, bytes, claim });
+        found.push(Example { line: index + 1, direction, at: at.to_owned(), bytes, claim });
     }
-    assert!(found.len() >= 20, "only {} examples were found", found.len());
     found
 }
 
