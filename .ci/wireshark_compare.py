@@ -21,6 +21,9 @@ from collections import defaultdict
 LEFT_TO_OTHERS = (b"GET ",)
 
 
+TEXTS = ("username", "room", "content", "server_info", "message", "to", "from", "after")
+
+
 def by_decode(path):
     streams = defaultdict(list)
     for line in open(path, encoding="utf-8"):
@@ -114,7 +117,9 @@ def frame_of(raw, layer):
         if name.endswith(("_raw", "_tree")) or not name.startswith(("cafewire.echo.", "cafewire.chat.")):
             continue
         short = name.split(".", 2)[2]
-        if short in ("checksum.expected", "checksum.status"):
+        # Numbers and names of one name have fields of their own there.
+        short = short.removesuffix("_sequence")
+        if short in ("checksum.expected", "checksum.status", "check.expected"):
             continue
         if f"{name}_raw" not in values:
             # A field of no bytes: tshark does not say where it is.
@@ -137,7 +142,7 @@ def frame_of(raw, layer):
 
 
 def typed(short, digits, values, name):
-    if short in ("magic", "payload", "left_over"):
+    if short in ("magic", "payload", "left_over", "data", "client_nonce", "server_nonce", "block", "tag"):
         return None
     if short == "checksum":
         state = int(values["cafewire.chat.checksum.status"])
@@ -145,7 +150,9 @@ def typed(short, digits, values, name):
         if state != (int(digits, 16) == expected):
             sys.exit(f"the status of checksum {digits} is {state}")
         return int(digits, 16), expected
-    if short in ("username", "room", "content", "server_info", "message"):
+    if short == "check":
+        return int(digits, 16), int(values["cafewire.chat.check.expected"], 0)
+    if short in TEXTS and name != "cafewire.chat.after_sequence":
         return values[name] if is_utf8(digits) else None
     return int(values[name], 0)
 
@@ -227,7 +234,7 @@ def as_they_could_be_read(frames):
 
 
 def is_good_frame(frame):
-    return frame["family"] in ("echo", "chat-v1") and not frame["error"]
+    return frame["family"] in ("echo", "chat-v1", "chat-v2") and not frame["error"]
 
 
 def is_enough(count, wanted):

@@ -208,6 +208,11 @@ impl FrameDecoder {
         Self { direction, family, consumed: stream_offset }
     }
 
+    /// The frames' direction.
+    pub(crate) const fn direction(&self) -> Direction {
+        self.direction
+    }
+
     /// The family that the first byte told, once there was one.
     ///
     /// ```

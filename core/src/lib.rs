@@ -12,6 +12,7 @@
 //! ```text
 //! echo   CA FE │ type │ length:u16 │ payload           ping, pong, echo, data, error; no checksum
 //! chat   01    │ type │ length:u16 │ body │ CRC-32:u32     users, rooms, broadcasts
+//!        02    │ …                                          version 2: module chat::v2
 //! ```
 //!
 //! The modules [`echo`] and [`chat`] say more of each. Both work in the same three steps: *framing*

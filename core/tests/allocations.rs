@@ -8,7 +8,7 @@ use std::cell::Cell;
 use std::fmt::Write as _;
 use std::hint::black_box;
 
-use cafewire_core::chat::{self, MAX_FRAME_SIZE};
+use cafewire_core::chat::{self, MAX_FRAME_SIZE, v2};
 use cafewire_core::{
     Direction, ErrorCode, Frame, FrameDecoder, Framing, Message, MessagePayload, MessageType,
     ParseError, echo,
@@ -72,6 +72,8 @@ fn nothing_is_allocated() {
         assert_eq!(allocations_of(|| refuse(&bytes)), 0, "refusing: {what}");
     }
     assert_eq!(allocations_of(refuse_to_write), 0, "refusing to write");
+    assert_eq!(allocations_of(write_and_read_version_2), 0, "version 2");
+    assert_eq!(allocations_of(refuse_version_2), 0, "refusing version 2");
     #[cfg(feature = "sign")]
     assert_eq!(allocations_of(sign_in_and_seal), 0, "signing in, sealing, opening");
     #[cfg(feature = "lz4")]
@@ -168,6 +170,51 @@ fn write_and_read_chat(message: MessagePayload<'_>) {
     }
     let mut again = [0; MAX_FRAME_SIZE];
     assert!(view.encode_into(&mut again) == Ok(frame));
+}
+
+fn write_and_read_version_2() {
+    let (username, room, content) = ("Zoë", "日本", "naïve – 🦀");
+    let messages = [
+        v2::MessagePayload::Connect {
+            capabilities: v2::Capabilities::SIGN,
+            client_nonce: [7; 16],
+            username,
+        },
+        v2::MessagePayload::SendMessage { room, content },
+        v2::MessagePayload::MessageBroadcast {
+            sequence: 42,
+            previous: 41,
+            timestamp: 1_700_000_000_000,
+            user_id: 7,
+            origin: 2,
+            part: 0,
+            username,
+            room,
+            content,
+        },
+        v2::MessagePayload::Pong { data: &[0xFF; 32] },
+        v2::MessagePayload::Error { code: ErrorCode::Replay, retry_after_ms: 0, message: content },
+    ];
+    for message in messages {
+        let mut buffer = [0; v2::MAX_FRAME_SIZE];
+        let frame = message.encode_into(3, &mut buffer).expect("a valid message");
+        let mut decoder = v2::FrameDecoder::new(Direction::Either, v2::Terms::UNKNOWN);
+        let v2::Framing::Frame { frame: view, .. } = decoder.next_frame(frame) else {
+            panic!("the frame is good")
+        };
+        assert!(view.parse_payload() == Ok(message) && view.seal().is_none());
+    }
+}
+
+fn refuse_version_2() {
+    let mut decoder = v2::FrameDecoder::new(Direction::ToServer, v2::Terms::BEFORE_SIGN_IN);
+    let line = b"\x02\x06\x00\x05\x01\xF1\x00\x04?\xB2\x8D\x3D\xE7\x02\x0B";
+    let v2::Framing::Corrupt { error } = decoder.next_frame(line) else {
+        panic!("its check is wrong")
+    };
+    assert_eq!(decoder.skip(line, &error), 13);
+    let long = v2::MessagePayload::LeaveRoom { room: "" };
+    assert!(long.encode_into(1, &mut [0; 64]).is_err());
 }
 
 fn write_and_read_echo(message_type: echo::MessageType) {

@@ -257,10 +257,10 @@ impl Owned<'_> {
     fn as_payload(&self) -> MessagePayload<'_> {
         let name = text(self.message, "type");
         let known = MessageType::ALL.into_iter().find(|known| known.name() == name).expect(name);
-        if (known as u8) < 0x80 { self.from_client(known) } else { self.from_server(known) }
+        if (known as u8) < 0x80 { self.of_client(known) } else { self.of_server(known) }
     }
 
-    fn from_client(&self, known: MessageType) -> MessagePayload<'_> {
+    fn of_client(&self, known: MessageType) -> MessagePayload<'_> {
         let (room, content) = (|| self.text("room"), || self.text("content"));
         match known {
             MessageType::Connect => MessagePayload::Connect {
@@ -302,7 +302,7 @@ impl Owned<'_> {
         }
     }
 
-    fn from_server(&self, known: MessageType) -> MessagePayload<'_> {
+    fn of_server(&self, known: MessageType) -> MessagePayload<'_> {
         let (username, room) = (|| self.text("username"), || self.text("room"));
         let (user_id, members) = (|| self.u32("user_id"), || self.u32("members"));
         match known {

@@ -1,4 +1,5 @@
--- cafewire in Wireshark: the echo family and chat version 1, as core/PROTOCOL.md specifies them.
+-- cafewire in Wireshark: the echo family and chat, versions 1 and 2, as core/PROTOCOL.md specifies them.
+-- Of version 2 no session is known: what may come in any is taken, seals are not proved, payloads not inflated.
 --
 -- README.md beside this file says how to install it and what to filter for. Needs Wireshark 3.4 or newer (Lua 5.1 to 5.4).
 -- It makes the checks of the specification, in its order, and goes on after a bad frame as `cafewire decode` does: one
@@ -10,10 +11,17 @@ local proto = Proto("cafewire", "cafewire protocol")
 
 local ECHO_TYPES = { [0x01] = "Ping", [0x02] = "Pong", [0x03] = "Echo", [0x04] = "Data", [0xFF] = "Error" }
 
+-- Of version 2. What version 1 has too has the same code there.
 local CHAT_TYPES = {
     [0x01] = "Connect", [0x02] = "Disconnect", [0x03] = "SendMessage", [0x04] = "JoinRoom", [0x05] = "LeaveRoom",
-    [0x81] = "ConnectAck", [0x82] = "MessageBroadcast", [0x83] = "UserJoined", [0x84] = "UserLeft", [0xFF] = "Error",
+    [0x06] = "Ping", [0x07] = "ListRooms", [0x08] = "ListMembers", [0x09] = "DirectMessage", [0x0A] = "Authenticate",
+    [0x0B] = "History", [0x0C] = "ClientPong",
+    [0x81] = "ConnectAck", [0x82] = "MessageBroadcast", [0x83] = "UserJoined", [0x84] = "UserLeft", [0x85] = "Joined",
+    [0x86] = "Pong", [0x87] = "RoomInfo", [0x88] = "MemberInfo", [0x89] = "DirectDelivery", [0x8A] = "Challenge",
+    [0x8B] = "ListEnd", [0x8C] = "ServerPing", [0x8D] = "Ack", [0xFF] = "Error",
 }
+
+local FLAGS = { [0] = "none", [1] = "COMPRESSED", [2] = "SEALED", [3] = "COMPRESSED | SEALED" }
 
 local ERROR_CODES = {
     [1] = "MalformedFrame", [2] = "UnsupportedVersion", [3] = "UnknownType", [4] = "ChecksumMismatch",
@@ -54,6 +62,38 @@ local f = {
     content = ProtoField.string("cafewire.chat.content", "Content", base.UNICODE),
     server_info = ProtoField.string("cafewire.chat.server_info", "Server info", base.UNICODE),
     message = ProtoField.string("cafewire.chat.message", "Message", base.UNICODE),
+    flags = ProtoField.uint8("cafewire.chat.flags", "Flags", base.HEX, FLAGS),
+    check = ProtoField.uint8("cafewire.chat.check", "Check", base.HEX),
+    check_expected = ProtoField.uint8("cafewire.chat.check.expected", "Check of the bytes", base.HEX),
+    request = ProtoField.uint16("cafewire.chat.request", "Request"),
+    capabilities = ProtoField.uint16("cafewire.chat.capabilities", "Capabilities", base.HEX),
+    client_nonce = ProtoField.bytes("cafewire.chat.client_nonce", "Client's nonce"),
+    server_nonce = ProtoField.bytes("cafewire.chat.server_nonce", "Server's nonce"),
+    epoch = ProtoField.uint32("cafewire.chat.epoch", "Epoch"),
+    after_sequence = ProtoField.uint64("cafewire.chat.after_sequence", "After sequence"),
+    after_length = ProtoField.uint8("cafewire.chat.after_length", "After length"),
+    after = ProtoField.string("cafewire.chat.after", "After", base.UNICODE),
+    before_sequence = ProtoField.uint64("cafewire.chat.before_sequence", "Before sequence"),
+    replay = ProtoField.uint16("cafewire.chat.replay", "Replay"),
+    replay_from = ProtoField.uint64("cafewire.chat.replay_from", "Replay from"),
+    sequence = ProtoField.uint64("cafewire.chat.sequence", "Sequence"),
+    previous = ProtoField.uint64("cafewire.chat.previous", "Previous"),
+    origin = ProtoField.uint16("cafewire.chat.origin", "Origin"),
+    part = ProtoField.uint8("cafewire.chat.part", "Part", base.HEX),
+    members = ProtoField.uint32("cafewire.chat.members", "Members"),
+    presence = ProtoField.uint8("cafewire.chat.presence", "Presence"),
+    count = ProtoField.uint16("cafewire.chat.count", "Count"),
+    more = ProtoField.uint8("cafewire.chat.more", "More"),
+    retry_after_ms = ProtoField.uint32("cafewire.chat.retry_after_ms", "Retry after (ms)"),
+    to_length = ProtoField.uint8("cafewire.chat.to_length", "To length"),
+    to = ProtoField.string("cafewire.chat.to", "To", base.UNICODE),
+    from_length = ProtoField.uint8("cafewire.chat.from_length", "From length"),
+    from = ProtoField.string("cafewire.chat.from", "From", base.UNICODE),
+    data = ProtoField.bytes("cafewire.chat.data", "Data"),
+    original_length = ProtoField.uint16("cafewire.chat.original_length", "Original length"),
+    block = ProtoField.bytes("cafewire.chat.block", "Block"),
+    counter = ProtoField.uint64("cafewire.chat.counter", "Counter"),
+    tag = ProtoField.bytes("cafewire.chat.tag", "Tag"),
     left_over = ProtoField.bytes("cafewire.chat.left_over", "Left over"),
     checksum = ProtoField.uint32("cafewire.chat.checksum", "Checksum", base.HEX),
     checksum_expected = ProtoField.uint32("cafewire.chat.checksum.expected", "Checksum of the bytes", base.HEX),
@@ -70,7 +110,8 @@ local e = {
 proto.experts = e
 
 local EXPERT_OF = {
-    ChecksumMismatch = e.checksum, WrongDirection = e.direction, InvalidField = e.field, InvalidUtf8 = e.field,
+    ChecksumMismatch = e.checksum, CheckMismatch = e.checksum, WrongDirection = e.direction, WrongDirectionV2 = e.direction,
+    InvalidField = e.field, InvalidUtf8 = e.field,
 }
 
 proto.prefs.ports = Pref.range("TCP ports of servers", "8080", "Which end of a connection is the server.", 65535)
@@ -114,6 +155,62 @@ local BODIES = {
     [0xFF] = { min = 2, max = 514, CODE, MESSAGE },
 }
 
+-- Version 2. Its payload starts behind eight bytes of header, of which the fifth to the eighth count as body.
+local V2_HEADER_SIZE = 8
+local SEAL_SIZE = 24
+
+local function number(size, field) return { kind = "number", size = size, field = field } end
+local function bytes(size, field) return { kind = "bytes", size = size, field = field } end
+local function name(length, field, min, max, what)
+    return { kind = "name", length = length, field = field, min = min, max = max, what = what }
+end
+
+local LONG_CONTENT = { kind = "text", field = f.content, min = 1, max = 4096, what = "content" }
+local DATA = { kind = "data", field = f.data }
+local AFTER_ROOM = name(f.after_length, f.after, 0, 64, "room name")
+local AFTER_USER = name(f.after_length, f.after, 0, 32, "username")
+local TO = name(f.to_length, f.to, 1, 32, "username")
+local FROM = name(f.from_length, f.from, 1, 32, "username")
+local CAPABILITIES, COUNT, EPOCH = number(2, f.capabilities), number(2, f.count), number(4, f.epoch)
+local SEQUENCE, MEMBERS, PART = number(8, f.sequence), number(4, f.members), number(1, f.part)
+local PRESENCE, MORE = { kind = "bool", size = 1, field = f.presence }, { kind = "bool", size = 1, field = f.more }
+
+local BODIES_V2 = {
+    [0x01] = { min = 19, max = 51, CAPABILITIES, bytes(16, f.client_nonce), USERNAME },
+    [0x02] = { min = 0, max = 0 },
+    [0x03] = { min = 1, max = 4161, ROOM, LONG_CONTENT },
+    [0x04] = { min = 15, max = 79, EPOCH, number(8, f.after_sequence), number(2, f.replay), ROOM },
+    [0x05] = { min = 1, max = 65, ROOM },
+    [0x06] = { min = 0, max = 32, DATA },
+    [0x07] = { min = 3, max = 67, COUNT, AFTER_ROOM },
+    [0x08] = { min = 4, max = 100, COUNT, ROOM, AFTER_USER },
+    [0x09] = { min = 1, max = 4129, TO, LONG_CONTENT },
+    [0x0A] = { min = 0, max = 0 },
+    [0x0B] = { min = 11, max = 75, number(8, f.before_sequence), COUNT, ROOM },
+    [0x0C] = { min = 0, max = 32, DATA },
+    [0x81] = { min = 6, max = 518, USER_ID, CAPABILITIES, SERVER_INFO },
+    [0x82] = {
+        min = 33, max = 4225, SEQUENCE, number(8, f.previous), TIMESTAMP, USER_ID, number(2, f.origin), PART, USERNAME, ROOM,
+        LONG_CONTENT,
+    },
+    [0x83] = { min = 10, max = 106, USER_ID, MEMBERS, USERNAME, ROOM },
+    [0x84] = { min = 10, max = 106, USER_ID, MEMBERS, USERNAME, ROOM },
+    [0x85] = { min = 26, max = 90, EPOCH, SEQUENCE, number(8, f.replay_from), MEMBERS, PRESENCE, ROOM },
+    [0x86] = { min = 0, max = 32, DATA },
+    [0x87] = { min = 6, max = 70, MEMBERS, PRESENCE, ROOM },
+    [0x88] = { min = 6, max = 102, USER_ID, USERNAME, ROOM },
+    [0x89] = { min = 14, max = 4142, TIMESTAMP, USER_ID, PART, FROM, LONG_CONTENT },
+    [0x8A] = { min = 18, max = 18, CAPABILITIES, bytes(16, f.server_nonce) },
+    [0x8B] = { min = 3, max = 3, COUNT, MORE },
+    [0x8C] = { min = 0, max = 32, DATA },
+    [0x8D] = { min = 8, max = 8, TIMESTAMP },
+    [0xFF] = { min = 6, max = 518, CODE, number(4, f.retry_after_ms), MESSAGE },
+}
+local COMPRESSED = { number(2, f.original_length), { kind = "data", field = f.block } }
+local SEAL = { number(8, f.counter), bytes(16, f.tag) }
+-- What is said at the sign-in is never compressed.
+local NEVER_COMPRESSED = { [0x01] = true, [0x0A] = true, [0x81] = true, [0x8A] = true }
+
 -- ---- Checksum --------------------------------------------------------------------------------------------------------
 
 -- Lua 5.1 has Wireshark's `bit`, 5.2 `bit32`, 5.4 an operator that the others cannot even read.
@@ -127,6 +224,22 @@ for byte = 0, 255 do
         crc = crc % 2 == 1 and xor(half, 0xEDB88320) % 0x100000000 or half
     end
     CRC_TABLE[byte] = crc
+end
+
+local CRC8_TABLE = {}
+for byte = 0, 255 do
+    local crc = byte
+    for _ = 1, 8 do
+        crc = crc >= 128 and xor(crc * 2 - 256, 7) or crc * 2
+    end
+    CRC8_TABLE[byte] = crc
+end
+
+-- The check of a header of version 2, whose first five bytes are there.
+local function crc8(raw, at)
+    local crc = 0
+    for index = 1, 5 do crc = CRC8_TABLE[xor(crc, raw:byte(at + index))] end
+    return crc
 end
 
 -- What the register becomes by so many zero bytes, for each power of two: four tables, one for each byte of the register. The
@@ -281,12 +394,18 @@ local function check_text(part, text, start, place)
     return nil
 end
 
--- What is wrong with the body of a chat frame whose envelope is good; nil if nothing is.
-local function check_body(raw, at, parts, length)
-    local place, stop = CHAT_HEADER_SIZE, CHAT_HEADER_SIZE + length
+-- What is wrong with the body of a chat frame whose envelope is good, and which starts `place` bytes behind the frame; nil if
+-- nothing is.
+local function check_body(raw, at, parts, place, length)
+    local stop = place + length
     for _, part in ipairs(parts) do
-        if part.kind == "number" then
+        if part.kind == "number" or part.kind == "bytes" then
             place = place + part.size
+        elseif part.kind == "bool" then
+            if raw:byte(at + place + 1) > 1 then return wrong("InvalidValue", place, "neither 0 nor 1") end
+            place = place + 1
+        elseif part.kind == "data" then
+            place = stop
         elseif part.kind == "name" then
             local size = place < stop and raw:byte(at + place + 1)
             if not size or place + 1 + size > stop then
@@ -333,7 +452,7 @@ local function look_chat(sums, at, direction)
     local there = #raw - at
     if there >= 2 then
         local code = raw:byte(at + 2)
-        if not CHAT_TYPES[code] then return nil, nil, wrong("UnknownType", 1, "unknown type") end
+        if not BODIES[code] then return nil, nil, wrong("UnknownType", 1, "unknown type") end
         local is_from_server = code >= 0x80
         if direction and is_from_server ~= (direction == "to client") then
             local error = wrong("WrongDirection", 1, CHAT_TYPES[code] .. " is sent only the other way")
@@ -356,7 +475,56 @@ local function look_chat(sums, at, direction)
         local text = string.format("checksum is 0x%08x, that of the bytes is 0x%08x", carried, computed)
         return nil, nil, wrong("ChecksumMismatch", CHAT_HEADER_SIZE + length, text)
     end
-    return size, nil, check_body(raw, at, body, length)
+    return size, nil, check_body(raw, at, body, CHAT_HEADER_SIZE, length)
+end
+
+-- What may come in no session; nil of what may.
+local function check_header_v2(raw, at)
+    local code, flags, length = raw:byte(at + 2), raw:byte(at + 5), u16(raw, at + 2)
+    local body = BODIES_V2[code]
+    local is_compressed, is_sealed = flags % 2 == 1, flags % 4 >= 2
+    if flags > 3 or is_compressed and NEVER_COMPRESSED[code] or code == 0x0A and not is_sealed then
+        return wrong("UnsupportedFlags", 4, "flags that " .. CHAT_TYPES[code] .. " never has")
+    end
+    local more = 4 + (is_sealed and SEAL_SIZE or 0)
+    local min, max = body.min, body.max
+    if is_compressed then min, max = 3, math.max(max - 1, 0) end
+    if length < min + more or length > max + more then
+        local text = "length " .. length .. " where " .. min + more .. " to " .. max + more .. " are allowed"
+        return wrong("LengthOutOfRangeV2", 2, text)
+    end
+    return nil
+end
+
+local function look_chat_v2(sums, at, direction)
+    local raw = sums.raw
+    local there = #raw - at
+    if there < 6 then return nil, ONE_MORE_SEGMENT end
+    if crc8(raw, at) ~= raw:byte(at + 6) then return nil, nil, wrong("CheckMismatch", 5, "the header's check is wrong") end
+    local code = raw:byte(at + 2)
+    if not BODIES_V2[code] then return nil, nil, wrong("UnknownType", 1, "unknown type") end
+    if direction and (code >= 0x80) ~= (direction == "to client") then
+        local error = wrong("WrongDirectionV2", 1, CHAT_TYPES[code] .. " is sent only the other way")
+        local size, more = look_chat_v2(sums, at, nil)
+        if size then return size, nil, error end
+        return nil, more, error
+    end
+    local error = check_header_v2(raw, at)
+    if error then return nil, nil, error end
+    local length, flags = u16(raw, at + 2), raw:byte(at + 5)
+    local size = CHAT_HEADER_SIZE + length + CHECKSUM_SIZE
+    if there < size then return nil, size - there end
+    local carried, computed = u32(raw, at + size - CHECKSUM_SIZE), crc32(sums, at + 1, size - CHECKSUM_SIZE)
+    if carried ~= computed then
+        local text = string.format("checksum is 0x%08x, that of the bytes is 0x%08x", carried, computed)
+        return nil, nil, wrong("ChecksumMismatch", size - CHECKSUM_SIZE, text)
+    end
+    if flags % 2 == 1 then return size end
+    if code == 0x04 and u32(raw, at + 8) == 0 and raw:sub(at + 13, at + 20) ~= ("\0"):rep(8) then
+        return size, nil, wrong("InvalidValue", 12, "a place in no epoch")
+    end
+    local payload = length - 4 - (flags >= 2 and SEAL_SIZE or 0)
+    return size, nil, check_body(raw, at, BODIES_V2[code], V2_HEADER_SIZE, payload)
 end
 
 -- The frame at `at`, by the rules of a connection whose family is known or not (nil).
@@ -365,6 +533,8 @@ local function look(sums, at, direction, family)
     local first = raw:byte(at + 1)
     work.looked = work.looked + 1
     local here = first == 0xCA and "echo" or first == 0x01 and "chat-v1" or nil
+    -- To a connection of another family it is a version that is not spoken there.
+    if first == 0x02 and (not family or family == "chat-v2") then return look_chat_v2(sums, at, direction) end
     if family and here and here ~= family then
         return nil, nil, wrong("FamilyChanged", 0, "this connection began as " .. family)
     end
@@ -407,7 +577,7 @@ end
 local function add_body(tree, tvb, raw, parts, place, stop, limit)
     local said, there = {}, math.min(stop, limit)
     for _, part in ipairs(parts) do
-        if part.kind == "number" then
+        if part.size then
             if place + part.size > there then break end
             tree:add(part.field, tvb(place, part.size))
             place = place + part.size
@@ -420,6 +590,10 @@ local function add_body(tree, tvb, raw, parts, place, stop, limit)
             add_text(tree, part.field, tvb(place, size))
             said[#said + 1] = raw:sub(place + 1, place + size)
             place = place + size
+        elseif part.kind == "data" then
+            if stop > limit then break end
+            tree:add(part.field, tvb(place, stop - place))
+            place = stop
         elseif stop <= limit then
             add_text(tree, part.field, tvb(place, stop - place))
             said[#said + 1] = raw:sub(place + 1, stop)
@@ -428,6 +602,32 @@ local function add_body(tree, tvb, raw, parts, place, stop, limit)
     end
     if place < stop and stop <= limit then tree:add(f.left_over, tvb(place, stop - place)) end
     return said
+end
+
+-- Of version 2, behind the version byte.
+local function add_fields_v2(tree, tvb, sums, at, limit)
+    local raw, there = sums.raw, limit - at
+    if there < 2 then return end
+    tree:add(f.chat_type, tvb(at + 1, 1))
+    if there < 4 then return end
+    tree:add(f.chat_length, tvb(at + 2, 2))
+    if there < 5 then return end
+    tree:add(f.flags, tvb(at + 4, 1))
+    if there < 6 then return end
+    local check = crc8(raw, at)
+    tree:add(f.check, tvb(at + 5, 1)):append_text(check == raw:byte(at + 6) and " [right]" or " [wrong]")
+    tree:add(f.check_expected, tvb(at + 5, 1), check):set_generated()
+    local code, flags = raw:byte(at + 2), raw:byte(at + 5)
+    if check ~= raw:byte(at + 6) or there < V2_HEADER_SIZE then return end
+    tree:add(f.request, tvb(at + 6, 2))
+    if not BODIES_V2[code] or check_header_v2(raw, at) then return end
+    local seal_size = flags >= 2 and SEAL_SIZE or 0
+    local stop = at + CHAT_HEADER_SIZE + u16(raw, at + 2)
+    local parts = flags % 2 == 1 and COMPRESSED or BODIES_V2[code]
+    local said = add_body(tree, tvb, raw, parts, at + V2_HEADER_SIZE, stop - seal_size, limit)
+    if seal_size > 0 and stop - seal_size <= limit then add_body(tree, tvb, raw, SEAL, stop - seal_size, stop, limit) end
+    if stop + CHECKSUM_SIZE <= limit then add_checksum(tree, tvb, sums, at, stop) end
+    return without_nul(table.concat(said, " "))
 end
 
 -- The fields of what starts at `at`, up to `limit`: all of a good frame, and as much of a bad one as can be followed.
@@ -447,6 +647,7 @@ local function add_fields(tree, tvb, sums, at, limit)
         return length .. " bytes"
     end
     tree:add(f.version, tvb(at, 1))
+    if raw:byte(at + 1) == 0x02 then return add_fields_v2(tree, tvb, sums, at, limit) end
     if there < 2 or raw:byte(at + 1) ~= 0x01 then return end
     tree:add(f.chat_type, tvb(at + 1, 1))
     local body = BODIES[raw:byte(at + 2)]
@@ -488,13 +689,15 @@ local function say(pinfo, text)
     pinfo.cols.info:append((is_first and "" or "; ") .. text)
 end
 
+local FAMILY_OF = { [0xCA] = "echo", [0x01] = "chat-v1", [0x02] = "chat-v2" }
+
 local function add_frame(tree, pinfo, tvb, sums, at, size, error)
     local raw = sums.raw
     local item = tree:add(proto, tvb(at, size))
-    local family = raw:byte(at + 1) == 0xCA and "echo" or "chat"
+    local family = FAMILY_OF[raw:byte(at + 1)]
     local name = type_name(raw, at)
-    item:set_text("cafewire " .. family .. ", " .. name)
-    item:add(f.family, tvb(at, 1), family == "echo" and "echo" or "chat-v1"):set_generated()
+    item:set_text("cafewire " .. (family == "chat-v1" and "chat" or family) .. ", " .. name)
+    item:add(f.family, tvb(at, 1), family):set_generated()
     local said = add_fields(item, tvb, sums, at, at + size)
     if error then add_error(item, tvb, at, error) end
     say(pinfo, (error and "BAD " or "") .. name .. (said and said ~= "" and " " .. said or ""))
@@ -634,7 +837,7 @@ local function direction_of(stream, pinfo, raw)
     if to_server and not from_server then return "to server" end
     if from_server and not to_server then return "to client" end
     if not stream.client_port then
-        local is_servers = raw:byte(1) == 0x01 and #raw > 1 and raw:byte(2) >= 0x80
+        local is_servers = (raw:byte(1) == 0x01 or raw:byte(1) == 0x02) and #raw > 1 and raw:byte(2) >= 0x80
         stream.client_port = is_servers and pinfo.dst_port or pinfo.src_port
     end
     return pinfo.src_port == stream.client_port and "to server" or "to client"
@@ -677,7 +880,8 @@ end
 
 -- How long the header is that starts there.
 local function header_size_at(raw, at)
-    return raw:byte(at + 1) == 0xCA and ECHO_HEADER_SIZE or CHAT_HEADER_SIZE
+    local first = raw:byte(at + 1)
+    return first == 0xCA and ECHO_HEADER_SIZE or first == 0x02 and V2_HEADER_SIZE or CHAT_HEADER_SIZE
 end
 
 local function truncated(needed, there)
@@ -710,7 +914,7 @@ end
 -- A good frame was found there.
 local function note_frame(stream, side, pinfo, raw, at)
     if not side.family then
-        side.family, side.number, side.at = raw:byte(at + 1) == 0xCA and "echo" or "chat-v1", pinfo.number, at
+        side.family, side.number, side.at = FAMILY_OF[raw:byte(at + 1)], pinfo.number, at
     end
     stream.has_frame = true
 end

@@ -22,12 +22,13 @@ const MAX_SEED_SIZE_BYTES: usize = 4096;
 /// A target's seed from a vector, if it has one.
 type SeedOf = fn(&Vector) -> Option<Vec<u8>>;
 
-const TARGETS: [(&str, SeedOf); 10] = [
+const TARGETS: [(&str, SeedOf); 11] = [
     ("client", client_seed),
     ("codec", codec_seed),
     ("kernel", |vector| Some(kernel_seed(vector))),
     ("parse", |vector| Some(parse_seed(vector))),
     ("proxy", |_| None),
+    ("v2", |vector| Some(v2_seed(vector))),
     ("stream", stream_seed),
     ("roundtrip", roundtrip_seed),
     ("resync", resync_seed),
@@ -91,6 +92,9 @@ struct Vector {
     bytes: Vec<u8>,
     direction: Option<String>,
     stage: Option<String>,
+    /// Of version 2: where in a session, and the capabilities that were granted there.
+    at: Option<String>,
+    granted: u8,
 }
 
 impl Vector {
@@ -108,11 +112,12 @@ impl Vector {
 fn main() -> Result<ExitCode, Box<dyn Error>> {
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
     let vectors = vectors(&root.join("../core/vectors/vectors.json"))?;
+    let vectors_v2 = self::vectors(&root.join("../core/vectors/vectors-v2.json"))?;
     let check = env::args().any(|argument| argument == "--check");
     let mut all_well = true;
     for (target, seed_of) in TARGETS {
         let mut wanted = BTreeMap::new();
-        for vector in &vectors {
+        for vector in if target == "v2" { &vectors_v2 } else { &vectors } {
             if let Some(seed) = seed_of(vector).filter(|seed| seed.len() <= MAX_SEED_SIZE_BYTES) {
                 wanted.insert(PathBuf::from(format!("seed-{}", vector.name)), seed);
             }
@@ -167,6 +172,8 @@ fn vectors(path: &Path) -> Result<Vec<Vector>, Box<dyn Error>> {
             bytes: Vec::new(),
             direction: field("direction").map(str::to_owned),
             stage: field("stage").map(str::to_owned),
+            at: vector["terms"]["at"].as_str().map(str::to_owned),
+            granted: vector["terms"]["granted"].as_u64().unwrap_or_default() as u8,
         };
         append_hex(&mut read.before, field("before").unwrap_or_default())
             .ok_or(format!("bad hex: {vector}"))?;
@@ -185,6 +192,18 @@ fn kernel_seed(vector: &Vector) -> Vec<u8> {
 /// Format: `input.rs`.
 fn parse_seed(vector: &Vector) -> Vec<u8> {
     [&[options(vector.direction.as_deref())], &vector.before[..], &vector.bytes].concat()
+}
+
+/// Format: `v2.rs`.
+fn v2_seed(vector: &Vector) -> Vec<u8> {
+    let at = match vector.at.as_deref() {
+        Some("before-sign-in") => 1,
+        Some("challenged") => 2,
+        Some("signed-in") => 3,
+        _ => 0,
+    };
+    let options = options(vector.direction.as_deref()) >> 1 | at << 3;
+    [&[options, vector.granted], &vector.bytes[..]].concat()
 }
 
 /// Format: `stream.rs`; the buffer that holds any chat frame, both families, chunks of 1 and 9

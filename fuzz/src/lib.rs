@@ -16,6 +16,7 @@ mod serial;
 mod session;
 mod stream;
 mod translate;
+mod v2;
 
 use input::Input;
 
@@ -98,6 +99,15 @@ pub fn kernel(data: &[u8]) {
 /// When a check fails.
 pub fn client(data: &[u8]) {
     let _ = client::check(data);
+}
+
+/// Any bytes as a line of frames of chat version 2, some of them damaged, under the terms of any
+/// session, compared with the reference.
+///
+/// # Panics
+/// When a check fails.
+pub fn v2(data: &[u8]) {
+    let _ = v2::check(data);
 }
 
 /// Any bytes as what a proxy puts in front of a connection, compared with the reference.

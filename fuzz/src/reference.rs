@@ -5,6 +5,7 @@
 pub mod encoder;
 pub mod line;
 pub mod proxy;
+pub mod v2;
 
 /// The direction of a stream's frames.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -111,6 +111,18 @@ fn client_with_any_number_of_slots() {
 }
 
 #[test]
+fn v2_in_every_session() {
+    for mut input in seeds("v2") {
+        for options in 0..32 {
+            for granted in [0x00, 0x01, 0x02, 0x03, 0x10] {
+                (input[0], input[1]) = (options, granted);
+                cafewire_fuzz::v2(&input);
+            }
+        }
+    }
+}
+
+#[test]
 fn proxy_in_every_form() {
     for mut input in seeds("proxy") {
         for kind in 0..3 {

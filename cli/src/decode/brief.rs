@@ -3,8 +3,8 @@
 
 use std::fmt::Write as _;
 
+use cafewire_core::ParseError;
 use cafewire_core::dissect::{FieldValue, fields};
-use cafewire_core::{Frame, ParseError};
 
 use super::report::{Content, Item, Side};
 use super::text::{Palette, count_bytes, of_what_lacks, preview, where_from};
@@ -12,8 +12,22 @@ use super::{proxy, text};
 use crate::escape;
 
 /// Fields that say how a frame is built, and not what it says.
-const FRAMING: [&str; 7] =
-    ["magic", "version", "type", "length", "username_length", "room_length", "checksum"];
+const FRAMING: [&str; 14] = [
+    "magic",
+    "version",
+    "type",
+    "length",
+    "flags",
+    "check",
+    "username_length",
+    "room_length",
+    "to_length",
+    "from_length",
+    "after_length",
+    "counter",
+    "tag",
+    "checksum",
+];
 
 /// One line, without its ending.
 pub(crate) fn of(item: &Item<'_>, palette: Palette) -> String {
@@ -31,11 +45,9 @@ pub(crate) fn of(item: &Item<'_>, palette: Palette) -> String {
 fn what(content: &Content<'_>, palette: Palette) -> String {
     match *content {
         Content::Frame { frame, bytes, error } => {
-            let name = match frame {
-                Frame::Echo(view) => view.message_type.name(),
-                Frame::Chat(view) => view.message_type.name(),
-            };
-            text::marked(name, error.is_none(), palette) + &said(bytes) + &complaint(error)
+            text::marked(frame.type_name(), error.is_none(), palette)
+                + &said(bytes)
+                + &complaint(error)
         }
         Content::Bad { bytes, error } => {
             let size = count_bytes(bytes.len() as u64);
@@ -94,6 +106,10 @@ mod tests {
             "> byte 7: Connect username=\"ada\""
         );
         let echo = [&b"\xCA\xFE\x03\x01\x00"[..], &[b'\x1B'; 256]].concat();
+        assert_eq!(
+            line(b"\x02\x06\x00\x05\x00\xF1\x00\x04?\xB2\x8D\x3D\xE7"),
+            "> byte 7: Ping request=4 data=\"?\""
+        );
         let escapes = "\\u{1b}".repeat(48);
         assert_eq!(line(&echo), format!("> byte 7: Echo payload=\"{escapes}\"… (256 bytes)"));
         assert_eq!(

@@ -3,7 +3,9 @@
 
 use std::collections::HashMap;
 
-use cafewire_core::{Frame, MessagePayload};
+use cafewire_core::MessagePayload;
+use cafewire_core::chat::v2;
+use cafewire_core::dissect::{AnyFrame, FieldValue, fields};
 
 use super::report::{Content, Item, Side};
 
@@ -29,21 +31,26 @@ impl Filter {
         if self.room.is_none() && self.user.is_none() {
             return true;
         }
-        let Content::Frame { frame: Frame::Chat(view), .. } = item.content else { return false };
-        let Ok(message) = view.parse_payload() else { return false };
-        self.is_of_user(&message, item) && self.is_of_room(&message)
-    }
-
-    fn is_of_room(&self, message: &MessagePayload<'_>) -> bool {
-        self.room.as_deref().is_none_or(|wanted| room_of(message) == Some(wanted))
+        let named = match item.content {
+            Content::Frame { frame: AnyFrame::Chat(view), .. } => match view.parse_payload() {
+                Ok(message) => Named::of(&message),
+                Err(_) => return false,
+            },
+            Content::Frame { frame: AnyFrame::ChatV2(view), bytes, error: None } => {
+                Named::of_fields(bytes, view.message_type())
+            }
+            _ => return false,
+        };
+        self.is_of_user(&named, item)
+            && self.room.as_deref().is_none_or(|wanted| named.room == Some(wanted))
     }
 
     /// What names the user, and what the user's own client sent.
-    fn is_of_user(&mut self, message: &MessagePayload<'_>, item: &Item<'_>) -> bool {
+    fn is_of_user(&mut self, named: &Named<'_>, item: &Item<'_>) -> bool {
         let Some(wanted) = self.user.as_deref() else { return true };
         let connection = item.place.map_or(0, |place| place.conversation);
-        let names = user_of(message).map(|user| user == wanted);
-        if let (MessagePayload::Connect { .. }, Some(is_users)) = (message, names)
+        let names = named.user.map(|user| user == wanted);
+        if let (true, Some(is_users)) = (named.is_connect, names)
             && (self.is_users.len() < MAX_USERS || self.is_users.contains_key(&connection))
         {
             self.is_users.insert(connection, is_users);
@@ -52,6 +59,32 @@ impl Filter {
         names.unwrap_or_else(|| {
             !is_from_server && self.is_users.get(&connection).copied().unwrap_or_default()
         })
+    }
+}
+
+/// What a frame names.
+struct Named<'a> {
+    room: Option<&'a str>,
+    user: Option<&'a str>,
+    is_connect: bool,
+}
+
+impl<'a> Named<'a> {
+    fn of(message: &MessagePayload<'a>) -> Self {
+        let is_connect = matches!(message, MessagePayload::Connect { .. });
+        Self { room: room_of(message), user: user_of(message), is_connect }
+    }
+
+    /// Of a frame of version 2. A compressed one names nothing that could be read.
+    fn of_fields(bytes: &'a [u8], message_type: v2::MessageType) -> Self {
+        let text = |names: &[&str]| {
+            fields(bytes).find_map(|field| match field.value {
+                FieldValue::Text(text) if names.contains(&field.name) => Some(text),
+                _ => None,
+            })
+        };
+        let is_connect = message_type == v2::MessageType::Connect;
+        Self { room: text(&["room"]), user: text(&["username", "from", "to"]), is_connect }
     }
 }
 

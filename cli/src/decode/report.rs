@@ -2,7 +2,8 @@
 
 use std::net::SocketAddr;
 
-use cafewire_core::{Direction, Frame, ParseError};
+use cafewire_core::dissect::AnyFrame;
+use cafewire_core::{Direction, ParseError};
 
 use super::filter::Filter;
 use super::{brief, json, text};
@@ -23,7 +24,7 @@ pub(crate) struct Item<'a> {
 #[derive(Clone, Copy)]
 pub(crate) enum Content<'a> {
     Frame {
-        frame: Frame<'a>,
+        frame: AnyFrame<'a>,
         bytes: &'a [u8],
         error: Option<ParseError>,
     },

@@ -5,8 +5,8 @@
 //! a part of a frame, and not the sender's bad one; and what cannot be a frame is told as soon as
 //! that is sure, for an answer to it may follow.
 
-use cafewire_core::dissect::{Dissected, Dissector, fields};
-use cafewire_core::{Direction, FrameDecoder, Framing, ParseError, chat, echo};
+use cafewire_core::dissect::{AnyFraming, Dissected, Dissector, fields};
+use cafewire_core::{Direction, ParseError, chat, echo};
 
 use super::report::{Content, Lacks};
 use crate::failure::Failure;
@@ -17,8 +17,6 @@ pub(crate) type Tell<'t> = dyn FnMut(u64, Content<'_>) -> Result<(), Failure> + 
 #[derive(Debug)]
 pub(crate) struct StreamDecoder {
     dissector: Dissector,
-    /// Has seen the same good frames: what it says of a place is what the dissector will.
-    reader: FrameDecoder,
     /// Bytes that came and were not told of yet, from `start` on. The dissector bounds them: a
     /// frame, and the noise before it.
     pending: Vec<u8>,
@@ -43,7 +41,6 @@ impl StreamDecoder {
     pub(crate) const fn new(direction: Direction) -> Self {
         Self {
             dissector: Dissector::new(direction),
-            reader: FrameDecoder::new(direction),
             pending: Vec::new(),
             start: 0,
             told_ahead: 0,
@@ -99,7 +96,7 @@ impl StreamDecoder {
         let pending = self.pending.get(self.start..).unwrap_or_default();
         if lacks == Lacks::Gap
             && pending.len() >= echo::HEADER_SIZE
-            && let Framing::Incomplete { needed } = self.reader.clone().next_frame(pending)
+            && let AnyFraming::Incomplete { needed } = self.dissector.framing(pending)
         {
             // Its header is there, so that it is known how far it goes. Nothing in it is a frame.
             let untold = pending.get(self.told_ahead..).unwrap_or_default();
@@ -142,7 +139,6 @@ impl StreamDecoder {
                 Dissected::Incomplete { .. } => break,
                 Dissected::Frame { frame, error, size } => {
                     let bytes = rest.get(..size).unwrap_or_default();
-                    let _ = self.reader.next_frame(bytes);
                     self.lacks = None;
                     tell(self.offset, Content::Frame { frame, bytes, error })?;
                     size
@@ -190,14 +186,15 @@ impl StreamDecoder {
 
     /// Whether more bytes could make a frame of these.
     fn may_start_frame(&self, bytes: &[u8]) -> bool {
-        let mut reader = self.reader;
-        match reader.next_frame(bytes) {
-            Framing::Frame { .. } | Framing::Incomplete { .. } => true,
+        match self.dissector.framing(bytes) {
+            AnyFraming::Frame { .. } | AnyFraming::Incomplete { .. } => true,
             // A frame that goes the wrong way is told as a whole.
-            Framing::Corrupt { error: ParseError::WrongDirection { .. } } => {
-                matches!(Framing::of(bytes), Framing::Incomplete { .. })
+            AnyFraming::Corrupt {
+                error: ParseError::WrongDirection { .. } | ParseError::WrongDirectionV2 { .. },
+            } => {
+                matches!(AnyFraming::of(bytes), AnyFraming::Incomplete { .. })
             }
-            Framing::Corrupt { .. } => false,
+            AnyFraming::Corrupt { .. } => false,
         }
     }
 

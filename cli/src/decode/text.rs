@@ -5,8 +5,8 @@
 use std::fmt::Write as _;
 
 use anstyle::{AnsiColor, Style};
-use cafewire_core::dissect::{FieldValue, fields};
-use cafewire_core::{Frame, ParseError};
+use cafewire_core::ParseError;
+use cafewire_core::dissect::{AnyFrame, FieldValue, fields};
 
 use super::proxy;
 use super::report::{Content, Item, Lacks, Place, Side};
@@ -74,10 +74,12 @@ fn heading(item: &Item<'_>, palette: Palette) -> String {
     let what = match item.content {
         Content::Frame { frame, bytes, error } => {
             let style = if error.is_some() { bad } else { good };
-            let (family, name) = match frame {
-                Frame::Echo(view) => ("echo", view.message_type.name()),
-                Frame::Chat(view) => ("chat", view.message_type.name()),
+            let family = match frame {
+                AnyFrame::Echo(_) => "echo",
+                AnyFrame::ChatV2(_) => "chat v2",
+                _ => "chat",
             };
+            let name = frame.type_name();
             let verdict = if error.is_some() { ", bad" } else { "" };
             format!("{style}{family} {name}{style:#}, {}{verdict}", count_bytes(bytes.len() as u64))
         }
@@ -135,7 +137,7 @@ fn rows(text: &mut String, bytes: &[u8], error: Option<ParseError>, palette: Pal
         let row = Row {
             offset: field.offset,
             bytes: field.bytes,
-            label: format!("{name}  {}", value(field.value, palette)),
+            label: format!("{name}  {}", value(field.value, field.bytes.len(), palette)),
         };
         row.write(text, error, palette);
         end = field.offset + field.bytes.len();
@@ -209,18 +211,20 @@ fn complaint(error: ParseError, palette: Palette) -> String {
     format!("{bad}^^ {error}; {}{bad:#}", error.code())
 }
 
-fn value(value: FieldValue<'_>, palette: Palette) -> String {
+fn value(value: FieldValue<'_>, size: usize, palette: Palette) -> String {
     let Palette { good, bad, .. } = palette;
     match value {
         FieldValue::Number(number) => number.to_string(),
         FieldValue::Named { number, name } => format!("{name} ({number:#04x})"),
         FieldValue::Text(text) => preview(text.as_bytes()),
         FieldValue::Bytes(bytes) => preview(bytes),
-        FieldValue::Checksum { carried, computed } if carried == computed => {
-            format!("{carried:#010x}, {good}right{good:#}")
-        }
+        // A header's check has one byte.
         FieldValue::Checksum { carried, computed } => {
-            format!("{carried:#010x}, {bad}wrong: {computed:#010x} is right{bad:#}")
+            let digits = if size == 1 { 4 } else { 10 };
+            if carried == computed {
+                return format!("{carried:#0digits$x}, {good}right{good:#}");
+            }
+            format!("{carried:#0digits$x}, {bad}wrong: {computed:#0digits$x} is right{bad:#}")
         }
         _ => String::new(),
     }
@@ -271,6 +275,25 @@ byte 40: chat Connect, 12 bytes
 
 ";
         assert_eq!(explained(b"\x01\x01\x00\x04\x03ada\x9A\xFB\x83\x17"), expected);
+    }
+
+    #[test]
+    fn a_frame_of_version_2_is_shown_field_by_field() {
+        let expected = "\
+byte 40: chat v2 Ping, 13 bytes
+      0  02                       version          2
+      1  06                       type             Ping (0x06)
+      2  00 05                    length           5
+      4  00                       flags            none (0x00)
+      5  f1                       check            0xf1, right
+      6  00 04                    request          4
+      8  3f                       data             \"?\"
+      9  b2 8d 3d e7              checksum         0xb28d3de7, right
+
+";
+        assert_eq!(explained(b"\x02\x06\x00\x05\x00\xF1\x00\x04?\xB2\x8D\x3D\xE7"), expected);
+        let damaged = explained(b"\x02\x06\x00\x15\x00\xF1\x00\x04");
+        assert!(damaged.contains("0xf1, wrong: 0x"), "{damaged}");
     }
 
     #[test]

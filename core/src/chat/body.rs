@@ -6,7 +6,7 @@
 use zerocopy::byteorder::big_endian::{U32, U64};
 use zerocopy::{Immutable, IntoBytes};
 
-use super::field::{Field, NAME_PREFIX_SIZE};
+use super::field::Field;
 use super::layout::{Layout, TEXTS};
 use super::names::validate;
 use super::v1::HEADER_SIZE;
@@ -125,6 +125,16 @@ impl<'a> Reader<'a> {
         self.rest.len()
     }
 
+    /// How long the next name is, without its length byte; of a name that is not even begun, and of
+    /// a text, all that is left.
+    #[inline]
+    pub(super) fn next_len(&self, is_name: bool) -> usize {
+        match self.rest {
+            [len_bytes, ..] if is_name => usize::from(*len_bytes),
+            rest => rest.len(),
+        }
+    }
+
     /// All that is left.
     #[inline]
     pub(super) const fn take_rest(&mut self) -> &'a [u8] {
@@ -149,24 +159,19 @@ impl<'a> Reader<'a> {
         Ok(taken)
     }
 
-    /// The bytes of the next name, or of the text.
+    /// The next name, or the text.
     #[inline]
-    pub(super) fn text_bytes(&mut self, is_name: bool, field: Field) -> ParseResult<&'a [u8]> {
-        let prefix_size = if is_name { NAME_PREFIX_SIZE } else { 0 };
+    fn text(&mut self, field: Field) -> ParseResult<&'a str> {
+        let offset = self.offset;
+        let prefix_size = field.prefix_size();
         let len_bytes = match self.rest {
-            [len_bytes, ..] if is_name => usize::from(*len_bytes),
+            [len_bytes, ..] if field.is_name() => usize::from(*len_bytes),
             // A text goes on to the end. A name comes here when nothing is left, and then lacks its
             // length too.
             rest => rest.len(),
         };
-        Ok(self.take(prefix_size + len_bytes, field)?.get(prefix_size..).unwrap_or_default())
-    }
-
-    /// The next name, or the text.
-    #[inline]
-    fn text(&mut self, field: Field) -> ParseResult<&'a str> {
-        let (offset, prefix_size) = (self.offset, field.prefix_size());
-        let bytes = self.text_bytes(field.is_name(), field)?;
+        let bytes =
+            self.take(prefix_size + len_bytes, field)?.get(prefix_size..).unwrap_or_default();
         let text = core::str::from_utf8(bytes).map_err(|error| {
             let offset = offset + prefix_size + error.valid_up_to();
             ParseError::InvalidUtf8 { offset, field }

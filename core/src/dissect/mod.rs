@@ -29,7 +29,9 @@
 //! [`ProtocolParser`]: crate::ProtocolParser
 
 mod fields;
+mod frame;
 mod stream;
 
 pub use fields::{FieldValue, FieldView, Fields, fields};
-pub use stream::{Dissected, Dissector, MAX_NOISE_SIZE};
+pub use frame::AnyFrame;
+pub use stream::{AnyFraming, Dissected, Dissector, MAX_NOISE_SIZE};

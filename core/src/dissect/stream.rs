@@ -1,9 +1,12 @@
 //! All that a stream of bytes holds, in order: frames, bad frames, and noise between them. Keeps no
 //! bytes.
 
+use super::frame::AnyFrame;
+use crate::chat::v2;
 use crate::direction::Direction;
 use crate::error::ParseError;
-use crate::framing::{Frame, FrameDecoder, Framing};
+use crate::family::Family;
+use crate::framing::{FrameDecoder, Framing};
 
 /// A longer stretch of noise is told in pieces of this many bytes, so that no tool need hold
 /// more of it.
@@ -36,7 +39,7 @@ pub enum Dissected<'a> {
     /// A whole frame, its checksum good.
     Frame {
         /// The view, borrowed from the input.
-        frame: Frame<'a>,
+        frame: AnyFrame<'a>,
         /// Bytes that it takes.
         size: usize,
         /// What is wrong with it nevertheless: a field, or that it is sent the wrong way.
@@ -80,7 +83,8 @@ impl Dissected<'_> {
 /// The caller passes the bytes that were not told of yet, again with more behind them when more
 /// have come. What is told does not depend on the pieces.
 ///
-/// - The family is that of the first good frame; from then on other families are noise.
+/// - The family is that of the first good frame; from then on other families are noise. Frames of
+///   version 2 are held to what may come in any session: what is agreed on, the bytes do not tell.
 /// - After a bad frame the search goes on as [`ProtocolParser`](crate::ProtocolParser) says: one
 ///   byte after the bad frame's start, but never inside a good frame, nor inside one whose only
 ///   fault is that it is sent the wrong way.
@@ -110,7 +114,7 @@ pub struct Dissector {
 }
 
 enum Look<'a> {
-    Frame { frame: Frame<'a>, size: usize, error: Option<ParseError>, reader: FrameDecoder },
+    Frame { frame: AnyFrame<'a>, size: usize, error: Option<ParseError>, reader: FrameDecoder },
     Incomplete { needed: usize },
     Bad(ParseError),
 }
@@ -169,6 +173,22 @@ impl Dissector {
         }
     }
 
+    /// What stands at the start of `bytes`, were they what comes next. Changes nothing, and
+    /// searches no noise.
+    ///
+    /// ```
+    /// use cafewire_core::Direction;
+    /// use cafewire_core::dissect::{AnyFraming, Dissector};
+    /// let mut dissector = Dissector::new(Direction::ToServer);
+    /// assert_eq!(dissector.next(b"\xCA\xFE\x01\x00\x00", true).size(), 5);
+    /// // The connection is one of the echo family now.
+    /// assert!(matches!(dissector.framing(b"\x01\x02"), AnyFraming::Corrupt { .. }));
+    /// assert_eq!(dissector.framing(b"\xCA\xFE"), AnyFraming::Incomplete { needed: 3 });
+    /// ```
+    pub fn framing<'a>(&self, bytes: &'a [u8]) -> AnyFraming<'a> {
+        step(&mut self.reader.clone(), bytes)
+    }
+
     fn end_noise<'a>(&mut self, error: ParseError) -> Dissected<'a> {
         let size = self.noise_size;
         (self.error, self.noise_size) = (None, 0);
@@ -176,33 +196,110 @@ impl Dissector {
     }
 }
 
+/// What stands at the start of some bytes, whatever the family: [`Framing`] for tools.
+///
+/// ```
+/// use cafewire_core::dissect::AnyFraming;
+/// assert_eq!(AnyFraming::of(b"\x02\x06\x00\x05"), AnyFraming::Incomplete { needed: 4 });
+/// assert_eq!(AnyFraming::of(b"\x01\x02"), AnyFraming::Incomplete { needed: 2 });
+/// ```
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[must_use]
+pub enum AnyFraming<'a> {
+    /// A whole frame, its checksum good.
+    Frame {
+        /// The view, borrowed from the input.
+        frame: AnyFrame<'a>,
+        /// Bytes that it takes.
+        size: usize,
+    },
+    /// All is well so far, and the frame goes on.
+    Incomplete {
+        /// At least so many bytes more: 1 or more.
+        needed: usize,
+    },
+    /// No frame can start here.
+    Corrupt {
+        /// What is wrong, and where.
+        error: ParseError,
+    },
+}
+
+impl<'a> AnyFraming<'a> {
+    /// Looks at the start of `bytes`, for a frame of any family and direction.
+    pub fn of(bytes: &'a [u8]) -> Self {
+        step(&mut FrameDecoder::new(Direction::Either), bytes)
+    }
+}
+
 /// Whether a frame starts here. The reader is a copy: it counts for something only if there is one.
 fn look(mut reader: FrameDecoder, bytes: &[u8], is_end: bool) -> Look<'_> {
-    match reader.next_frame(bytes) {
-        Framing::Frame { frame, consumed } => {
-            let error = match frame {
-                Frame::Echo(_) => None,
-                Frame::Chat(view) => view.parse_payload().err(),
-            };
-            Look::Frame { frame, size: consumed, error, reader }
+    match step(&mut reader, bytes) {
+        AnyFraming::Frame { frame, size } => {
+            Look::Frame { frame, size, error: frame.payload_error(), reader }
         }
-        Framing::Incomplete { needed } if is_end && !bytes.is_empty() => {
+        AnyFraming::Incomplete { needed } if is_end && !bytes.is_empty() => {
             Look::Bad(ParseError::Truncated {
                 needed: bytes.len() + needed,
                 available: bytes.len(),
             })
         }
-        Framing::Incomplete { needed } => Look::Incomplete { needed },
-        Framing::Corrupt { error: error @ ParseError::WrongDirection { .. } } => {
-            match Framing::of(bytes) {
-                Framing::Frame { frame, consumed } => {
-                    Look::Frame { frame, size: consumed, error: Some(error), reader }
+        AnyFraming::Incomplete { needed } => Look::Incomplete { needed },
+        AnyFraming::Corrupt { error } if is_sent_the_wrong_way(error) => {
+            match AnyFraming::of(bytes) {
+                AnyFraming::Frame { frame, size } => {
+                    Look::Frame { frame, size, error: Some(error), reader }
                 }
-                Framing::Incomplete { needed } if !is_end => Look::Incomplete { needed },
+                AnyFraming::Incomplete { needed } if !is_end => Look::Incomplete { needed },
                 _ => Look::Bad(error),
             }
         }
-        Framing::Corrupt { error } => Look::Bad(error),
+        AnyFraming::Corrupt { error } => Look::Bad(error),
+    }
+}
+
+const fn is_sent_the_wrong_way(error: ParseError) -> bool {
+    matches!(error, ParseError::WrongDirection { .. } | ParseError::WrongDirectionV2 { .. })
+}
+
+/// The reader of the other families keeps the place in a connection of version 2 too, but does not
+/// read its frames.
+fn step<'a>(reader: &mut FrameDecoder, bytes: &'a [u8]) -> AnyFraming<'a> {
+    let family = bytes.first().copied().and_then(Family::from_first_byte);
+    match (reader.family(), family) {
+        (None | Some(Family::ChatV2), Some(Family::ChatV2)) => step_v2(reader, bytes),
+        (Some(established @ Family::ChatV2), Some(_)) => {
+            let actual = bytes.first().copied().unwrap_or_default();
+            AnyFraming::Corrupt {
+                error: ParseError::FamilyChanged { offset: 0, established, actual },
+            }
+        }
+        _ => match reader.next_frame(bytes) {
+            Framing::Frame { frame, consumed } => {
+                AnyFraming::Frame { frame: frame.into(), size: consumed }
+            }
+            Framing::Incomplete { needed } => AnyFraming::Incomplete { needed },
+            Framing::Corrupt { error } => AnyFraming::Corrupt { error },
+        },
+    }
+}
+
+fn step_v2<'a>(reader: &mut FrameDecoder, bytes: &'a [u8]) -> AnyFraming<'a> {
+    match v2::Framing::of(bytes, reader.direction(), v2::Terms::UNKNOWN) {
+        v2::Framing::Frame { frame, consumed } => {
+            let offset = reader.stream_offset() + consumed as u64;
+            *reader = FrameDecoder::resume(reader.direction(), Some(Family::ChatV2), offset);
+            AnyFraming::Frame { frame: AnyFrame::ChatV2(frame), size: consumed }
+        }
+        v2::Framing::Incomplete { needed } => AnyFraming::Incomplete { needed },
+        v2::Framing::Corrupt { error } => {
+            // So that what is sent the wrong way settles the family, as in version 1.
+            let family = matches!(error, ParseError::WrongDirectionV2 { .. })
+                .then_some(Family::ChatV2)
+                .or(reader.family());
+            *reader = FrameDecoder::resume(reader.direction(), family, reader.stream_offset());
+            AnyFraming::Corrupt { error }
+        }
     }
 }
 

@@ -1,8 +1,8 @@
 //! How a stream starts: with a frame, with another protocol, or with what a proxy puts in front.
 //! Pure. A port is no proof of anything; the first bytes are.
 
-use cafewire_core::dissect::{Dissected, Dissector};
-use cafewire_core::{Direction, Frame, Framing, echo};
+use cafewire_core::dissect::{AnyFrame, AnyFraming, Dissected, Dissector};
+use cafewire_core::{Direction, echo};
 
 use crate::decode::proxy::{self, Proxy};
 
@@ -86,9 +86,8 @@ fn any_method(bytes: &[u8]) -> Opening {
 }
 
 /// Chat frames travel one way only, most of them.
-fn direction_of(frame: &Frame<'_>) -> Option<Direction> {
-    let Frame::Chat(view) = frame else { return None };
-    let is_sent = |direction| view.message_type.is_sent(direction);
+fn direction_of(frame: &AnyFrame<'_>) -> Option<Direction> {
+    let is_sent = |direction| frame.is_sent(direction);
     match [is_sent(Direction::ToServer), is_sent(Direction::ToClient)] {
         [true, false] => Some(Direction::ToServer),
         [false, true] => Some(Direction::ToClient),
@@ -172,8 +171,8 @@ impl Look {
     /// How many bytes more the frame needs that the stream starts with, as far as is known.
     pub(crate) fn half_frame(&self) -> Option<usize> {
         let rest = self.bytes.get(self.proxy_size..).filter(|rest| !rest.is_empty())?;
-        match Framing::of(rest) {
-            Framing::Incomplete { needed } if self.search.is_none() => Some(needed),
+        match AnyFraming::of(rest) {
+            AnyFraming::Incomplete { needed } if self.search.is_none() => Some(needed),
             _ => None,
         }
     }
@@ -215,14 +214,14 @@ impl Look {
             }
         }
         let rest = self.bytes.get(self.proxy_size..).unwrap_or_default();
-        match Framing::of(rest) {
+        match AnyFraming::of(rest) {
             _ if rest.is_empty() => Opening::Unclear,
-            Framing::Frame { frame, .. } => {
+            AnyFraming::Frame { frame, .. } => {
                 self.direction = direction_of(&frame);
                 Opening::Ours
             }
-            Framing::Incomplete { .. } => Opening::Unclear,
-            Framing::Corrupt { .. } => foreign(rest),
+            AnyFraming::Incomplete { .. } => Opening::Unclear,
+            AnyFraming::Corrupt { .. } => foreign(rest),
         }
     }
 
@@ -243,7 +242,7 @@ impl Look {
                 Dissected::Frame { frame, size, .. } => {
                     self.row += 1;
                     self.direction = self.direction.or(direction_of(&frame));
-                    let is_chat = matches!(frame, Frame::Chat(_));
+                    let is_chat = !matches!(frame, AnyFrame::Echo(_));
                     let is_proof = is_chat || self.searched == 0 || self.row > 1;
                     if is_proof || is_expected {
                         return Opening::Ours;

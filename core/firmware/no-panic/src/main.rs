@@ -23,7 +23,7 @@ use cafewire_core::chat::{
     self, Content, ErrorCode, MessagePayload, RoomName, Username, ValidMessage,
 };
 use cafewire_core::client::{End, RequestError, Session, Slot};
-use cafewire_core::dissect::{Dissector, fields};
+use cafewire_core::dissect::{AnyFraming, Dissected, Dissector, fields};
 use cafewire_core::echo::{self, Message};
 use cafewire_core::io::{Compat06, FrameReader, FrameWriter, ResyncError, ResyncReader};
 use cafewire_core::{
@@ -364,6 +364,11 @@ fn dissection() {
     let mut dissector = black_box(Dissector::new(black_box(Direction::Either)));
     let found = black_box(dissector.next(bytes(), black_box(false)));
     use_up(found.size());
+    if let Dissected::Frame { frame, .. } = found {
+        use_up((frame.family(), frame.type_name(), frame.is_sent(black_box(Direction::ToClient))));
+    }
+    use_up(dissector.framing(bytes()));
+    use_up(AnyFraming::of(bytes()));
 }
 
 fn numbers() {

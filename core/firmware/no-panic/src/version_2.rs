@@ -71,6 +71,7 @@ fn connection() {
     use_up(framing.consumed());
     if let Framing::Corrupt { error } = framing {
         use_up(decoder.stream_offset_of(&error));
+        use_up(decoder.skip(bytes(), &error));
     }
     decoder.set_terms(terms());
     let (terms, offset) = (decoder.terms(), decoder.stream_offset());

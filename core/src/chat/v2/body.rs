@@ -122,7 +122,8 @@ impl Layout {
 fn next_text<'a>(reader: &mut Reader<'a>, part: Part, is_small: bool) -> ParseResult<&'a str> {
     let (offset, prefix_size) = (reader.offset(), part.prefix_size());
     let field = part.rule(is_small).0;
-    let bytes = reader.text_bytes(part.is_name(), field)?;
+    let len = prefix_size + reader.next_len(part.is_name());
+    let bytes = reader.take(len, field)?.get(prefix_size..).unwrap_or_default();
     let text = utf8(bytes).map_err(|error| {
         let offset = offset + prefix_size + error.valid_up_to();
         ParseError::InvalidUtf8 { offset, field }

@@ -1,7 +1,8 @@
 //! Framing of version 2: where a frame ends in a stream of bytes. Does no I/O and keeps no bytes.
 
 use super::frame::open;
-use super::{Terms, ZeroCopyMessage};
+use super::{Header, PROTOCOL_VERSION, Terms, ZeroCopyMessage};
+use crate::chat::CHECKSUM_SIZE;
 use crate::direction::Direction;
 use crate::error::{ParseError, ParseResult};
 
@@ -145,4 +146,49 @@ impl FrameDecoder {
         self.consumed += framing.consumed() as u64;
         framing
     }
+
+    /// Passes over what [`next_frame`](Self::next_frame) just refused of `bytes`, and says how many
+    /// of them that is: 1 or more. For a line that damages bytes and cannot be closed; a connection
+    /// is closed instead.
+    ///
+    /// A frame whose header is right and whose checksum is not is passed over whole: its text may
+    /// hold what looks like a frame. Behind a header that is not right the next byte is sought that
+    /// may start one, by its version and its check. So a frame that is hit is lost, and no other,
+    /// but for what the text of a frame with a damaged header can hold: on such a line frames are
+    /// sealed.
+    ///
+    /// ```
+    /// use cafewire_core::Direction;
+    /// use cafewire_core::chat::v2::{FrameDecoder, Framing, Terms};
+    /// // A Ping whose length was damaged, then a good one.
+    /// let ping = b"\x02\x06\x00\x05\x00\xF1\x00\x04?\xB2\x8D\x3D\xE7";
+    /// let mut line = [&ping[..], ping].concat();
+    /// line[2] ^= 0x08;
+    /// let mut decoder = FrameDecoder::new(Direction::ToServer, Terms::BEFORE_SIGN_IN);
+    /// let Framing::Corrupt { error } = decoder.next_frame(&line) else { panic!() };
+    /// assert_eq!(decoder.skip(&line, &error), 13);
+    /// assert_eq!(decoder.next_frame(&line[13..]).consumed(), 13);
+    /// ```
+    pub fn skip(&mut self, bytes: &[u8], error: &ParseError) -> usize {
+        let skipped = match *error {
+            ParseError::ChecksumMismatch { offset, .. } => bytes.len().min(offset + CHECKSUM_SIZE),
+            _ => next_start(bytes),
+        };
+        self.consumed += skipped as u64;
+        skipped
+    }
+}
+
+/// Where behind the first byte the next one is that may start a frame; at the end, if none does.
+fn next_start(bytes: &[u8]) -> usize {
+    let mut start = 1;
+    while let Some(rest) = bytes.get(start..) {
+        let may_start = rest.first() == Some(&PROTOCOL_VERSION)
+            && !matches!(Header::parse(rest), Err(ParseError::CheckMismatch { .. }));
+        if may_start || rest.is_empty() {
+            break;
+        }
+        start += 1;
+    }
+    start.min(bytes.len())
 }
