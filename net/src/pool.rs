@@ -52,21 +52,6 @@ impl Default for PoolConfig {
 }
 
 /// The reason why the pool returned no connection.
-///
-/// ```
-/// use std::time::Duration;
-/// use cafewire_net::ConnectionPool;
-/// use cafewire_net::pool::{PoolConfig, PoolError};
-/// # let serve = include!(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/support/serve.rs"));
-/// # let (address, _, _server) = serve(None);
-/// let wait_timeout = Duration::ZERO;
-/// let config = PoolConfig { max_connections: 1, wait_timeout, ..PoolConfig::default() };
-/// let pool = ConnectionPool::new(address, config);
-/// let lent_out = pool.get_connection()?;
-/// let error = pool.get_connection().unwrap_err();
-/// assert!(matches!(error, PoolError::Exhausted { max_connections: 1, .. }));
-/// # Ok::<(), Box<dyn std::error::Error>>(())
-/// ```
 #[derive(Debug)]
 #[non_exhaustive]
 pub enum PoolError {
@@ -106,10 +91,14 @@ impl Error for PoolError {
 /// Connections to one server, shared by threads.
 ///
 /// ```
-/// use cafewire_net::ConnectionPool;
+/// use cafewire_net::{ConnectionPool, Server, ServerConfig};
 /// use cafewire_net::pool::PoolConfig;
-/// # let serve = include!(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/support/serve.rs"));
-/// # let (address, _, _server) = serve(None);
+/// let mut config = ServerConfig::default();
+/// config.listen = vec!["127.0.0.1:0".parse()?]; // any free port
+/// let server = Server::bind(config)?;
+/// let (address, handle) = (server.local_addresses()[0].clone(), server.handle());
+/// let thread = std::thread::spawn(|| server.run());
+///
 /// let config = PoolConfig { max_connections: 4, ..PoolConfig::default() };
 /// let pool = ConnectionPool::new(address, config);
 /// std::thread::scope(|scope| {
@@ -121,6 +110,9 @@ impl Error for PoolError {
 ///     }
 /// });
 /// assert!(pool.in_use() == 0 && pool.idle() <= 4);
+///
+/// handle.shut_down();
+/// thread.join().unwrap()?;
 /// ```
 pub struct ConnectionPool {
     address: Address,
@@ -164,17 +156,6 @@ impl ConnectionPool {
     /// # Errors
     /// [`PoolError::Exhausted`] if no connection was returned within [`PoolConfig::wait_timeout`];
     /// [`PoolError::Connect`] if a new one was needed and could not be made.
-    ///
-    /// ```
-    /// use cafewire_net::ConnectionPool;
-    /// # let serve = include!(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/support/serve.rs"));
-    /// # let (address, _, _server) = serve(None);
-    /// let pool = ConnectionPool::new(address, Default::default());
-    /// let first = pool.get_connection()?.local_address()?;
-    /// let second = pool.get_connection()?.local_address()?;
-    /// assert_eq!(first, second); // the same connection, lent out again
-    /// # Ok::<(), Box<dyn std::error::Error>>(())
-    /// ```
     pub fn get_connection(&self) -> Result<PooledConnection<'_>, PoolError> {
         // The loan is counted from here on, and dropping `connection` ends it on any path.
         let mut connection = PooledConnection { pool: self, client: self.begin_loan()? };
@@ -199,18 +180,6 @@ impl ConnectionPool {
     ///
     /// The connection is kept if it is as good as new: no call on it failed, no answer is on its
     /// way, no byte lies unread and the server has not closed it. Otherwise it is closed.
-    ///
-    /// ```
-    /// use cafewire_net::ConnectionPool;
-    /// # let serve = include!(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/support/serve.rs"));
-    /// # let (address, _, _server) = serve(None);
-    /// let pool = ConnectionPool::new(address, Default::default());
-    /// let connection = pool.get_connection()?;
-    /// assert_eq!((pool.in_use(), pool.idle()), (1, 0));
-    /// pool.return_connection(connection);
-    /// assert_eq!((pool.in_use(), pool.idle()), (0, 1));
-    /// # Ok::<(), Box<dyn std::error::Error>>(())
-    /// ```
     pub fn return_connection(&self, connection: PooledConnection<'_>) {
         drop(connection);
     }
@@ -326,19 +295,6 @@ impl fmt::Debug for ConnectionPool {
 }
 
 /// A connection lent out by a [`ConnectionPool`]: an [`EchoClient`] that is returned when dropped.
-///
-/// ```
-/// use cafewire_net::ConnectionPool;
-/// use cafewire_net::pool::PooledConnection;
-/// # let serve = include!(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/support/serve.rs"));
-/// # let (address, _, _server) = serve(None);
-/// let pool = ConnectionPool::new(address, Default::default());
-/// let mut connection: PooledConnection<'_> = pool.get_connection()?;
-/// assert_eq!(connection.echo(b"hello")?, b"hello"); // any method of EchoClient
-/// drop(connection);
-/// assert_eq!(pool.idle(), 1);
-/// # Ok::<(), Box<dyn std::error::Error>>(())
-/// ```
 #[derive(Debug)]
 pub struct PooledConnection<'p> {
     pool: &'p ConnectionPool,

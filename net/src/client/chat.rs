@@ -27,9 +27,13 @@ pub const UNANSWERED_MAX: usize = 1 << 20;
 /// A chat connection, signed in under a name.
 ///
 /// ```
-/// use cafewire_net::{ChatClient, Event};
-/// # let serve = include!(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/support/serve.rs"));
-/// # let (address, _, _server) = serve(None);
+/// use cafewire_net::{ChatClient, Event, Server, ServerConfig};
+/// let mut config = ServerConfig::default();
+/// config.listen = vec!["127.0.0.1:0".parse()?]; // any free port
+/// let server = Server::bind(config)?;
+/// let (address, handle) = (server.local_addresses()[0].clone(), server.handle());
+/// let thread = std::thread::spawn(|| server.run());
+///
 /// let mut client = ChatClient::connect(&address, "ada")?;
 /// assert!(client.server_info().starts_with("cafewire/"));
 /// client.join("lobby")?;
@@ -39,6 +43,9 @@ pub const UNANSWERED_MAX: usize = 1 << 20;
 /// };
 /// assert_eq!((user_id, &*username), (client.user_id(), client.username())); // the client's own
 /// client.disconnect()?;
+///
+/// handle.shut_down();
+/// thread.join().unwrap()?;
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 #[derive(Debug)]
@@ -75,18 +82,6 @@ impl ChatClient {
     /// [`ErrorCode::UsernameTaken`](cafewire_core::ErrorCode::UsernameTaken);
     /// [`ClientError::Unexpected`] from a server that answers with
     /// something else; what [`next_event`](Self::next_event) gives.
-    ///
-    /// ```
-    /// use cafewire_core::ErrorCode;
-    /// use cafewire_net::{ChatClient, ClientConfig, ClientError};
-    /// # let serve = include!(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/support/serve.rs"));
-    /// # let (address, _, _server) = serve(None);
-    /// let config = ClientConfig::default();
-    /// let _ada = ChatClient::connect_with(&address, "ada", &config)?;
-    /// let error = ChatClient::connect_with(&address, "ada", &config).unwrap_err();
-    /// assert!(matches!(error, ClientError::Refused { code: ErrorCode::UsernameTaken, .. }));
-    /// # Ok::<(), Box<dyn std::error::Error>>(())
-    /// ```
     pub fn connect_with(
         address: &Address,
         username: &str,
@@ -182,19 +177,6 @@ impl ChatClient {
     /// [`ClientError::TooManyEvents`]; [`ClientError::TooManyRequests`]; what
     /// [`next_event`](Self::next_event) gives. After [`ClientError::TimedOut`] and
     /// [`ClientError::TooManyEvents`] the answer may still come, as an event.
-    ///
-    /// ```
-    /// use cafewire_core::ErrorCode;
-    /// use cafewire_net::{ChatClient, ClientError};
-    /// # let serve = include!(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/support/serve.rs"));
-    /// # let (address, _, _server) = serve(None);
-    /// let mut client = ChatClient::connect(&address, "ada")?;
-    /// client.join("lobby")?;
-    /// let error = client.join("lobby").unwrap_err();
-    /// assert!(matches!(error, ClientError::Refused { code: ErrorCode::AlreadyInRoom, .. }));
-    /// client.join("den")?; // such a refusal does not end the connection
-    /// # Ok::<(), Box<dyn std::error::Error>>(())
-    /// ```
     pub fn join(&mut self, room: &str) -> Result<(), ClientError> {
         self.ask(&MessagePayload::JoinRoom { room })
     }
@@ -204,19 +186,6 @@ impl ChatClient {
     /// # Errors
     /// As [`join`](Self::join); [`ClientError::Refused`], for example with
     /// [`ErrorCode::NotInRoom`](cafewire_core::ErrorCode::NotInRoom).
-    ///
-    /// ```
-    /// use cafewire_core::ErrorCode;
-    /// use cafewire_net::{ChatClient, ClientError};
-    /// # let serve = include!(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/support/serve.rs"));
-    /// # let (address, _, _server) = serve(None);
-    /// let mut client = ChatClient::connect(&address, "ada")?;
-    /// client.join("lobby")?;
-    /// client.leave("lobby")?;
-    /// let error = client.leave("lobby").unwrap_err();
-    /// assert!(matches!(error, ClientError::Refused { code: ErrorCode::NotInRoom, .. }));
-    /// # Ok::<(), Box<dyn std::error::Error>>(())
-    /// ```
     pub fn leave(&mut self, room: &str) -> Result<(), ClientError> {
         self.ask(&MessagePayload::LeaveRoom { room })
     }
@@ -229,19 +198,6 @@ impl ChatClient {
     /// [`ClientError::Encode`]; [`ClientError::Io`], also if the server does not read within the
     /// write time-out; [`ClientError::TooManyRequests`]. Frames that the server sent before it
     /// closed can still be received.
-    ///
-    /// ```
-    /// use cafewire_net::{ChatClient, Event};
-    /// # let serve = include!(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/support/serve.rs"));
-    /// # let (address, _, _server) = serve(None);
-    /// let mut client = ChatClient::connect(&address, "ada")?;
-    /// client.join("lobby")?;
-    /// client.send("lobby", "hello")?;
-    /// client.send("den", "hello?")?; // the client is not in this room; the frame is sent anyway
-    /// assert!(matches!(client.next_event()?, Event::Message { .. }));
-    /// assert!(matches!(client.next_event()?, Event::Error { .. }));
-    /// # Ok::<(), Box<dyn std::error::Error>>(())
-    /// ```
     pub fn send(&mut self, room: &str, content: &str) -> Result<(), ClientError> {
         self.write(&MessagePayload::SendMessage { room, content })
     }
@@ -252,19 +208,6 @@ impl ChatClient {
     /// [`ClientError::TimedOut`], after which a further call loses nothing;
     /// [`ClientError::Closed`], [`ClientError::Io`], [`ClientError::Corrupt`];
     /// [`ClientError::Unexpected`] for a second ConnectAck.
-    ///
-    /// ```
-    /// use cafewire_net::{ChatClient, Event};
-    /// # let serve = include!(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/support/serve.rs"));
-    /// # let (address, _, _server) = serve(None);
-    /// let mut ada = ChatClient::connect(&address, "ada")?;
-    /// let mut bob = ChatClient::connect(&address, "bob")?;
-    /// ada.join("lobby")?;
-    /// bob.join("lobby")?;
-    /// let Event::Joined { username, .. } = ada.next_event()? else { panic!("bob joined") };
-    /// assert_eq!(username, "bob");
-    /// # Ok::<(), Box<dyn std::error::Error>>(())
-    /// ```
     pub fn next_event(&mut self) -> Result<Event, ClientError> {
         let mut deadline = self.connection.read_deadline();
         Ok(self.kept_or_received(&mut deadline)?.event)
@@ -275,19 +218,6 @@ impl ChatClient {
     ///
     /// # Errors
     /// As [`next_event`](Self::next_event), but for the time-out.
-    ///
-    /// ```
-    /// use std::time::Duration;
-    /// use cafewire_net::ChatClient;
-    /// # let serve = include!(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/support/serve.rs"));
-    /// # let (address, _, _server) = serve(None);
-    /// let mut client = ChatClient::connect(&address, "ada")?;
-    /// client.join("lobby")?;
-    /// assert_eq!(client.next_event_within(Duration::ZERO)?, None);
-    /// client.send("lobby", "hello")?;
-    /// assert!(client.next_event_within(Duration::from_secs(10))?.is_some());
-    /// # Ok::<(), Box<dyn std::error::Error>>(())
-    /// ```
     pub fn next_event_within(&mut self, wait: Duration) -> Result<Option<Event>, ClientError> {
         Ok(self.receive_within(wait)?.map(|received| received.event))
     }
@@ -296,21 +226,6 @@ impl ChatClient {
     ///
     /// # Errors
     /// As [`next_event_within`](Self::next_event_within).
-    ///
-    /// ```
-    /// use std::time::Duration;
-    /// use cafewire_core::MessageType;
-    /// use cafewire_net::ChatClient;
-    /// use cafewire_net::client::Answers;
-    /// # let serve = include!(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/support/serve.rs"));
-    /// # let (address, _, _server) = serve(None);
-    /// let mut client = ChatClient::connect(&address, "ada")?;
-    /// client.send("den", "hello?")?; // the client is not in this room
-    /// let received = client.receive_within(Duration::from_secs(10))?.expect("an answer");
-    /// let Answers::Request(answer) = received.answers else { panic!("it answers the message") };
-    /// assert_eq!(answer.message_type, MessageType::SendMessage);
-    /// # Ok::<(), Box<dyn std::error::Error>>(())
-    /// ```
     pub fn receive_within(&mut self, wait: Duration) -> Result<Option<Received>, ClientError> {
         match self.kept_or_received(&mut Deadline::after(Some(wait))) {
             Ok(received) => Ok(Some(received)),
@@ -322,22 +237,6 @@ impl ChatClient {
     /// An iterator over the events from now on, each waited for up to the read time-out. Events
     /// that [`join`](Self::join) and [`leave`](Self::leave) kept come first. [`Events`] says when
     /// it ends.
-    ///
-    /// ```
-    /// use cafewire_net::{ChatClient, Event};
-    /// # let serve = include!(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/support/serve.rs"));
-    /// # let (address, _, _server) = serve(None);
-    /// let mut client = ChatClient::connect(&address, "ada")?;
-    /// client.join("lobby")?;
-    /// client.send("lobby", "hello")?;
-    /// for event in client.events() {
-    ///     if let Event::Message { content, .. } = event? {
-    ///         assert_eq!(content, "hello");
-    ///         break;
-    ///     }
-    /// }
-    /// # Ok::<(), Box<dyn std::error::Error>>(())
-    /// ```
     pub fn events(&mut self) -> Events<'_> {
         Events::new(self)
     }
@@ -346,20 +245,6 @@ impl ChatClient {
     ///
     /// # Errors
     /// The system's, when it has no descriptor left.
-    ///
-    /// ```
-    /// use cafewire_net::{ChatClient, Event};
-    /// # let serve = include!(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/support/serve.rs"));
-    /// # let (address, _, _server) = serve(None);
-    /// let mut client = ChatClient::connect(&address, "ada")?;
-    /// client.join("lobby")?;
-    /// let sender = client.sender()?;
-    /// let writing = std::thread::spawn(move || sender.send("lobby", "hello"));
-    /// // This thread waits while the other one writes.
-    /// assert!(matches!(client.next_event()?, Event::Message { .. }));
-    /// writing.join().unwrap()?;
-    /// # Ok::<(), Box<dyn std::error::Error>>(())
-    /// ```
     pub fn sender(&self) -> io::Result<ChatSender> {
         ChatSender::new(self.connection.stream(), &self.session)
     }
@@ -369,15 +254,6 @@ impl ChatClient {
     ///
     /// # Errors
     /// [`ClientError::Io`]; [`ClientError::TimedOut`] if the server does not close.
-    ///
-    /// ```
-    /// use cafewire_net::ChatClient;
-    /// # let serve = include!(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/support/serve.rs"));
-    /// # let (address, _, _server) = serve(None);
-    /// ChatClient::connect(&address, "ada")?.disconnect()?;
-    /// ChatClient::connect(&address, "ada")?.disconnect()?; // the name is free again
-    /// # Ok::<(), Box<dyn std::error::Error>>(())
-    /// ```
     pub fn disconnect(mut self) -> Result<(), ClientError> {
         self.write(&MessagePayload::Disconnect)?;
         let mut deadline = self.connection.read_deadline();

@@ -29,12 +29,19 @@ pub type Client = EchoClient;
 /// should be dropped.
 ///
 /// ```
-/// use cafewire_net::Client;
-/// # let serve = include!(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/support/serve.rs"));
-/// # let (address, _, _server) = serve(None);
+/// use cafewire_net::{Client, Server, ServerConfig};
+/// let mut config = ServerConfig::default();
+/// config.listen = vec!["127.0.0.1:0".parse()?]; // any free port
+/// let server = Server::bind(config)?;
+/// let (address, handle) = (server.local_addresses()[0].clone(), server.handle());
+/// let thread = std::thread::spawn(|| server.run());
+///
 /// let mut client = Client::connect(&address)?;
 /// println!("{:?} there and back", client.ping()?);
 /// assert_eq!(client.echo(b"hello")?, b"hello");
+///
+/// handle.shut_down();
+/// thread.join().unwrap()?;
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 #[derive(Debug)]
@@ -68,18 +75,6 @@ impl EchoClient {
     /// # Errors
     /// [`ClientError::Connect`]: the name is unknown, no program listens there, the connect
     /// time-out is over, the TLS handshake failed, or a certificate file cannot be used.
-    ///
-    /// ```
-    /// use std::time::Duration;
-    /// use cafewire_net::{Client, ClientConfig};
-    /// # let serve = include!(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/support/serve.rs"));
-    /// # let (address, _, _server) = serve(None);
-    /// let read_timeout = Some(Duration::from_secs(60));
-    /// let patient = ClientConfig { read_timeout, ..ClientConfig::default() };
-    /// let mut client = Client::connect_with(&address, &patient)?;
-    /// assert_eq!(client.echo(b"take your time")?, b"take your time");
-    /// # Ok::<(), Box<dyn std::error::Error>>(())
-    /// ```
     pub fn connect_with(address: &Address, config: &ClientConfig) -> Result<Self, ClientError> {
         let connection = FramedStream::open(address, config, Family::Echo)?;
         Ok(Self {
@@ -94,16 +89,6 @@ impl EchoClient {
     ///
     /// # Errors
     /// As [`ping_with`](Self::ping_with).
-    ///
-    /// ```
-    /// use cafewire_net::Client;
-    /// # let serve = include!(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/support/serve.rs"));
-    /// # let (address, _, _server) = serve(None);
-    /// let mut client = Client::connect(&address)?;
-    /// let (first, second) = (client.ping()?, client.ping()?);
-    /// println!("{:?} there and back, the faster of two", first.min(second));
-    /// # Ok::<(), Box<dyn std::error::Error>>(())
-    /// ```
     pub fn ping(&mut self) -> Result<Duration, ClientError> {
         let payload = next_payload(&mut self.pings_sent);
         self.ping_with(&payload)
@@ -115,17 +100,6 @@ impl EchoClient {
     /// [`ClientError::Encode`] if the payload is too long; [`ClientError::Unexpected`] if anything
     /// but a Pong with the same payload comes back; those of
     /// [`receive_message`](Self::receive_message).
-    ///
-    /// ```
-    /// use cafewire_net::{Client, ClientError};
-    /// # let serve = include!(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/support/serve.rs"));
-    /// # let (address, _, _server) = serve(None);
-    /// let mut client = Client::connect(&address)?;
-    /// client.ping_with(&[0; 65_535])?; // the largest
-    /// assert!(matches!(client.ping_with(&[0; 65_536]), Err(ClientError::Encode(_))));
-    /// client.ping()?; // nothing was sent, and the connection is as it was
-    /// # Ok::<(), Box<dyn std::error::Error>>(())
-    /// ```
     pub fn ping_with(&mut self, payload: &[u8]) -> Result<Duration, ClientError> {
         let started = Instant::now();
         let mut deadline = self.connection.read_deadline();
@@ -139,16 +113,6 @@ impl EchoClient {
     /// [`ClientError::Encode`] if the payload is too long; [`ClientError::Unexpected`] if anything
     /// but an Echo with the same payload comes back; those of
     /// [`receive_message`](Self::receive_message).
-    ///
-    /// ```
-    /// use cafewire_net::Client;
-    /// # let serve = include!(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/support/serve.rs"));
-    /// # let (address, _, _server) = serve(None);
-    /// let mut client = Client::connect(&address)?;
-    /// assert_eq!(client.echo(b"hello")?, b"hello");
-    /// assert_eq!(client.echo(b"")?, b"");
-    /// # Ok::<(), Box<dyn std::error::Error>>(())
-    /// ```
     pub fn echo(&mut self, payload: &[u8]) -> Result<&[u8], ClientError> {
         let mut deadline = self.connection.read_deadline();
         self.ask(&Message::Echo(payload), "an Echo with the same payload", &mut deadline)
@@ -162,20 +126,6 @@ impl EchoClient {
     /// # Errors
     /// [`ClientError::Encode`] if the payload is too long; [`ClientError::Io`], also if the server
     /// does not read within the write time-out.
-    ///
-    /// ```
-    /// use cafewire_core::Message;
-    /// use cafewire_net::Client;
-    /// # let serve = include!(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/support/serve.rs"));
-    /// # let (address, _, _server) = serve(None);
-    /// let mut client = Client::connect(&address)?;
-    /// for payload in [b"one", b"two"] {
-    ///     client.send_message(&Message::Echo(payload))?; // both under way at the same time
-    /// }
-    /// assert_eq!(client.receive_message()?, Message::Echo(b"one"));
-    /// assert_eq!(client.receive_message()?, Message::Echo(b"two"));
-    /// # Ok::<(), Box<dyn std::error::Error>>(())
-    /// ```
     pub fn send_message(&mut self, message: &Message<'_>) -> Result<(), ClientError> {
         if let Err(error) = send(&self.connection, message) {
             self.failed |= !matches!(error, ClientError::Encode(_));
@@ -193,19 +143,6 @@ impl EchoClient {
     /// [`ClientError::TimedOut`], after which a further call loses nothing;
     /// [`ClientError::Closed`], [`ClientError::Io`], [`ClientError::Corrupt`];
     /// [`ClientError::Refused`] from a server that refuses a connection before it knows the family.
-    ///
-    /// ```
-    /// use std::time::Duration;
-    /// use cafewire_net::{Client, ClientConfig, ClientError};
-    /// # let serve = include!(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/support/serve.rs"));
-    /// # let (address, _, _server) = serve(None);
-    /// let read_timeout = Some(Duration::from_millis(1));
-    /// let hasty = ClientConfig { read_timeout, ..ClientConfig::default() };
-    /// let mut client = Client::connect_with(&address, &hasty)?;
-    /// let nothing = client.receive_message(); // no request was sent
-    /// assert!(matches!(nothing, Err(ClientError::TimedOut)));
-    /// # Ok::<(), Box<dyn std::error::Error>>(())
-    /// ```
     pub fn receive_message(&mut self) -> Result<Message<'_>, ClientError> {
         let mut deadline = self.connection.read_deadline();
         match receive(&mut self.connection, &mut self.signs, &mut self.pings_sent, &mut deadline) {

@@ -136,20 +136,6 @@ impl Answers {
 ///
 /// Ends when the server has closed the connection between two frames, and after any error but
 /// [`ClientError::TimedOut`], which only says that no event came within the read time-out.
-///
-/// ```
-/// use cafewire_net::{ChatClient, Event};
-/// # let serve = include!(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/support/serve.rs"));
-/// # let (address, _, _server) = serve(None);
-/// let mut client = ChatClient::connect(&address, "ada")?;
-/// client.join("lobby")?;
-/// client.send("lobby", "hello")?;
-/// client.sender()?.disconnect()?;
-/// let mut events = client.events();
-/// assert!(matches!(events.next(), Some(Ok(Event::Message { .. }))));
-/// assert!(events.next().is_none()); // the server has closed
-/// # Ok::<(), Box<dyn std::error::Error>>(())
-/// ```
 #[derive(Debug)]
 pub struct Events<'c> {
     client: &'c mut ChatClient,

@@ -16,9 +16,13 @@ use super::stream::Stream;
 /// It waits for no answer: answers arrive as events at the client.
 ///
 /// ```
-/// use cafewire_net::{ChatClient, Event};
-/// # let serve = include!(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/support/serve.rs"));
-/// # let (address, _, _server) = serve(None);
+/// use cafewire_net::{ChatClient, Event, Server, ServerConfig};
+/// let mut config = ServerConfig::default();
+/// config.listen = vec!["127.0.0.1:0".parse()?]; // any free port
+/// let server = Server::bind(config)?;
+/// let (address, handle) = (server.local_addresses()[0].clone(), server.handle());
+/// let thread = std::thread::spawn(|| server.run());
+///
 /// let mut client = ChatClient::connect(&address, "ada")?;
 /// let sender = client.sender()?;
 /// sender.join("lobby")?;
@@ -27,6 +31,9 @@ use super::stream::Stream;
 /// sender.disconnect()?;
 /// let seen: Vec<Event> = client.events().map_while(Result::ok).collect();
 /// assert!(matches!(seen[..], [Event::Joined { .. }, Event::Message { .. }, Event::Left { .. }]));
+///
+/// handle.shut_down();
+/// thread.join().unwrap()?;
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 #[derive(Debug)]

@@ -80,14 +80,22 @@ use stream::Target;
 /// The reasons why a test cannot start: see [`LoadError`]. Later faults are in the report.
 ///
 /// ```
+/// use cafewire_net::{Server, ServerConfig};
 /// use cafewire_net::load::{self, Amount, LoadConfig, Monitor, Work};
-/// # let serve = include!(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/support/serve.rs"));
-/// # let (address, _, _server) = serve(None);
+/// let mut config = ServerConfig::default();
+/// config.listen = vec!["127.0.0.1:0".parse()?]; // any free port
+/// let server = Server::bind(config)?;
+/// let (address, handle) = (server.local_addresses()[0].clone(), server.handle());
+/// let thread = std::thread::spawn(|| server.run());
+///
 /// let echo = Work::Echo { connections: 4, in_flight: 8, size_bytes: 64 };
 /// let mut config = LoadConfig::new(address, echo);
 /// config.amount = Amount::Messages(1000);
 /// let report = load::run(&config, &Monitor::default())?;
 /// assert_eq!((report.sent, report.deliveries.received), (1000, 1000));
+///
+/// handle.shut_down();
+/// thread.join().unwrap()?;
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 pub fn run(config: &LoadConfig, monitor: &Monitor) -> Result<Report, LoadError> {

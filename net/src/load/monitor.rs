@@ -96,24 +96,6 @@ const PHASES: [Phase; 6] = [
 impl Monitor {
     /// Asks the test to send no more and to wait only for deliveries in flight; a second call ends
     /// that wait too. The test notices within a tenth of a second.
-    ///
-    /// ```
-    /// use cafewire_net::load::{self, LoadConfig, Monitor, Work};
-    /// # let serve = include!(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/support/serve.rs"));
-    /// # let (address, _, _server) = serve(None);
-    /// let echo = Work::Echo { connections: 1, in_flight: 1, size_bytes: 64 };
-    /// let config = LoadConfig::new(address, echo); // for 10 s
-    /// let monitor = Monitor::default();
-    /// let view = monitor.clone();
-    /// let test = std::thread::spawn(move || load::run(&config, &view));
-    /// while monitor.progress().received == 0 && !test.is_finished() {
-    ///     std::thread::yield_now();
-    /// }
-    /// monitor.stop();
-    /// let report = test.join().unwrap()?;
-    /// assert!(report.was_interrupted && report.is_clean());
-    /// # Ok::<(), Box<dyn std::error::Error>>(())
-    /// ```
     pub fn stop(&self) {
         // Saturating: a third call and later ones change nothing, and a wrap past 255 would.
         let _ = self.0.stops.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |stops| {
@@ -122,20 +104,6 @@ impl Monitor {
     }
 
     /// The progress, at most a tenth of a second old while the test runs, and exact at the end.
-    ///
-    /// ```
-    /// use cafewire_net::load::{self, Amount, LoadConfig, Monitor, Phase, Work};
-    /// # let serve = include!(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/support/serve.rs"));
-    /// # let (address, _, _server) = serve(None);
-    /// let echo = Work::Echo { connections: 1, in_flight: 1, size_bytes: 64 };
-    /// let mut config = LoadConfig::new(address, echo);
-    /// config.amount = Amount::Messages(10);
-    /// let monitor = Monitor::default();
-    /// load::run(&config, &monitor)?; // another thread may call progress meanwhile
-    /// let progress = monitor.progress();
-    /// assert_eq!((progress.phase, progress.ready, progress.sent), (Phase::Done, 1, 10));
-    /// # Ok::<(), Box<dyn std::error::Error>>(())
-    /// ```
     #[must_use]
     pub fn progress(&self) -> Progress {
         let read = |counter: &AtomicU64| counter.load(Ordering::Relaxed);

@@ -8,29 +8,6 @@ pub use super::latencies::LatencySummary;
 const BUSY_SHARE: f64 = 0.9;
 
 /// The report of a load test, returned by [`run`](super::run).
-///
-/// ```
-/// use cafewire_net::load::{self, Amount, LoadConfig, Monitor, Work};
-/// # let serve = include!(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/support/serve.rs"));
-/// # let (address, _, _server) = serve(None);
-/// let chat = Work::Chat {
-///     rooms: 2,
-///     rooms_each: 1,
-///     members: 5,
-///     publishers: 1,
-///     window: 8,
-///     size_bytes: 64,
-/// };
-/// let mut config = LoadConfig::new(address, chat);
-/// config.amount = Amount::Messages(1000);
-/// let report = load::run(&config, &Monitor::default())?;
-/// assert_eq!(report.connections.ready, 10);
-/// assert_eq!(report.deliveries.expected, report.deliveries.received + report.deliveries.lost);
-/// println!("{:.0} deliveries per second", report.measured.received_per_second());
-/// let latency = report.latency.expect("messages were delivered");
-/// println!("99 of 100 within {} ns, all within {} ns", latency.p99_ns, latency.max_ns);
-/// # Ok::<(), Box<dyn std::error::Error>>(())
-/// ```
 #[derive(Clone, Debug, Default, PartialEq)]
 #[non_exhaustive]
 pub struct Report {

@@ -14,10 +14,15 @@ pub const INTERVAL_MIN: Duration = Duration::from_millis(100);
 /// What happened in one interval of a run, from the start of sending to the last delivery.
 ///
 /// ```
+/// use cafewire_net::{Server, ServerConfig};
 /// use std::time::Duration;
 /// use cafewire_net::load::{self, Amount, INTERVAL_MIN, LoadConfig, Monitor, Work};
-/// # let serve = include!(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/support/serve.rs"));
-/// # let (address, _, _server) = serve(None);
+/// let mut config = ServerConfig::default();
+/// config.listen = vec!["127.0.0.1:0".parse()?]; // any free port
+/// let server = Server::bind(config)?;
+/// let (address, handle) = (server.local_addresses()[0].clone(), server.handle());
+/// let thread = std::thread::spawn(|| server.run());
+///
 /// let echo = Work::Echo { connections: 4, in_flight: 8, size_bytes: 64 };
 /// let mut config = LoadConfig::new(address, echo);
 /// config.amount = Amount::Messages(1000);
@@ -26,6 +31,9 @@ pub const INTERVAL_MIN: Duration = Duration::from_millis(100);
 ///     received += interval.received; // on the generator's thread, so be quick
 /// })?;
 /// assert_eq!(received, 1000);
+///
+/// handle.shut_down();
+/// thread.join().unwrap()?;
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

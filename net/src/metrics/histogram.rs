@@ -38,20 +38,6 @@ pub struct Histogram {
 }
 
 /// The numbers of a [`Histogram`] at one moment.
-///
-/// ```
-/// use cafewire_net::Client;
-/// # let serve = include!(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/support/serve.rs"));
-/// # let (address, handle, server) = serve(None);
-/// Client::connect(&address)?.ping()?;
-/// # drop(server); // which counts a frame only after its answer has left
-/// let times = handle.metrics().parse_to_flush_time; // once the server has ended
-/// assert_eq!(times.count(), 1);
-/// let quick = times.buckets().filter(|&(bound_seconds, _)| bound_seconds <= 0.001);
-/// let quick: u64 = quick.map(|(_, count)| count).sum();
-/// println!("{quick} within 1 ms, {:?} in all", times.sum());
-/// # Ok::<(), Box<dyn std::error::Error>>(())
-/// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct HistogramSnapshot {

@@ -67,20 +67,6 @@ macro_rules! server_metrics {
 
         /// The numbers of a [`ServerMetrics`] at one moment, returned by
         /// [`ServerHandle::metrics`](crate::ServerHandle::metrics).
-        ///
-        /// ```
-        /// use cafewire_core::ErrorCode;
-        /// use cafewire_net::{ChatClient, CloseReason};
-        /// # let serve = include!(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/support/serve.rs"));
-        /// # let (address, handle, server) = serve(None);
-        /// let ada = ChatClient::connect(&address, "ada")?;
-        /// assert_eq!(handle.metrics().users, 1);
-        /// assert!(ChatClient::connect(&address, "ada").is_err()); // the name is taken
-        /// assert_eq!(handle.metrics().errors_sent(ErrorCode::UsernameTaken), 1);
-        /// ada.disconnect()?;
-        /// assert_eq!(handle.metrics().closes(CloseReason::Disconnected), 1);
-        /// # Ok::<(), Box<dyn std::error::Error>>(())
-        /// ```
         #[derive(Clone, Debug, PartialEq, Eq)]
         #[non_exhaustive]
         pub struct MetricsSnapshot {
