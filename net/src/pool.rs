@@ -113,6 +113,7 @@ impl Error for PoolError {
 ///
 /// handle.shut_down();
 /// thread.join().unwrap()?;
+/// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 pub struct ConnectionPool {
     address: Address,
