@@ -22,9 +22,10 @@ const MAX_SEED_SIZE_BYTES: usize = 4096;
 /// A target's seed from a vector, if it has one.
 type SeedOf = fn(&Vector) -> Option<Vec<u8>>;
 
-const TARGETS: [(&str, SeedOf); 11] = [
+const TARGETS: [(&str, SeedOf); 13] = [
     ("client", client_seed),
     ("codec", codec_seed),
+    ("inflate", |_| None),
     ("kernel", |vector| Some(kernel_seed(vector))),
     ("parse", |vector| Some(parse_seed(vector))),
     ("proxy", |_| None),
@@ -32,6 +33,7 @@ const TARGETS: [(&str, SeedOf); 11] = [
     ("stream", stream_seed),
     ("roundtrip", roundtrip_seed),
     ("resync", resync_seed),
+    ("seal", |_| None),
     ("serial", serial_seed),
     ("session", session_seed),
 ];
@@ -85,6 +87,24 @@ const HEADERS: [(&str, &[u8]); 6] = [
     ("binary-local", b"\x02\x20\x00"),
 ];
 
+/// Compressed payloads, for target `inflate`. Format: `inflate.rs`.
+const PAYLOADS: [(&str, &[u8]); 5] = [
+    ("a-run", b"\x01\xFF\x00\x20\x1Fx\x01\x00\x07\x50xxxxx"),
+    ("literals", b"\x01\xFF\x00\x10\xF0\x01abcdefghijklmnop"),
+    ("two-matches", b"\x00\x01\x00\x18\x24xy\x02\x00\x04\x04\x00\x60xyxyxy"),
+    ("before-the-start", b"\x01\xFF\x00\x20\x1Fx\x02\x00\x07\x50xxxxx"),
+    ("a-bomb", b"\x01\xFF\x10\x00\x1Fx\x01\x00\xFF\xFF\xFF\xFF\xFF\xFF\xFF\xFF\x00\x50xxxxx"),
+];
+
+/// Steps of two ends and an attacker, for target `seal`. Format: `seal.rs`.
+const SEALED: [(&str, &[u8]); 5] = [
+    ("in-order", b"\x00\x02\x00\x22\x00\x08\x10\x20\x02\x02\x02"),
+    ("again", b"\x00\x02\x00\x02\x00\x08\x10\x02\x02\x0C\x02"),
+    ("one-too-early", b"\x00\x02\x00\x02\x00\x08\x10\x14\x02"),
+    ("changed", b"\x00\x02\x00\x02\x00\x28\x05\x08\x01\x02"),
+    ("tampered", b"\x01\x22\x00\x22\x00\x05\x28\x02"),
+];
+
 struct Vector {
     name: String,
     /// The bytes of the connection before `bytes`.
@@ -125,7 +145,9 @@ fn main() -> Result<ExitCode, Box<dyn Error>> {
         let scripts = match target {
             "session" => &CONVERSATIONS[..],
             "client" => &VISITS,
+            "inflate" => &PAYLOADS,
             "proxy" => &HEADERS,
+            "seal" => &SEALED,
             _ => &[],
         };
         let seed = |&(name, steps): &(&str, &[u8])| (format!("seed-{name}").into(), steps.to_vec());

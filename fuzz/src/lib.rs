@@ -5,6 +5,7 @@ mod burst;
 mod checks;
 mod client;
 mod codec;
+mod inflate;
 mod input;
 mod kernel;
 mod line;
@@ -12,6 +13,7 @@ mod proxy;
 pub mod reference;
 mod resync;
 mod roundtrip;
+mod seal;
 mod serial;
 mod session;
 mod stream;
@@ -116,4 +118,22 @@ pub fn v2(data: &[u8]) {
 /// When a check fails.
 pub fn proxy(data: &[u8]) {
     proxy::check(data);
+}
+
+/// A sign-in and sealed frames with an attacker on the way, who has no key: what is opened is what
+/// was sealed next.
+///
+/// # Panics
+/// When a check fails.
+pub fn seal(data: &[u8]) {
+    let _ = seal::check(data);
+}
+
+/// Any bytes as the payload of a compressed frame, compared with the reference, and compressed
+/// themselves.
+///
+/// # Panics
+/// When a check fails.
+pub fn inflate(data: &[u8]) {
+    let _ = inflate::check(data);
 }

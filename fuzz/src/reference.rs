@@ -4,6 +4,7 @@
 
 pub mod encoder;
 pub mod line;
+pub(crate) mod lz4;
 pub mod proxy;
 pub mod v2;
 

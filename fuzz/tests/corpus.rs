@@ -131,3 +131,23 @@ fn proxy_in_every_form() {
         }
     }
 }
+
+#[test]
+fn seal_whatever_is_tampered_with() {
+    for mut input in seeds("seal") {
+        for options in 0..8 {
+            input[0] = options;
+            cafewire_fuzz::seal(&input);
+        }
+    }
+}
+
+#[test]
+fn inflate_within_any_bounds() {
+    for mut input in seeds("inflate") {
+        for (min, max) in (0..4).zip([0, 1, 2, 128]) {
+            (input[0], input[1]) = (min, max);
+            cafewire_fuzz::inflate(&input);
+        }
+    }
+}
