@@ -71,6 +71,11 @@ pub(crate) fn local_date(timestamp_ms: u64, time_zone: &TimeZone) -> String {
         .unwrap_or_else(|| "a date that no calendar has".to_owned())
 }
 
+/// The date here, as `2026-05-01`; `None` if no calendar has it.
+pub(crate) fn local_day(timestamp_ms: u64) -> Option<String> {
+    format_time(timestamp_ms, &TimeZone::system(), "%Y-%m-%d")
+}
+
 /// Date and time of day, here, as `2026-05-01 12:34:56`.
 pub(crate) fn local_moment(timestamp_ms: u64) -> String {
     format_time(timestamp_ms, &TimeZone::system(), "%Y-%m-%d %H:%M:%S")

@@ -29,9 +29,9 @@ manager (systemd's LISTEN_FDS) are served in place of --listen; the one named tl
 TLS. With --print-data up to 16,384 lines or 16MiB wait for the reader of the output; lines beyond \
 that are dropped, and the log says so. When the reader is gone, the server ends.
 
-SIZE is 64KiB, 1MiB or plain bytes, TIME is 300ms, 10s or 5m; 0 is no bound. Every setting can \
-also be an environment variable (CAFEWIRE_IDLE_TIMEOUT) or a key of the config file (idle_timeout \
-= \"5m\"): an option wins over a variable, and that over the file.
+SIZE is 64KiB, 1MiB or plain bytes, TIME is 300ms, 10s or plain seconds; 0 is no bound. Every \
+setting can also be an environment variable (CAFEWIRE_IDLE_TIMEOUT) or a key of the config file \
+(idle_timeout = \"5m\"): an option wins over a variable, and that over the file.
 
 Examples:
   cafewire serve
@@ -123,6 +123,9 @@ Exit status: 0 once every message has come back from the room, as it was and in 
 sentence, if one was refused, or none came back for 10 seconds, or a line is longer than 512 bytes \
 or not UTF-8: the sentence names that line, and those before it were sent.
 
+For a job's output, `make 2>&1 | cafewire send --split …`: without --split or --skip a line that \
+cannot be said ends the command, and the job with it, which writes into a closed pipe.
+
 With --retry messages without a receipt are sent again on the next connection, in order, before \
 the others; a sentence on standard error names the lines that may have been said twice. A name \
 that the lost connection still holds is waited for. A line is read only when it can be sent.
@@ -134,6 +137,7 @@ Examples:
 
 pub(crate) const LISTEN: &str = "\
 Each message is a line, `12:34:56 <name> text`, in local time, with control characters escaped; \
+the first one of a day has its date in front, `2026-05-01 00:00:03 <name> text`; \
 with more than one room, `12:34:56 [room] <name> text`. \
 Once the rooms are joined, a line on standard error says so. Joins and leaves are shown only by \
 --json; only messages count for -n. Exit status: 0 after COUNT messages, 27 when the time is over \

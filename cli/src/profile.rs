@@ -69,7 +69,7 @@ impl TryFrom<String> for TextAddress {
     type Error = AddressError;
 
     fn try_from(text: String) -> Result<Self, Self::Error> {
-        text.parse().map(Self)
+        values::address(&text).map(Self)
     }
 }
 

@@ -10,12 +10,20 @@ use clap::Args;
 
 use crate::retry::Retry;
 use crate::settings::units::Span;
+use crate::values::address;
 
 /// The server to talk to.
 #[derive(Debug, Args)]
 pub(crate) struct ServerAddress {
-    /// The server: tcp://HOST:PORT or HOST:PORT, tls://HOST:PORT, unix:///PATH.
-    #[arg(value_name = "ADDR", default_value_t)]
+    /// The server: tcp://HOST:PORT or HOST:PORT, tls://HOST:PORT, unix:///PATH; without a port,
+    /// 8080 or for tls 8443.
+    #[arg(
+        value_name = "ADDR",
+        env = "CAFEWIRE_ADDR",
+        hide_env_values = true,
+        default_value_t,
+        value_parser = address
+    )]
     pub(crate) address: Address,
     #[command(flatten)]
     pub(crate) way: WayArgs,

@@ -5,6 +5,7 @@ mod args;
 mod message;
 
 use std::collections::VecDeque;
+use std::fmt;
 use std::process::ExitCode;
 use std::time::Instant;
 
@@ -24,6 +25,12 @@ use crate::requests::{Answer, MAX_IN_FLIGHT, Request, Requests};
 use crate::retry::{self, Retry};
 use crate::values;
 
+/// The longest line that is said in several messages.
+const SPLIT_LINE_MAX: usize = 64 << 10;
+
+/// The last number that is put behind a name that is taken.
+const SUFFIX_MAX: u32 = 99;
+
 pub(crate) fn run(args: &SendArgs) -> Result<ExitCode, Failure> {
     let (address, text) = args.address_and_text().map_err(Failure::Message)?;
     let text = text.map(|text| Message::new(Label::Text, text.to_owned()));
@@ -33,6 +40,8 @@ pub(crate) fn run(args: &SendArgs) -> Result<ExitCode, Failure> {
         config: ClientConfig { probe_interval: args.probe.interval(), ..args.way.client_config() },
         retry: args.retry.attempts(),
         was_signed_in: false,
+        suffix: 1,
+        lines_left_out: 0,
         sender: None,
         write_failure: None,
         is_in_room: false,
@@ -77,6 +86,9 @@ struct Delivery<'a> {
     config: ClientConfig,
     retry: Retry,
     was_signed_in: bool,
+    /// Behind the name, from 2 on.
+    suffix: u32,
+    lines_left_out: u64,
     /// Of the connection that stands.
     sender: Option<ChatSender>,
     /// Why nothing more can be sent, and until when the server's own reason is waited for, and the
@@ -101,21 +113,63 @@ impl Delivery<'_> {
             match self.send_and_take_next() {
                 Ok(false) => {}
                 Ok(true) => break,
-                Err(End::Lost(failure)) => self.wait_for_next_attempt(failure)?,
-                Err(End::Final(failure)) => return Err(failure),
+                Err(End::Lost(failure)) => {
+                    if let Err(failure) = self.wait_for_next_attempt(failure) {
+                        return Err(self.after_the_input(failure));
+                    }
+                }
+                Err(End::Final(failure)) => return Err(self.after_the_input(failure)),
             }
         }
         if let Some(sender) = &self.sender {
             self.conversation.disconnect(sender);
         }
-        match self.input {
-            Input::Failed(failure) => Err(failure),
-            _ => Ok(ExitCode::SUCCESS),
+        match (self.input, self.lines_left_out) {
+            (Input::Failed(failure), _) => Err(failure),
+            (_, 0) => Ok(ExitCode::SUCCESS),
+            (_, count) => Err(Failure::Message(format!("lines that were left out: {count}"))),
+        }
+    }
+
+    const fn leaves_out(&self) -> bool {
+        self.args.skip || self.args.split
+    }
+
+    /// Nothing more can be said. Where the writer of the input must not be ended by that, the rest
+    /// is read all the same.
+    fn after_the_input(mut self, failure: Failure) -> Failure {
+        if !self.leaves_out() || matches!(self.input, Input::Ended | Input::Failed(_)) {
+            return failure;
+        }
+        let sentence = failure.into_sentence();
+        output::remark(format_args!(
+            "cafewire: {}: the rest of the input is not said",
+            escape::text(&sentence)
+        ));
+        self.hang_up();
+        loop {
+            if matches!(self.input, Input::Idle) {
+                self.conversation.want_line(0);
+                self.input = Input::Awaited;
+            }
+            match self.conversation.next(None) {
+                Some(ConversationEvent::Line(_)) => self.input = Input::Idle,
+                Some(
+                    ConversationEvent::InputEnded
+                    | ConversationEvent::InputFailed(_)
+                    | ConversationEvent::Interrupted,
+                )
+                | None => return Failure::Message(sentence),
+                Some(_) => {}
+            }
         }
     }
 
     fn connect(&mut self) {
-        let username = self.args.user.clone();
+        let username = match self.suffix {
+            1 => self.args.user.clone(),
+            suffix => format!("{}-{suffix}", self.args.user),
+        };
         self.conversation.connect(self.address.clone(), username, self.config.clone());
     }
 
@@ -127,8 +181,14 @@ impl Delivery<'_> {
             if self.requests.is_empty() && matches!(self.input, Input::Ended | Input::Failed(_)) {
                 return Ok(true);
             }
-            if matches!(self.input, Input::Idle) && self.requests.len() < MAX_IN_FLIGHT {
-                self.conversation.want_line(MAX_CONTENT_SIZE);
+            let is_room = self.unsent.is_empty() && self.requests.len() < MAX_IN_FLIGHT;
+            if matches!(self.input, Input::Idle) && is_room {
+                let is_split = self.args.split;
+                self.conversation.want_line(if is_split {
+                    SPLIT_LINE_MAX
+                } else {
+                    MAX_CONTENT_SIZE
+                });
                 self.input = Input::Awaited;
             }
         }
@@ -176,6 +236,11 @@ impl Delivery<'_> {
                 Ok(())
             }
             Some(ConversationEvent::Chat(received)) => self.take_event(&received),
+            Some(ConversationEvent::Lost(error)) if self.may_try_another_name(&error) => {
+                self.suffix += 1;
+                self.connect();
+                Ok(())
+            }
             Some(ConversationEvent::Lost(error)) => Err(self.end(error)),
             Some(other) => Ok(self.take_input(other)?),
             None => Err(End::Lost(Failure::Message(format!(
@@ -184,6 +249,11 @@ impl Delivery<'_> {
                 self.undelivered()
             )))),
         }
+    }
+
+    fn may_try_another_name(&self, error: &ClientError) -> bool {
+        let is_taken = matches!(error, ClientError::Refused { code: ErrorCode::UsernameTaken, .. });
+        self.args.user_suffix && is_taken && self.suffix < SUFFIX_MAX
     }
 
     /// Lines, and signals.
@@ -212,6 +282,14 @@ impl Delivery<'_> {
 
     fn take_line(&mut self, line: Line) {
         let label = Label::Line(line.number);
+        if self.args.split
+            && let Ok(bytes) = &line.content
+        {
+            let pieces = message::pieces(bytes, MAX_CONTENT_SIZE);
+            self.unsent.extend(pieces.into_iter().map(|piece| Message::new(label, piece)));
+            self.input = Input::Idle;
+            return;
+        }
         let checked = line.into_text().map_err(|error| error.to_string()).and_then(|text| {
             if !text.is_empty() {
                 values::content(&text, &self.args.room).map_err(|error| error.to_string())?;
@@ -224,6 +302,10 @@ impl Delivery<'_> {
                 if !text.is_empty() {
                     self.unsent.push_back(Message::new(label, text));
                 }
+            }
+            Err(why) if self.leaves_out() => {
+                self.leave_out(format_args!("{label} was left out: {why}"));
+                self.input = Input::Idle;
             }
             Err(why) => {
                 self.input =
@@ -257,8 +339,13 @@ impl Delivery<'_> {
             }
             (Answer::Refused(Request::Send { .. }), Event::Error { code, message }) => {
                 let label = self.sent.pop_front().map_or(Label::Text, |message| message.label);
-                let what = format_args!("{label} was refused");
-                Err(Failure::refused(what, *code, message).into())
+                let refused = Failure::refused(format_args!("{label} was refused"), *code, message);
+                if !self.leaves_out() {
+                    return Err(refused.into());
+                }
+                self.last_answer_at = Instant::now();
+                self.leave_out(refused.into_sentence());
+                Ok(())
             }
             (_, Event::Error { code, message }) => {
                 let what = format_args!("cannot talk in {}", self.args.room);
@@ -273,6 +360,12 @@ impl Delivery<'_> {
             }
             (Answer::Refused(_) | Answer::Unrelated, _) => Ok(()),
         }
+    }
+
+    fn leave_out(&mut self, sentence: impl fmt::Display) {
+        self.lines_left_out += 1;
+        let sentence = sentence.to_string();
+        output::remark(format_args!("cafewire: {}", escape::text(&sentence)));
     }
 
     /// In the room, for the first time or again.

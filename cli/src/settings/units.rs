@@ -1,5 +1,6 @@
 //! Sizes and times as people write them, on the command line, in the environment and in the config
-//! file alike: `64KiB`, `1MiB` or plain bytes; `300ms`, `10s`, `5m`; 0 for no bound.
+//! file alike: `64KiB`, `1MiB` or plain bytes; `300ms`, `10s`, `5m` or plain seconds; 0 for no
+//! bound.
 
 use std::fmt;
 use std::str::FromStr;
@@ -71,12 +72,13 @@ impl FromStr for Span {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
-        if text == "0" {
-            return Ok(Self(Duration::ZERO));
-        }
-        humantime::parse_duration(text)
-            .map(Self)
-            .map_err(|_| "a time is wanted, such as 300ms, 10s or 5m".to_owned())
+        let time = match text.parse() {
+            Ok(seconds) => Duration::try_from_secs_f64(seconds).ok(),
+            Err(_) => humantime::parse_duration(text).ok(),
+        };
+        time.map(Self).ok_or_else(|| {
+            "a time is wanted, such as 300ms, 10s, 5m, or a number of seconds".to_owned()
+        })
     }
 }
 
@@ -167,10 +169,12 @@ mod tests {
         assert_eq!("1 MiB".parse(), Ok(Size(1 << 20)));
         assert_eq!("5m".parse(), Ok(Span(Duration::from_secs(300))));
         assert_eq!("1m 30s".parse(), Ok(Span(Duration::from_secs(90))));
+        assert_eq!("10".parse(), Ok(Span(Duration::from_secs(10))));
+        assert_eq!("0.25".parse(), Ok(Span(Duration::from_millis(250))));
         for text in ["", "-1", "much"] {
             assert!(text.parse::<Size>().is_err(), "{text:?}");
         }
-        for text in ["", "-1s", "10", "soon"] {
+        for text in ["", "-1s", "-1", "NaN", "inf", "soon"] {
             assert!(text.parse::<Span>().is_err(), "{text:?}");
         }
     }

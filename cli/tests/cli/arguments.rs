@@ -101,7 +101,7 @@ fn wrong_arguments_end_with_2() {
     let cases: [(&[&str], &str); 15] = [
         (&[], "Usage"),
         (&["dance"], "dance"),
-        (&["ping", "nowhere"], "HOST:PORT"),
+        (&["ping", "no:where"], "is no port"),
         (&["ping", "udp://h:1"], "tcp://HOST:PORT"),
         (&["ping", "-c", "0"], "0"),
         (&["ping", "-i", "soon"], "seconds"),

@@ -23,6 +23,7 @@ mod packets;
 mod probe;
 mod retry;
 mod schemas;
+mod scripts;
 mod send;
 mod serve;
 mod settings;

@@ -99,9 +99,12 @@ impl fmt::Display for ClientError {
         match self {
             Self::Connect { address, source } => {
                 write!(f, "cannot connect to {address}: {source}")?;
-                match source.kind() {
-                    io::ErrorKind::ConnectionRefused => {
+                match (source.kind(), address) {
+                    (io::ErrorKind::ConnectionRefused, _) => {
                         f.write_str(": no program listens there; is the server running?")
+                    }
+                    (io::ErrorKind::NotFound, Address::Unix { .. }) => {
+                        f.write_str(": no server has made that socket; is it running?")
                     }
                     _ => Ok(()),
                 }

@@ -8,20 +8,32 @@ use clap::{Args, Command};
 use crate::server_args::{ProbeArgs, WayArgs};
 #[cfg(feature = "chat-screen")]
 use crate::theme_name::ThemeName;
-use crate::values::{room, username};
+use crate::values::{address, room, username};
 use crate::verbosity;
 
 #[derive(Debug, Args)]
 pub(crate) struct ChatArgs {
-    /// The server: tcp://HOST:PORT or HOST:PORT, tls://HOST:PORT, unix:///PATH [default:
-    /// tcp://127.0.0.1:8080].
-    #[arg(value_name = "ADDR")]
+    /// The server: tcp://HOST:PORT or HOST:PORT, tls://HOST:PORT, unix:///PATH; without a port,
+    /// 8080 or for tls 8443 [default: tcp://127.0.0.1:8080].
+    #[arg(
+        value_name = "ADDR",
+        env = "CAFEWIRE_ADDR",
+        hide_env_values = true,
+        value_parser = address
+    )]
     pub(crate) address: Option<Address>,
     #[command(flatten)]
     pub(crate) way: WayArgs,
     /// The name to sign in under: 1 to 32 bytes, no control characters. The full screen asks for
     /// one if none is given.
-    #[arg(short, long, value_name = "NAME", value_parser = username)]
+    #[arg(
+        short,
+        long,
+        env = "CAFEWIRE_USER",
+        value_name = "NAME",
+        hide_env_values = true,
+        value_parser = username
+    )]
     pub(crate) user: Option<String>,
     /// A room to join first: 1 to 64 bytes, no control characters; may be repeated.
     #[arg(short, long = "room", value_name = "ROOM", value_parser = room)]

@@ -5,7 +5,7 @@ use std::time::Duration;
 use clap::Args;
 
 use crate::server_args::{ProbeArgs, RetryArgs, ServerAddress};
-use crate::values::{room, seconds, username};
+use crate::values::{room, time, username};
 use crate::verbosity;
 
 #[derive(Debug, Args)]
@@ -13,7 +13,14 @@ pub(crate) struct ListenArgs {
     #[command(flatten)]
     pub(crate) server: ServerAddress,
     /// The name to sign in under: 1 to 32 bytes, no control characters.
-    #[arg(short, long, value_name = "NAME", value_parser = username)]
+    #[arg(
+        short,
+        long,
+        env = "CAFEWIRE_USER",
+        value_name = "NAME",
+        hide_env_values = true,
+        value_parser = username
+    )]
     pub(crate) user: String,
     /// The room to listen to: 1 to 64 bytes, no control characters; may be repeated.
     #[arg(short, long = "room", value_name = "ROOM", required = true, value_parser = room)]
@@ -30,8 +37,8 @@ pub(crate) struct ListenArgs {
         value_parser = clap::value_parser!(u64).range(1..)
     )]
     pub(crate) count: Option<u64>,
-    /// Stop after this many seconds in all, fractions allowed.
-    #[arg(short, long, value_name = "SECS", value_parser = seconds)]
+    /// Stop after this time in all, such as 30s or 5m; a number alone is of seconds.
+    #[arg(short, long, value_name = "TIME", value_parser = time)]
     pub(crate) timeout: Option<Duration>,
     /// Print JSON objects instead of text.
     #[arg(long)]

@@ -14,6 +14,8 @@ pub(super) struct Show<'a> {
     /// Each of them once.
     rooms: Vec<&'a str>,
     as_json: bool,
+    /// Of the last line, at first today's.
+    day: Option<String>,
 }
 
 impl<'a> Show<'a> {
@@ -24,7 +26,8 @@ impl<'a> Show<'a> {
                 rooms.push(room);
             }
         }
-        Self { rooms, as_json: args.json }
+        let day = format::local_day(unix_ms(SystemTime::now()));
+        Self { rooms, as_json: args.json, day }
     }
 
     pub(super) fn rooms(&self) -> impl Iterator<Item = &'a str> + use<'a> {
@@ -63,14 +66,19 @@ impl<'a> Show<'a> {
         Ok(())
     }
 
-    pub(super) fn event(&self, event: &Event) -> Result<(), Failure> {
+    pub(super) fn event(&mut self, event: &Event) -> Result<(), Failure> {
         match event {
             event if self.as_json => {
                 EventJson::of(event).map_or(Ok(()), |event| output::json(&event))
             }
             Event::Message { timestamp_ms, username, room, content, .. } => {
-                let (time, said) =
-                    (format::local_time(*timestamp_ms), format::said(username, content));
+                let said = format::said(username, content);
+                let mut time = format::local_time(*timestamp_ms);
+                let day = format::local_day(*timestamp_ms);
+                if let Some(changed) = day.filter(|day| self.day.as_ref() != Some(day)) {
+                    time = format!("{changed} {time}");
+                    self.day = Some(changed);
+                }
                 if self.rooms.len() > 1 {
                     output::line(format_args!("{time} [{}] {said}", escape::room(room)))
                 } else {

@@ -4,29 +4,59 @@ use cafewire_net::Address;
 use clap::Args;
 
 use crate::server_args::{ProbeArgs, RetryArgs, WayArgs};
-use crate::values::{content, room, username};
+use crate::values::{address, content, room, username};
 use crate::verbosity;
 
 #[derive(Debug, Args)]
 pub(crate) struct SendArgs {
     /// The server (tcp://HOST:PORT or HOST:PORT, tls://HOST:PORT, unix:///PATH; default
-    /// tcp://127.0.0.1:8080), then the text to say.
+    /// CAFEWIRE_ADDR in the environment, or tcp://127.0.0.1:8080), then the text to say.
     #[arg(value_name = "ADDR|TEXT", num_args = 0..=2)]
     address_and_text: Vec<String>,
     #[command(flatten)]
     pub(crate) way: WayArgs,
     /// The name to sign in under: 1 to 32 bytes, no control characters.
-    #[arg(short, long, value_name = "NAME", value_parser = username)]
+    #[arg(
+        short,
+        long,
+        env = "CAFEWIRE_USER",
+        value_name = "NAME",
+        hide_env_values = true,
+        value_parser = username
+    )]
     pub(crate) user: String,
     /// The room to say it in: 1 to 64 bytes, no control characters.
     #[arg(short, long, value_name = "ROOM", value_parser = room)]
     pub(crate) room: String,
+    /// Leave out lines that cannot be said: longer than 512 bytes, not UTF-8, or refused by the
+    /// server. Each is named on standard error, and in the end the status is 1. Standard input is
+    /// read to its end whatever happens, so that its writer is not ended by a closed pipe.
+    #[arg(long)]
+    pub(crate) skip: bool,
+    /// Say lines longer than 512 bytes in several messages, and U+FFFD for bytes that are not
+    /// UTF-8; the rest as --skip. Lines longer than 64 KiB are left out.
+    #[arg(long, conflicts_with = "skip")]
+    pub(crate) split: bool,
+    /// If the name is taken, sign in as NAME-2, NAME-3 and so on up to NAME-99, for jobs that
+    /// overlap.
+    #[arg(long)]
+    pub(crate) user_suffix: bool,
     #[command(flatten)]
     pub(crate) retry: RetryArgs,
     #[command(flatten)]
     pub(crate) probe: ProbeArgs,
     #[command(flatten)]
     pub(crate) verbosity: verbosity::ConnectionVerbosity,
+}
+
+/// Where no address is given.
+fn usual_address() -> Result<Address, String> {
+    match std::env::var("CAFEWIRE_ADDR") {
+        Ok(text) if !text.is_empty() => address(&text).map_err(|error| {
+            format!("invalid value '{text}' for CAFEWIRE_ADDR in the environment: {error}")
+        }),
+        _ => Ok(Address::default()),
+    }
 }
 
 impl SendArgs {
@@ -36,15 +66,15 @@ impl SendArgs {
     /// The first of two is no address, or the text cannot be a message. A sentence for the user.
     pub(crate) fn address_and_text(&self) -> Result<(Address, Option<&str>), String> {
         let (address, text) = match self.address_and_text.as_slice() {
-            [] => (Address::default(), None),
+            [] => (usual_address()?, None),
+            // Not a host alone: that is a text as well.
             [lone] => match lone.parse() {
                 Ok(address) if !lone.contains(char::is_whitespace) => (address, None),
-                _ => (Address::default(), Some(lone.as_str())),
+                _ => (usual_address()?, Some(lone.as_str())),
             },
-            [address, text, ..] => {
-                let parsed = address
-                    .parse()
-                    .map_err(|error| format!("invalid value '{address}' for [ADDR]: {error}"))?;
+            [given, text, ..] => {
+                let parsed = address(given)
+                    .map_err(|error| format!("invalid value '{given}' for [ADDR]: {error}"))?;
                 (parsed, Some(text.as_str()))
             }
         };

@@ -33,6 +33,24 @@ impl fmt::Display for Label {
     }
 }
 
+/// A line as messages of at most `max_len_bytes` each, which is 4 or more. Bytes that are not
+/// UTF-8 become U+FFFD.
+pub(super) fn pieces(line: &[u8], max_len_bytes: usize) -> Vec<String> {
+    let text = String::from_utf8_lossy(line);
+    let mut pieces = Vec::new();
+    let mut rest = &*text;
+    while !rest.is_empty() {
+        let mut end = rest.len().min(max_len_bytes);
+        while !rest.is_char_boundary(end) {
+            end -= 1;
+        }
+        let (piece, left) = rest.split_at(end);
+        pieces.push(piece.to_owned());
+        rest = left;
+    }
+    pieces
+}
+
 /// These messages, which are in order; `None` if there are none.
 pub(super) fn named<'m>(messages: impl Iterator<Item = &'m Message>) -> Option<String> {
     let labels: Vec<Label> = messages.map(|message| message.label).collect();
@@ -48,16 +66,24 @@ mod tests {
     use super::*;
 
     #[test]
+    fn lines_are_split_between_characters() {
+        assert_eq!(pieces(b"", 4), [""; 0]);
+        assert_eq!(pieces(b"abcd", 4), ["abcd"]);
+        assert_eq!(pieces("abc\u{e9}d\u{1f980}".as_bytes(), 4), ["abc", "\u{e9}d", "\u{1f980}"]);
+        assert_eq!(pieces(b"a\xffb", 4), ["a\u{fffd}", "b"]);
+    }
+
+    #[test]
     fn messages_are_named_by_their_lines() {
-        let named = |labels: &[Label]| {
+        let names_of = |labels: &[Label]| {
             let message = |&label| Message::new(label, String::new());
             let messages: Vec<Message> = labels.iter().map(message).collect();
-            super::named(messages.iter())
+            named(messages.iter())
         };
-        assert_eq!(named(&[]), None);
-        assert_eq!(named(&[Label::Text]).as_deref(), Some("the message"));
-        assert_eq!(named(&[Label::Line(3)]).as_deref(), Some("line 3"));
+        assert_eq!(names_of(&[]), None);
+        assert_eq!(names_of(&[Label::Text]).as_deref(), Some("the message"));
+        assert_eq!(names_of(&[Label::Line(3)]).as_deref(), Some("line 3"));
         let three = [Label::Line(3), Label::Line(5), Label::Line(6)];
-        assert_eq!(named(&three).as_deref(), Some("lines 3 to 6"));
+        assert_eq!(names_of(&three).as_deref(), Some("lines 3 to 6"));
     }
 }
