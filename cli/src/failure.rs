@@ -5,7 +5,8 @@ use std::io;
 use std::process::ExitCode;
 
 use cafewire_core::ErrorCode;
-use cafewire_net::client::ClientError;
+use cafewire_net::client::{CertificateFault, ClientError};
+use cafewire_net::tls::TlsError;
 
 /// As shells have it of a program that SIGHUP ended, which is how a terminal's end is told.
 const HANG_UP_EXIT_STATUS: u8 = 129;
@@ -70,6 +71,28 @@ impl Failure {
 
 impl From<ClientError> for Failure {
     fn from(error: ClientError) -> Self {
-        Self::Message(error.to_string())
+        Self::Message(sentence(&error))
+    }
+}
+
+/// The client's error, with the option that may help.
+pub(crate) fn sentence(error: &ClientError) -> String {
+    let option = match error.certificate_fault() {
+        Some(CertificateFault::Untrusted) => " (--ca)",
+        Some(CertificateFault::Wanted) => ": --cert and --key name its files",
+        Some(CertificateFault::Refused) => " (--cert)",
+        _ => option_of_file(error).unwrap_or_default(),
+    };
+    format!("{error}{option}")
+}
+
+/// The option that named a file which cannot be used.
+fn option_of_file(error: &ClientError) -> Option<&'static str> {
+    let ClientError::Connect { source, .. } = error else { return None };
+    match source.get_ref()?.downcast_ref()? {
+        TlsError::File { wanted, .. } if wanted.contains("key") => Some(" (--key)"),
+        TlsError::File { .. } | TlsError::Unusable { .. } => Some(" (--ca or --cert)"),
+        TlsError::NoSystemRoots => Some(" (--ca)"),
+        _ => None,
     }
 }

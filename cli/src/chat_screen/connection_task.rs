@@ -12,6 +12,7 @@ use cafewire_net::{Address, ClientConfig};
 
 use super::effect::{ConnectionEvent, Input};
 use super::screen::ScreenEvent;
+use crate::failure;
 use crate::format;
 use crate::requests::{MAX_IN_FLIGHT, Request};
 
@@ -65,7 +66,7 @@ impl ConnectionTask {
             // there is one.
             let why = match (error, shared.write_failure.get()) {
                 (ClientError::TimedOut, Some(why)) => why.clone(),
-                (error, _) => error.to_string(),
+                (error, _) => failure::sentence(&error),
             };
             report(ConnectionEvent::Ended { why, code });
         });

@@ -13,7 +13,7 @@ use cafewire_net::{Client, ClientConfig, ClientError};
 use serde::Serialize;
 
 use crate::escape;
-use crate::failure::Failure;
+use crate::failure::{self, Failure};
 use crate::format;
 use crate::interrupt;
 use crate::output;
@@ -199,7 +199,7 @@ fn report_reply(args: &PingArgs, seq: u64, time_ns: u64) -> Result<(), Failure> 
 }
 
 fn report_lost(args: &PingArgs, seq: u64, reason: &ClientError) -> Result<(), Failure> {
-    let (address, reason) = (args.server.address.to_string(), reason.to_string());
+    let (address, reason) = (args.server.address.to_string(), failure::sentence(reason));
     if args.json {
         output::json(&PingJson::Lost { address: &address, seq, reason: &reason })
     } else {

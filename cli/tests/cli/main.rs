@@ -11,6 +11,7 @@ mod capture_repeats;
 mod captures;
 mod chat;
 mod chat_profile;
+mod client_tls;
 mod decode;
 mod echo_family;
 mod encode;

@@ -6,6 +6,7 @@ use std::io;
 
 use cafewire_core::{ErrorCode, ParseError, ProtocolError};
 
+use super::certificate_fault::{CertificateFault, TlsFault};
 use crate::address::Address;
 
 /// The first bytes of the records with which TLS servers answer peers that do not speak TLS (RFC
@@ -92,6 +93,19 @@ pub enum ClientError {
         /// The most requests that wait.
         limit: usize,
     },
+}
+
+impl ClientError {
+    /// What about certificates is the reason, if that is it: for advice on settings.
+    #[must_use]
+    pub fn certificate_fault(&self) -> Option<CertificateFault> {
+        match self {
+            Self::Connect { source, .. } | Self::Io(source) => {
+                source.get_ref()?.downcast_ref::<TlsFault>()?.certificate()
+            }
+            _ => None,
+        }
+    }
 }
 
 impl fmt::Display for ClientError {

@@ -5,6 +5,7 @@
 //! server that sends one byte per second does not stretch it. What chat's messages mean to a client
 //! is the core's [`Session`](cafewire_core::client::Session), which the chat client drives.
 
+mod certificate_fault;
 mod chat;
 mod chat_session;
 mod config;
@@ -18,6 +19,7 @@ mod sender;
 mod signs;
 mod stream;
 
+pub use certificate_fault::CertificateFault;
 pub use chat::{ChatClient, KEPT_EVENTS_MAX, UNANSWERED_MAX};
 pub use config::ClientConfig;
 pub use echo::{Client, EchoClient};

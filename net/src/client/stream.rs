@@ -19,6 +19,7 @@ use rustls::pki_types::ServerName;
 use socket2::{SockAddr, Socket};
 
 use super::ClientConfig;
+use super::certificate_fault;
 use super::connect::connect_unix;
 use super::deadline::Deadline;
 use crate::address::{Address, PeerAddress};
@@ -223,9 +224,7 @@ impl Tls {
         let mut session = self.session.lock().unwrap_or_else(PoisonError::into_inner);
         let taken = session.read_tls(&mut &self.sealed[self.sealed_left.clone()])?;
         self.sealed_left.start += taken;
-        session
-            .process_new_packets()
-            .map_err(|error| io::Error::new(ErrorKind::InvalidData, error))?;
+        session.process_new_packets().map_err(|error| certificate_fault::in_words(&error))?;
         Ok(())
     }
 
@@ -272,36 +271,10 @@ fn handshake(socket: &Socket, session: &mut ClientConnection, deadline: Instant)
         if let Err(error) = session.process_new_packets() {
             // The alert tells the server why. A failure to send it changes nothing.
             let _ = session.write_tls(&mut socket);
-            return Err(handshake_failed(error));
+            return Err(certificate_fault::in_words(&error));
         }
     }
     Ok(())
-}
-
-/// The error, with advice where there is some.
-fn handshake_failed(error: rustls::Error) -> io::Error {
-    use rustls::CertificateError::{
-        BadSignature, UnknownIssuer, UnsupportedSignatureAlgorithmForPublicKeyContext,
-    };
-    const UNTRUSTED: &str =
-        "no trusted authority signed it; to trust its CA, name the file with that CA";
-    let sentence = match &error {
-        // BadSignature: a trusted authority has the same name and another key.
-        rustls::Error::InvalidCertificate(UnknownIssuer | BadSignature) => {
-            format!("{error}: {UNTRUSTED}")
-        }
-        // The same with a key of another kind, of which rustls displays only the numbers. Debian's
-        // ssl-cert makes such a namesake: its snake oil certificate is for `localhost` or the
-        // host's own name.
-        rustls::Error::InvalidCertificate(UnsupportedSignatureAlgorithmForPublicKeyContext {
-            ..
-        }) => {
-            format!("invalid peer certificate: {UNTRUSTED}")
-        }
-        rustls::Error::InvalidMessage(_) => format!("the server there does not speak TLS: {error}"),
-        _ => return io::Error::new(ErrorKind::InvalidData, error),
-    };
-    io::Error::new(ErrorKind::InvalidData, sentence)
 }
 
 fn connect_tcp(address: &Address, config: &ClientConfig, deadline: Instant) -> io::Result<Socket> {
