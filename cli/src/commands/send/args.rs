@@ -73,7 +73,10 @@ impl SendArgs {
                 _ => (usual_address()?, Some(lone.as_str())),
             },
             [given, text, ..] => {
-                let parsed = address(given)
+                // Two words without quotes are no host and a text.
+                let is_host = given.contains(['.', ':', '/']) || given == "localhost";
+                let parsed = if is_host { address(given) } else { given.parse() };
+                let parsed = parsed
                     .map_err(|error| format!("invalid value '{given}' for [ADDR]: {error}"))?;
                 (parsed, Some(text.as_str()))
             }
