@@ -309,6 +309,42 @@ fn the_table_of_fields_is_the_fields() {
     assert_eq!(rows, fields);
 }
 
+/// What a field that is no UTF-8 is refused with.
+#[test]
+fn the_table_of_codes_by_field_is_theirs() {
+    let rows: Vec<(String, String)> =
+        table("## Order of checks").map(|row| (row[0].clone(), row[1].clone())).collect();
+    let fields =
+        [Field::Username, Field::RoomName, Field::Content, Field::ServerInfo, Field::ErrorMessage];
+    let codes: Vec<(String, String)> = fields
+        .into_iter()
+        .map(|field| {
+            let error = ParseError::InvalidUtf8 { field, offset: 0 };
+            (field.to_string(), error.code().to_string())
+        })
+        .collect();
+    assert_eq!(rows, codes);
+}
+
+#[test]
+fn the_code_for_a_wrong_byte_on_an_echo_connection_is_the_one_it_names() {
+    let rule = "on an echo connection, where no byte but `0xCA` starts a frame, {}.";
+    let after_an_echo = |bytes: &[u8]| {
+        let mut decoder = FrameDecoder::new(Direction::ToServer);
+        let ping = [0xCA, 0xFE, 1, 0, 0];
+        assert!(matches!(decoder.next_frame(&ping), Framing::Frame { .. }));
+        match decoder.next_frame(bytes) {
+            Framing::Corrupt { error } => error.code().to_string(),
+            other => panic!("{other:?}"),
+        }
+    };
+    let text = PROTOCOL.split_whitespace().collect::<Vec<_>>().join(" ");
+    for byte in [0x00, 0x01, 0x02, 0x47, 0xFE] {
+        let sentence = rule.replace("{}", &after_an_echo(&[byte, 0xFE, 1, 0, 0]));
+        assert!(text.contains(&sentence), "PROTOCOL.md does not say: {sentence}");
+    }
+}
+
 #[test]
 fn the_sizes_it_names_are_the_sizes() {
     let text = PROTOCOL.split_whitespace().collect::<Vec<_>>().join(" ");
