@@ -10,7 +10,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, OnceLock};
 use std::thread;
 
-use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
+use signal_hook::consts::{SIGHUP, SIGINT, SIGQUIT, SIGTERM};
 use signal_hook::flag;
 use signal_hook::iterator::Signals;
 
@@ -20,17 +20,19 @@ use crate::failure::Failure;
 const STATUS_OF_SIGNAL_0: c_int = 128;
 
 /// The signals that end other processes.
-pub(crate) const ENDING: [c_int; 3] = [SIGHUP, SIGINT, SIGTERM];
+pub(crate) const ENDING: [c_int; 4] = [SIGHUP, SIGINT, SIGQUIT, SIGTERM];
 
 /// Which of them end the process at once: those that the command has not taken for itself.
 static ENDS_AT_ONCE: OnceLock<[Arc<AtomicBool>; ENDING.len()]> = OnceLock::new();
 
-/// Has these signals end this process too, if it is the first of a container.
-pub(crate) fn heed_as_first_process() {
+/// Has these signals end this process too, if it is the first of a container; but for those that
+/// are taken already.
+pub(crate) fn heed_as_first_process(taken: &[c_int]) {
     if process::id() != 1 {
         return;
     }
-    let ends = ENDS_AT_ONCE.get_or_init(|| ENDING.map(|_| Arc::new(AtomicBool::new(true))));
+    let ends_at_once = |signal| Arc::new(AtomicBool::new(!taken.contains(&signal)));
+    let ends = ENDS_AT_ONCE.get_or_init(|| ENDING.map(ends_at_once));
     for (signal, ends) in ENDING.into_iter().zip(ends) {
         // Without it the process is as deaf as any first process.
         let status = STATUS_OF_SIGNAL_0 + signal;

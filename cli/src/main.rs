@@ -41,13 +41,16 @@ use std::process::ExitCode;
 use args::{Arguments, Command};
 use clap::CommandFactory as _;
 use failure::Failure;
+use signal_hook::consts::SIGHUP;
 
 fn main() -> ExitCode {
-    interrupt::heed_as_first_process();
+    // Before anything else: a service manager may ask a server that is still starting to reload.
+    let signals = commands::serve::hold_signals_if_asked_for();
+    interrupt::heed_as_first_process(if signals.is_some() { &[SIGHUP] } else { &[] });
     let arguments = Arguments::parse_or_exit();
     output::set_verbosity(arguments.verbosity());
     let outcome = match &arguments.command {
-        Command::Serve(args) => commands::serve::run(args),
+        Command::Serve(args) => commands::serve::run(args, signals),
         Command::Ping(args) => commands::ping::run(args),
         Command::Echo(args) => commands::echo::run(args),
         Command::Chat(args) => commands::chat::run(args),

@@ -15,7 +15,8 @@ pub enum Phase {
     Ready,
     /// The server was asked to reload and reads its configuration.
     Reloading,
-    /// The server was asked to stop, accepts no more connections and flushes its queues.
+    /// The server was asked to stop: it is not ready any more, accepts no more connections (at
+    /// once, or after [`ServerConfig::lame_duck`]) and flushes its queues.
     Draining,
 }
 

@@ -63,6 +63,8 @@ pub mod pool;
 pub mod proxy_protocol;
 #[cfg(feature = "server")]
 mod server;
+#[cfg(feature = "server")]
+mod signals;
 #[cfg(any(feature = "client", feature = "server"))]
 mod socket_options;
 pub mod tls;
@@ -93,4 +95,6 @@ pub use metrics::{
 pub use pool::ConnectionPool;
 #[cfg(feature = "server")]
 pub use server::{Server, ServerHandle};
+#[cfg(feature = "server")]
+pub use signals::HeldSignals;
 pub use tls::{ClientTls, ServerTls, TlsIdentity};

@@ -14,6 +14,7 @@ use crate::control::{ConfigSource, PhaseHook, Requests};
 use crate::driver::system::System;
 use crate::listen::{Listener, bind_all, bind_http, socket_activation};
 use crate::metrics::{MetricsSnapshot, ServerMetrics};
+use crate::signals::{HeldSignals, Signals};
 use crate::tls::ServerTls;
 
 /// A server that listens. It serves while [`run`](Self::run) runs on the caller's thread.
@@ -64,6 +65,20 @@ impl Server {
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     pub fn bind(config: ServerConfig) -> io::Result<Self> {
+        let signals = if config.handle_signals { Some(HeldSignals::hold()?) } else { None };
+        Self::bind_heeding(config, signals)
+    }
+
+    /// The same, with [`ServerConfig::handle_signals`], for a process that has held signals since
+    /// its start: what came meanwhile is done when the server runs. [`HeldSignals`] shows it.
+    ///
+    /// # Errors
+    /// As [`bind`](Self::bind).
+    pub fn bind_with_signals(config: ServerConfig, signals: HeldSignals) -> io::Result<Self> {
+        Self::bind_heeding(config, Some(signals))
+    }
+
+    fn bind_heeding(config: ServerConfig, signals: Option<HeldSignals>) -> io::Result<Self> {
         let tls = config.tls.as_ref().map(ServerTls::load).transpose()?;
         let mut listeners = if config.inherit_sockets {
             socket_activation::listeners(tls.as_ref())?
@@ -81,11 +96,12 @@ impl Server {
         }
         check_proxies(&listeners, &config.proxy_from)?;
         let http = bind_http(&config.http, &listeners)?;
+        let signals = signals.map(Signals::of_server).transpose()?;
         let metrics = Arc::new(ServerMetrics::default());
         let broker = Broker::new(config.limits_that_fit(), Arc::clone(&metrics));
         let http_limits = config.limits.clone().normalized();
         let (mut system, waker, requests) =
-            System::new(listeners, broker, config, Arc::clone(&metrics))?;
+            System::new(listeners, broker, config, signals, Arc::clone(&metrics))?;
         let local_addresses =
             system.listeners().iter().map(Listener::local_address).cloned().collect();
         let http_addresses =
@@ -107,7 +123,7 @@ impl Server {
     }
 
     /// The addresses of the HTTP server, in the order of [`ServerConfig::http`], with their real
-    /// ports.
+    /// ports: one or more for each, as many as its name has.
     #[must_use]
     pub fn http_addresses(&self) -> &[SocketAddr] {
         &self.http_addresses

@@ -7,6 +7,7 @@ mod support;
 
 mod http {
     mod bounds;
+    mod lame_duck;
     mod metrics;
     mod peer;
     mod prometheus;

@@ -12,6 +12,12 @@ pub(super) fn read(path: &Path) -> Result<Settings, Failure> {
 }
 
 fn parse(text: &str) -> Result<Settings, String> {
+    // An editor's save, or a disk that is full, leaves one for a moment, or for good. All settings
+    // would be the defaults, those that keep strangers out too.
+    if text.trim().is_empty() {
+        return Err("it is empty; for the defaults alone, leave it out, or write a comment in it"
+            .to_owned());
+    }
     let table: toml::Table =
         toml::from_str(text).map_err(|error| config_file::place(&error, text))?;
     config_file::check_keys(
@@ -35,7 +41,14 @@ mod tests {
             settings.to_toml().ok().as_deref(),
             Some("idle_timeout = \"30s\"\noutbox_bytes = \"2KiB\"\nrooms = 7\n")
         );
-        assert_eq!(parse(""), Ok(Settings::default()));
+        assert_eq!(parse("# all defaults\n"), Ok(Settings::default()));
+    }
+
+    #[test]
+    fn an_empty_file_says_nothing_and_is_refused() {
+        for text in ["", "\n", " \t\r\n"] {
+            assert!(parse(text).unwrap_err().starts_with("it is empty"), "{text:?}");
+        }
     }
 
     #[test]

@@ -120,6 +120,13 @@ macro_rules! settings {
                 is_unset.into_iter().filter_map(|(key, is_unset)| is_unset.then_some(key)).collect()
             }
 
+            /// The keys of those that were given in `earlier` and are not here.
+            pub(crate) fn unset_since(&self, earlier: &Self) -> Vec<&'static str> {
+                let here = self.unset_keys();
+                let before = earlier.unset_keys();
+                here.into_iter().filter(|key| !before.contains(key)).collect()
+            }
+
             /// These settings, and where nothing was given, the others.
             pub(crate) fn or(self, other: Self) -> Self {
                 Self {
@@ -174,8 +181,9 @@ macro_rules! settings_with_limits {
             /// Have clients show a certificate that one of these signed (mutual TLS), in PEM form.
             tls_client_ca: "FILE" PathBuf;
             /// Where to answer HTTP: /metrics for Prometheus, /healthz, /readyz, and a status page
-            /// at /. A port alone (9090) is one of 127.0.0.1; a peer that reaches it sees
-            /// everything; may be repeated [default: nowhere].
+            /// at /. A port alone (9090) is one of 127.0.0.1, and localhost:9090 all addresses of
+            /// that name; a peer that reaches it sees everything; may be repeated [default:
+            /// nowhere].
             http: "ADDR" Vec<HttpAddress>, value_delimiter = ',';
             /// Print the payload of every Data frame of the echo family, escaped, one per line with
             /// its sender.
@@ -184,6 +192,13 @@ macro_rules! settings_with_limits {
             /// How log lines on standard error are written [default: text]. RUST_LOG says which
             /// (default: info).
             log_format: "FORMAT" LogFormat;
+            /// How long a server that goes down accepts connections all the same, while /readyz
+            /// says 503, so that load balancers learn of it first [default: 0].
+            ///
+            /// Its connections are then closed one after another within half of drain_timeout (one
+            /// minute at the most), not all at once, so that those who connect again do not come
+            /// all at once either. The whole stop takes as long as both together.
+            lame_duck: "TIME" Span;
             /// How long a server that goes down waits for its queues to be flushed [default: 10s].
             drain_timeout: "TIME" Span;
             limits:

@@ -27,10 +27,15 @@ use crate::log_format::LogFormat;
 const OF_THE_COMMAND: [&str; 2] = ["print_data", "log_format"];
 
 impl Settings {
-    /// Everything that counts in the end: what was given, then the file, then the defaults.
-    pub(crate) fn resolve(given: Self, config: Option<&PathBuf>) -> Result<Self, Failure> {
+    /// What was given, then the file.
+    pub(crate) fn set(given: Self, config: Option<&PathBuf>) -> Result<Self, Failure> {
         let file = config.map(|path| file::read(path)).transpose()?.unwrap_or_default();
-        Ok(given.or(file).or(Self::defaults()))
+        Ok(given.or(file))
+    }
+
+    /// Everything that counts in the end: what was set, then the defaults.
+    pub(crate) fn or_defaults(self) -> Self {
+        self.or(Self::defaults())
     }
 
     /// The defaults, as the library has them.
@@ -72,6 +77,7 @@ impl Settings {
             http: Some(http.into_iter().map(HttpAddress).collect()),
             print_data: None,
             log_format: None,
+            lame_duck: Some(Span(lame_duck)),
             drain_timeout: Some(Span(drain_timeout)),
             ..Self::of_limits(&limits)
         }
@@ -95,7 +101,10 @@ impl Settings {
         check_proxies(&config)?;
         config.unix_mode = self.unix_mode.map(|mode| mode.0);
         if let Some(http) = &self.http {
-            config.http = http.iter().map(|address| address.0).collect();
+            config.http = http.iter().map(|address| address.0.clone()).collect();
+        }
+        if let Some(lame_duck) = self.lame_duck {
+            config.lame_duck = lame_duck.0;
         }
         if let Some(drain_timeout) = self.drain_timeout {
             config.drain_timeout = drain_timeout.0;

@@ -43,7 +43,10 @@ fn every_key_reaches_the_server() {
             "tls_certificate" => (tls, tls.replace("\"c\"", "\"other\"")),
             "tls_key" => (tls, tls.replace("\"k\"", "\"other\"")),
             "tls_client_ca" => (tls, format!("{tls}tls_client_ca = \"ca\"")),
-            time if time.ends_with("_timeout") || time.ends_with("_time") => {
+            time if time.ends_with("_timeout")
+                || time.ends_with("_time")
+                || time == "lame_duck" =>
+            {
                 ("", format!("{time} = \"7s\""))
             }
             number => ("", format!("{number} = 7")),

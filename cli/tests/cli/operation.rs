@@ -163,8 +163,14 @@ fn a_service_manager_is_told() {
 
 /// As systemd starts a service with a socket unit: the socket is descriptor 3.
 fn serve_on(socket: OwnedFd) -> Running {
+    serve_on_named(socket, "cafewire.socket", &[])
+}
+
+/// The same with `FileDescriptorName=` in the unit.
+fn serve_on_named(socket: OwnedFd, name: &str, more_args: &[&str]) -> Running {
     let mut shell = program("sh");
     let script = "exec 3<&0 </dev/null; LISTEN_PID=$$ LISTEN_FDS=1 exec \"$@\"";
+    shell.env("LISTEN_FDNAMES", name);
     shell.args([
         "-c",
         script,
@@ -174,6 +180,7 @@ fn serve_on(socket: OwnedFd) -> Running {
         "--listen",
         "127.0.0.1:1",
     ]);
+    shell.args(more_args);
     shell.stdin(Stdio::from(socket)).stdout(Stdio::piped()).stderr(Stdio::piped());
     Running::start(&mut shell)
 }

@@ -52,6 +52,31 @@ fn the_http_address_is_printed_and_answers() {
     );
 }
 
+/// A browser asks for `localhost` at `::1` first.
+#[test]
+fn http_on_localhost_is_on_all_addresses_of_that_name_with_one_port() {
+    use std::net::{TcpListener, ToSocketAddrs as _};
+    let has = |address: &std::net::SocketAddr| TcpListener::bind((address.ip(), 0)).is_ok();
+    let addresses = ("localhost", 0).to_socket_addrs().unwrap().filter(has);
+    let mut ips: Vec<_> = addresses.map(|address| address.ip()).collect();
+    ips.dedup();
+    let serve = ["serve", "--listen", "127.0.0.1:0", "--http", "localhost:0"];
+    let mut serve = cafewire(&serve);
+    let mut told = Vec::new();
+    for _ in &ips {
+        let line = serve.line_with("listening on http://").replace("listening on http://", "");
+        let address: std::net::SocketAddr = line.parse().unwrap();
+        let mut socket = TcpStream::connect(address).unwrap();
+        socket.write_all(b"GET /healthz HTTP/1.0\r\n\r\n").unwrap();
+        let mut response = String::new();
+        socket.read_to_string(&mut response).unwrap();
+        assert!(response.starts_with("HTTP/1.1 200 OK\r\n"), "{response}");
+        told.push(address);
+    }
+    assert_eq!(told.iter().map(|address| address.ip()).collect::<Vec<_>>(), ips);
+    assert!(told.iter().all(|address| address.port() == told[0].port()), "{told:?}");
+}
+
 #[test]
 fn an_address_in_use_is_one_sentence_and_1() {
     let server = Server::start();
@@ -100,6 +125,24 @@ fn serve_ends_when_the_reader_of_its_output_is_gone() {
     Client::connect(&address).unwrap().send_message(&Message::data(b"x")).unwrap();
     let ended = running.end_by_itself();
     ended.assert_failed(1, "the reader of standard output has closed it");
+}
+
+/// Nothing reads what it prints: not even where it listens can be told.
+#[cfg(target_os = "linux")] // whose pipes hold 64 KiB (pipe(7))
+#[test]
+fn a_full_output_does_not_keep_it_from_serving() {
+    let (_output, mut writer) = std::io::pipe().unwrap();
+    writer.write_all(&[b'x'; 64 << 10]).unwrap();
+    for more_args in [&[][..], &["--print-data"]] {
+        let mut command = command(&[&["serve", "--listen", "127.0.0.1:0"], more_args].concat());
+        command.stdout(writer.try_clone().unwrap());
+        let mut running = crate::support::Running::start(&mut command);
+        let listening = running.remark_with("listening address=");
+        let (_, address) = listening.split_once("address=").unwrap();
+        run(&["ping", address.trim(), "-c", "1"], "").assert_done();
+        running.signal(Signal::TERM);
+        running.end_by_itself().assert_done();
+    }
 }
 
 /// A reader that does not read holds up neither the served connections nor the end.

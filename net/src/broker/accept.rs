@@ -126,18 +126,23 @@ impl Broker {
     /// ```
     /// use std::{net::SocketAddr, sync::Arc};
     /// use cafewire_net::{CloseReason, Limits, ServerMetrics};
-    /// use cafewire_net::broker::Broker;
+    /// use cafewire_net::broker::{Broker, Now};
     /// let metrics = Arc::new(ServerMetrics::default());
-    /// let broker = Broker::new(Limits::default(), Arc::clone(&metrics));
-    /// broker.note_untrusted("192.0.2.1:4711".parse::<SocketAddr>()?);
+    /// let mut broker = Broker::new(Limits::default(), Arc::clone(&metrics));
+    /// let now = Now { monotonic_ms: 0, unix_ms: 1_700_000_000_000 };
+    /// broker.note_untrusted("192.0.2.1:4711".parse::<SocketAddr>()?, now);
     /// assert_eq!(metrics.snapshot().closes(CloseReason::UntrustedProxy), 1);
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
-    pub fn note_untrusted(&self, address: impl Into<PeerAddress>) {
+    pub fn note_untrusted(&mut self, address: impl Into<PeerAddress>, now: Now) {
         let (peer, reason) = (address.into(), CloseReason::UntrustedProxy);
         self.metrics.connections_accepted.add(1);
         self.metrics.count_close(reason);
-        info!(%peer, %reason, "closed: it is in no network of proxy_from");
+        if self.close_log.has_line(reason, now.monotonic_ms) {
+            info!(%peer, %reason, "closed: it is in no network of proxy_from");
+        } else {
+            debug!(%peer, %reason, "closed: it is in no network of proxy_from");
+        }
     }
 
     fn take_in(

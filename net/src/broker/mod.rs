@@ -210,6 +210,9 @@ pub struct Broker {
     refused: usize,
     /// Connections whose time was over before they had taken all, since the server goes down.
     cut_off: usize,
+    /// Who is told of the end, and when, once the server goes down.
+    drain: Option<Drain>,
+    close_log: CloseLog,
     addresses: Addresses,
     /// Empty while the limits leave the rate open.
     token_buckets: SecondaryMap<ConnectionId, TokenBucket>,
@@ -244,6 +247,8 @@ impl Broker {
             open: 0,
             refused: 0,
             cut_off: 0,
+            drain: None,
+            close_log: CloseLog::new(),
             addresses: Addresses::new(limits.ipv6_prefix_length),
             token_buckets: SecondaryMap::new(),
             data_handler: None,

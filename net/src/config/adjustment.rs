@@ -61,6 +61,16 @@ impl fmt::Display for Adjustment {
 }
 
 impl Unit {
+    pub(super) fn told(self, value: usize) -> String {
+        struct Told(Unit, usize);
+        impl fmt::Display for Told {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                self.0.tell(self.1, f)
+            }
+        }
+        Told(self, value).to_string()
+    }
+
     fn tell(self, value: usize, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match (self, value) {
             (Self::Count | Self::Bytes, 0) => f.write_str("unbounded"),

@@ -1,6 +1,7 @@
 //! What a server may be told: where to listen and how much of everything it allows.
 
 mod adjustment;
+mod changes;
 mod effective;
 mod limit_table;
 mod limits;
@@ -9,10 +10,10 @@ mod memory_bound;
 mod memory_fit;
 mod network;
 
-use std::net::SocketAddr;
 use std::time::Duration;
 
 pub use adjustment::Adjustment;
+pub(crate) use changes::changes;
 pub use effective::EffectiveLimits;
 pub use limits::Limits;
 pub use listen_address::ListenAddress;
@@ -51,16 +52,23 @@ pub struct ServerConfig {
     /// The certificate, its key and, for mutual TLS, who signs clients' certificates. `tls://`
     /// addresses need it. Default none.
     pub tls: Option<ServerTls>,
-    /// Where to answer HTTP, for metrics, health and the status page. Who reaches it sees them:
-    /// there is no sign-in. Default nowhere.
-    pub http: Vec<SocketAddr>,
+    /// Where to answer HTTP, for metrics, health and the status page: `tcp` addresses, and each
+    /// address of a name, with one port. Who reaches it sees them: there is no sign-in. Default
+    /// nowhere.
+    pub http: Vec<Address>,
     /// Whether to take over the listening sockets that a service manager opened for this process
     /// (systemd's socket activation). If there are any, `listen` is not looked at. One named `tls`
     /// speaks TLS, one named `proxy` is for proxies, and `tls+proxy` is both. Default `false`.
     pub inherit_sockets: bool,
-    /// Whether SIGINT and SIGTERM end the server in order and SIGHUP reloads its configuration.
-    /// Default `false`: a library leaves signals alone.
+    /// Whether SIGINT, SIGTERM and SIGQUIT end the server in order, SIGHUP reloads its
+    /// configuration, and SIGUSR1 and SIGUSR2 change nothing. Default `false`: a library leaves
+    /// signals alone.
     pub handle_signals: bool,
+    /// How long a server that goes down is not ready any more and accepts connections all the same,
+    /// so that load balancers learn of it before a client meets a closed port. Its connections are
+    /// then closed one after another within half of `drain_timeout` (60 s at the most), not all at
+    /// once. Default 0: it stops accepting at once.
+    pub lame_duck: Duration,
     /// How long a server that goes down waits for its queues to be flushed; 0 is no bound. Default
     /// 10 s.
     pub drain_timeout: Duration,
@@ -78,6 +86,7 @@ impl Default for ServerConfig {
             http: Vec::new(),
             inherit_sockets: false,
             handle_signals: false,
+            lame_duck: Duration::ZERO,
             drain_timeout: Duration::from_secs(10),
             limits: Limits::default(),
         }

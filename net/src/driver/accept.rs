@@ -26,7 +26,7 @@ impl<I: Io> Driver<I> {
                         (socket, address)
                     }
                     Accepted::Untrusted(address) => {
-                        self.broker.note_untrusted(address);
+                        self.broker.note_untrusted(address, now);
                         continue;
                     }
                     Accepted::Rejected => {

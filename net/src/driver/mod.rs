@@ -160,7 +160,12 @@ impl<I: Io> Driver<I> {
     /// The server goes down: see [`Broker::shut_down`]. Connections that still shake hands for TLS
     /// cannot be told, and are not waited for.
     pub fn shut_down(&mut self, drain_timeout: Duration, now: Now) {
-        self.broker.shut_down(drain_timeout, now);
+        self.shut_down_over(Duration::ZERO, drain_timeout, now);
+    }
+
+    /// The same, with the closes spread over a time: see [`Broker::shut_down_over`].
+    pub fn shut_down_over(&mut self, spread: Duration, drain_timeout: Duration, now: Now) {
+        self.broker.shut_down_over(spread, drain_timeout, now);
         let Self { io, broker, sockets, .. } = self;
         for (id, socket) in sockets {
             if io.is_handshaking(socket) {

@@ -31,7 +31,9 @@ pub(crate) fn bind_all(
 ) -> io::Result<Vec<Listener>> {
     let ServerConfig { listen, http, unix_mode, .. } = config;
     let resolved = listen.iter().map(resolve).collect::<io::Result<Vec<_>>>()?;
-    let all: Vec<SocketAddr> = resolved.iter().flatten().chain(http).copied().collect();
+    let http = http.iter().map(resolve_http).collect::<io::Result<Vec<_>>>()?;
+    let all: Vec<SocketAddr> =
+        resolved.iter().flatten().chain(http.iter().flatten()).copied().collect();
     let mut listeners = Vec::new();
     for (address, sockets) in listen.iter().zip(&resolved) {
         let named = |error| cannot_listen(address, &error);
@@ -52,18 +54,36 @@ pub(crate) fn bind_all(
     Ok(listeners)
 }
 
-/// Listens for HTTP on all of these addresses, beside these listeners.
+/// Listens for HTTP on all of these addresses, and on each that a name among them has, beside these
+/// listeners.
 pub(crate) fn bind_http(
-    addresses: &[SocketAddr],
+    addresses: &[Address],
     listeners: &[Listener],
 ) -> io::Result<Vec<TcpListener>> {
+    let resolved = addresses.iter().map(resolve_http).collect::<io::Result<Vec<_>>>()?;
     let others = listeners.iter().filter_map(Listener::socket_address);
-    let all: Vec<SocketAddr> = others.chain(addresses.iter().copied()).collect();
-    let bind = |&address: &SocketAddr| {
-        bind_tcp(address, &all)
-            .map_err(|error| cannot_listen(format_args!("http://{address}"), &error))
-    };
-    addresses.iter().map(bind).collect()
+    let all: Vec<SocketAddr> = others.chain(resolved.iter().flatten().copied()).collect();
+    let mut listening = Vec::new();
+    for (address, sockets) in addresses.iter().zip(&resolved) {
+        listening.extend(
+            bind_to_one_port(sockets, &all).map_err(|error| cannot_answer(address, &error))?,
+        );
+    }
+    Ok(listening)
+}
+
+fn resolve_http(address: &Address) -> io::Result<Vec<SocketAddr>> {
+    if !matches!(address, Address::Tcp { .. }) {
+        return Err(io::Error::new(
+            io::ErrorKind::InvalidInput,
+            format!("HTTP is answered over TCP alone, and {address} is not that"),
+        ));
+    }
+    each_once(address).map_err(|error| cannot_answer(address, &error))
+}
+
+fn cannot_answer(address: &Address, error: &io::Error) -> io::Error {
+    cannot_listen(address.to_string().replacen("tcp://", "http://", 1), error)
 }
 
 /// The error, with the address and, where there is some, advice.
@@ -95,8 +115,12 @@ fn resolve(address: &ListenAddress) -> io::Result<Vec<SocketAddr>> {
     if matches!(address.address, Address::Unix { .. }) {
         return Ok(Vec::new());
     }
+    each_once(&address.address).map_err(|error| cannot_listen(address, &error))
+}
+
+fn each_once(address: &Address) -> io::Result<Vec<SocketAddr>> {
     let mut each_once: Vec<SocketAddr> = Vec::new();
-    for found in address.address.resolve().map_err(|error| cannot_listen(address, &error))? {
+    for found in address.resolve()? {
         if !each_once.contains(&found) {
             each_once.push(found);
         }

@@ -167,6 +167,10 @@ server_metrics! {
             "Ticks of the event loop.",
         draining Gauge "cafewire_draining"
             "1 while the server goes down and flushes its queues, otherwise 0.",
+        config_reload_succeeded Gauge "cafewire_config_last_reload_successful"
+            "1 if the last reload of the configuration succeeded, 0 if it failed.",
+        config_loaded_seconds Gauge "cafewire_config_last_reload_success_timestamp_seconds"
+            "When the configuration in force was read, in seconds since 1970.",
         http_connections Gauge "cafewire_http_connections"
             "Connections to the HTTP port open now. No other metric counts them.",
         http_connections_refused Counter "cafewire_http_connections_refused_total"

@@ -155,7 +155,7 @@ fn several_addresses_answer() {
     let mut taken = ServerConfig::default();
     taken.listen = vec!["127.0.0.1:0".parse().unwrap()];
     let holder = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
-    taken.http = vec![holder.local_addr().unwrap()];
+    taken.http = vec![holder.local_addr().unwrap().into()];
     let error = Server::bind(taken).unwrap_err().to_string();
     assert!(
         error.starts_with(&format!("cannot listen on http://{}: ", holder.local_addr().unwrap())),

@@ -59,6 +59,8 @@ impl Subscriber for CloseLog {
     fn enabled(&self, metadata: &Metadata<'_>) -> bool {
         metadata.target().starts_with("cafewire_net::broker")
             && (metadata.is_span() || metadata.fields().field("reason").is_some())
+            // How many there were, of no connection.
+            && metadata.fields().field("more").is_none()
     }
 
     fn new_span(&self, attributes: &Attributes<'_>) -> Id {

@@ -4,11 +4,12 @@ use std::fs::OpenOptions;
 use std::io::{BufRead as _, BufReader, Read as _, Write as _};
 use std::net::TcpStream;
 use std::process::Stdio;
+use std::time::Instant;
 
 use cafewire_net::Address;
 
 use super::neighbour::Neighbour;
-use crate::support::{PATIENCE, Running, Signal, command};
+use crate::support::{PATIENCE, Running, Server, Signal, command};
 
 /// Each is closed with a reason that is logged, whether or not it gets to the log.
 const TROUBLEMAKERS: usize = 200;
@@ -50,6 +51,27 @@ fn assert_serves_on((running, address): (Running, Address)) {
     drop(neighbour);
     running.signal(Signal::TERM);
     running.end_by_itself().assert_done();
+}
+
+/// One bad byte for each connection.
+#[test]
+fn strangers_do_not_fill_the_log() {
+    const LINES_PER_WINDOW: u64 = 20;
+    const WINDOW_SECONDS: u64 = 10;
+    let server = Server::start();
+    let started = Instant::now();
+    make_trouble(&server.address.parse().unwrap());
+    let windows = 1 + started.elapsed().as_secs() / WINDOW_SECONDS;
+    server.running.signal(Signal::TERM);
+    let ended = server.running.end_by_itself();
+    ended.assert_done();
+    let of_reason: Vec<&str> =
+        ended.stderr.lines().filter(|line| line.contains("reason=unsupported_version")).collect();
+    let more = |line: &&str| line.rsplit_once("more=").map(|(_, more)| more.parse::<u64>());
+    let counted: u64 = of_reason.iter().filter_map(more).map(Result::unwrap).sum();
+    let lines = of_reason.iter().filter(|line| more(line).is_none()).count() as u64;
+    assert!(lines <= windows * LINES_PER_WINDOW, "{lines} lines in {windows} windows");
+    assert_eq!(lines + counted, TROUBLEMAKERS as u64, "{of_reason:#?}");
 }
 
 #[test]

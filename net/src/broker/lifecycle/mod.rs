@@ -1,14 +1,17 @@
 //! How connections end: the one door out, and the stages, time-outs and ends that lead to it or
 //! follow it.
 
+mod close_log;
+mod drain;
 mod timers;
 
 use std::fmt;
-use std::time::Duration;
 
 use cafewire_core::{ErrorCode, Family};
-use tracing::{debug, info};
+use tracing::{Level, debug, enabled, info};
 
+pub(super) use self::close_log::CloseLog;
+pub(super) use self::drain::Drain;
 #[cfg(test)]
 pub(super) use self::timers::TIMER_BYTES;
 pub(super) use self::timers::Timers;
@@ -143,6 +146,8 @@ impl Broker {
     /// assert_eq!(broker.poll_transmit(id).to_vec()[..2], [0x01, 0xFF]);
     /// ```
     pub fn handle_timeout(&mut self, heard_ms: u64, now: Now) {
+        self.tell_of_end(now);
+        self.log_more_closes(now.monotonic_ms);
         while let Some(id) = self.timers.pop_due(heard_ms) {
             let Some(peer) = self.peers.get(id) else { continue };
             let mut deadline_ms = self.deadline_ms(id, peer, heard_ms);
@@ -224,49 +229,11 @@ impl Broker {
     /// ```
     #[must_use]
     pub fn next_deadline_ms(&self) -> Option<u64> {
-        [self.timers.next_ms(), self.waiting_until_ms].into_iter().flatten().min()
-    }
-
-    /// The server goes down: every peer is told, and closed once flushed or when `drain_timeout` is
-    /// over, which counts in milliseconds. The driver accepts no more connections.
-    ///
-    /// ```
-    /// use std::time::Duration;
-    /// # let (mut broker, id, now) =
-    /// #     include!(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/support/broker.rs"));
-    /// broker.shut_down(Duration::from_secs(30), now);
-    /// assert_eq!(broker.poll_transmit(id).to_vec()[..2], [0x01, 0xFF]); // Error(ShuttingDown)
-    /// broker.handle_timeout(30_000, now); // the peer did not take it
-    /// assert_eq!(broker.poll_closed(), Some(id));
-    /// ```
-    pub fn shut_down(&mut self, drain_timeout: Duration, now: Now) {
-        let close_timeout = std::mem::replace(&mut self.limits.close_timeout, drain_timeout);
-        let text = ErrorText::new("the server is shutting down");
-        let all: Vec<ConnectionId> = self.peers.keys().collect();
-        for id in all {
-            self.close(id, CloseReason::ShuttingDown, &text, now);
-        }
-        self.limits.close_timeout = close_timeout;
-        self.cut_off = 0;
-    }
-
-    /// How many connections have not taken all that was queued for them when the server went down,
-    /// and will not, if it ends now. Those that were lost meanwhile are not counted.
-    ///
-    /// ```
-    /// use std::time::Duration;
-    /// # let (mut broker, id, now) =
-    /// #     include!(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/support/broker.rs"));
-    /// broker.shut_down(Duration::from_secs(30), now);
-    /// assert_eq!(broker.unserved(), 1); // Error(ShuttingDown) is still on its way
-    /// let len = broker.poll_transmit(id).len();
-    /// broker.consume(id, len, now);
-    /// assert_eq!(broker.unserved(), 0);
-    /// ```
-    #[must_use]
-    pub fn unserved(&self) -> usize {
-        self.cut_off
-            + self.peers.keys().filter(|&id| self.fanout.queued_bytes(id.into()) > 0).count()
+        let next_log_ms = self.close_log.next_ms();
+        [self.timers.next_ms(), self.waiting_until_ms, self.next_told_ms(), next_log_ms]
+            .into_iter()
+            .flatten()
+            .min()
     }
 
     /// The next connection whose socket is to be dropped. The driver asks until there is none. Its

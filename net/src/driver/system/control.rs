@@ -2,39 +2,66 @@
 //! its configuration.
 
 use std::sync::Arc;
+use std::time::{Duration, UNIX_EPOCH};
 
 use tracing::{info, warn};
 
 use super::{System, millis};
 use crate::broker::Now;
-use crate::config::ServerConfig;
+use crate::config::{ServerConfig, changes};
 use crate::control::Phase;
 use crate::listen::Listener;
 use crate::tls::ServerTls;
 
 impl System {
-    /// Begins to drain, or gives up draining: true when the loop is to end now.
+    /// Starts to go down, or gives up doing that in order: true when the loop is to end now.
     pub(super) fn stop(&mut self, times_asked: usize, now: Now) -> bool {
-        if self.drain_until_ms.is_some() || times_asked > 1 {
+        if self.is_stopping() || times_asked > 1 {
             warn!(connections = self.driver.broker.len(), "stopped at once, as asked");
             return true;
         }
+        self.control.enter(Phase::Draining);
+        self.metrics.draining.set(1);
+        let lame_duck = self.config.lame_duck;
+        if lame_duck.is_zero() {
+            self.drain(Duration::ZERO, now);
+        } else {
+            info!(
+                connections = self.driver.broker.len(),
+                "stopping: not ready any more, and connections are still accepted for {lame_duck:?}"
+            );
+            self.lame_until_ms = Some(now.monotonic_ms.saturating_add(millis(lame_duck)));
+        }
+        false
+    }
+
+    pub(super) const fn is_stopping(&self) -> bool {
+        self.lame_until_ms.is_some() || self.drain_until_ms.is_some()
+    }
+
+    /// Starts to drain once those who ask for readiness have had their time to learn of it.
+    pub(super) fn drain_if_due(&mut self, now: Now) {
+        if self.lame_until_ms.is_some_and(|until_ms| until_ms <= now.monotonic_ms) {
+            self.lame_until_ms = None;
+            let drain_timeout = self.config.effective_drain_timeout();
+            self.drain((drain_timeout / SPREAD_SHARE).min(SPREAD_MAX), now);
+        }
+    }
+
+    fn drain(&mut self, spread: Duration, now: Now) {
         info!(
             connections = self.driver.broker.len(),
             "stopping: no more connections are accepted, queues are flushed"
         );
         self.driver.io.stop_listening();
-        self.control.enter(Phase::Draining);
-        self.metrics.draining.set(1);
         let drain_timeout = self.config.effective_drain_timeout();
         self.drain_until_ms = Some(now.monotonic_ms.saturating_add(millis(drain_timeout)));
-        self.driver.shut_down(drain_timeout, now);
-        false
+        self.driver.shut_down_over(spread, drain_timeout, now);
     }
 
     /// Reads the configuration again. All of it is checked before any of it counts.
     pub(super) fn reload(&mut self, now: Now) {
-        if self.drain_until_ms.is_some() {
+        if self.is_stopping() {
             // A service manager that heard of it would take the server for ready again.
             return warn!("the configuration was not reloaded: the server is going down");
         }
@@ -47,6 +74,7 @@ impl System {
                          restart to change them"
                     );
                 }
+                let changed = changes(&self.config, &config);
                 if let Some(tls) = &tls {
                     self.driver.io.listeners.iter_mut().for_each(|listener| listener.set_tls(tls));
                 }
@@ -67,6 +95,7 @@ impl System {
             }
             Err(reason) => {
                 warn!(%reason, "the configuration was not reloaded: what was in force stays");
+                self.note_config(false, now);
             }
         }
         self.control.enter(Phase::Ready);

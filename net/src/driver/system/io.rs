@@ -5,8 +5,6 @@ use std::io::{self, ErrorKind, IoSlice};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use mio::{Events, Interest, Poll, Token};
-use signal_hook::consts::SIGHUP;
-use signal_hook_mio::v1_0::Signals;
 use slotmap::{Key, KeyData};
 use tracing::warn;
 
@@ -18,6 +16,7 @@ use crate::config::Network;
 use crate::driver::io::{Accepted, Event, Input, Io, Read, Socket as _};
 use crate::http::AdminServer;
 use crate::listen::{self, Listener, ReserveFd};
+use crate::signals::{self, Signals};
 use crate::socket_options::SocketOptions;
 
 const EVENTS_PER_POLL: usize = 1024;
@@ -37,9 +36,7 @@ const _: () = assert!(usize::BITS >= 64, "a connection's id must fit a token");
 pub(super) struct Asked {
     /// Another thread has something to say.
     pub(super) is_woken: bool,
-    /// How often a signal asked to stop.
-    pub(super) to_stop: usize,
-    pub(super) to_reload: bool,
+    pub(super) signals: signals::Asked,
 }
 
 pub(crate) struct SystemIo {
@@ -78,7 +75,7 @@ impl SystemIo {
             asked: Asked::default(),
         };
         if let Some(signals) = &mut this.signals {
-            this.poll.registry().register(signals, SIGNALS, Interest::READABLE)?;
+            signals.register(this.poll.registry(), SIGNALS)?;
         }
         for (index, listener) in this.listeners.iter_mut().enumerate() {
             listener.register(this.poll.registry(), Token(FIRST_LISTENER + index))?;
@@ -98,16 +95,6 @@ impl SystemIo {
         for mut listener in self.listeners.drain(..) {
             if let Err(error) = listener.deregister(self.poll.registry()) {
                 warn!(%error, "a listener could not be deregistered");
-            }
-        }
-    }
-
-    fn take_signals(&mut self) {
-        for signal in self.signals.iter_mut().flat_map(Signals::pending) {
-            if signal == SIGHUP {
-                self.asked.to_reload = true;
-            } else {
-                self.asked.to_stop += 1;
             }
         }
     }
@@ -155,8 +142,8 @@ impl Io for SystemIo {
                 }
             }
         }
-        if has_signals {
-            self.take_signals();
+        if has_signals && let Some(signals) = &mut self.signals {
+            self.asked.signals = signals.take();
         }
         Ok((told == EVENTS_PER_POLL).then_some(EVENTS_PER_POLL))
     }

@@ -12,8 +12,6 @@ use std::net::{SocketAddr, TcpListener};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
-use signal_hook_mio::v1_0::Signals;
 use tracing::{info, warn};
 
 use self::io::{FIRST_HTTP, SystemIo, WAKER};
@@ -24,6 +22,7 @@ use crate::control::{Control, Phase, Requests};
 use crate::http::AdminServer;
 use crate::listen::Listener;
 use crate::metrics::ServerMetrics;
+use crate::signals::Signals;
 
 pub(crate) struct System {
     driver: Driver<SystemIo>,
@@ -31,6 +30,8 @@ pub(crate) struct System {
     control: Control,
     /// What is in force. Its limits are with the broker.
     config: ServerConfig,
+    /// Until when connections are still accepted, though the server goes down.
+    lame_until_ms: Option<u64>,
     drain_until_ms: Option<u64>,
     tick_started: Option<Instant>,
     metrics: Arc<ServerMetrics>,
@@ -41,13 +42,9 @@ impl System {
         listeners: Vec<Listener>,
         broker: Broker,
         config: ServerConfig,
+        signals: Option<Signals>,
         metrics: Arc<ServerMetrics>,
     ) -> std::io::Result<(Self, mio::Waker, Arc<Requests>)> {
-        let signals = if config.handle_signals {
-            Some(Signals::new([SIGINT, SIGTERM, SIGHUP])?)
-        } else {
-            None
-        };
         let mut io = SystemIo::new(listeners, signals)?;
         io.socket_options = broker.limits().socket_options();
         io.proxy_from.clone_from(&config.proxy_from);
@@ -58,6 +55,7 @@ impl System {
             requests: Arc::clone(&requests),
             control: Control::default(),
             config,
+            lame_until_ms: None,
             drain_until_ms: None,
             tick_started: None,
             metrics,
@@ -101,8 +99,10 @@ impl System {
             let now = self.driver.io.now_at(tick_started);
             self.metrics.ticks.add(1);
             if self.do_as_asked(now) {
+                self.driver.broker.end_log();
                 return Ok(());
             }
+            self.drain_if_due(now);
             self.tick(now);
             if let Some(http) = &mut self.driver.io.http {
                 http.tick(now.monotonic_ms);
@@ -123,7 +123,7 @@ impl System {
         let at_most = if http.is_some_and(|http| http.is_busy(now_ms)) {
             Some(Duration::ZERO)
         } else {
-            [self.drain_until_ms, http.and_then(AdminServer::next_deadline_ms)]
+            [self.lame_until_ms, self.drain_until_ms, http.and_then(AdminServer::next_deadline_ms)]
                 .into_iter()
                 .flatten()
                 .min()
@@ -146,20 +146,25 @@ impl System {
     fn do_as_asked(&mut self, now: Now) -> bool {
         let mut asked = std::mem::take(&mut self.driver.io.asked);
         if asked.is_woken {
-            asked.to_stop += usize::from(self.requests.take_stop());
-            asked.to_reload |= self.requests.take_reload();
+            asked.signals.times_to_stop += usize::from(self.requests.take_stop());
+            asked.signals.to_reload |= self.requests.take_reload();
+        }
+        let asked = asked.signals;
+        if asked.is_unheeded {
+            info!("SIGUSR1 and SIGUSR2 change nothing: SIGHUP reloads, SIGTERM stops");
         }
         if asked.to_reload {
             self.reload(now);
         }
-        asked.to_stop > 0 && self.stop(asked.to_stop, now)
+        asked.times_to_stop > 0 && self.stop(asked.times_to_stop, now)
     }
 
-    fn has_drained(&self, now: Now) -> bool {
+    fn has_drained(&mut self, now: Now) -> bool {
         let is_over = self
             .drain_until_ms
             .is_some_and(|until_ms| self.driver.broker.is_empty() || until_ms <= now.monotonic_ms);
         if is_over {
+            self.driver.broker.end_log();
             match self.driver.broker.unserved() {
                 0 => info!("stopped: every queue was flushed"),
                 connections => {
