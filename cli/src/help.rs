@@ -21,13 +21,14 @@ Exit status:
 
 pub(crate) const SERVE: &str = "\
 Once connections are accepted, a line per listener, `listening on tcp://HOST:PORT` with the real \
-port, is printed, and `listening on http://HOST:PORT` for --http. SIGINT or SIGTERM announces the \
-end to every connection, sends what is queued and ends with status 0; a second one ends it at \
-once. SIGHUP reads the config file and the certificates again: all of it is checked before any of \
-it takes effect; addresses, print_data and log_format stay until a restart. Sockets of a service \
-manager (systemd's LISTEN_FDS) are served in place of --listen; the one named tls is served with \
-TLS. With --print-data up to 16,384 lines or 16MiB wait for the reader of the output; lines beyond \
-that are dropped, and the log says so. When the reader is gone, the server ends.
+port, is printed, and `listening on http://HOST:PORT` for --http. SIGINT, SIGTERM or SIGQUIT \
+announces the end to every connection, sends what is queued and ends with status 0; a second one \
+ends it at once. SIGUSR1 and SIGUSR2 change nothing. SIGHUP reads the config file and the \
+certificates again: all of it is checked before any of it takes effect; addresses, print_data \
+and log_format stay until a restart. Sockets of a service manager (systemd's LISTEN_FDS) are \
+served in place of --listen; the one named tls is served with TLS. With --print-data up to \
+16,384 lines or 16MiB wait for the reader of the output; lines beyond that are dropped, and the \
+log says so. When the reader is gone, the server ends.
 
 SIZE is 64KiB, 1MiB or plain bytes, TIME is 300ms, 10s or plain seconds; 0 is no bound. Every \
 setting can also be an environment variable (CAFEWIRE_IDLE_TIMEOUT) or a key of the config file \

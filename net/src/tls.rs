@@ -3,6 +3,10 @@
 //! TLS 1.2 and 1.3 are supported, with the cipher suites that rustls and its ring provider consider
 //! safe. Certificates are always checked; no setting turns that off.
 
+#[cfg(any(feature = "client", feature = "server"))]
+mod validity;
+mod words;
+
 use std::fmt;
 use std::io;
 use std::path::{Path, PathBuf};
@@ -11,8 +15,20 @@ use std::sync::Arc;
 use rustls::crypto::{CryptoProvider, ring};
 use rustls::pki_types::pem::{self, PemObject};
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
-use rustls::server::WebPkiClientVerifier;
-use rustls::{ClientConfig, RootCertStore, ServerConfig};
+use rustls::server::{NoServerSessionStorage, WebPkiClientVerifier};
+use rustls::{ClientConfig, KeyLog, KeyLogFile, NoKeyLog, RootCertStore, ServerConfig};
+
+#[cfg(any(feature = "client", feature = "server"))]
+pub use self::validity::{CertificateUse, Validity};
+pub(crate) use self::words::in_words;
+
+/// The variable with the file for the keys of sessions, for programs that read captures.
+const KEY_LOG_VARIABLE: &str = "SSLKEYLOGFILE";
+
+/// The file that the keys of sessions are written to, if the environment asks for that.
+pub(crate) fn key_log_path() -> Option<PathBuf> {
+    std::env::var_os(KEY_LOG_VARIABLE).filter(|path| !path.is_empty()).map(PathBuf::from)
+}
 
 /// A certificate and its key, as files in PEM form.
 ///
@@ -140,12 +156,24 @@ impl fmt::Display for TlsError {
                     pem::Error::Io(error) => {
                         write!(f, "{path}, the file with the {wanted}, cannot be read: {error}")
                     }
-                    other => write!(f, "{path} is no file with a {wanted} in PEM form: {other}"),
+                    other => {
+                        let other = words::pem_in_words(other);
+                        write!(f, "{path} is no file with a {wanted} in PEM form: {other}")
+                    }
                 }
             }
             Self::Unusable { path, source } => {
                 let path = path.display();
-                write!(f, "the certificate in {path} cannot be used with its key: {source}")
+                match source {
+                    rustls::Error::InvalidCertificate(error) => {
+                        let error = words::certificate_in_words(error);
+                        write!(f, "a certificate in {path} cannot be used: {error}")
+                    }
+                    other => {
+                        let other = in_words(other);
+                        write!(f, "the certificate in {path} cannot be used with its key: {other}")
+                    }
+                }
             }
             Self::ClientCa { path, source } => {
                 write!(f, "the CA certificates in {} cannot be used: {source}", path.display())
@@ -154,7 +182,7 @@ impl fmt::Display for TlsError {
                 "this system has no trusted certificates: \
                      name a file with the server's CA instead",
             ),
-            Self::Provider(source) => write!(f, "TLS cannot be used: {source}"),
+            Self::Provider(source) => write!(f, "TLS cannot be used: {}", in_words(source)),
         }
     }
 }
@@ -211,9 +239,16 @@ impl ServerTls {
             }
         };
         let (chain, key) = self.identity.load()?;
-        let config = builder
+        let mut config = builder
             .with_single_cert(chain, key)
             .map_err(|source| self.identity.unusable(source))?;
+        if self.client_ca.is_some() {
+            // A session that is resumed is not asked for its certificate again: it would outlive
+            // that, and renew itself for ever.
+            config.session_storage = Arc::new(NoServerSessionStorage {});
+            config.send_tls13_tickets = 0;
+        }
+        config.key_log = key_log();
         Ok(Arc::new(config))
     }
 }
@@ -246,7 +281,7 @@ impl ClientTls {
             .with_safe_default_protocol_versions()
             .map_err(TlsError::Provider)?
             .with_root_certificates(roots);
-        let config = match &self.identity {
+        let mut config = match &self.identity {
             None => builder.with_no_client_auth(),
             Some(identity) => {
                 let (chain, key) = identity.load()?;
@@ -255,6 +290,7 @@ impl ClientTls {
                     .map_err(|source| identity.unusable(source))?
             }
         };
+        config.key_log = key_log();
         Ok(Arc::new(config))
     }
 }
@@ -272,6 +308,14 @@ impl TlsIdentity {
 
     fn unusable(&self, source: rustls::Error) -> TlsError {
         TlsError::Unusable { path: self.certificate.clone(), source }
+    }
+}
+
+/// Keys are written where the variable says, if it says so.
+fn key_log() -> Arc<dyn KeyLog> {
+    match key_log_path() {
+        Some(_) => Arc::new(KeyLogFile::new()),
+        None => Arc::new(NoKeyLog),
     }
 }
 

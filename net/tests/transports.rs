@@ -12,6 +12,7 @@ mod transports {
     mod proxies;
     mod reload;
     mod tls;
+    mod tls_expiry;
     mod tls_faults;
     mod tls_peer;
     mod unix;

@@ -61,7 +61,15 @@ impl Settings {
     /// The settings that make this configuration.
     fn of_server(config: ServerConfig) -> Self {
         let ServerConfig {
-            listen, proxy_from, unix_mode, tls, http, drain_timeout, limits, ..
+            listen,
+            proxy_from,
+            unix_mode,
+            tls,
+            http,
+            lame_duck,
+            drain_timeout,
+            limits,
+            ..
         } = config;
         let (identity, tls_client_ca) =
             tls.map_or((None, None), |tls| (Some(tls.identity), tls.client_ca));

@@ -31,5 +31,6 @@ mod serve;
 mod settings;
 mod signals;
 mod support;
+mod tls;
 mod top;
 mod way;

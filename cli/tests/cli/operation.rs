@@ -194,6 +194,54 @@ fn sockets_of_a_service_manager_are_taken_over() {
     run(&["ping", &address.to_string(), "-c", "2", "-i", "0"], "").assert_done();
 }
 
+/// A name in the socket unit says that proxies connect there, with TLS behind their header or not.
+#[test]
+fn a_socket_of_a_service_manager_that_is_named_so_is_for_proxies() {
+    let folder = Folder::new("proxy-socket");
+    let key = KeyPair::generate().expect("a key");
+    let certificate = CertificateParams::new(vec!["localhost".to_owned()])
+        .and_then(|params| params.self_signed(&key))
+        .expect("a certificate");
+    let cert = folder.write("cert.pem", &certificate.pem());
+    let key = folder.write("key.pem", &key.serialize_pem());
+    let tls = ["--tls-certificate", &cert, "--tls-key", &key];
+    for (name, scheme) in [("proxy", "tcp+proxy"), ("tls+proxy", "tls+proxy"), ("tls", "tls")] {
+        let socket = TcpListener::bind("127.0.0.1:0").expect("a free port");
+        let address = socket.local_addr().expect("its address");
+        let args = [&["--proxy-from", "127.0.0.1"][..], &tls].concat();
+        let mut serve = serve_on_named(socket.into(), name, &args);
+        assert_eq!(serve.next_line(), format!("listening on {scheme}://{address}"));
+        if scheme == "tcp+proxy" {
+            let mut proxy = TcpStream::connect(address).expect("it listens");
+            let header = "PROXY TCP4 192.0.2.7 192.0.2.1 4711 8080\r\n";
+            proxy.write_all(header.as_bytes()).expect("it reads");
+            proxy.write_all(b"\x47").expect("it reads");
+            let closed = serve.remark_with("reason=unsupported_version");
+            assert!(closed.contains("peer=192.0.2.7:4711"), "{closed}");
+        }
+    }
+    // From where they may come must be said.
+    let socket = TcpListener::bind("127.0.0.1:0").expect("a free port");
+    serve_on_named(socket.into(), "proxy", &[])
+        .end_by_itself()
+        .assert_failed(1, "proxy_from names no network that they may come from");
+}
+
+#[test]
+fn an_address_for_proxies_wants_to_know_where_they_come_from() {
+    let serve = ["serve", "--listen", "tcp+proxy://127.0.0.1:0"];
+    for more in [&["--check-config"][..], &[]] {
+        run(&[&serve[..], more].concat(), "").assert_failed(
+            1,
+            "tcp+proxy://127.0.0.1:0 is for proxies: set proxy_from (--proxy-from), the networks \
+             from which they may come",
+        );
+    }
+    let refused = run(&[&serve[..], &["--proxy-from", "somewhere"]].concat(), "");
+    assert_eq!(refused.code, Some(2), "{refused:?}");
+    assert!(refused.stderr.contains("--proxy-from <NET>"), "{refused:?}");
+}
+
 /// Accepting would fail for ever, in silence.
 #[cfg(target_os = "linux")]
 #[test]

@@ -16,6 +16,7 @@ use prometheus_client::registry::Registry;
 
 use super::process::ProcessUse;
 use crate::metrics::{CloseReason, Kind, LimitReached, ServerMetrics};
+use crate::tls::CertificateUse;
 
 pub(super) const CONTENT_TYPE: &str = "text/plain; version=0.0.4; charset=utf-8";
 
@@ -75,6 +76,17 @@ impl Collector for MetricsCollector {
         let limits = metrics.limits.exposed().filter(|&(_, value)| value > 0.0);
         let name = "cafewire_limit";
         encode_by_label(&mut encoder, name, help, MetricType::Gauge, "limit", limits)?;
+        let expiries = CertificateUse::ALL
+            .iter()
+            .filter_map(|&by| Some((by.label(), metrics.certificate_expiry(by)?)));
+        let expiries: Vec<_> = expiries.collect();
+        // A family without samples is none.
+        if !expiries.is_empty() {
+            let help = "When the first certificate of a file expires, in seconds since 1970.";
+            let name = "cafewire_tls_certificate_expiry_seconds";
+            let (kind, expiries) = (MetricType::Gauge, expiries.into_iter());
+            encode_by_label(&mut encoder, name, help, kind, "certificate", expiries)?;
+        }
 
         for (name, help, times) in metrics.times() {
             let buckets: Vec<(f64, u64)> = times.buckets().collect();

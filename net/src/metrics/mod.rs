@@ -15,10 +15,12 @@ pub use histogram::{Histogram, HistogramSnapshot};
 pub use limit_reached::LimitReached;
 
 use crate::config::Limits;
+use crate::tls::CertificateUse;
 
 const CLOSE_REASONS: usize = CloseReason::ALL.len();
 const ERROR_CODES: usize = ErrorCode::ALL.len();
 const LIMITS: usize = LimitReached::ALL.len();
+const CERTIFICATE_USES: usize = CertificateUse::ALL.len();
 
 /// The kind of a number, and the name and the help text that it is exposed with.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -62,6 +64,7 @@ macro_rules! server_metrics {
             closes: [Counter; CLOSE_REASONS],
             errors_sent: [Counter; ERROR_CODES],
             limits_reached: [Counter; LIMITS],
+            certificate_expiries: [Counter; CERTIFICATE_USES],
             limits: LimitGauges,
         }
 
@@ -75,6 +78,7 @@ macro_rules! server_metrics {
             closes: [u64; CLOSE_REASONS],
             errors_sent: [u64; ERROR_CODES],
             limits_reached: [u64; LIMITS],
+            certificate_expiries: [u64; CERTIFICATE_USES],
             /// The limits as they count, those that a reload brought included; 0 is no bound, or
             /// the system's choice.
             pub limits: Limits,
@@ -91,6 +95,9 @@ macro_rules! server_metrics {
                     closes: std::array::from_fn(|index| self.closes[index].get()),
                     errors_sent: std::array::from_fn(|index| self.errors_sent[index].get()),
                     limits_reached: std::array::from_fn(|index| self.limits_reached[index].get()),
+                    certificate_expiries: std::array::from_fn(|index| {
+                        self.certificate_expiries[index].get()
+                    }),
                     limits: self.limits.get(),
                 }
             }
@@ -202,6 +209,11 @@ impl ServerMetrics {
         self.limits.set(limits);
     }
 
+    /// When the first of the certificates of this use expires; `None` without any.
+    pub(crate) fn set_certificate_expiry(&self, used: CertificateUse, unix_seconds: Option<u64>) {
+        self.certificate_expiries[used.index()].set_wide(unix_seconds.unwrap_or(0));
+    }
+
     pub(crate) fn count_limit(&self, limit: LimitReached) {
         self.limits_reached[limit.index()].add(1);
     }
@@ -218,6 +230,13 @@ impl MetricsSnapshot {
     #[must_use]
     pub fn errors_sent(&self, code: ErrorCode) -> u64 {
         index_of(code).map_or(0, |index| self.errors_sent[index])
+    }
+
+    /// When the first of the server's certificates of this use expires, in seconds since 1970;
+    /// `None` without any.
+    #[must_use]
+    pub fn certificate_expiry(&self, used: CertificateUse) -> Option<u64> {
+        Some(self.certificate_expiries[used.index()]).filter(|&seconds| seconds > 0)
     }
 
     /// How often this limit refused work, or put it off.

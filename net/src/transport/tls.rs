@@ -19,6 +19,7 @@ use rustls::pki_types::ServerName;
 use rustls::{ClientConfig, ClientConnection, ServerConfig, ServerConnection};
 
 use super::uninterrupted;
+use crate::tls::in_words;
 
 /// The most bytes in one record (RFC 8446, 5.1). Each record is sealed and passed on before the
 /// next.
@@ -30,6 +31,8 @@ pub(crate) struct TlsStream {
     session: rustls::Connection,
     /// The outcome of the next read: the end of the stream, or its failure.
     kept: Option<io::Result<()>>,
+    /// The peer has sent something.
+    has_received: bool,
     /// The last read stopped at its bound on sealed bytes, and the socket may have more.
     at_read_limit: bool,
 }
@@ -39,7 +42,13 @@ impl TlsStream {
     /// A configuration that cannot be used.
     pub(crate) fn new(socket: TcpStream, config: Arc<ServerConfig>) -> io::Result<Self> {
         let session = ServerConnection::new(config).map_err(io::Error::other)?;
-        Ok(Self { socket, session: session.into(), kept: None, at_read_limit: false })
+        Ok(Self {
+            socket,
+            session: session.into(),
+            kept: None,
+            has_received: false,
+            at_read_limit: false,
+        })
     }
 
     /// The client's end of a stream, which starts the handshake when it is flushed.
@@ -52,7 +61,13 @@ impl TlsStream {
         name: ServerName<'static>,
     ) -> io::Result<Self> {
         let session = ClientConnection::new(config, name).map_err(io::Error::other)?;
-        Ok(Self { socket, session: session.into(), kept: None, at_read_limit: false })
+        Ok(Self {
+            socket,
+            session: session.into(),
+            kept: None,
+            has_received: false,
+            at_read_limit: false,
+        })
     }
 
     pub(crate) const fn socket(&self) -> &TcpStream {
@@ -121,7 +136,10 @@ impl TlsStream {
     fn receive(&mut self) -> io::Result<usize> {
         let (session, socket) = (&mut self.session, &mut self.socket);
         let count = uninterrupted(|| session.read_tls(socket))?;
-        if count == 0 && self.session.is_handshaking() {
+        self.has_received |= count > 0;
+        // A peer that says nothing and goes is a probe of the port, and no failure of TLS.
+        let is_probe = !self.has_received && matches!(self.session, rustls::Connection::Server(_));
+        if count == 0 && self.session.is_handshaking() && !is_probe {
             return Err(io::Error::new(
                 ErrorKind::UnexpectedEof,
                 "the peer closed in the middle of the TLS handshake",
@@ -130,7 +148,7 @@ impl TlsStream {
         if let Err(error) = self.session.process_new_packets() {
             // The alert tells the peer why. The connection is lost in any case.
             let _ = self.flush();
-            return Err(io::Error::new(ErrorKind::InvalidData, error));
+            return Err(io::Error::new(ErrorKind::InvalidData, in_words(&error)));
         }
         Ok(count)
     }

@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use cafewire_net::{ClientConfig, ClientTls, ServerTls, TlsIdentity};
 use rcgen::{BasicConstraints, CertificateParams, IsCa, Issuer, KeyPair};
@@ -37,9 +38,20 @@ impl Authority {
 
     /// A certificate for these names, signed, with its key.
     pub(super) fn sign(&self, file: &str, names: &[&str]) -> TlsIdentity {
-        let names: Vec<String> = names.iter().map(|&name| name.to_owned()).collect();
+        self.sign_params(file, params(names))
+    }
+
+    /// The same, valid from long ago to this second.
+    pub(super) fn sign_until(&self, file: &str, names: &[&str], until: SystemTime) -> TlsIdentity {
+        let mut params = params(names);
+        let seconds = until.duration_since(UNIX_EPOCH).unwrap().as_secs();
+        params.not_after = rcgen::date_time_ymd(1970, 1, 1) + Duration::from_secs(seconds);
+        self.sign_params(file, params)
+    }
+
+    fn sign_params(&self, file: &str, params: CertificateParams) -> TlsIdentity {
         let key = KeyPair::generate().unwrap();
-        let signed = CertificateParams::new(names).unwrap().signed_by(&key, &self.issuer).unwrap();
+        let signed = params.signed_by(&key, &self.issuer).unwrap();
         let identity = TlsIdentity {
             certificate: self.folder.join(format!("{file}.pem")),
             key: self.folder.join(format!("{file}.key")),
@@ -66,6 +78,11 @@ impl Authority {
         std::fs::write(&path, content).unwrap();
         path
     }
+}
+
+fn params(names: &[&str]) -> CertificateParams {
+    let names: Vec<String> = names.iter().map(|&name| name.to_owned()).collect();
+    CertificateParams::new(names).unwrap()
 }
 
 impl Drop for Authority {

@@ -149,6 +149,20 @@ fn settings_that_cannot_work_are_one_sentence_that_names_the_file() {
     let mut tls = good.clone();
     tls.identity.key = strangers.server_tls().identity.key;
     assert!(refusal(Some(tls)).contains("server.pem cannot be used with its key"));
+    // As an editor, or a full disk, leaves one; and one that holds something else.
+    let half = std::fs::read_to_string(&good.identity.certificate).unwrap();
+    let half = authority.file("half.pem", &half[..half.len() / 2]);
+    let mut tls = good.clone();
+    tls.identity.certificate = half;
+    let told = refusal(Some(tls));
+    let says = "half.pem is no file with a certificate in PEM form: a section has no END line";
+    assert!(told.ends_with(says), "{told}");
+    let label = "CERTIFICATE";
+    let other = format!("-----BEGIN {label}-----\nAAAA\n-----END {label}-----\n");
+    let mut tls = good.clone();
+    tls.client_ca = Some(authority.file("other.pem", &other));
+    let told = refusal(Some(tls));
+    assert!(told.ends_with("other.pem cannot be used: bad encoding"), "{told}");
     let mut tls = good.clone();
     tls.identity.key = "/nowhere/server.key".into();
     assert!(
@@ -166,4 +180,25 @@ fn settings_that_cannot_work_are_one_sentence_that_names_the_file() {
         .unwrap_err()
         .to_string();
     assert!(refused.contains("empty.pem holds no certificate"), "{refused}");
+}
+
+/// It cannot be told, and the time for draining is not for it.
+#[test]
+fn a_handshake_that_stalls_does_not_hold_up_the_end() {
+    const NEVER: Duration = Duration::from_secs(3600);
+    for bytes in [&b""[..], &[0x16, 3, 1]] {
+        let authority = Authority::new();
+        let mut server = TestServer::with(|config| {
+            config.listen = vec!["tls://127.0.0.1:0".parse().unwrap()];
+            config.tls = Some(authority.server_tls());
+            config.drain_timeout = NEVER;
+            config.limits.sign_in_timeout = NEVER;
+            config.limits.close_timeout = NEVER;
+        });
+        let mut silent = TcpStream::connect(server.address()).unwrap();
+        silent.write_all(bytes).unwrap();
+        server.wait_until("an accept", |metrics| metrics.connections_accepted == 1);
+        server.handle().shut_down();
+        server.wait_for_end();
+    }
 }

@@ -11,7 +11,14 @@ use crate::broker::Now;
 use crate::config::{ServerConfig, changes};
 use crate::control::Phase;
 use crate::listen::Listener;
-use crate::tls::ServerTls;
+use crate::tls::{CertificateUse, ServerTls, Validity, key_log_path};
+
+/// Closes are spread over half of the time for draining: the other half is for those who come last
+/// and are slow.
+const SPREAD_SHARE: u32 = 2;
+
+/// The longest time over which closes are spread, where draining has a long time, or all of it.
+const SPREAD_MAX: Duration = Duration::from_secs(60);
 
 impl System {
     /// Starts to go down, or gives up doing that in order: true when the loop is to end now.
@@ -91,7 +98,13 @@ impl System {
                 if let Some(http) = &mut self.driver.io.http {
                     http.set_limits(self.config.limits.clone().normalized());
                 }
-                info!("the configuration was reloaded");
+                let changed = match changed.as_slice() {
+                    [] => "nothing".to_owned(),
+                    changed => changed.join(", "),
+                };
+                self.note_certificates(now);
+                info!(changed, "the configuration was reloaded");
+                self.note_config(true, now);
             }
             Err(reason) => {
                 warn!(%reason, "the configuration was not reloaded: what was in force stays");
@@ -99,6 +112,34 @@ impl System {
             }
         }
         self.control.enter(Phase::Ready);
+    }
+
+    /// The configuration was read, with this outcome; for the metrics.
+    pub(super) fn note_config(&self, succeeded: bool, now: Now) {
+        self.metrics.config_reload_succeeded.set(usize::from(succeeded));
+        if succeeded {
+            self.metrics.config_loaded_seconds.set_wide(now.unix_ms / 1000);
+        }
+    }
+
+    /// Warns of certificates that are not valid now, and has the metrics say when they expire.
+    pub(super) fn note_certificates(&self, now: Now) {
+        // The files have just been read for the listeners.
+        let tls = self.config.tls.as_ref();
+        let validities = tls.and_then(|tls| tls.validities().ok()).unwrap_or_default();
+        let now = UNIX_EPOCH + Duration::from_millis(now.unix_ms);
+        for warning in validities.iter().filter_map(|validity| validity.warning(now)) {
+            warn!("{warning}");
+        }
+        if let Some(path) = key_log_path().filter(|_| tls.is_some()) {
+            let path = path.display();
+            warn!(%path, "SSLKEYLOGFILE is set: the keys of all sessions are written there");
+        }
+        for used in CertificateUse::ALL {
+            let of_use = validities.iter().filter(|validity| validity.used == used);
+            let first = of_use.map(Validity::expiry_unix_seconds).min();
+            self.metrics.set_certificate_expiry(used, first);
+        }
     }
 
     fn reread_config(

@@ -60,6 +60,9 @@ impl System {
             tick_started: None,
             metrics,
         };
+        let now = this.driver.io.now_at(Instant::now());
+        this.note_config(true, now);
+        this.note_certificates(now);
         Ok((this, waker, requests))
     }
 
