@@ -243,3 +243,17 @@ fn a_setting_has_its_effect() {
     run(&["send", &address, "--user", "bob", "--room", "tea", "hello"], "")
         .assert_failed(1, "as many connections");
 }
+
+/// Without a setting in its config file the server trusts its peers; the packaged one is for a
+/// server that strangers reach.
+#[test]
+fn the_packaged_file_bounds_what_strangers_may_send() {
+    let file = concat!(env!("CARGO_MANIFEST_DIR"), "/packaging/cafewire.toml");
+    let shown = run(&["serve", "--config", file, "--print-config"], "");
+    shown.assert_done();
+    for rate in
+        ["frames_per_second = 100", "bytes_per_second = \"64KiB\"", "connects_per_second = 50"]
+    {
+        assert!(shown.stdout.contains(&rate.to_owned()), "{rate}: {shown:?}");
+    }
+}

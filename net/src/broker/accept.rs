@@ -36,7 +36,7 @@ impl Broker {
     /// ```
     pub fn accept(&mut self, address: impl Into<PeerAddress>, now: Now) -> Option<ConnectionId> {
         let address = address.into();
-        let refusal = self.refusal_of_any().or_else(|| self.refusal_of(address));
+        let refusal = self.refusal_of_any().or_else(|| self.refusal_of(address, now));
         self.take_in(address, refusal, now)
     }
 
@@ -87,7 +87,7 @@ impl Broker {
         let address = client.unwrap_or(proxy);
         // The connection counts once, and not when it is asked whether there is room for it.
         addresses.leave(&mut peer.address);
-        let refusal = self.refusal_of(address);
+        let refusal = self.refusal_of(address, now);
         let Some(peer) = self.peers.get_mut(id) else { return };
         (peer.address, peer.port) = (self.addresses.enter(address), address.port());
         if enabled!(Level::DEBUG) {
@@ -198,12 +198,20 @@ impl Broker {
         ))
     }
 
-    /// The same for connections from this address.
-    fn refusal_of(&self, address: PeerAddress) -> Option<Refusal> {
-        let count = self.addresses.connections_from(address);
-        (count >= self.limits.connections_per_address).then_some((
-            CloseReason::AddressFull,
-            "your address has as many connections as it may: close one first",
+    /// The same for connections from this address. Otherwise this one counts as a connect.
+    fn refusal_of(&mut self, address: PeerAddress, now: Now) -> Option<Refusal> {
+        let Self { addresses, connects, limits, .. } = self;
+        if addresses.connections_from(address) >= limits.connections_per_address {
+            return Some((
+                CloseReason::AddressFull,
+                "your address has as many connections as it may: close one first",
+            ));
+        }
+        let (rate, prefix_length) = (limits.connects_per_second, limits.ipv6_prefix_length);
+        let may = connects.take(address, prefix_length, rate, now.monotonic_ms);
+        (!may).then_some((
+            CloseReason::ConnectRate,
+            "your address connects too often: try again later, after a longer pause each time",
         ))
     }
 }

@@ -89,6 +89,7 @@ use tracing::info_span;
 
 use self::directory::Directory;
 use self::directory::addresses::{AddressId, Addresses};
+use self::directory::connects::Connects;
 use self::fanout::Fanout;
 pub use self::fanout::Transmit;
 pub use self::ids::{ConnectionId, Now};
@@ -214,6 +215,7 @@ pub struct Broker {
     drain: Option<Drain>,
     close_log: CloseLog,
     addresses: Addresses,
+    connects: Connects,
     /// Empty while the limits leave the rate open.
     token_buckets: SecondaryMap<ConnectionId, TokenBucket>,
     data_handler: Option<DataHandler>,
@@ -250,6 +252,7 @@ impl Broker {
             drain: None,
             close_log: CloseLog::new(),
             addresses: Addresses::new(limits.ipv6_prefix_length),
+            connects: Connects::default(),
             token_buckets: SecondaryMap::new(),
             data_handler: None,
             departures_left: limits.departures_per_tick,
@@ -299,6 +302,7 @@ impl Broker {
         }
         self.fanout.set_limits(&self.limits);
         self.addresses.set_prefix_length(self.limits.ipv6_prefix_length);
+        self.connects.clear();
     }
 
     /// Has every Data frame passed to `tap`, from within [`handle_input`](Self::handle_input) and
@@ -382,6 +386,7 @@ impl Broker {
         assert_eq!((open, refused), (self.open, self.refused));
         assert_eq!(counted, self.addresses.total(), "an address miscounted");
         self.addresses.invariants();
+        self.connects.invariants();
         assert!(
             self.timers.len() >= self.peers.len().saturating_sub(self.gone.len()),
             "a connection that is never checked"

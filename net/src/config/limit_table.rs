@@ -37,8 +37,17 @@ macro_rules! for_each_limit {
             /// Connections from one IP address at a time, those that are closing included; one
             /// more gets Error(ServerFull).
             connections_per_address: count = 1024;
-            /// Bits of an IPv6 address, 1 to 128, that connections_per_address and
-            /// rooms_per_address go by: hosts that have as many in common count as one address.
+            /// Connections per second from one IP address, with a burst of as many; one more gets
+            /// Error(ServerFull).
+            ///
+            /// Those that come through a Unix-domain socket are not counted. Of a proxy that tells
+            /// its clients' addresses, these are. The 65,536 addresses that connected last are
+            /// remembered; while each of so many has used up a part of its rate, others are not
+            /// counted.
+            connects_per_second: count_rate = 0;
+            /// Bits of an IPv6 address, 1 to 128, that connections_per_address,
+            /// connects_per_second and rooms_per_address go by: hosts that have as many in common
+            /// count as one address.
             ///
             /// A line has a network of 64 bits at the least (RFC 6177), and so more addresses than
             /// any limit. IPv4 addresses count one by one.

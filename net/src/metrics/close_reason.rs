@@ -81,6 +81,8 @@ close_reasons! {
         "The server held as many connections as it may.";
     AddressFull "address_full" Some(ErrorCode::ServerFull),
         "The peer's address had as many connections as it may.";
+    ConnectRate "connect_rate" Some(ErrorCode::ServerFull),
+        "The peer's address connected more often than it may.";
     RateLimited "rate_limited" Some(ErrorCode::RateLimited),
         "The peer sent more than allowed, and went on after an Error frame.";
     BufferBudget "buffer_budget" Some(ErrorCode::SlowConsumer),

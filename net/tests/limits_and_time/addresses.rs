@@ -40,6 +40,19 @@ impl Neighbours {
         self.metrics.snapshot().closes(CloseReason::AddressFull) == before
     }
 
+    /// How many of ten connections that come at this time are taken, and why the others are not.
+    fn connects(&mut self, ip: &str, at_ms: u64) -> (usize, u64) {
+        let now = Now { monotonic_ms: at_ms, ..NOW };
+        let rate = CloseReason::ConnectRate;
+        let before = self.metrics.snapshot().closes(rate);
+        let address = SocketAddr::new(ip.parse().unwrap(), 1024);
+        let ids = [(); 10].map(|()| self.broker.accept(address, now).unwrap());
+        self.broker.invariants();
+        let is_taken = |id: &&ConnectionId| self.broker.poll_transmit(**id).is_empty();
+        let taken = ids.iter().filter(is_taken).count();
+        (taken, self.metrics.snapshot().closes(rate) - before)
+    }
+
     fn set_prefix_length(&mut self, bits: usize) {
         self.limits.ipv6_prefix_length = bits;
         self.broker.set_limits(self.limits.clone(), NOW);
@@ -102,4 +115,33 @@ fn rooms_of_one_ipv6_network_count_together() {
     neighbours.set_prefix_length(128);
     assert!(neighbours.may_make_room("2001:db8:0:1::2", "water"));
     assert!(!neighbours.may_make_room("2001:db8:0:1::1", "wine"));
+}
+
+/// Those who are over it are told so, as those who are too many are.
+#[test]
+fn an_address_connects_no_faster_than_it_may() {
+    let mut neighbours = Neighbours::new(|limits| limits.connects_per_second = 4);
+    assert_eq!(neighbours.connects("192.0.2.1", 0), (4, 6));
+    assert_eq!(neighbours.connects("192.0.2.2", 0), (4, 6), "another has its own");
+    assert_eq!(neighbours.connects("192.0.2.1", 249), (0, 10));
+    assert_eq!(neighbours.connects("192.0.2.1", 250), (1, 9));
+    assert_eq!(neighbours.connects("2001:db8::1", 250), (4, 6));
+    assert_eq!(neighbours.connects("2001:db8::2", 250), (0, 10), "the same network");
+    // Others count from a reload on.
+    neighbours.limits.connects_per_second = 0;
+    neighbours.broker.set_limits(neighbours.limits.clone(), NOW);
+    assert_eq!(neighbours.connects("192.0.2.1", 250), (10, 0));
+}
+
+/// The rate is of the client that a proxy tells, not of the proxy.
+#[test]
+fn a_proxys_clients_have_their_own_rates() {
+    let mut neighbours = Neighbours::new(|limits| limits.connects_per_second = 1);
+    let proxy = SocketAddr::new("198.51.100.7".parse().unwrap(), 1024);
+    for client in ["192.0.2.1:1", "192.0.2.2:1", "192.0.2.3:1", "192.0.2.1:2"] {
+        let id = neighbours.broker.accept_proxy(proxy, NOW).unwrap();
+        let client: SocketAddr = client.parse().unwrap();
+        neighbours.broker.handle_origin(id, Some(client.into()), 28, NOW);
+    }
+    assert_eq!(neighbours.metrics.snapshot().closes(CloseReason::ConnectRate), 1);
 }

@@ -248,6 +248,7 @@ impl Network {
             CloseReason::AddressFull => {
                 self.world.ever(|limits| limits.connections_per_address > 0)
             }
+            CloseReason::ConnectRate => self.world.ever(|limits| limits.connects_per_second > 0),
             CloseReason::RateLimited => self.world.is_rate_limited(),
             CloseReason::NotConnected => client.has_attacked() || self.world.is_rate_limited(),
             CloseReason::ShuttingDown => self.is_going_down,

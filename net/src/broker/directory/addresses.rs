@@ -25,7 +25,7 @@ impl AddressId {
 /// What is the same for all connections of one host: its address, and the interface to it where
 /// only both together tell (RFC 4291, 2.5.6). Or a network: the address with which it starts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-struct Key {
+pub(super) struct Key {
     /// IPv4 as an IPv4-mapped address.
     ip: Ipv6Addr,
     scope: u32,
@@ -40,6 +40,12 @@ impl Key {
             }
             (IpAddr::V6(ip), _) => Self { ip, scope: 0 },
         }
+    }
+
+    /// What limits per address go by.
+    pub(super) fn of_limits(address: SocketAddr, prefix_length: usize) -> Self {
+        let host = Self::of(address);
+        host.network(bits(prefix_length)).unwrap_or(host)
     }
 
     /// The network that limits go by, if it is not the host alone.

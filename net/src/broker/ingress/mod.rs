@@ -18,6 +18,7 @@ use cafewire_core::{Direction, Family, Frame, FrameDecoder, Framing, ParseError,
 
 pub(super) use self::partial::PartialFrames;
 use self::partial::{PartialFrame, PartialFrameId};
+pub(super) use self::token_bucket::Bucket;
 pub(super) use self::token_bucket::{TokenBucket, Verdict};
 use crate::buf::BufferPool;
 

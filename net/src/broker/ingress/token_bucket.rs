@@ -60,15 +60,15 @@ impl TokenBucket {
     }
 }
 
-/// Thousandths of frames or of bytes.
+/// Thousandths of frames, of bytes, of connects.
 #[derive(Debug)]
-struct Bucket {
+pub(in crate::broker) struct Bucket {
     per_second: u64,
     thousandths: u64,
 }
 
 impl Bucket {
-    const fn full(per_second: u64) -> Self {
+    pub(in crate::broker) const fn full(per_second: u64) -> Self {
         Self { per_second, thousandths: per_second.saturating_mul(1000) }
     }
 
@@ -80,22 +80,22 @@ impl Bucket {
         self.per_second.saturating_mul(1000)
     }
 
-    const fn is_full(&self) -> bool {
+    pub(in crate::broker) const fn is_full(&self) -> bool {
         self.thousandths >= self.capacity()
     }
 
-    fn refill(&mut self, elapsed_ms: u64) {
+    pub(in crate::broker) fn refill(&mut self, elapsed_ms: u64) {
         let more = self.per_second.saturating_mul(elapsed_ms);
         self.thousandths = self.thousandths.saturating_add(more).min(self.capacity());
     }
 
     /// A frame that is larger than a second's worth passes when the bucket is full: otherwise it
     /// never would.
-    fn has(&self, count: u64) -> bool {
+    pub(in crate::broker) fn has(&self, count: u64) -> bool {
         self.is_off() || self.thousandths >= count.saturating_mul(1000).min(self.capacity())
     }
 
-    const fn pay(&mut self, count: u64) {
+    pub(in crate::broker) const fn pay(&mut self, count: u64) {
         self.thousandths = self.thousandths.saturating_sub(count.saturating_mul(1000));
     }
 
