@@ -10,6 +10,8 @@ use clap::{ArgMatches, CommandFactory as _, FromArgMatches as _, Parser, Subcomm
 use crate::commands::bench::BenchArgs;
 use crate::commands::chat::ChatArgs;
 use crate::commands::completions::CompletionsArgs;
+#[cfg(feature = "top")]
+use crate::commands::connections::ConnectionsArgs;
 use crate::commands::echo::EchoArgs;
 use crate::commands::listen::ListenArgs;
 use crate::commands::man::ManArgs;
@@ -74,7 +76,7 @@ impl Arguments {
             #[cfg(feature = "bench")]
             Command::Bench(bench) => bench.common().verbosity.steps(),
             #[cfg(feature = "top")]
-            Command::Top(_) => 0,
+            Command::Top(_) | Command::Connections(_) => 0,
             Command::Completions(_) | Command::Man(_) => 0,
         }
     }
@@ -212,6 +214,10 @@ pub(crate) enum Command {
     #[cfg(feature = "top")]
     #[command(after_help = help::TOP)]
     Top(TopArgs),
+    /// List who is connected to a server on this machine.
+    #[cfg(feature = "top")]
+    #[command(after_help = help::CONNECTIONS)]
+    Connections(ConnectionsArgs),
     /// Put a server under load; measure its throughput and its losses.
     #[cfg(feature = "bench")]
     #[command(after_help = help::BENCH)]

@@ -344,3 +344,22 @@ Examples:
   cafewire top
   cafewire top http://192.0.2.7:9090 -i 5
   cafewire top 9090 --json | jq .messages_per_s";
+
+pub(crate) const CONNECTIONS: &str = "\
+Lists the connections of a server that was started with --http, which tells only this machine \
+itself: run it where the server runs, in its container too. Each line has the connection's id as \
+the log writes it, its address, its family, the bytes queued for it, its name, and its rooms, 8 of \
+them by name; - where there is none. A connection that comes or goes meanwhile may be missing. \
+Metrics and `top` have no names. Exit status 1 if the server does not answer, or not to this \
+machine.
+
+With --json each line is an object:
+  id, address, family   as in the log: \"1v1\", \"192.0.2.7:4711\", \"chat_v1\"
+  name                  null before sign-in
+  rooms, rooms_total    8 names at the most; how many it is in
+  queued_bytes, closing
+
+Examples:
+  cafewire connections
+  cafewire connections 9090 --json | jq -s 'max_by(.queued_bytes)'
+  docker exec cafewire /cafewire connections";

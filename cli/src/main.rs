@@ -64,6 +64,8 @@ fn main() -> ExitCode {
         Command::Man(args) => commands::man::run(args, Arguments::command()),
         #[cfg(feature = "top")]
         Command::Top(args) => commands::top::run(args),
+        #[cfg(feature = "top")]
+        Command::Connections(args) => commands::connections::run(args),
     };
     outcome.unwrap_or_else(|failure| {
         let exit_code = failure.exit_code();

@@ -6,6 +6,8 @@ pub(crate) mod bench;
 pub(crate) mod chat;
 mod chat_lines;
 pub(crate) mod completions;
+#[cfg(feature = "top")]
+pub(crate) mod connections;
 pub(crate) mod decode;
 pub(crate) mod echo;
 pub(crate) mod encode;

@@ -2,7 +2,7 @@
 
 use crate::support::{ClosedPort, Running, cafewire, command, run};
 
-const COMMANDS: [&str; 12] = [
+const COMMANDS: [&str; 13] = [
     "serve",
     "ping",
     "echo",
@@ -13,6 +13,7 @@ const COMMANDS: [&str; 12] = [
     "encode",
     "bench",
     "top",
+    "connections",
     "completions",
     "man",
 ];

@@ -12,6 +12,8 @@ mod captures;
 mod chat;
 mod chat_profile;
 mod client_tls;
+mod connections;
+mod container;
 mod decode;
 mod echo_family;
 mod encode;

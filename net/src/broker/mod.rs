@@ -77,6 +77,7 @@ mod idle_cost_tests;
 mod ids;
 mod ingress;
 mod lifecycle;
+mod roster;
 mod transmit;
 
 use std::fmt;
@@ -94,7 +95,8 @@ use self::fanout::Fanout;
 pub use self::fanout::Transmit;
 pub use self::ids::{ConnectionId, Now};
 use self::ingress::{Ingress, PartialFrames, TokenBucket};
-use self::lifecycle::Timers;
+use self::lifecycle::{CloseLog, Drain, Timers};
+pub use self::roster::ConnectionEntry;
 use crate::address::PeerAddress;
 use crate::buf::BufferPool;
 use crate::config::Limits;

@@ -8,6 +8,7 @@ use std::sync::Arc;
 use mio::event::Event;
 use mio::{Registry, Token};
 
+use crate::broker::Broker;
 use crate::config::Limits;
 use crate::metrics::ServerMetrics;
 
@@ -55,7 +56,7 @@ impl AdminServer {
         match *self {}
     }
 
-    pub(crate) const fn tick(&mut self, _now_ms: u64) {
+    pub(crate) const fn tick(&mut self, _now_ms: u64, _: &Broker) {
         match *self {}
     }
 }

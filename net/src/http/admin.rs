@@ -19,6 +19,7 @@ use super::connection::{AfterWrite, HttpConnection, READ_MAX_BYTES};
 use super::pages::Pages;
 use super::response::{Response, Status};
 use crate::address::PeerAddress;
+use crate::broker::Broker;
 use crate::config::Limits;
 use crate::metrics::ServerMetrics;
 use crate::transport::uninterrupted;
@@ -50,6 +51,8 @@ struct AdminListener {
 struct Slot {
     stream: TcpStream,
     connection: HttpConnection,
+    /// The peer is on this machine.
+    is_local: bool,
     readable: bool,
     writable: bool,
     /// The peer's side has ended, though bytes before the end may be unread. No further edge will
@@ -161,15 +164,15 @@ impl AdminServer {
         self.deadline_ms.into_iter().chain(resting).min()
     }
 
-    /// Does a bounded part of the work.
-    pub(crate) fn tick(&mut self, now_ms: u64) {
+    /// Does a bounded part of the work. `broker` is what the pages tell of.
+    pub(crate) fn tick(&mut self, now_ms: u64, broker: &Broker) {
         if self.may_accept(now_ms) {
             self.accept(now_ms);
         }
         let mut responses_left = RESPONSE_BUDGET;
         for _ in 0..self.queue.len().min(SERVE_BUDGET) {
             let Some(index) = self.queue.pop_front() else { break };
-            self.serve(index, &mut responses_left, now_ms);
+            self.serve(index, &mut responses_left, now_ms, broker);
         }
         if self.deadline_ms.is_some_and(|deadline_ms| deadline_ms <= now_ms) {
             self.handle_timeouts(now_ms);
@@ -241,6 +244,7 @@ impl AdminServer {
         let slot = Slot {
             stream,
             connection,
+            is_local: address.ip().is_some_and(|ip| ip.is_loopback()),
             readable: false,
             writable: false,
             ended: false,
@@ -267,14 +271,16 @@ impl AdminServer {
         true
     }
 
-    fn serve(&mut self, index: usize, responses_left: &mut usize, now_ms: u64) {
+    fn serve(&mut self, index: usize, responses_left: &mut usize, now_ms: u64, broker: &Broker) {
         let Some(Some(slot)) = self.slots.get_mut(index) else { return };
         slot.queued = false;
         if slot.read(&mut self.read_buffer).is_err() {
             slot.connection.finish();
         }
         if *responses_left > 0
-            && slot.connection.answer(now_ms, |request, into| self.pages.respond(request, into))
+            && slot.connection.answer(now_ms, |request, into| {
+                self.pages.respond(request, slot.is_local, broker, into);
+            })
         {
             *responses_left -= 1;
             self.metrics.http_responses.add(1);

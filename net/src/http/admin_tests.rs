@@ -17,6 +17,7 @@ struct Ticker {
     server: AdminServer,
     address: SocketAddr,
     metrics: Arc<ServerMetrics>,
+    broker: Broker,
     deadline: Instant,
 }
 
@@ -29,7 +30,9 @@ impl Ticker {
             AdminServer::new(sockets, Limits::default(), Arc::clone(&metrics), poll.registry(), 0)
                 .unwrap();
         let address = server.local_addresses().next().unwrap();
-        Self { poll, server, address, metrics, deadline: Instant::now() + Duration::from_secs(60) }
+        let broker = Broker::new(Limits::default(), Arc::clone(&metrics));
+        let deadline = Instant::now() + Duration::from_secs(60);
+        Self { poll, server, address, metrics, broker, deadline }
     }
 
     /// [`PEERS`] connections, each of which has sent this text.
@@ -47,7 +50,7 @@ impl Ticker {
         while self.server.open < PEERS {
             assert!(Instant::now() < self.deadline, "some peers were not accepted");
             self.server.listeners[0].ready = true;
-            self.server.tick(0);
+            self.server.tick(0, &self.broker);
         }
     }
 
@@ -73,7 +76,7 @@ impl Ticker {
         while !is_done(self) {
             self.sort_events();
             let before = count(self);
-            self.server.tick(0);
+            self.server.tick(0, &self.broker);
             let done = count(self) - before;
             assert!(done <= max_per_tick, "{done} in one tick");
         }

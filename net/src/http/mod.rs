@@ -5,7 +5,8 @@
 //! ```text
 //! bytes ──▶ connection: one request at a time ──▶ request: its head, checked
 //!                    ▲                                   │
-//!  admin: sockets    └── response: bytes ◀── pages: the contents ◀── exposition: metrics as text
+//!  admin: sockets    └── response: bytes ◀── pages: the contents ◀─┬ exposition: metrics as text
+//!                                                                  └ connections: of the broker
 //! ```
 //!
 //! Only [`admin`] touches a socket, and no file here reads a clock but at the start.
@@ -16,6 +17,8 @@ mod absent;
 mod admin;
 #[cfg(feature = "http")]
 mod connection;
+#[cfg(feature = "http")]
+mod connections;
 #[cfg(feature = "http")]
 mod exposition;
 #[cfg(feature = "http")]

@@ -2,9 +2,11 @@
 
 use std::sync::Arc;
 
+use super::connections;
 use super::exposition::{self, Exposition};
 use super::request::Request;
 use super::response::{Response, Status};
+use crate::broker::Broker;
 use crate::metrics::ServerMetrics;
 
 const STATUS_PAGE: &str = include_str!("status.html");
@@ -30,8 +32,14 @@ impl Pages {
         Self { metrics, exposition }
     }
 
-    /// Appends the response to a request to the text.
-    pub(super) fn respond(&self, request: &Request<'_>, into: &mut String) {
+    /// Appends the response to a request to the text. `is_local`: it comes from this machine.
+    pub(super) fn respond(
+        &self,
+        request: &Request<'_>,
+        is_local: bool,
+        broker: &Broker,
+        into: &mut String,
+    ) {
         let mut text = String::new();
         let response = match request.path {
             "/" => Response {
@@ -52,6 +60,21 @@ impl Pages {
                     Response::plain(Status::ServiceUnavailable, "the metrics cannot be shown\n")
                 }
             },
+            "/connections" if !is_local || !request.is_direct => {
+                Response::refusal(Status::Forbidden)
+            }
+            "/connections" => match connections::page(broker, request.query) {
+                Some(page) => {
+                    text = page;
+                    Response {
+                        status: Status::Ok,
+                        content_type: "application/json",
+                        fields: "",
+                        body: &text,
+                    }
+                }
+                None => Response::refusal(Status::BadRequest),
+            },
             "/healthz" => Response::plain(Status::Ok, "ok\n"),
             "/readyz" if self.metrics.draining.get() == 0 => Response::plain(Status::Ok, "ready\n"),
             "/readyz" => Response::plain(Status::ServiceUnavailable, "draining\n"),
@@ -67,9 +90,24 @@ mod tests {
 
     fn respond(path: &str, metrics: &Arc<ServerMetrics>) -> String {
         let mut bytes = String::new();
-        let request = Request { path, wants_body: true, keep_alive: true };
-        Pages::new(Arc::clone(metrics), 1.5).respond(&request, &mut bytes);
+        respond_to(path, true, metrics, &mut bytes);
         bytes
+    }
+
+    fn respond_to(path: &str, is_local: bool, metrics: &Arc<ServerMetrics>, bytes: &mut String) {
+        let request =
+            Request { path, query: "", is_direct: true, wants_body: true, keep_alive: true };
+        let broker = Broker::new(crate::config::Limits::default(), Arc::clone(metrics));
+        Pages::new(Arc::clone(metrics), 1.5).respond(&request, is_local, &broker, bytes);
+    }
+
+    #[test]
+    fn another_machine_is_not_told_who_is_connected() {
+        for (is_local, status) in [(true, "200"), (false, "403")] {
+            let mut bytes = String::new();
+            respond_to("/connections", is_local, &Arc::default(), &mut bytes);
+            assert!(bytes.starts_with(&format!("HTTP/1.1 {status} ")), "{bytes}");
+        }
     }
 
     #[test]

@@ -1,6 +1,8 @@
 //! The head of a request: parsed by `httparse` and checked for what this server supports. Owns no
 //! bytes.
 
+use std::net::IpAddr;
+
 use super::response::Status;
 
 /// The largest head, from the request line to the empty line that ends it.
@@ -22,6 +24,10 @@ pub(super) enum Head<'a> {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Request<'a> {
     pub(super) path: &'a str,
+    /// What follows the path behind a `?`.
+    pub(super) query: &'a str,
+    /// It names this machine as its host, if any, and no proxy says that it passes it on.
+    pub(super) is_direct: bool,
     pub(super) wants_body: bool,
     pub(super) keep_alive: bool,
 }
@@ -80,24 +86,41 @@ impl<'a> Request<'a> {
         if !no_length || values("transfer-encoding").next().is_some() {
             return Err(Status::ContentTooLarge);
         }
-        let path = path_of(target).ok_or(Status::BadRequest)?;
+        let (path, query) = path_and_query_of(target).ok_or(Status::BadRequest)?;
+        let passed_on = ["forwarded", "via", "x-forwarded-for", "x-real-ip"];
+        let is_direct = values("host").all(is_loopback)
+            && passed_on.into_iter().all(|name| values(name).next().is_none());
         let asks = |option: &str| {
             values("connection")
                 .flat_map(|value| value.split(|&byte| byte == b','))
                 .any(|token| token.trim_ascii().eq_ignore_ascii_case(option.as_bytes()))
         };
         let keep_alive = !asks("close") && (minor_version == 1 || asks("keep-alive"));
-        Ok(Self { path, wants_body: method == "GET", keep_alive })
+        Ok(Self { path, query, is_direct, wants_body: method == "GET", keep_alive })
     }
 }
 
-/// The path without its query, of a target in origin or absolute form (RFC 9112, 3.2.1 and 3.2.2).
-fn path_of(target: &str) -> Option<&str> {
+/// Whether the value of a Host field means this machine and no other: a browser that another site's
+/// name led here sends that name.
+fn is_loopback(host: &[u8]) -> bool {
+    let host = std::str::from_utf8(host).unwrap_or_default().trim();
+    let name = match host.rsplit_once(':') {
+        Some((name, port)) if port.bytes().all(|digit| digit.is_ascii_digit()) => name,
+        _ => host,
+    };
+    let name = name.strip_prefix('[').and_then(|name| name.strip_suffix(']')).unwrap_or(name);
+    name.eq_ignore_ascii_case("localhost")
+        || name.parse::<IpAddr>().is_ok_and(|ip| ip.to_canonical().is_loopback())
+}
+
+/// The path and its query, of a target in origin or absolute form (RFC 9112, 3.2.1 and 3.2.2).
+fn path_and_query_of(target: &str) -> Option<(&str, &str)> {
     let path_and_query = match target.strip_prefix("http://") {
         Some(rest) => rest.find('/').map_or("/", |start| &rest[start..]),
         None => target,
     };
-    path_and_query.split('?').next().filter(|path| path.starts_with('/'))
+    let (path, query) = path_and_query.split_once('?').unwrap_or((path_and_query, ""));
+    path.starts_with('/').then_some((path, query))
 }
 
 #[cfg(test)]
@@ -120,20 +143,39 @@ mod tests {
 
     #[test]
     fn a_request_has_a_path_a_method_and_keep_alive() {
-        let get = |path, keep_alive| Request { path, wants_body: true, keep_alive };
-        assert_eq!(whole("GET / HTTP/1.1\r\nHost: h\r\n\r\n"), get("/", true));
-        assert_eq!(
-            whole("GET /a?b=/c HTTP/1.1\r\nhost:h\r\nConnection: x, Close\r\n\r\n"),
-            get("/a", false)
-        );
-        assert_eq!(whole("GET /a HTTP/1.0\r\n\r\n"), get("/a", false));
-        assert_eq!(whole("GET /a HTTP/1.0\r\nCONNECTION: Keep-Alive\r\n\r\n"), get("/a", true));
-        assert_eq!(whole("GET http://h:1/a?b HTTP/1.1\r\nHost: h:1\r\n\r\n"), get("/a", true));
-        assert_eq!(
-            whole("GET http://h HTTP/1.1\r\nHost: h\r\nContent-Length: 0\r\n\r\n"),
-            get("/", true)
-        );
+        let is = |request: Request<'_>, path: &str, query: &str, keep_alive: bool| {
+            let found = (request.path, request.query, request.wants_body, request.keep_alive);
+            assert_eq!(found, (path, query, true, keep_alive));
+        };
+        is(whole("GET / HTTP/1.1\r\nHost: h\r\n\r\n"), "/", "", true);
+        let closing = "GET /a?b=/c HTTP/1.1\r\nhost:h\r\nConnection: x, Close\r\n\r\n";
+        is(whole(closing), "/a", "b=/c", false);
+        is(whole("GET /a HTTP/1.0\r\n\r\n"), "/a", "", false);
+        is(whole("GET /a HTTP/1.0\r\nCONNECTION: Keep-Alive\r\n\r\n"), "/a", "", true);
+        is(whole("GET http://h:1/a?b HTTP/1.1\r\nHost: h:1\r\n\r\n"), "/a", "b", true);
+        is(whole("GET http://h HTTP/1.1\r\nHost: h\r\nContent-Length: 0\r\n\r\n"), "/", "", true);
         assert!(!whole("HEAD / HTTP/1.1\r\nHost: h\r\n\r\n").wants_body);
+    }
+
+    #[test]
+    fn a_direct_request_names_this_machine_and_was_passed_on_by_no_proxy() {
+        let is_direct = |fields: &str| whole(&format!("GET / HTTP/1.0\r\n{fields}\r\n")).is_direct;
+        for fields in ["", "Host: localhost\r\n", "Host: 127.9.9.9:1\r\n", "Host: [::1]:80\r\n"] {
+            assert!(is_direct(fields), "{fields:?}");
+        }
+        for fields in [
+            "Host: h\r\n",
+            "Host: localhost.h\r\n",
+            "Host: \r\n",
+            "Host: 192.0.2.1\r\n",
+            "Host: [::2]\r\n",
+            "VIA: 1.1 h\r\n",
+            "Forwarded: for=h\r\n",
+            "X-Forwarded-For: h\r\n",
+            "X-Real-IP: h\r\n",
+        ] {
+            assert!(!is_direct(fields), "{fields:?}");
+        }
     }
 
     #[test]

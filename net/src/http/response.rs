@@ -7,6 +7,7 @@ use std::fmt::Write as _;
 pub(super) enum Status {
     Ok,
     BadRequest,
+    Forbidden,
     NotFound,
     MethodNotAllowed,
     RequestTimeout,
@@ -22,6 +23,7 @@ impl Status {
         match self {
             Self::Ok => "200 OK",
             Self::BadRequest => "400 Bad Request",
+            Self::Forbidden => "403 Forbidden",
             Self::NotFound => "404 Not Found",
             Self::MethodNotAllowed => "405 Method Not Allowed",
             Self::RequestTimeout => "408 Request Timeout",
@@ -37,6 +39,7 @@ impl Status {
         match self {
             Self::Ok => "",
             Self::BadRequest => "this is not a valid HTTP/1.1 request\n",
+            Self::Forbidden => "only this machine itself is told, not browsers of other sites\n",
             Self::NotFound => "there is nothing here: try /, /metrics, /healthz or /readyz\n",
             Self::MethodNotAllowed => "only GET and HEAD are answered here\n",
             Self::RequestTimeout => "the request was not complete in time\n",

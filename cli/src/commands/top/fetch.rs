@@ -39,6 +39,14 @@ impl std::str::FromStr for MetricsUrl {
     }
 }
 
+impl MetricsUrl {
+    /// The address of another page of the same server.
+    pub(crate) fn beside(&self, page: &str) -> String {
+        let (folder, _) = self.0.rsplit_once('/').unwrap_or((&self.0, ""));
+        format!("{folder}/{page}")
+    }
+}
+
 impl std::fmt::Display for MetricsUrl {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.write_str(&self.0)
@@ -46,13 +54,13 @@ impl std::fmt::Display for MetricsUrl {
 }
 
 /// Keeps a connection from one request to the next.
-pub(super) struct Fetcher {
+pub(crate) struct Fetcher {
     agent: ureq::Agent,
     url: MetricsUrl,
 }
 
 impl Fetcher {
-    pub(super) fn new(url: MetricsUrl) -> Self {
+    pub(crate) fn new(url: MetricsUrl) -> Self {
         // Requests go to the server itself, whatever proxy the environment names.
         let config = ureq::Agent::config_builder()
             .timeout_global(Some(TIMEOUT))
@@ -67,7 +75,15 @@ impl Fetcher {
     /// # Errors
     /// No answer in time, or one that is no metrics. A few words have the reason.
     pub(super) fn fetch(&self) -> Result<String, String> {
-        let mut response = self.agent.get(&self.url.0).call().map_err(|error| describe(&error))?;
+        self.fetch_from(&self.url.0)
+    }
+
+    /// The text of another page of the server.
+    ///
+    /// # Errors
+    /// As [`fetch`](Self::fetch).
+    pub(crate) fn fetch_from(&self, url: &str) -> Result<String, String> {
+        let mut response = self.agent.get(url).call().map_err(|error| describe(&error))?;
         if response.status() != 200 {
             return Err(format!("status {}", response.status().as_u16()));
         }

@@ -2,7 +2,7 @@
 //! samples and their drawing are pure, in their own files.
 
 mod args;
-mod fetch;
+pub(super) mod fetch;
 mod figures;
 mod once;
 mod sample;

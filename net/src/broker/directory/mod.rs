@@ -7,6 +7,7 @@
 //! room stand in its list.
 
 pub(super) mod addresses;
+pub(super) mod connects;
 mod name_policy;
 mod presence;
 pub(super) mod requests;
@@ -108,6 +109,19 @@ impl Directory {
     /// Whether the connection is in a room, and so has a reason to be there and say nothing.
     pub(super) fn is_listening(&self, id: ConnectionId) -> bool {
         self.members.get(id).is_some_and(|member| !member.rooms.is_empty())
+    }
+
+    /// The name that a connection signed in with.
+    pub(super) fn username_of(&self, id: ConnectionId) -> Option<&str> {
+        self.members.get(id).map(|member| member.username.as_str())
+    }
+
+    /// The names of the rooms that a connection is in.
+    pub(super) fn rooms_of(&self, id: ConnectionId) -> impl ExactSizeIterator<Item = &str> {
+        let memberships = self.members.get(id).map_or(&[][..], |member| &member.rooms);
+        memberships
+            .iter()
+            .map(|membership| self.rooms.get(membership.room).map_or("", |room| &*room.name))
     }
 
     /// The logs that a connection reads.

@@ -402,15 +402,40 @@ impl Broker {
         self.open -= 1;
         self.metrics.clients_connected.set(self.open);
         self.metrics.count_close(reason);
-        let family = family.map_or("none", family_label);
-        let detail = text.as_str();
-        span(id, address).in_scope(|| match reason {
-            // What happens to every connection in the end.
-            CloseReason::Disconnected | CloseReason::EndOfInput | CloseReason::ConnectionLost => {
-                debug!(%reason, family, "closed");
-            }
-            _ => info!(%reason, family, detail, "closed"),
-        });
+        // The first three are what happens to every connection in the end.
+        let is_usual = matches!(
+            reason,
+            CloseReason::Disconnected | CloseReason::EndOfInput | CloseReason::ConnectionLost
+        );
+        let has_line = !is_usual && self.close_log.has_line(reason, now.monotonic_ms);
+        if has_line || enabled!(Level::DEBUG, reason) {
+            let family = family.map_or("none", family_label);
+            let detail = text.as_str();
+            span(id, address).in_scope(|| match (has_line, is_usual) {
+                (true, _) => info!(%reason, family, detail, "closed"),
+                (false, true) => debug!(%reason, family, "closed"),
+                (false, false) => debug!(%reason, family, detail, "closed"),
+            });
+        }
+    }
+
+    /// Logs how many closes had no line of their own, for reasons whose time for that has come.
+    pub(super) fn log_more_closes(&mut self, now_ms: u64) {
+        while let Some((reason, more)) = self.close_log.poll_more(now_ms) {
+            info!(%reason, more, "closed, and not told one by one");
+        }
+    }
+
+    /// Logs what would be logged later. The driver calls it at its end.
+    ///
+    /// ```
+    /// # let (mut broker, id, now) =
+    /// #     include!(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/support/broker.rs"));
+    /// broker.handle_reset(id, now);
+    /// broker.end_log(); // nothing is left out
+    /// ```
+    pub fn end_log(&mut self) {
+        self.log_more_closes(u64::MAX);
     }
 
     pub(super) fn set_gone(&mut self, id: ConnectionId) {
@@ -425,7 +450,7 @@ impl Broker {
 }
 
 /// The family's name in the log.
-const fn family_label(family: Family) -> &'static str {
+pub(super) const fn family_label(family: Family) -> &'static str {
     match family {
         Family::Echo => "echo",
         Family::ChatV1 => "chat_v1",

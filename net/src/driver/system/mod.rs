@@ -107,8 +107,9 @@ impl System {
             }
             self.drain_if_due(now);
             self.tick(now);
-            if let Some(http) = &mut self.driver.io.http {
-                http.tick(now.monotonic_ms);
+            let Driver { io, broker, .. } = &mut self.driver;
+            if let Some(http) = &mut io.http {
+                http.tick(now.monotonic_ms, broker);
             }
             if self.has_drained(now) {
                 return Ok(());
