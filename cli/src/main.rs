@@ -33,6 +33,7 @@ mod stats;
 #[cfg(any(feature = "chat-screen", feature = "top"))]
 mod terminal;
 mod theme_name;
+mod tls_remarks;
 mod values;
 mod verbosity;
 

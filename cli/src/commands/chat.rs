@@ -15,6 +15,7 @@ use crate::profile::Profile;
 use crate::server_args;
 #[cfg(feature = "chat-screen")]
 use crate::terminal;
+use crate::tls_remarks;
 
 pub(crate) use self::args::ChatArgs;
 
@@ -32,6 +33,7 @@ pub(crate) fn run(args: &ChatArgs) -> Result<ExitCode, Failure> {
         probe_interval: args.probe.interval(),
         ..args.way.client_config_or(profile.tls)
     };
+    tls_remarks::make(&address, &config.tls);
     #[cfg(feature = "chat-screen")]
     if !args.plain && terminal::is_full_screen_possible() {
         let theme = args.theme.or(profile.theme).unwrap_or_default();

@@ -13,6 +13,7 @@ use crate::format;
 use crate::lines::LineReader;
 use crate::output;
 use crate::server_args::ServerAddress;
+use crate::tls_remarks;
 use crate::verbosity;
 
 #[derive(Debug, Args)]
@@ -24,7 +25,9 @@ pub(crate) struct EchoArgs {
 }
 
 pub(crate) fn run(args: &EchoArgs) -> Result<ExitCode, Failure> {
-    let mut client = Client::connect_with(&args.server.address, &args.server.way.client_config())?;
+    let config = args.server.way.client_config();
+    tls_remarks::make(&args.server.address, &config.tls);
+    let mut client = Client::connect_with(&args.server.address, &config)?;
     format::connected(&args.server.address, client.peer_address());
     let stdin = io::stdin().lock();
     let is_interactive = stdin.is_terminal();

@@ -20,6 +20,7 @@ use crate::format;
 use crate::interrupt;
 use crate::output;
 use crate::retry::{self, Retry};
+use crate::tls_remarks;
 
 /// Exit status when `-t` ran out; no other error has this number.
 const TIMED_OUT: u8 = 27;
@@ -32,6 +33,7 @@ const GOODBYE_WAIT: Duration = Duration::from_secs(2);
 
 pub(crate) fn run(args: &ListenArgs) -> Result<ExitCode, Failure> {
     let interruption = Interruption::watch()?;
+    tls_remarks::make(&args.server.address, &args.server.way.client_config().tls);
     let mut listening = Listening {
         args,
         show: Show::new(args),

@@ -18,6 +18,7 @@ use crate::format;
 use crate::interrupt;
 use crate::output;
 use crate::stats::{RoundTrips, duration_ns, milliseconds};
+use crate::tls_remarks;
 
 pub(crate) use self::args::PingArgs;
 
@@ -77,6 +78,7 @@ pub(crate) fn run(args: &PingArgs) -> Result<ExitCode, Failure> {
             ..args.server.way.client_config()
         },
     };
+    tls_remarks::make(&target.address, &target.config.tls);
     let client = target.connect()?;
     // A short queue, so that pinging waits for the reader of the output.
     let (queue, events) = sync_channel(1);

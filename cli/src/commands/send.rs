@@ -23,6 +23,7 @@ use crate::lines::Line;
 use crate::output;
 use crate::requests::{Answer, MAX_IN_FLIGHT, Request, Requests};
 use crate::retry::{self, Retry};
+use crate::tls_remarks;
 use crate::values;
 
 /// The longest line that is said in several messages.
@@ -33,6 +34,7 @@ const SUFFIX_MAX: u32 = 99;
 
 pub(crate) fn run(args: &SendArgs) -> Result<ExitCode, Failure> {
     let (address, text) = args.address_and_text().map_err(Failure::Message)?;
+    tls_remarks::make(&address, &args.way.client_config().tls);
     let text = text.map(|text| Message::new(Label::Text, text.to_owned()));
     Delivery {
         args,

@@ -79,6 +79,38 @@ fn keys_of_sessions_are_written_where_the_variable_says_and_the_log_warns() {
 }
 
 #[test]
+fn clients_remark_on_keys_that_are_written_and_on_certificates_out_of_their_time() {
+    let folder = Folder::new("client-key-log");
+    let keys = folder.path("keys.log");
+    let (_serve, port, cert) = serve_tls(&folder, &[]);
+    let address = format!("tls://localhost{port}");
+    let with_keys = |args: &[&str]| {
+        let mut client = command(args);
+        client.env("SSLKEYLOGFILE", &keys).output().expect("it runs")
+    };
+    let pinged = with_keys(&["ping", &address, "--ca", &cert, "-c", "1"]);
+    let said = String::from_utf8_lossy(&pinged.stderr);
+    assert!(pinged.status.success(), "{said}");
+    assert_eq!(
+        said.lines().collect::<Vec<_>>(),
+        [format!("cafewire: SSLKEYLOGFILE is set: those who read {keys} can read this connection")]
+    );
+    let written = std::fs::read_to_string(&keys).expect("the keys");
+    assert!(written.contains("CLIENT_TRAFFIC_SECRET_0 "), "{written}");
+
+    // Where nothing is sealed there is nothing to remark.
+    let plain = with_keys(&["ping", "tcp://127.0.0.1:1", "-c", "1"]);
+    assert!(!String::from_utf8_lossy(&plain.stderr).contains("SSLKEYLOGFILE"));
+
+    let old = Folder::new("client-old-ca");
+    let [old, _] = certificate(&old, 2020, 2021);
+    let refused = run(&["send", &address, "--ca", &old, "--user", "a", "--room", "r", "x"], "");
+    assert_eq!(refused.code, Some(1), "{refused:?}");
+    let warning = "has expired: it was valid until Fri, 01 Jan 2021";
+    assert!(refused.stderr.contains(warning), "{refused:?}");
+}
+
+#[test]
 fn the_log_says_in_words_why_tls_failed_and_nothing_of_a_probe() {
     let folder = Folder::new("tls-failed");
     let (mut serve, port, _) = serve_tls(&folder, &[]);

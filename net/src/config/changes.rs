@@ -69,7 +69,8 @@ pub(crate) fn changes(before: &ServerConfig, after: &ServerConfig) -> Vec<String
         ("tls_client_ca", client_ca(before).flatten() != client_ca(after).flatten()),
     ]
     .into_iter()
-    .filter_map(|(name, is_other)| is_other.then(|| name.to_owned()))
+    .filter(|(_, is_other)| *is_other)
+    .map(|(name, _)| name.to_owned())
     .collect();
     if before.lame_duck != after.lame_duck {
         changes.push(format!("lame_duck ({:?} -> {:?})", before.lame_duck, after.lame_duck));

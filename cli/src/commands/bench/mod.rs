@@ -20,9 +20,11 @@ use crate::escape;
 use crate::failure::Failure;
 use crate::interrupt;
 use crate::output;
+use crate::tls_remarks;
 
 pub(crate) fn run(args: &BenchArgs) -> Result<ExitCode, Failure> {
     let config = args.load_config().map_err(Failure::Message)?;
+    tls_remarks::make(&config.target, &config.tls);
     let common = args.common();
     let mut series = common.series.as_deref().map(CsvFile::create).transpose()?;
     let mut histogram = common.histogram.as_deref().map(CsvFile::create).transpose()?;

@@ -1,0 +1,27 @@
+//! What is to be said before a command speaks TLS: certificates that are out of their time, and
+//! keys that are written down. Reads the files; a fault in one is told when the connection is made.
+
+use std::time::SystemTime;
+
+use cafewire_net::{Address, ClientTls};
+
+use crate::escape;
+use crate::output;
+
+pub(crate) fn make(address: &Address, tls: &ClientTls) {
+    if !matches!(address, Address::Tls { .. }) {
+        return;
+    }
+    let now = SystemTime::now();
+    for validity in tls.validities().unwrap_or_default() {
+        if let Some(warning) = validity.warning(now) {
+            output::remark(format_args!("cafewire: {}", escape::text(&warning)));
+        }
+    }
+    if let Some(path) = std::env::var_os("SSLKEYLOGFILE").filter(|path| !path.is_empty()) {
+        output::remark(format_args!(
+            "cafewire: SSLKEYLOGFILE is set: those who read {} can read this connection",
+            escape::text(&path.to_string_lossy())
+        ));
+    }
+}
