@@ -248,7 +248,7 @@ theme = \"light\"
                 "[profile.work]\naddress = \"h:1\"\nca = \"a.pem\"",
                 "profile.work: ca is for tls:// addresses, and tcp://h:1 is none",
             ),
-            ("[profile.work]\naddress = \"nowhere\"", "line 2: the port is missing"),
+            ("[profile.work]\naddress = \"nowhere:x\"", "line 2: \"x\" is no port"),
             ("[profile.work]\ntheme = \"pink\"", "line 2: unknown variant `pink`"),
             ("[profile.work]\nuser = \"\"", "profile.work: user: username is 0 bytes long"),
             (
