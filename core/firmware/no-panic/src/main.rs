@@ -22,7 +22,7 @@ use core::hint::black_box;
 use cafewire_core::chat::{
     self, Content, ErrorCode, MessagePayload, RoomName, Username, ValidMessage,
 };
-use cafewire_core::client::{End, RequestError, Session, Slot};
+use cafewire_core::client::{End, Liveness, RequestError, Session, Slot};
 use cafewire_core::dissect::{AnyFraming, Dissected, Dissector, fields};
 use cafewire_core::echo::{self, Message};
 use cafewire_core::io::{Compat06, FrameReader, FrameWriter, ResyncError, ResyncReader};
@@ -47,6 +47,7 @@ extern "C" fn main() -> i32 {
     port_of_06();
     noisy_port::<{ chat::MAX_FRAME_SIZE }>();
     noisy_port::<8>();
+    liveness();
     dissection();
     session(black_box([Slot::EMPTY; 8]));
     session(black_box(&mut [][..]));
@@ -355,6 +356,16 @@ fn session<S: AsRef<[Slot]> + AsMut<[Slot]>>(slots: S) {
     session.invariants();
     use_up(black_box(session).with_slots(black_box([Slot::EMPTY; 4])).is_some());
     use_up(Session::new([Slot::default(); 2]).clone().pending());
+}
+
+fn liveness() {
+    let mut liveness = black_box(Liveness::new(black_box(None)));
+    liveness.heard(black_box(0));
+    let mut liveness = black_box(liveness);
+    use_up((liveness.next_deadline(), liveness.due(black_box(0))));
+    liveness.probed(black_box(0));
+    let liveness = black_box(liveness);
+    use_up((liveness.is_probed(), liveness.due(black_box(0))));
 }
 
 fn dissection() {
