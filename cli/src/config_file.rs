@@ -22,6 +22,21 @@ pub(crate) fn read_if_there(path: &Path) -> Result<Option<String>, Failure> {
     }
 }
 
+/// The most bytes of a config file that a running server reads: its loop stands still meanwhile.
+const RELOAD_BYTES_MAX: u64 = 1 << 20;
+
+/// Refuses what a running server must not read: a pipe may never end, and a large file takes long.
+pub(crate) fn check_for_reload(path: &Path) -> Result<(), Failure> {
+    let file = std::fs::metadata(path).map_err(|error| cannot_read(path, &error))?;
+    if !file.is_file() {
+        return Err(wrong(path, "it is no regular file, and a running server reads no other"));
+    }
+    if file.len() > RELOAD_BYTES_MAX {
+        return Err(wrong(path, "it has more than 1 MiB, and a running server reads no more"));
+    }
+    Ok(())
+}
+
 /// An error in that file.
 pub(crate) fn wrong(path: &Path, sentence: &str) -> Failure {
     Failure::Message(format!("config file {}: {sentence}", path.display()))

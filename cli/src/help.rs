@@ -78,7 +78,8 @@ On a terminal this is a full screen: your rooms with their unread counts, the me
 seen, a line with the state of the connection, and a line to type in. /help there lists all keys \
 and commands. When the server goes away it connects again by itself, after a delay that grows to \
 half a minute, joins its rooms again, and notes what may have been missed. With --plain, or when \
-input or output is no terminal or a dumb one, it goes line by line.
+input or output is no terminal or a dumb one, it goes line by line, and ends with 1 when the \
+server goes away.
 
 Text goes to the current room, at most 512 bytes at a time. Lines that begin with / are commands:
   /join ROOM     join a room and make it the current one
@@ -125,7 +126,9 @@ sentence, if one was refused, or none came back for 10 seconds, or a line is lon
 or not UTF-8: the sentence names that line, and those before it were sent.
 
 For a job's output, `make 2>&1 | cafewire send --split …`: without --split or --skip a line that \
-cannot be said ends the command, and the job with it, which writes into a closed pipe.
+cannot be said ends the command, and the job with it, which writes into a closed pipe. A server \
+may bound messages per second (frames_per_second): a line that comes too fast is refused, and \
+named.
 
 With --retry messages without a receipt are sent again on the next connection, in order, before \
 the others; a sentence on standard error names the lines that may have been said twice. A name \
@@ -182,7 +185,7 @@ passes on packets at once with --immediate-mode; with -U alone, half a second la
 
 With --json each line is an object, told apart by `kind` (frame, bad; in captures gap, part, \
 proxy and a summary at the end); cli/SCHEMAS.md documents the members. `cafewire encode json` \
-turns it back into the same bytes.
+turns it back into the same bytes, but for chat version 2, which is only read.
 
 Exit status: 0 if all that was read is good, 1 if anything of it is bad or missing, or if nothing \
 could be read (a link type, a tunnel, cut packets), 2 for wrong arguments. What is passed over \

@@ -47,6 +47,9 @@ pub(crate) struct FullScreen {
 /// Columns and rows of a terminal that does not know its size: a serial line, a container's.
 const USUAL_SIZE: (u16, u16) = (80, 24);
 
+/// The most that is drawn on. A terminal may claim 65,535 by 65,535, for which there is no memory.
+const LARGEST_SIZE: (u16, u16) = (1000, 400);
+
 impl FullScreen {
     /// Takes the terminal over: alternate screen, raw keys, pastes in one piece, mouse wheel,
     /// focus. A panic on any thread gives it back before it is reported, and ends the program.
@@ -126,7 +129,7 @@ fn area((width, height): (u16, u16)) -> Rect {
 }
 
 /// The size that a terminal has, or for what it does not know (0) that of the variables COLUMNS and
-/// LINES, or the usual one.
+/// LINES, or the usual one; at most [`LARGEST_SIZE`].
 pub(crate) fn known_size(told: (u16, u16)) -> (u16, u16) {
     known_or(told, |name| std::env::var(name).ok()?.parse().ok())
 }
@@ -136,7 +139,8 @@ fn known_or(told: (u16, u16), variable: impl Fn(&str) -> Option<u16>) -> (u16, u
         0 => variable(name).filter(|&size| size > 0).unwrap_or(usual),
         told => told,
     };
-    (known(told.0, "COLUMNS", USUAL_SIZE.0), known(told.1, "LINES", USUAL_SIZE.1))
+    let columns = known(told.0, "COLUMNS", USUAL_SIZE.0).min(LARGEST_SIZE.0);
+    (columns, known(told.1, "LINES", USUAL_SIZE.1).min(LARGEST_SIZE.1))
 }
 
 /// Calls `on_hang_up` once the terminal is gone: its window was closed, or the connection to it.
@@ -230,5 +234,6 @@ mod tests {
         assert_eq!(known_or((0, 0), variables), (132, 43));
         assert_eq!(known_or((100, 0), variables), (100, 43));
         assert_eq!(known_or((100, 30), variables), (100, 30));
+        assert_eq!(known_or((u16::MAX, u16::MAX), variables), LARGEST_SIZE);
     }
 }

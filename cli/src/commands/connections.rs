@@ -44,9 +44,12 @@ struct Connection {
 }
 
 impl Connection {
-    /// A line for people. What peers chose stands last, and is escaped.
+    /// A line for people. What peers chose stands last; all texts are escaped, since what answers
+    /// may be another program.
     fn line(&self) -> String {
-        let Self { id, address, family, queued_bytes, .. } = self;
+        let queued_bytes = self.queued_bytes;
+        let [id, address, family] =
+            [&self.id, &self.address, &self.family].map(|text| escape::text(text));
         let name = self.name.as_deref().map_or("-".into(), escape::text);
         let mut rooms: Vec<String> =
             self.rooms.iter().map(|room| escape::text(room).into_owned()).collect();
@@ -71,6 +74,7 @@ pub(crate) fn run(args: &ConnectionsArgs) -> Result<ExitCode, Failure> {
         ))?;
     }
     let mut url = page_url.clone();
+    let mut last = None;
     for _ in 0..PAGES_MAX {
         let no_answer = |why| Failure::Message(format!("no answer from {page_url}: {why}"));
         let text = fetcher.fetch_from(&url).map_err(|why| match why.as_str() {
@@ -93,7 +97,35 @@ pub(crate) fn run(args: &ConnectionsArgs) -> Result<ExitCode, Failure> {
             }
         }
         let Some(next) = page.next else { return Ok(ExitCode::SUCCESS) };
+        if last.is_some_and(|last| next <= last) {
+            return Err(Failure::Message(format!(
+                "{page_url} does not go on: this is no cafewire"
+            )));
+        }
+        last = Some(next);
         url = format!("{page_url}?after={next}");
     }
     Err(Failure::Message(format!("{page_url} has no end: so many connections no server has")))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn nothing_of_an_answer_drives_the_terminal() {
+        let text = || "a\u{1b}[31m\n".to_owned();
+        let connection = Connection {
+            id: text(),
+            name: Some(text()),
+            address: text(),
+            family: text(),
+            rooms: vec![text()],
+            rooms_total: 1,
+            queued_bytes: 1,
+            closing: false,
+        };
+        let line = connection.line();
+        assert!(!line.contains(char::is_control), "{line:?}");
+    }
 }

@@ -44,6 +44,7 @@ pub(crate) fn run(args: &SendArgs) -> Result<ExitCode, Failure> {
         was_signed_in: false,
         suffix: 1,
         lines_left_out: 0,
+        was_interrupted: false,
         sender: None,
         write_failure: None,
         is_in_room: false,
@@ -91,6 +92,7 @@ struct Delivery<'a> {
     /// Behind the name, from 2 on.
     suffix: u32,
     lines_left_out: u64,
+    was_interrupted: bool,
     /// Of the connection that stands.
     sender: Option<ChatSender>,
     /// Why nothing more can be sent, and until when the server's own reason is waited for, and the
@@ -140,7 +142,8 @@ impl Delivery<'_> {
     /// Nothing more can be said. Where the writer of the input must not be ended by that, the rest
     /// is read all the same.
     fn after_the_input(mut self, failure: Failure) -> Failure {
-        if !self.leaves_out() || matches!(self.input, Input::Ended | Input::Failed(_)) {
+        let is_over = self.was_interrupted || matches!(self.input, Input::Ended | Input::Failed(_));
+        if !self.leaves_out() || is_over {
             return failure;
         }
         let sentence = failure.into_sentence();
@@ -267,6 +270,7 @@ impl Delivery<'_> {
                 self.input = Input::Failed(Failure::input(&error));
             }
             ConversationEvent::Interrupted => {
+                self.was_interrupted = true;
                 if let Some(sender) = &self.sender {
                     self.conversation.disconnect(sender);
                 }

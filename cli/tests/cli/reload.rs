@@ -56,6 +56,17 @@ fn text(rest: &str) -> String {
 const SUCCEEDED: &str = "cafewire_config_last_reload_successful";
 const SINCE: &str = "cafewire_config_last_reload_success_timestamp_seconds";
 
+/// Its loop would stand still while it reads.
+#[test]
+fn a_file_that_is_too_large_is_refused() {
+    let mut served = Served::start("reload-large", "rooms = 7\n");
+    let large = text(&format!("rooms = 8\n#{}\n", "x".repeat(1 << 20)));
+    let lines = served.reload(&large);
+    assert!(lines[0].contains("not reloaded") && lines[0].contains("more than 1 MiB"), "{lines:?}");
+    assert_eq!(served.metric(SUCCEEDED), 0);
+    assert!(served.reload(&text("rooms = 8\n"))[0].contains("rooms (7 -> 8)"));
+}
+
 #[test]
 fn an_emptied_file_is_refused_and_the_metrics_say_so() {
     let mut served = Served::start("emptied", "rooms = 7\n");

@@ -212,6 +212,23 @@ fn interrupted_with_messages_open_is_a_failure() {
     ended.assert_failed(1, "interrupted, with 1 message not seen to be delivered");
 }
 
+/// Also where the rest of the input is read after other failures, for the sake of who writes it.
+#[test]
+fn a_signal_ends_it_whatever_is_done_with_the_input() {
+    let server = Server::start();
+    for option in ["--split", "--skip"] {
+        let args = ["send", &server.address, "--user", "bot", "--room", "lobby", option];
+        let mut listen = listener(&server, &[]);
+        let mut send = cafewire(&args);
+        send.write("one\n");
+        listen.line_with("one");
+        send.signal(Signal::INT);
+        send.end_by_itself().assert_failed(1, "interrupted");
+        listen.signal(Signal::INT);
+        assert_eq!(listen.end_by_itself().code, Some(130));
+    }
+}
+
 #[test]
 fn when_all_is_delivered_it_says_goodbye() {
     let server = ScriptedServer::start(|mut peer| {

@@ -50,9 +50,8 @@ fn signals_while_it_starts_do_not_end_it_and_sighup_is_done_then() {
     config.write_all(text).expect("it reads");
     drop(config);
     let listening = serve.line_with("listening on ");
-    // The reload reads the pipe again.
-    open_once_read_from(&path).write_all(text).expect("it reads");
-    serve.remark_with("was reloaded");
+    // The reload was tried. A running server reads no pipe, which might never end.
+    serve.remark_with("it is no regular file");
     let address = listening.replace("listening on ", "");
     run(&["ping", &address, "-c", "1"], "").assert_done();
     serve.signal(Signal::TERM);

@@ -177,12 +177,6 @@ impl Report {
 }
 
 impl Measured {
-    /// Messages that fell due per second; `None` without a fixed rate, 0 if no time was measured.
-    #[must_use]
-    pub fn due_per_second(&self) -> Option<f64> {
-        self.due.map(|due| self.per_second(due))
-    }
-
     /// Messages sent per second; 0 if no time was measured.
     #[must_use]
     pub fn sent_per_second(&self) -> f64 {

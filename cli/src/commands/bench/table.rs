@@ -30,7 +30,8 @@ pub(super) fn report(config: &LoadConfig, report: &Report) -> String {
             format!("measured {number:>13} {per_second:>14}")
         };
         if let Some(due) = report.due {
-            let per_second = measured.due_per_second().unwrap_or(0.0);
+            #[allow(clippy::cast_precision_loss)] // of a rate a few digits are shown
+            let per_second = config.rate_per_second.unwrap_or(0) as f64;
             row("due", due, &of_measured(measured.due.unwrap_or(0), per_second));
         }
         row("sent", report.sent, &of_measured(measured.sent, measured.sent_per_second()));
@@ -320,7 +321,7 @@ echo: 50 connections, 16 in flight on each, 64 bytes each, on tcp://127.0.0.1:80
             "lost                      5",
             "unexpected                1   not sent",
             "no latency",
-            "due               1,100,001   measured     1,000,001      100,000/s",
+            "due               1,100,001   measured     1,000,001        1,000/s",
             "bad: 2 connections failed, 1 due messages were never sent, 5 deliveries lost, \
              1 frames unexpected",
         ] {

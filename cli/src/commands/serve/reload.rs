@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use cafewire_net::{ConfigSource, ServerHandle};
 use tracing::warn;
 
+use crate::config_file;
 use crate::failure::Failure;
 use crate::settings::Settings;
 
@@ -29,6 +30,9 @@ impl Reload {
                 && handle.metrics().config_reload_succeeded == 1
             {
                 current = read;
+            }
+            if let Some(path) = &file {
+                config_file::check_for_reload(path).map_err(Failure::into_sentence)?;
             }
             let set = Settings::set(given.clone(), file.as_ref());
             let set = set.map_err(Failure::into_sentence)?;
