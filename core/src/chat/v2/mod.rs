@@ -49,6 +49,7 @@ mod framing;
 mod header;
 mod layout;
 mod message;
+mod message_fields;
 mod schema;
 #[cfg(feature = "sign")]
 mod seal;
