@@ -8,9 +8,30 @@ use cafewire_core::{ErrorCode, ParseError};
 use cafewire_net::client::ClientError;
 
 use crate::backoff::Backoff;
+use crate::failure::Failure;
 
 /// Time for which a connection must have lasted before the delay after its loss starts short again.
 pub(crate) const STABLE_AFTER: Duration = Duration::from_secs(10);
+
+/// Why a connection is over.
+pub(crate) enum End {
+    /// Another one may go better.
+    Lost(Failure),
+    Final(Failure),
+}
+
+impl End {
+    pub(crate) fn of(error: ClientError, was_signed_in: bool) -> Self {
+        let may_pass = may_pass(&error, was_signed_in);
+        if may_pass { Self::Lost(error.into()) } else { Self::Final(error.into()) }
+    }
+}
+
+impl From<Failure> for End {
+    fn from(failure: Failure) -> Self {
+        Self::Final(failure)
+    }
+}
 
 /// The attempts of one command.
 pub(crate) struct Retry {

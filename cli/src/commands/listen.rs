@@ -19,7 +19,7 @@ use crate::failure::Failure;
 use crate::format;
 use crate::interrupt;
 use crate::output;
-use crate::retry::{self, Retry};
+use crate::retry::{self, End, Retry};
 use crate::tls_remarks;
 
 /// Exit status when `-t` ran out; no other error has this number.
@@ -52,19 +52,6 @@ pub(crate) fn run(args: &ListenArgs) -> Result<ExitCode, Failure> {
             Err(End::Final(failure)) => return Err(failure),
             Err(End::Lost(failure)) => listening.wait_for_next_attempt(failure)?,
         }
-    }
-}
-
-/// Why a connection is over.
-enum End {
-    /// Another one may go better.
-    Lost(Failure),
-    Final(Failure),
-}
-
-impl From<Failure> for End {
-    fn from(failure: Failure) -> Self {
-        Self::Final(failure)
     }
 }
 
@@ -159,8 +146,7 @@ impl Listening<'_> {
     }
 
     fn end(&self, error: ClientError) -> End {
-        let may_pass = retry::may_pass(&error, self.was_signed_in);
-        if may_pass { End::Lost(error.into()) } else { End::Final(error.into()) }
+        End::of(error, self.was_signed_in)
     }
 
     /// A signal ends the command meanwhile.

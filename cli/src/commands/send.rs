@@ -22,7 +22,7 @@ use crate::failure::Failure;
 use crate::lines::Line;
 use crate::output;
 use crate::requests::{Answer, MAX_IN_FLIGHT, Request, Requests};
-use crate::retry::{self, Retry};
+use crate::retry::{self, End, Retry};
 use crate::tls_remarks;
 use crate::values;
 
@@ -68,19 +68,6 @@ enum Input {
     Ended,
     /// Reading ended with this failure; answers to earlier messages are still awaited.
     Failed(Failure),
-}
-
-/// Why a connection is over.
-enum End {
-    /// Another one may go better.
-    Lost(Failure),
-    Final(Failure),
-}
-
-impl From<Failure> for End {
-    fn from(failure: Failure) -> Self {
-        Self::Final(failure)
-    }
 }
 
 struct Delivery<'a> {
@@ -387,8 +374,7 @@ impl Delivery<'_> {
     }
 
     fn end(&self, error: ClientError) -> End {
-        let may_pass = retry::may_pass(&error, self.was_signed_in);
-        if may_pass { End::Lost(error.into()) } else { End::Final(error.into()) }
+        End::of(error, self.was_signed_in)
     }
 
     fn end_after(&self, failure: Failure, code: ErrorCode) -> End {
