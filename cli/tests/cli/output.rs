@@ -3,7 +3,6 @@
 
 use std::process::Stdio;
 
-use crate::support::scripted::ScriptedServer;
 use crate::support::{Running, Server, command};
 
 /// Runs a command to its end whose output no reader takes.
@@ -43,32 +42,4 @@ fn a_command_without_output_needs_no_reader() {
     drop(reader);
     let args = ["send", &server.address, "--user", "a", "--room", "b", "hello"];
     Running::start(command(&args).stdout(Stdio::from(writer))).end().assert_done();
-}
-
-/// What a terminal shows is drawn on 80 by 24 if it does not know its size: `script` gives one of 0
-/// by 0 where its own input is none.
-#[cfg(target_os = "linux")]
-#[test]
-fn a_terminal_that_does_not_know_its_size_is_drawn_on() {
-    use std::sync::mpsc::channel;
-
-    use crate::support::{PATIENCE, program};
-
-    let (signed_in, is_signed_in) = channel();
-    let server = ScriptedServer::start(move |mut peer| {
-        peer.sign_in("ada");
-        signed_in.send(()).unwrap();
-        peer.until_it_leaves();
-    });
-    let chat = format!("{} chat {} --user ada", env!("CARGO_BIN_EXE_cafewire"), server.address);
-    let mut script = program("script");
-    script.args(["-q", "-e", "-c", &format!("stty size; {chat}"), "/dev/null"]);
-    let mut script = Running::start(script.env("TERM", "xterm"));
-    is_signed_in.recv_timeout(PATIENCE).unwrap();
-    script.write("/quit\r");
-    let ended = script.end_by_itself();
-    server.finish();
-    ended.assert_done();
-    let screen = ended.stdout.join("\n");
-    assert!(screen.contains("0 0") && screen.contains("ada"), "{screen:?}");
 }
