@@ -210,6 +210,8 @@ fn bad_envelopes() {
     for vector in vectors()
         .iter()
         .filter(|vector| text(vector, "stage") == "framing" && is_for_a_server(vector))
+        // What begins with 02 is refused by those who speak version 1 alone.
+        .filter(|vector| !text(vector, "hex").starts_with("02"))
     {
         let mut trial = Trial::new();
         trial.send(&bytes(text(vector, "hex")));

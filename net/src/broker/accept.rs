@@ -175,8 +175,8 @@ impl Broker {
         self.open += 1;
         self.metrics.clients_connected.set(self.open);
         // The earlier of the two, so that whichever comes to count is looked at in time.
-        self.timers
-            .set(now_ms + millis(self.limits.sign_in_timeout.min(self.limits.idle_timeout)), id);
+        let first_check_ms = millis(self.limits.sign_in_timeout).min(self.until_first_probe_ms());
+        self.timers.set(now_ms + first_check_ms, id);
         if enabled!(Level::DEBUG) {
             span(id, address).in_scope(|| debug!("accepted"));
         }

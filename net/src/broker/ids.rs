@@ -27,8 +27,16 @@ new_key_type! {
     /// Names the log of a room in one wire form.
     pub(super) struct LogId;
 
-    /// Names a room for as long as it has members.
+    /// Names a room for as long as it has members, and while it lingers.
     pub(super) struct RoomId;
+}
+
+/// A version of the chat family, as what is said in a room is written for it: each that a room's
+/// members speak has a log of its own.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum WireForm {
+    V1,
+    V2,
 }
 
 impl From<ConnectionId> for ReaderId {

@@ -393,7 +393,7 @@ impl Broker {
             self.timers.len() >= self.peers.len().saturating_sub(self.gone.len()),
             "a connection that is never checked"
         );
-        if self.peers.is_empty() {
+        if self.peers.is_empty() && self.directory.next_linger_ms().is_none() {
             assert_eq!(self.held_bytes(), 0, "buffers held without a connection");
         }
     }
@@ -405,6 +405,11 @@ fn is_signing_in(id: ConnectionId, peer: &Peer, directory: &Directory) -> bool {
         Some(Family::Echo) => !peer.ingress.has_framed(),
         _ => !directory.is_signed_in(id),
     }
+}
+
+/// Whether what is heard from it is all that counts as life: it can be asked.
+const fn is_v2(peer: &Peer) -> bool {
+    matches!(peer.ingress.family(), Some(Family::ChatV2))
 }
 
 /// How many connections the tables are made for. The limit may be as good as none.

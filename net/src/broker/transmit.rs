@@ -1,9 +1,7 @@
 //! What goes to peers: what was put off is done, and then each connection's bytes are handed out as
 //! its transport takes them.
 
-use cafewire_core::chat::MAX_FRAME_SIZE;
-
-use super::{Broker, ConnectionId, Now, Stage, Transmit, cx, is_signing_in};
+use super::{Broker, ConnectionId, Now, Stage, Transmit, cx, is_signing_in, is_v2};
 use crate::broker::ids::ReaderId;
 
 impl Broker {
@@ -28,6 +26,7 @@ impl Broker {
     pub fn deliver_pending(&mut self, now: Now) {
         self.fanout.set_now(now.monotonic_ms);
         self.directory.tell_departures(&mut cx!(self));
+        self.directory.tell_infos(&mut cx!(self));
         self.fanout.deliver_pending(&mut self.pool);
     }
 
@@ -101,7 +100,7 @@ impl Broker {
         }
         self.metrics.bytes_sent.add(count as u64);
         self.fanout.consume(id.into(), count, &mut self.pool);
-        if let Some(peer) = self.peers.get_mut(id) {
+        if let Some(peer) = self.peers.get_mut(id).filter(|peer| !is_v2(peer)) {
             peer.note_activity(is_signing_in(id, peer, &self.directory), now);
         }
     }
@@ -158,9 +157,9 @@ impl Broker {
     pub fn has_work(&self) -> bool {
         self.directory.has_departures()
             || self.directory.has_resumed()
-            || self
-                .directory
-                .has_waiting(|log| self.fanout.has_log_space(log, MAX_FRAME_SIZE, &self.limits))
+            || self.directory.has_waiting(|logs| {
+                self.fanout.has_log_space(logs.all(), logs.message_bytes_max(), &self.limits)
+            })
             || self.fanout.dirty_len() > 0
             || self.fanout.pending_bytes() > 0
     }

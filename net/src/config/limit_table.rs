@@ -128,6 +128,23 @@ macro_rules! for_each_limit {
             /// as long as full_room_time allows, and then they are slow consumers.
             room_log_bytes: bytes = 1 MiB,
                 in |_| 16 * chat::MAX_FRAME_SIZE.., "16 of the largest chat frames must fit";
+            /// Bytes of all rooms' logs together up to which they keep what their members have had,
+            /// for members of version 2 that ask for what was said before; past it each room in
+            /// turn gives up its oldest.
+            ///
+            /// It lies within buffer_bytes, and goes before any connection is closed for those. No
+            /// room keeps more than room_log_bytes.
+            history_bytes: bytes = 64 MiB;
+            /// Messages that one answer has of what was said before, to a join or to a History, of
+            /// the newest that were asked for; 256 KiB of them at the most.
+            replay_max: count = 256,
+                in |_| 1..=65_535, "an answer tells its length in 16 bits";
+            /// Time that a room keeps what was said after its last member has gone, if members of
+            /// version 2 were there; rooms that wait go first when there are as many as there may
+            /// be.
+            ///
+            /// So a client that was alone, or went down with everybody, can go on where it was.
+            room_linger: time = 60 s;
             /// Time that a room whose log is full waits for members that are behind, although they
             /// were written to; then they are slow consumers.
             ///

@@ -242,7 +242,12 @@ mod tests {
     #[test]
     fn zero_is_no_bound() {
         assert_eq!(zero().normalized(), largest().normalized());
-        let bounded = Limits { read_bytes_per_tick: 1 << 20, ipv6_prefix_length: 128, ..zero() };
+        let bounded = Limits {
+            read_bytes_per_tick: 1 << 20,
+            ipv6_prefix_length: 128,
+            replay_max: 65_535,
+            ..zero()
+        };
         assert_eq!(zero().normalized().shown(), bounded);
         let Limits { connections, idle_timeout, read_pause_bytes, .. } = zero().normalized();
         assert_eq!((connections, idle_timeout), (usize::MAX, Duration::MAX));

@@ -42,6 +42,8 @@ limits_reached! {
         "A join that would have made one room too many for its sender's address.";
     MembersPerRoom "members_per_room",
         "A join to a room that was full.";
+    PresenceMembersMax "presence_members_max",
+        "A list of members that was asked for in a room too large to tell of them.";
     RoomLogBytes "room_log_bytes",
         "A room that was waited for: its log was full and members that were behind had time left.";
     DeliveriesPerTick "deliveries_per_tick",

@@ -133,6 +133,8 @@ server_metrics! {
             "Connections open now, without those being closed.",
         users Gauge "cafewire_users"
             "Users signed in now.",
+        v2_users Gauge "cafewire_v2_users"
+            "Users signed in now with version 2 of the protocol.",
         rooms Gauge "cafewire_rooms"
             "Rooms with members now.",
         bytes_received Counter "cafewire_received_bytes_total"
@@ -151,6 +153,14 @@ server_metrics! {
             "Frames dropped because their sender sent more than it may.",
         broadcasts Counter "cafewire_broadcasts_total"
             "Messages sent to rooms.",
+        direct_messages Counter "cafewire_direct_messages_total"
+            "Messages sent from one user to another.",
+        replayed_messages Counter "cafewire_replayed_messages_total"
+            "Messages told again, to a join or to a History.",
+        resumes Counter "cafewire_resumes_total"
+            "Joins that asked to go on where they had been.",
+        resume_gaps Counter "cafewire_resume_gaps_total"
+            "Joins of these that could not go on without a gap.",
         deliveries Counter "cafewire_deliveries_total"
             "Frames of rooms queued for members: each as often as the room has members.",
         departures_told Counter "cafewire_departures_told_total"

@@ -39,7 +39,7 @@ fn assert_all_refused(all: &[BadInput]) {
 #[test]
 fn a_first_byte_of_no_family() {
     let all: Vec<_> = (0..=u8::MAX)
-        .filter(|byte| ![0x01, 0xCA].contains(byte))
+        .filter(|byte| ![0x01, 0x02, 0xCA].contains(byte))
         .map(|byte| {
             let answer = Answer::Chat(ErrorCode::UnsupportedVersion);
             fault(&format!("first byte {byte:#04x}"), (&[], 0), &[byte], answer, 0)
@@ -51,14 +51,13 @@ fn a_first_byte_of_no_family() {
 #[test]
 fn peers_of_other_protocols() {
     let tls = [&b"\x16\x03\x01\x00\xF4\x01\x00\x00\xF0\x03\x03"[..], &[0x5A; 238]].concat();
-    let greetings: [(&str, &[u8]); 4] = [
+    let greetings: [(&str, &[u8]); 3] = [
         (
             "an HTTP request",
             b"GET /health HTTP/1.1\r\nHost: localhost\r\nUser-Agent: curl/8\r\nAccept: */*\r\n\r\n",
         ),
         ("a TLS ClientHello", &tls),
         ("an SSH banner", b"SSH-2.0-OpenSSH_9.6\r\n"),
-        ("a chat version 2 frame", &[0x02, 0x01, 0x00, 0x04, 3, b'a', b'd', b'a', 0, 0, 0, 0]),
     ];
     let refused = |(what, bytes): (&str, &[u8])| {
         fault(what, (&[], 0), bytes, Answer::Chat(ErrorCode::UnsupportedVersion), 0)

@@ -5,6 +5,7 @@
 #![allow(dead_code)] // each test binary uses a part
 
 mod peer;
+pub(crate) mod peer_v2;
 pub(crate) mod standstill;
 
 use std::net::SocketAddr;

@@ -1,37 +1,53 @@
-//! Users and rooms: who is signed in under which name, and who is in which room. Knows no bytes:
-//! what is said goes into the room's log, which the [`fan-out`](super::fanout) delivers.
+//! Users and rooms: who is signed in under which name, and who is in which room. Rooms are shared
+//! by the versions of the protocol: what is said goes into a log for each that members speak, which
+//! the [`fan-out`](super::fanout) delivers.
 //!
 //! Invariants, checked by [`Directory::invariants`]: membership is told the same by members and by
-//! the logs' subscribers; a name leads to its member and back, and to its room; a room has members;
-//! departures that are still to be told stand in rooms that are listed for it; those who wait for a
-//! room stand in its list.
+//! the logs' subscribers; a name leads to its member and back, and to its room; a room has members,
+//! or stands in the list of those that linger; departures that are still to be told stand in rooms
+//! that are listed for it; those who wait for a room stand in its list.
 
 pub(super) mod addresses;
+mod announce;
 pub(super) mod connects;
+mod direct;
+mod history;
+mod linger;
+mod lists;
 mod name_policy;
 mod presence;
 pub(super) mod requests;
+mod requests_v2;
+mod rooms;
 mod usernames;
 mod waiting;
 
-use std::collections::{HashMap, VecDeque};
+use std::collections::{BTreeMap, HashMap, VecDeque};
+use std::hash::RandomState;
+use std::sync::Arc;
 
 use cafewire_core::ErrorCode;
+use cafewire_core::chat::v2::{Capabilities, Terms};
 use slotmap::{SecondaryMap, SlotMap};
 use thin_vec::ThinVec;
 
-use self::addresses::AddressId;
-use self::presence::Departure;
+use self::linger::Lingering;
+use self::presence::DueInfos;
+use self::rooms::{Membership, Room};
 use self::usernames::{Username, Usernames};
 use self::waiting::Waiting;
 use super::Cx;
-use super::ids::{ConnectionId, LogId, ReaderId, RoomId};
+use super::ids::{ConnectionId, LogId, ReaderId, RoomId, WireForm};
 
 /// Why a request was not done. Whether that ends the connection follows from the code.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Refusal {
     pub(super) code: ErrorCode,
     pub(super) message: &'static str,
+    /// For version 2: when it may go better. 0 says nothing.
+    pub(super) retry_after_ms: u32,
+    /// It ends the connection although the code alone does not.
+    pub(super) closes: bool,
 }
 
 /// What became of a request.
@@ -45,6 +61,9 @@ pub(super) enum Outcome {
 #[derive(Debug)]
 struct Member {
     user_id: u32,
+    /// What version 2 has granted it.
+    granted: Capabilities,
+    form: WireForm,
     username: Username,
     /// As many as there are, without storage for more: most members are in one or two.
     rooms: ThinVec<Membership>,
@@ -53,37 +72,23 @@ struct Member {
 #[cfg(test)]
 pub(super) const MEMBER_BYTES: usize = super::idle_cost_tests::slot_bytes::<Member>();
 
-#[derive(Clone, Copy, Debug)]
-struct Membership {
-    room: RoomId,
-    /// The member's place among the subscribers of the room's log.
-    place: u32,
-}
-
-#[derive(Debug)]
-struct Room {
-    name: Box<str>,
-    log: LogId,
-    /// Where its maker came from.
-    maker: AddressId,
-    /// Joins and leaves are told to all members.
-    tells_presence: bool,
-    /// Members that are gone and whose going is still to be told, in order.
-    departures: VecDeque<Departure>,
-    /// It stands in the list of rooms with departures to tell, which it may need no more.
-    is_departing: bool,
-    /// Departures wait until its log has space: it stands in the list of rooms that are waited for.
-    is_held: bool,
-    /// Connections with a request that the room cannot take yet.
-    waiters: Vec<ConnectionId>,
-}
-
 #[derive(Debug, Default)]
 pub(super) struct Directory {
     members: SecondaryMap<ConnectionId, Member>,
+    /// Those of them that speak version 2.
+    v2_members: usize,
     by_username: Usernames,
     rooms: SlotMap<RoomId, Room>,
-    by_room_name: HashMap<Box<str>, RoomId>,
+    by_room_name: HashMap<Arc<str>, RoomId>,
+    /// The same in the order of names, for those who ask for lists.
+    rooms_in_order: BTreeMap<Arc<str>, RoomId>,
+    /// Rooms without members that keep what was said.
+    lingering: Lingering,
+    /// Rooms that tell version 2 soon how many members they have.
+    due_infos: DueInfos,
+    /// What the numbers of rooms' lives are drawn with: keyed at random.
+    epochs: RandomState,
+    last_epoch: u64,
     /// Rooms with departures to tell, in order. Some may be gone, or may have told them meanwhile.
     departing: VecDeque<RoomId>,
     waiting: Waiting,
@@ -106,6 +111,12 @@ impl Directory {
         self.members.contains_key(id)
     }
 
+    /// What version 2 holds the frames of a connection to.
+    pub(super) fn terms_of(&self, id: ConnectionId) -> Terms {
+        let member = self.members.get(id);
+        member.map_or(Terms::BEFORE_SIGN_IN, |member| Terms::signed_in(member.granted))
+    }
+
     /// Whether the connection is in a room, and so has a reason to be there and say nothing.
     pub(super) fn is_listening(&self, id: ConnectionId) -> bool {
         self.members.get(id).is_some_and(|member| !member.rooms.is_empty())
@@ -126,8 +137,17 @@ impl Directory {
 
     /// The logs that a connection reads.
     pub(super) fn logs_of(&self, id: ConnectionId) -> impl Iterator<Item = LogId> {
-        let memberships = self.members.get(id).map_or(&[][..], |member| &member.rooms);
-        memberships.iter().filter_map(|membership| Some(self.rooms.get(membership.room)?.log))
+        let member = self.members.get(id);
+        let form = member.map_or(WireForm::V1, |member| member.form);
+        let memberships = member.map_or(&[][..], |member| &member.rooms);
+        memberships
+            .iter()
+            .filter_map(move |membership| self.rooms.get(membership.room)?.logs.of(form))
+    }
+
+    fn count_users(&self, cx: &Cx<'_>) {
+        cx.metrics.users.set(self.members.len());
+        cx.metrics.v2_users.set(self.v2_members);
     }
 
     /// The next number that no user has. After some four thousand million sign-ins each one more
@@ -147,13 +167,6 @@ impl Directory {
         }
     }
 
-    /// The room of this name, if the connection is in it.
-    fn joined_room(&self, id: ConnectionId, name: &str) -> Option<RoomId> {
-        let room = *self.by_room_name.get(name)?;
-        let memberships = &self.members.get(id)?.rooms;
-        memberships.iter().any(|membership| membership.room == room).then_some(room)
-    }
-
     /// The connection is gone, or as good as gone: it leaves every room, and its name is free. What
     /// was said before is still queued for it; its departure is told to the others when there is
     /// time for that.
@@ -162,63 +175,45 @@ impl Directory {
         cx.fanout.deliver_to(id.into(), self.logs_of(id));
         let Some(mut member) = self.members.remove(id) else { return };
         for membership in std::mem::take(&mut member.rooms) {
-            self.take_off(membership, cx);
+            self.take_off(membership, member.form, cx);
             self.note_departure(membership.room, &member);
-            self.update_presence(membership.room, cx);
+            let members = self.members_of(membership.room, cx);
+            self.update_presence(membership.room, members, cx);
             self.drop_room_if_empty(membership.room, cx);
         }
         self.by_username.remove(id, member.username.as_str());
-        cx.metrics.users.set(self.members.len());
-    }
-
-    /// Takes a member off the list of a room's log; the last one on the list takes its place.
-    fn take_off(&mut self, membership: Membership, cx: &mut Cx<'_>) {
-        let Membership { room, place } = membership;
-        let Some(log) = self.rooms.get(room).map(|room| room.log) else { return };
-        if let Some(moved) = cx.fanout.unsubscribe(log, place)
-            && let Some(moved) = self.members.get_mut(moved.into())
-            && let Some(membership) = moved.rooms.iter_mut().find(|other| other.room == room)
-        {
-            membership.place = place;
-        }
-    }
-
-    /// A room without members is gone. What it said last stays in its log for those who are still
-    /// to read it.
-    fn drop_room_if_empty(&mut self, id: RoomId, cx: &mut Cx<'_>) {
-        let Some(log) = self.rooms.get(id).map(|room| room.log) else { return };
-        if !cx.fanout.subscribers(log).is_empty() {
-            return;
-        }
-        if let Some(room) = self.rooms.remove(id) {
-            self.by_room_name.remove(&room.name);
-            cx.addresses.remove_room(room.maker);
-            cx.fanout.close_log(room.log, cx.pool);
-            self.waiting.resume(room.waiters);
-            cx.metrics.rooms.set(self.rooms.len());
-        }
+        self.v2_members -= usize::from(member.form == WireForm::V2);
+        self.count_users(cx);
     }
 
     /// Checks what the module's head promises.
     pub(super) fn invariants(&self, subscribers: impl Fn(LogId) -> Vec<ReaderId>) {
         let mut places = 0;
+        let v2_members = self.members.values().filter(|member| member.form == WireForm::V2);
+        assert_eq!(v2_members.count(), self.v2_members);
         for (id, member) in &self.members {
             let found =
                 self.by_username.find(member.username.as_str(), |id| name_of(&self.members, id));
             assert_eq!(found, Some(id), "a name that leads elsewhere");
             for membership in &member.rooms {
-                let readers = subscribers(self.rooms[membership.room].log);
+                let log = self.rooms[membership.room].logs.of(member.form);
+                let readers = subscribers(log.expect("a member without a log"));
                 assert_eq!(readers[membership.place as usize], id.into(), "a place of another");
                 places += 1;
             }
         }
         assert_eq!(self.members.len(), self.by_username.len());
         assert_eq!(self.rooms.len(), self.by_room_name.len());
+        assert_eq!(self.rooms.len(), self.rooms_in_order.len());
+        let lingering = self.rooms.values().filter(|room| room.lingers_until_ms.is_some()).count();
+        assert_eq!(self.lingering.len(), lingering);
         let mut subscribed = 0;
         for (id, room) in &self.rooms {
             assert_eq!(self.by_room_name.get(&room.name), Some(&id));
-            let readers = subscribers(room.log).len();
-            assert!(readers > 0, "an empty room stays");
+            assert_eq!(self.rooms_in_order.get(&room.name), Some(&id));
+            let readers: usize = room.logs.all().map(|log| subscribers(log).len()).sum();
+            assert!(readers > 0 || room.lingers_until_ms.is_some(), "an empty room stays");
+            assert!(readers == 0 || room.lingers_until_ms.is_none(), "a room with members lingers");
             subscribed += readers;
             let times_listed = self.departing.iter().filter(|&&listed| listed == id).count();
             assert_eq!(times_listed, usize::from(room.is_departing));

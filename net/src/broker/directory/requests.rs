@@ -1,35 +1,47 @@
 //! What chat clients ask for, done: sign in, speak, join, leave. Each either is done whole, is
-//! refused, or waits until its room can take more.
+//! refused, or waits until its room can take more. Version 1 asks here; what version 2 asks besides
+//! is in `requests_v2`.
 
-use std::collections::VecDeque;
-
-use cafewire_core::chat::MAX_FRAME_SIZE;
+use cafewire_core::chat::v2::Capabilities;
 use cafewire_core::{ErrorCode, MessagePayload};
 use thin_vec::ThinVec;
 
 use super::addresses::AddressId;
+use super::announce::{Way, announce};
 use super::name_policy::{self, BadName};
-use super::{Directory, Member, Membership, Outcome, Refusal, Room, name_of};
-use crate::broker::fanout::LogRoom;
-use crate::broker::ids::{ConnectionId, LogId, RoomId};
+use super::rooms::Membership;
+use super::{Directory, Member, Outcome, Refusal, name_of};
+use crate::broker::ids::{ConnectionId, RoomId, WireForm};
 use crate::broker::{Cx, Now};
-use crate::buf::BufferPool;
 use crate::metrics::LimitReached;
 
-const NOT_IN_ROOM: &str = "you are not in this room: join it first";
+pub(super) const NOT_IN_ROOM: &str = "you are not in this room: join it first";
 
-const fn refuse<T>(code: ErrorCode, message: &'static str) -> Result<T, Refusal> {
-    Err(Refusal { code, message })
+/// What the server says of itself.
+pub(super) const SERVER_INFO: &str = concat!("cafewire/", env!("CARGO_PKG_VERSION"));
+
+impl Refusal {
+    pub(super) const fn new(code: ErrorCode, message: &'static str) -> Self {
+        Self { code, message, retry_after_ms: 0, closes: code.closes() }
+    }
+}
+
+pub(super) const fn refuse<T>(code: ErrorCode, message: &'static str) -> Result<T, Refusal> {
+    Err(Refusal::new(code, message))
 }
 
 /// A refusal because of a limit, counted under its name.
-fn refuse_at<T>(limit: LimitReached, message: &'static str, cx: &Cx<'_>) -> Result<T, Refusal> {
+pub(super) fn refuse_at<T>(
+    limit: LimitReached,
+    message: &'static str,
+    cx: &Cx<'_>,
+) -> Result<T, Refusal> {
     cx.metrics.count_limit(limit);
     refuse(ErrorCode::LimitReached, message)
 }
 
 /// A refusal of a name that the wire allows and this server does not.
-const fn refuse_name<T>(code: ErrorCode, why: BadName) -> Result<T, Refusal> {
+pub(super) const fn refuse_name<T>(code: ErrorCode, why: BadName) -> Result<T, Refusal> {
     refuse(
         code,
         match why {
@@ -39,15 +51,16 @@ const fn refuse_name<T>(code: ErrorCode, why: BadName) -> Result<T, Refusal> {
     )
 }
 
-/// Who asks.
+/// Who asks, and under which number of its own: version 1 has none, which is 0.
 #[derive(Clone, Copy, Debug)]
 pub(in crate::broker) struct Asker {
     pub(in crate::broker) id: ConnectionId,
     pub(in crate::broker) address: AddressId,
+    pub(in crate::broker) request: u16,
 }
 
 impl Directory {
-    /// Does what a client asked for. `Disconnect` is not done here: it ends in
+    /// Does what a client of version 1 asked for. `Disconnect` is not done here: it ends in
     /// [`remove`](Self::remove).
     pub(in crate::broker) fn handle(
         &mut self,
@@ -58,25 +71,39 @@ impl Directory {
     ) -> Result<Outcome, Refusal> {
         let from = asker.id;
         match *request {
-            MessagePayload::Connect { username } => self.sign_in(from, username, cx),
+            MessagePayload::Connect { username } => {
+                let user_id = self.sign_in(from, username, WireForm::V1, Capabilities::NONE, cx)?;
+                let ack = MessagePayload::ConnectAck { user_id, server_info: SERVER_INFO };
+                self.answer(from, &ack, cx);
+                Ok(Outcome::Done)
+            }
             _ if !self.is_signed_in(from) => {
                 refuse(ErrorCode::NotConnected, "sign in first: the first message must be Connect")
             }
             MessagePayload::SendMessage { room, content } => {
-                self.publish(from, room, content, now, cx)
+                self.publish(asker, room, content, now, cx)
             }
-            MessagePayload::JoinRoom { room } => self.join(asker, room, cx),
+            MessagePayload::JoinRoom { room } => match self.room_to_join(asker, room, cx)? {
+                Some(room_id) => {
+                    self.enter(from, room_id, cx);
+                    Ok(Outcome::Done)
+                }
+                None => Ok(Outcome::Wait),
+            },
             MessagePayload::LeaveRoom { room } => self.leave(from, room, cx),
             _ => refuse(ErrorCode::UnexpectedMessage, "only servers send this"),
         }
     }
 
-    fn sign_in(
+    /// Gives the number of the user.
+    pub(super) fn sign_in(
         &mut self,
         from: ConnectionId,
         username: &str,
+        form: WireForm,
+        granted: Capabilities,
         cx: &mut Cx<'_>,
-    ) -> Result<Outcome, Refusal> {
+    ) -> Result<u32, Refusal> {
         if self.is_signed_in(from) {
             return refuse(ErrorCode::AlreadyConnected, "this connection is signed in already");
         }
@@ -87,19 +114,18 @@ impl Directory {
             return refuse(ErrorCode::UsernameTaken, "this name is in use: choose another");
         }
         let user_id = self.next_user_id();
-        let member = Member { user_id, username: username.into(), rooms: ThinVec::new() };
-        self.members.insert(from, member);
+        let (username, rooms) = (username.into(), ThinVec::new());
+        self.members.insert(from, Member { user_id, granted, form, username, rooms });
+        self.v2_members += usize::from(form == WireForm::V2);
         self.by_username.insert(from, |id| name_of(&self.members, id));
         cx.fanout.set_known(from.into());
-        cx.metrics.users.set(self.members.len());
-        let server_info = concat!("cafewire/", env!("CARGO_PKG_VERSION"));
-        self.answer(from, &MessagePayload::ConnectAck { user_id, server_info }, cx);
-        Ok(Outcome::Done)
+        self.count_users(cx);
+        Ok(user_id)
     }
 
-    fn publish(
+    pub(super) fn publish(
         &mut self,
-        from: ConnectionId,
+        Asker { id: from, request, .. }: Asker,
         room: &str,
         content: &str,
         now: Now,
@@ -111,26 +137,17 @@ impl Directory {
         if !self.can_take(room_id, cx) {
             return Ok(self.wait_for(from, room_id));
         }
-        if let (Some(member), Some(room)) = (self.members.get(from), self.rooms.get(room_id)) {
-            let broadcast = MessagePayload::MessageBroadcast {
-                user_id: member.user_id,
-                timestamp: now.unix_ms,
-                username: member.username.as_str(),
-                room: &room.name,
-                content,
-            };
-            append(room.log, &broadcast, cx);
-            cx.metrics.broadcasts.add(1);
-        }
+        self.say(from, room_id, (content, request), now.unix_ms, cx);
         Ok(Outcome::Done)
     }
 
-    fn join(
+    /// The room to enter, made if need be. `None`: the connection has to wait for it.
+    pub(super) fn room_to_join(
         &mut self,
-        Asker { id: from, address }: Asker,
+        Asker { id: from, address, .. }: Asker,
         name: &str,
         cx: &mut Cx<'_>,
-    ) -> Result<Outcome, Refusal> {
+    ) -> Result<Option<RoomId>, Refusal> {
         let Some(member) = self.members.get(from) else {
             return refuse(ErrorCode::NotConnected, "sign in first");
         };
@@ -142,73 +159,60 @@ impl Directory {
             let why = "you are in as many rooms as one connection may be: leave one first";
             return refuse_at(LimitReached::RoomsPerConnection, why, cx);
         }
-        let room_id = match existing {
-            Some(id) if self.members_of(id, cx) >= cx.limits.members_per_room => {
-                let why = "the room holds as many members as it may";
-                return refuse_at(LimitReached::MembersPerRoom, why, cx);
-            }
-            Some(id) if !self.can_take(id, cx) => return Ok(self.wait_for(from, id)),
-            Some(id) => id,
-            None => self.make_room(name, address, cx)?,
-        };
-        self.enter(from, room_id, cx);
-        Ok(Outcome::Done)
+        let Some(id) = existing else { return self.make_room(name, address, cx).map(Some) };
+        if self.members_of(id, cx) >= cx.limits.members_per_room {
+            let why = "the room holds as many members as it may";
+            return refuse_at(LimitReached::MembersPerRoom, why, cx);
+        }
+        if !self.can_take(id, cx) {
+            self.wait_for(from, id);
+            return Ok(None);
+        }
+        self.revive(id, address, cx)?;
+        Ok(Some(id))
     }
 
-    fn make_room(
-        &mut self,
-        name: &str,
-        maker: AddressId,
-        cx: &mut Cx<'_>,
-    ) -> Result<RoomId, Refusal> {
-        if let Err(why) = name_policy::check(name) {
-            return refuse_name(ErrorCode::InvalidRoomName, why);
+    /// Adds a member to a room, and tells it to those who are to know. In version 1 that is the
+    /// member's own acknowledgement; in version 2 it is told apart.
+    pub(super) fn enter(&mut self, from: ConnectionId, room_id: RoomId, cx: &mut Cx<'_>) {
+        let Some(form) = self.members.get(from).map(|member| member.form) else { return };
+        let Some(log) = self.log_for(room_id, form, cx) else { return };
+        let members = self.members_of(room_id, cx) + 1;
+        self.update_presence(room_id, members, cx);
+        if form == WireForm::V2 {
+            self.announce_join(from, room_id, members, cx);
         }
-        if self.rooms.len() >= cx.limits.rooms {
-            return refuse_at(LimitReached::Rooms, "the server holds as many rooms as it may", cx);
-        }
-        if cx.addresses.rooms_of(maker) >= cx.limits.rooms_per_address {
-            let why = "your address has made as many rooms as it may";
-            return refuse_at(LimitReached::RoomsPerAddress, why, cx);
-        }
-        cx.addresses.add_room(maker);
-        let id = self.rooms.insert(Room {
-            name: name.into(),
-            log: cx.fanout.open_log(),
-            maker,
-            tells_presence: true,
-            departures: VecDeque::new(),
-            is_departing: false,
-            is_held: false,
-            waiters: Vec::new(),
-        });
-        self.by_room_name.insert(name.into(), id);
-        cx.metrics.rooms.set(self.rooms.len());
-        Ok(id)
-    }
-
-    /// Adds a member to a room, and tells it to those who are to know.
-    fn enter(&mut self, from: ConnectionId, room_id: RoomId, cx: &mut Cx<'_>) {
-        let Some(log) = self.rooms.get(room_id).map(|room| room.log) else { return };
         cx.fanout.start_late(from.into(), self.logs_of(from), log);
         let place = cx.fanout.subscribe(log, from.into());
-        self.update_presence(room_id, cx);
-        let (Some(room), Some(member)) = (self.rooms.get(room_id), self.members.get_mut(from))
-        else {
-            return;
-        };
+        let Some(member) = self.members.get_mut(from) else { return };
         member.rooms.reserve_exact(1);
         member.rooms.push(Membership { room: room_id, place });
-        let joined = MessagePayload::UserJoined {
-            user_id: member.user_id,
-            username: member.username.as_str(),
-            room: &room.name,
+        if form == WireForm::V1 && !self.announce_join(from, room_id, members, cx) {
+            let (Some(member), Some(room)) = (self.members.get(from), self.rooms.get(room_id))
+            else {
+                return;
+            };
+            let (user_id, username) = member.told();
+            let joined = MessagePayload::UserJoined { user_id, username, room: &room.name };
+            self.answer(from, &joined, cx);
+        }
+    }
+
+    /// False: the room is too large for that.
+    fn announce_join(
+        &self,
+        from: ConnectionId,
+        room_id: RoomId,
+        members: usize,
+        cx: &mut Cx<'_>,
+    ) -> bool {
+        let (Some(member), Some(room)) = (self.members.get(from), self.rooms.get(room_id)) else {
+            return false;
         };
         if room.tells_presence {
-            append(log, &joined, cx);
-        } else {
-            queue(from, [].into_iter(), &joined, cx);
+            announce(room, Way::In, member.told(), members, cx);
         }
+        room.tells_presence
     }
 
     fn leave(
@@ -223,81 +227,35 @@ impl Directory {
         if !self.can_take(room_id, cx) {
             return Ok(self.wait_for(from, room_id));
         }
+        let members = self.members_of(room_id, cx) - 1;
         let (Some(room), Some(member)) = (self.rooms.get(room_id), self.members.get(from)) else {
             return Ok(Outcome::Done);
         };
-        let left = MessagePayload::UserLeft {
-            user_id: member.user_id,
-            username: member.username.as_str(),
-            room: &room.name,
-        };
         if room.tells_presence {
             // The copy of the one who leaves is its acknowledgement.
-            append(room.log, &left, cx);
+            announce(room, Way::Out, member.told(), members, cx);
             cx.fanout.deliver_to(from.into(), self.logs_of(from));
         } else {
-            queue(from, self.logs_of(from), &left, cx);
+            let (user_id, username) = member.told();
+            let left = MessagePayload::UserLeft { user_id, username, room: &room.name };
+            self.answer(from, &left, cx);
         }
-        if let Some(member) = self.members.get_mut(from)
-            && let Some(at) = member.rooms.iter().position(|joined| joined.room == room_id)
-        {
-            let membership = member.rooms.swap_remove(at);
-            member.rooms.shrink_to_fit();
-            self.take_off(membership, cx);
-        }
-        self.update_presence(room_id, cx);
-        self.drop_room_if_empty(room_id, cx);
+        self.part(from, room_id, cx);
         Ok(Outcome::Done)
     }
 
-    /// Queues an answer to one connection, after everything that was said before it.
-    pub(in crate::broker) fn answer(
-        &self,
-        to: ConnectionId,
-        message: &MessagePayload<'_>,
-        cx: &mut Cx<'_>,
-    ) {
-        queue(to, self.logs_of(to), message, cx);
+    /// Takes a member out of a room, which may be gone then. What is to be told of it was told, or
+    /// the caller tells it.
+    pub(super) fn part(&mut self, from: ConnectionId, room_id: RoomId, cx: &mut Cx<'_>) {
+        if let Some(member) = self.members.get_mut(from)
+            && let Some(at) = member.rooms.iter().position(|joined| joined.room == room_id)
+        {
+            let form = member.form;
+            let membership = member.rooms.swap_remove(at);
+            member.rooms.shrink_to_fit();
+            self.take_off(membership, form, cx);
+        }
+        self.update_presence(room_id, self.members_of(room_id, cx), cx);
+        self.drop_room_if_empty(room_id, cx);
     }
-
-    pub(super) fn members_of(&self, id: RoomId, cx: &Cx<'_>) -> usize {
-        self.rooms.get(id).map_or(0, |room| cx.fanout.subscribers(room.log).len())
-    }
-
-    /// Whether a room can take one frame more: what it is still to say comes first, and those who
-    /// read it are given time.
-    pub(super) fn can_take(&mut self, id: RoomId, cx: &mut Cx<'_>) -> bool {
-        self.tell_departures_of(id, cx);
-        let Some(room) = self.rooms.get(id) else { return true };
-        room.departures.is_empty() && log_room(room.log, cx) == LogRoom::Ready
-    }
-}
-
-pub(super) fn log_room(log: LogId, cx: &mut Cx<'_>) -> LogRoom {
-    cx.fanout.log_room(log, MAX_FRAME_SIZE, cx.limits, cx.pool)
-}
-
-fn queue(
-    to: ConnectionId,
-    reads: impl Iterator<Item = LogId>,
-    message: &MessagePayload<'_>,
-    cx: &mut Cx<'_>,
-) {
-    let mut buffer = [0; MAX_FRAME_SIZE];
-    match message.encode_into(&mut buffer) {
-        Ok(frame) => cx.fanout.answer(to.into(), reads, &[frame], cx.pool),
-        Err(error) => debug_assert!(false, "an answer that breaks the protocol: {error}"),
-    }
-}
-
-/// Says something in a room.
-pub(super) fn append(log: LogId, message: &MessagePayload<'_>, cx: &mut Cx<'_>) {
-    let size = message.encoded_len();
-    let pool: &mut BufferPool = cx.pool;
-    cx.metrics.log_bytes_appended.add(size as u64);
-    cx.metrics.deliveries.add(cx.fanout.subscribers(log).len() as u64);
-    cx.fanout.publish(log, size, pool, |into| {
-        let written = message.encode_into(into);
-        debug_assert!(written.is_ok(), "a broadcast that breaks the protocol: {written:?}");
-    });
 }

@@ -3,11 +3,11 @@
 
 use std::collections::{HashSet, VecDeque};
 
-use super::requests::log_room;
-use super::{Directory, Outcome, Room};
+use super::rooms::{Room, RoomLogs, log_room};
+use super::{Directory, Outcome};
 use crate::broker::Cx;
 use crate::broker::fanout::LogRoom;
-use crate::broker::ids::{ConnectionId, LogId, ReaderId, RoomId};
+use crate::broker::ids::{ConnectionId, ReaderId, RoomId};
 use crate::metrics::LimitReached;
 
 /// Rooms that are looked at in a tick: each costs a look at all readers.
@@ -82,8 +82,8 @@ impl Directory {
     }
 
     /// Whether a room that is waited for has space by now: it came after the last look.
-    pub(in crate::broker) fn has_waiting(&self, has_space: impl Fn(LogId) -> bool) -> bool {
-        self.waiting.rooms.iter().any(|&id| self.rooms.get(id).is_some_and(|it| has_space(it.log)))
+    pub(in crate::broker) fn has_waiting(&self, has_space: impl Fn(RoomLogs) -> bool) -> bool {
+        self.waiting.rooms.iter().any(|&id| self.rooms.get(id).is_some_and(|it| has_space(it.logs)))
     }
 
     /// Looks at rooms that are waited for. Gives when the next is to be looked at, if nothing
@@ -98,7 +98,7 @@ impl Directory {
             let id = self.waiting.rooms.pop_front()?;
             let Some(room) = self.rooms.get_mut(id) else { continue };
             let state = if room.departures.is_empty() || room.is_held {
-                log_room(room.log, cx)
+                log_room(room.logs, cx)
             } else {
                 LogRoom::Wait { until_ms: None }
             };
@@ -123,7 +123,7 @@ impl Directory {
                     cx.metrics.count_limit(LimitReached::RoomLogBytes);
                     next_ms = [next_ms, until_ms].into_iter().flatten().min();
                 }
-                LogRoom::Lagging => lagging.extend(cx.fanout.lagging(room.log)),
+                LogRoom::Lagging => lagging.extend(cx.fanout.lagging(room.logs.all())),
             }
             self.waiting.rooms.push_back(id);
         }

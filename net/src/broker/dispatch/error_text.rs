@@ -1,4 +1,5 @@
-//! The sentence of an Error frame, formatted without allocating and cut where the frame ends.
+//! What an Error frame says: a sentence, formatted without allocating and cut where the frame ends,
+//! and for version 2 which request it answers, and when it may go better.
 
 use std::fmt;
 
@@ -7,14 +8,25 @@ use cafewire_core::chat::MAX_TEXT_SIZE;
 pub(in crate::broker) struct ErrorText {
     bytes: [u8; MAX_TEXT_SIZE],
     len: usize,
+    /// The number of the request, 0 if it answers none.
+    pub(super) request: u16,
+    /// 0 says nothing.
+    pub(super) retry_after_ms: u32,
 }
 
 impl ErrorText {
     pub(in crate::broker) fn new(text: impl fmt::Display) -> Self {
-        let mut this = Self { bytes: [0; MAX_TEXT_SIZE], len: 0 };
+        let mut this = Self { bytes: [0; MAX_TEXT_SIZE], len: 0, request: 0, retry_after_ms: 0 };
         // Its own write never fails; a Display that does has said all it can.
         let _ = fmt::write(&mut this, format_args!("{text}"));
         this
+    }
+
+    /// It answers this request, which may do better later.
+    pub(super) const fn answering(mut self, request: u16, retry_after_ms: u32) -> Self {
+        self.request = request;
+        self.retry_after_ms = retry_after_ms;
+        self
     }
 
     pub(in crate::broker) fn as_str(&self) -> &str {

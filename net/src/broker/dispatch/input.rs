@@ -1,13 +1,13 @@
 //! What comes from peers: bytes to frames, frames to the part that answers them, within what one
 //! connection may have of a tick.
 
+use std::cell::Cell;
 use std::ops::ControlFlow;
 
-use cafewire_core::Frame;
-
-use super::{Done, Ending, ErrorText, answer_chat, answer_echo, refuse_rate};
+use super::chat_v2::answer_chat_v2;
+use super::{Done, Ending, ErrorText, answer_chat_v1, answer_echo, refuse_rate};
 use crate::broker::directory::requests::Asker;
-use crate::broker::ingress::{Halt, Keep, Received, Verdict};
+use crate::broker::ingress::{Frame, Halt, Keep, Received, Verdict};
 use crate::broker::{Broker, ConnectionId, Cx, Now, Stage, is_signing_in};
 use crate::metrics::{CloseReason, LimitReached};
 
@@ -80,7 +80,8 @@ impl Broker {
         self.fanout.set_now(now.monotonic_ms);
         let Self { peers, directory, partial_frames, token_buckets, data_handler, .. } = self;
         let Some(peer) = peers.get_mut(id).filter(|peer| peer.is_open()) else { return 0 };
-        let asker = Asker { id, address: peer.address };
+        let asker = Asker { id, address: peer.address, request: 0 };
+        let terms = Cell::new(directory.terms_of(id));
         let (ingress, port) = (&mut peer.ingress, peer.port);
         let mut token_bucket = token_buckets.get_mut(id);
         let (mut ending, mut frames) = (None, 0);
@@ -91,7 +92,8 @@ impl Broker {
         let (addresses, metrics) = (&mut self.addresses, &self.metrics);
         let departures_left = &mut self.departures_left;
         let mut keep = Keep { partial_frames, pool: &mut self.pool };
-        let received = ingress.receive(bytes, limits.frames_per_tick, &mut keep, |frame, pool| {
+        let frames_max = limits.frames_per_tick;
+        let received = ingress.receive(bytes, frames_max, &mut keep, &terms, |frame, pool| {
             let mut cx = Cx { fanout, pool, metrics, limits, addresses, departures_left };
             let size = frame.encoded_len();
             let verdict = token_bucket
@@ -106,8 +108,12 @@ impl Broker {
                     });
                     Done::Yes
                 }
-                (Verdict::Allowed, Frame::Chat(view)) => {
-                    answer_chat(asker, view, directory, now, &mut cx)
+                (Verdict::Allowed, Frame::ChatV1(view)) => {
+                    answer_chat_v1(asker, view, directory, now, &mut cx)
+                }
+                (Verdict::Allowed, Frame::ChatV2(view)) => {
+                    let asker = Asker { request: view.header().request, ..asker };
+                    answer_chat_v2(asker, view, &terms, directory, now, &mut cx)
                 }
                 (verdict, frame) => {
                     let is_persistent = verdict == Verdict::Persistent;

@@ -1,16 +1,18 @@
 //! What is done with a frame once it is whole: the echo family's answers, the chat family's way to
-//! the directory, and the Error frames of both.
+//! the directory, and the Error frames of all.
 
+mod chat_v2;
 mod error_text;
 mod input;
 
-use cafewire_core::chat::MAX_FRAME_SIZE;
-use cafewire_core::{ErrorCode, Family, Frame, Message, MessagePayload, chat, echo};
+use cafewire_core::chat::{MAX_FRAME_SIZE, v2};
+use cafewire_core::{ErrorCode, Family, Message, MessagePayload, chat, echo};
 
 pub(super) use self::error_text::ErrorText;
 use super::directory::addresses::Addresses;
 use super::directory::requests::Asker;
 use super::directory::{Directory, Outcome, Refusal};
+use super::ingress::Frame;
 use super::{ConnectionId, Cx, Now};
 use crate::metrics::CloseReason;
 
@@ -55,8 +57,8 @@ fn answer_echo(
     }
 }
 
-/// Does what a chat frame asks for.
-fn answer_chat(
+/// Does what a chat frame of version 1 asks for.
+fn answer_chat_v1(
     asker: Asker,
     view: chat::ZeroCopyMessage<'_>,
     directory: &mut Directory,
@@ -72,7 +74,7 @@ fn answer_chat(
         Ok(request) => match directory.handle(asker, &request, now, cx) {
             Ok(Outcome::Done) => return Done::Yes,
             Ok(Outcome::Wait) => return Done::NotYet,
-            Err(Refusal { code, message }) => (code, ErrorText::new(message)),
+            Err(Refusal { code, message, .. }) => (code, ErrorText::new(message)),
         },
         Err(error) => {
             cx.metrics.parse_errors.add(1);
@@ -84,9 +86,13 @@ fn answer_chat(
     }
     // Not louder: a peer that is allowed to go on may do this as fast as the line carries it.
     tracing::debug!(%id, %code, detail = text.as_str(), "refused");
-    queue_error(id, Some(Family::ChatV1), code, text.as_str(), directory, cx);
+    queue_error(id, Some(Family::ChatV1), code, &text, directory, cx);
     Done::Yes
 }
+
+/// Within this time even a connection that has used up its rate has all of it again: the burst is
+/// what one second brings.
+const RATE_RETRY_AFTER_MS: u32 = 1000;
 
 /// Drops a frame that its sender was not allowed to send now. The answer, if any, ends the
 /// connection.
@@ -102,12 +108,14 @@ fn refuse_rate(
         let text = ErrorText::new("you were told, and went on: more per second than is allowed");
         return Done::Ends(Ending { reason: CloseReason::RateLimited, text });
     }
-    let family = match frame {
-        Frame::Echo(_) => Family::Echo,
-        Frame::Chat(_) => Family::ChatV1,
+    let (family, request) = match frame {
+        Frame::Echo(_) => (Family::Echo, 0),
+        Frame::ChatV1(_) => (Family::ChatV1, 0),
+        Frame::ChatV2(view) => (Family::ChatV2, view.header().request),
     };
-    let text = "more per second than is allowed: this frame was dropped";
-    queue_error(id, Some(family), ErrorCode::RateLimited, text, directory, cx);
+    let text = ErrorText::new("more per second than is allowed: this frame was dropped")
+        .answering(request, RATE_RETRY_AFTER_MS);
+    queue_error(id, Some(family), ErrorCode::RateLimited, &text, directory, cx);
     Done::Yes
 }
 
@@ -116,17 +124,24 @@ pub(super) fn queue_error(
     id: ConnectionId,
     family: Option<Family>,
     code: ErrorCode,
-    text: &str,
+    text: &ErrorText,
     directory: &Directory,
     cx: &mut Cx<'_>,
 ) {
+    let message = text.as_str();
     if family == Some(Family::Echo) {
         let mut buffer = [0; MAX_FRAME_SIZE];
-        if let Ok(frame) = Message::error(text).encode_into(&mut buffer) {
+        if let Ok(frame) = Message::error(message).encode_into(&mut buffer) {
             cx.fanout.answer(id.into(), [].into_iter(), &[frame], cx.pool);
         }
+        return;
+    }
+    cx.metrics.count_error_sent(code);
+    if family == Some(Family::ChatV2) {
+        let &ErrorText { request, retry_after_ms, .. } = text;
+        let error = v2::MessagePayload::Error { code, retry_after_ms, message };
+        directory.answer_v2(id, request, &error, cx);
     } else {
-        cx.metrics.count_error_sent(code);
-        directory.answer(id, &MessagePayload::Error { code, message: text }, cx);
+        directory.answer(id, &MessagePayload::Error { code, message }, cx);
     }
 }

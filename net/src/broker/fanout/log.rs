@@ -4,11 +4,13 @@
 //! lies in one chunk whole. Queues hold ranges of positions, and each chunk counts the ranges that
 //! touch it: a chunk that every subscriber was given and no range touches any more is dropped, so
 //! that a quiet room owns no buffer and a slow reader pins the chunks it still needs, not the room.
+//! A chunk that has frames to be *kept* is not dropped by itself: it is there to be asked for until
+//! its room is needed.
 //!
 //! Invariants, checked by [`Log::invariants`]: chunks lie in order, do not overlap and do not pass
 //! the head; `settled ≤ head`; what is not settled is there; no chunk is empty; frame ends rise
 //! within a chunk, and the last is the chunk's end; a chunk without ranges has bytes that are still
-//! to be delivered.
+//! to be delivered, or is kept.
 
 use std::collections::VecDeque;
 
@@ -29,6 +31,8 @@ pub(super) struct Chunk {
     ranges: usize,
     /// Where each frame ends, in bytes from the chunk's start.
     frame_ends: Vec<u32>,
+    /// It stays when every subscriber was given it, until it is given up.
+    is_kept: bool,
     /// When the last of its bytes was delivered, in milliseconds of the monotonic clock.
     settled_ms: u64,
 }
@@ -79,6 +83,12 @@ impl Log {
         Self { has_room: true, ..Self::default() }
     }
 
+    /// Its room is gone: no member will ask for what was said.
+    pub(super) fn lose_room(&mut self) {
+        self.has_room = false;
+        self.chunks.iter_mut().for_each(|chunk| chunk.is_kept = false);
+    }
+
     pub(super) const fn head(&self) -> u64 {
         self.head
     }
@@ -88,8 +98,42 @@ impl Log {
         self.held
     }
 
+    /// The oldest chunk with bytes that a reader is still to have.
     pub(super) fn oldest(&self) -> Option<&Chunk> {
-        self.chunks.front()
+        self.chunks.iter().find(|chunk| !self.is_unneeded(chunk))
+    }
+
+    /// Every subscriber was given all of the chunk, and took it.
+    const fn is_unneeded(&self, chunk: &Chunk) -> bool {
+        chunk.ranges == 0 && chunk.end() <= self.settled
+    }
+
+    /// Bytes that are only kept.
+    pub(super) fn kept(&self) -> usize {
+        let kept = self.chunks.iter().filter(|chunk| self.is_unneeded(chunk));
+        kept.map(|chunk| chunk.len).sum()
+    }
+
+    /// Gives up the oldest chunk that is only kept. False if there is none.
+    pub(super) fn give_up_oldest(
+        &mut self,
+        pool: &mut BufferPool,
+        spare_ends: &mut SpareEnds,
+    ) -> bool {
+        let oldest = self.chunks.iter().position(|chunk| self.is_unneeded(chunk));
+        oldest.is_some_and(|at| {
+            self.drop_chunk(at, pool, spare_ends);
+            true
+        })
+    }
+
+    /// The frames that are there, the newest first.
+    pub(super) fn frames_back(&self) -> impl Iterator<Item = &[u8]> {
+        self.chunks.iter().rev().flat_map(|chunk| {
+            let ends = chunk.frame_ends.iter().rev().map(|&end| end as usize);
+            let starts = ends.clone().skip(1).chain([0]);
+            starts.zip(ends).map(|(start, end)| &chunk.storage[start..end])
+        })
     }
 
     pub(super) fn is_empty(&self) -> bool {
@@ -101,10 +145,11 @@ impl Log {
         self.chunks.iter().map(|chunk| chunk.storage.len()).sum()
     }
 
-    /// Adds a frame of `size` bytes that `write` fills in. Chunks grow up to `chunk_max`.
+    /// Adds a frame of `size` bytes that `write` fills in, to be kept or not. Chunks grow up to
+    /// `chunk_max`.
     pub(super) fn append(
         &mut self,
-        size: usize,
+        (size, is_kept): (usize, bool),
         chunk_max: usize,
         pool: &mut BufferPool,
         spare_ends: &mut SpareEnds,
@@ -128,12 +173,14 @@ impl Log {
                 len: 0,
                 ranges: 0,
                 frame_ends: spare_ends.pop().unwrap_or_default(),
+                is_kept: false,
                 settled_ms: 0,
             }),
         }
         let Some(chunk) = self.chunks.back_mut() else { return };
         write(&mut chunk.storage[chunk.len..chunk.len + size]);
         chunk.len += size;
+        chunk.is_kept |= is_kept;
         #[allow(clippy::cast_possible_truncation)] // a chunk is 64 KiB, or one frame
         chunk.frame_ends.push(chunk.len as u32);
         self.head += size as u64;
@@ -216,24 +263,29 @@ impl Log {
         }
     }
 
-    /// Drops the chunks that no range touches, up to the first that has bytes to be delivered.
+    /// Drops the chunks that no range touches and that are not kept, up to the first that has bytes
+    /// to be delivered.
     pub(super) fn drop_unread(&mut self, pool: &mut BufferPool, spare_ends: &mut SpareEnds) {
         let mut at = 0;
         while let Some(chunk) = self.chunks.get(at) {
             if chunk.end() > self.settled {
                 return;
             }
-            if chunk.ranges > 0 {
+            if chunk.ranges > 0 || chunk.is_kept {
                 at += 1;
                 continue;
             }
-            if let Some(mut chunk) = self.chunks.remove(at) {
-                self.held -= chunk.len;
-                pool.give_from_log(chunk.storage);
-                if spare_ends.len() < SPARE_ENDS_MAX {
-                    chunk.frame_ends.clear();
-                    spare_ends.push(chunk.frame_ends);
-                }
+            self.drop_chunk(at, pool, spare_ends);
+        }
+    }
+
+    fn drop_chunk(&mut self, at: usize, pool: &mut BufferPool, spare_ends: &mut SpareEnds) {
+        if let Some(mut chunk) = self.chunks.remove(at) {
+            self.held -= chunk.len;
+            pool.give_from_log(chunk.storage);
+            if spare_ends.len() < SPARE_ENDS_MAX {
+                chunk.frame_ends.clear();
+                spare_ends.push(chunk.frame_ends);
             }
         }
     }
@@ -255,7 +307,7 @@ impl Log {
             assert_eq!(chunk.frame_ends.last().map(|&end| end as usize), Some(chunk.len));
             assert_eq!(chunk.ranges, ranges(chunk.start, chunk.end()), "ranges miscounted");
             assert!(
-                chunk.ranges > 0 || chunk.end() > self.settled,
+                chunk.ranges > 0 || chunk.end() > self.settled || chunk.is_kept,
                 "a chunk without readers stays"
             );
             position = chunk.end();
@@ -290,7 +342,9 @@ mod tests {
         fn say(&mut self, bytes: &[u8], readers: usize) -> (u64, u64) {
             let start = self.log.head();
             let Self { log, pool, spare_ends, .. } = self;
-            log.append(bytes.len(), 4096, pool, spare_ends, |into| into.copy_from_slice(bytes));
+            log.append((bytes.len(), false), 4096, pool, spare_ends, |into| {
+                into.copy_from_slice(bytes)
+            });
             log.add_ranges(start, log.head(), readers, 0);
             log.settle(7);
             let range = (start, log.head());
@@ -363,7 +417,7 @@ mod tests {
         for frame in 0..10_u8 {
             let before = bench.log.head();
             let Bench { log, pool, spare_ends, .. } = &mut bench;
-            log.append(1500, 4096, pool, spare_ends, |into| into.fill(frame));
+            log.append((1500, false), 4096, pool, spare_ends, |into| into.fill(frame));
             log.add_ranges(before, log.head(), usize::from(frame == 0), usize::from(frame > 0));
             log.settle(0);
         }

@@ -12,6 +12,7 @@
 mod batch;
 mod check;
 mod deliver;
+mod history;
 mod lists;
 mod log;
 mod outbox;
@@ -20,7 +21,7 @@ mod readers;
 mod spans;
 mod transmit;
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 
 use slotmap::SlotMap;
 
@@ -53,7 +54,11 @@ pub(super) struct Fanout {
     lists_of_masks: HashMap<u64, Option<ListId>>,
     /// Readers of the batch that is being delivered.
     reached: Vec<ReaderId>,
+    /// Logs that may keep what was said, and the one that gave up something last.
+    keeping: BTreeSet<LogId>,
+    last_to_give_up: LogId,
     chunk_max: usize,
+    history_bytes: usize,
     now_ms: u64,
 }
 
@@ -67,12 +72,17 @@ impl Fanout {
     /// Other limits are in force for what comes from now on.
     pub(super) fn set_limits(&mut self, limits: &Limits) {
         self.chunk_max = log::chunk_max(limits.room_log_bytes);
+        self.history_bytes = limits.history_bytes;
         self.readers.set_bounds(limits.outbox_bytes, limits.outbox_bytes_before_sign_in);
     }
 
     /// The time counts for what is delivered, so whatever may have something delivered sets it.
     pub(super) const fn set_now(&mut self, now_ms: u64) {
         self.now_ms = now_ms;
+    }
+
+    pub(super) const fn now_ms(&self) -> u64 {
+        self.now_ms
     }
 
     /// A tick starts.
@@ -85,17 +95,28 @@ impl Fanout {
         self.deliveries
     }
 
+    /// So many frames for one reader alone are as much work as so many deliveries.
+    pub(super) const fn add_deliveries(&mut self, frames: usize) {
+        self.deliveries += frames;
+    }
+
     // ---- Logs ----------------------------------------------------------------------------------
 
-    pub(super) fn open_log(&mut self) -> LogId {
-        self.logs.insert(Log::of_room())
+    /// A log for a room; one that may keep frames for those who ask later, or not.
+    pub(super) fn open_log(&mut self, may_keep: bool) -> LogId {
+        let id = self.logs.insert(Log::of_room());
+        if may_keep {
+            self.keeping.insert(id);
+        }
+        id
     }
 
     /// The room behind a log is gone. The log goes with its last range.
     pub(super) fn close_log(&mut self, id: LogId, pool: &mut BufferPool) {
         if let Some(log) = self.logs.get_mut(id) {
             debug_assert!(log.subscribers.is_empty(), "a room that is gone has members");
-            log.has_room = false;
+            log.lose_room();
+            self.keeping.remove(&id);
         }
         if self.batch.logs().contains(&id) {
             // What it said last has no reader, but stands in the batch.
@@ -123,11 +144,12 @@ impl Fanout {
         self.logs.get(id).map_or(&[], |log| &log.subscribers)
     }
 
-    /// Writes a frame of `size` bytes into a log; every subscriber is to get it.
+    /// Writes a frame of `size` bytes into a log; every subscriber is to get it, and it is kept for
+    /// others or not.
     pub(super) fn publish(
         &mut self,
         id: LogId,
-        size: usize,
+        (size, is_kept): (usize, bool),
         pool: &mut BufferPool,
         write: impl FnOnce(&mut [u8]),
     ) {
@@ -137,12 +159,13 @@ impl Fanout {
         }
         let Some(log) = self.logs.get_mut(id) else { return };
         let start = log.head();
-        log.append(size, self.chunk_max, pool, &mut self.spare_ends, write);
+        log.append((size, is_kept), self.chunk_max, pool, &mut self.spare_ends, write);
         self.batch.note(id, start, log.head(), &mut log.touched_in);
         self.deliveries += log.subscribers.len();
         if self.batch.is_full() {
             self.deliver_pending(pool);
         }
+        self.bound_history(pool);
     }
 
     fn drop_log_if_unused(&mut self, id: LogId, pool: &mut BufferPool) {

@@ -6,6 +6,7 @@
 
 use std::collections::HashSet;
 
+use super::log::Chunk;
 use super::outbox::Outbox;
 use super::spans::Span;
 use super::{Fanout, LogId, ReaderId};
@@ -36,34 +37,42 @@ pub(in crate::broker) enum Judgement {
 }
 
 impl Fanout {
-    /// Whether so many bytes more fit into a log now.
-    pub(in crate::broker) fn has_log_space(&self, id: LogId, size: usize, limits: &Limits) -> bool {
-        self.logs.get(id).is_none_or(|log| log.held() + size <= limits.room_log_bytes)
+    /// Whether so many bytes more fit into the logs of one room now, beside what readers need.
+    pub(in crate::broker) fn has_log_space(
+        &self,
+        ids: impl Iterator<Item = LogId> + Clone,
+        size: usize,
+        limits: &Limits,
+    ) -> bool {
+        let held = self.held_by(ids.clone());
+        // Almost always it is enough to know what is there, needed or not.
+        held + size <= limits.room_log_bytes || {
+            let kept: usize = ids.filter_map(|id| self.logs.get(id)).map(|log| log.kept()).sum();
+            held - kept + size <= limits.room_log_bytes
+        }
     }
 
-    /// Whether a frame of this size can be written into a log.
+    /// Whether so many bytes can be written into the logs of one room, all together.
     pub(in crate::broker) fn log_room(
         &mut self,
-        id: LogId,
+        ids: impl Iterator<Item = LogId> + Clone,
         size: usize,
         limits: &Limits,
         pool: &mut BufferPool,
     ) -> LogRoom {
-        if self.has_log_space(id, size, limits) {
+        if !self.has_log_space(ids.clone(), size, limits) {
+            self.deliver_pending(pool);
+        }
+        if self.has_log_space(ids.clone(), size, limits) {
+            self.make_log_space(ids, size, limits, pool);
             return LogRoom::Ready;
         }
-        self.deliver_pending(pool);
-        if self.has_log_space(id, size, limits) {
-            return LogRoom::Ready;
-        }
-        let Some(oldest) = self.logs.get(id).and_then(|log| log.oldest()) else {
-            return LogRoom::Ready;
-        };
-        let (start, end) = oldest.positions();
+        let Some((id, oldest)) = self.oldest_needed(ids) else { return LogRoom::Ready };
+        let ((start, end), settled_ms) = (oldest.positions(), oldest.settled_ms());
         if self.readers_of(id, start, end).any(|(_, outbox)| !outbox.is_blocked) {
             return LogRoom::Wait { until_ms: None };
         }
-        let until_ms = oldest.settled_ms().saturating_add(millis(limits.full_room_time));
+        let until_ms = settled_ms.saturating_add(millis(limits.full_room_time));
         if until_ms > self.now_ms {
             LogRoom::Wait { until_ms: Some(until_ms) }
         } else {
@@ -71,13 +80,16 @@ impl Fanout {
         }
     }
 
-    /// The readers that need the oldest bytes of a log.
-    pub(in crate::broker) fn lagging(&self, id: LogId) -> Vec<ReaderId> {
-        let Some((start, end)) =
-            self.logs.get(id).and_then(|log| log.oldest()).map(|c| c.positions())
-        else {
-            return Vec::new();
-        };
+    /// Of the logs of one room, the chunk that readers have been needing for the longest time.
+    fn oldest_needed(&self, ids: impl Iterator<Item = LogId>) -> Option<(LogId, &Chunk)> {
+        let chunks = ids.filter_map(|id| Some((id, self.logs.get(id)?.oldest()?)));
+        chunks.min_by_key(|(_, chunk)| chunk.settled_ms())
+    }
+
+    /// The readers that need the oldest bytes of a room's logs.
+    pub(in crate::broker) fn lagging(&self, ids: impl Iterator<Item = LogId>) -> Vec<ReaderId> {
+        let Some((id, oldest)) = self.oldest_needed(ids) else { return Vec::new() };
+        let (start, end) = oldest.positions();
         self.readers_of(id, start, end).map(|(reader, _)| reader).collect()
     }
 

@@ -9,13 +9,18 @@
 //! left then, the *backlog*, is kept in the same ring, and framed there before anything else may be
 //! received.
 
+mod decoder;
 mod partial;
 mod token_bucket;
 
+use std::cell::Cell;
 use std::ops::ControlFlow;
 
-use cafewire_core::{Direction, Family, Frame, FrameDecoder, Framing, ParseError, chat, echo};
+use cafewire_core::chat::v2;
+use cafewire_core::{Family, ParseError, chat, echo};
 
+pub(super) use self::decoder::Frame;
+use self::decoder::{Decoder, Framing};
 pub(super) use self::partial::PartialFrames;
 use self::partial::{PartialFrame, PartialFrameId};
 pub(super) use self::token_bucket::Bucket;
@@ -98,18 +103,20 @@ impl Ingress {
 
     /// Frames what is kept and then `input`, which is empty while there is a backlog. Calls
     /// `handle` for each frame, at most `budget` times, the family of the connection known by then.
+    /// `terms` are what version 2 has agreed on; `handle` sets them when it lets someone sign in.
     pub(super) fn receive(
         &mut self,
         input: &[u8],
         budget: usize,
         keep: &mut Keep<'_>,
+        terms: &Cell<v2::Terms>,
         handle: impl Handle,
     ) -> Received {
         debug_assert!(
             input.is_empty() || !self.has_backlog(keep.partial_frames),
             "bytes that would overtake others"
         );
-        let decoder = FrameDecoder::resume(Direction::ToServer, self.family, self.stream_offset);
+        let decoder = Decoder::resume(self.family, self.stream_offset, terms);
         let mut batch = Batch { decoder, input, budget, handle };
         let received = match self.complete_partial(&mut batch, keep) {
             Some(received) => received,
@@ -132,7 +139,7 @@ impl Ingress {
     /// Does what is kept first. `None`: nothing is, any more.
     fn complete_partial<H: Handle>(
         &mut self,
-        batch: &mut Batch<'_, H>,
+        batch: &mut Batch<'_, '_, H>,
         keep: &mut Keep<'_>,
     ) -> Option<Received> {
         let id = self.partial.take()?;
@@ -170,8 +177,8 @@ pub(super) trait Handle: FnMut(Frame<'_>, &mut BufferPool) -> ControlFlow<Halt> 
 impl<F: FnMut(Frame<'_>, &mut BufferPool) -> ControlFlow<Halt>> Handle for F {}
 
 /// One batch of bytes at work.
-struct Batch<'i, H> {
-    decoder: FrameDecoder,
+struct Batch<'i, 't, H> {
+    decoder: Decoder<'t>,
     /// What was not framed or kept yet.
     input: &'i [u8],
     /// Frames that may still be done.
@@ -179,7 +186,7 @@ struct Batch<'i, H> {
     handle: H,
 }
 
-impl<H: Handle> Batch<'_, H> {
+impl<H: Handle> Batch<'_, '_, H> {
     /// Frames what was kept, completed from the input. `None`: all of it is done.
     fn frame_partial(
         &mut self,
@@ -258,10 +265,11 @@ impl<H: Handle> Batch<'_, H> {
 
 /// How many bytes must come before a frame that has `len` of them is looked at again, if it needs
 /// `needed`. Within the header every byte is judged as it comes, so that a wrong one is answered at
-/// once; a body is waited for.
+/// once, in version 2 with the byte that proves the header; a body is waited for.
 const fn ask_again_after(family: Option<Family>, len: usize, needed: usize) -> usize {
     let header_size = match family {
         Some(Family::Echo) => echo::HEADER_SIZE,
+        Some(Family::ChatV2) => v2::HEADER_SIZE,
         _ => chat::HEADER_SIZE,
     };
     if len < header_size { 1 } else { needed }

@@ -17,6 +17,11 @@ impl Kept {
     }
 }
 
+/// What version 2 has agreed on: nothing yet.
+fn terms() -> Cell<v2::Terms> {
+    Cell::new(v2::Terms::BEFORE_SIGN_IN)
+}
+
 fn stream() -> Vec<u8> {
     let mut stream = Vec::new();
     let mut buffer = [0; 1024];
@@ -31,7 +36,7 @@ fn frames_of(chunks: &mut dyn Iterator<Item = &[u8]>) -> Vec<usize> {
     let mut ingress = Ingress::new();
     let mut payload_sizes = Vec::new();
     for chunk in chunks {
-        let received = ingress.receive(chunk, 256, &mut kept.keep(), |frame, _| {
+        let received = ingress.receive(chunk, 256, &mut kept.keep(), &terms(), |frame, _| {
             let Frame::Echo(echo) = frame else { panic!("{frame:?}") };
             payload_sizes.push(echo.payload.len());
             ControlFlow::Continue(())
@@ -69,11 +74,12 @@ fn a_budget_leaves_a_backlog_and_no_frame_is_lost_or_moved() {
                 given += chunk.len();
                 loop {
                     let before = payload_sizes.len();
-                    let received = ingress.receive(chunk, budget, &mut kept.keep(), |frame, _| {
-                        let Frame::Echo(echo) = frame else { panic!("{frame:?}") };
-                        payload_sizes.push(echo.payload.len());
-                        ControlFlow::Continue(())
-                    });
+                    let received =
+                        ingress.receive(chunk, budget, &mut kept.keep(), &terms(), |frame, _| {
+                            let Frame::Echo(echo) = frame else { panic!("{frame:?}") };
+                            payload_sizes.push(echo.payload.len());
+                            ControlFlow::Continue(())
+                        });
                     assert_eq!(received, Received::All);
                     assert!(payload_sizes.len() - before <= budget);
                     ingress.invariants(&kept.partial_frames);
@@ -101,7 +107,7 @@ fn a_stop_drops_the_rest() {
     let mut kept = Kept::default();
     let mut ingress = Ingress::new();
     let mut seen = 0;
-    let received = ingress.receive(&stream(), 256, &mut kept.keep(), |_, _| {
+    let received = ingress.receive(&stream(), 256, &mut kept.keep(), &terms(), |_, _| {
         seen += 1;
         ControlFlow::Break(Halt::ForGood)
     });
@@ -116,12 +122,14 @@ fn a_wrong_header_byte_is_told_at_once() {
         let (last, before) = bytes.split_last().unwrap();
         for &byte in before {
             assert_eq!(
-                ingress.receive(&[byte], 256, &mut kept.keep(), |_, _| ControlFlow::Continue(())),
+                ingress.receive(&[byte], 256, &mut kept.keep(), &terms(), |_, _| {
+                    ControlFlow::Continue(())
+                }),
                 Received::All
             );
         }
-        let received =
-            ingress.receive(&[*last], 256, &mut kept.keep(), |_, _| ControlFlow::Continue(()));
+        let received = ingress
+            .receive(&[*last], 256, &mut kept.keep(), &terms(), |_, _| ControlFlow::Continue(()));
         assert!(matches!(received, Received::Corrupt { .. }), "{bytes:x?}: {received:?}");
     }
 }
@@ -139,7 +147,9 @@ fn an_error_is_placed_in_the_stream_however_it_was_cut() {
         let outcomes: Vec<_> = stream
             .chunks(size)
             .map(|chunk| {
-                ingress.receive(chunk, 256, &mut kept.keep(), |_, _| ControlFlow::Continue(()))
+                ingress.receive(chunk, 256, &mut kept.keep(), &terms(), |_, _| {
+                    ControlFlow::Continue(())
+                })
             })
             .collect();
         let Some(Received::Corrupt { stream_offset, error }) = outcomes.last() else {
@@ -161,15 +171,16 @@ fn a_frame_that_cannot_be_done_yet_comes_again_and_nothing_overtakes_it() {
         let (mut payload_sizes, mut asked) = (Vec::new(), 0);
         for mut chunk in stream.chunks(size) {
             loop {
-                let received = ingress.receive(chunk, 256, &mut kept.keep(), |frame, _| {
-                    let Frame::Echo(echo) = frame else { panic!("{frame:?}") };
-                    asked += 1;
-                    if asked % 3 != 0 {
-                        return ControlFlow::Break(Halt::NotYet);
-                    }
-                    payload_sizes.push(echo.payload.len());
-                    ControlFlow::Continue(())
-                });
+                let received =
+                    ingress.receive(chunk, 256, &mut kept.keep(), &terms(), |frame, _| {
+                        let Frame::Echo(echo) = frame else { panic!("{frame:?}") };
+                        asked += 1;
+                        if asked % 3 != 0 {
+                            return ControlFlow::Break(Halt::NotYet);
+                        }
+                        payload_sizes.push(echo.payload.len());
+                        ControlFlow::Continue(())
+                    });
                 assert_eq!(received, Received::All);
                 ingress.invariants(&kept.partial_frames);
                 chunk = &[];

@@ -3,6 +3,7 @@
 
 mod close_log;
 mod drain;
+mod keep_alive;
 mod timers;
 
 use std::fmt;
@@ -18,7 +19,9 @@ pub(super) use self::timers::Timers;
 use super::dispatch::{ErrorText, queue_error};
 use super::fanout::Judgement;
 use super::ingress::Keep;
-use super::{AfterFlush, Broker, ConnectionId, Now, Peer, Stage, cx, is_signing_in, millis, span};
+use super::{
+    AfterFlush, Broker, ConnectionId, Now, Peer, Stage, cx, is_signing_in, is_v2, millis, span,
+};
 use crate::metrics::CloseReason;
 
 /// Moments within one idle time at which silent members of rooms are looked at.
@@ -148,6 +151,8 @@ impl Broker {
     pub fn handle_timeout(&mut self, heard_ms: u64, now: Now) {
         self.tell_of_end(now);
         self.log_more_closes(now.monotonic_ms);
+        self.fanout.set_now(now.monotonic_ms);
+        self.directory.drop_lingering(now.monotonic_ms, &mut cx!(self));
         while let Some(id) = self.timers.pop_due(heard_ms) {
             let Some(peer) = self.peers.get(id) else { continue };
             let mut deadline_ms = self.deadline_ms(id, peer, heard_ms);
@@ -163,7 +168,13 @@ impl Broker {
                 }
             }
             if deadline_ms > heard_ms {
-                self.timers.set(deadline_ms.min(self.next_check_ms(heard_ms)), id);
+                let check_ms = if is_signing_in(id, peer, &self.directory) {
+                    heard_ms + self.until_first_probe_ms()
+                } else {
+                    let check_ms = self.next_check_ms(heard_ms);
+                    self.probe_if_silent(id, heard_ms).unwrap_or(check_ms)
+                };
+                self.timers.set(check_ms.min(deadline_ms), id);
                 continue;
             }
             match peer.stage {
@@ -196,6 +207,10 @@ impl Broker {
         match peer.stage {
             Stage::Open if is_signing_in(id, peer, &self.directory) => {
                 peer.clock_ms + millis(self.limits.sign_in_timeout)
+            }
+            // In version 2 every client answers a Ping.
+            Stage::Open if is_v2(peer) && !self.directory.is_waiting(id) => {
+                peer.clock_ms + millis(self.limits.idle_timeout)
             }
             // Nor is one silent whose request has to wait.
             Stage::Open if self.directory.is_listening(id) || self.directory.is_waiting(id) => {
@@ -230,10 +245,9 @@ impl Broker {
     #[must_use]
     pub fn next_deadline_ms(&self) -> Option<u64> {
         let next_log_ms = self.close_log.next_ms();
-        [self.timers.next_ms(), self.waiting_until_ms, self.next_told_ms(), next_log_ms]
-            .into_iter()
-            .flatten()
-            .min()
+        let (linger_ms, info_ms) = (self.directory.next_linger_ms(), self.directory.next_info_ms());
+        let deadlines = [self.timers.next_ms(), self.waiting_until_ms, self.next_told_ms()];
+        [next_log_ms, linger_ms, info_ms].into_iter().chain(deadlines).flatten().min()
     }
 
     /// The next connection whose socket is to be dropped. The driver asks until there is none. Its
@@ -326,6 +340,8 @@ impl Broker {
     /// could not be done yet, a frame without its end, while that is half of what there may be.
     /// What is left then was not offered to its readers yet: it goes as the driver comes to write.
     pub(super) fn reclaim(&mut self, now: Now) {
+        let is_over = |this: &Self| this.held_bytes() > this.limits.buffer_bytes;
+        while is_over(self) && self.fanout.give_up_history(&mut self.pool) {}
         while self.held_bytes() > self.limits.buffer_bytes {
             let largest = self.fanout.largest_blocked().map(ConnectionId::from);
             let partial_bytes = self.partial_frames.lent_bytes();
@@ -362,7 +378,8 @@ impl Broker {
         } else if self.fanout.give_up(id.into(), &mut self.pool) {
             let family = self.peers.get(id).and_then(|peer| peer.ingress.family());
             let code = ErrorCode::SlowConsumer;
-            queue_error(id, family, code, TOO_SLOW, &self.directory, &mut cx!(self));
+            let text = ErrorText::new(TOO_SLOW);
+            queue_error(id, family, code, &text, &self.directory, &mut cx!(self));
             self.fanout.mark_dirty(id.into());
         }
     }
@@ -394,7 +411,7 @@ impl Broker {
         let gives_up = matches!(reason, CloseReason::SlowConsumer | CloseReason::BufferBudget);
         let can_follow = !gives_up || cx.fanout.give_up(id.into(), cx.pool);
         if let Some(code) = reason.error_code().filter(|_| can_follow) {
-            queue_error(id, family, code, text.as_str(), &self.directory, &mut cx);
+            queue_error(id, family, code, text, &self.directory, &mut cx);
         }
         self.fanout.seal(id.into());
         self.fanout.mark_dirty(id.into());
@@ -454,6 +471,7 @@ pub(super) const fn family_label(family: Family) -> &'static str {
     match family {
         Family::Echo => "echo",
         Family::ChatV1 => "chat_v1",
+        Family::ChatV2 => "chat_v2",
         _ => "other",
     }
 }
