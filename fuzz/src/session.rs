@@ -9,6 +9,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use arbitrary::Unstructured;
+use cafewire_core::chat::v2;
 use cafewire_core::{Message, MessagePayload};
 use cafewire_net::broker::{AfterFlush, Broker, ConnectionId, Now};
 use cafewire_net::{CloseReason, Limits, ServerMetrics};
@@ -42,6 +43,8 @@ const NAMES: [&str; 4] = ["ada", "bo", "naïve", "the one with a name of 32 byte
 /// | 13 | argument | time passes: up to 128 ms, or so many seconds |
 /// | 14 | argument | with 0x5D, the server goes down |
 /// | 15 | | nothing: a tick |
+///
+/// Every other peer speaks version 2 of chat, and asks for lists and the like in place of echoes.
 pub(crate) fn check(data: &[u8]) -> arbitrary::Result<()> {
     let mut data = Unstructured::new(data);
     let mut network = Network::new(data.arbitrary()?);
@@ -82,6 +85,9 @@ impl<'a> Step<'a> {
 
 struct Peer {
     id: ConnectionId,
+    speaks_v2: bool,
+    /// The number of its last request.
+    request: u16,
     /// Bytes that it reads before a step makes it read more.
     appetite: usize,
     audience: Audience,
@@ -95,6 +101,7 @@ struct Network {
     /// Initial appetite of a peer.
     appetite: usize,
     going_down: bool,
+    connects: usize,
 }
 
 impl Network {
@@ -127,6 +134,7 @@ impl Network {
             now: Now { monotonic_ms: 0, unix_ms: 1_700_000_000_000 },
             appetite: if options & 1 != 0 { 0 } else { usize::MAX },
             going_down: false,
+            connects: 0,
         }
     }
 
@@ -171,7 +179,14 @@ impl Network {
         }
         let address = SocketAddr::from(([127, 0, 0, 1], 1));
         if let Some(id) = self.broker.accept(address, self.now) {
-            self.peers.push(Peer { id, appetite: self.appetite, audience: Audience::default() });
+            self.connects += 1;
+            self.peers.push(Peer {
+                id,
+                speaks_v2: self.connects.is_multiple_of(2),
+                request: 0,
+                appetite: self.appetite,
+                audience: Audience::default(),
+            });
         }
     }
 
@@ -191,6 +206,9 @@ impl Network {
     }
 
     fn say(&mut self, index: usize, kind: u8, argument: usize) {
+        if self.peers[index].speaks_v2 {
+            return self.say_v2(index, kind, argument);
+        }
         let name = NAMES[argument % NAMES.len()];
         let content = "·".repeat(1 + argument % 256);
         let mut buffer = [0; 1024];
@@ -209,6 +227,38 @@ impl Network {
         let frame = message.encode_into(&mut buffer).expect("a valid message");
         let times = if kind == 7 { 1 + argument / 16 } else { 1 };
         (0..times).for_each(|_| self.send(index, frame));
+    }
+
+    fn say_v2(&mut self, index: usize, kind: u8, argument: usize) {
+        let (name, other) = (NAMES[argument % NAMES.len()], NAMES[argument / 4 % NAMES.len()]);
+        let content = "·".repeat(1 + argument % 256 * 7);
+        let count = (argument / 4 % 8) as u16;
+        let message = match kind {
+            3 => v2::MessagePayload::Connect {
+                capabilities: v2::Capabilities::from_bits((argument / 4) as u16 & 0x3F),
+                client_nonce: [7; 16],
+                username: name,
+            },
+            4 => v2::MessagePayload::JoinRoom { resume: None, replay: count, room: name },
+            5 => v2::MessagePayload::LeaveRoom { room: name },
+            6 | 7 => v2::MessagePayload::SendMessage { room: name, content: &content },
+            8 if argument >= 0xF0 => v2::MessagePayload::Disconnect,
+            8 => v2::MessagePayload::DirectMessage { to: name, content: &content },
+            _ => match argument >> 6 {
+                0 => v2::MessagePayload::ListRooms { count, after: "" },
+                1 => v2::MessagePayload::ListMembers { count, room: name, after: other },
+                2 => v2::MessagePayload::History { before: u64::from(count), count, room: name },
+                _ => v2::MessagePayload::Ping { data: b"?" },
+            },
+        };
+        let times = if kind == 7 { 1 + argument / 16 } else { 1 };
+        for _ in 0..times {
+            let peer = &mut self.peers[index];
+            peer.request = peer.request % u16::MAX + 1;
+            let mut buffer = [0; v2::MAX_FRAME_SIZE];
+            let frame = message.encode_into(peer.request, &mut buffer).expect("a valid message");
+            self.send(index, frame);
+        }
     }
 
     /// One tick of the event loop, with this event in it.
@@ -271,6 +321,9 @@ impl Network {
             network.peers.iter().for_each(|peer| network.broker.handle_reset(peer.id, network.now));
         });
         assert!(self.broker.is_empty());
+        // Rooms in which version 2 was spoken linger.
+        self.now.monotonic_ms += 60_000;
+        self.tick(|_| ());
         let left = self.metrics.snapshot();
         assert_eq!(
             (left.users, left.rooms, left.clients_connected, left.buffer_bytes),

@@ -8,6 +8,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 
 use cafewire_core::MessagePayload;
+use cafewire_core::chat::v2;
 use cafewire_net::broker::{AfterFlush, Broker, ConnectionId, Now};
 use cafewire_net::{Limits, ServerMetrics};
 use clap::Parser;
@@ -27,6 +28,9 @@ struct Arguments {
     /// Ticks.
     #[arg(long, default_value_t = 100)]
     ticks: u64,
+    /// The version of the protocol that all of them speak.
+    #[arg(long, default_value_t = 1, value_parser = clap::value_parser!(u8).range(1..=2))]
+    protocol: u8,
 }
 
 const NOW: Now = Now { monotonic_ms: 0, unix_ms: 1_700_000_000_000 };
@@ -51,15 +55,15 @@ fn main() {
         let Some(id) = broker.accept(address, NOW) else { panic!("no place for {number}") };
         publisher.get_or_insert(id);
         let username = format!("member {number}");
-        say(&mut broker, id, &encoded(&MessagePayload::Connect { username: &username }));
+        say(&mut broker, id, &arguments.encoded(&Request::Connect { username: &username }));
         for room in &rooms {
-            say(&mut broker, id, &encoded(&MessagePayload::JoinRoom { room }));
+            say(&mut broker, id, &arguments.encoded(&Request::Join { room }));
         }
         flush(&mut broker);
     }
     let Some(publisher) = publisher else { return };
     let said: Vec<u8> = (rooms.iter().cycle().take(arguments.messages))
-        .flat_map(|room| encoded(&MessagePayload::SendMessage { room, content: CONTENT }))
+        .flat_map(|room| arguments.encoded(&Request::Say { room }))
         .collect();
     let before = metrics.snapshot();
     let mut writes = 0;
@@ -71,9 +75,39 @@ fn main() {
     println!("deliveries {} writes {writes}", after.deliveries - before.deliveries);
 }
 
-fn encoded(payload: &MessagePayload<'_>) -> Vec<u8> {
-    let mut buffer = [0; 1024];
-    payload.encode_into(&mut buffer).map(<[u8]>::to_vec).unwrap_or_default()
+/// What the members ask for, in either version.
+enum Request<'a> {
+    Connect { username: &'a str },
+    Join { room: &'a str },
+    Say { room: &'a str },
+}
+
+impl Arguments {
+    fn encoded(&self, request: &Request<'_>) -> Vec<u8> {
+        let mut buffer = [0; 1024];
+        let frame = if self.protocol == 1 {
+            let payload = match *request {
+                Request::Connect { username } => MessagePayload::Connect { username },
+                Request::Join { room } => MessagePayload::JoinRoom { room },
+                Request::Say { room } => MessagePayload::SendMessage { room, content: CONTENT },
+            };
+            payload.encode_into(&mut buffer)
+        } else {
+            let payload = match *request {
+                Request::Connect { username } => v2::MessagePayload::Connect {
+                    capabilities: v2::Capabilities::NONE,
+                    client_nonce: [0; v2::NONCE_SIZE],
+                    username,
+                },
+                Request::Join { room } => {
+                    v2::MessagePayload::JoinRoom { resume: None, replay: 0, room }
+                }
+                Request::Say { room } => v2::MessagePayload::SendMessage { room, content: CONTENT },
+            };
+            payload.encode_into(1, &mut buffer)
+        };
+        frame.map(<[u8]>::to_vec).unwrap_or_default()
+    }
 }
 
 fn say(broker: &mut Broker, id: ConnectionId, bytes: &[u8]) {

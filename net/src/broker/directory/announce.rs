@@ -18,7 +18,11 @@ pub(super) fn parts_of(content: &str) -> impl Iterator<Item = &str> {
         if rest.is_empty() {
             return None;
         }
-        let (part, behind) = rest.split_at(rest.floor_char_boundary(MAX_CONTENT_SIZE));
+        let mut fits = rest.len().min(MAX_CONTENT_SIZE);
+        while !rest.is_char_boundary(fits) {
+            fits -= 1;
+        }
+        let (part, behind) = rest.split_at(fits);
         rest = behind;
         Some(part)
     })
@@ -77,31 +81,33 @@ impl Directory {
         let (user_id, username) = (member.user_id, member.username.as_str());
         let (previous, sequence) = (room.numbering.sequence, room.numbering.sequence + 1);
         room.numbering.sequence = sequence;
-        let room_name = &*room.name;
-        if let Some(log) = room.logs.v1() {
+        let ([v1, v2], room) = ([room.logs.v1(), room.logs.v2()], &*room.name);
+        if v1.is_some() {
             for content in parts_of(content) {
                 let part = MessagePayload::MessageBroadcast {
                     user_id,
                     timestamp,
                     username,
-                    room: room_name,
+                    room,
                     content,
                 };
-                append(Some(log), &part, cx);
+                append(v1, &part, cx);
             }
         }
-        let whole = v2::MessagePayload::MessageBroadcast {
-            sequence,
-            previous,
-            timestamp,
-            user_id,
-            origin,
-            part: 0,
-            username,
-            room: room_name,
-            content,
-        };
-        append_v2(room.logs.v2(), &whole, cx);
+        if v2.is_some() {
+            let whole = v2::MessagePayload::MessageBroadcast {
+                sequence,
+                previous,
+                timestamp,
+                user_id,
+                origin,
+                part: 0,
+                username,
+                room,
+                content,
+            };
+            append_v2(v2, &whole, cx);
+        }
         cx.metrics.broadcasts.add(1);
     }
 
@@ -141,32 +147,40 @@ impl Member {
     }
 }
 
-/// Says something in the form of version 1, if anybody there speaks it.
+/// Says something in the form of version 1, if a member speaks it.
 fn append(log: Option<LogId>, message: &MessagePayload<'_>, cx: &mut Cx<'_>) {
-    let Some(log) = log.filter(|&log| !cx.fanout.subscribers(log).is_empty()) else { return };
-    let size = (message.encoded_len(), false);
-    publish(log, size, cx, |into| message.encode_into(into).map(|_| ()));
+    let Some(log) = log else { return };
+    let readers = cx.fanout.subscribers(log).len();
+    if readers > 0 {
+        let size = (message.encoded_len(), false);
+        publish(log, size, readers, cx, |into| message.encode_into(into).map(|_| ()));
+    }
 }
 
 /// The same in the form of version 2, as shared frames are: in answer to no request.
+// Apart, so that version 1 does not pay for its size.
+#[inline(never)]
 pub(super) fn append_v2(log: Option<LogId>, message: &v2::MessagePayload<'_>, cx: &mut Cx<'_>) {
+    let Some(log) = log else { return };
+    let readers = cx.fanout.subscribers(log).len();
     // Messages are for those who come later, too.
     let is_kept = matches!(message, v2::MessagePayload::MessageBroadcast { .. });
-    let has_a_reader = |log: &LogId| is_kept || !cx.fanout.subscribers(*log).is_empty();
-    let Some(log) = log.filter(has_a_reader) else { return };
-    let size = (message.encoded_len(), is_kept);
-    publish(log, size, cx, |into| message.encode_into(0, into).map(|_| ()));
+    if is_kept || readers > 0 {
+        let size = (message.encoded_len(), is_kept);
+        publish(log, size, readers, cx, |into| message.encode_into(0, into).map(|_| ()));
+    }
 }
 
 fn publish<E: std::fmt::Debug>(
     log: LogId,
     size: (usize, bool),
+    readers: usize,
     cx: &mut Cx<'_>,
     encode: impl FnOnce(&mut [u8]) -> Result<(), E>,
 ) {
     let pool: &mut BufferPool = cx.pool;
     cx.metrics.log_bytes_appended.add(size.0 as u64);
-    cx.metrics.deliveries.add(cx.fanout.subscribers(log).len() as u64);
+    cx.metrics.deliveries.add(readers as u64);
     cx.fanout.publish(log, size, pool, |into| {
         let written = encode(into);
         debug_assert!(written.is_ok(), "a broadcast that breaks the protocol: {written:?}");

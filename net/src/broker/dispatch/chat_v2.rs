@@ -10,6 +10,8 @@ use crate::broker::{Cx, Now};
 use crate::metrics::CloseReason;
 
 /// Does what a frame asks for. Who signs in has other `terms` from then on.
+// Apart, so that version 1 does not pay for its size.
+#[inline(never)]
 pub(super) fn answer_chat_v2(
     asker: Asker,
     view: ZeroCopyMessage<'_>,

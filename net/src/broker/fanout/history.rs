@@ -42,7 +42,7 @@ impl Fanout {
     /// Holds all logs together to the bound on them, as far as they keep what no reader needs now.
     pub(super) fn bound_history(&mut self, pool: &mut BufferPool) {
         for _ in 0..LOOKED_AT_PER_FRAME {
-            if pool.log_bytes() <= self.history_bytes || self.keeping.is_empty() {
+            if pool.log_bytes() <= self.history_bytes {
                 return;
             }
             self.give_up_next(pool);

@@ -343,7 +343,7 @@ mod tests {
             let start = self.log.head();
             let Self { log, pool, spare_ends, .. } = self;
             log.append((bytes.len(), false), 4096, pool, spare_ends, |into| {
-                into.copy_from_slice(bytes)
+                into.copy_from_slice(bytes);
             });
             log.add_ranges(start, log.head(), readers, 0);
             log.settle(7);

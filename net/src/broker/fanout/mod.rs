@@ -165,7 +165,9 @@ impl Fanout {
         if self.batch.is_full() {
             self.deliver_pending(pool);
         }
-        self.bound_history(pool);
+        if !self.keeping.is_empty() {
+            self.bound_history(pool);
+        }
     }
 
     fn drop_log_if_unused(&mut self, id: LogId, pool: &mut BufferPool) {

@@ -45,11 +45,8 @@ impl Fanout {
         limits: &Limits,
     ) -> bool {
         let held = self.held_by(ids.clone());
-        // Almost always it is enough to know what is there, needed or not.
-        held + size <= limits.room_log_bytes || {
-            let kept: usize = ids.filter_map(|id| self.logs.get(id)).map(|log| log.kept()).sum();
-            held - kept + size <= limits.room_log_bytes
-        }
+        let kept: usize = ids.filter_map(|id| self.logs.get(id)).map(|log| log.kept()).sum();
+        held - kept + size <= limits.room_log_bytes
     }
 
     /// Whether so many bytes can be written into the logs of one room, all together.
@@ -60,6 +57,10 @@ impl Fanout {
         limits: &Limits,
         pool: &mut BufferPool,
     ) -> LogRoom {
+        // Almost always all that is there and the frame fit together.
+        if self.held_by(ids.clone()) + size <= limits.room_log_bytes {
+            return LogRoom::Ready;
+        }
         if !self.has_log_space(ids.clone(), size, limits) {
             self.deliver_pending(pool);
         }

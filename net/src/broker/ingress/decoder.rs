@@ -43,8 +43,8 @@ pub(super) enum Framing<'a> {
 /// The reading position in a connection's stream.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Decoder<'t> {
-    family: Option<Family>,
-    stream_offset: u64,
+    /// Decodes what is not version 2, and keeps the place for all.
+    others: FrameDecoder,
     /// What a session of version 2 has agreed on, as of now: doing a frame may change it.
     terms: &'t Cell<v2::Terms>,
 }
@@ -55,50 +55,49 @@ impl<'t> Decoder<'t> {
         stream_offset: u64,
         terms: &'t Cell<v2::Terms>,
     ) -> Self {
-        Self { family, stream_offset, terms }
+        let others = FrameDecoder::resume(Direction::ToServer, family, stream_offset);
+        Self { others, terms }
     }
 
     pub(super) const fn family(&self) -> Option<Family> {
-        self.family
+        self.others.family()
     }
 
     pub(super) const fn stream_offset(&self) -> u64 {
-        self.stream_offset
+        self.others.stream_offset()
     }
 
     /// Where in the stream an error lies, in bytes from the connection's first.
     pub(super) const fn stream_offset_of(&self, error: &ParseError) -> u64 {
-        self.stream_offset + error.offset() as u64
+        self.others.stream_offset_of(error)
     }
 
     /// Looks at the start of `bytes`, which is where the last frame ended.
+    #[inline]
     pub(super) fn next_frame<'a>(&mut self, bytes: &'a [u8]) -> Framing<'a> {
-        let starts_v2 = bytes.first() == Some(&v2::PROTOCOL_VERSION);
-        match self.family {
-            None if starts_v2 => self.next_v2(bytes),
+        match self.others.family() {
             Some(Family::ChatV2) => self.next_v2(bytes),
+            None if bytes.first() == Some(&v2::PROTOCOL_VERSION) => self.next_v2(bytes),
             _ => self.next_other(bytes),
         }
     }
 
+    #[inline]
     fn next_other<'a>(&mut self, bytes: &'a [u8]) -> Framing<'a> {
-        let direction = Direction::ToServer;
-        let mut decoder = FrameDecoder::resume(direction, self.family, self.stream_offset);
-        let framing = decoder.next_frame(bytes);
-        (self.family, self.stream_offset) = (decoder.family(), decoder.stream_offset());
-        match framing {
-            cafewire_core::Framing::Frame { frame, consumed } => {
-                let frame = match frame {
-                    cafewire_core::Frame::Echo(view) => Frame::Echo(view),
-                    cafewire_core::Frame::Chat(view) => Frame::ChatV1(view),
-                };
-                Framing::Frame { frame, consumed }
+        match self.others.next_frame(bytes) {
+            cafewire_core::Framing::Frame { frame: cafewire_core::Frame::Echo(view), consumed } => {
+                Framing::Frame { frame: Frame::Echo(view), consumed }
+            }
+            cafewire_core::Framing::Frame { frame: cafewire_core::Frame::Chat(view), consumed } => {
+                Framing::Frame { frame: Frame::ChatV1(view), consumed }
             }
             cafewire_core::Framing::Incomplete { needed } => Framing::Incomplete { needed },
             cafewire_core::Framing::Corrupt { error } => Framing::Corrupt { error },
         }
     }
 
+    // Apart, so that version 1 does not pay for its size.
+    #[inline(never)]
     fn next_v2<'a>(&mut self, bytes: &'a [u8]) -> Framing<'a> {
         let established = Family::ChatV2;
         if let Some(&actual) = bytes.first()
@@ -107,10 +106,11 @@ impl<'t> Decoder<'t> {
             let error = ParseError::FamilyChanged { offset: 0, established, actual };
             return Framing::Corrupt { error };
         }
-        self.family = Some(established);
-        match v2::Framing::of(bytes, Direction::ToServer, self.terms.get()) {
+        let framing = v2::Framing::of(bytes, Direction::ToServer, self.terms.get());
+        let stream_offset = self.stream_offset() + framing.consumed() as u64;
+        self.others = FrameDecoder::resume(Direction::ToServer, Some(established), stream_offset);
+        match framing {
             v2::Framing::Frame { frame, consumed } => {
-                self.stream_offset += consumed as u64;
                 Framing::Frame { frame: Frame::ChatV2(frame), consumed }
             }
             v2::Framing::Incomplete { needed } => Framing::Incomplete { needed },
