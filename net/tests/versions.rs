@@ -154,7 +154,7 @@ impl World {
             (true, 3) | (false, 4..=5) => _ = client.rooms.remove(room),
             (true, 4..=7) => {}
             _ if client.rooms.contains(room) => {
-                self.told.entry(room).or_default().push_str(content)
+                self.told.entry(room).or_default().push_str(content);
             }
             _ => {}
         }
