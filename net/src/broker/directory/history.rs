@@ -5,7 +5,7 @@ use cafewire_core::chat::v2::{HEADER_SIZE, MessagePayload, MessageType, Resume};
 use cafewire_core::chat::v2::{MAX_FRAME_SIZE, Terms, ZeroCopyMessage};
 
 use super::announce::told;
-use super::lists::page_size;
+use super::lists::{LOOKED_AT_PER_DELIVERY, page_size};
 use super::requests::Asker;
 use super::{Directory, Outcome, Refusal};
 use crate::broker::Cx;
@@ -31,6 +31,8 @@ struct Page {
     previous: Option<u64>,
     /// There are older ones that were asked for.
     more: bool,
+    /// Frames of the log that were looked at.
+    looked_at: usize,
 }
 
 impl Directory {
@@ -95,6 +97,7 @@ impl Directory {
             cx.fanout.answer(asker.id.into(), self.logs_of(asker.id), &[frame], cx.pool);
         }
         cx.metrics.replayed_messages.add(page.frames.len() as u64);
+        cx.fanout.add_deliveries(page.looked_at / LOOKED_AT_PER_DELIVERY);
         self.end_list(asker.id, asker.request, page.frames.len(), page.more, cx);
     }
 }
@@ -103,12 +106,15 @@ impl Directory {
 /// reader that is behind may hold some still older. Its frames are those that members got, but that
 /// they answer no request: so those that are told are encoded again.
 fn read(log: Option<LogId>, wanted: &Wanted, request: u16, cx: &Cx<'_>) -> Page {
-    let mut page = Page { frames: Vec::new(), previous: None, more: false };
+    let mut page = Page { frames: Vec::new(), previous: None, more: false, looked_at: 0 };
     // What comes at once is not to be more than the outbox has room for.
     let mut bytes_left = PAGE_BYTES_MAX.min(cx.limits.outbox_bytes / 2);
     let frames = log.into_iter().flat_map(|log| cx.fanout.frames_back(log));
-    for frame in frames.filter(|frame| frame.get(1) == Some(&(MessageType::MessageBroadcast as u8)))
-    {
+    for frame in frames {
+        page.looked_at += 1;
+        if frame.get(1) != Some(&(MessageType::MessageBroadcast as u8)) {
+            continue;
+        }
         let sequence = sequence_of(frame);
         if sequence >= wanted.before {
             continue;

@@ -7,6 +7,9 @@ use super::Directory;
 use crate::broker::ids::RoomId;
 use crate::broker::{Cx, millis};
 
+/// Rooms that are dropped in a tick because their time is over; the rest waits for the next.
+const DROPPED_PER_TICK_MAX: usize = 256;
+
 /// In the order in which their time is over.
 #[derive(Debug, Default)]
 pub(super) struct Lingering(BTreeSet<(u64, RoomId)>);
@@ -37,12 +40,15 @@ impl Directory {
         room.tells_presence = true;
         // There is no member to tell.
         room.departures.clear();
+        // Who has not been there finds it in no list.
+        self.rooms_in_order.remove(&room.name);
         self.lingering.0.insert((until_ms, id));
     }
 
-    /// Drops the rooms whose time is over.
+    /// Drops rooms whose time is over, as many as there is time for.
     pub(in crate::broker) fn drop_lingering(&mut self, now_ms: u64, cx: &mut Cx<'_>) {
-        while let Some(id) = self.lingering.pop_due(now_ms) {
+        for _ in 0..DROPPED_PER_TICK_MAX {
+            let Some(id) = self.lingering.pop_due(now_ms) else { return };
             self.drop_room(id, cx);
         }
     }

@@ -16,6 +16,9 @@ use crate::metrics::LimitReached;
 /// Entries of a page, however many are asked for.
 pub(super) const PAGE_MAX: usize = 256;
 
+/// So many entries looked at are as much work as a delivery.
+pub(super) const LOOKED_AT_PER_DELIVERY: usize = 16;
+
 /// How many are asked for: 0 leaves it to the server.
 pub(super) fn page_size(count: u16, max: usize) -> usize {
     if count == 0 { max } else { usize::from(count).min(max) }
@@ -32,13 +35,8 @@ impl Directory {
         let size = page_size(count, PAGE_MAX);
         let behind = (Bound::Excluded(after), Bound::Unbounded);
         let rooms = self.rooms_in_order.range::<str, _>(behind);
-        // Those that linger are not there for anybody who has not been there.
-        let with_members = rooms.filter_map(|(_, &id)| {
-            let room = self.rooms.get(id)?;
-            room.lingers_until_ms.is_none().then_some((id, room))
-        });
         let mut listed = 0;
-        for (id, room) in with_members {
+        for (id, room) in rooms.filter_map(|(_, &id)| Some((id, self.rooms.get(id)?))) {
             if listed == size {
                 self.end_list(from, request, listed, true, cx);
                 return Outcome::Done;
@@ -65,6 +63,8 @@ impl Directory {
             return refuse_at(LimitReached::PresenceMembersMax, why, cx);
         }
         let room_name = Arc::clone(&room.name);
+        // All of them are looked at for each page.
+        cx.fanout.add_deliveries(self.members_of(room_id, cx) / LOOKED_AT_PER_DELIVERY);
         let subscribers = room.logs.all().flat_map(|log| cx.fanout.subscribers(log));
         let members = subscribers.filter_map(|&reader| self.members.get(reader.into()));
         let mut members: Vec<(&str, u32)> = members

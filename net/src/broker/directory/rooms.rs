@@ -173,6 +173,7 @@ impl Directory {
         if let Some(room) = self.rooms.get_mut(id) {
             room.lingers_until_ms = None;
             room.maker = maker;
+            self.rooms_in_order.insert(Arc::clone(&room.name), id);
         }
         cx.metrics.rooms.set(self.rooms.len() - self.lingering.len());
         Ok(())
