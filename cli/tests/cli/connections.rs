@@ -64,9 +64,18 @@ fn only_this_machine_itself_is_told() {
         ("Host: 127.0.0.1\r\nX-Forwarded-For: 192.0.2.1\r\n", "403"),
         ("Forwarded: for=192.0.2.1\r\n", "403"),
         ("Via: 1.1 proxy\r\n", "403"),
+        ("X-Forwarded-Host: localhost\r\n", "403"),
+        ("True-Client-IP: 192.0.2.1\r\n", "403"),
     ] {
         let response = get(&http, "/connections", fields);
         assert!(response.starts_with(&format!("HTTP/1.1 {status} ")), "{fields:?}: {response}");
+    }
+    // Of an absolute target the host counts, whatever the field says.
+    for (target, status) in
+        [("http://localhost:9090/connections", "200"), ("http://evil.example/connections", "403")]
+    {
+        let response = get(&http, target, "Host: localhost\r\n");
+        assert!(response.starts_with(&format!("HTTP/1.1 {status} ")), "{target}: {response}");
     }
     let response = get(&http, "/connections?before=1", "");
     assert!(response.starts_with("HTTP/1.1 400 "), "{response}");

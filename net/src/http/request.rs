@@ -86,10 +86,9 @@ impl<'a> Request<'a> {
         if !no_length || values("transfer-encoding").next().is_some() {
             return Err(Status::ContentTooLarge);
         }
-        let (path, query) = path_and_query_of(target).ok_or(Status::BadRequest)?;
-        let passed_on = ["forwarded", "via", "x-forwarded-for", "x-real-ip"];
-        let is_direct = values("host").all(is_loopback)
-            && passed_on.into_iter().all(|name| values(name).next().is_none());
+        let Target { authority, path, query } = Target::parse(target).ok_or(Status::BadRequest)?;
+        let is_direct = values("host").chain(authority.map(str::as_bytes)).all(is_loopback)
+            && !parsed.headers.iter().any(|header| is_of_proxy(header.name));
         let asks = |option: &str| {
             values("connection")
                 .flat_map(|value| value.split(|&byte| byte == b','))
@@ -113,14 +112,53 @@ fn is_loopback(host: &[u8]) -> bool {
         || name.parse::<IpAddr>().is_ok_and(|ip| ip.to_canonical().is_loopback())
 }
 
-/// The path and its query, of a target in origin or absolute form (RFC 9112, 3.2.1 and 3.2.2).
-fn path_and_query_of(target: &str) -> Option<(&str, &str)> {
-    let path_and_query = match target.strip_prefix("http://") {
-        Some(rest) => rest.find('/').map_or("/", |start| &rest[start..]),
-        None => target,
-    };
-    let (path, query) = path_and_query.split_once('?').unwrap_or((path_and_query, ""));
-    path.starts_with('/').then_some((path, query))
+/// Whether proxies add this field, alone or among others, to what they pass on: RFC 9110 and 7239,
+/// and what products have of their own.
+fn is_of_proxy(name: &str) -> bool {
+    const NAMES: [&str; 12] = [
+        "cdn-loop",
+        "cf-connecting-ip",
+        "cf-ray",
+        "client-ip",
+        "forwarded",
+        "proxy-connection",
+        "true-client-ip",
+        "via",
+        "x-client-ip",
+        "x-host",
+        "x-proxyuser-ip",
+        "x-request-start",
+    ];
+    const PREFIXES: [&str; 6] =
+        ["x-forwarded", "x-real-", "x-original-", "x-envoy-", "x-amzn-", "x-cluster-client-"];
+    NAMES.iter().any(|known| name.eq_ignore_ascii_case(known))
+        || PREFIXES.iter().any(|prefix| {
+            name.get(..prefix.len()).is_some_and(|start| start.eq_ignore_ascii_case(prefix))
+        })
+}
+
+/// What a request is for, in origin or absolute form (RFC 9112, 3.2.1 and 3.2.2).
+struct Target<'a> {
+    /// The host, in absolute form: it counts, whatever the Host field says.
+    authority: Option<&'a str>,
+    path: &'a str,
+    query: &'a str,
+}
+
+impl<'a> Target<'a> {
+    fn parse(target: &'a str) -> Option<Self> {
+        let (authority, path_and_query) = match target.strip_prefix("http://") {
+            Some(rest) => {
+                let (authority, rest) = rest.split_at(rest.find(['/', '?']).unwrap_or(rest.len()));
+                (Some(authority), rest)
+            }
+            None => (None, target),
+        };
+        let (path, query) = path_and_query.split_once('?').unwrap_or((path_and_query, ""));
+        // In absolute form an empty path is the root's.
+        let path = if path.is_empty() && authority.is_some() { "/" } else { path };
+        path.starts_with('/').then_some(Self { authority, path, query })
+    }
 }
 
 #[cfg(test)]
@@ -153,6 +191,7 @@ mod tests {
         is(whole("GET /a HTTP/1.0\r\n\r\n"), "/a", "", false);
         is(whole("GET /a HTTP/1.0\r\nCONNECTION: Keep-Alive\r\n\r\n"), "/a", "", true);
         is(whole("GET http://h:1/a?b HTTP/1.1\r\nHost: h:1\r\n\r\n"), "/a", "b", true);
+        is(whole("GET http://h?a=/b HTTP/1.1\r\nHost: h\r\n\r\n"), "/", "a=/b", true);
         is(whole("GET http://h HTTP/1.1\r\nHost: h\r\nContent-Length: 0\r\n\r\n"), "/", "", true);
         assert!(!whole("HEAD / HTTP/1.1\r\nHost: h\r\n\r\n").wants_body);
     }
@@ -173,8 +212,39 @@ mod tests {
             "Forwarded: for=h\r\n",
             "X-Forwarded-For: h\r\n",
             "X-Real-IP: h\r\n",
+            "x-forwarded-Host: h\r\n",
+            "X-Forwarded: h\r\n",
+            "X-Original-Forwarded-For: h\r\n",
+            "X-Client-IP: h\r\n",
+            "X-Cluster-Client-Ip: h\r\n",
+            "True-Client-IP: h\r\n",
+            "CF-Connecting-IP: h\r\n",
+            "X-Envoy-External-Address: h\r\n",
+            "X-Amzn-Trace-Id: h\r\n",
+            "CDN-Loop: h\r\n",
         ] {
             assert!(!is_direct(fields), "{fields:?}");
+        }
+        for fields in ["X-Request-Id: h\r\n", "User-Agent: via\r\n", "X-Re: h\r\n"] {
+            assert!(is_direct(fields), "{fields:?}");
+        }
+    }
+
+    /// Of an absolute target the host counts, whatever the field says (RFC 9112, 3.2.2).
+    #[test]
+    fn a_direct_request_in_absolute_form_names_this_machine_twice() {
+        for (target, host, is_direct) in [
+            ("http://localhost:9090/a", "localhost:9090", true),
+            ("http://[::1]/a", "localhost", true),
+            ("http://127.0.0.1?a", "127.0.0.1", true),
+            ("http://evil.example/a", "localhost", false),
+            ("http://evil.example?/a", "localhost", false),
+            ("http://localhost@evil.example/a", "localhost", false),
+            ("http://localhost/a", "evil.example", false),
+            ("http:///a", "localhost", false),
+        ] {
+            let head = format!("GET {target} HTTP/1.1\r\nHost: {host}\r\n\r\n");
+            assert_eq!(whole(&head).is_direct, is_direct, "{head:?}");
         }
     }
 
