@@ -61,6 +61,7 @@ mod metrics;
 #[cfg(feature = "client")]
 pub mod pool;
 pub mod proxy_protocol;
+mod regular_file;
 #[cfg(feature = "server")]
 mod server;
 #[cfg(feature = "server")]
@@ -80,7 +81,8 @@ pub use address::{Address, PeerAddress};
 pub use client::{ChatClient, Client, ClientConfig, ClientError, EchoClient, Event};
 #[cfg(feature = "server")]
 pub use config::{
-    Adjustment, EffectiveLimits, Limits, ListenAddress, Network, NetworkError, ServerConfig,
+    Adjustment, ConfigFault, ConfigFaults, EffectiveLimits, Limits, ListenAddress, Network,
+    NetworkError, ServerConfig,
 };
 #[cfg(feature = "server")]
 pub use control::{ConfigSource, Phase, PhaseHook};
@@ -93,6 +95,7 @@ pub use metrics::{
 };
 #[cfg(feature = "client")]
 pub use pool::ConnectionPool;
+pub use regular_file::read_regular_file;
 #[cfg(feature = "server")]
 pub use server::{Server, ServerHandle};
 #[cfg(feature = "server")]

@@ -15,7 +15,6 @@ use crate::driver::system::System;
 use crate::listen::{Listener, bind_all, bind_http, socket_activation};
 use crate::metrics::{MetricsSnapshot, ServerMetrics};
 use crate::signals::{HeldSignals, Signals};
-use crate::tls::ServerTls;
 
 /// A server that listens. It serves while [`run`](Self::run) runs on the caller's thread.
 ///
@@ -50,9 +49,9 @@ impl Server {
     /// connections and buffers to the numbers that fit into it and into memory.
     ///
     /// # Errors
-    /// An address that cannot be resolved or listened on, with the address in the text;
-    /// `InvalidInput` without any address, or if the TLS settings cannot be used (a
-    /// [`TlsError`](crate::tls::TlsError)); a system that refuses a poll.
+    /// `InvalidInput` with all that [`ServerConfig::check`] finds (a
+    /// [`ConfigFaults`](crate::ConfigFaults)); an address that cannot be resolved or listened on,
+    /// with the address in the text; a system that refuses a poll.
     ///
     /// ```
     /// use cafewire_net::{Server, ServerConfig};
@@ -79,7 +78,7 @@ impl Server {
     }
 
     fn bind_heeding(config: ServerConfig, signals: Option<HeldSignals>) -> io::Result<Self> {
-        let tls = config.tls.as_ref().map(ServerTls::load).transpose()?;
+        let tls = config.checked()?;
         let mut listeners = if config.inherit_sockets {
             socket_activation::listeners(tls.as_ref())?
         } else {
@@ -87,12 +86,6 @@ impl Server {
         };
         if listeners.is_empty() {
             listeners = bind_all(&config, tls.as_ref())?;
-        }
-        if listeners.is_empty() {
-            return Err(io::Error::new(
-                io::ErrorKind::InvalidInput,
-                "there is no address to listen on",
-            ));
         }
         check_proxies(&listeners, &config.proxy_from)?;
         let http = bind_http(&config.http, &listeners)?;

@@ -3,21 +3,24 @@
 //! TLS 1.2 and 1.3 are supported, with the cipher suites that rustls and its ring provider consider
 //! safe. Certificates are always checked; no setting turns that off.
 
+mod files;
 #[cfg(any(feature = "client", feature = "server"))]
 mod validity;
 mod words;
 
 use std::fmt;
 use std::io;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use rustls::crypto::{CryptoProvider, ring};
-use rustls::pki_types::pem::{self, PemObject};
+use rustls::pki_types::pem;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
+use rustls::server::danger::ClientCertVerifier;
 use rustls::server::{NoServerSessionStorage, WebPkiClientVerifier};
 use rustls::{ClientConfig, KeyLog, KeyLogFile, NoKeyLog, RootCertStore, ServerConfig};
 
+use self::files::{certificates_in, private_key_in, roots_in};
 #[cfg(any(feature = "client", feature = "server"))]
 pub use self::validity::{CertificateUse, Validity};
 pub(crate) use self::words::in_words;
@@ -133,6 +136,17 @@ pub enum TlsError {
         /// The fault.
         source: rustls::Error,
     },
+    /// A block of a file with certificates is none.
+    Block {
+        /// The file.
+        path: PathBuf,
+        /// Which of the file's blocks, from 1 on.
+        number: usize,
+        /// The line that the block begins in, from 1 on.
+        line: usize,
+        /// The fault, as part of a sentence.
+        fault: String,
+    },
     /// The CA certificates for clients cannot be used.
     ClientCa {
         /// The file.
@@ -175,6 +189,12 @@ impl fmt::Display for TlsError {
                     }
                 }
             }
+            Self::Block { path, number, line, fault } => write!(
+                f,
+                "block {number} of {}, which begins in line {line}, is no certificate that can be \
+                 used: {fault}",
+                path.display()
+            ),
             Self::ClientCa { path, source } => {
                 write!(f, "the CA certificates in {} cannot be used: {source}", path.display())
             }
@@ -193,7 +213,7 @@ impl std::error::Error for TlsError {
             Self::File { source, .. } => Some(source),
             Self::Unusable { source, .. } | Self::Provider(source) => Some(source),
             Self::ClientCa { source, .. } => Some(source),
-            Self::NoSystemRoots => None,
+            Self::Block { .. } | Self::NoSystemRoots => None,
         }
     }
 }
@@ -209,8 +229,8 @@ impl ServerTls {
     /// reloads; a caller may do it to check the settings.
     ///
     /// # Errors
-    /// [`TlsError::File`], [`TlsError::Unusable`], [`TlsError::ClientCa`], each with the file;
-    /// [`TlsError::Provider`].
+    /// [`TlsError::File`], [`TlsError::Block`], [`TlsError::Unusable`], [`TlsError::ClientCa`],
+    /// each with the file; [`TlsError::Provider`].
     ///
     /// ```
     /// use cafewire_net::ServerTls;
@@ -224,21 +244,47 @@ impl ServerTls {
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     pub fn load(&self) -> Result<Arc<ServerConfig>, TlsError> {
-        let provider = provider();
-        let builder = ServerConfig::builder_with_provider(Arc::clone(&provider))
+        self.load_all().map_err(|mut faults| faults.swap_remove(0).1)
+    }
+
+    /// The same, with all faults there are, one at least, each with the setting that it is in.
+    pub(crate) fn load_all(&self) -> Result<Arc<ServerConfig>, Vec<(&'static str, TlsError)>> {
+        let mut faults = Vec::new();
+        let mut of = |setting, fault| faults.push((setting, fault));
+        let TlsIdentity { certificate, key } = &self.identity;
+        let roots = self.client_ca.as_ref().map(|path| (path, roots_in(path)));
+        let chain = certificates_in(certificate).map_err(|fault| of("tls_certificate", fault)).ok();
+        let key = private_key_in(key).map_err(|fault| of("tls_key", fault)).ok();
+        let verifier = match roots {
+            None => None,
+            Some((path, roots)) => roots
+                .and_then(|roots| {
+                    WebPkiClientVerifier::builder_with_provider(Arc::new(roots), provider())
+                        .build()
+                        .map_err(|source| TlsError::ClientCa { path: path.clone(), source })
+                })
+                .map_err(|fault| of("tls_client_ca", fault))
+                .ok(),
+        };
+        let (Some(chain), Some(key), true) = (chain, key, faults.is_empty()) else {
+            return Err(faults);
+        };
+        self.with_files(chain, key, verifier).map_err(|fault| vec![("tls_certificate", fault)])
+    }
+
+    fn with_files(
+        &self,
+        chain: Vec<CertificateDer<'static>>,
+        key: PrivateKeyDer<'static>,
+        verifier: Option<Arc<dyn ClientCertVerifier>>,
+    ) -> Result<Arc<ServerConfig>, TlsError> {
+        let builder = ServerConfig::builder_with_provider(provider())
             .with_safe_default_protocol_versions()
             .map_err(TlsError::Provider)?;
-        let builder = match &self.client_ca {
+        let builder = match verifier {
             None => builder.with_no_client_auth(),
-            Some(path) => {
-                let roots = Arc::new(roots_in(path)?);
-                let verifier = WebPkiClientVerifier::builder_with_provider(roots, provider)
-                    .build()
-                    .map_err(|source| TlsError::ClientCa { path: path.clone(), source })?;
-                builder.with_client_cert_verifier(verifier)
-            }
+            Some(verifier) => builder.with_client_cert_verifier(verifier),
         };
-        let (chain, key) = self.identity.load()?;
         let mut config = builder
             .with_single_cert(chain, key)
             .map_err(|source| self.identity.unusable(source))?;
@@ -258,8 +304,8 @@ impl ClientTls {
     /// may do it to check the settings.
     ///
     /// # Errors
-    /// [`TlsError::File`], [`TlsError::Unusable`], each with the file; [`TlsError::NoSystemRoots`],
-    /// [`TlsError::Provider`].
+    /// [`TlsError::File`], [`TlsError::Block`], [`TlsError::Unusable`], each with the file;
+    /// [`TlsError::NoSystemRoots`], [`TlsError::Provider`].
     ///
     /// ```
     /// use cafewire_net::ClientTls;
@@ -297,13 +343,7 @@ impl ClientTls {
 
 impl TlsIdentity {
     fn load(&self) -> Result<(Vec<CertificateDer<'static>>, PrivateKeyDer<'static>), TlsError> {
-        let chain = certificates_in(&self.certificate)?;
-        let key = PrivateKeyDer::from_pem_file(&self.key).map_err(|source| TlsError::File {
-            path: self.key.clone(),
-            wanted: "private key",
-            source,
-        })?;
-        Ok((chain, key))
+        Ok((certificates_in(&self.certificate)?, private_key_in(&self.key)?))
     }
 
     fn unusable(&self, source: rustls::Error) -> TlsError {
@@ -321,23 +361,6 @@ fn key_log() -> Arc<dyn KeyLog> {
 
 pub(crate) fn provider() -> Arc<CryptoProvider> {
     Arc::new(ring::default_provider())
-}
-
-fn certificates_in(path: &Path) -> Result<Vec<CertificateDer<'static>>, TlsError> {
-    let named = |source| TlsError::File { path: path.to_owned(), wanted: "certificate", source };
-    let chain: Vec<_> =
-        CertificateDer::pem_file_iter(path).and_then(Iterator::collect).map_err(named)?;
-    if chain.is_empty() { Err(named(pem::Error::NoItemsFound)) } else { Ok(chain) }
-}
-
-fn roots_in(path: &Path) -> Result<RootCertStore, TlsError> {
-    let mut roots = RootCertStore::empty();
-    for certificate in certificates_in(path)? {
-        roots
-            .add(certificate)
-            .map_err(|source| TlsError::Unusable { path: path.to_owned(), source })?;
-    }
-    Ok(roots)
 }
 
 /// The certificates that the system trusts. Single ones that cannot be used are passed over, as in

@@ -14,6 +14,7 @@ mod transports {
     mod tls;
     mod tls_expiry;
     mod tls_faults;
+    mod tls_files;
     mod tls_peer;
     mod unix;
 }

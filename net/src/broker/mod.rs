@@ -222,6 +222,8 @@ pub struct Broker {
     token_buckets: SecondaryMap<ConnectionId, TokenBucket>,
     data_handler: Option<DataHandler>,
     departures_left: usize,
+    /// All that peers had sent by then was read before time-outs were looked at last.
+    heard_ms: u64,
     /// When a room that is waited for is to be looked at again.
     waiting_until_ms: Option<u64>,
     limits: Limits,
@@ -258,6 +260,7 @@ impl Broker {
             token_buckets: SecondaryMap::new(),
             data_handler: None,
             departures_left: limits.departures_per_tick,
+            heard_ms: 0,
             waiting_until_ms: None,
             limits,
             metrics,
@@ -291,20 +294,24 @@ impl Broker {
     /// assert!(!broker.poll_transmit(id).is_empty());
     /// ```
     pub fn set_limits(&mut self, limits: Limits, now: Now) {
-        self.limits = limits.normalized();
+        let before = std::mem::replace(&mut self.limits, limits.normalized());
         self.metrics.set_limits(&self.limits.clone().shown());
         // Each is looked at in this tick, and enters the deadline that it has now.
         self.timers.clear();
         for id in self.peers.keys() {
             self.timers.set(now.monotonic_ms, id);
-            self.token_buckets.remove(id);
-            if let Some(token_bucket) = TokenBucket::new(&self.limits, now.monotonic_ms) {
-                self.token_buckets.insert(id, token_bucket);
+            // What it has used up of a rate that stays is used up.
+            let bucket = self.token_buckets.remove(id);
+            if let Some(bucket) = TokenBucket::at_reload(bucket, &self.limits, now.monotonic_ms) {
+                self.token_buckets.insert(id, bucket);
             }
         }
         self.fanout.set_limits(&self.limits);
         self.addresses.set_prefix_length(self.limits.ipv6_prefix_length);
-        self.connects.clear();
+        let counts_by = |limits: &Limits| (limits.connects_per_second, limits.ipv6_prefix_length);
+        if counts_by(&before) != counts_by(&self.limits) {
+            self.connects.clear();
+        }
     }
 
     /// Has every Data frame passed to `tap`, from within [`handle_input`](Self::handle_input) and

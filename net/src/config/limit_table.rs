@@ -89,7 +89,10 @@ macro_rules! for_each_limit {
             /// Time in which nothing passes either way, then Error(IdleTimeout); members of rooms
             /// may be silent for longer.
             ///
-            /// A member whose machine is gone is found within unreachable_timeout.
+            /// What passes is a whole frame that came, and any byte that the system took of what
+            /// was queued: a peer that takes its answers slowly is not idle while some are left.
+            /// What the system still holds of them does not count, since it does not tell. A
+            /// member whose machine is gone is found within unreachable_timeout.
             idle_timeout: time = 300 s;
             /// Time after which a TCP peer whose machine gives no sign is taken for gone, whatever
             /// is on the way to it; also ends a live peer that makes no room for what is on the way

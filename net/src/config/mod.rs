@@ -3,6 +3,7 @@
 mod adjustment;
 mod changes;
 mod effective;
+mod fault;
 mod limit_table;
 mod limits;
 mod listen_address;
@@ -15,6 +16,7 @@ use std::time::Duration;
 pub use adjustment::Adjustment;
 pub(crate) use changes::changes;
 pub use effective::EffectiveLimits;
+pub use fault::{ConfigFault, ConfigFaults};
 pub use limits::Limits;
 pub use listen_address::ListenAddress;
 pub use network::{Network, NetworkError};
@@ -67,7 +69,8 @@ pub struct ServerConfig {
     /// How long a server that goes down is not ready any more and accepts connections all the same,
     /// so that load balancers learn of it before a client meets a closed port. Its connections are
     /// then closed one after another within half of `drain_timeout` (60 s at the most), not all at
-    /// once. Default 0: it stops accepting at once.
+    /// once; with a `drain_timeout` of 0, which has no half, they are. Default 0: it stops
+    /// accepting at once.
     pub lame_duck: Duration,
     /// How long a server that goes down waits for its queues to be flushed; 0 is no bound. Default
     /// 10 s.
@@ -93,7 +96,20 @@ impl Default for ServerConfig {
     }
 }
 
+/// Closes are spread over half of the time for draining: the other half is for those who come last
+/// and are slow.
+const SPREAD_SHARE: u32 = 2;
+
+/// The longest time over which closes are spread, where draining has a long time.
+const SPREAD_MAX: Duration = Duration::from_secs(60);
+
 impl ServerConfig {
+    /// The time over which closes are spread after a lame duck's time. Where draining has no bound
+    /// of which this could be a share, they come at once.
+    pub(crate) fn spread(&self) -> Duration {
+        (self.drain_timeout / SPREAD_SHARE).min(SPREAD_MAX)
+    }
+
     /// As it counts: 0 is no bound, as in the limits.
     pub(crate) const fn effective_drain_timeout(&self) -> Duration {
         if self.drain_timeout.is_zero() { Duration::MAX } else { self.drain_timeout }

@@ -149,8 +149,8 @@ pub enum Read {
         /// There is more to read that the poll will not announce.
         has_more: bool,
     },
-    /// The transport failed.
-    Failed,
+    /// The transport failed, and why.
+    Failed(io::Error),
     /// TLS failed, and why.
     TlsFailed(io::Error),
     /// A proxy has told whose connection this is. What follows is still to be read.

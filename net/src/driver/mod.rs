@@ -322,9 +322,9 @@ impl<I: Io> Driver<I> {
             }
             Read::Blocked { has_more: true } => {}
             Read::Blocked { has_more: false } => socket.state_mut().input = Input::Drained,
-            Read::Failed => {
+            Read::Failed(error) => {
                 socket.state_mut().input = Input::Drained;
-                self.broker.handle_reset(id, now);
+                self.broker.handle_failure(id, &error, now);
             }
             Read::TlsFailed(error) => {
                 socket.state_mut().input = Input::Drained;
@@ -391,7 +391,7 @@ impl<I: Io> Driver<I> {
             if !self.broker.has_transmit(id) {
                 match self.io.flush(socket) {
                     Ok(is_done) => break !is_done,
-                    Err(_) => return self.broker.handle_reset(id, now),
+                    Err(error) => return self.broker.handle_failure(id, &error, now),
                 }
             }
             if left == 0 {
@@ -414,7 +414,7 @@ impl<I: Io> Driver<I> {
                     }
                 }
                 Err(error) if error.kind() == ErrorKind::WouldBlock => break true,
-                Err(_) => return self.broker.handle_reset(id, now),
+                Err(error) => return self.broker.handle_failure(id, &error, now),
             }
         };
         if is_blocked != socket.state_mut().awaits_writable {

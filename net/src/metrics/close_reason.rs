@@ -53,6 +53,8 @@ close_reasons! {
         "The peer shut its sending side within a frame.";
     ConnectionLost "connection_lost" None,
         "The transport failed: a reset, a broken pipe.";
+    Unreachable "unreachable" None,
+        "The peer's machine gave no sign, or made no room, for as long as unreachable_timeout.";
     TlsFailed "tls_failed" None,
         "The TLS session failed: a bad or missing certificate, plain text, a handshake cut off.";
     UntrustedProxy "untrusted_proxy" None,

@@ -7,7 +7,8 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 use x509_parser::prelude::{ASN1Time, FromDer as _, X509Certificate};
 
-use super::{ClientTls, ServerTls, TlsError, certificates_in};
+use super::files::certificates_in;
+use super::{ClientTls, ServerTls, TlsError};
 
 /// What a certificate is for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -111,7 +112,7 @@ impl ServerTls {
     /// From when to when the certificates of these files are valid, each that can be read.
     ///
     /// # Errors
-    /// [`TlsError::File`].
+    /// [`TlsError::File`], [`TlsError::Block`].
     pub fn validities(&self) -> Result<Vec<Validity>, TlsError> {
         of_files(Some(&self.identity.certificate), self.client_ca.as_deref())
     }
@@ -122,7 +123,7 @@ impl ClientTls {
     /// the system trusts are not looked at.
     ///
     /// # Errors
-    /// [`TlsError::File`].
+    /// [`TlsError::File`], [`TlsError::Block`].
     pub fn validities(&self) -> Result<Vec<Validity>, TlsError> {
         let identity = self.identity.as_ref();
         of_files(identity.map(|identity| &*identity.certificate), self.ca.as_deref())

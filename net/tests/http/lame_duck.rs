@@ -3,7 +3,7 @@
 
 use std::io::ErrorKind;
 use std::net::TcpStream;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use cafewire_core::Message;
 
@@ -51,5 +51,29 @@ fn after_it_peers_are_told_one_after_another() {
     let refused = TcpStream::connect(server.address()).expect_err("no more are accepted");
     assert_eq!(refused.kind(), ErrorKind::ConnectionRefused);
     server.handle().shut_down();
+    server.wait_for_end();
+}
+
+/// A `drain_timeout` of 0 has no half over which closes could be spread: they come at once after
+/// the lame duck's time.
+#[test]
+fn without_a_bound_on_draining_all_are_told_at_once() {
+    let (mut server, _) = server(|config| {
+        config.lame_duck = Duration::from_millis(1);
+        config.drain_timeout = Duration::ZERO;
+    });
+    let mut peers: Vec<_> = (0..3).map(|_| server.peer()).collect();
+    for peer in &mut peers {
+        peer.send_echo(&Message::Ping(b"here"));
+        peer.expect_echo(&Message::Pong(b"here"));
+    }
+    let asked = Instant::now();
+    server.handle().shut_down();
+    for peer in &mut peers {
+        peer.expect_echo_error();
+    }
+    // Spread over a minute, the last would be told after 40 s.
+    assert!(asked.elapsed() < Duration::from_secs(20), "{:?}", asked.elapsed());
+    drop(peers);
     server.wait_for_end();
 }

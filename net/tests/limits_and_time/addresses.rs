@@ -127,7 +127,13 @@ fn an_address_connects_no_faster_than_it_may() {
     assert_eq!(neighbours.connects("192.0.2.1", 250), (1, 9));
     assert_eq!(neighbours.connects("2001:db8::1", 250), (4, 6));
     assert_eq!(neighbours.connects("2001:db8::2", 250), (0, 10), "the same network");
-    // Others count from a reload on.
+    // A reload that leaves the rate as it is gives no new burst; one of another rate does.
+    neighbours.limits.rooms = 7;
+    neighbours.broker.set_limits(neighbours.limits.clone(), NOW);
+    assert_eq!(neighbours.connects("192.0.2.1", 250), (0, 10));
+    neighbours.limits.connects_per_second = 5;
+    neighbours.broker.set_limits(neighbours.limits.clone(), NOW);
+    assert_eq!(neighbours.connects("192.0.2.1", 250), (5, 5));
     neighbours.limits.connects_per_second = 0;
     neighbours.broker.set_limits(neighbours.limits.clone(), NOW);
     assert_eq!(neighbours.connects("192.0.2.1", 250), (10, 0));

@@ -2,11 +2,14 @@
 //! are answered, persistent peers are closed, the largest first, and a neighbour notices nothing.
 
 use std::io::{ErrorKind, Write as _};
+use std::net::SocketAddr;
+use std::sync::Arc;
 use std::time::Instant;
 
 use cafewire_core::echo::MessageType;
 use cafewire_core::{ErrorCode, Message, MessagePayload};
-use cafewire_net::CloseReason;
+use cafewire_net::broker::{Broker, Now};
+use cafewire_net::{CloseReason, Limits, ServerMetrics};
 
 use crate::support::{PATIENCE, Peer, Received, TestServer, chat, echo, parse};
 
@@ -41,6 +44,30 @@ fn frames_over_the_rate_are_dropped_and_answered() {
         codes.starts_with(&[ErrorCode::NotInRoom; 4]) && codes.contains(&ErrorCode::RateLimited),
         "{codes:?}"
     );
+}
+
+/// Or each SIGHUP would be a burst for all who are here.
+#[test]
+fn a_reload_that_leaves_a_rate_as_it_is_fills_no_bucket() {
+    let mut limits = Limits::default();
+    limits.frames_per_second = 5;
+    let metrics = Arc::new(ServerMetrics::default());
+    let mut broker = Broker::new(limits.clone(), Arc::clone(&metrics));
+    let now = Now { monotonic_ms: 0, unix_ms: 0 };
+    let peer: SocketAddr = "192.0.2.1:1024".parse().unwrap();
+    let id = broker.accept(peer, now).unwrap();
+    let dropped_of_ten = |broker: &mut Broker| {
+        let before = metrics.rate_limited.get();
+        broker.handle_input(id, &echo(&Message::ping()).repeat(10), now);
+        metrics.rate_limited.get() - before
+    };
+    assert_eq!(dropped_of_ten(&mut broker), 5);
+    limits.rooms = 7;
+    broker.set_limits(limits.clone(), now);
+    assert_eq!(dropped_of_ten(&mut broker), 10, "the rate is the same");
+    limits.frames_per_second = 6;
+    broker.set_limits(limits, now);
+    assert_eq!(dropped_of_ten(&mut broker), 4, "another rate starts with its burst");
 }
 
 #[test]

@@ -1,11 +1,13 @@
 //! The sign-in time-out and the idle time-out.
 
 use std::io::Write as _;
-use std::sync::mpsc;
+use std::net::SocketAddr;
+use std::sync::{Arc, mpsc};
 use std::time::{Duration, Instant};
 
 use cafewire_core::{ErrorCode, Message, MessagePayload};
-use cafewire_net::{CloseReason, Limits, ServerConfig};
+use cafewire_net::broker::{Broker, Now};
+use cafewire_net::{CloseReason, Limits, ServerConfig, ServerMetrics};
 use rustix::process::{Resource, getrlimit};
 
 use crate::support::{Peer, TestServer, chat, echo, parse, publish, wait_until};
@@ -155,6 +157,56 @@ fn members_of_a_room_may_be_silent() {
     assert!(matches!(parse(&ada.next_chat()), MessagePayload::UserLeft { .. }));
     ada.expect_error(ErrorCode::IdleTimeout);
     ada.expect_end();
+}
+
+/// Systems tell of room when much of it is free. A peer that needs longer than the idle time to
+/// make so much reads all the same: it is judged by what a try to write finds.
+#[test]
+fn a_peer_that_takes_its_answers_slowly_is_not_idle() {
+    const IDLE_MS: u64 = 60_000;
+    let mut limits = Limits::default();
+    limits.idle_timeout = Duration::from_millis(IDLE_MS);
+    let metrics = Arc::new(ServerMetrics::default());
+    let mut broker = Broker::new(limits, Arc::clone(&metrics));
+    let at = |monotonic_ms| Now { monotonic_ms, unix_ms: 0 };
+    let peer: SocketAddr = "192.0.2.1:1024".parse().unwrap();
+    let id = broker.accept(peer, at(0)).unwrap();
+    broker.handle_input(id, &echo(&Message::Echo(&[7; 50_000])), at(0));
+    broker.deliver_pending(at(0));
+    assert_eq!(broker.poll_dirty(), Some(id));
+    broker.handle_blocked(id, at(0));
+    let mut now_ms = 0;
+    for takes in [1, 1, 700, 1, 0] {
+        let end_ms = now_ms + IDLE_MS;
+        // What the poll would wake the loop for, up to the end of the idle time.
+        while now_ms < end_ms {
+            now_ms = broker.next_deadline_ms().expect("a time to look at it").min(end_ms);
+            broker.handle_timeout(now_ms, at(now_ms));
+            assert_eq!(broker.poll_dirty().is_some(), now_ms == end_ms, "offered too early");
+        }
+        assert_eq!(metrics.snapshot().closes(CloseReason::IdleTimeout), 0);
+        broker.consume(id, takes, at(now_ms));
+        broker.handle_blocked(id, at(now_ms));
+        broker.invariants();
+    }
+    assert_eq!(metrics.snapshot().closes(CloseReason::IdleTimeout), 1, "it took nothing at last");
+}
+
+/// TCP gives it up, and that is told by a reason of its own: it may have lived.
+#[test]
+#[cfg(target_os = "linux")] // which has TCP_USER_TIMEOUT
+fn a_peer_that_makes_no_room_for_too_long_is_unreachable() {
+    let server = TestServer::with(|config| {
+        config.limits.unreachable_timeout = Duration::from_secs(2);
+        config.limits.idle_timeout = NEVER;
+        config.limits.send_buffer_bytes = 64 << 10;
+    });
+    let mut peer = Peer::connect_with_small_buffer(server.address());
+    // More than fits on the way, and nothing is read.
+    let _ = peer.try_send(&echo(&Message::Echo(&[7; 60_000])).repeat(5));
+    server.wait_for_closes(CloseReason::Unreachable, 1);
+    server.wait_until_empty();
+    assert_eq!(server.metrics().closes(CloseReason::ConnectionLost), 0);
 }
 
 /// Single bytes are no frame: they extend no time-out, before sign-in or after it, in either

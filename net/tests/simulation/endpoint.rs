@@ -35,6 +35,8 @@ pub(crate) struct Endpoint {
     pub(crate) accepted_ms: u64,
     /// A proxy is to tell first whose connection it is.
     pub(crate) awaits_origin: bool,
+    /// What it told is no header.
+    pub(crate) has_bad_header: bool,
     pub(crate) tls: Option<Tls>,
 
     /// Bytes that came to the server and were not read.
@@ -69,6 +71,8 @@ pub(crate) struct Endpoint {
     pub(crate) stalled_ticks: usize,
     /// The connection broke under both sides.
     pub(crate) is_broken: bool,
+    /// The system has given it up, which is how it broke.
+    pub(crate) is_timed_out: bool,
     /// It did so by a record that no session accepts.
     pub(crate) is_forged: bool,
     /// The server shut its side in order.
@@ -106,6 +110,7 @@ impl Endpoint {
             id: None,
             accepted_ms: 0,
             awaits_origin: false,
+            has_bad_header: false,
             tls,
             received: VecDeque::new(),
             unread_since_ms: None,
@@ -122,6 +127,7 @@ impl Endpoint {
             is_queued: false,
             stalled_ticks: 0,
             is_broken: false,
+            is_timed_out: false,
             is_forged: false,
             server_shut: false,
             is_closed: false,
@@ -339,6 +345,7 @@ impl fmt::Debug for Endpoint {
             .field("is_room_watched", &self.is_room_watched)
             .field("has_ended", &self.has_ended)
             .field("is_broken", &self.is_broken)
+            .field("has_bad_header", &self.has_bad_header)
             .field("server_shut", &self.server_shut)
             .finish_non_exhaustive()
     }

@@ -62,6 +62,8 @@ pub(crate) struct SimIo {
     /// Names that connections had.
     past_ids: Vec<ConnectionId>,
     arrivals: usize,
+    /// Connections that were closed because no proxy is where they came from.
+    pub(crate) untrusted: u64,
     /// No call fails any more, and no time passes for nothing.
     pub(crate) is_calm: bool,
     /// The listeners were looked at: what is written next is another flush.
@@ -86,6 +88,7 @@ impl SimIo {
             random: Random::new(random.next()),
             past_ids: Vec::new(),
             arrivals: 0,
+            untrusted: 0,
             is_calm: false,
             has_accepted: Cell::new(false),
             work: Work::default(),
@@ -149,10 +152,24 @@ impl SimIo {
     fn breaks(&mut self, key: EndpointKey) -> bool {
         let spared = self.endpoints[key].client.habit.reads_all();
         if !spared && !self.endpoints[key].is_broken && self.fails() {
+            self.endpoints[key].is_timed_out = self.random.one_in(3);
             self.endpoints[key].break_down();
             self.sync(key);
         }
         self.endpoints[key].is_broken
+    }
+
+    /// What the system says of a broken connection.
+    fn failure(&self, key: EndpointKey) -> io::Error {
+        let is_timed_out = self.endpoints[key].is_timed_out;
+        if is_timed_out { ErrorKind::TimedOut } else { ErrorKind::ConnectionReset }.into()
+    }
+
+    /// Whether this client's proxy misbehaves now, as one in so many does. Those that are to hear
+    /// everything have good ones.
+    fn has_bad_proxy(&mut self, key: EndpointKey, one_in: usize) -> bool {
+        let spared = self.is_calm || self.endpoints[key].client.habit.reads_all();
+        !spared && self.random.one_in(one_in)
     }
 
     fn report(&mut self, key: EndpointKey, events: &mut Vec<Event>) {
@@ -262,6 +279,13 @@ impl Io for SimIo {
         let socket = SimSocket { state: State::default(), key };
         let address = address(self.arrivals).into();
         if self.has_proxies && at == 0 {
+            if self.has_bad_proxy(key, 12) {
+                // It comes from where no proxy is.
+                self.untrusted += 1;
+                self.endpoints[key].break_down();
+                self.endpoints[key].is_closed = true;
+                return Accepted::Untrusted(address);
+            }
             self.endpoints[key].awaits_origin = true;
             Accepted::Proxy(socket, address)
         } else {
@@ -308,12 +332,17 @@ impl Io for SimIo {
         let key = socket.key;
         if std::mem::take(&mut self.endpoints[key].awaits_origin) {
             // It came with what made the driver read.
+            if self.has_bad_proxy(key, 12) {
+                self.endpoints[key].has_bad_header = true;
+                return Read::BadOrigin(io::Error::other("byte 0 begins no PROXY header"));
+            }
             let tells = !self.random.one_in(4);
             let client = tells.then(|| address(self.random.below(100)).into());
             return Read::Origin { client, header_bytes: 28 };
         }
         self.work.note_read(key, into.len(), self.endpoints[key].is_handshaking());
         let is_broken = self.breaks(key);
+        let failure = self.failure(key);
         let Self { endpoints, random, now, work, .. } = self;
         let endpoint = &mut endpoints[key];
         // What came before a reset can often still be read.
@@ -322,7 +351,7 @@ impl Io for SimIo {
                 Some(_) if endpoint.is_forged => {
                     Read::TlsFailed(io::Error::other("a record that no key has sealed"))
                 }
-                _ => Read::Failed,
+                _ => Read::Failed(failure),
             };
         }
         if endpoint.is_handshaking() {
@@ -371,7 +400,7 @@ impl Io for SimIo {
         }
         self.work.start_write(key);
         if self.breaks(key) {
-            return Err(ErrorKind::ConnectionReset.into());
+            return Err(self.failure(key));
         }
         let Self { endpoints, random, .. } = self;
         let endpoint = &mut endpoints[key];
@@ -397,7 +426,7 @@ impl Io for SimIo {
 
     fn flush(&mut self, socket: &mut SimSocket) -> io::Result<bool> {
         if self.breaks(socket.key) {
-            return Err(ErrorKind::BrokenPipe.into());
+            return Err(self.failure(socket.key));
         }
         let is_done = self.endpoints[socket.key].pass_on(&mut self.random);
         self.sync(socket.key);
@@ -435,7 +464,7 @@ impl Io for SimIo {
 /// Takes a flight of the client's handshake.
 fn handshake(endpoint: &mut Endpoint) -> Read {
     let has_ended = endpoint.has_ended;
-    let Some(tls) = &mut endpoint.tls else { return Read::Failed };
+    let Some(tls) = &mut endpoint.tls else { unreachable!("no handshake without TLS") };
     if tls.flights_here > 0 {
         tls.flights_here -= 1;
         tls.flights_left -= 1;

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use cafewire_net::broker::Broker;
 use cafewire_net::driver::Driver;
-use cafewire_net::{MetricsSnapshot, ServerMetrics};
+use cafewire_net::{CloseReason, MetricsSnapshot, ServerMetrics};
 use slotmap::SecondaryMap;
 
 use crate::client::{Client, Cx, Habit, ROOMS};
@@ -139,6 +139,9 @@ impl Network {
             (left.users, left.rooms, left.clients_connected, left.buffer_bytes),
             (0, 0, 0, 0)
         );
+        // Who came from where no proxy is got no further than that.
+        let untrusted = left.closes(CloseReason::UntrustedProxy);
+        assert_eq!(untrusted, self.driver.io_mut().untrusted, "untrusted proxies miscounted");
         Outcome {
             metrics: left,
             digest: self.digest.finish(),

@@ -123,6 +123,7 @@ impl Network {
             }
         }
         self.judge_silence(before);
+        self.judge_proxies();
         self.was_cut = is_cut;
         self.note_queues();
     }
@@ -214,6 +215,17 @@ impl Network {
         }
     }
 
+    /// Whose proxy told no header is closed in the tick that read it.
+    fn judge_proxies(&mut self) {
+        for &key in &self.order {
+            let endpoint = &self.driver.io_mut().endpoints[key];
+            assert!(
+                !endpoint.has_bad_header || self.watches[key].closed.is_some(),
+                "a header that is none was taken: {endpoint:?}"
+            );
+        }
+    }
+
     // ---- Closes ---------------------------------------------------------------------------------
 
     fn judge_close(&mut self, key: EndpointKey, reason: CloseReason, before: &Before) {
@@ -243,6 +255,9 @@ impl Network {
             CloseReason::Disconnected => client.said_disconnect,
             CloseReason::EndOfInput | CloseReason::CutFrame => endpoint.end_was_read,
             CloseReason::ConnectionLost => endpoint.is_broken || self.is_going_down,
+            CloseReason::Unreachable => endpoint.is_broken && endpoint.is_timed_out,
+            // It was not told anything: the peer is not known.
+            CloseReason::BadProxyHeader => endpoint.has_bad_header && !client.was_told(),
             CloseReason::TlsFailed => endpoint.is_forged,
             CloseReason::ServerFull => self.world.ever(|limits| limits.connections > 0),
             CloseReason::AddressFull => {
@@ -342,7 +357,13 @@ impl Network {
                 || (1..64 << 20).contains(&limits.buffer_bytes)
         });
         let is_drained = self.is_going_down && closing_ms >= millis(DRAIN_TIMEOUT);
-        let is_lost = endpoint.is_broken || endpoint.is_forged || endpoint.was_overtaken;
+        if reason == CloseReason::BadProxyHeader {
+            assert!(client.user_id().is_none() && !client.was_told(), "served: {endpoint:?}");
+        }
+        let is_lost = endpoint.is_broken
+            || endpoint.is_forged
+            || endpoint.was_overtaken
+            || endpoint.has_bad_header;
         if is_lost || is_over || is_drained {
             return true;
         }

@@ -170,6 +170,12 @@ fn a_bad_configuration_changes_nothing() {
     reloading.reload(Ok(bad.clone()));
     works();
     bad.tls = None;
+    reloading.reload(Ok(bad.clone()));
+    works();
+    // A device that never ends, in place of the key: the loop goes on.
+    let mut endless = authority.server_tls();
+    endless.identity.key = "/dev/zero".into();
+    bad.tls = Some(endless);
     reloading.reload(Ok(bad));
     works();
     reloading.reload(Err("the file is gone".to_owned()));

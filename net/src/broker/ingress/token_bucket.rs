@@ -35,6 +35,27 @@ impl TokenBucket {
         })
     }
 
+    /// That of a connection which had `before` when other limits came: a rate that is another
+    /// starts with a full bucket, one that stays goes on with what is left.
+    pub(in crate::broker) fn at_reload(
+        before: Option<Self>,
+        limits: &Limits,
+        now_ms: u64,
+    ) -> Option<Self> {
+        let full = Self::new(limits, now_ms)?;
+        let Some(mut bucket) = before else { return Some(full) };
+        let elapsed_ms = now_ms.saturating_sub(bucket.refreshed_ms);
+        bucket.refreshed_ms = now_ms;
+        for (kept, full) in [(&mut bucket.frames, full.frames), (&mut bucket.bytes, full.bytes)] {
+            if kept.per_second == full.per_second {
+                kept.refill(elapsed_ms);
+            } else {
+                *kept = full;
+            }
+        }
+        Some(bucket)
+    }
+
     /// Whether a frame of this size may be done now. If so it is paid for.
     pub(in crate::broker) fn take(&mut self, size_bytes: usize, now_ms: u64) -> Verdict {
         let elapsed_ms = now_ms.saturating_sub(self.refreshed_ms);
@@ -134,6 +155,35 @@ mod tests {
             10,
             "no more than a second is saved"
         );
+    }
+
+    #[test]
+    fn a_reload_fills_only_the_bucket_of_a_rate_that_is_another() {
+        let limits = |frames_per_second, bytes_per_second| Limits {
+            frames_per_second,
+            bytes_per_second,
+            ..Limits::default()
+        };
+        let used_up = || {
+            let mut bucket = token_bucket(2, 100);
+            assert_eq!(bucket.take(60, 0), Verdict::Allowed);
+            assert_eq!(bucket.take(40, 0), Verdict::Allowed);
+            Some(bucket)
+        };
+        for (frames, bytes, size, verdict) in [
+            (2, 100, 1, Verdict::Refused),
+            (3, 100, 1, Verdict::Refused), // no bytes are left
+            (2, 101, 1, Verdict::Refused), // no frames are left
+            (3, 101, 101, Verdict::Allowed),
+            (3, 0, 1000, Verdict::Allowed),
+        ] {
+            let bucket = TokenBucket::at_reload(used_up(), &limits(frames, bytes), 0);
+            assert_eq!(bucket.unwrap().take(size, 0), verdict, "{frames} {bytes}");
+        }
+        let mut later = TokenBucket::at_reload(used_up(), &limits(2, 100), 500).unwrap();
+        assert_eq!([later.take(50, 500), later.take(1, 500)], [Verdict::Allowed, Verdict::Refused]);
+        assert!(TokenBucket::at_reload(used_up(), &limits(0, 0), 0).is_none());
+        assert!(TokenBucket::at_reload(None, &limits(1, 0), 0).is_some());
     }
 
     #[test]

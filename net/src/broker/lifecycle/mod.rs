@@ -4,9 +4,11 @@
 mod close_log;
 mod drain;
 mod keep_alive;
+mod silence;
 mod timers;
 
 use std::fmt;
+use std::io;
 
 use cafewire_core::{ErrorCode, Family};
 use tracing::{Level, debug, enabled, info};
@@ -28,6 +30,7 @@ use crate::metrics::CloseReason;
 const CHECKS_PER_IDLE_TIME: u64 = 8;
 
 const TOO_MUCH: &str = "the server holds too much for its peers, and most of all for you";
+const NO_SIGN: &str = "no sign of the peer, or no room for what is sent to it, for too long";
 const TOO_SLOW: &str = "you read more slowly than your rooms speak";
 
 impl Broker {
@@ -81,6 +84,24 @@ impl Broker {
     pub fn handle_reset(&mut self, id: ConnectionId, now: Now) {
         self.close(id, CloseReason::ConnectionLost, &ErrorText::new(""), now);
         self.set_gone(id);
+    }
+
+    /// The same, with what the system says of it. A time-out means that it has given the peer up:
+    /// its machine gave no sign, or made no room for what is on the way to it, for too long.
+    ///
+    /// ```
+    /// use std::io::ErrorKind;
+    /// # let (mut broker, id, now) =
+    /// #     include!(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/support/broker.rs"));
+    /// broker.handle_failure(id, &ErrorKind::TimedOut.into(), now); // CloseReason::Unreachable
+    /// assert_eq!(broker.poll_closed(), Some(id));
+    /// ```
+    pub fn handle_failure(&mut self, id: ConnectionId, error: &io::Error, now: Now) {
+        use io::ErrorKind::{HostUnreachable, NetworkUnreachable, TimedOut};
+        if matches!(error.kind(), HostUnreachable | NetworkUnreachable | TimedOut) {
+            self.close(id, CloseReason::Unreachable, &ErrorText::new(NO_SIGN), now);
+        }
+        self.handle_reset(id, now);
     }
 
     /// TLS failed: no ingress came about, or it broke. Neither side can say anything any more.
@@ -149,6 +170,7 @@ impl Broker {
     /// assert_eq!(broker.poll_transmit(id).to_vec()[..2], [0x01, 0xFF]);
     /// ```
     pub fn handle_timeout(&mut self, heard_ms: u64, now: Now) {
+        self.heard_ms = heard_ms;
         self.tell_of_end(now);
         self.log_more_closes(now.monotonic_ms);
         self.fanout.set_now(now.monotonic_ms);
@@ -178,6 +200,11 @@ impl Broker {
                 continue;
             }
             match peer.stage {
+                Stage::Open if self.may_have_taken(id, peer) => {
+                    // Judged once its transport was tried, in handle_blocked.
+                    self.fanout.mark_dirty(id.into());
+                    self.timers.set(self.next_check_ms(heard_ms), id);
+                }
                 Stage::Open => self.close_for_silence(id, now),
                 Stage::Flushing { .. } | Stage::Lingering => {
                     self.cut_off += usize::from(self.fanout.queued_bytes(id.into()) > 0);
@@ -219,16 +246,6 @@ impl Broker {
             Stage::Open => peer.clock_ms + millis(self.limits.idle_timeout),
             Stage::Flushing { .. } | Stage::Lingering => peer.clock_ms,
             Stage::Gone => 0,
-        }
-    }
-
-    fn close_for_silence(&mut self, id: ConnectionId, now: Now) {
-        if self.peers.get(id).is_some_and(|peer| is_signing_in(id, peer, &self.directory)) {
-            let text = ErrorText::new("no complete frame, or no sign-in, came in time");
-            self.close(id, CloseReason::SignInTimeout, &text, now);
-        } else {
-            let text = ErrorText::new("nothing was heard from you for too long");
-            self.close(id, CloseReason::IdleTimeout, &text, now);
         }
     }
 
@@ -309,6 +326,7 @@ impl Broker {
     pub fn handle_blocked(&mut self, id: ConnectionId, now: Now) {
         let judgement = self.fanout.handle_blocked(id.into(), &self.limits, now.monotonic_ms);
         self.act_on(judgement, id, now);
+        self.judge_idle(id, now);
     }
 
     /// Judges those for which more was queued although they take nothing.

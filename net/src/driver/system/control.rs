@@ -11,14 +11,7 @@ use crate::broker::Now;
 use crate::config::{ServerConfig, changes};
 use crate::control::Phase;
 use crate::listen::Listener;
-use crate::tls::{CertificateUse, ServerTls, Validity, key_log_path};
-
-/// Closes are spread over half of the time for draining: the other half is for those who come last
-/// and are slow.
-const SPREAD_SHARE: u32 = 2;
-
-/// The longest time over which closes are spread, where draining has a long time, or all of it.
-const SPREAD_MAX: Duration = Duration::from_secs(60);
+use crate::tls::{CertificateUse, Validity, key_log_path};
 
 impl System {
     /// Starts to go down, or gives up doing that in order: true when the loop is to end now.
@@ -50,8 +43,7 @@ impl System {
     pub(super) fn drain_if_due(&mut self, now: Now) {
         if self.lame_until_ms.is_some_and(|until_ms| until_ms <= now.monotonic_ms) {
             self.lame_until_ms = None;
-            let drain_timeout = self.config.effective_drain_timeout();
-            self.drain((drain_timeout / SPREAD_SHARE).min(SPREAD_MAX), now);
+            self.drain(self.config.spread(), now);
         }
     }
 
@@ -147,12 +139,7 @@ impl System {
     ) -> Result<(ServerConfig, Option<Arc<rustls::ServerConfig>>), String> {
         let source = self.control.config_source.as_mut();
         let config = source.map_or_else(|| Ok(self.config.clone()), |source| source())?;
-        let tls = config
-            .tls
-            .as_ref()
-            .map(ServerTls::load)
-            .transpose()
-            .map_err(|error| error.to_string())?;
+        let tls = config.checked().map_err(|faults| faults.to_string())?;
         if tls.is_none() && self.driver.io.listeners.iter().any(Listener::speaks_tls) {
             return Err("a certificate is needed as long as an address speaks TLS".to_owned());
         }

@@ -27,7 +27,7 @@ pub(super) fn read(stream: &Transport, is_ending: bool, buffer: &mut [u8]) -> Re
         Err(error) if error.kind() == ErrorKind::WouldBlock => {
             return Read::Blocked { has_more: false };
         }
-        Err(_) => return Read::Failed,
+        Err(error) => return Read::Failed(error),
     };
     let bad = |sentence: String| Read::BadOrigin(io::Error::new(ErrorKind::InvalidData, sentence));
     match parse(&buffer[..count]) {
@@ -49,7 +49,8 @@ pub(super) fn read(stream: &Transport, is_ending: bool, buffer: &mut [u8]) -> Re
                     };
                     Read::Origin { client, header_bytes: taken }
                 }
-                _ => Read::Failed,
+                Ok(_) => Read::Failed(ErrorKind::UnexpectedEof.into()),
+                Err(error) => Read::Failed(error),
             }
         }
     }

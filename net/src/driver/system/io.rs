@@ -232,7 +232,7 @@ impl Io for SystemIo {
             {
                 Read::TlsFailed(error)
             }
-            Err(_) => Read::Failed,
+            Err(error) => Read::Failed(error),
         }
     }
 
