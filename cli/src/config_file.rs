@@ -22,19 +22,11 @@ pub(crate) fn read_if_there(path: &Path) -> Result<Option<String>, Failure> {
     }
 }
 
-/// The most bytes of a config file that a running server reads: its loop stands still meanwhile.
-const RELOAD_BYTES_MAX: u64 = 1 << 20;
-
-/// Refuses what a running server must not read: a pipe may never end, and a large file takes long.
-pub(crate) fn check_for_reload(path: &Path) -> Result<(), Failure> {
-    let file = std::fs::metadata(path).map_err(|error| cannot_read(path, &error))?;
-    if !file.is_file() {
-        return Err(wrong(path, "it is no regular file, and a running server reads no other"));
-    }
-    if file.len() > RELOAD_BYTES_MAX {
-        return Err(wrong(path, "it has more than 1 MiB, and a running server reads no more"));
-    }
-    Ok(())
+/// The same for a running server, whose loop stands still meanwhile: a pipe may never end, and a
+/// large file takes long.
+pub(crate) fn read_while_serving(path: &Path) -> Result<String, Failure> {
+    let bytes = cafewire_net::read_regular_file(path).map_err(|error| cannot_read(path, &error))?;
+    String::from_utf8(bytes).map_err(|_| wrong(path, "it is no text in UTF-8"))
 }
 
 /// An error in that file.
@@ -54,10 +46,15 @@ pub(crate) fn check_keys(
         return Ok(());
     };
     let line = line_of(text, unknown).map_or_else(String::new, |line| format!("line {line}: "));
-    Err(match nearest(known.iter().copied(), unknown) {
-        Some(key) => format!("{line}there is no setting {unknown:?}; did you mean {key:?}?"),
-        None => format!("{line}there is no setting {unknown:?}; {otherwise}"),
-    })
+    Err(format!("{line}{}", unknown_key(unknown, known, otherwise)))
+}
+
+/// What is said of a key that is none of those known.
+pub(crate) fn unknown_key(unknown: &str, known: &[&str], otherwise: &str) -> String {
+    match nearest(known.iter().copied(), unknown) {
+        Some(key) => format!("there is no setting {unknown:?}; did you mean {key:?}?"),
+        None => format!("there is no setting {unknown:?}; {otherwise}"),
+    }
 }
 
 /// The first line that begins with this key, or with a table of that name. A key in another
@@ -84,14 +81,19 @@ pub(crate) fn nearest<'k>(known: impl Iterator<Item = &'k str>, unknown: &str) -
 /// TOML's errors are pictures of several lines; ours are one sentence.
 pub(crate) fn place(error: &toml::de::Error, text: &str) -> String {
     let message = plainly(error.message());
-    match error.span().and_then(|span| text.get(..span.start)) {
-        Some(before) => format!("line {}: {message}", before.matches('\n').count() + 1),
+    match error.span().and_then(|span| line_at(text, span.start)) {
+        Some(line) => format!("line {line}: {message}"),
         None => message,
     }
 }
 
+/// The line of the byte at this place, from 1 on.
+pub(crate) fn line_at(text: &str, place: usize) -> Option<usize> {
+    Some(text.get(..place)?.matches('\n').count() + 1)
+}
+
 /// The message about a value of the wrong kind, in words of TOML rather than of our own types.
-fn plainly(message: &str) -> String {
+pub(crate) fn plainly(message: &str) -> String {
     let found =
         message.strip_prefix("invalid type: ").or_else(|| message.strip_prefix("invalid value: "));
     let Some((found, wanted)) = found.and_then(|rest| rest.rsplit_once(", expected ")) else {

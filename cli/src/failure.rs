@@ -25,6 +25,8 @@ pub(crate) enum Failure {
     /// One plain sentence. It may hold text from the other side, so it is escaped where it is
     /// shown.
     Message(String),
+    /// Several of them, two at least, each on a line of its own.
+    Messages(Vec<String>),
 }
 
 impl Failure {
@@ -32,7 +34,7 @@ impl Failure {
     pub(crate) fn exit_code(&self) -> ExitCode {
         match self {
             Self::TerminalGone => ExitCode::from(HANG_UP_EXIT_STATUS),
-            Self::OutputClosed | Self::Message(_) => ExitCode::FAILURE,
+            Self::OutputClosed | Self::Message(_) | Self::Messages(_) => ExitCode::FAILURE,
         }
     }
 
@@ -41,12 +43,29 @@ impl Failure {
         Self::Message(format!("{what}: {message} [{code}]"))
     }
 
+    /// One or several sentences.
+    pub(crate) fn of_sentences(mut sentences: Vec<String>) -> Self {
+        match sentences.as_mut_slice() {
+            [sentence] => Self::Message(std::mem::take(sentence)),
+            _ => Self::Messages(sentences),
+        }
+    }
+
+    /// What it has to say, sentence by sentence.
+    pub(crate) fn into_sentences(self) -> Vec<String> {
+        match self {
+            Self::Messages(sentences) => sentences,
+            other => vec![other.into_sentence()],
+        }
+    }
+
     /// The sentence, for a log.
     pub(crate) fn into_sentence(self) -> String {
         match self {
             Self::OutputClosed => OUTPUT_CLOSED.to_owned(),
             Self::TerminalGone => "the terminal is gone".to_owned(),
             Self::Message(sentence) => sentence,
+            Self::Messages(sentences) => sentences.join("; "),
         }
     }
 
@@ -91,7 +110,9 @@ fn option_of_file(error: &ClientError) -> Option<&'static str> {
     let ClientError::Connect { source, .. } = error else { return None };
     match source.get_ref()?.downcast_ref()? {
         TlsError::File { wanted, .. } if wanted.contains("key") => Some(" (--key)"),
-        TlsError::File { .. } | TlsError::Unusable { .. } => Some(" (--ca or --cert)"),
+        TlsError::File { .. } | TlsError::Block { .. } | TlsError::Unusable { .. } => {
+            Some(" (--ca or --cert)")
+        }
         TlsError::NoSystemRoots => Some(" (--ca)"),
         _ => None,
     }

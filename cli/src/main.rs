@@ -71,8 +71,9 @@ fn main() -> ExitCode {
     outcome.unwrap_or_else(|failure| {
         let exit_code = failure.exit_code();
         if !matches!(failure, Failure::TerminalGone) {
-            let sentence = failure.into_sentence();
-            output::remark(format_args!("cafewire: {}", escape::text(&sentence)));
+            for sentence in failure.into_sentences() {
+                output::remark(format_args!("cafewire: {}", escape::text(&sentence)));
+            }
         }
         exit_code
     })

@@ -237,7 +237,7 @@ mod tests {
             );
         }
         assert!(text.contains("\\fBlisten\\fR = \\fI[ADDR, …]\\fR"), "{text}");
-        assert!(text.contains("[default: 5m].\nA member whose machine is gone"), "{text}");
+        assert!(text.contains("[default: 5m].\nWhat passes is a whole frame"), "{text}");
     }
 
     #[test]

@@ -7,17 +7,17 @@ mod http_address;
 mod list;
 mod listen_address;
 mod network;
+mod reading;
 pub(crate) mod units;
 mod unix_mode;
 
-use std::path::PathBuf;
-
-use cafewire_net::{Address, ServerConfig, ServerTls, TlsIdentity};
+use cafewire_net::{ServerConfig, ServerTls, TlsIdentity};
 
 use self::http_address::HttpAddress;
 pub(crate) use self::list::Settings;
 use self::listen_address::ListenAddress;
 use self::network::Network;
+pub(crate) use self::reading::{Judged, Reading};
 use self::units::Span;
 use self::unix_mode::UnixMode;
 use crate::failure::Failure;
@@ -27,12 +27,6 @@ use crate::log_format::LogFormat;
 const OF_THE_COMMAND: [&str; 2] = ["print_data", "log_format"];
 
 impl Settings {
-    /// What was given, then the file.
-    pub(crate) fn set(given: Self, config: Option<&PathBuf>) -> Result<Self, Failure> {
-        let file = config.map(|path| file::read(path)).transpose()?.unwrap_or_default();
-        Ok(given.or(file))
-    }
-
     /// Everything that counts in the end: what was set, then the defaults.
     pub(crate) fn or_defaults(self) -> Self {
         self.or(Self::defaults())
@@ -49,7 +43,7 @@ impl Settings {
     /// is lowered.
     ///
     /// # Errors
-    /// Settings of TLS or of proxies of which one wants another.
+    /// Settings of TLS of which one wants another.
     pub(crate) fn effective(&self) -> Result<Self, Failure> {
         let mut config = self.server_config()?;
         config.limits = config.effective_limits().limits;
@@ -94,19 +88,27 @@ impl Settings {
     /// The server's configuration. What was not given stays at its default.
     ///
     /// # Errors
-    /// Settings of TLS or of proxies of which one wants another.
+    /// Settings of TLS of which one wants another.
     pub(crate) fn server_config(&self) -> Result<ServerConfig, Failure> {
+        match self.config_and_unpaired() {
+            (config, None) => Ok(config),
+            (_, Some((_, sentence))) => Err(Failure::Message(sentence)),
+        }
+    }
+
+    /// The same, and if a setting of TLS wants another, which it is and what to say of it.
+    fn config_and_unpaired(&self) -> (ServerConfig, Option<(&'static str, String)>) {
         let mut config = ServerConfig::default();
         config.handle_signals = true;
         config.inherit_sockets = true;
-        config.tls = self.tls()?;
+        let (tls, unpaired) = self.tls();
+        config.tls = tls;
         if let Some(listen) = &self.listen {
             config.listen = listen.iter().map(|address| address.0.clone()).collect();
         }
         if let Some(proxy_from) = &self.proxy_from {
             config.proxy_from = proxy_from.iter().map(|network| network.0).collect();
         }
-        check_proxies(&config)?;
         config.unix_mode = self.unix_mode.map(|mode| mode.0);
         if let Some(http) = &self.http {
             config.http = http.iter().map(|address| address.0.clone()).collect();
@@ -118,7 +120,7 @@ impl Settings {
             config.drain_timeout = drain_timeout.0;
         }
         self.set_limits(&mut config.limits);
-        Ok(config)
+        (config, unpaired)
     }
 
     /// Which of the settings that the command itself looks at, once at its start, are others in
@@ -132,23 +134,26 @@ impl Settings {
             .collect()
     }
 
-    fn tls(&self) -> Result<Option<ServerTls>, Failure> {
-        let wanting = |sentence: &str| Err(Failure::Message(sentence.to_owned()));
+    fn tls(&self) -> (Option<ServerTls>, Option<(&'static str, String)>) {
+        let wanting = |key, sentence: &str| (None, Some((key, sentence.to_owned())));
         match (&self.tls_certificate, &self.tls_key) {
             (Some(certificate), Some(key)) => {
                 let identity = TlsIdentity { certificate: certificate.clone(), key: key.clone() };
-                Ok(Some(ServerTls { identity, client_ca: self.tls_client_ca.clone() }))
+                (Some(ServerTls { identity, client_ca: self.tls_client_ca.clone() }), None)
             }
-            (Some(_), None) => {
-                wanting("tls_certificate is set and tls_key is not: a certificate needs its key")
-            }
-            (None, Some(_)) => {
-                wanting("tls_key is set and tls_certificate is not: a key needs its certificate")
-            }
+            (Some(_), None) => wanting(
+                "tls_certificate",
+                "tls_certificate is set and tls_key is not: a certificate needs its key",
+            ),
+            (None, Some(_)) => wanting(
+                "tls_key",
+                "tls_key is set and tls_certificate is not: a key needs its certificate",
+            ),
             (None, None) if self.tls_client_ca.is_some() => wanting(
+                "tls_client_ca",
                 "tls_client_ca is set without tls_certificate and tls_key, which TLS needs first",
             ),
-            (None, None) => Ok(None),
+            (None, None) => (None, None),
         }
     }
 
@@ -157,20 +162,6 @@ impl Settings {
         toml::to_string(self).map_err(|error| {
             Failure::Message(format!("the configuration cannot be shown: {error}"))
         })
-    }
-}
-
-/// Refuses an address for proxies that may come from nowhere.
-fn check_proxies(config: &ServerConfig) -> Result<(), Failure> {
-    let is_open = |listen: &&cafewire_net::ListenAddress| {
-        listen.expects_proxy && !matches!(listen.address, Address::Unix { .. })
-    };
-    match config.listen.iter().find(is_open) {
-        Some(listen) if config.proxy_from.is_empty() => Err(Failure::Message(format!(
-            "{listen} is for proxies: set proxy_from (--proxy-from), the networks from which they \
-             may come"
-        ))),
-        _ => Ok(()),
     }
 }
 

@@ -19,6 +19,7 @@ mod echo_family;
 mod encode;
 mod faults;
 mod listen;
+mod log_lines;
 mod operation;
 mod output;
 mod packaging;

@@ -353,7 +353,8 @@ fn tls_settings_that_want_others_are_refused_before_anything_is_served() {
         (&["--tls-key", "a.key"], "a key needs its certificate"),
         (&["--tls-client-ca", "a.pem"], "which TLS needs first"),
         (&["--listen", "tls://127.0.0.1:0"], "TLS needs a certificate"),
-        (&["--tls-certificate", "/nowhere.pem", "--tls-key", "/nowhere.key"], "/nowhere.pem"),
+        // Both are told, each on a line of its own.
+        (&["--tls-certificate", "/nowhere.pem", "--tls-key", "/nowhere.key"], "/nowhere.key"),
     ] {
         run(&[&["serve", "--listen", "127.0.0.1:0"], args].concat(), "").assert_failed(1, says);
     }
@@ -367,7 +368,9 @@ fn tls_settings_that_want_others_are_refused_before_anything_is_served() {
         "--tls-key",
         "/nowhere.key",
     ];
-    run(&unreadable, "").assert_failed(1, "/nowhere.pem");
+    let told = run(&unreadable, "");
+    told.assert_failed(1, "/nowhere.key");
+    assert!(told.stderr.contains("/nowhere.pem"), "{told:?}");
 }
 
 #[test]

@@ -102,15 +102,50 @@ fn what_is_not_set_any_more_is_said_and_so_is_what_changed() {
 
 /// What was read in between and never came into force is not what was set before.
 #[test]
-fn what_is_not_set_any_more_is_said_again_after_a_reload_that_failed() {
+fn what_is_not_set_any_more_is_said_once_the_reload_succeeds() {
     let mut served = Served::start("cut-short-twice", "rooms = 7\n");
     let no_file = "tls_certificate = \"/nowhere.pem\"\ntls_key = \"/nowhere.key\"\n";
-    for (rest, outcome) in [(no_file, "was not reloaded"), ("", "was reloaded")] {
-        let told = served.reload(&text(rest));
-        assert!(told[0].contains("setting=\"rooms\"") && told[1].contains(outcome), "{told:?}");
-    }
+    let told = served.reload(&text(no_file));
+    assert!(told.len() == 1 && told[0].contains("was not reloaded"), "{told:?}");
+    assert!(told[0].contains("line 3: /nowhere.pem,") && told[0].contains("line 4: /nowhere.key,"));
+    let told = served.reload(&text(""));
+    assert!(told[0].contains("setting=\"rooms\"") && told[1].contains("was reloaded"), "{told:?}");
     let told = served.reload(&text(""));
     assert!(told[0].contains("was reloaded changed=\"nothing\""), "{told:?}");
+}
+
+/// What one of them refuses, none may take.
+#[test]
+fn check_start_and_reload_judge_alike() {
+    let mut served = Served::start("alike", "");
+    let path = served.folder.path("cafewire.toml");
+    for (text, says) in [
+        ("listen = []\n", "line 1: there is no address to listen on"),
+        (
+            "listen = [\"127.0.0.1:7\", \"tcp://127.0.0.1:7\"]\n",
+            "line 1: tcp://127.0.0.1:7 is there twice",
+        ),
+        (
+            "listen = [\"127.0.0.1:7\"]\n\nhttp = [\"127.0.0.1:7\"]\n",
+            "line 3: tcp://127.0.0.1:7 and http://127.0.0.1:7 cannot both be listened on",
+        ),
+        (
+            "\nlisten = [\"tls://127.0.0.1:7\"]\n",
+            "line 2: TLS needs a certificate and its key, and tls://127.0.0.1:7 has none",
+        ),
+        (
+            "listen = [\"tcp+proxy://127.0.0.1:7\"]\n",
+            "line 1: tcp+proxy://127.0.0.1:7 is for proxies",
+        ),
+    ] {
+        let told = served.reload(text);
+        assert!(told.len() == 1 && told[0].contains("was not reloaded"), "{text:?}: {told:?}");
+        assert!(told[0].contains(says), "{text:?}: {told:?}");
+        for more in [&["--check-config"][..], &[]] {
+            run(&[&["serve", "--config", &path], more].concat(), "").assert_failed(1, says);
+        }
+    }
+    assert!(served.reload(&text(""))[0].contains("changed=\"nothing\""));
 }
 
 /// `systemctl reload` fails where the file has an error, instead of leaving it to the log.

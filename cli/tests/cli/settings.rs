@@ -213,7 +213,12 @@ fn check_config_says_what_is_wrong_and_does_not_serve() {
     );
     let checked = run(&["serve", "--config", good.path(), "--check-config"], "");
     checked.assert_done();
-    assert!(checked.stdout.is_empty() && checked.stderr.is_empty(), "{checked:?}");
+    assert_eq!(checked.stdout, [format!("config file {}: all is good", good.path())]);
+    assert_eq!(checked.stderr, "");
+    let quiet = run(&["serve", "--config", good.path(), "--check-config", "-q"], "");
+    assert_eq!((quiet.code, quiet.stdout.len()), (Some(0), 0));
+    let no_file = run(&["serve", "--check-config"], "");
+    assert_eq!(no_file.stdout, ["all settings are good"], "{no_file:?}");
     for (name, text, says) in [
         (
             "typo",
@@ -230,6 +235,36 @@ fn check_config_says_what_is_wrong_and_does_not_serve() {
     }
     run(&["serve", "--config", "/nowhere/cafewire.toml"], "")
         .assert_failed(1, "cannot read the config file");
+}
+
+#[test]
+fn all_errors_are_told_at_once_with_their_lines() {
+    let file = ConfigFile::new(
+        "all-errors",
+        "rooms = -1\nlisten = [\"tls://127.0.0.1:1\"]\nconnections = 8\nroms = 3\n\
+         idle_timeout = \"soon\"\ntls_client_ca = \"/nowhere/ca.pem\"\n",
+    );
+    let wanted = [
+        "line 1: a whole number from 0 up is wanted, not integer `-1`",
+        "line 4: there is no setting \"roms\"; did you mean \"rooms\"?",
+        "line 5: a time is wanted",
+        "line 6: tls_client_ca is set without tls_certificate and tls_key",
+    ];
+    for more in [&["--check-config"][..], &[]] {
+        let told = run(&[&["serve", "--config", file.path()], more].concat(), "");
+        assert_eq!((told.code, told.stdout.len()), (Some(1), 0), "{told:?}");
+        let lines: Vec<&str> = told.stderr.lines().collect();
+        assert_eq!(lines.len(), wanted.len(), "{lines:#?}");
+        for (line, wanted) in lines.iter().zip(wanted) {
+            let start = format!("cafewire: config file {}: {wanted}", file.path());
+            assert!(line.starts_with(&start), "{line}");
+        }
+    }
+    // What an option sets instead is no error of the file.
+    let given = ["serve", "--check-config", "--listen", "tls://127.0.0.1:1"];
+    let told = run(&given, "");
+    told.assert_failed(1, "TLS needs a certificate and its key, and tls://127.0.0.1:1 has none");
+    assert!(!told.stderr.contains("config file"), "{told:?}");
 }
 
 #[test]

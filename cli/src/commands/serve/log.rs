@@ -5,6 +5,7 @@ use std::io::{self, Write};
 use tracing_subscriber::EnvFilter;
 use tracing_subscriber::filter::LevelFilter;
 
+use super::logfmt::Logfmt;
 use super::no_thread;
 use crate::failure::Failure;
 use crate::line_queue::LineQueue;
@@ -60,6 +61,7 @@ pub(super) fn start(format: LogFormat) -> Result<Log, Failure> {
         LineQueue::start("log", |line| drop(io::stderr().write_all(line))).map_err(no_thread)?;
     let lines = queue.clone();
     let log = tracing_subscriber::fmt()
+        .fmt_fields(Logfmt)
         .with_env_filter(filter)
         .with_writer(move || LogLine(lines.clone()))
         .with_ansi(output::may_be_coloured(&io::stderr()))

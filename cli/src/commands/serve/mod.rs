@@ -3,23 +3,26 @@
 
 mod args;
 mod log;
+mod logfmt;
 mod printer;
 mod reload;
 
 use std::io;
+use std::path::Path;
 use std::process::ExitCode;
 use std::time::SystemTime;
 
-use cafewire_net::{Address, HeldSignals, Phase, Server, ServerConfig};
+use cafewire_net::{HeldSignals, Phase, Server, ServerConfig};
 use sd_notify::NotifyState;
 
 use self::printer::Printer;
 use self::reload::Reload;
+use crate::config_file;
 use crate::failure::Failure;
 use crate::interrupt;
 use crate::log_format::LogFormat;
 use crate::output;
-use crate::settings::Settings;
+use crate::settings::{Judged, Reading, Settings};
 
 pub(crate) use self::args::ServeArgs;
 
@@ -35,32 +38,25 @@ pub(crate) fn hold_signals_if_asked_for() -> Option<HeldSignals> {
 }
 
 pub(crate) fn run(args: &ServeArgs, signals: Option<HeldSignals>) -> Result<ExitCode, Failure> {
-    let set = Settings::set(args.settings.clone(), args.config.as_ref())?;
-    let settings = set.clone().or_defaults();
+    let text = args.config.as_ref().map(|path| config_file::read(path)).transpose()?;
+    let file = args.config.as_deref().zip(text.as_deref());
+    let reading = Reading::new(&args.settings, file);
     if args.print_config {
-        let effective = settings.effective()?;
+        let effective = reading.into_set()?.or_defaults().effective()?;
         output::text(&effective.to_toml()?)?;
         return tell_unset(&effective).map(|()| ExitCode::SUCCESS);
     }
-    let config = settings.server_config()?;
+    let Judged { set, settings, config } = reading.judge()?;
     if args.check_config {
-        return check(&config).map(|()| ExitCode::SUCCESS);
+        return tell_good(&config, args.config.as_deref()).map(|()| ExitCode::SUCCESS);
     }
     let _log = log::start(settings.log_format.unwrap_or(LogFormat::Text))?;
-    let advice = if wants_certificate(&config) {
-        format!(": {HOW_TO_SET_A_CERTIFICATE}")
-    } else {
-        String::new()
-    };
     interrupt::take_over(&interrupt::ENDING);
     let bound = match signals {
         Some(signals) => Server::bind_with_signals(config, signals),
         None => Server::bind(config),
     };
-    let mut server = bound.map_err(|error| match error.kind() {
-        io::ErrorKind::InvalidInput => Failure::Message(format!("{error}{advice}")),
-        _ => Failure::Message(error.to_string()),
-    })?;
+    let mut server = bound.map_err(|error| Failure::Message(error.to_string()))?;
     let reload = Reload {
         given: args.settings.clone(),
         file: args.config.clone(),
@@ -83,35 +79,23 @@ pub(crate) fn run(args: &ServeArgs, signals: Option<HeldSignals>) -> Result<Exit
     printer.end().map(|()| ExitCode::SUCCESS)
 }
 
-/// Checks the effective settings, as far as that can be done without serving, and reports those
-/// that are raised or lowered.
-fn check(config: &ServerConfig) -> Result<(), Failure> {
+/// Says that nothing is wrong, behind what a server would raise or lower, and certificates that are
+/// out of their time.
+fn tell_good(config: &ServerConfig, path: Option<&Path>) -> Result<(), Failure> {
     for adjustment in config.effective_limits().adjustments {
         output::notice(adjustment);
     }
-    match &config.tls {
-        Some(tls) => {
-            let validities = tls.load().and_then(|_| tls.validities());
-            let validities = validities.map_err(|error| Failure::Message(error.to_string()))?;
-            let now = SystemTime::now();
-            for warning in validities.iter().filter_map(|validity| validity.warning(now)) {
-                output::notice(warning);
-            }
-            Ok(())
-        }
-        None if wants_certificate(config) => Err(Failure::Message(format!(
-            "listen has a tls:// address: {HOW_TO_SET_A_CERTIFICATE}"
-        ))),
-        None => Ok(()),
+    // They were read a moment ago.
+    let validities = config.tls.as_ref().and_then(|tls| tls.validities().ok()).unwrap_or_default();
+    let now = SystemTime::now();
+    for warning in validities.iter().filter_map(|validity| validity.warning(now)) {
+        output::notice(warning);
     }
-}
-
-const HOW_TO_SET_A_CERTIFICATE: &str =
-    "set tls_certificate and tls_key (--tls-certificate, --tls-key)";
-
-fn wants_certificate(config: &ServerConfig) -> bool {
-    config.tls.is_none()
-        && config.listen.iter().any(|listen| matches!(listen.address, Address::Tls { .. }))
+    match path {
+        _ if !output::is_talkative() => Ok(()),
+        Some(path) => output::line(format_args!("config file {}: all is good", path.display())),
+        None => output::line("all settings are good"),
+    }
 }
 
 /// Prints a comment for the settings that have no default, so that all are listed.

@@ -7,7 +7,7 @@ use tracing::warn;
 
 use crate::config_file;
 use crate::failure::Failure;
-use crate::settings::Settings;
+use crate::settings::{Judged, Reading, Settings};
 
 /// Where the settings come from, and what came of that so far.
 pub(super) struct Reload {
@@ -31,13 +31,11 @@ impl Reload {
             {
                 current = read;
             }
-            if let Some(path) = &file {
-                config_file::check_for_reload(path).map_err(Failure::into_sentence)?;
-            }
-            let set = Settings::set(given.clone(), file.as_ref());
-            let set = set.map_err(Failure::into_sentence)?;
-            let reread = set.clone().or_defaults();
-            let config = reread.server_config().map_err(Failure::into_sentence)?;
+            let text = file.as_ref().map(|path| config_file::read_while_serving(path));
+            let text = text.transpose().map_err(Failure::into_sentence)?;
+            let reading = Reading::new(&given, file.as_deref().zip(text.as_deref()));
+            let Judged { set, settings: reread, config } =
+                reading.judge().map_err(Failure::into_sentence)?;
             for setting in set.unset_since(&current) {
                 warn!(setting, "this setting was set and is not any more: the default counts");
             }
