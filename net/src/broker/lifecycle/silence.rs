@@ -3,15 +3,18 @@
 
 use super::Peer;
 use crate::broker::dispatch::ErrorText;
-use crate::broker::{Broker, ConnectionId, Now, is_signing_in};
+use crate::broker::{Broker, ConnectionId, Now, is_signing_in, is_v2};
 use crate::metrics::CloseReason;
 
 impl Broker {
     /// Whether a peer whose idle time is over may have taken bytes all the same: systems tell of
     /// room when a good part of the send buffer is free (a third on Linux), and a peer may need
-    /// longer than the idle time to make that. A try to write finds any room.
+    /// longer than the idle time to make that. A try to write finds any room. Of a client of
+    /// version 2 its answers count instead.
     pub(super) fn may_have_taken(&self, id: ConnectionId, peer: &Peer) -> bool {
-        self.fanout.queued_bytes(id.into()) > 0 && !is_signing_in(id, peer, &self.directory)
+        self.fanout.queued_bytes(id.into()) > 0
+            && !is_signing_in(id, peer, &self.directory)
+            && !is_v2(peer)
     }
 
     /// The try did not take all: one that took nothing since its idle time started is idle.
