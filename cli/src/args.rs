@@ -45,7 +45,7 @@ impl Arguments {
     /// The arguments of this process. Help and version are printed and end the process with 0;
     /// invalid arguments are explained and end it with 2.
     pub(crate) fn parse_or_exit() -> Self {
-        let matches = Self::command()
+        let matches = without_empty_variables(Self::command())
             .try_get_matches()
             .unwrap_or_else(|error| exit(&with_its_variable(error)));
         let mut arguments = Self::from_arg_matches(&matches).unwrap_or_else(|error| exit(&error));
@@ -102,6 +102,17 @@ impl Arguments {
         };
         server_args::without_effect(option, &address)
     }
+}
+
+/// A variable that is set to nothing, as in `CAFEWIRE_CA= cafewire ping`, is none.
+fn without_empty_variables(command: clap::Command) -> clap::Command {
+    let is_empty = |name: &std::ffi::OsStr| std::env::var_os(name).is_some_and(|it| it.is_empty());
+    command
+        .mut_args(|argument| match argument.get_env() {
+            Some(name) if is_empty(name) => argument.env(None::<&'static str>),
+            _ => argument,
+        })
+        .mut_subcommands(without_empty_variables)
 }
 
 /// As clap's own, but that help which cannot be printed is a failure like other output.

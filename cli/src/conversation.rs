@@ -6,6 +6,7 @@ use std::sync::mpsc::{Receiver, Sender, SyncSender, channel, sync_channel};
 use std::thread;
 use std::time::{Duration, Instant};
 
+use cafewire_core::ErrorCode;
 use cafewire_net::client::{ChatClient, ChatSender, ClientError, Event, Received};
 use cafewire_net::{Address, ClientConfig};
 
@@ -13,6 +14,7 @@ use crate::failure::Failure;
 use crate::format;
 use crate::interrupt;
 use crate::lines::{Line, LineReader};
+use crate::pace::FIRST_PAUSE;
 
 /// How long the event thread waits before it waits again. Only the socket wakes it, so any length
 /// does.
@@ -144,12 +146,27 @@ impl Conversation {
     /// free for the next command. A server that does not close is no failure of a command that has
     /// done its work.
     pub(crate) fn disconnect(&self, sender: &ChatSender) {
-        if sender.disconnect().is_ok() {
-            let deadline = Instant::now() + LAST_WORDS_WAIT;
-            while let Some(event) = self.next(Some(deadline)) {
-                if matches!(event, ConversationEvent::Lost(_) | ConversationEvent::Interrupted) {
+        let start = Instant::now();
+        let deadline = start + LAST_WORDS_WAIT;
+        let mut due = Some(start);
+        loop {
+            let now = Instant::now();
+            if due.is_some_and(|at| at <= now) {
+                due = None;
+                if sender.disconnect().is_err() {
                     return;
                 }
+            }
+            match self.next(Some(due.unwrap_or(deadline))) {
+                Some(ConversationEvent::Lost(_) | ConversationEvent::Interrupted) => return,
+                // The server has dropped it, since it came too fast.
+                Some(ConversationEvent::Chat(Received {
+                    event: Event::Error { code: ErrorCode::RateLimited, .. },
+                    ..
+                })) => due = Some(now + FIRST_PAUSE).filter(|&at| at < deadline),
+                Some(_) => {}
+                None if due.is_some() => {}
+                None => return,
             }
         }
     }

@@ -109,10 +109,13 @@ pub(crate) fn sentence(error: &ClientError) -> String {
 fn option_of_file(error: &ClientError) -> Option<&'static str> {
     let ClientError::Connect { source, .. } = error else { return None };
     match source.get_ref()?.downcast_ref()? {
-        TlsError::File { wanted, .. } if wanted.contains("key") => Some(" (--key)"),
-        TlsError::File { .. } | TlsError::Block { .. } | TlsError::Unusable { .. } => {
-            Some(" (--ca or --cert)")
-        }
+        TlsError::File { wanted, .. }
+        | TlsError::Block { wanted, .. }
+        | TlsError::Unusable { wanted, .. } => match *wanted {
+            "private key" => Some(" (--key)"),
+            "CA certificate" => Some(" (--ca)"),
+            _ => Some(" (--cert)"),
+        },
         TlsError::NoSystemRoots => Some(" (--ca)"),
         _ => None,
     }

@@ -32,7 +32,8 @@ log says so. When the reader is gone, the server ends.
 
 SIZE is 64KiB, 1MiB or plain bytes, TIME is 300ms, 10s or plain seconds; 0 is no bound. Every \
 setting can also be an environment variable (CAFEWIRE_IDLE_TIMEOUT) or a key of the config file \
-(idle_timeout = \"5m\"): an option wins over a variable, and that over the file.
+(idle_timeout = \"5m\"): an option wins over a variable, and that over the file; a variable that \
+is empty is none.
 
 Examples:
   cafewire serve
@@ -123,12 +124,15 @@ lone argument that parses as HOST:PORT is the address: give both to send such a 
 
 Exit status: 0 once every message has come back from the room, as it was and in order. 1, with a \
 sentence, if one was refused, or none came back for 10 seconds, or a line is longer than 512 bytes \
-or not UTF-8: the sentence names that line, and those before it were sent.
+or not UTF-8: the sentence names that line, and those before it were sent. If the connection ends \
+early, it says how many lines were said, which perhaps, and how many were not.
 
 For a job's output, `make 2>&1 | cafewire send --split …`: without --split or --skip a line that \
 cannot be said ends the command, and the job with it, which writes into a closed pipe. A server \
-may bound messages per second (frames_per_second): a line that comes too fast is refused, and \
-named.
+may bound messages per second (frames_per_second): what it refuses as too fast is said again after \
+a pause, from then on one message at a time, and given up after a minute without success, or the \
+time of --retry. Up to 32 messages are under way at first: a later one can come before the first \
+that is refused, and a sentence says so.
 
 With --retry messages without a receipt are sent again on the next connection, in order, before \
 the others; a sentence on standard error names the lines that may have been said twice. A name \
@@ -154,7 +158,8 @@ With --json each line is an object, told apart by `kind`; timestamp_ms counts fr
 
 With --retry a sentence on standard error says when the connection was lost and, when it stands \
 again, from when to when something may be missing: since the last sign of the server. A name that \
-the lost connection still holds is waited for; one that another user has from the start is not.
+the lost connection still holds is waited for; one that another user has from the start is not. A \
+room beyond as many as the server lets one connection into is refused for good.
 
 Examples:
   cafewire listen --user log --room lobby
@@ -357,7 +362,7 @@ Metrics and `top` have no names. Exit status 1 if the server does not answer, or
 machine.
 
 With --json each line is an object:
-  id, address, family   as in the log: \"1v1\", \"192.0.2.7:4711\", \"chat_v1\"
+  id, address, family   as in the log: \"1v1\", \"192.0.2.7:4711\", \"chat-v1\"
   name                  null before sign-in
   rooms, rooms_total    8 names at the most; how many it is in
   queued_bytes, closing

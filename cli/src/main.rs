@@ -24,6 +24,7 @@ mod line_queue;
 mod lines;
 mod log_format;
 mod output;
+mod pace;
 mod profile;
 mod requests;
 mod retry;

@@ -9,6 +9,7 @@ use cafewire_net::client::ClientError;
 
 use crate::backoff::Backoff;
 use crate::failure::Failure;
+use crate::settings::units::Span;
 
 /// Time for which a connection must have lasted before the delay after its loss starts short again.
 pub(crate) const STABLE_AFTER: Duration = Duration::from_secs(10);
@@ -23,7 +24,11 @@ pub(crate) enum End {
 impl End {
     pub(crate) fn of(error: ClientError, was_signed_in: bool) -> Self {
         let may_pass = may_pass(&error, was_signed_in);
-        if may_pass { Self::Lost(error.into()) } else { Self::Final(error.into()) }
+        let is_own_name =
+            matches!(error, ClientError::Refused { code: ErrorCode::UsernameTaken, .. })
+                && was_signed_in;
+        let failure = if is_own_name { name_is_held() } else { error.into() };
+        if may_pass { Self::Lost(failure) } else { Self::Final(failure) }
     }
 }
 
@@ -31,6 +36,13 @@ impl From<Failure> for End {
     fn from(failure: Failure) -> Self {
         Self::Final(failure)
     }
+}
+
+/// The server's own words would advise another name.
+fn name_is_held() -> Failure {
+    let code = ErrorCode::UsernameTaken;
+    let sentence = "the name is still held, most likely by the connection that was lost";
+    Failure::Message(format!("{sentence} [{code}]"))
 }
 
 /// The attempts of one command.
@@ -46,6 +58,23 @@ pub(crate) struct Retry {
 impl Retry {
     pub(crate) const fn new(within: Option<Duration>, seed: u64) -> Self {
         Self { within, backoff: Backoff::new(seed), until: None, connected_at: None }
+    }
+
+    /// How long to go on trying; `None` not at all.
+    pub(crate) const fn within(&self) -> Option<Duration> {
+        self.within
+    }
+
+    /// What is said when there is no further attempt.
+    pub(crate) fn given_up(&self, failure: Failure) -> Failure {
+        match self.within {
+            None => failure,
+            Some(within) => Failure::Message(format!(
+                "gave up after trying for {}: {}",
+                Span(within),
+                failure.into_sentence()
+            )),
+        }
     }
 
     /// The connection stands, and the client is where it was before.

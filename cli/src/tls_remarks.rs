@@ -3,6 +3,7 @@
 
 use std::time::SystemTime;
 
+use cafewire_net::tls::key_log_file;
 use cafewire_net::{Address, ClientTls};
 
 use crate::escape;
@@ -18,10 +19,12 @@ pub(crate) fn make(address: &Address, tls: &ClientTls) {
             output::remark(format_args!("cafewire: {}", escape::text(&warning)));
         }
     }
-    if let Some(path) = std::env::var_os("SSLKEYLOGFILE").filter(|path| !path.is_empty()) {
-        output::remark(format_args!(
-            "cafewire: SSLKEYLOGFILE is set: those who read {} can read this connection",
-            escape::text(&path.to_string_lossy())
-        ));
+    if let Some((path, opened)) = key_log_file() {
+        let path = path.to_string_lossy();
+        let told = match opened {
+            Ok(()) => format!(": those who read {path} can read this connection"),
+            Err(error) => format!(", but {path} cannot be written: {error}"),
+        };
+        output::remark(format_args!("cafewire: SSLKEYLOGFILE is set{}", escape::text(&told)));
     }
 }

@@ -251,7 +251,10 @@ impl fmt::Display for ParseError {
                     f,
                     "byte {offset} is {actual:#04x}: \
                      neither the echo magic 0xca nor chat version 0x01"
-                )
+                )?;
+                // Of a byte that is version 2, only a reader without version 2 says this.
+                let is_v2 = Family::from_first_byte(actual).is_some();
+                f.write_str(if is_v2 { "" } else { " or 0x02" })
             }
             Self::FamilyChanged { offset, established, actual } => {
                 write!(

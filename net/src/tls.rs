@@ -9,6 +9,7 @@ mod validity;
 mod words;
 
 use std::fmt;
+use std::fs::OpenOptions;
 use std::io;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -20,16 +21,35 @@ use rustls::server::danger::ClientCertVerifier;
 use rustls::server::{NoServerSessionStorage, WebPkiClientVerifier};
 use rustls::{ClientConfig, KeyLog, KeyLogFile, NoKeyLog, RootCertStore, ServerConfig};
 
-use self::files::{certificates_in, private_key_in, roots_in};
+use self::files::{CERTIFICATE, certificates_in, private_key_in, roots_in};
 #[cfg(any(feature = "client", feature = "server"))]
 pub use self::validity::{CertificateUse, Validity};
-pub(crate) use self::words::in_words;
+pub(crate) use self::words::{certificate_in_words, in_words};
 
 /// The variable with the file for the keys of sessions, for programs that read captures.
 const KEY_LOG_VARIABLE: &str = "SSLKEYLOGFILE";
 
-/// The file that the keys of sessions are written to, if the environment asks for that.
-pub(crate) fn key_log_path() -> Option<PathBuf> {
+/// The file that the keys of sessions are to be written to, if the environment asks for that
+/// (`SSLKEYLOGFILE`), and whether it can be written, which is tried. Keys are appended by servers
+/// and clients on `tls://` addresses; where the file cannot be written, connections go on without.
+///
+/// ```
+/// use cafewire_net::tls;
+/// match tls::key_log_file() {
+///     Some((path, Ok(()))) => println!("{} has the keys", path.display()),
+///     Some((path, Err(error))) => println!("{} cannot be written: {error}", path.display()),
+///     None => println!("no keys are written"),
+/// }
+/// ```
+#[must_use]
+pub fn key_log_file() -> Option<(PathBuf, io::Result<()>)> {
+    let path = key_log_path()?;
+    // As rustls opens it.
+    let opened = OpenOptions::new().append(true).create(true).open(&path).map(|_| ());
+    Some((path, opened))
+}
+
+fn key_log_path() -> Option<PathBuf> {
     std::env::var_os(KEY_LOG_VARIABLE).filter(|path| !path.is_empty()).map(PathBuf::from)
 }
 
@@ -133,6 +153,8 @@ pub enum TlsError {
     Unusable {
         /// The certificate's file.
         path: PathBuf,
+        /// The expected content.
+        wanted: &'static str,
         /// The fault.
         source: rustls::Error,
     },
@@ -140,6 +162,8 @@ pub enum TlsError {
     Block {
         /// The file.
         path: PathBuf,
+        /// The expected content.
+        wanted: &'static str,
         /// Which of the file's blocks, from 1 on.
         number: usize,
         /// The line that the block begins in, from 1 on.
@@ -176,12 +200,12 @@ impl fmt::Display for TlsError {
                     }
                 }
             }
-            Self::Unusable { path, source } => {
+            Self::Unusable { path, wanted, source } => {
                 let path = path.display();
                 match source {
                     rustls::Error::InvalidCertificate(error) => {
-                        let error = words::certificate_in_words(error);
-                        write!(f, "a certificate in {path} cannot be used: {error}")
+                        let error = certificate_in_words(error);
+                        write!(f, "a {wanted} in {path} cannot be used: {error}")
                     }
                     other => {
                         let other = in_words(other);
@@ -189,7 +213,7 @@ impl fmt::Display for TlsError {
                     }
                 }
             }
-            Self::Block { path, number, line, fault } => write!(
+            Self::Block { path, number, line, fault, .. } => write!(
                 f,
                 "block {number} of {}, which begins in line {line}, is no certificate that can be \
                  used: {fault}",
@@ -253,7 +277,9 @@ impl ServerTls {
         let mut of = |setting, fault| faults.push((setting, fault));
         let TlsIdentity { certificate, key } = &self.identity;
         let roots = self.client_ca.as_ref().map(|path| (path, roots_in(path)));
-        let chain = certificates_in(certificate).map_err(|fault| of("tls_certificate", fault)).ok();
+        let chain = certificates_in(certificate, CERTIFICATE)
+            .map_err(|fault| of("tls_certificate", fault))
+            .ok();
         let key = private_key_in(key).map_err(|fault| of("tls_key", fault)).ok();
         let verifier = match roots {
             None => None,
@@ -315,7 +341,7 @@ impl ClientTls {
     /// tls.load()?; // the file is valid
     /// std::fs::write(&identity.certificate, "no certificate")?;
     /// let error = tls.load().unwrap_err();
-    /// assert!(error.to_string().ends_with("holds no certificate in PEM form"));
+    /// assert!(error.to_string().ends_with("holds no CA certificate in PEM form"));
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     pub fn load(&self) -> Result<Arc<ClientConfig>, TlsError> {
@@ -343,11 +369,12 @@ impl ClientTls {
 
 impl TlsIdentity {
     fn load(&self) -> Result<(Vec<CertificateDer<'static>>, PrivateKeyDer<'static>), TlsError> {
-        Ok((certificates_in(&self.certificate)?, private_key_in(&self.key)?))
+        let chain = certificates_in(&self.certificate, CERTIFICATE)?;
+        Ok((chain, private_key_in(&self.key)?))
     }
 
     fn unusable(&self, source: rustls::Error) -> TlsError {
-        TlsError::Unusable { path: self.certificate.clone(), source }
+        TlsError::Unusable { path: self.certificate.clone(), wanted: CERTIFICATE, source }
     }
 }
 

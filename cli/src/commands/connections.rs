@@ -66,13 +66,6 @@ impl Connection {
 pub(crate) fn run(args: &ConnectionsArgs) -> Result<ExitCode, Failure> {
     let fetcher = Fetcher::new(args.url.clone());
     let page_url = args.url.beside("connections");
-    if !args.json {
-        let heading = ["id", "address", "family", "queued", "name", "rooms"];
-        let [id, address, family, queued, name, rooms] = heading;
-        output::line(format_args!(
-            "{id:<10} {address:<22} {family:<8} {queued:>10}  {name}  {rooms}"
-        ))?;
-    }
     let mut url = page_url.clone();
     let mut last = None;
     for _ in 0..PAGES_MAX {
@@ -89,6 +82,9 @@ pub(crate) fn run(args: &ConnectionsArgs) -> Result<ExitCode, Failure> {
         })?;
         let page: Page = serde_json::from_str(&text)
             .map_err(|_| no_answer("it is no list of connections".to_owned()))?;
+        if last.is_none() && !args.json {
+            heading()?;
+        }
         for connection in &page.connections {
             if args.json {
                 output::json(connection)?;
@@ -106,6 +102,12 @@ pub(crate) fn run(args: &ConnectionsArgs) -> Result<ExitCode, Failure> {
         url = format!("{page_url}?after={next}");
     }
     Err(Failure::Message(format!("{page_url} has no end: so many connections no server has")))
+}
+
+fn heading() -> Result<(), Failure> {
+    let heading = ["id", "address", "family", "queued", "name", "rooms"];
+    let [id, address, family, queued, name, rooms] = heading;
+    output::line(format_args!("{id:<10} {address:<22} {family:<8} {queued:>10}  {name}  {rooms}"))
 }
 
 #[cfg(test)]

@@ -3,22 +3,26 @@
 
 mod args;
 mod interruption;
+mod joins;
 mod show;
 
 use std::process::ExitCode;
 use std::thread;
 use std::time::{Duration, Instant, SystemTime};
 
-use cafewire_net::client::{ChatClient, ClientError, Event};
+use cafewire_core::ErrorCode;
+use cafewire_net::client::{ChatClient, ChatSender, ClientError, Event, Received};
 
 pub(crate) use self::args::ListenArgs;
 use self::interruption::Interruption;
+use self::joins::{Asked, Joins};
 use self::show::Show;
 use crate::escape;
 use crate::failure::Failure;
 use crate::format;
 use crate::interrupt;
 use crate::output;
+use crate::pace::REFUSED_MAX;
 use crate::retry::{self, End, Retry};
 use crate::tls_remarks;
 
@@ -43,6 +47,7 @@ pub(crate) fn run(args: &ListenArgs) -> Result<ExitCode, Failure> {
         messages_left: args.count,
         retry: args.retry.attempts(),
         was_signed_in: false,
+        most_joined: 0,
         missing_since: None,
     };
     loop {
@@ -63,6 +68,8 @@ struct Listening<'a> {
     messages_left: Option<u64>,
     retry: Retry,
     was_signed_in: bool,
+    /// In how many rooms one connection was. As many may be joined again.
+    most_joined: usize,
     /// When the last sign came over the connection that was lost.
     missing_since: Option<SystemTime>,
 }
@@ -72,9 +79,10 @@ impl Listening<'_> {
     fn listen_once(&mut self) -> Result<ExitCode, End> {
         let mut client = self.connect().map_err(|error| self.end(error))?;
         self.was_signed_in = true;
-        let sender = client.sender().map_err(Failure::no_second_handle)?;
-        self.interruption.set_sender(Some(sender));
-        let ended = self.join(&mut client).and_then(|()| self.show_events(&mut client));
+        let second_handle = || client.sender().map_err(Failure::no_second_handle);
+        let (sender, of_signals) = (second_handle()?, second_handle()?);
+        self.interruption.set_sender(Some(of_signals));
+        let ended = self.join_and_show(&mut client, &sender);
         self.interruption.set_sender(None);
         if let Some(signal) = self.interruption.signal() {
             // It is what closed the connection, whatever was being waited for.
@@ -107,34 +115,35 @@ impl Listening<'_> {
         Ok(client)
     }
 
-    fn join(&mut self, client: &mut ChatClient) -> Result<(), End> {
-        for room in self.show.rooms() {
-            client.join(room).map_err(|error| self.end(error))?;
-        }
-        self.retry.succeeded(Instant::now());
-        if let Some(since) = self.missing_since.take() {
-            self.show.missing(since, SystemTime::now())?;
-        }
-        Ok(self.show.joined(client)?)
-    }
-
-    fn show_events(&mut self, client: &mut ChatClient) -> Result<ExitCode, End> {
+    /// Joins the rooms and shows what is said in them, in those that are joined first too while the
+    /// answers of the others are on their way.
+    fn join_and_show(
+        &mut self,
+        client: &mut ChatClient,
+        sender: &ChatSender,
+    ) -> Result<ExitCode, End> {
+        let answer_timeout = client_timeout(self.args);
+        let mut joins = Joins::new(self.show.rooms());
+        let mut is_announced = false;
         while self.messages_left != Some(0) {
-            let wait = self.deadline.map_or(UNLIMITED_WAIT, |deadline| {
-                deadline.saturating_duration_since(Instant::now())
-            });
-            match client.next_event_within(wait).map_err(|error| self.end(error))? {
-                Some(Event::Error { code, message }) => {
-                    let failure =
-                        Failure::refused("the server ended the connection", code, &message);
-                    let may_pass = retry::code_may_pass(code, self.was_signed_in);
-                    return Err(if may_pass { End::Lost(failure) } else { End::Final(failure) });
-                }
-                Some(event) => {
-                    self.show.event(&event)?;
-                    if matches!(event, Event::Message { .. }) {
-                        self.messages_left = self.messages_left.map(|left| left - 1);
-                    }
+            self.ask(sender, client, &mut joins)?;
+            if joins.are_done() && !is_announced {
+                is_announced = true;
+                self.joined(client);
+            }
+            let now = Instant::now();
+            let until = [self.deadline, joins.wait_until(answer_timeout)];
+            let wait = until
+                .into_iter()
+                .flatten()
+                .min()
+                .map_or(UNLIMITED_WAIT, |until| until.saturating_duration_since(now));
+            match client.receive_within(wait).map_err(|error| self.end(error))? {
+                Some(received) => self.take(received, &mut joins)?,
+                None if joins.is_overdue(Instant::now(), answer_timeout)
+                    && !is_over(self.deadline) =>
+                {
+                    return Err(self.end(ClientError::TimedOut));
                 }
                 None => {}
             }
@@ -145,6 +154,98 @@ impl Listening<'_> {
         Ok(ExitCode::SUCCESS)
     }
 
+    /// Asks for rooms, as many as may be under way.
+    fn ask(
+        &self,
+        sender: &ChatSender,
+        client: &mut ChatClient,
+        joins: &mut Joins<'_>,
+    ) -> Result<(), End> {
+        while let Some(room) = joins.next_to_ask(Instant::now()) {
+            if let Err(error) = sender.join(room) {
+                return Err(self.why_not_written(client, error));
+            }
+        }
+        Ok(())
+    }
+
+    /// A server that closed may have sent the reason before, which says more than the failed write.
+    fn why_not_written(&self, client: &mut ChatClient, error: ClientError) -> End {
+        while let Ok(Some(event)) = client.next_event_within(Duration::ZERO) {
+            if let Event::Error { code, message } = event
+                && code.closes()
+            {
+                return self.ended_by_server(code, &message);
+            }
+        }
+        self.end(error)
+    }
+
+    fn joined(&mut self, client: &ChatClient) {
+        self.retry.succeeded(Instant::now());
+        if let Some(since) = self.missing_since.take() {
+            Show::missing(since, SystemTime::now());
+        }
+        self.show.joined(client);
+    }
+
+    fn take(&mut self, received: Received, joins: &mut Joins<'_>) -> Result<(), End> {
+        let asked = joins.take(&received, Instant::now());
+        match (received.event, asked) {
+            (Event::Error { code, message }, _) if code.closes() => {
+                Err(self.ended_by_server(code, &message))
+            }
+            (Event::Error { code: ErrorCode::RateLimited, message }, Some(asked)) => {
+                let at_most = self.retry.within().unwrap_or(REFUSED_MAX);
+                if joins.ask_again(&asked, Instant::now()) < at_most {
+                    return Ok(());
+                }
+                Err(self.not_joined(&asked, ErrorCode::RateLimited, message))
+            }
+            (Event::Error { code, message }, Some(asked)) => {
+                Err(self.not_joined(&asked, code, message))
+            }
+            (Event::Error { code, message }, None) => Err(self.ended_by_server(code, &message)),
+            (event, asked) => {
+                if asked.is_some() {
+                    self.most_joined = self.most_joined.max(joins.joined());
+                    if let (Some(since), Event::Joined { room, .. }) = (self.missing_since, &event)
+                    {
+                        self.show.gap(room, since, SystemTime::now())?;
+                    }
+                }
+                self.show.event(&event)?;
+                if matches!(event, Event::Message { .. }) {
+                    self.messages_left = self.messages_left.map(|left| left - 1);
+                }
+                Ok(())
+            }
+        }
+    }
+
+    fn not_joined(&self, asked: &Asked<'_>, code: ErrorCode, message: String) -> End {
+        // A room may have place later. A server that lets this connection into some rooms, but not
+        // into one more than ever, will not do so later either.
+        let is_one_too_many =
+            code == ErrorCode::LimitReached && asked.at > 0 && asked.at >= self.most_joined;
+        let refused = ClientError::Refused { code, message };
+        let (rooms, may_pass) =
+            (self.show.rooms().count(), retry::may_pass(&refused, self.was_signed_in));
+        let what = if rooms > 1 {
+            format!("cannot listen to {}, room {} of {rooms}", asked.room, asked.at + 1)
+        } else {
+            format!("cannot listen to {}", asked.room)
+        };
+        let failure = Failure::Message(format!("{what}: {refused}"));
+        if may_pass && !is_one_too_many { End::Lost(failure) } else { End::Final(failure) }
+    }
+
+    fn ended_by_server(&self, code: ErrorCode, message: &str) -> End {
+        let failure = Failure::refused("the server ended the connection", code, message);
+        let may_pass = retry::code_may_pass(code, self.was_signed_in);
+        if may_pass { End::Lost(failure) } else { End::Final(failure) }
+    }
+
     fn end(&self, error: ClientError) -> End {
         End::of(error, self.was_signed_in)
     }
@@ -153,7 +254,7 @@ impl Listening<'_> {
     fn wait_for_next_attempt(&mut self, failure: Failure) -> Result<(), Failure> {
         let is_first = self.retry.is_first_failure();
         let now = Instant::now();
-        let Some(pause) = self.retry.pause(now) else { return Err(failure) };
+        let Some(pause) = self.retry.pause(now) else { return Err(self.retry.given_up(failure)) };
         if is_first {
             let why = failure.into_sentence();
             output::remark(format_args!("cafewire: {}: trying again", escape::text(&why)));
@@ -162,6 +263,11 @@ impl Listening<'_> {
         thread::sleep(left.map_or(pause, |left| pause.min(left)));
         Ok(())
     }
+}
+
+/// How long the server may be silent while it owes an answer.
+fn client_timeout(args: &ListenArgs) -> Duration {
+    args.server.way.client_config().read_timeout.unwrap_or(UNLIMITED_WAIT)
 }
 
 /// Disconnects, and waits until the server has closed the connection: from then on the name is free

@@ -1,13 +1,14 @@
 //! `cafewire send`: sends one message, or each line of standard input, and checks that each is
-//! delivered. With `--retry` a connection that is lost is made again.
+//! delivered. With `--retry` a connection that is lost is made again. A server that finds it too
+//! fast is given the time that it wants.
 
 mod args;
 mod message;
+mod outbox;
 
-use std::collections::VecDeque;
 use std::fmt;
 use std::process::ExitCode;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use cafewire_core::ErrorCode;
 use cafewire_core::chat::MAX_CONTENT_SIZE;
@@ -15,27 +16,36 @@ use cafewire_net::client::{ChatSender, ClientError, Event, Received};
 use cafewire_net::{Address, ClientConfig};
 
 pub(crate) use self::args::SendArgs;
-use self::message::{Label, Message, named};
+use self::message::{Label, messages};
+use self::outbox::Outbox;
 use crate::conversation::{ANSWER_TIMEOUT, Conversation, ConversationEvent, LAST_WORDS_WAIT};
 use crate::escape;
 use crate::failure::Failure;
 use crate::lines::Line;
 use crate::output;
+use crate::pace::{Pace, REFUSED_MAX};
 use crate::requests::{Answer, MAX_IN_FLIGHT, Request, Requests};
 use crate::retry::{self, End, Retry};
+use crate::settings::units::Span;
 use crate::tls_remarks;
 use crate::values;
 
-/// The longest line that is said in several messages.
+/// The longest line, or text, that is said in several messages.
 const SPLIT_LINE_MAX: usize = 64 << 10;
 
 /// The last number that is put behind a name that is taken.
 const SUFFIX_MAX: u32 = 99;
 
+/// Between a name that is taken and the next: the server counts connects of an address too.
+const NAME_PAUSE: Duration = Duration::from_millis(100);
+
 pub(crate) fn run(args: &SendArgs) -> Result<ExitCode, Failure> {
     let (address, text) = args.address_and_text().map_err(Failure::Message)?;
     tls_remarks::make(&address, &args.way.client_config().tls);
-    let text = text.map(|text| Message::new(Label::Text, text.to_owned()));
+    let mut outbox = Outbox::default();
+    if let Some(text) = text {
+        outbox.push(messages(Label::Text, text.as_bytes(), MAX_CONTENT_SIZE));
+    }
     Delivery {
         args,
         address,
@@ -43,15 +53,15 @@ pub(crate) fn run(args: &SendArgs) -> Result<ExitCode, Failure> {
         retry: args.retry.attempts(),
         was_signed_in: false,
         suffix: 1,
-        lines_left_out: 0,
         was_interrupted: false,
         sender: None,
         write_failure: None,
         is_in_room: false,
+        is_join_refused: false,
+        pace: Pace::default(),
         requests: Requests::default(),
         input: if text.is_some() { Input::Ended } else { Input::Idle },
-        unsent: VecDeque::from_iter(text),
-        sent: VecDeque::new(),
+        outbox,
         last_answer_at: Instant::now(),
         conversation: Conversation::start_without_connection()?,
     }
@@ -78,7 +88,6 @@ struct Delivery<'a> {
     was_signed_in: bool,
     /// Behind the name, from 2 on.
     suffix: u32,
-    lines_left_out: u64,
     was_interrupted: bool,
     /// Of the connection that stands.
     sender: Option<ChatSender>,
@@ -86,12 +95,12 @@ struct Delivery<'a> {
     /// receipts that come before it.
     write_failure: Option<(ClientError, Instant)>,
     is_in_room: bool,
+    /// It came too fast for the server, and is to be asked for again.
+    is_join_refused: bool,
+    pace: Pace,
     requests: Requests,
     input: Input,
-    /// At most those of a lost connection, and a line that came meanwhile.
-    unsent: VecDeque<Message>,
-    /// Those without a receipt, in the order of their requests.
-    sent: VecDeque<Message>,
+    outbox: Outbox,
     /// Time of the server's last answer, or of the oldest open request if that is later.
     last_answer_at: Instant,
     conversation: Conversation,
@@ -106,16 +115,16 @@ impl Delivery<'_> {
                 Ok(true) => break,
                 Err(End::Lost(failure)) => {
                     if let Err(failure) = self.wait_for_next_attempt(failure) {
-                        return Err(self.after_the_input(failure));
+                        return Err(self.give_up(failure));
                     }
                 }
-                Err(End::Final(failure)) => return Err(self.after_the_input(failure)),
+                Err(End::Final(failure)) => return Err(self.give_up(failure)),
             }
         }
         if let Some(sender) = &self.sender {
             self.conversation.disconnect(sender);
         }
-        match (self.input, self.lines_left_out) {
+        match (self.input, self.outbox.lines_left_out) {
             (Input::Failed(failure), _) => Err(failure),
             (_, 0) => Ok(ExitCode::SUCCESS),
             (_, count) => Err(Failure::Message(format!("lines that were left out: {count}"))),
@@ -126,17 +135,25 @@ impl Delivery<'_> {
         self.args.skip || self.args.split
     }
 
-    /// Nothing more can be said. Where the writer of the input must not be ended by that, the rest
-    /// is read all the same.
-    fn after_the_input(mut self, failure: Failure) -> Failure {
-        let is_over = self.was_interrupted || matches!(self.input, Input::Ended | Input::Failed(_));
-        if !self.leaves_out() || is_over {
-            return failure;
-        }
+    /// Nothing more can be said. How far it came is told with the reason.
+    fn give_up(mut self, failure: Failure) -> Failure {
         let sentence = failure.into_sentence();
+        if self.leaves_out() && !self.was_interrupted && self.is_input_left() {
+            self.read_the_rest(&sentence);
+        }
+        let account = self.outbox.account(self.is_input_left());
+        Failure::Message(format!("{sentence} ({account})"))
+    }
+
+    const fn is_input_left(&self) -> bool {
+        matches!(self.input, Input::Idle | Input::Awaited)
+    }
+
+    /// The writer of the input must not be ended by what the server does.
+    fn read_the_rest(&mut self, why: &str) {
         output::remark(format_args!(
             "cafewire: {}: the rest of the input is not said",
-            escape::text(&sentence)
+            escape::text(why)
         ));
         self.hang_up();
         loop {
@@ -145,13 +162,16 @@ impl Delivery<'_> {
                 self.input = Input::Awaited;
             }
             match self.conversation.next(None) {
-                Some(ConversationEvent::Line(_)) => self.input = Input::Idle,
-                Some(
-                    ConversationEvent::InputEnded
-                    | ConversationEvent::InputFailed(_)
-                    | ConversationEvent::Interrupted,
-                )
-                | None => return Failure::Message(sentence),
+                Some(ConversationEvent::Line(line)) => {
+                    let is_empty = line.content.is_ok_and(|content| content.is_empty());
+                    self.outbox.lines_ignored += u64::from(!is_empty);
+                    self.input = Input::Idle;
+                }
+                Some(ConversationEvent::InputEnded | ConversationEvent::InputFailed(_)) => {
+                    self.input = Input::Ended;
+                    return;
+                }
+                Some(ConversationEvent::Interrupted) | None => return,
                 Some(_) => {}
             }
         }
@@ -167,13 +187,16 @@ impl Delivery<'_> {
 
     /// Whether all is done.
     fn send_and_take_next(&mut self) -> Result<bool, End> {
+        if self.is_join_refused && self.pace.may_go_on(Instant::now()) {
+            self.join();
+        }
         // Standard input is read only after the room is joined.
         if self.is_in_room && self.write_failure.is_none() {
             self.send_unsent();
-            if self.requests.is_empty() && matches!(self.input, Input::Ended | Input::Failed(_)) {
+            if self.outbox.is_empty() && !self.is_input_left() {
                 return Ok(true);
             }
-            let is_room = self.unsent.is_empty() && self.requests.len() < MAX_IN_FLIGHT;
+            let is_room = self.outbox.has_none_waiting() && self.requests.len() < self.window();
             if matches!(self.input, Input::Idle) && is_room {
                 let is_split = self.args.split;
                 self.conversation.want_line(if is_split {
@@ -187,15 +210,20 @@ impl Delivery<'_> {
         self.take_next().map(|()| false)
     }
 
+    /// How many messages may be under way.
+    const fn window(&self) -> usize {
+        if self.pace.is_slow() { 1 } else { MAX_IN_FLIGHT }
+    }
+
     fn send_unsent(&mut self) {
         while self.write_failure.is_none()
-            && self.requests.len() < MAX_IN_FLIGHT
+            && self.requests.len() < self.window()
+            && self.pace.may_go_on(Instant::now())
             && let Some(sender) = &self.sender
-            && let Some(message) = self.unsent.pop_front()
+            && let Some(message) = self.outbox.send()
         {
             let (room, content) = (self.args.room.clone(), message.content.clone());
             let sent = sender.send(&room, &content);
-            self.sent.push_back(message);
             self.note(Request::Send { room, content }, sent);
         }
     }
@@ -213,7 +241,7 @@ impl Delivery<'_> {
     fn take_next(&mut self) -> Result<(), End> {
         let deadline = match &self.write_failure {
             Some((_, until)) => Some(*until),
-            None if self.requests.is_empty() => None,
+            None if self.requests.is_empty() => self.pace.resume_at(),
             None => Some(self.last_answer_at + ANSWER_TIMEOUT),
         };
         let event = self.conversation.next(deadline);
@@ -224,28 +252,42 @@ impl Delivery<'_> {
         }
         match event {
             Some(ConversationEvent::SignedIn(sender)) => {
-                self.join(sender);
+                self.was_signed_in = true;
+                self.sender = Some(sender);
+                self.join();
                 Ok(())
             }
             Some(ConversationEvent::Chat(received)) => self.take_event(&received),
-            Some(ConversationEvent::Lost(error)) if self.may_try_another_name(&error) => {
-                self.suffix += 1;
-                self.connect();
-                Ok(())
+            Some(ConversationEvent::Lost(error)) if self.is_for_another_name(&error) => {
+                Ok(self.take_another_name()?)
             }
             Some(ConversationEvent::Lost(error)) => Err(self.end(error)),
             Some(other) => Ok(self.take_input(other)?),
+            // A pause is over.
+            None if self.requests.is_empty() => Ok(()),
             None => Err(End::Lost(Failure::Message(format!(
-                "the server did not answer for {} seconds, with {} not seen to be delivered",
-                ANSWER_TIMEOUT.as_secs(),
-                self.undelivered()
+                "the server did not answer for {} seconds",
+                ANSWER_TIMEOUT.as_secs()
             )))),
         }
     }
 
-    fn may_try_another_name(&self, error: &ClientError) -> bool {
+    fn is_for_another_name(&self, error: &ClientError) -> bool {
         let is_taken = matches!(error, ClientError::Refused { code: ErrorCode::UsernameTaken, .. });
-        self.args.user_suffix && is_taken && self.suffix < SUFFIX_MAX
+        self.args.user_suffix && is_taken
+    }
+
+    fn take_another_name(&mut self) -> Result<(), Failure> {
+        if self.suffix == SUFFIX_MAX {
+            let name = &self.args.user;
+            return Err(Failure::Message(format!(
+                "all names from {name} to {name}-{SUFFIX_MAX} are taken"
+            )));
+        }
+        self.suffix += 1;
+        self.pause(NAME_PAUSE)?;
+        self.connect();
+        Ok(())
     }
 
     /// Lines, and signals.
@@ -261,10 +303,7 @@ impl Delivery<'_> {
                 if let Some(sender) = &self.sender {
                     self.conversation.disconnect(sender);
                 }
-                return Err(Failure::Message(format!(
-                    "interrupted, with {} not seen to be delivered",
-                    self.undelivered()
-                )));
+                return Err(Failure::Message("interrupted".to_owned()));
             }
             ConversationEvent::SignedIn(_)
             | ConversationEvent::Chat(_)
@@ -278,8 +317,7 @@ impl Delivery<'_> {
         if self.args.split
             && let Ok(bytes) = &line.content
         {
-            let pieces = message::pieces(bytes, MAX_CONTENT_SIZE);
-            self.unsent.extend(pieces.into_iter().map(|piece| Message::new(label, piece)));
+            self.outbox.push(messages(label, bytes, MAX_CONTENT_SIZE));
             self.input = Input::Idle;
             return;
         }
@@ -292,12 +330,11 @@ impl Delivery<'_> {
         match checked {
             Ok(text) => {
                 self.input = Input::Idle;
-                if !text.is_empty() {
-                    self.unsent.push_back(Message::new(label, text));
-                }
+                self.outbox.push(messages(label, text.as_bytes(), MAX_CONTENT_SIZE));
             }
             Err(why) if self.leaves_out() => {
-                self.leave_out(format_args!("{label} was left out: {why}"));
+                self.outbox.lines_left_out += 1;
+                complain(format_args!("{label} was left out: {why}"));
                 self.input = Input::Idle;
             }
             Err(why) => {
@@ -307,69 +344,102 @@ impl Delivery<'_> {
         }
     }
 
-    fn join(&mut self, sender: ChatSender) {
-        self.was_signed_in = true;
+    fn join(&mut self) {
+        self.is_join_refused = false;
+        let Some(sender) = &self.sender else { return };
         let room = self.args.room.clone();
         let sent = sender.join(&room);
-        self.sender = Some(sender);
         self.note(Request::Join { room }, sent);
     }
 
     fn take_event(&mut self, received: &Received) -> Result<(), End> {
         let answer = self.requests.answer(received);
+        if matches!(answer, Answer::Done(_) | Answer::Refused(_)) {
+            self.last_answer_at = Instant::now();
+        }
         match (answer, &received.event) {
             (Answer::Done(request), _) => {
-                self.last_answer_at = Instant::now();
+                self.pace.done();
                 match request {
                     Request::Join { .. } => self.entered(),
-                    _ => drop(self.sent.pop_front()),
+                    _ => self.outbox.said(),
                 }
+                self.take_up_refused();
                 Ok(())
             }
             (_, Event::Error { code, message }) if code.closes() => {
                 let failure = Failure::refused("the server ended the connection", *code, message);
                 Err(self.end_after(failure, *code))
             }
+            (Answer::Refused(request), Event::Error { code: ErrorCode::RateLimited, message }) => {
+                Ok(self.slow_down(&request, message)?)
+            }
             (Answer::Refused(Request::Send { .. }), Event::Error { code, message }) => {
-                let label = self.sent.pop_front().map_or(Label::Text, |message| message.label);
-                let refused = Failure::refused(format_args!("{label} was refused"), *code, message);
+                let what = format!("{} was refused", self.outbox.oldest());
+                let refused = Failure::refused(what, *code, message);
                 if !self.leaves_out() {
+                    self.outbox.refused();
                     return Err(refused.into());
                 }
-                self.last_answer_at = Instant::now();
-                self.leave_out(refused.into_sentence());
+                self.outbox.leave_out();
+                complain(refused.into_sentence());
+                self.take_up_refused();
                 Ok(())
             }
             (_, Event::Error { code, message }) => {
                 let what = format_args!("cannot talk in {}", self.args.room);
                 Err(self.end_after(Failure::refused(what, *code, message), *code))
             }
-            (Answer::OutOfOrder, _) => {
-                let what = self.sent.front().map(|message| message.label.to_string());
-                Err(End::Final(Failure::Message(format!(
-                    "{} did not come back as it was sent, or not in order",
-                    what.as_deref().unwrap_or("what was sent")
-                ))))
-            }
+            (Answer::OutOfOrder, _) => Err(End::Final(Failure::Message(format!(
+                "{} did not come back as it was sent, or not in order",
+                self.outbox.oldest()
+            )))),
             (Answer::Refused(_) | Answer::Unrelated, _) => Ok(()),
         }
     }
 
-    fn leave_out(&mut self, sentence: impl fmt::Display) {
-        self.lines_left_out += 1;
-        let sentence = sentence.to_string();
-        output::remark(format_args!("cafewire: {}", escape::text(&sentence)));
+    /// The server dropped a request that came too fast: it is sent again after a pause.
+    fn slow_down(&mut self, request: &Request, why: &str) -> Result<(), Failure> {
+        let is_first = !self.pace.is_slow();
+        let lasting = self.pace.refused(Instant::now());
+        let at_most = self.retry.within().unwrap_or(REFUSED_MAX);
+        let what = match request {
+            Request::Send { .. } => self.outbox.oldest().to_string(),
+            _ => format!("joining {}", self.args.room),
+        };
+        match request {
+            Request::Send { .. } => self.outbox.refused(),
+            _ => self.is_join_refused = true,
+        }
+        if lasting >= at_most {
+            let what = format!("{what} was refused again and again for {}", Span(at_most));
+            return Err(Failure::refused(what, ErrorCode::RateLimited, why));
+        }
+        if is_first {
+            complain(format_args!(
+                "{what} came faster than the server allows: slowing down, and saying again what it \
+                 refuses"
+            ));
+        }
+        self.take_up_refused();
+        Ok(())
+    }
+
+    /// Once all that was under way is answered, what was refused comes next.
+    fn take_up_refused(&mut self) {
+        if self.requests.is_empty()
+            && let Some(sentence) = self.outbox.take_up_refused()
+        {
+            complain(sentence);
+        }
     }
 
     /// In the room, for the first time or again.
     fn entered(&mut self) {
         self.is_in_room = true;
         self.retry.succeeded(Instant::now());
-        let again = named(self.unsent.iter().filter(|message| message.was_sent));
-        if let Some(again) = again {
-            output::remark(format_args!(
-                "cafewire: connected again; {again} may have been said twice"
-            ));
+        if let Some(again) = self.outbox.perhaps_twice() {
+            complain(format_args!("connected again; {again} may have been said twice"));
         }
     }
 
@@ -384,17 +454,24 @@ impl Delivery<'_> {
 
     fn wait_for_next_attempt(&mut self, failure: Failure) -> Result<(), Failure> {
         let is_first = self.retry.is_first_failure();
-        let now = Instant::now();
-        let Some(pause) = self.retry.pause(now) else { return Err(failure) };
+        let Some(pause) = self.retry.pause(Instant::now()) else {
+            return Err(self.retry.given_up(failure));
+        };
         if is_first {
-            let why = failure.into_sentence();
-            output::remark(format_args!("cafewire: {}: trying again", escape::text(&why)));
+            complain(format_args!("{}: trying again", failure.into_sentence()));
         }
         self.hang_up();
-        while let Some(event) = self.conversation.next(Some(now + pause)) {
+        self.pause(pause)?;
+        self.connect();
+        Ok(())
+    }
+
+    /// Without a connection. Lines and signals are heeded meanwhile.
+    fn pause(&mut self, pause: Duration) -> Result<(), Failure> {
+        let until = Instant::now() + pause;
+        while let Some(event) = self.conversation.next(Some(until)) {
             self.take_input(event)?;
         }
-        self.connect();
         Ok(())
     }
 
@@ -406,17 +483,15 @@ impl Delivery<'_> {
             let _ = sender.disconnect();
         }
         self.is_in_room = false;
+        self.is_join_refused = false;
         self.write_failure = None;
         self.requests = Requests::default();
-        while let Some(message) = self.sent.pop_back() {
-            self.unsent.push_front(Message { was_sent: true, ..message });
-        }
+        self.outbox.take_back();
     }
+}
 
-    fn undelivered(&self) -> String {
-        match self.sent.len() + self.unsent.len() {
-            1 => "1 message".to_owned(),
-            count => format!("{count} messages"),
-        }
-    }
+/// On standard error. May hold text of the server.
+fn complain(sentence: impl fmt::Display) {
+    let sentence = sentence.to_string();
+    output::remark(format_args!("cafewire: {}", escape::text(&sentence)));
 }

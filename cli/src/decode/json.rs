@@ -194,7 +194,7 @@ impl ErrorJson {
 #[derive(Deserialize)]
 struct Input {
     kind: Option<String>,
-    family: Option<Family>,
+    family: Option<String>,
     message: Option<Value>,
 }
 
@@ -227,10 +227,8 @@ pub(crate) fn message(line: &str) -> Result<Option<OwnedMessage>, String> {
     if input.kind.as_deref() == Some("summary") {
         return Ok(None);
     }
-    if input.family == Some(Family::ChatV2) {
-        return Err("messages of chat version 2 cannot be encoded".to_owned());
-    }
-    let (Some(family), Some(message)) = (input.family, input.message) else {
+    let family = input.family.as_deref().map(encodable).transpose()?;
+    let (Some(family), Some(message)) = (family, input.message) else {
         return Err(match input.kind.as_deref() {
             Some("bad" | "frame") => {
                 "it holds a bad frame, which is no message that could be encoded".to_owned()
@@ -248,6 +246,16 @@ pub(crate) fn message(line: &str) -> Result<Option<OwnedMessage>, String> {
             .map_err(|error| error.to_string())?,
     };
     Ok(Some(message))
+}
+
+/// The family of this name, if its messages can be encoded.
+fn encodable(family: &str) -> Result<Family, String> {
+    match family {
+        "echo" => Ok(Family::Echo),
+        "chat-v1" => Ok(Family::ChatV1),
+        "chat-v2" => Err("messages of chat version 2 cannot be encoded".to_owned()),
+        other => Err(format!("`{other}` is no family that can be encoded: echo and chat-v1 are")),
+    }
 }
 
 fn echo_message(message: Value) -> Result<OwnedMessage, String> {

@@ -180,10 +180,10 @@ macro_rules! settings_with_limits {
             tls_key: "FILE" PathBuf;
             /// Have clients show a certificate that one of these signed (mutual TLS), in PEM form.
             tls_client_ca: "FILE" PathBuf;
-            /// Where to answer HTTP: /metrics for Prometheus, /healthz, /readyz, and a status page
-            /// at /. A port alone (9090) is one of 127.0.0.1, and localhost:9090 all addresses of
-            /// that name; a peer that reaches it sees everything; may be repeated [default:
-            /// nowhere].
+            /// Where to answer HTTP: /metrics for Prometheus, /healthz, /readyz, a status page at
+            /// /, and for this machine alone /connections. A port alone (9090) is one of 127.0.0.1,
+            /// and localhost:9090 all addresses of that name; a peer that reaches it sees
+            /// everything; may be repeated [default: nowhere].
             http: "ADDR" Vec<HttpAddress>, value_delimiter = ',';
             /// Print the payload of every Data frame of the echo family, escaped, one per line with
             /// its sender.

@@ -493,9 +493,23 @@ fn what_cannot_be_is_refused_with_2() {
         (&["bench", "idle", "-c", "0"], "connections"),
         (&["bench", "echo", "--json", "--csv"], "--csv"),
         (&["bench", "dance"], "dance"),
+        (&["bench", "echo", "-d", "0"], "in no time nothing would be sent"),
+        (&["bench", "chat", "-d", "0s"], "in no time nothing would be sent"),
+        (&["bench", "echo", "--series", "s", "--histogram", "s"], "cannot both write to s"),
+        (&["bench", "echo", "--series", "./s", "--histogram", "s"], "cannot both write to ./s"),
     ] {
         let ended = run(args, "");
         assert_eq!(ended.code, Some(2), "{args:?}: {ended:?}");
         assert!(ended.stderr.contains(needle) && ended.stdout.is_empty(), "{args:?}: {ended:?}");
     }
+}
+
+#[test]
+fn a_file_and_a_link_to_it_are_one() {
+    let folder = Folder::new("one-file");
+    let (file, link) = (folder.write("file.csv", "kept"), folder.path("link.csv"));
+    std::os::unix::fs::symlink(&file, &link).expect("a link");
+    let ended = run(&["bench", "echo", "--series", &file, "--histogram", &link], "");
+    assert_eq!(ended.code, Some(2), "{ended:?}");
+    assert_eq!(std::fs::read_to_string(&file).expect("it is there"), "kept");
 }

@@ -38,7 +38,11 @@ fn a_certificate_out_of_its_time_is_called_that() {
             &["ping", &address, "--ca", &cert, "-c", "1"][..],
             &["send", &address, "--ca", &cert, "--user", "a", "--room", "b", "hi"],
         ] {
-            run(args, "").assert_failed(1, sentence);
+            let ended = run(args, "");
+            ended.assert_failed(1, sentence);
+            // The same certificate is trusted here and shown there.
+            let warned = ended.stderr.contains("where it is shown itself it is refused");
+            assert!(warned && !ended.stderr.contains("what it signed"), "{ended:?}");
         }
     }
 }
@@ -56,8 +60,22 @@ fn errors_name_the_option_that_helps() {
     ping(&localhost, &["--ca", &other], "no trusted authority signed it");
     ping(&localhost, &["--ca", &other], "(--ca)");
     ping(&localhost, &[], "(--ca)");
-    ping(&localhost, &["--ca", "/nowhere.pem"], "/nowhere.pem");
-    ping(&localhost, &["--cert", &cert, "--key", "/nowhere.key"], "--");
+    let nowhere = ": No such file or directory (os error 2)";
+    let no_ca =
+        format!("/nowhere.pem, the file with the CA certificate, cannot be read{nowhere} (--ca)");
+    ping(&localhost, &["--ca", "/nowhere.pem"], &no_ca);
+    let no_cert = format!("with the certificate, cannot be read{nowhere} (--cert)");
+    let key = folder.path("key.pem");
+    ping(&localhost, &["--ca", &cert, "--cert", "/nowhere.pem", "--key", &key], &no_cert);
+    let no_key = format!("cannot be read{nowhere} (--key)");
+    ping(&localhost, &["--ca", &cert, "--cert", &cert, "--key", "/nowhere.key"], &no_key);
+    // A section of the right name that holds something else.
+    let label = "CERTIFICATE";
+    let other_content = format!("-----BEGIN {label}-----\nAAAA\n-----END {label}-----\n");
+    let odd = folder.write("odd.pem", &other_content);
+    ping(&localhost, &["--ca", &odd], "odd.pem cannot be used: bad encoding (--ca)");
+    let own = ["--ca", &cert, "--cert", &odd, "--key", &key];
+    ping(&localhost, &own, "odd.pem cannot be used: bad encoding (--cert)");
     let by_number = localhost.replace("localhost", "127.0.0.1");
     ping(&by_number, &["--ca", &other], "certificate was refused");
 }

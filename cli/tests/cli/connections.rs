@@ -3,7 +3,7 @@
 use std::io::{Read as _, Write as _};
 use std::net::TcpStream;
 
-use crate::support::{Server, cafewire, run};
+use crate::support::{ClosedPort, Server, cafewire, run};
 
 fn get(http: &str, path: &str, fields: &str) -> String {
     let mut socket = TcpStream::connect(http.trim_start_matches("http://")).expect("it listens");
@@ -29,7 +29,7 @@ fn names_addresses_rooms_and_queues_are_listed() {
     listed.assert_done();
     assert!(listed.stdout[0].starts_with("id ") && listed.stdout[0].ends_with("name  rooms"));
     let ada = listed.stdout.iter().find(|line| line.ends_with("  ada  tea")).expect("ada's line");
-    assert!(ada.contains(" 127.0.0.1:") && ada.contains(" chat_v1 "), "{ada}");
+    assert!(ada.contains(" 127.0.0.1:") && ada.contains(" chat-v1 "), "{ada}");
     let nameless = listed.stdout.iter().filter(|line| line.ends_with("  -  -")).count();
     assert!(nameless >= 1, "{listed:?}");
 
@@ -79,4 +79,22 @@ fn only_this_machine_itself_is_told() {
     }
     let response = get(&http, "/connections?before=1", "");
     assert!(response.starts_with("HTTP/1.1 400 "), "{response}");
+}
+
+#[test]
+fn without_an_answer_there_is_no_heading() {
+    let closed = ClosedPort::new();
+    let ended = run(&["connections", &closed.address.replace("tcp://", "http://")], "");
+    ended.assert_failed(1, "no answer from ");
+    assert_eq!(ended.stdout, [""; 0]);
+}
+
+#[test]
+fn the_page_is_named_where_others_are() {
+    let mut server = Server::start_with(&["--http", "0"]);
+    let http = server.running.line_with("listening on http://").replace("listening on ", "");
+    assert!(get(&http, "/nothing", "").contains(", /connections, "));
+    let help = run(&["serve", "--help"], "").stdout.join(" ");
+    let help = help.split_whitespace().collect::<Vec<_>>().join(" ");
+    assert!(help.contains("/readyz, a status page at /, and for this machine alone /connections"));
 }

@@ -410,3 +410,10 @@ fn options_that_change_nothing_are_told() {
     let of_capture = run(&["decode", "--from", "client", gap.to_str().expect("a path")], "");
     assert!(of_capture.stderr.contains("--from changes nothing"), "{of_capture:?}");
 }
+
+#[test]
+fn a_first_byte_of_no_family_is_compared_with_all_of_them() {
+    let shown = run(&["decode"], "ff").stdout.join("\n");
+    let says = "byte 0 is 0xff: neither the echo magic 0xca nor chat version 0x01 or 0x02";
+    assert!(shown.contains(says), "{shown}");
+}

@@ -140,7 +140,10 @@ fn a_line_that_is_no_message_is_named_and_those_before_it_are_printed() {
             "line 2: payload: column 2: 'G'",
         ),
         (r#"{"family":"echo","message":{"type":"Ping","payload":"00","text":"x"}}"#, "give one"),
-        (r#"{"family":"chat-v9","message":{}}"#, "line 2: unknown variant `chat-v9`"),
+        (
+            r#"{"family":"chat-v9","message":{}}"#,
+            "`chat-v9` is no family that can be encoded: echo and chat-v1",
+        ),
     ] {
         let ended = run(&["encode", "--hex", "json"], &format!("{good}\n{line}\n{good}\n"));
         ended.assert_failed(1, needle);

@@ -166,3 +166,53 @@ fn a_reader_that_is_gone_ends_it_with_the_next_line() {
     let ended = listen.end_by_itself();
     ended.assert_failed(1, "the reader of standard output has closed it");
 }
+
+/// As on a slow link: what a busy room brings stands before the answers of the others.
+#[test]
+fn a_busy_room_does_not_keep_it_from_joining_the_next() {
+    const MESSAGES: usize = 5000;
+    let server = ScriptedServer::start(|mut peer| {
+        peer.sign_in_and_let_in("ear", "busy");
+        for number in 0..MESSAGES {
+            peer.broadcast(8, "ada", "busy", &number.to_string());
+        }
+        for room in ["den", "tea"] {
+            peer.expect(&MessagePayload::JoinRoom { room });
+        }
+        for room in ["den", "tea"] {
+            peer.send(&MessagePayload::UserJoined { user_id: 7, username: "ear", room });
+        }
+        peer.broadcast(8, "ada", "tea", "last");
+        peer.until_goodbye();
+    });
+    let count = (MESSAGES + 1).to_string();
+    let rooms = ["--room", "busy", "--room", "den", "--room", "tea"];
+    let args = ["listen", &server.address, "--user", "ear", "-n", &count];
+    let ended = run(&[&args[..], &rooms].concat(), "");
+    server.finish();
+    ended.assert_done();
+    assert_eq!(ended.stderr, "listening to [busy], [den], [tea] as <ear>");
+    assert_eq!(ended.stdout.len(), MESSAGES + 1);
+    assert!(ended.stdout.last().is_some_and(|line| line.ends_with(" [tea] <ada> last")));
+}
+
+#[test]
+fn a_join_that_comes_too_fast_is_asked_for_again() {
+    let server = ScriptedServer::start(|mut peer| {
+        peer.sign_in_and_let_in("ear", "lobby");
+        for room in ["den", "tea"] {
+            peer.expect(&MessagePayload::JoinRoom { room });
+            peer.send(&MessagePayload::Error { code: ErrorCode::RateLimited, message: "slow" });
+        }
+        for room in ["den", "tea"] {
+            peer.expect(&MessagePayload::JoinRoom { room });
+            peer.send(&MessagePayload::UserJoined { user_id: 7, username: "ear", room });
+        }
+        peer.broadcast(8, "ada", "tea", "hi");
+        peer.until_goodbye();
+    });
+    let rooms = ["--room", "lobby", "--room", "den", "--room", "tea"];
+    let args = ["listen", &server.address, "--user", "ear", "-n", "1"];
+    run(&[&args[..], &rooms].concat(), "").assert_done();
+    server.finish();
+}

@@ -30,6 +30,7 @@ mod retry;
 mod schemas;
 mod scripts;
 mod send;
+mod send_pace;
 mod serve;
 mod settings;
 mod signals;

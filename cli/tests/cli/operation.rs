@@ -392,7 +392,7 @@ fn the_log_says_everything_of_a_connection_within_its_span() {
         if message == "closed" {
             assert_eq!(
                 (&entry["fields"]["reason"], &entry["fields"]["family"]),
-                (&"disconnected".into(), &"chat_v1".into())
+                (&"disconnected".into(), &"chat-v1".into())
             );
         }
     }

@@ -81,11 +81,13 @@ fn attempts_end_when_their_time_is_over() {
     let closed_port = ClosedPort::new();
     let address = closed_port.address.as_str();
     let ended = listen(address, &["--retry=1s"]).end_by_itself();
+    ended.assert_failed(1, "gave up after trying for 1s: cannot connect to ");
     ended.assert_failed(1, "no program listens there");
     assert_eq!(ended.stderr.matches("trying again").count(), 1, "{ended:?}");
     let args = ["send", address, "--user", "bot", "--room", "lobby", "--retry=1s", "hello"];
     let ended = run(&args, "");
-    ended.assert_failed(1, "no program listens there");
+    ended.assert_failed(1, "gave up after trying for 1s: cannot connect to ");
+    ended.assert_failed(1, " (the message was not said)");
     assert_eq!(ended.stderr.matches("trying again").count(), 1, "{ended:?}");
     // The time of `-t` is a total.
     let ended = listen(address, &["--retry", "-t", "1"]).end_by_itself();
@@ -106,7 +108,7 @@ fn a_signal_ends_the_pause_too() {
         cafewire(&["send", address, "--user", "bot", "--room", "lobby", "--retry", "hello"]);
     send.remark_with("trying again");
     send.signal(Signal::INT);
-    send.end_by_itself().assert_failed(1, "interrupted, with 1 message not seen to be delivered");
+    send.end_by_itself().assert_failed(1, "interrupted (the message was not said)");
 }
 
 #[test]
@@ -152,4 +154,36 @@ fn several_rooms_are_named_in_their_lines() {
         assert!(line.ends_with(&format!(" [{room}] <ada> hi")), "{line}");
     }
     listen.end_by_itself().assert_done();
+}
+
+/// The advice of the server, another name, is for those who did not have it before.
+#[test]
+fn a_name_that_stays_held_is_said_to_be_held() {
+    let mut is_first = true;
+    // More visits than there is time for.
+    let server = ScriptedServer::start_for(64, move |mut peer| {
+        if std::mem::take(&mut is_first) {
+            peer.sign_in_and_let_in("bot", "lobby");
+            expect_said(&mut peer, "one");
+        } else {
+            refuse_name(&mut peer, "bot");
+        }
+    });
+    let args = ["send", &server.address, "--user", "bot", "--room", "lobby", "--retry=1s"];
+    let ended = run(&args, "one\n");
+    ended.assert_failed(
+        1,
+        "gave up after trying for 1s: the name is still held, most likely by the connection that \
+         was lost [UsernameTaken (10)] (lines said: 0; perhaps said: 1, line 1",
+    );
+}
+
+/// One room more than this server ever lets a connection into.
+#[test]
+fn a_room_too_many_is_not_asked_for_again() {
+    let server = Server::start_with(&["--rooms-per-connection", "2"]);
+    let more = ["--room", "den", "--room", "tea", "--retry"];
+    let ended = listen(&server.address, &more).end_by_itself();
+    ended.assert_failed(1, "cannot listen to tea, room 3 of 3: the server refused: LimitReached");
+    assert!(!ended.stderr.contains("trying again"), "{ended:?}");
 }

@@ -1,6 +1,8 @@
 //! What scripts need: settings from the environment, hosts without ports, lines of any kind, names
 //! that overlap.
 
+use std::time::{Duration, Instant};
+
 use cafewire_core::{ErrorCode, MessagePayload};
 
 use crate::support::scripted::ScriptedServer;
@@ -147,4 +149,42 @@ fn a_taken_name_gets_a_suffix() {
     assert!(holder.next_line().ends_with(" <bot-2> hi"));
     let args = ["send", &server.address, "--user", "bot", "--room", "lobby", "hi"];
     run(&args, "").assert_failed(1, "UsernameTaken");
+}
+
+/// The server counts connects too.
+#[test]
+fn names_are_tried_with_pauses() {
+    let mut first_at = None;
+    let mut names = ["bot", "bot-2", "bot-3"].into_iter();
+    let server = ScriptedServer::start_for(4, move |mut peer| {
+        let start = *first_at.get_or_insert_with(Instant::now);
+        if let Some(username) = names.next() {
+            peer.expect(&MessagePayload::Connect { username });
+            peer.send(&MessagePayload::Error { code: ErrorCode::UsernameTaken, message: "" });
+        } else {
+            assert!(start.elapsed() >= Duration::from_millis(300), "{:?}", start.elapsed());
+            peer.sign_in_and_let_in("bot-4", "lobby");
+            peer.expect(&MessagePayload::SendMessage { room: "lobby", content: "hi" });
+            peer.broadcast(7, "bot-4", "lobby", "hi");
+            peer.until_goodbye();
+        }
+    });
+    let args = ["send", &server.address, "--user", "bot", "--room", "lobby", "--user-suffix", "hi"];
+    run(&args, "").assert_done();
+    server.finish();
+}
+
+#[test]
+fn a_text_is_split_like_a_line() {
+    let server = Server::start();
+    let mut listen = cafewire(&["listen", &server.address, "--user", "ear", "--room", "lobby"]);
+    listen.remark_with("listening");
+    let text = format!("{}y", "x".repeat(512));
+    let args = ["send", &server.address, "--user", "bot", "--room", "lobby", "--split"];
+    run(&[&args[..], &[text.as_str()]].concat(), "").assert_done();
+    assert!(listen.next_line().ends_with(&format!("> {}", "x".repeat(512))));
+    assert!(listen.next_line().ends_with("> y"));
+    let ended = run(&[&args[..], &["x".repeat(65_537).as_str()]].concat(), "");
+    assert_eq!(ended.code, Some(2), "{ended:?}");
+    assert!(ended.stderr.contains("65537 bytes long, at most 65536 are allowed"), "{ended:?}");
 }

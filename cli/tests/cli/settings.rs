@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use crate::support::{Running, command, run};
+use crate::support::{Running, Server, command, run};
 
 /// A file of this test's own, deleted when dropped.
 struct ConfigFile(PathBuf);
@@ -291,4 +291,22 @@ fn the_packaged_file_bounds_what_strangers_may_send() {
     {
         assert!(shown.stdout.contains(&rate.to_owned()), "{rate}: {shown:?}");
     }
+}
+
+/// `CAFEWIRE_ROOMS= cafewire serve`: as compose files and unit files have it.
+#[test]
+fn an_empty_variable_is_none() {
+    for variable in
+        ["CAFEWIRE_IDLE_TIMEOUT", "CAFEWIRE_LISTEN", "CAFEWIRE_PRINT_DATA", "CAFEWIRE_CONFIG"]
+    {
+        let mut serve = command(&["serve", "--check-config"]);
+        Running::start(serve.env(variable, "")).end().assert_done();
+    }
+    let server = Server::start();
+    let mut ping = command(&["ping", &server.address, "-c", "1"]);
+    ping.env("CAFEWIRE_CA", "").env("CAFEWIRE_CERT", "").env("CAFEWIRE_ADDR", "");
+    Running::start(&mut ping).end().assert_done();
+    let mut nameless = command(&["listen", &server.address, "--room", "lobby"]);
+    let ended = Running::start(nameless.env("CAFEWIRE_USER", "")).end();
+    assert!(ended.stderr.contains("required arguments were not provided"), "{ended:?}");
 }

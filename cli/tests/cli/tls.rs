@@ -30,7 +30,7 @@ fn certificates_that_are_not_valid_are_told_at_check_start_and_reload() {
     );
     let config = folder.write("cafewire.toml", &config);
     let has_expired = "has expired: it was valid until Fri, 01 Jan 2021 00:00:00 +0000";
-    let ca_has = format!("in {ca} {has_expired}; what it signed is taken all the same");
+    let ca_has = format!("in {ca} {has_expired}; other certificates that it signed are taken");
     let checked = run(&["serve", "--config", &config, "--check-config"], "");
     checked.assert_done();
     for says in [&format!("in {cert} {has_expired}"), &ca_has] {
@@ -97,6 +97,20 @@ fn clients_remark_on_keys_that_are_written_and_on_certificates_out_of_their_time
     );
     let written = std::fs::read_to_string(&keys).expect("the keys");
     assert!(written.contains("CLIENT_TRAFFIC_SECRET_0 "), "{written}");
+
+    // What cannot be is not claimed.
+    let nowhere = "/nonexistent/keys.log";
+    let mut ping = command(&["ping", &address, "--ca", &cert, "-c", "1"]);
+    let pinged = ping.env("SSLKEYLOGFILE", nowhere).output().expect("it runs");
+    let said = String::from_utf8_lossy(&pinged.stderr);
+    assert!(pinged.status.success(), "{said}");
+    let says = format!("cafewire: SSLKEYLOGFILE is set, but {nowhere} cannot be written: No such");
+    assert!(said.starts_with(&says) && said.lines().count() == 1, "{said}");
+    let folder = Folder::new("no-key-log");
+    let (mut serve, ..) = serve_tls(&folder, &[("SSLKEYLOGFILE", nowhere)]);
+    let warning = serve.remark_with("SSLKEYLOGFILE is set");
+    assert!(warning.contains("no keys are written: it cannot be opened"), "{warning}");
+    assert!(warning.contains(nowhere) && warning.contains("No such file"), "{warning}");
 
     // Where nothing is sealed there is nothing to remark.
     let plain = with_keys(&["ping", "tcp://127.0.0.1:1", "-c", "1"]);

@@ -7,6 +7,8 @@ use std::io::{self, ErrorKind};
 
 use rustls::{AlertDescription, CertificateError};
 
+use crate::tls::certificate_in_words;
+
 /// The most names of a certificate that a sentence tells.
 const NAMES_TOLD_MAX: usize = 3;
 
@@ -95,7 +97,10 @@ fn of_the_server(error: &CertificateError) -> (Option<CertificateFault>, String)
             CertificateFault::OtherName,
             format!("it is not for {}, but for {}", expected.to_str(), names(presented)),
         ),
-        other => return (None, format!("the server's certificate was refused: {other}")),
+        other => {
+            let why = certificate_in_words(other);
+            return (None, format!("the server's certificate was refused: {why}"));
+        }
     };
     (Some(fault), format!("the server's certificate was refused: {what}"))
 }

@@ -103,7 +103,7 @@ mod tests {
         assert_eq!((connections.len(), next), (1, None));
         let ada = &connections[0];
         assert_eq!((&ada["name"], &ada["address"]), (&"a\"da🦀".into(), &"192.0.2.1:4711".into()));
-        assert_eq!((&ada["family"], &ada["closing"]), (&"chat_v1".into(), &false.into()));
+        assert_eq!((&ada["family"], &ada["closing"]), (&"chat-v1".into(), &false.into()));
         assert_eq!((&ada["id"], &ada["rooms_total"]), (&"1v1".into(), &10.into()));
         assert_eq!(ada["rooms"].as_array().expect("a list").len(), ROOMS_MAX);
         assert!(ada["queued_bytes"].as_u64() > Some(0), "its answers");

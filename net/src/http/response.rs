@@ -40,7 +40,9 @@ impl Status {
             Self::Ok => "",
             Self::BadRequest => "this is not a valid HTTP/1.1 request\n",
             Self::Forbidden => "only this machine itself is told, not browsers of other sites\n",
-            Self::NotFound => "there is nothing here: try /, /metrics, /healthz or /readyz\n",
+            Self::NotFound => {
+                "there is nothing here: try /, /metrics, /connections, /healthz or /readyz\n"
+            }
             Self::MethodNotAllowed => "only GET and HEAD are answered here\n",
             Self::RequestTimeout => "the request was not complete in time\n",
             Self::ContentTooLarge => "a request must not have a body here\n",

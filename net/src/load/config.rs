@@ -271,6 +271,9 @@ impl LoadConfig {
                 }
             }
         }
+        if !matches!(self.work, Work::Idle { .. }) && self.amount == Amount::Time(Duration::ZERO) {
+            return refuse("in no time nothing would be sent: give a longer one".to_owned());
+        }
         if !(1..=SENDERS_MAX).contains(&self.work.connections()) {
             return refuse(format!("1 to {SENDERS_MAX} connections can be made"));
         }

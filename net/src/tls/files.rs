@@ -13,7 +13,9 @@ use super::TlsError;
 use super::words::{certificate_in_words, pem_in_words};
 use crate::regular_file::read_regular_file;
 
-const CERTIFICATE: &str = "certificate";
+// What the files hold, as sentences call it.
+pub(super) const CA_CERTIFICATE: &str = "CA certificate";
+pub(super) const CERTIFICATE: &str = "certificate";
 const PRIVATE_KEY: &str = "private key";
 
 /// What begins a block of such a file.
@@ -30,22 +32,26 @@ struct Block<'a> {
 }
 
 /// The certificates of a file, one or more, in its order.
-pub(super) fn certificates_in(path: &Path) -> Result<Vec<CertificateDer<'static>>, TlsError> {
-    let bytes = read(path, CERTIFICATE)?;
-    let located = located_certificates(path, &bytes)?;
+pub(super) fn certificates_in(
+    path: &Path,
+    wanted: &'static str,
+) -> Result<Vec<CertificateDer<'static>>, TlsError> {
+    let bytes = read(path, wanted)?;
+    let located = located_certificates(path, wanted, &bytes)?;
     Ok(located.into_iter().map(|(_, certificate)| certificate).collect())
 }
 
 /// The same, as authorities.
 pub(super) fn roots_in(path: &Path) -> Result<RootCertStore, TlsError> {
-    let bytes = read(path, CERTIFICATE)?;
+    let wanted = CA_CERTIFICATE;
+    let bytes = read(path, wanted)?;
     let mut roots = RootCertStore::empty();
-    for (block, certificate) in located_certificates(path, &bytes)? {
+    for (block, certificate) in located_certificates(path, wanted, &bytes)? {
         roots.add(certificate).map_err(|error| match error {
             rustls::Error::InvalidCertificate(error) => {
-                block.fault(path, certificate_in_words(&error))
+                block.fault(path, wanted, certificate_in_words(&error))
             }
-            source => TlsError::Unusable { path: path.to_owned(), source },
+            source => TlsError::Unusable { path: path.to_owned(), wanted, source },
         })?;
     }
     Ok(roots)
@@ -69,6 +75,7 @@ fn read(path: &Path, wanted: &'static str) -> Result<Vec<u8>, TlsError> {
 
 fn located_certificates<'a>(
     path: &Path,
+    wanted: &'static str,
     bytes: &'a [u8],
 ) -> Result<Vec<(Block<'a>, CertificateDer<'static>)>, TlsError> {
     let mut certificates = Vec::new();
@@ -76,12 +83,12 @@ fn located_certificates<'a>(
         match block.certificate() {
             Ok(Some(certificate)) => certificates.push((block, certificate)),
             Ok(None) => {}
-            Err(fault) => return Err(block.fault(path, fault)),
+            Err(fault) => return Err(block.fault(path, wanted, fault)),
         }
     }
     if certificates.is_empty() {
         let source = pem::Error::NoItemsFound;
-        return Err(TlsError::File { path: path.to_owned(), wanted: CERTIFICATE, source });
+        return Err(TlsError::File { path: path.to_owned(), wanted, source });
     }
     Ok(certificates)
 }
@@ -132,9 +139,9 @@ impl Block<'_> {
         }
     }
 
-    fn fault(&self, path: &Path, fault: String) -> TlsError {
+    fn fault(&self, path: &Path, wanted: &'static str, fault: String) -> TlsError {
         let Self { number, line, .. } = *self;
-        TlsError::Block { path: path.to_owned(), number, line, fault }
+        TlsError::Block { path: path.to_owned(), wanted, number, line, fault }
     }
 }
 

@@ -7,7 +7,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 use x509_parser::prelude::{ASN1Time, FromDer as _, X509Certificate};
 
-use super::files::certificates_in;
+use super::files::{CA_CERTIFICATE, CERTIFICATE, certificates_in};
 use super::{ClientTls, ServerTls, TlsError};
 
 /// What a certificate is for.
@@ -89,8 +89,9 @@ impl Validity {
         Some(match self.used {
             CertificateUse::Shown => format!("the certificate of {subject:?} in {path} {told}"),
             CertificateUse::Authority => format!(
-                "the CA certificate of {subject:?} in {path} {told}; what it signed is taken all \
-                 the same, though other programs refuse it"
+                "the CA certificate of {subject:?} in {path} {told}; other certificates that it \
+                 signed are taken all the same, though other programs refuse them, and where it \
+                 is shown itself it is refused"
             ),
         })
     }
@@ -132,9 +133,12 @@ impl ClientTls {
 
 fn of_files(shown: Option<&Path>, authority: Option<&Path>) -> Result<Vec<Validity>, TlsError> {
     let mut validities = Vec::new();
-    for (path, used) in [(shown, CertificateUse::Shown), (authority, CertificateUse::Authority)] {
+    for (path, used, wanted) in [
+        (shown, CertificateUse::Shown, CERTIFICATE),
+        (authority, CertificateUse::Authority, CA_CERTIFICATE),
+    ] {
         let Some(path) = path else { continue };
-        for certificate in certificates_in(path)? {
+        for certificate in certificates_in(path, wanted)? {
             // What rustls takes and this parser does not has no dates to tell.
             let Ok((_, parsed)) = X509Certificate::from_der(&certificate) else { continue };
             let validity = parsed.validity();

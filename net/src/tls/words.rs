@@ -33,7 +33,7 @@ pub(crate) fn in_words(error: &Error) -> String {
     }
 }
 
-pub(super) fn certificate_in_words(error: &CertificateError) -> String {
+pub(crate) fn certificate_in_words(error: &CertificateError) -> String {
     match error {
         CertificateError::UnknownIssuer => "no trusted authority signed it".to_owned(),
         CertificateError::Expired | CertificateError::ExpiredContext { .. } => {
@@ -42,6 +42,13 @@ pub(super) fn certificate_in_words(error: &CertificateError) -> String {
         CertificateError::NotValidYet | CertificateError::NotValidYetContext { .. } => {
             "it is not valid yet".to_owned()
         }
+        // What the certificates' own library says, which has no words of its own.
+        CertificateError::Other(inner) => match spaced(&inner.0).as_str() {
+            "unsupported cert version" => {
+                "it is of X.509 version 1 or 2, and version 3 is wanted".to_owned()
+            }
+            other => other.to_owned(),
+        },
         other => spaced(other),
     }
 }
@@ -78,6 +85,9 @@ fn spaced(value: &impl Debug) -> String {
 
 #[cfg(test)]
 mod tests {
+    use rcgen::{CertificateParams, KeyPair};
+    use rustls::pki_types::CertificateDer;
+    use rustls::server::ParsedCertificate;
     use rustls::{AlertDescription, InvalidMessage, PeerIncompatible};
 
     use super::*;
@@ -113,5 +123,21 @@ mod tests {
         ] {
             assert_eq!(in_words(&error), words);
         }
+    }
+
+    #[test]
+    fn a_certificate_of_an_old_version_is_called_that() {
+        const VERSION_3: [u8; 5] = [0xa0, 3, 2, 1, 2];
+        let key = KeyPair::generate().unwrap();
+        let params = CertificateParams::new(vec!["localhost".to_owned()]).unwrap();
+        let mut old = params.self_signed(&key).unwrap().der().to_vec();
+        let at = old.windows(5).position(|bytes| bytes == VERSION_3).unwrap();
+        old[at + 4] = 0;
+        let error = ParsedCertificate::try_from(&CertificateDer::from(old)).err().unwrap();
+        assert_eq!(
+            in_words(&error),
+            "the peer's certificate was refused: it is of X.509 version 1 or 2, and version 3 is \
+             wanted"
+        );
     }
 }

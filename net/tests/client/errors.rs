@@ -33,7 +33,7 @@ fn every_error_is_one_plain_sentence() {
                 stream_offset: 0,
             },
             "what answers there does not speak this protocol: \
-             byte 0 is 0x48: neither the echo magic 0xca nor chat version 0x01",
+             byte 0 is 0x48: neither the echo magic 0xca nor chat version 0x01 or 0x02",
         ),
         (
             ClientError::Corrupt {
@@ -41,7 +41,7 @@ fn every_error_is_one_plain_sentence() {
                 stream_offset: 0,
             },
             "what answers there does not speak this protocol: \
-             byte 0 is 0x15: neither the echo magic 0xca nor chat version 0x01; \
+             byte 0 is 0x15: neither the echo magic 0xca nor chat version 0x01 or 0x02; \
              that is how TLS answers, whose addresses begin with tls://",
         ),
         (

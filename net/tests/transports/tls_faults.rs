@@ -172,7 +172,7 @@ fn settings_that_cannot_work_are_one_sentence_that_names_the_file() {
     );
     let mut tls = good;
     tls.client_ca = Some(no_certificate.clone());
-    assert!(refusal(Some(tls)).contains("empty.pem holds no certificate"));
+    assert!(refusal(Some(tls)).contains("empty.pem holds no CA certificate in PEM form"));
     let config = ClientConfig {
         tls: ClientTls { ca: Some(no_certificate), identity: None },
         ..ClientConfig::default()
@@ -180,7 +180,7 @@ fn settings_that_cannot_work_are_one_sentence_that_names_the_file() {
     let refused = Client::connect_with(&"tls://127.0.0.1:9".parse().unwrap(), &config)
         .unwrap_err()
         .to_string();
-    assert!(refused.contains("empty.pem holds no certificate"), "{refused}");
+    assert!(refused.contains("empty.pem holds no CA certificate in PEM form"), "{refused}");
 }
 
 /// It cannot be told, and the time for draining is not for it.

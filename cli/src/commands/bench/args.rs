@@ -1,6 +1,6 @@
 //! Arguments of `bench`, and the load test that they describe.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use cafewire_net::load::{Amount, INTERVAL_MIN, LoadConfig, Work};
@@ -182,6 +182,12 @@ impl BenchArgs {
             Test::Idle(test) => Work::Idle { connections: test.connections },
         };
         let common = self.common();
+        if let (Some(series), Some(histogram)) = (&common.series, &common.histogram)
+            && are_same_file(series, histogram)
+        {
+            let path = series.display();
+            return Err(format!("--series and --histogram cannot both write to {path}"));
+        }
         let mut config = LoadConfig::new(common.server.address.clone(), work);
         match &self.test {
             Test::Echo(EchoTest { sending, .. }) | Test::Chat(ChatTest { sending, .. }) => {
@@ -223,6 +229,24 @@ impl SendingArgs {
             (None, None) => Duration::from_secs(1),
         };
         config.warm_up = self.warm_up.map_or(default_warm_up, |warm_up| warm_up.0);
+    }
+}
+
+/// Whether both name one file, there already or not; what is no file, such as /dev/null, is written
+/// by both.
+fn are_same_file(one: &Path, other: &Path) -> bool {
+    let real = |path: &Path| {
+        path.canonicalize().or_else(|_| {
+            let folder = path.parent().filter(|parent| !parent.as_os_str().is_empty());
+            let folder = folder.unwrap_or(Path::new(".")).canonicalize()?;
+            std::io::Result::Ok(folder.join(path.file_name().unwrap_or_default()))
+        })
+    };
+    let is_other_thing = one.metadata().is_ok_and(|found| !found.is_file());
+    match (real(one), real(other)) {
+        _ if is_other_thing => false,
+        (Ok(one), Ok(other)) => one == other,
+        _ => one == other,
     }
 }
 

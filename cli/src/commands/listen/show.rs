@@ -34,36 +34,34 @@ impl<'a> Show<'a> {
         self.rooms.clone().into_iter()
     }
 
-    /// Announces, on standard error for people and as objects for programs, that messages are
-    /// complete from here on. The joins have consumed the events that say so.
-    pub(super) fn joined(&self, client: &ChatClient) -> Result<(), Failure> {
-        let username = client.username();
+    /// Announces, on standard error, that messages of all rooms are complete from here on.
+    pub(super) fn joined(&self, client: &ChatClient) {
         let rooms: Vec<_> =
             self.rooms.iter().map(|room| format!("[{}]", escape::room(room))).collect();
-        let name = escape::username(username);
+        let name = escape::username(client.username());
         output::notice(format_args!("listening to {} as <{name}>", rooms.join(", ")));
-        if self.as_json {
-            for room in self.rooms() {
-                output::json(&EventJson::Joined { user_id: client.user_id(), username, room })?;
-            }
-        }
-        Ok(())
     }
 
     /// Between these times a connection was lost, and made again.
-    pub(super) fn missing(&self, since: SystemTime, until: SystemTime) -> Result<(), Failure> {
-        let (from_ms, until_ms) = (unix_ms(since), unix_ms(until));
+    pub(super) fn missing(since: SystemTime, until: SystemTime) {
         output::remark(format_args!(
             "cafewire: connected again; from {} to {} something may be missing",
-            format::local_moment(from_ms),
-            format::local_moment(until_ms)
+            format::local_moment(unix_ms(since)),
+            format::local_moment(unix_ms(until))
         ));
-        if self.as_json {
-            for room in self.rooms() {
-                output::json(&EventJson::Gap { room, from_ms, until_ms })?;
-            }
+    }
+
+    /// The same of one room, for programs.
+    pub(super) fn gap(
+        &self,
+        room: &str,
+        since: SystemTime,
+        until: SystemTime,
+    ) -> Result<(), Failure> {
+        if !self.as_json {
+            return Ok(());
         }
-        Ok(())
+        output::json(&EventJson::Gap { room, from_ms: unix_ms(since), until_ms: unix_ms(until) })
     }
 
     pub(super) fn event(&mut self, event: &Event) -> Result<(), Failure> {

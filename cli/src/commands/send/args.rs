@@ -1,8 +1,10 @@
 //! The arguments of `send`, of which two stand in one place: an address and a text.
 
+use cafewire_core::chat::MAX_CONTENT_SIZE;
 use cafewire_net::Address;
 use clap::Args;
 
+use super::SPLIT_LINE_MAX;
 use crate::server_args::{ProbeArgs, RetryArgs, WayArgs};
 use crate::values::{address, content, room, username};
 use crate::verbosity;
@@ -33,8 +35,8 @@ pub(crate) struct SendArgs {
     /// read to its end whatever happens, so that its writer is not ended by a closed pipe.
     #[arg(long)]
     pub(crate) skip: bool,
-    /// Say lines longer than 512 bytes in several messages, and U+FFFD for bytes that are not
-    /// UTF-8; the rest as --skip. Lines longer than 64 KiB are left out.
+    /// Say lines longer than 512 bytes, or such a text, in several messages, and U+FFFD for bytes
+    /// that are not UTF-8; the rest as --skip. Lines longer than 64 KiB are left out.
     #[arg(long, conflicts_with = "skip")]
     pub(crate) split: bool,
     /// If the name is taken, sign in as NAME-2, NAME-3 and so on up to NAME-99, for jobs that
@@ -82,10 +84,20 @@ impl SendArgs {
             }
         };
         if let Some(text) = text {
-            content(text, &self.room)
-                .map_err(|error| format!("invalid value for [TEXT]: {error}"))?;
+            self.check_text(text).map_err(|error| format!("invalid value for [TEXT]: {error}"))?;
         }
         Ok((address, text))
+    }
+
+    fn check_text(&self, text: &str) -> Result<(), String> {
+        if !self.split || text.len() <= MAX_CONTENT_SIZE {
+            content(text, &self.room).map_err(|error| error.to_string())
+        } else if text.len() > SPLIT_LINE_MAX {
+            let len_bytes = text.len();
+            Err(format!("it is {len_bytes} bytes long, at most {SPLIT_LINE_MAX} are allowed"))
+        } else {
+            Ok(())
+        }
     }
 }
 

@@ -33,9 +33,18 @@ impl fmt::Display for Label {
     }
 }
 
+/// What says this line or text, in pieces of at most `max_len_bytes` each.
+pub(super) fn messages(
+    label: Label,
+    text: &[u8],
+    max_len_bytes: usize,
+) -> impl Iterator<Item = Message> {
+    pieces(text, max_len_bytes).into_iter().map(move |piece| Message::new(label, piece))
+}
+
 /// A line as messages of at most `max_len_bytes` each, which is 4 or more. Bytes that are not
 /// UTF-8 become U+FFFD.
-pub(super) fn pieces(line: &[u8], max_len_bytes: usize) -> Vec<String> {
+fn pieces(line: &[u8], max_len_bytes: usize) -> Vec<String> {
     let text = String::from_utf8_lossy(line);
     let mut pieces = Vec::new();
     let mut rest = &*text;

@@ -488,8 +488,8 @@ impl Broker {
 pub(super) const fn family_label(family: Family) -> &'static str {
     match family {
         Family::Echo => "echo",
-        Family::ChatV1 => "chat_v1",
-        Family::ChatV2 => "chat_v2",
+        Family::ChatV1 => "chat-v1",
+        Family::ChatV2 => "chat-v2",
         _ => "other",
     }
 }

@@ -11,7 +11,7 @@ use crate::broker::Now;
 use crate::config::{ServerConfig, changes};
 use crate::control::Phase;
 use crate::listen::Listener;
-use crate::tls::{CertificateUse, Validity, key_log_path};
+use crate::tls::{CertificateUse, Validity, key_log_file};
 
 impl System {
     /// Starts to go down, or gives up doing that in order: true when the loop is to end now.
@@ -123,9 +123,18 @@ impl System {
         for warning in validities.iter().filter_map(|validity| validity.warning(now)) {
             warn!("{warning}");
         }
-        if let Some(path) = key_log_path().filter(|_| tls.is_some()) {
+        if let Some((path, opened)) = key_log_file().filter(|_| tls.is_some()) {
             let path = path.display();
-            warn!(%path, "SSLKEYLOGFILE is set: the keys of all sessions are written there");
+            match opened {
+                Ok(()) => {
+                    let what = "SSLKEYLOGFILE is set: the keys of all sessions are written there";
+                    warn!(%path, "{what}");
+                }
+                Err(error) => {
+                    let what = "SSLKEYLOGFILE is set, but no keys are written: it cannot be opened";
+                    warn!(%path, %error, "{what}");
+                }
+            }
         }
         for used in CertificateUse::ALL {
             let of_use = validities.iter().filter(|validity| validity.used == used);
