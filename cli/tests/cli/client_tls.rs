@@ -73,9 +73,13 @@ fn errors_name_the_option_that_helps() {
     let label = "CERTIFICATE";
     let other_content = format!("-----BEGIN {label}-----\nAAAA\n-----END {label}-----\n");
     let odd = folder.write("odd.pem", &other_content);
-    ping(&localhost, &["--ca", &odd], "odd.pem cannot be used: bad encoding (--ca)");
+    let bad = |option| {
+        let block = "odd.pem, which begins in line 1, is no certificate that can be used";
+        format!("{block}: bad encoding ({option})")
+    };
+    ping(&localhost, &["--ca", &odd], &bad("--ca"));
     let own = ["--ca", &cert, "--cert", &odd, "--key", &key];
-    ping(&localhost, &own, "odd.pem cannot be used: bad encoding (--cert)");
+    ping(&localhost, &own, &bad("--cert"));
     let by_number = localhost.replace("localhost", "127.0.0.1");
     ping(&by_number, &["--ca", &other], "certificate was refused");
 }

@@ -126,14 +126,14 @@ impl System {
         if let Some((path, opened)) = key_log_file().filter(|_| tls.is_some()) {
             let path = path.display();
             match opened {
-                Ok(()) => {
-                    let what = "SSLKEYLOGFILE is set: the keys of all sessions are written there";
-                    warn!(%path, "{what}");
-                }
-                Err(error) => {
-                    let what = "SSLKEYLOGFILE is set, but no keys are written: it cannot be opened";
-                    warn!(%path, %error, "{what}");
-                }
+                Ok(()) => warn!(
+                    %path,
+                    "SSLKEYLOGFILE is set: the keys of all sessions are written there"
+                ),
+                Err(error) => warn!(
+                    %path, %error,
+                    "SSLKEYLOGFILE is set, but no keys are written: it cannot be opened"
+                ),
             }
         }
         for used in CertificateUse::ALL {
