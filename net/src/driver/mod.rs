@@ -278,8 +278,12 @@ impl<I: Io> Driver<I> {
         } else if self.has_read || self.unflushed.is_none() {
             limits.flushes_per_tick
         } else {
-            // Looking for more was in vain: the next look comes later.
-            self.flushes.saturating_mul(2)
+            // Looking for more was in vain: the next look comes later. What had no bound is not
+            // doubled: then other limits have come to count.
+            match self.flushes.checked_mul(2) {
+                Some(doubled) => doubled,
+                None => limits.flushes_per_tick,
+            }
         };
         self.flushes_left = self.flushes;
     }
