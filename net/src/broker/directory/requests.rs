@@ -131,14 +131,29 @@ impl Directory {
         now: Now,
         cx: &mut Cx<'_>,
     ) -> Result<Outcome, Refusal> {
-        let Some(room_id) = self.joined_room(from, room) else {
-            return refuse(ErrorCode::NotInRoom, NOT_IN_ROOM);
+        let Some(room_id) = self.room_to_speak_in(from, room, cx)? else {
+            return Ok(Outcome::Wait);
         };
-        if !self.can_take(room_id, cx) {
-            return Ok(self.wait_for(from, room_id));
-        }
         self.say(from, room_id, (content, request), now.unix_ms, cx);
         Ok(Outcome::Done)
+    }
+
+    /// The room of this name, if the connection is in it. `None`: the connection has to wait for
+    /// it.
+    pub(super) fn room_to_speak_in(
+        &mut self,
+        from: ConnectionId,
+        name: &str,
+        cx: &mut Cx<'_>,
+    ) -> Result<Option<RoomId>, Refusal> {
+        let Some(room_id) = self.joined_room(from, name) else {
+            return refuse(ErrorCode::NotInRoom, NOT_IN_ROOM);
+        };
+        if self.can_take(room_id, cx) {
+            return Ok(Some(room_id));
+        }
+        self.wait_for(from, room_id);
+        Ok(None)
     }
 
     /// The room to enter, made if need be. `None`: the connection has to wait for it.
@@ -221,12 +236,9 @@ impl Directory {
         name: &str,
         cx: &mut Cx<'_>,
     ) -> Result<Outcome, Refusal> {
-        let Some(room_id) = self.joined_room(from, name) else {
-            return refuse(ErrorCode::NotInRoom, NOT_IN_ROOM);
+        let Some(room_id) = self.room_to_speak_in(from, name, cx)? else {
+            return Ok(Outcome::Wait);
         };
-        if !self.can_take(room_id, cx) {
-            return Ok(self.wait_for(from, room_id));
-        }
         let members = self.members_of(room_id, cx) - 1;
         let (Some(room), Some(member)) = (self.rooms.get(room_id), self.members.get(from)) else {
             return Ok(Outcome::Done);

@@ -4,7 +4,7 @@ use cafewire_core::ErrorCode;
 use cafewire_core::chat::v2::{Capabilities, MessagePayload, Resume};
 
 use super::announce::{Way, announce, told};
-use super::requests::{Asker, NOT_IN_ROOM, SERVER_INFO, refuse};
+use super::requests::{Asker, SERVER_INFO, refuse};
 use super::{Directory, Outcome, Refusal};
 use crate::broker::ids::WireForm;
 use crate::broker::{Cx, Now};
@@ -76,12 +76,9 @@ impl Directory {
         name: &str,
         cx: &mut Cx<'_>,
     ) -> Result<Outcome, Refusal> {
-        let Some(room_id) = self.joined_room(from, name) else {
-            return refuse(ErrorCode::NotInRoom, NOT_IN_ROOM);
+        let Some(room_id) = self.room_to_speak_in(from, name, cx)? else {
+            return Ok(Outcome::Wait);
         };
-        if !self.can_take(room_id, cx) {
-            return Ok(self.wait_for(from, room_id));
-        }
         let members = self.members_of(room_id, cx) - 1;
         // What was said there up to now is for it; that it leaves, it is told apart.
         cx.fanout.deliver_to(from.into(), self.logs_of(from));
